@@ -1,0 +1,31 @@
+/*
+ * Memory that ends together: one arena per connection, per command or per
+ * message. Nothing in it is freed alone. Name it after its owner.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena;
+
+struct arena *arena_new(void);
+
+/* Frees the arena and all that was taken from it; *A becomes NULL. */
+void arena_free(struct arena **a);
+
+/* Frees all that was taken but keeps one block for the next use. */
+void arena_reset(struct arena *a);
+
+/* Bytes taken since the arena was made or reset: to bound a peer's use. */
+size_t arena_used(const struct arena *a);
+
+/* SIZE zeroed bytes, aligned for any type. */
+void *arena_alloc(struct arena *a, size_t size);
+
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_strndup(struct arena *a, const char *s, size_t n);
+char *arena_printf(struct arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Time. Deadlines use the monotonic clock, dates the wall clock; neither is
+ * ever compared with the other.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+int64_t clock_ms(void);		/* monotonic, milliseconds */
+int64_t clock_wall_us(void);	/* since 1970, microseconds */
+time_t clock_wall(void);	/* since 1970, seconds */
+
+/* "Tue, 24 Nov 2026 02:00:00 +0000" (RFC 5322 section 3.3), in local time.
+ * SIZE of at least CLOCK_DATE_SIZE; gives OUT. */
+#define CLOCK_DATE_SIZE 40
+char *clock_date(char *out, size_t size, time_t when);
+
+/* "24-Nov-2026 02:00:00 +0000" (date-time of RFC 3501 section 9); same. */
+char *clock_imap_date(char *out, size_t size, time_t when);
+
+#endif

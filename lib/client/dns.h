@@ -1,0 +1,57 @@
+/*
+ * Questions to the resolver. Blocking, with a deadline. Names are given and
+ * come back in ASCII form, lower case, without the final dot.
+ */
+#ifndef CLIENT_DNS_H
+#define CLIENT_DNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+enum dns_status {
+	DNS_FOUND,	/* at least one record */
+	DNS_NO_DATA,	/* the name exists, without such records */
+	DNS_NO_NAME,	/* NXDOMAIN */
+	DNS_TEMP,	/* SERVFAIL, time-out, bogus, resolver away */
+};
+
+enum dns_security { DNS_INSECURE, DNS_SECURE, DNS_BOGUS };
+
+struct dns_record {
+	/* Text by type. A, AAAA: the address; CNAME, PTR, NS: the name;
+	 * MX: the host ("." stays "."); TXT: the strings joined (bytes, NUL
+	 * replaced by '?'); TLSA: "usage selector matching hex". */
+	const char *text;
+	unsigned preference;	/* MX only */
+};
+
+struct dns_answer {
+	enum dns_status status;
+	enum dns_security security;
+	uint32_t ttl;
+	const char *canonical;	/* the name after CNAMEs, or the question's */
+	const char *why;	/* DNS_TEMP: what went wrong, for the log */
+	struct dns_record *record;
+	size_t n;
+};
+
+/* Asks for NAME, TYPE ("A", "AAAA", "MX", "TXT", "CNAME", "PTR", "TLSA",
+ * "NS"). The answer's memory comes from A. At most MS milliseconds. An
+ * answer always comes: if the resolver cannot be reached it is DNS_TEMP. */
+struct dns_answer *dns_query(struct arena *a, const char *name,
+			     const char *type, int64_t ms);
+
+/* The name of an IP address for PTR questions ("4.3.2.1.in-addr.arpa");
+ * false if IP is none. */
+bool dns_reverse_name(const char *ip, char *out, size_t size);
+
+/* The verified host name of a client's IP address: PTR whose A or AAAA leads
+ * back (at most 5 names are tried). In A's memory, or NULL if there is none;
+ * *TEMP tells whether that was for a temporary reason. */
+const char *dns_client_name(struct arena *a, const char *ip, int64_t ms,
+			    bool *temp);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * TLS by tlsproxy: it gets the connection and gives a plain one back, which
+ * carries what the peer sends and takes what it shall get. The caller's own
+ * descriptor is closed in every case.
+ */
+#ifndef CLIENT_TLS_H
+#define CLIENT_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TLS_TEXT_MAX 256
+
+struct tls_info {
+	char version[32];	/* "TLSv1.3" */
+	char cipher[64];	/* "TLS_AES_256_GCM_SHA384" */
+	int bits;		/* of the cipher's key */
+	char sni[256];		/* name asked for or sent, or "" */
+	bool verified;		/* outgoing: the peer proved its name */
+	char why[TLS_TEXT_MAX];	/* if not verified or failed: the reason */
+};
+
+/* Server side: ends TLS on FD. Gives the plain descriptor, or -1 with
+ * info->why. MS bounds the handshake. */
+int tls_accept(int fd, struct tls_info *info, int64_t ms);
+
+enum tls_level {
+	TLS_LEVEL_MAY,		/* encrypt; who it is does not matter */
+	TLS_LEVEL_VERIFY,	/* CA chain and name must hold */
+	TLS_LEVEL_DANE		/* one of the TLSA records must match */
+};
+
+struct tls_request {
+	enum tls_level level;
+	const char *sni;	/* sent as SNI; the base domain for DANE */
+	const char *const *names; /* what the certificate may name */
+	size_t nnames;
+	const char *const *tlsa;  /* "usage selector matching hex" */
+	size_t ntlsa;
+};
+
+/* Client side, the same. */
+int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
+		int64_t ms);
+
+#endif

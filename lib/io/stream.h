@@ -1,0 +1,79 @@
+/*
+ * A buffered connection with deadlines, for programs that read from top to
+ * bottom. The descriptor is non-blocking inside; every call that may wait
+ * takes at most the stream's timeout in all, however slowly bytes drip.
+ *
+ * Output is kept back until the buffer is full, stream_flush is called, or
+ * a read is about to wait: so the replies to a pipelined batch of commands
+ * leave in one packet without further care.
+ */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream;
+
+/* A stream over FD, which it owns from now on. It reads ahead at most
+ * IN_MAX bytes (the longest line that can be taken). */
+struct stream *stream_new(int fd, size_t in_max);
+
+/* Flushes nothing, closes the descriptor, frees; *S becomes NULL. */
+void stream_free(struct stream **s);
+
+/* Gives the descriptor back and ends the stream; what was read ahead is
+ * lost unless taken before with stream_window. */
+int stream_release(struct stream **s);
+
+int stream_fd(const struct stream *s);
+
+/* Puts another descriptor under the stream (after STARTTLS; the former one
+ * is NOT closed, since it was handed to tlsproxy by a copy: close it before
+ * or after by stream_fd). Unread input and unsent output are dropped. */
+void stream_replace_fd(struct stream *s, int fd);
+
+/* From now on each waiting call may take MS milliseconds (default 300 s). */
+void stream_set_timeout(struct stream *s, int64_t ms);
+
+/* An absolute limit on the monotonic clock in ms, 0 for none: the earlier
+ * of it and the timeout counts. */
+void stream_set_deadline(struct stream *s, int64_t at_ms);
+
+/* What is buffered and not consumed: valid until the next call that reads. */
+const char *stream_window(const struct stream *s, size_t *n);
+
+/* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
+ * ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes. Flushes
+ * output first if it has to wait. */
+int stream_fill(struct stream *s);
+
+/* Takes N bytes off the front of the window. */
+void stream_consume(struct stream *s, size_t n);
+
+/* The next line up to and with its LF: *LINE valid until the next call that
+ * reads, *N its length; it is consumed. ERR_TOO_LONG if no LF is within MAX
+ * bytes (nothing is consumed). */
+int stream_line(struct stream *s, size_t max, char **line, size_t *n);
+
+/* Exactly N bytes copied to DATA. */
+int stream_read(struct stream *s, void *data, size_t n);
+
+/* Output. An error is kept and given by the next stream_flush, and by every
+ * reading call after it. */
+void stream_put(struct stream *s, const void *data, size_t n);
+void stream_puts(struct stream *s, const char *text);
+void stream_printf(struct stream *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Sends N bytes of the file FD from AT, without copying where possible. */
+int stream_put_file(struct stream *s, int fd, int64_t at, int64_t n);
+
+int stream_flush(struct stream *s);
+
+/* Waits until FD has input or MS milliseconds passed. ERR_OK, ERR_TIMEOUT
+ * or ERR_IO. Buffered input counts at once. */
+int stream_wait(struct stream *s, int64_t ms);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * A standing connection to one service, for programs that wait for answers.
+ * It connects when first used, and again when the service was restarted.
+ */
+#ifndef IPC_CLIENT_H
+#define IPC_CLIENT_H
+
+#include "ipc/ipc.h"
+
+struct ipc_client {
+	const char *service;	/* name of the socket; a constant string */
+	int sock;		/* -1 when not connected */
+};
+
+#define IPC_CLIENT(name) { (name), -1 }
+
+/* Sends Q and receives the answer in A, within MS milliseconds in all. Tries
+ * once more on a fresh connection if the old one turns out to be dead before
+ * an answer came; so use it for questions that may be asked twice, and
+ * ipc_client_once for those that may not. ERR_TEMP if the service cannot be
+ * reached. */
+int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
+		    struct ipc_in *a, int64_t ms);
+
+/* The same without the second try: after an error nobody knows whether the
+ * service acted. */
+int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
+		    struct ipc_in *a, int64_t ms);
+
+void ipc_client_close(struct ipc_client *c);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The log: one event a line. Each line goes out in one write. What comes
+ * from outside needs no care at the call: every line is escaped as a whole
+ * (control characters, bytes that are not UTF-8), and bounded.
+ *
+ * Targets: "syslog" (facility mail), "stderr", or the path of a file, which
+ * gets lines in syslog's shape and is opened for appending. Delivery events
+ * have Postfix's shape, so that tools made for its logs read ours:
+ *     ID: to=<…>, relay=…, delay=…, dsn=2.0.0, status=sent (…)
+ */
+#ifndef LOG_LOG_H
+#define LOG_LOG_H
+
+#include <stdbool.h>
+
+/* Opens TARGET for lines of PROGRAM ("posthorn/smtpd[pid]: "). False, with
+ * errno, if a file cannot be opened: lines then go to standard error. Before
+ * the call lines go to standard error. Call it before chroot. */
+bool log_open(const char *program, const char *target);
+
+/* Opens the file again: after rotation, where the path still leads to it. */
+void log_reopen(void);
+
+/* Are debugging lines wanted (parameter `debug_log`)? */
+void log_set_debug(bool on);
+
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Logs "fatal: …" and ends the process with the sysexits code STATUS. */
+void log_die(int status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), noreturn));
+
+#endif

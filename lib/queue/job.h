@@ -1,0 +1,90 @@
+/*
+ * What qmgr and the deliverers (local-deliver, remote-send) say to each
+ * other. qmgr connects to the deliverer's socket; one connection is served
+ * by one child. It sends `deliver` packets, each one job: a message (a
+ * read-only descriptor) and recipients that go the same way. The deliverer
+ * answers each job with one `done` packet, in order, with one result per
+ * recipient. qmgr may send further jobs before the answer came, so that a
+ * deliverer goes on without waiting. The deliverer ends by closing.
+ */
+#ifndef QUEUE_JOB_H
+#define QUEUE_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "ipc/ipc.h"
+#include "queue/envelope.h"
+
+struct job_recipient {
+	unsigned index;		/* of the recipient within the message */
+	const char *address;
+	const char *orcpt;	/* or "" */
+	const char *original;	/* address before expansion, or its own */
+	unsigned notify;
+	unsigned depth;		/* how many expansions led to it */
+};
+
+struct job {
+	uint64_t number;	/* chosen by qmgr, comes back in the answer */
+	const char *id;		/* queue id */
+	int fd;			/* the queue file, for reading */
+	off_t offset;		/* content: where and how long */
+	off_t length;
+	const char *destination; /* domain, or next hop such as "[host]:port" */
+	const char *sender;
+	const char *envid;
+	const char *ret;
+	const char *body;
+	bool smtputf8;
+	int64_t arrival_us;
+	const char *prologue;
+	struct job_recipient *recipient;
+	size_t nrecipients;
+};
+
+enum job_status {
+	JOB_SENT,	/* delivered, or taken by the next host */
+	JOB_DEFERRED,	/* try again later */
+	JOB_FAILED,	/* never will be */
+	JOB_EXPANDED	/* stands for the addresses in `expanded`, which take
+			 * its place: an alias, a list, a .forward */
+};
+
+struct job_result {
+	unsigned index;
+	enum job_status status;
+	const char *dsn;	/* "2.0.0", "4.4.1" … (RFC 3463) */
+	const char *reply;	/* diagnostic, one line; "" if none */
+	const char *relay;	/* "host[ip]:port", "local", "maildir" … */
+	bool remote_reply;	/* `reply` was said by the remote host */
+	const char *const *expanded;
+	size_t nexpanded;
+	const char *owner;	/* JOB_EXPANDED: new sender for them (list
+				 * owner), or NULL */
+	bool done_too;		/* JOB_EXPANDED: a copy was also delivered */
+};
+
+/* What the deliverer says of the destination as a whole: qmgr's scheduler
+ * wants to know whether to try the next message there. */
+enum job_destination {
+	JOB_DEST_OK,	/* it answered */
+	JOB_DEST_DOWN	/* could not be reached, or refused the session */
+};
+
+/* Packets. job_read takes the descriptor out of M; all else points into A.
+ * ERR_OK or ERR_SYNTAX. */
+void job_write(struct ipc_out *m, const struct job *j);
+int job_read(struct arena *a, struct ipc_in *m, struct job *j);
+
+void job_results_write(struct ipc_out *m, const struct job *j,
+		       const struct job_result *r, size_t n,
+		       enum job_destination dest);
+int job_results_read(struct arena *a, struct ipc_in *m, uint64_t *number,
+		     struct job_result **r, size_t *n,
+		     enum job_destination *dest);
+
+#endif

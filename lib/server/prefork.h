@@ -1,0 +1,56 @@
+/*
+ * A parent and its children: each child waits on the listening sockets,
+ * accepts one connection, serves it from top to bottom, and comes back. The
+ * parent never touches a connection. It keeps some children idle ahead of
+ * need, up to a maximum, replaces those that end, and lets surplus ones go.
+ *
+ * A child that returns false from serve has taken on a user's rights (or
+ * wants to end): it exits and is replaced.
+ *
+ * Ending: on SIGTERM the parent stops (children finish the connection at
+ * hand, at most for a grace time); SIGQUIT ends at once. If the parent dies,
+ * idle children notice and end.
+ */
+#ifndef SERVER_PREFORK_H
+#define SERVER_PREFORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct prefork_listener {
+	const char *name;	/* as in the service table, e.g. "smtp" */
+	int fd;
+	bool ipc;	/* a packet socket of ours: peers' uids are checked */
+};
+
+struct prefork {
+	const struct prefork_listener *listener;
+	size_t nlisteners;
+	int spare;	/* idle children kept ahead of need, at least 1 */
+	int max;	/* children at most: connections served at once */
+	int uses;	/* connections until a child is renewed, 0: no limit */
+	int grace_s;	/* time to finish after SIGTERM */
+	const unsigned *peers;	/* uids that may use ipc listeners */
+	size_t npeers;
+	void *context;
+
+	/* In each child once, after the fork, before the first connection;
+	 * may be NULL. */
+	void (*child_start)(void *context);
+
+	/* Serves FD, which came in on LISTENER, and closes it. True: ready
+	 * for the next one. */
+	bool (*serve)(void *context, const struct prefork_listener *listener,
+		      int fd);
+};
+
+/* Runs until stopped. Gives the exit status of the parent. */
+int prefork_run(const struct prefork *p);
+
+/* In a child: true when it was asked to end. A long session (IMAP IDLE, a
+ * connection to qmgr) polls this descriptor beside its own: it becomes
+ * readable then. */
+int prefork_stop_fd(void);
+bool prefork_stopping(void);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * How every long-running program of the suite begins. main() reads:
+ *
+ *     service_start(&s, argc, argv, "smtpd");	options, configuration, log,
+ *						listening sockets, as root
+ *     … read keys and tables that need root or the whole file system …
+ *     service_confine(&s, SANDBOX_…);		user, chroot, seccomp
+ *     return service_prefork(&s, …) or an event loop of its own.
+ *
+ * Master gives a program by its environment: POSTHORN_LISTEN
+ * ("name:fd name:fd …"), POSTHORN_USER ("uid:gid" or empty), POSTHORN_CHROOT
+ * (folder or empty), POSTHORN_PEERS ("uid uid …"), POSTHORN_READY (a
+ * descriptor: service_ready writes a line there).
+ *
+ * Reload: master starts a second instance with the same sockets and sends
+ * the first SIGTERM once the second is ready: the first stops accepting,
+ * finishes its connections and ends. Only services marked `in place` in
+ * master's table (qmgr) get SIGHUP instead.
+ */
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "server/prefork.h"
+#include "server/sandbox.h"
+
+#define SERVICE_LISTENERS_MAX 64
+#define SERVICE_PEERS_MAX 16
+
+struct service {
+	const char *name;
+	const char *config_path;
+	struct config *config;
+	struct prefork_listener listener[SERVICE_LISTENERS_MAX];
+	size_t nlisteners;
+	uid_t uid;		/* to become; our own if master gave none */
+	gid_t gid;
+	const char *chroot;	/* or NULL */
+	unsigned peer[SERVICE_PEERS_MAX];
+	size_t npeers;
+	int ready_fd;		/* or -1 */
+};
+
+/* Parses `-c FILE`, `--help`, `--version`; loads the configuration (ends with
+ * EX_CONFIG and all faults on standard error and in the log), opens the log,
+ * collects sockets, ignores SIGPIPE, sets the umask to 077, points ipc at the
+ * private folder. A program started by hand without sockets ends with a
+ * message that says to use `posthorn start`. */
+void service_start(struct service *s, int argc, char **argv,
+		   const char *name);
+
+/* chroot, user, limits, seccomp with RIGHTS; ipc then looks in the chroot.
+ * Nothing from outside may be read before. */
+void service_confine(struct service *s, unsigned rights);
+
+/* The listener called NAME, or NULL. */
+const struct prefork_listener *service_listener(const struct service *s,
+						const char *name);
+
+/* Tells master that we serve; idempotent. */
+void service_ready(struct service *s);
+
+/* Runs P over all listeners of S (fills listeners and peers, calls
+ * service_ready), see server/prefork.h. */
+int service_prefork(struct service *s, struct prefork *p);
+
+#endif
