@@ -53,7 +53,11 @@ LIB_OBJ = $(LIB_SRC:%.c=build/%.o)
 UNIT_SRC = $(wildcard t/unit/*.c)
 UNIT = $(UNIT_SRC:t/unit/%.c=build/t/unit/%.t)
 
-all: $(BUILT:%=bin/%) bin/mailq bin/newaliases
+# `make V=1` shows the commands.
+Q = $(if $(V),,@)
+say = @$(if $(V),:,echo "  $(1)	$(2)")
+
+all: $(BUILT:%=bin/%) $(if $(filter sendmail,$(BUILT)),bin/mailq bin/newaliases)
 
 config.mk:
 	@echo "Run ./configure first (or make demo, make check, which do it)." >&2
@@ -61,16 +65,18 @@ config.mk:
 
 build/libposthorn.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $(LIB_OBJ)
+	$(Q)ar rcs $@ $(LIB_OBJ)
 
 build/%.o: %.c config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define program
-bin/$(1): $(patsubst %.c,build/%.o,$(call own,$(1))) build/libposthorn.a
+bin/$(1): $$(patsubst %.c,build/%.o,$$(call own,$(1))) build/libposthorn.a
 	@mkdir -p bin
-	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) build/libposthorn.a \
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) build/libposthorn.a \
 		$$(LIBS_$(1)) $$(LIBS_BASE)
 endef
 $(foreach p,$(BUILT),$(eval $(call program,$(p))))
@@ -81,7 +87,8 @@ bin/mailq bin/newaliases: bin/sendmail
 # A unit test may name objects of a program after "link:" in its first lines.
 build/t/unit/%.t: build/t/unit/%.o build/libposthorn.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< \
 		$(patsubst %.c,build/%.o,$(call linked,$*)) \
 		build/libposthorn.a $(call linklibs,$*) $(LIBS_BASE)
 linked = $(shell sed -n 's/^ \* link: //p' t/unit/$(1).c)

@@ -35,12 +35,14 @@ struct ipc_out {
  * Make it zeroed; it can be used for any number of messages. */
 struct ipc_in {
 	char *data;
+	size_t cap_data;
 	size_t len;
 	const char *verb;
 	struct ipc_attr {
 		const char *name;
 		const char *value;
 	} *attr;
+	size_t cap_attrs;
 	size_t nattrs;
 	int fd[IPC_FDS_MAX];
 	int nfds;

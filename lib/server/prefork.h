@@ -30,7 +30,7 @@ struct prefork {
 	int max;	/* children at most: connections served at once */
 	int uses;	/* connections until a child is renewed, 0: no limit */
 	int grace_s;	/* time to finish after SIGTERM */
-	const unsigned *peers;	/* uids that may use ipc listeners */
+	const unsigned *peer_uids; /* who may use ipc listeners */
 	size_t npeers;
 	void *context;
 

@@ -1,0 +1,374 @@
+#include "io/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define OUT_FLUSH 32768 /* output is sent once it is that much */
+#define IN_START 8192
+#define DEFAULT_TIMEOUT_MS 300000
+
+struct stream {
+	int fd;
+	bool socket;
+	char *in;
+	size_t in_cap;
+	size_t in_max;
+	size_t from; /* the window is in[from] to in[to] */
+	size_t to;
+	struct buf out;
+	int out_error;
+	int64_t timeout_ms;
+	int64_t deadline_ms;
+};
+
+static void take_fd(struct stream *s, int fd)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	s->fd = fd;
+	s->socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+	if (!s->socket)
+		file_set_nonblock(fd, true);
+}
+
+struct stream *stream_new(int fd, size_t in_max)
+{
+	struct stream *s = mem_alloc(sizeof(*s));
+
+	take_fd(s, fd);
+	s->in_max = in_max;
+	s->timeout_ms = DEFAULT_TIMEOUT_MS;
+	buf_init(&s->out, SIZE_MAX / 2);
+	return s;
+}
+
+int stream_release(struct stream **sp)
+{
+	struct stream *s = *sp;
+	int fd = s->fd;
+
+	if (!s->socket)
+		file_set_nonblock(fd, false);
+	free(s->in);
+	buf_free(&s->out);
+	free(s);
+	*sp = NULL;
+	return fd;
+}
+
+void stream_free(struct stream **s)
+{
+	if (*s)
+		close(stream_release(s));
+}
+
+int stream_fd(const struct stream *s)
+{
+	return s->fd;
+}
+
+void stream_replace_fd(struct stream *s, int fd)
+{
+	take_fd(s, fd);
+	s->from = s->to = 0;
+	buf_reset(&s->out);
+	s->out_error = ERR_OK;
+}
+
+void stream_set_timeout(struct stream *s, int64_t ms)
+{
+	s->timeout_ms = ms;
+}
+
+void stream_set_deadline(struct stream *s, int64_t at_ms)
+{
+	s->deadline_ms = at_ms;
+}
+
+/* When a call that begins now has to end. */
+static int64_t limit(const struct stream *s)
+{
+	int64_t at = clock_ms() + s->timeout_ms;
+
+	return s->deadline_ms && s->deadline_ms < at ? s->deadline_ms : at;
+}
+
+static int wait_for(int fd, short events, int64_t until_ms)
+{
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = events };
+		int64_t left = until_ms - clock_ms();
+		int n;
+
+		if (left < 0)
+			left = 0;
+		n = poll(&p, 1, left > 1000000 ? 1000000 : (int)left);
+		if (n > 0)
+			return ERR_OK;
+		if (n < 0 && errno != EINTR)
+			return ERR_IO;
+		if (n == 0 && clock_ms() >= until_ms)
+			return ERR_TIMEOUT;
+	}
+}
+
+/* Sends N bytes; all, or an error. */
+static int send_all(struct stream *s, const char *data, size_t n)
+{
+	int64_t until = 0;
+
+	while (n > 0) {
+		ssize_t done = s->socket ? send(s->fd, data, n,
+						MSG_DONTWAIT | MSG_NOSIGNAL)
+					 : write(s->fd, data, n);
+		int err;
+
+		if (done >= 0) {
+			data += done;
+			n -= (size_t)done;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return err_from_errno(errno);
+		if (!until)
+			until = limit(s);
+		err = wait_for(s->fd, POLLOUT, until);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+int stream_flush(struct stream *s)
+{
+	if (!s->out_error && s->out.len > 0)
+		s->out_error = send_all(s, s->out.data, s->out.len);
+	buf_reset(&s->out);
+	return s->out_error;
+}
+
+void stream_put(struct stream *s, const void *data, size_t n)
+{
+	if (s->out_error)
+		return;
+	if (n >= OUT_FLUSH) {
+		if (stream_flush(s) == ERR_OK)
+			s->out_error = send_all(s, data, n);
+		return;
+	}
+	buf_put(&s->out, data, n);
+	if (s->out.len >= OUT_FLUSH)
+		stream_flush(s);
+}
+
+void stream_puts(struct stream *s, const char *text)
+{
+	stream_put(s, text, strlen(text));
+}
+
+void stream_printf(struct stream *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->out_error)
+		return;
+	va_start(ap, fmt);
+	buf_vprintf(&s->out, fmt, ap);
+	va_end(ap);
+	if (s->out.len >= OUT_FLUSH)
+		stream_flush(s);
+}
+
+int stream_put_file(struct stream *s, int fd, int64_t at, int64_t n)
+{
+	off_t pos = at;
+	int64_t until = 0;
+	int err = stream_flush(s);
+
+	while (!err && n > 0) {
+		ssize_t done;
+
+		/* sendfile would wait where it could: so it is asked only
+		 * when there is room, at most a buffer at a time */
+		if (!until)
+			until = limit(s);
+		err = wait_for(s->fd, POLLOUT, until);
+		if (err)
+			break;
+		done = sendfile(s->fd, fd, &pos, n > 65536 ? 65536 : (size_t)n);
+		if (done > 0) {
+			n -= done;
+			until = 0;
+		} else if (done == 0) {
+			err = ERR_EOF;
+		} else if (errno != EINTR && errno != EAGAIN) {
+			err = err_from_errno(errno);
+		}
+	}
+	s->out_error = err;
+	return err;
+}
+
+const char *stream_window(const struct stream *s, size_t *n)
+{
+	*n = s->to - s->from;
+	return s->in ? s->in + s->from : "";
+}
+
+void stream_consume(struct stream *s, size_t n)
+{
+	s->from += n < s->to - s->from ? n : s->to - s->from;
+	if (s->from == s->to)
+		s->from = s->to = 0;
+}
+
+/* Makes room behind the window: moves it to the front, then grows. */
+static bool make_room(struct stream *s)
+{
+	size_t cap;
+
+	if (s->from > 0 && s->to == s->in_cap) {
+		memmove(s->in, s->in + s->from, s->to - s->from);
+		s->to -= s->from;
+		s->from = 0;
+	}
+	if (s->to < s->in_cap)
+		return true;
+	if (s->in_cap >= s->in_max)
+		return false;
+	cap = s->in_cap ? s->in_cap * 2 : IN_START;
+	if (cap > s->in_max)
+		cap = s->in_max;
+	s->in = mem_resize(s->in, cap, 1);
+	s->in_cap = cap;
+	return true;
+}
+
+static ssize_t receive(struct stream *s)
+{
+	char *to = s->in + s->to;
+	size_t n = s->in_cap - s->to;
+
+	return s->socket ? recv(s->fd, to, n, MSG_DONTWAIT)
+			 : read(s->fd, to, n);
+}
+
+int stream_fill(struct stream *s)
+{
+	int64_t until = 0;
+
+	if (s->out_error)
+		return s->out_error;
+	if (!make_room(s))
+		return ERR_TOO_LONG;
+	for (;;) {
+		ssize_t n = receive(s);
+		int err;
+
+		if (n > 0) {
+			s->to += (size_t)n;
+			return ERR_OK;
+		}
+		if (n == 0)
+			return ERR_EOF;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return err_from_errno(errno);
+		if (!until) {
+			if (stream_flush(s))
+				return s->out_error;
+			until = limit(s);
+		}
+		err = wait_for(s->fd, POLLIN, until);
+		if (err)
+			return err;
+	}
+}
+
+int stream_line(struct stream *s, size_t max, char **line, size_t *n)
+{
+	size_t seen = 0;
+	int64_t timeout = s->timeout_ms, until = 0;
+	int err = ERR_OK;
+
+	for (;;) {
+		size_t have = s->to - s->from;
+		size_t look = have < max ? have : max;
+		char *lf = NULL;
+
+		if (look > seen)
+			lf = memchr(s->in + s->from + seen, '\n', look - seen);
+		if (lf) {
+			*line = s->in + s->from;
+			*n = (size_t)(lf - *line) + 1;
+			s->from += *n;
+			break;
+		}
+		seen = look;
+		if (have >= max) {
+			err = ERR_TOO_LONG;
+			break;
+		}
+		/* one limit for the whole line, however it drips */
+		if (!until)
+			until = clock_ms() + timeout;
+		else
+			s->timeout_ms = until - clock_ms();
+		err = stream_fill(s);
+		if (err)
+			break;
+	}
+	s->timeout_ms = timeout;
+	return err;
+}
+
+int stream_read(struct stream *s, void *data, size_t n)
+{
+	char *to = data;
+
+	while (n > 0) {
+		size_t have;
+		const char *w = stream_window(s, &have);
+		int err;
+
+		if (have == 0) {
+			err = stream_fill(s);
+			if (err)
+				return err;
+			continue;
+		}
+		if (have > n)
+			have = n;
+		memcpy(to, w, have);
+		stream_consume(s, have);
+		to += have;
+		n -= have;
+	}
+	return ERR_OK;
+}
+
+int stream_wait(struct stream *s, int64_t ms)
+{
+	if (s->to > s->from)
+		return ERR_OK;
+	if (stream_flush(s))
+		return s->out_error;
+	return wait_for(s->fd, POLLIN, clock_ms() + ms);
+}

@@ -1,0 +1,254 @@
+/* Sockets that carry packets. */
+#include "ipc/ipc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "ipc/packet.h"
+#include "log/log.h"
+
+static struct {
+	char dir[100];
+} self = { "." };
+
+union control {
+	struct cmsghdr align;
+	char space[CMSG_SPACE(IPC_FDS_MAX * sizeof(int))];
+};
+
+static int wait_for(int sock, short events, int64_t until_ms)
+{
+	for (;;) {
+		struct pollfd p = { .fd = sock, .events = events };
+		int64_t left = until_ms - clock_ms();
+		int n = poll(&p, 1, left < 0 ? 0 : (int)left);
+
+		if (n > 0)
+			return ERR_OK;
+		if (n < 0 && errno != EINTR)
+			return ERR_IO;
+		if (n == 0)
+			return ERR_TIMEOUT;
+	}
+}
+
+static void attach(struct msghdr *h, union control *c, const int *fd, int n)
+{
+	struct cmsghdr *cmsg;
+
+	if (n == 0)
+		return;
+	memset(c, 0, sizeof(*c));
+	h->msg_control = c;
+	h->msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+	cmsg = CMSG_FIRSTHDR(h);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fd, (size_t)n * sizeof(int));
+}
+
+int ipc_send(int sock, const struct ipc_out *m, int64_t ms)
+{
+	struct iovec iov = { m->data.data, m->data.len };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control c;
+	int64_t until = 0;
+	int err;
+
+	if (m->data.over)
+		return ERR_TOO_LONG;
+	attach(&h, &c, m->fd, m->nfds);
+	while (sendmsg(sock, &h, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EMSGSIZE)
+			return ERR_TOO_LONG;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return err_from_errno(errno);
+		if (ms == 0)
+			return ERR_BUSY;
+		if (!until)
+			until = clock_ms() + ms;
+		err = wait_for(sock, POLLOUT, until);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static void collect(struct msghdr *h, struct ipc_in *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		size_t n;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(m->fd, CMSG_DATA(c), n * sizeof(int));
+		m->nfds = (int)n;
+	}
+}
+
+/* One try to receive; ERR_BUSY if nothing is there. */
+static int receive(int sock, struct ipc_in *m)
+{
+	struct iovec iov = { m->data, m->cap_data };
+	union control c;
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+	ssize_t n;
+
+	do
+		n = recvmsg(sock, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_from_errno(errno);
+	collect(&h, m);
+	if (n == 0)
+		return ERR_EOF;
+	m->len = (size_t)n;
+	if (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !ipc_parse(m)) {
+		ipc_in_reset(m);
+		return ERR_SYNTAX;
+	}
+	return ERR_OK;
+}
+
+int ipc_recv(int sock, struct ipc_in *m, int64_t ms)
+{
+	int64_t until = 0;
+	int err;
+
+	ipc_in_reset(m);
+	if (!m->data) {
+		m->data = mem_resize(NULL, IPC_PACKET_MAX, 1);
+		m->cap_data = IPC_PACKET_MAX;
+	}
+	for (;;) {
+		err = receive(sock, m);
+		if (err != ERR_BUSY || ms == 0)
+			return err;
+		if (!until)
+			until = clock_ms() + ms;
+		err = wait_for(sock, POLLIN, until);
+		if (err)
+			return err;
+	}
+}
+
+int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms)
+{
+	int64_t until = clock_ms() + ms, left;
+	int err = ipc_send(sock, q, ms);
+
+	if (err)
+		return err;
+	left = until - clock_ms();
+	return ipc_recv(sock, a, left > 0 ? left : 1);
+}
+
+void ipc_set_dir(const char *dir)
+{
+	if (!str_copy(self.dir, sizeof(self.dir), dir))
+		log_die(78, "the path of the private folder is too long: %s",
+			dir);
+}
+
+static bool fill_address(struct sockaddr_un *a, const char *path)
+{
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (str_copy(a->sun_path, sizeof(a->sun_path), path))
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+int ipc_connect(const char *name)
+{
+	char path[256];
+	struct sockaddr_un a;
+	int fd, err;
+
+	if (name[0] == '/')
+		snprintf(path, sizeof(path), "%s", name);
+	else
+		snprintf(path, sizeof(path), "%s/%s", self.dir, name);
+	if (!fill_address(&a, path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+int ipc_listen(const char *path, mode_t mode, int backlog)
+{
+	struct sockaddr_un a;
+	int fd, err;
+
+	if (!fill_address(&a, path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	unlink(path);
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    chmod(path, mode) < 0 || listen(fd, backlog) < 0) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+static bool is_allowed(uid_t uid, const uid_t *uids, size_t n)
+{
+	if (uid == 0 || uid == geteuid())
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (uids[i] == uid)
+			return true;
+	return false;
+}
+
+int ipc_accept(int listener, const uid_t *uids, size_t n, uid_t *uid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	    !is_allowed(peer.uid, uids, n)) {
+		log_warn("connection from uid %ld, process %ld refused",
+			 (long)peer.uid, (long)peer.pid);
+		close(fd);
+		errno = EACCES;
+		return -1;
+	}
+	if (uid)
+		*uid = peer.uid;
+	return fd;
+}

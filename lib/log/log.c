@@ -1,0 +1,179 @@
+#include "log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/mem.h"
+
+#define LINE_MAX_BYTES 4096
+
+static struct {
+	char *program;
+	char *path; /* NULL unless the target is a file */
+	int fd;
+	bool syslog;
+	bool debug;
+	char host[65];
+	struct buf line;
+	time_t stamp_of; /* second for which `stamp` was made */
+	char stamp[32];
+} self = { .fd = STDERR_FILENO };
+
+static const char *program(void)
+{
+	return self.program ? self.program : "posthorn";
+}
+
+static int open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+bool log_open(const char *name, const char *target)
+{
+	free(self.program);
+	self.program = mem_strdup(name);
+	if (gethostname(self.host, sizeof(self.host) - 1) < 0)
+		strcpy(self.host, "localhost");
+	self.host[strcspn(self.host, ".")] = '\0';
+	tzset();
+	self.syslog = strcmp(target, "syslog") == 0;
+	if (self.syslog) {
+		openlog(self.program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+		return true;
+	}
+	if (strcmp(target, "stderr") == 0)
+		return true;
+	self.fd = open_file(target);
+	if (self.fd < 0) {
+		self.fd = STDERR_FILENO;
+		return false;
+	}
+	self.path = mem_strdup(target);
+	return true;
+}
+
+void log_reopen(void)
+{
+	struct stat now, then;
+	int fd;
+
+	if (!self.path ||
+	    (stat(self.path, &now) == 0 && fstat(self.fd, &then) == 0 &&
+	     now.st_ino == then.st_ino && now.st_dev == then.st_dev))
+		return;
+	fd = open_file(self.path);
+	if (fd < 0)
+		return;
+	close(self.fd);
+	self.fd = fd;
+}
+
+void log_set_debug(bool on)
+{
+	self.debug = on;
+}
+
+/* "Nov 24 02:00:00", made once a second. */
+static const char *stamp(void)
+{
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr",
+					    "May", "Jun", "Jul", "Aug",
+					    "Sep", "Oct", "Nov", "Dec" };
+	time_t now = time(NULL);
+	struct tm t;
+
+	if (now != self.stamp_of && localtime_r(&now, &t)) {
+		snprintf(self.stamp, sizeof(self.stamp),
+			 "%s %2d %02d:%02d:%02d", months[t.tm_mon], t.tm_mday,
+			 t.tm_hour, t.tm_min, t.tm_sec);
+		self.stamp_of = now;
+	}
+	return self.stamp;
+}
+
+static void emit(int priority, const char *text, size_t n)
+{
+	struct buf *b = &self.line;
+
+	if (b->max == 0)
+		buf_init(b, 4 * LINE_MAX_BYTES + 256);
+	buf_reset(b);
+	if (self.path)
+		buf_printf(b, "%s %s ", stamp(), self.host);
+	if (!self.syslog)
+		buf_printf(b, "%s[%ld]: ", program(), (long)getpid());
+	encode_visible(b, text, n);
+	if (self.syslog) {
+		syslog(priority, "%s", b->data);
+		return;
+	}
+	buf_putc(b, '\n');
+	while (write(self.fd, b->data, b->len) < 0 && errno == EINTR)
+		;
+}
+
+__attribute__((format(printf, 3, 0))) static void format(int priority,
+							 const char *label,
+							 const char *fmt,
+							 va_list ap)
+{
+	char text[LINE_MAX_BYTES];
+	size_t n = strlen(label);
+	int more;
+
+	memcpy(text, label, n);
+	more = vsnprintf(text + n, sizeof(text) - n, fmt, ap);
+	if (more < 0)
+		return;
+	n = n + (size_t)more < sizeof(text) ? n + (size_t)more
+					    : sizeof(text) - 1;
+	emit(priority, text, n);
+}
+
+#define LINE(priority, label)                     \
+	do {                                      \
+		int saved = errno;                \
+		va_list ap;                       \
+		va_start(ap, fmt);                \
+		format(priority, label, fmt, ap); \
+		va_end(ap);                       \
+		errno = saved;                    \
+	} while (0)
+
+void log_info(const char *fmt, ...)
+{
+	LINE(LOG_INFO, "");
+}
+
+void log_warn(const char *fmt, ...)
+{
+	LINE(LOG_WARNING, "warning: ");
+}
+
+void log_error(const char *fmt, ...)
+{
+	LINE(LOG_ERR, "error: ");
+}
+
+void log_debug(const char *fmt, ...)
+{
+	if (self.debug)
+		LINE(LOG_DEBUG, "debug: ");
+}
+
+void log_die(int status, const char *fmt, ...)
+{
+	LINE(LOG_CRIT, "fatal: ");
+	exit(status);
+}

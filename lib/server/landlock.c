@@ -1,0 +1,72 @@
+#include "server/landlock.h"
+
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define READING (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+
+#define WRITING                                                          \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |  \
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+#define OTHERS                                                         \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |   \
+	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
+	 LANDLOCK_ACCESS_FS_MAKE_BLOCK)
+
+/* Version 2 is needed to link and rename between directories. */
+static uint64_t referring(void)
+{
+	return landlock_version() >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0;
+}
+
+int landlock_version(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+			    LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+int landlock_begin(void)
+{
+	struct landlock_ruleset_attr attr = {
+		.handled_access_fs = READING | WRITING | OTHERS | referring()
+	};
+
+	/* version 1 refuses every link and rename between directories,
+	 * which a Maildir lives by */
+	if (landlock_version() < 2)
+		return -1;
+	return (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
+			    0);
+}
+
+bool landlock_add(int ruleset, const char *dir, bool writable)
+{
+	struct landlock_path_beneath_attr attr = {
+		.allowed_access =
+			READING | (writable ? WRITING | referring() : 0),
+		.parent_fd = open(dir, O_PATH | O_CLOEXEC)
+	};
+	bool done;
+
+	if (attr.parent_fd < 0)
+		return false;
+	done = syscall(SYS_landlock_add_rule, ruleset,
+		       LANDLOCK_RULE_PATH_BENEATH, &attr, 0) == 0;
+	close(attr.parent_fd);
+	return done;
+}
+
+bool landlock_enter(int ruleset)
+{
+	bool done = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+
+	close(ruleset);
+	return done;
+}

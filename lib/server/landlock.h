@@ -1,0 +1,20 @@
+/* Landlock by its system calls (the C library has no wrappers). */
+#ifndef SERVER_LANDLOCK_H
+#define SERVER_LANDLOCK_H
+
+#include <stdbool.h>
+
+/* The version of the kernel's interface; 0 or less if there is none. */
+int landlock_version(void);
+
+/* A ruleset that handles every right this kernel knows of those we name,
+ * or -1. */
+int landlock_begin(void);
+
+/* Allows the tree under DIR. */
+bool landlock_add(int ruleset, const char *dir, bool writable);
+
+/* Binds this process to the ruleset, and closes it. */
+bool landlock_enter(int ruleset);
+
+#endif

@@ -1,0 +1,329 @@
+/*
+ * The children and their parent share one page or two: the scoreboard, in
+ * which each child says whether it is idle. A child that becomes busy and
+ * sees too few idle ones wakes the parent through a pipe. Another pipe,
+ * which nobody ever writes to, ends the children: its writing end is the
+ * parent's alone, so it closes when the parent wants it, or dies.
+ */
+#include "server/prefork.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+
+#define IDLE_END_MS 60000   /* a surplus idle child ends after that */
+#define FAULT_PAUSE_MS 1000 /* no new child so soon after one failed */
+
+enum state { STATE_FREE, STATE_IDLE, STATE_BUSY };
+
+struct slot {
+	_Atomic int state;
+	pid_t pid; /* the parent's business alone */
+};
+
+static struct {
+	const struct prefork *set;
+	struct slot *board;
+	int wake[2];
+	int stop[2];
+	int signals;
+	sigset_t former;
+	int64_t pause_until_ms;
+	int64_t full_said_ms;
+	bool stopping;
+} self;
+
+int prefork_stop_fd(void)
+{
+	return self.stop[0];
+}
+
+bool prefork_stopping(void)
+{
+	struct pollfd p = { .fd = self.stop[0], .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static int count(enum state state)
+{
+	int n = 0;
+
+	for (int i = 0; i < self.set->max; i++)
+		n += atomic_load(&self.board[i].state) == (int)state;
+	return n;
+}
+
+/* Children */
+
+static int accept_on(const struct prefork_listener *l)
+{
+	if (l->ipc)
+		return ipc_accept(l->fd, self.set->peer_uids, self.set->npeers,
+				  NULL);
+	return accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static void become_busy(struct slot *me)
+{
+	atomic_store(&me->state, STATE_BUSY);
+	if (count(STATE_IDLE) < self.set->spare &&
+	    write(self.wake[1], "", 1) < 0 && errno != EAGAIN)
+		log_warn("cannot wake the parent");
+}
+
+/* Takes one connection from L, if another child was not quicker. */
+static bool serve_one(struct slot *me, const struct prefork_listener *l)
+{
+	int fd = accept_on(l);
+	bool again;
+
+	if (fd < 0)
+		return true;
+	become_busy(me);
+	again = self.set->serve(self.set->context, l, fd);
+	atomic_store(&me->state, STATE_IDLE);
+	return again;
+}
+
+static int watch_listeners(void)
+{
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event e;
+
+	for (size_t i = 0; i < self.set->nlisteners; i++) {
+		/* one child is woken, not all */
+		e = (struct epoll_event){ EPOLLIN | EPOLLEXCLUSIVE,
+					  { .u64 = i } };
+		epoll_ctl(ep, EPOLL_CTL_ADD, self.set->listener[i].fd, &e);
+	}
+	e = (struct epoll_event){ EPOLLIN, { .u64 = self.set->nlisteners } };
+	epoll_ctl(ep, EPOLL_CTL_ADD, self.stop[0], &e);
+	return ep;
+}
+
+static void child_loop(struct slot *me)
+{
+	int ep = watch_listeners(), uses = 0;
+
+	for (;;) {
+		struct epoll_event e;
+		int n = epoll_wait(ep, &e, 1, IDLE_END_MS);
+
+		if (n == 0 && count(STATE_IDLE) > self.set->spare)
+			return;
+		if (n <= 0)
+			continue;
+		if (e.data.u64 >= self.set->nlisteners)
+			return;
+		if (!serve_one(me, &self.set->listener[e.data.u64]))
+			return;
+		if (self.set->uses && ++uses >= self.set->uses)
+			return;
+	}
+}
+
+static void child_main(struct slot *me)
+{
+	close(self.stop[1]);
+	close(self.wake[0]);
+	close(self.signals);
+	sigprocmask(SIG_SETMASK, &self.former, NULL);
+	if (self.set->child_start)
+		self.set->child_start(self.set->context);
+	child_loop(me);
+	exit(EX_OK);
+}
+
+/* Parent */
+
+static bool start_child(struct slot *slot)
+{
+	pid_t pid;
+
+	atomic_store(&slot->state, STATE_IDLE);
+	pid = fork();
+	if (pid == 0)
+		child_main(slot);
+	if (pid < 0) {
+		log_warn("cannot start a child: %m");
+		atomic_store(&slot->state, STATE_FREE);
+		self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
+		return false;
+	}
+	slot->pid = pid;
+	return true;
+}
+
+static void say_full(void)
+{
+	int64_t now = clock_ms();
+
+	if (count(STATE_IDLE) > 0 || now - self.full_said_ms < 60000)
+		return;
+	self.full_said_ms = now;
+	log_warn("all %d processes are busy: further connections wait",
+		 self.set->max);
+}
+
+static void keep_spare(void)
+{
+	int want = self.set->spare - count(STATE_IDLE);
+
+	if (self.stopping || clock_ms() < self.pause_until_ms)
+		return;
+	for (int i = 0; i < self.set->max && want > 0; i++) {
+		if (atomic_load(&self.board[i].state) != STATE_FREE)
+			continue;
+		if (!start_child(&self.board[i]))
+			return;
+		want--;
+	}
+	if (want > 0)
+		say_full();
+}
+
+static void report_end(pid_t pid, int status)
+{
+	if (WIFSIGNALED(status))
+		log_error("process %ld ended by signal %d%s", (long)pid,
+			  WTERMSIG(status),
+			  WCOREDUMP(status) ? ", core dumped" : "");
+	else
+		log_warn("process %ld ended with status %d", (long)pid,
+			 WEXITSTATUS(status));
+	self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
+}
+
+static void collect_children(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (status != 0 && !self.stopping)
+			report_end(pid, status);
+		for (int i = 0; i < self.set->max; i++)
+			if (self.board[i].pid == pid) {
+				self.board[i].pid = 0;
+				atomic_store(&self.board[i].state, STATE_FREE);
+			}
+	}
+}
+
+static void signal_children(int sig)
+{
+	for (int i = 0; i < self.set->max; i++)
+		if (self.board[i].pid > 0)
+			kill(self.board[i].pid, sig);
+}
+
+static bool any_left(void)
+{
+	return count(STATE_FREE) < self.set->max;
+}
+
+/* Lets the children finish, at most for the grace time. */
+static void stop_children(void)
+{
+	int64_t until = clock_ms() + self.set->grace_s * 1000LL;
+	struct pollfd p = { .fd = self.signals, .events = POLLIN };
+
+	close(self.stop[1]);
+	while (any_left() && clock_ms() < until) {
+		struct signalfd_siginfo info;
+
+		poll(&p, 1, 1000);
+		while (read(self.signals, &info, sizeof(info)) > 0)
+			if (info.ssi_signo == SIGQUIT)
+				until = 0;
+		collect_children();
+	}
+	signal_children(SIGKILL);
+	while (any_left() && waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+/* True until a signal asks for the end. */
+static bool handle_signals(void)
+{
+	struct signalfd_siginfo info;
+
+	while (read(self.signals, &info, sizeof(info)) > 0) {
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
+		    info.ssi_signo == SIGQUIT)
+			self.stopping = true;
+		if (info.ssi_signo == SIGQUIT)
+			signal_children(SIGKILL);
+		if (info.ssi_signo == SIGHUP)
+			log_reopen();
+	}
+	return !self.stopping;
+}
+
+static void parent_loop(void)
+{
+	struct pollfd p[2] = { { .fd = self.signals, .events = POLLIN },
+			       { .fd = self.wake[0], .events = POLLIN } };
+	char drain[256];
+
+	for (;;) {
+		keep_spare();
+		poll(p, 2,
+		     self.pause_until_ms > clock_ms() ? FAULT_PAUSE_MS : -1);
+		if (!handle_signals())
+			return;
+		while (read(self.wake[0], drain, sizeof(drain)) > 0)
+			;
+		collect_children();
+	}
+}
+
+static void prepare(const struct prefork *p)
+{
+	sigset_t set;
+
+	self.set = p;
+	self.board =
+		mmap(NULL, (size_t)p->max * sizeof(*self.board),
+		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (self.board == MAP_FAILED ||
+	    pipe2(self.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    pipe2(self.stop, O_CLOEXEC) < 0)
+		log_die(EX_OSERR, "cannot prepare for children: %m");
+	for (size_t i = 0; i < p->nlisteners; i++)
+		file_set_nonblock(p->listener[i].fd, true);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &self.former);
+	self.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (self.signals < 0)
+		log_die(EX_OSERR, "cannot prepare for signals: %m");
+}
+
+int prefork_run(const struct prefork *p)
+{
+	prepare(p);
+	parent_loop();
+	stop_children();
+	return EX_OK;
+}

@@ -1,0 +1,206 @@
+#include "server/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "server/landlock.h"
+
+#define CALL(name) SCMP_SYS(name)
+
+/* What no program of ours ever needs. */
+static const int never[] = {
+	CALL(ptrace),
+	CALL(process_vm_readv),
+	CALL(process_vm_writev),
+	CALL(mount),
+	CALL(umount2),
+	CALL(pivot_root),
+	CALL(swapon),
+	CALL(swapoff),
+	CALL(reboot),
+	CALL(kexec_load),
+	CALL(kexec_file_load),
+	CALL(init_module),
+	CALL(finit_module),
+	CALL(delete_module),
+	CALL(bpf),
+	CALL(perf_event_open),
+	CALL(keyctl),
+	CALL(add_key),
+	CALL(request_key),
+	CALL(unshare),
+	CALL(setns),
+	CALL(userfaultfd),
+	CALL(io_uring_setup),
+	CALL(io_uring_enter),
+	CALL(io_uring_register),
+	CALL(personality),
+	CALL(acct),
+	CALL(quotactl),
+	CALL(settimeofday),
+	CALL(clock_settime),
+	CALL(adjtimex),
+	CALL(sethostname),
+	CALL(setdomainname),
+	CALL(iopl),
+	CALL(ioperm),
+	CALL(open_by_handle_at),
+	CALL(fanotify_init),
+	CALL(syslog),
+	CALL(vhangup),
+	CALL(mknod),
+	CALL(mknodat),
+};
+
+static const int opening[] = {
+	CALL(open),	CALL(openat),	CALL(openat2),	 CALL(creat),
+	CALL(rename),	CALL(renameat), CALL(renameat2), CALL(unlink),
+	CALL(unlinkat), CALL(rmdir),	CALL(mkdir),	 CALL(mkdirat),
+	CALL(link),	CALL(linkat),	CALL(symlink),	 CALL(symlinkat),
+	CALL(truncate), CALL(chmod),	CALL(fchmodat),	 CALL(chown),
+	CALL(lchown),	CALL(fchownat), CALL(setxattr),	 CALL(lsetxattr),
+};
+
+static const int executing[] = { CALL(execve), CALL(execveat) };
+
+static const int changing_identity[] = {
+	CALL(setuid),	 CALL(setgid),	  CALL(setreuid),  CALL(setregid),
+	CALL(setresuid), CALL(setresgid), CALL(setgroups), CALL(setfsuid),
+	CALL(setfsgid),	 CALL(chroot),	  CALL(capset),
+};
+
+static void refuse(scmp_filter_ctx ctx, const int *call, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), call[i], 0);
+}
+
+#define REFUSE(ctx, list) refuse(ctx, list, sizeof(list) / sizeof(list[0]))
+
+static void refuse_families(scmp_filter_ctx ctx, unsigned rights)
+{
+	static const int inet[] = { AF_INET, AF_INET6 };
+	static const int others[] = { AF_PACKET, AF_ALG, AF_BLUETOOTH, AF_CAN,
+				      AF_VSOCK,	 AF_XDP, AF_KEY };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1,
+				 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)others[i]));
+	if (rights & SANDBOX_INET)
+		return;
+	for (size_t i = 0; i < sizeof(inet) / sizeof(inet[0]); i++)
+		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1,
+				 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)inet[i]));
+}
+
+/* New processes; threads stay allowed. clone3 hides its flags from filters:
+ * ENOSYS makes the C library use clone. */
+static void refuse_fork(scmp_filter_ctx ctx)
+{
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(fork), 0);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(vfork), 0);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(clone), 1,
+			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+}
+
+void sandbox_enter(unsigned rights)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int err;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		log_die(EX_OSERR, "cannot set no_new_privs: %m");
+	if (!ctx)
+		log_die(EX_OSERR, "cannot make a seccomp filter");
+	REFUSE(ctx, never);
+	if (!(rights & SANDBOX_OPEN))
+		REFUSE(ctx, opening);
+	if (!(rights & SANDBOX_EXEC))
+		REFUSE(ctx, executing);
+	if (!(rights & SANDBOX_IDENTITY))
+		REFUSE(ctx, changing_identity);
+	if (!(rights & SANDBOX_FORK))
+		refuse_fork(ctx);
+	refuse_families(ctx, rights);
+	err = seccomp_load(ctx);
+	if (err < 0)
+		log_debug("this kernel refuses seccomp filters: error %d",
+			  -err);
+	seccomp_release(ctx);
+}
+
+bool sandbox_only_dirs(const char *const *dirs, const bool *writable, int n)
+{
+	int ruleset = landlock_begin();
+
+	if (ruleset < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (!landlock_add(ruleset, dirs[i], writable[i]))
+			log_warn("cannot allow %s: %m", dirs[i]);
+	return landlock_enter(ruleset);
+}
+
+void sandbox_become(uid_t uid, gid_t gid)
+{
+	if (geteuid() != 0) {
+		if (uid != geteuid())
+			log_die(EX_NOPERM, "cannot become uid %ld without root",
+				(long)uid);
+		return;
+	}
+	if (uid == 0 && gid == 0)
+		return;
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
+		log_die(EX_OSERR, "cannot become uid %ld, gid %ld: %m",
+			(long)uid, (long)gid);
+	if (uid != 0 && (setuid(0) == 0 || getuid() != uid))
+		log_die(EX_SOFTWARE, "still root after becoming uid %ld",
+			(long)uid);
+}
+
+void sandbox_chroot(const char *dir)
+{
+	if (chdir(dir) < 0)
+		log_die(EX_OSERR, "cannot change to %s: %m", dir);
+	if (geteuid() == 0 && (chroot(".") < 0 || chdir("/") < 0))
+		log_die(EX_OSERR, "cannot make %s the root directory: %m", dir);
+}
+
+void sandbox_limit(int memory_mib, int files)
+{
+	struct rlimit r;
+
+#ifndef SANITIZED
+	r.rlim_cur = r.rlim_max = (rlim_t)memory_mib << 20;
+	if (memory_mib > 0 && setrlimit(RLIMIT_AS, &r) < 0)
+		log_warn("cannot limit memory: %m");
+#else
+	(void)memory_mib;
+#endif
+	if (files <= 0 || getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	r.rlim_cur = (rlim_t)files < r.rlim_max ? (rlim_t)files : r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_warn("cannot limit open files: %m");
+}
+
+void sandbox_report(void)
+{
+	if (landlock_version() <= 0)
+		log_warn("this kernel has no Landlock: mail directories are "
+			 "separated by uid alone");
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+		log_warn("this kernel has no seccomp: system calls are not "
+			 "filtered");
+}
