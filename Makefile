@@ -41,7 +41,7 @@ LIBS_resolver = $(LIB_UNBOUND)
 LIBS_posthorn = $(LIB_CRYPT)
 
 # Programs whose folder has sources; the rest is not there.
-BUILT = $(foreach p,$(PROGRAMS),$(if $(call own,$(p)),$(p)))
+BUILT = $(foreach p,$(PROGRAMS),$(if $(strip $(call own,$(p))),$(p)))
 siblings = $(foreach q,$(PROGRAMS),$(if $(filter $(DIR_$(1)),$(DIR_$(q))),\
 	$(if $(OWN_$(q)),$(patsubst %,$(DIR_$(1))/%.c,$(OWN_$(q))))))
 own = $(if $(OWN_$(1)),\
