@@ -66,6 +66,8 @@ struct job_result {
 	const char *owner;	/* JOB_EXPANDED: new sender for them (list
 				 * owner), or NULL */
 	bool done_too;		/* JOB_EXPANDED: a copy was also delivered */
+	bool dsn_passed;	/* JOB_SENT: the next host took over NOTIFY
+				 * (RFC 3461), so it tells of success */
 };
 
 /* What the deliverer says of the destination as a whole: qmgr's scheduler

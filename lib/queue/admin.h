@@ -1,0 +1,89 @@
+/*
+ * Looking at the queue and changing it: the side of `posthorn queue` and
+ * mailq. Each call makes a connection of its own to the public socket of
+ * qmgr. Anyone may look; only root and the queue's user may act, or get at
+ * the content of a message.
+ */
+#ifndef QUEUE_ADMIN_H
+#define QUEUE_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+enum queue_state {
+	QUEUE_ACTIVE,	/* is being delivered */
+	QUEUE_WAITING,	/* for the next try */
+	QUEUE_HELD	/* until it is released */
+};
+
+/* One recipient that is not done, in the list. */
+struct queue_item_recipient {
+	const char *address;
+	const char *reason;	/* why it waits: the last reply, or "" */
+};
+
+/* One message of the list; all strings live during the call to `each`. */
+struct queue_item {
+	const char *id;
+	enum queue_state state;
+	const char *sender;	/* "" is the null sender */
+	int64_t size;		/* of the content, bytes */
+	int64_t arrival;	/* seconds since 1970 */
+	int64_t next;		/* of the next try, seconds since 1970; 0: none */
+	unsigned attempts;
+	const struct queue_item_recipient *recipient;
+	size_t nrecipients;
+};
+
+struct queue_stats {
+	int64_t active, waiting, held;	/* messages by state */
+	int64_t received, delivered, deferred, bounced;
+					/* since qmgr started; the first in
+					 * messages, the others in recipients */
+	int64_t destinations, dead;	/* known to the scheduler; down */
+	int64_t slots;			/* files in use or made ahead */
+	bool scanning;			/* the scan at start is going on */
+	bool intake_stopped;		/* for want of disk space */
+};
+
+enum queue_action {
+	QUEUE_HOLD,	/* no try until release */
+	QUEUE_RELEASE,	/* ends hold: tried at once */
+	QUEUE_FLUSH,	/* tried at once, also if its destination is down */
+	QUEUE_REQUEUE,	/* routed anew and tried as if just come in */
+	QUEUE_BOUNCE,	/* given up: goes back to its sender */
+	QUEUE_DELETE	/* removed; nobody is told */
+};
+
+/* PATH below: NULL for the configured place, which is RUN_DIR/public/qmgr; or
+ * the socket's absolute path. On every error but ERR_OK a text for people is
+ * appended to WHY: ERR_TEMP qmgr does not run, ERR_DENIED, ERR_NOT_FOUND no
+ * such message, ERR_TIMEOUT, ERR_SYNTAX. */
+
+/* Calls EACH for every message (ID NULL) or for one. EACH gives false to
+ * stop. Messages come oldest slot first, which is not the order of ids. */
+int queue_admin_list(const char *path, const char *id,
+		     bool (*each)(void *context, const struct queue_item *m),
+		     void *context, struct buf *why);
+
+/* What is known of one message: envelope and journal as text lines, appended
+ * to TEXT. *CONTENT is a descriptor of the queue file, *OFFSET and *LENGTH
+ * say where the message is in it, or -1 for those who may not read it. */
+int queue_admin_show(const char *path, const char *id, struct buf *text,
+		     int *content, off_t *offset, off_t *length,
+		     struct buf *why);
+
+/* Does ACTION to the message ID, or to all if ID is "ALL"; *COUNT is how
+ * many it was done to. Hold and requeue of a message that is being delivered
+ * take effect when that try ends. */
+int queue_admin_act(const char *path, enum queue_action action, const char *id,
+		    int64_t *count, struct buf *why);
+
+int queue_admin_stats(const char *path, struct queue_stats *s,
+		      struct buf *why);
+
+#endif
