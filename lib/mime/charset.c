@@ -1,0 +1,131 @@
+#include "mime/decode.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* glibc loads a module from disk for each of these; an open descriptor
+ * keeps it in the process and in its children. */
+static const char *const usual[] = {
+	"ISO-8859-1",	"ISO-8859-2",	"ISO-8859-3",	"ISO-8859-4",
+	"ISO-8859-5",	"ISO-8859-6",	"ISO-8859-7",	"ISO-8859-8",
+	"ISO-8859-9",	"ISO-8859-10",	"ISO-8859-13",	"ISO-8859-14",
+	"ISO-8859-15",	"ISO-8859-16",	"WINDOWS-1250", "WINDOWS-1251",
+	"WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
+	"WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "KOI8-R",
+	"KOI8-U",	"GB2312",	"GBK",		"GB18030",
+	"BIG5",		"SHIFT_JIS",	"EUC-JP",	"ISO-2022-JP",
+	"EUC-KR",	"UTF-7",
+};
+
+#define USUAL (sizeof(usual) / sizeof(*usual))
+#define NAME_MAX_BYTES 64
+
+static struct {
+	iconv_t open[USUAL];
+	bool ready;
+} self;
+
+static const iconv_t none = (iconv_t)-1;
+
+void mime_charsets_preload(void)
+{
+	size_t i;
+
+	if (self.ready)
+		return;
+	for (i = 0; i < USUAL; i++)
+		self.open[i] = iconv_open("UTF-8", usual[i]);
+	self.ready = true;
+}
+
+/* A converter for CHARSET; *OWN: the caller must close it. */
+static iconv_t converter(const char *charset, bool *own)
+{
+	size_t i;
+
+	*own = false;
+	for (i = 0; self.ready && i < USUAL; i++)
+		if (str_equal_ci(charset, usual[i])) {
+			if (self.open[i] != none)
+				iconv(self.open[i], NULL, NULL, NULL, NULL);
+			return self.open[i];
+		}
+	if (strlen(charset) > NAME_MAX_BYTES || strchr(charset, '/'))
+		return none;
+	*own = true;
+	return iconv_open("UTF-8", charset);
+}
+
+static bool is_unicode(const char *charset)
+{
+	return str_equal_ci(charset, "UTF-8") ||
+	       str_equal_ci(charset, "US-ASCII") ||
+	       str_equal_ci(charset, "UTF8");
+}
+
+static void convert(struct buf *out, iconv_t cd, const char *data, size_t n)
+{
+	char chunk[4096], *in, *to;
+	size_t room, left = n;
+
+	memcpy(&in, &data, sizeof(in)); /* iconv(3) takes char **, and reads */
+	while (left > 0) {
+		to = chunk;
+		room = sizeof(chunk);
+		if (iconv(cd, &in, &left, &to, &room) == (size_t)-1 &&
+		    errno != E2BIG) {
+			*to++ = '?';
+			room--;
+			in++;
+			left--;
+		}
+		buf_put(out, chunk, (size_t)(to - chunk));
+	}
+}
+
+static void put_ascii(struct buf *out, const char *data, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		buf_putc(out, data[i] < 0 ? '?' : data[i]);
+}
+
+bool mime_to_utf8(struct buf *out, const char *charset, const char *data,
+		  size_t n)
+{
+	iconv_t cd;
+	bool own;
+
+	if (is_unicode(charset)) {
+		buf_put(out, data, n);
+		return true;
+	}
+	cd = converter(charset, &own);
+	if (cd == none) {
+		put_ascii(out, data, n);
+		return false;
+	}
+	convert(out, cd, data, n);
+	if (own)
+		iconv_close(cd);
+	return true;
+}
+
+bool mime_charset_known(const char *charset)
+{
+	iconv_t cd;
+	bool own;
+
+	if (is_unicode(charset))
+		return true;
+	cd = converter(charset, &own);
+	if (cd == none)
+		return false;
+	if (own)
+		iconv_close(cd);
+	return true;
+}

@@ -1,0 +1,44 @@
+/*
+ * The text that people wrote, for searching: transfer encodings, encoded
+ * words and charsets undone, all as UTF-8. Lenient: what cannot be decoded
+ * is passed over or replaced, never refused. Results go to a caller's
+ * buffer, whose limit bounds them.
+ */
+#ifndef MIME_DECODE_H
+#define MIME_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "mime/part.h"
+
+/* RFC 2045 section 6.8 and 6.7; bytes that do not belong are passed over. */
+void mime_decode_base64(struct buf *out, const char *data, size_t n);
+void mime_decode_qp(struct buf *out, const char *data, size_t n);
+
+/* A header value with its encoded words (RFC 2047) decoded, unfolded. */
+void mime_decode_words(struct buf *out, const char *value, size_t n);
+
+/* The text of the leaf PART of the message DATA. False, and nothing, if it
+ * is no text. */
+bool mime_decode_part(struct buf *out, const char *data,
+		      const struct mime_part *part);
+
+/* DATA, N from CHARSET to UTF-8. Of an unknown charset (false) bytes that
+ * are not ASCII become '?'. */
+bool mime_to_utf8(struct buf *out, const char *charset, const char *data,
+		  size_t n);
+
+/* Is there a converter for CHARSET? */
+bool mime_charset_known(const char *charset);
+
+/* Opens converters for the usual charsets, for processes that cannot open
+ * files later. */
+void mime_charsets_preload(void);
+
+/* UTF-8 with case folded, for comparison: Unicode case folding, white space
+ * runs and line ends as one space. Invalid bytes stay. */
+void mime_fold_case(struct buf *out, const char *text, size_t n);
+
+#endif

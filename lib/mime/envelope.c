@@ -1,0 +1,102 @@
+#include "mime/imap.h"
+
+#include <string.h>
+
+#include "mime/field.h"
+
+enum {
+	DATE,
+	SUBJECT,
+	FROM,
+	SENDER,
+	REPLY_TO,
+	TO,
+	CC,
+	BCC,
+	IN_REPLY_TO,
+	MESSAGE_ID,
+	NFIELDS
+};
+
+/* In the order of RFC 3501 section 7.4.2. */
+static const struct {
+	const char *name;
+	bool addresses;
+	bool from; /* if missing or empty, that of From */
+} row[NFIELDS] = {
+	[DATE] = { "Date", false, false },
+	[SUBJECT] = { "Subject", false, false },
+	[FROM] = { "From", true, false },
+	[SENDER] = { "Sender", true, true },
+	[REPLY_TO] = { "Reply-To", true, true },
+	[TO] = { "To", true, false },
+	[CC] = { "Cc", true, false },
+	[BCC] = { "Bcc", true, false },
+	[IN_REPLY_TO] = { "In-Reply-To", false, false },
+	[MESSAGE_ID] = { "Message-ID", false, false },
+};
+
+#define VALUE_MAX (256 << 10)
+
+/* Of a field that is there twice the first counts. */
+static void collect(const char *header, size_t n,
+		    struct mime_field found[NFIELDS])
+{
+	const char *pos = header;
+	struct mime_field f;
+	int i;
+
+	memset(found, 0, NFIELDS * sizeof(*found));
+	while (mime_field_next(&pos, header + n, &f))
+		for (i = 0; i < NFIELDS; i++)
+			if (!found[i].raw && mime_field_is(&f, row[i].name)) {
+				found[i] = f;
+				break;
+			}
+}
+
+static void put_text(struct buf *out, const struct mime_field *f,
+		     struct buf *value)
+{
+	buf_reset(value);
+	if (!f->raw) {
+		buf_puts(out, "NIL");
+		return;
+	}
+	mime_unfold(value, f->value, f->nvalue);
+	imap_put_string(out, value->data, value->len);
+}
+
+/* The address list of F; false, and nothing put, if it is empty. */
+static bool put_list(struct buf *out, const struct mime_field *f)
+{
+	size_t before = out->len;
+
+	if (!f->raw)
+		return false;
+	mime_addresses(out, f->value, f->nvalue);
+	if (out->len > before && out->data[before] == '(')
+		return true;
+	buf_truncate(out, before);
+	return false;
+}
+
+void mime_envelope(struct buf *out, const char *header, size_t n)
+{
+	struct mime_field f[NFIELDS];
+	struct buf value;
+	int i;
+
+	collect(header, n, f);
+	buf_init(&value, VALUE_MAX);
+	for (i = 0; i < NFIELDS; i++) {
+		buf_putc(out, i == 0 ? '(' : ' ');
+		if (!row[i].addresses)
+			put_text(out, &f[i], &value);
+		else if (!put_list(out, &f[i]) &&
+			 !(row[i].from && put_list(out, &f[FROM])))
+			buf_puts(out, "NIL");
+	}
+	buf_putc(out, ')');
+	buf_free(&value);
+}

@@ -1,0 +1,38 @@
+/*
+ * What IMAP tells of a message, ready to be sent (RFC 3501 section 7.4.2):
+ * the values of ENVELOPE, BODY and BODYSTRUCTURE, without their names. They
+ * hold quoted strings and, for bytes that those cannot carry, literals; no
+ * NUL ever. The caller's buffer bounds them: check out->over.
+ */
+#ifndef MIME_IMAP_H
+#define MIME_IMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "mime/part.h"
+
+/* Enough for any message that a person would send. */
+#define MIME_IMAP_MAX (1 << 20)
+
+/* A string: quoted where that can carry it, else a literal. */
+void imap_put_string(struct buf *out, const char *data, size_t n);
+
+/* NIL for NULL, else a string. */
+void imap_put_nstring(struct buf *out, const char *text);
+
+/* "(date subject from sender …)" of the message header at HEADER, N. */
+void mime_envelope(struct buf *out, const char *header, size_t n);
+
+/* The addresses in VALUE, N as "((name route mailbox host)…)" or NIL. At
+ * most MIME_ADDRESSES_MAX of them are read. */
+#define MIME_ADDRESSES_MAX 2000
+void mime_addresses(struct buf *out, const char *value, size_t n);
+
+/* "(…)": the structure of ROOT, the tree of the message DATA. With EXTENSION
+ * it is BODYSTRUCTURE, else BODY. */
+void mime_structure(struct buf *out, const char *data,
+		    const struct mime_part *root, bool extension);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Structured header values: Content-Type, Content-Disposition and their
+ * like (RFC 2045 section 5.1), read leniently: comments and folding are
+ * passed over, and what does not parse ends the list.
+ */
+#ifndef MIME_PARAM_H
+#define MIME_PARAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "mime/field.h"
+
+#define MIME_PARAMS_MAX 64
+
+struct mime_value {
+	const char *type;    /* "text", or a disposition, or an encoding */
+	const char *subtype; /* "plain", or NULL */
+	struct {
+		const char *name;
+		const char *value;
+	} param[MIME_PARAMS_MAX];
+	size_t nparams;
+};
+
+/* Parses F into V, with memory from A; strings hold no NUL. False if there is
+ * no type. SLASH says that a subtype must follow. */
+bool mime_value_parse(struct arena *a, const struct mime_field *f, bool slash,
+		      struct mime_value *v);
+
+/* The value of the parameter NAME, or NULL. */
+const char *mime_value_get(const struct mime_value *v, const char *name);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The tree of parts of a message (RFC 2045, 2046), found in one pass over
+ * its bytes, LF or CRLF line ends alike. Parts say where they are in those
+ * bytes, and how large they are as IMAP tells it: with every line end CRLF.
+ *
+ * Whatever the bytes are, there is a tree, and the time is linear. Past
+ * MIME_DEPTH_MAX or MIME_PARTS_MAX the rest is text of the part that holds
+ * it.
+ */
+#ifndef MIME_PART_H
+#define MIME_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+#define MIME_DEPTH_MAX 40
+#define MIME_PARTS_MAX 2000
+
+enum mime_kind {
+	MIME_LEAF,
+	MIME_MULTIPART,
+	MIME_MESSAGE /* message/rfc822: its one child is the message */
+};
+
+struct mime_part {
+	struct mime_part *child; /* first part of a multipart, or message */
+	struct mime_part *next;	 /* the following part of the same parent */
+	enum mime_kind kind;
+	bool digest; /* parts of it are message/rfc822 by default */
+	bool in_digest;
+	size_t header;	/* offset of the header */
+	size_t nheader; /* with the empty line */
+	size_t body;	/* offset of the body */
+	size_t nbody;
+	size_t header_crlf; /* both in octets as sent by IMAP */
+	size_t body_crlf;
+	size_t body_lines; /* line ends in the body */
+};
+
+/* The tree of the message DATA, N, with memory from A. */
+struct mime_part *mime_parse(struct arena *a, const char *data, size_t n);
+
+/* The size of DATA, N with every line end CRLF. */
+size_t mime_crlf_size(const char *data, size_t n);
+
+#endif

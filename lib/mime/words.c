@@ -1,0 +1,113 @@
+#include "mime/decode.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "mime/field.h"
+
+/* RFC 2047 section 2 says 75; programs exceed it, but not by much. The bound
+ * keeps the time linear. */
+#define WORD_MAX 4096
+#define CHARSET_MAX 64
+
+struct word {
+	char charset[CHARSET_MAX];
+	char encoding; /* 'b' or 'q' */
+	const char *text;
+	size_t ntext;
+	const char *end; /* after "?=" */
+};
+
+/* Splits "=?charset*language?B?text?=" at P. */
+static bool split_word(const char *p, const char *end, struct word *w)
+{
+	const char *q, *star;
+	size_t n;
+
+	if (end - p > WORD_MAX)
+		end = p + WORD_MAX;
+	if (end - p < 9 || p[0] != '=' || p[1] != '?')
+		return false;
+	p += 2;
+	q = memchr(p, '?', (size_t)(end - p));
+	if (!q || q == p || q - p >= CHARSET_MAX || end - q < 5 || q[2] != '?')
+		return false;
+	w->encoding = (char)str_tolower((unsigned char)q[1]);
+	w->text = q + 3;
+	w->end = memmem(w->text, (size_t)(end - w->text), "?=", 2);
+	if (!w->end || (w->encoding != 'b' && w->encoding != 'q'))
+		return false;
+	w->ntext = (size_t)(w->end - w->text);
+	w->end += 2;
+	star = memchr(p, '*', (size_t)(q - p)); /* RFC 2231 section 5 */
+	n = (size_t)((star ? star : q) - p);
+	memcpy(w->charset, p, n);
+	w->charset[n] = '\0';
+	return true;
+}
+
+static void put_word(struct buf *out, const struct word *w)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, WORD_MAX);
+	if (w->encoding == 'b')
+		mime_decode_base64(&b, w->text, w->ntext);
+	else
+		mime_decode_qp(&b, w->text, w->ntext);
+	for (i = 0; w->encoding == 'q' && i < w->ntext && i < b.len; i++)
+		if (b.data[i] == '_')
+			b.data[i] = ' ';
+	mime_to_utf8(out, w->charset, b.data, b.len);
+	buf_free(&b);
+}
+
+/* The first byte from P on that is no white space. */
+static const char *skip_blank(const char *p, const char *end)
+{
+	while (p < end && str_isspace((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* White space between two encoded words is not text (section 6.2). */
+static void put_words(struct buf *out, const char *p, const char *end)
+{
+	bool after_word = false;
+	const char *start;
+	struct word w;
+
+	while (p < end) {
+		start = skip_blank(p, end);
+		if (split_word(start, end, &w)) {
+			if (!after_word)
+				buf_put(out, p, (size_t)(start - p));
+			put_word(out, &w);
+			after_word = true;
+			p = w.end;
+			continue;
+		}
+		after_word = false;
+		if (start < end)
+			start++;
+		while (start < end && !str_isspace((unsigned char)*start) &&
+		       *start != '=')
+			start++;
+		buf_put(out, p, (size_t)(start - p));
+		p = start;
+	}
+}
+
+void mime_decode_words(struct buf *out, const char *value, size_t n)
+{
+	struct buf flat;
+
+	buf_init(&flat, n + 1);
+	mime_unfold(&flat, value, n);
+	if (memmem(flat.data, flat.len, "=?", 2))
+		put_words(out, flat.data, flat.data + flat.len);
+	else
+		buf_put(out, flat.data, flat.len);
+	buf_free(&flat);
+}

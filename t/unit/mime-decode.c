@@ -1,0 +1,69 @@
+/*
+ * The text of messages as SEARCH sees it.
+ */
+#include "mime/decode.h"
+#include "tap.h"
+
+static const struct {
+	const char *promise;
+	const char *value;
+	const char *want;
+} words[] = {
+	{ "no encoded word", "just text", "just text" },
+	{ "quoted-printable", "=?iso-8859-1?Q?J=F6_x?= y", "J\xc3\xb6 x y" },
+	{ "base64", "=?UTF-8?B?SsO2?=", "J\xc3\xb6" },
+	{ "white space between words goes", "=?utf-8?q?a?=\r\n =?utf-8?q?b?= c",
+	  "ab c" },
+	{ "white space before text stays", "x =?utf-8?q?a?= y", "x a y" },
+	{ "a language", "=?utf-8*de?q?a?=", "a" },
+	{ "a word left open stays", "=?utf-8?q?a", "=?utf-8?q?a" },
+	{ "an unknown encoding stays", "=?utf-8?x?a?=", "=?utf-8?x?a?=" },
+	{ "an unknown charset keeps ASCII", "=?nope?q?a=FF?=", "a?" },
+	{ "a word inside text", "(=?utf-8?q?a?=)", "(a)" },
+};
+
+static const struct {
+	const char *promise;
+	const char *part;
+	const char *want; /* NULL: no text */
+} parts[] = {
+	{ "plain", "\nhello", "hello" },
+	{ "base64 in latin1",
+	  "Content-Type: text/plain; charset=iso-8859-1\n"
+	  "Content-Transfer-Encoding: BASE64\n\nSvY=\n",
+	  "J\xc3\xb6" },
+	{ "quoted-printable with soft line ends",
+	  "Content-Transfer-Encoding: quoted-printable\n\na=3Db=\nc= \r\nd=ZZ",
+	  "a=bcd=ZZ" },
+	{ "an image is no text", "Content-Type: image/png\n\nabc", NULL },
+};
+
+int main(void)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 4096);
+	mime_charsets_preload();
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		buf_reset(&b);
+		mime_decode_words(&b, words[i].value, strlen(words[i].value));
+		is(b.data, words[i].want, words[i].promise);
+	}
+	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		struct arena *a = arena_new();
+		size_t n = strlen(parts[i].part);
+		bool text;
+
+		buf_reset(&b);
+		text = mime_decode_part(&b, parts[i].part,
+					mime_parse(a, parts[i].part, n));
+		is(text ? b.data : NULL, parts[i].want, parts[i].promise);
+		arena_free(&a);
+	}
+	buf_reset(&b);
+	mime_fold_case(&b, "A\r\n B\xc3\x84", 7);
+	is(b.data, "a b\xc3\xa4", "case and white space are folded");
+	buf_free(&b);
+	return done();
+}

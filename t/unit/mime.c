@@ -1,0 +1,278 @@
+/*
+ * What IMAP says of messages: ENVELOPE, BODY, BODYSTRUCTURE, sections.
+ */
+#include <stdlib.h>
+
+#include "mime/field.h"
+#include "mime/imap.h"
+#include "mime/section.h"
+#include "tap.h"
+
+static const struct {
+	const char *promise;
+	const char *value;
+	const char *want;
+} addresses[] = {
+	{ "a plain address", "a@b.c", "((NIL NIL \"a\" \"b.c\"))" },
+	{ "a name", "Jo Doe <jo@d.e>", "((\"Jo Doe\" NIL \"jo\" \"d.e\"))" },
+	{ "a quoted name", "\"Doe, \\\"Jo\\\"\" <jo@d.e>",
+	  "((\"Doe, \\\"Jo\\\"\" NIL \"jo\" \"d.e\"))" },
+	{ "a name in a comment", "jo@d.e (Jo (x) Doe)",
+	  "((\"Jo (x) Doe\" NIL \"jo\" \"d.e\"))" },
+	{ "a group", "us: a@b, c@d;, e@f",
+	  "((NIL NIL \"us\" NIL)(NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")"
+	  "(NIL NIL NIL NIL)(NIL NIL \"e\" \"f\"))" },
+	{ "an empty group", "undisclosed-recipients:;",
+	  "((NIL NIL \"undisclosed-recipients\" NIL)(NIL NIL NIL NIL))" },
+	{ "a group left open", "us: a@b",
+	  "((NIL NIL \"us\" NIL)(NIL NIL \"a\" \"b\")(NIL NIL NIL NIL))" },
+	{ "a route", "<@x,@y:a@b>", "((NIL \"@x,@y\" \"a\" \"b\"))" },
+	{ "no host is not NIL", "root", "((NIL NIL \"root\" \"\"))" },
+	{ "an empty value", " \r\n ", "NIL" },
+	{ "commas alone", ",,;,", "NIL" },
+	{ "a quoted local part", "\"a b\"@c", "((NIL NIL \"a b\" \"c\"))" },
+	{ "an angle left open", "Jo <a@b", "((\"Jo\" NIL \"a\" \"b\"))" },
+	{ "a quote left open", "\"Jo <a@b>", "((NIL NIL \"Jo <a@b>\" \"\"))" },
+	{ "8-bit bytes in a literal", "J\xc3\xb6 <a@b>",
+	  "(({3}\r\nJ\xc3\xb6 NIL \"a\" \"b\"))" },
+	{ "folding", "Jo\r\n Doe\r\n <a@b>,\r\n\tc@d",
+	  "((\"Jo Doe\" NIL \"a\" \"b\")(NIL NIL \"c\" \"d\"))" },
+};
+
+#define PLAIN "\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\""
+
+static const struct {
+	const char *promise;
+	const char *message;
+	const char *body;
+} structures[] = {
+	{ "no header at all", "\nhello\n", "(" PLAIN " 7 1)" },
+	{ "nothing", "", "(" PLAIN " 0 0)" },
+	{ "a header without its end", "A: b", "(" PLAIN " 0 0)" },
+	{ "CRLF and LF give one size", "A: b\r\n\r\nx\ny\r\n",
+	  "(" PLAIN " 6 2)" },
+	{ "a multipart",
+	  "Content-Type: multipart/mixed; boundary=\"x y\"\n\npre\n--x y\n"
+	  "\na\n--x y \nContent-Type: image/png; name=\"a\\\"b\"\n"
+	  "Content-Transfer-Encoding: base64\n\nAA==\n--x y--\nend\n",
+	  "((" PLAIN " 1 0)(\"image\" \"png\" (\"name\" \"a\\\"b\") NIL NIL "
+	  "\"base64\" 4) \"mixed\")" },
+	{ "a multipart that never closes",
+	  "Content-Type: multipart/mixed; boundary=b\n\n--b\n\na\n",
+	  "((" PLAIN " 3 1) \"mixed\")" },
+	{ "a multipart without parts",
+	  "Content-Type: multipart/mixed; boundary=b\n\nnothing\n",
+	  "((" PLAIN " 0 0) \"mixed\")" },
+	{ "a multipart without boundary is text",
+	  "Content-Type: multipart/mixed\n\n--b\n\na\n", "(" PLAIN " 10 3)" },
+	{ "an outer boundary ends inner parts",
+	  "Content-Type: multipart/mixed; boundary=o\n\n--o\n"
+	  "Content-Type: multipart/alternative; boundary=i\n\n--i\n\na\n"
+	  "--o\n\nb\n--o--\n",
+	  "(((" PLAIN " 1 0) \"alternative\")(" PLAIN " 1 0) \"mixed\")" },
+	{ "a boundary within a header ends the part",
+	  "Content-Type: multipart/mixed; boundary=o\n\n--o\nA: b\n--o--\n",
+	  "((" PLAIN " 0 0) \"mixed\")" },
+	{ "a message in a message",
+	  "Content-Type: message/rfc822\n\nSubject: in\n\nhi\n",
+	  "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 19 (NIL \"in\" NIL "
+	  "NIL NIL NIL NIL NIL NIL NIL) (" PLAIN " 4 1) 3)" },
+	{ "parts of a digest are messages",
+	  "Content-Type: multipart/digest; boundary=o\n\n--o\n\nA: b\n\nc\n"
+	  "--o--\n",
+	  "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 9 (NIL NIL NIL NIL "
+	  "NIL NIL NIL NIL NIL NIL) (" PLAIN " 1 0) 2) \"digest\")" },
+	{ "a type that does not parse is text", "Content-Type: foo\n\na\n",
+	  "(" PLAIN " 3 1)" },
+};
+
+static const char nested[] = "Subject: outer\n"
+			     "Content-Type: multipart/mixed; boundary=o\n"
+			     "\n"
+			     "--o\n"
+			     "X-One: 1\n"
+			     "\n"
+			     "first\n"
+			     "--o\n"
+			     "Content-Type: message/rfc822\n"
+			     "\n"
+			     "Subject: inner\n"
+			     "From: a@b\n"
+			     "Content-Type: multipart/alternative; boundary=i\n"
+			     "\n"
+			     "--i\n"
+			     "\n"
+			     "deep\n"
+			     "--i--\n"
+			     "--o--\n";
+
+static const struct {
+	const char *section;
+	const char *want; /* NULL: there is none */
+} sections[] = {
+	{ "1", "first" },
+	{ "1.MIME", "X-One: 1\n\n" },
+	{ "1.HEADER", NULL },
+	{ "1.1", NULL },
+	{ "2.HEADER", "Subject: inner\nFrom: a@b\n"
+		      "Content-Type: multipart/alternative; boundary=i\n\n" },
+	{ "2.TEXT", "--i\n\ndeep\n--i--" },
+	{ "2.1", "deep" },
+	{ "2.1.MIME", "\n" },
+	{ "2.2", NULL },
+	{ "3", NULL },
+	{ "MIME", NULL },
+	{ "0", NULL },
+	{ "1.", NULL },
+	{ "1..2", NULL },
+	{ "FOO", NULL },
+	{ "99999999999", NULL },
+};
+
+static void test_addresses(void)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, MIME_IMAP_MAX);
+	for (i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
+		buf_reset(&b);
+		mime_addresses(&b, addresses[i].value,
+			       strlen(addresses[i].value));
+		is(b.data, addresses[i].want, addresses[i].promise);
+	}
+	buf_free(&b);
+}
+
+static void structure(struct buf *b, const char *message, size_t n)
+{
+	struct arena *a = arena_new();
+
+	buf_reset(b);
+	mime_structure(b, message, mime_parse(a, message, n), false);
+	arena_free(&a);
+}
+
+static void test_structures(void)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, MIME_IMAP_MAX);
+	for (i = 0; i < sizeof(structures) / sizeof(*structures); i++) {
+		structure(&b, structures[i].message,
+			  strlen(structures[i].message));
+		is(b.data, structures[i].body, structures[i].promise);
+	}
+	buf_free(&b);
+}
+
+static void test_sections(void)
+{
+	struct arena *a = arena_new();
+	const struct mime_part *root;
+	struct mime_section s;
+	size_t i, at, n;
+	char got[512];
+
+	root = mime_parse(a, nested, sizeof(nested) - 1);
+	for (i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		const char *text = sections[i].section;
+		bool found = mime_section_parse(text, strlen(text), &s) &&
+			     mime_section_find(root, &s, &at, &n);
+
+		if (found)
+			snprintf(got, sizeof(got), "%.*s", (int)n, nested + at);
+		is(found ? got : NULL, sections[i].want, text);
+	}
+	arena_free(&a);
+}
+
+/* Every prefix of a message gives a tree whose parts lie within it. */
+static void test_prefixes(void)
+{
+	struct buf b;
+	size_t n;
+
+	buf_init(&b, MIME_IMAP_MAX);
+	for (n = 0; n < sizeof(nested); n++) {
+		char *copy = malloc(n + 1);
+
+		memcpy(copy, nested, n);
+		structure(&b, copy, n);
+		free(copy);
+	}
+	ok(!b.over, "every prefix of a message has a structure");
+	buf_free(&b);
+}
+
+static void test_depth(void)
+{
+	struct buf m, b;
+	int i;
+
+	buf_init(&m, 1 << 20);
+	buf_init(&b, MIME_IMAP_MAX);
+	for (i = 0; i < 5000; i++)
+		buf_puts(&m, "Content-Type: message/rfc822\n\n");
+	structure(&b, m.data, m.len);
+	ok(!b.over && strstr(b.data, "octet-stream"),
+	   "nesting past the limit is not followed");
+	buf_reset(&m);
+	buf_puts(&m, "Content-Type: multipart/mixed; boundary=x\n\n");
+	for (i = 0; i < 50000; i++)
+		buf_puts(&m, "--x\n\na\n");
+	structure(&b, m.data, m.len);
+	ok(!b.over && b.len < 200000, "parts past the limit are not told");
+	buf_free(&m);
+	buf_free(&b);
+}
+
+static void test_fields(void)
+{
+	static const char header[] = "A: 1\nb: 2\n 3\r\nC : 4\nnocolon\n\nbody";
+	struct strlist names = { NULL, 0 };
+	struct buf b;
+
+	buf_init(&b, 4096);
+	strlist_split(&names, "B c");
+	mime_put_fields(&b, header, sizeof(header) - 1, &names, false);
+	is(b.data, "b: 2\r\n 3\r\nC : 4\r\n\r\n", "HEADER.FIELDS");
+	buf_reset(&b);
+	mime_put_fields(&b, header, sizeof(header) - 1, &names, true);
+	is(b.data, "A: 1\r\nnocolon\r\n\r\n", "HEADER.FIELDS.NOT");
+	ok(mime_header_size(header, sizeof(header) - 1) == sizeof(header) - 5,
+	   "the header ends after the empty line");
+	strlist_free(&names);
+	buf_free(&b);
+}
+
+static void test_envelope(void)
+{
+	static const char header[] =
+		"Date: Tue, 24 Nov 2026 02:00:00 +0000\n"
+		"Subject: a\r\n \"b\"\nFrom: jo@d.e\nSender:\n"
+		"Subject: second\nIn-Reply-To: <x@y>\nMessage-Id: <1@d.e>\n\n";
+	struct buf b;
+
+	buf_init(&b, 4096);
+	mime_envelope(&b, header, sizeof(header) - 1);
+	is(b.data,
+	   "(\"Tue, 24 Nov 2026 02:00:00 +0000\" \"a \\\"b\\\"\" "
+	   "((NIL NIL \"jo\" \"d.e\")) ((NIL NIL \"jo\" \"d.e\")) "
+	   "((NIL NIL \"jo\" \"d.e\")) NIL NIL NIL \"<x@y>\" \"<1@d.e>\")",
+	   "an empty Sender and a missing Reply-To are From");
+	buf_free(&b);
+}
+
+int main(void)
+{
+	test_addresses();
+	test_structures();
+	test_sections();
+	test_prefixes();
+	test_depth();
+	test_fields();
+	test_envelope();
+	return done();
+}
