@@ -105,4 +105,8 @@ int ipc_listen(const char *path, mode_t mode, int backlog);
  * EACCES. *UID (may be NULL) gets the peer's uid. */
 int ipc_accept(int listener, const uid_t *uids, size_t n, uid_t *uid);
 
+/* Accepts anybody, for the sockets in the public folder: what a peer may ask
+ * is then up to its uid, in *UID. */
+int ipc_accept_any(int listener, uid_t *uid);
+
 #endif

@@ -232,16 +232,29 @@ static bool is_allowed(uid_t uid, const uid_t *uids, size_t n)
 	return false;
 }
 
+/* Accepts, and asks the kernel who it is; -1 with errno. */
+static int accept_peer(int listener, struct ucred *peer)
+{
+	socklen_t len = sizeof(*peer);
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) < 0) {
+		close(fd);
+		errno = EACCES;
+		return -1;
+	}
+	return fd;
+}
+
 int ipc_accept(int listener, const uid_t *uids, size_t n, uid_t *uid)
 {
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept_peer(listener, &peer);
 
 	if (fd < 0)
 		return -1;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	    !is_allowed(peer.uid, uids, n)) {
+	if (!is_allowed(peer.uid, uids, n)) {
 		log_warn("connection from uid %ld, process %ld refused",
 			 (long)peer.uid, (long)peer.pid);
 		close(fd);
@@ -249,6 +262,16 @@ int ipc_accept(int listener, const uid_t *uids, size_t n, uid_t *uid)
 		return -1;
 	}
 	if (uid)
+		*uid = peer.uid;
+	return fd;
+}
+
+int ipc_accept_any(int listener, uid_t *uid)
+{
+	struct ucred peer;
+	int fd = accept_peer(listener, &peer);
+
+	if (fd >= 0 && uid)
 		*uid = peer.uid;
 	return fd;
 }

@@ -73,6 +73,8 @@ static int count(enum state state)
 
 static int accept_on(const struct prefork_listener *l)
 {
+	if (l->ipc && l->open_to_all)
+		return ipc_accept_any(l->fd, NULL);
 	if (l->ipc)
 		return ipc_accept(l->fd, self.set->peer_uids, self.set->npeers,
 				  NULL);

@@ -20,7 +20,8 @@
 struct prefork_listener {
 	const char *name;	/* as in the service table, e.g. "smtp" */
 	int fd;
-	bool ipc;	/* a packet socket of ours: peers' uids are checked */
+	bool ipc;	/* a packet socket of ours: peers' uids are checked … */
+	bool open_to_all;	/* … unless it is in the public folder */
 };
 
 struct prefork {

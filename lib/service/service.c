@@ -115,7 +115,8 @@ static void take_listener(struct service *s, char *word)
 	file_set_cloexec((int)fd, true);
 	s->listener[s->nlisteners++] =
 		(struct prefork_listener){ word, (int)fd,
-					   is_packet_socket((int)fd) };
+					   is_packet_socket((int)fd),
+					   str_starts(word, "public/") };
 }
 
 static void take_listeners(struct service *s)

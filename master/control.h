@@ -1,0 +1,24 @@
+/*
+ * The master's own socket, public/master: `status` for anybody; `reload`
+ * and `stop` for root and the user who started master.
+ */
+#ifndef MASTER_CONTROL_H
+#define MASTER_CONTROL_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct control_actions {
+	void (*status)(struct buf *out);
+	bool (*reload)(struct buf *faults);
+	void (*stop)(void);
+};
+
+/* Listens on PATH. False with errno. */
+bool control_begin(struct event_base *base, const char *path,
+		   const struct control_actions *actions);
+void control_end(void);
+
+#endif

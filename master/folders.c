@@ -1,0 +1,67 @@
+#include "master/folders.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "master/users.h"
+
+static const struct {
+	const char *param;
+	const char *below; /* "" is the folder itself */
+	mode_t mode;
+	enum user user;
+} folders[] = {
+	{ "run_directory", "", 0755, USER_ROOT },
+	/* a chroot: nothing in it but sockets, whose servers check peers */
+	{ "run_directory", "/private", 0711, USER_ROOT },
+	{ "run_directory", "/public", 0755, USER_ROOT },
+	{ "queue_directory", "", 0711, USER_QUEUE },
+	{ "queue_directory", "/queue", 0700, USER_QUEUE },
+	{ "queue_directory", "/corrupt", 0700, USER_QUEUE },
+	/* anybody may leave mail here, nobody may look around */
+	{ "queue_directory", "/drop", 03733, USER_NET },
+	{ "data_directory", "", 0711, USER_NET },
+};
+
+static void prepare(const struct config *c, const char *path, mode_t mode,
+		    enum user user, struct buf *faults)
+{
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+	int err = file_make_dirs(path, 0755);
+
+	if (err || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		buf_printf(faults, "%s: cannot make this folder: %s\n", path,
+			   err ? err_text(err) : "it is no folder");
+		return;
+	}
+	if (!users_find(c, user, &uid, &gid, faults))
+		return;
+	if ((st.st_uid != uid || st.st_gid != gid) &&
+	    lchown(path, uid, gid) < 0)
+		buf_printf(faults, "%s: cannot give it to uid %ld: %s\n", path,
+			   (long)uid, strerror(errno));
+	else if ((st.st_mode & 07777) != mode && chmod(path, mode) < 0)
+		buf_printf(faults, "%s: cannot set mode %04o: %s\n", path,
+			   (unsigned)mode, strerror(errno));
+}
+
+void folders_prepare(const struct config *c, struct buf *faults)
+{
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		char *path =
+			mem_printf("%s%s", config_string(c, folders[i].param),
+				   folders[i].below);
+
+		prepare(c, path, folders[i].mode, folders[i].user, faults);
+		free(path);
+	}
+}

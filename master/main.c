@@ -1,0 +1,327 @@
+/*
+ * master: reads the configuration, makes folders and sockets, starts the
+ * services and watches them. It parses nothing that comes from the network.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "log/log.h"
+#include "master/control.h"
+#include "master/folders.h"
+#include "master/notify.h"
+#include "master/run.h"
+#include "master/sockets.h"
+#include "server/sandbox.h"
+
+static struct {
+	struct event_base *base;
+	struct config *config;
+	const char *config_path;
+	bool foreground;
+	bool announced;
+	bool stopping;
+	int report_fd; /* tells the waiting command how the start went */
+	int pid_fd;
+	char *pid_path;
+} self = { .report_fd = -1 };
+
+static void usage(FILE *to)
+{
+	fputs("usage: master [-f] [-c FILE]\n\n"
+	      "Starts and watches the programs of the mail suite Posthorn. "
+	      "`posthorn start` is the\nusual way to call it. See "
+	      "master(8).\n\n"
+	      "  -c FILE     the configuration [" CONFIG_DIR "/posthorn.conf]\n"
+	      "  -f          stay in the foreground\n"
+	      "  --help      this text\n"
+	      "  --version   the version\n",
+	      to);
+}
+
+static void parse_options(int argc, char **argv)
+{
+	self.config_path = CONFIG_DIR "/posthorn.conf";
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			self.config_path = argv[++i];
+		} else if (strcmp(argv[i], "-f") == 0) {
+			self.foreground = true;
+		} else if (strcmp(argv[i], "--help") == 0) {
+			usage(stdout);
+			exit(EX_OK);
+		} else if (strcmp(argv[i], "--version") == 0) {
+			puts("Posthorn " POSTHORN_VERSION);
+			exit(EX_OK);
+		} else {
+			usage(stderr);
+			exit(EX_USAGE);
+		}
+	}
+}
+
+static void die_of(const struct buf *faults, int status)
+{
+	fputs(faults->data, stderr);
+	exit(status);
+}
+
+static void load_config(void)
+{
+	struct buf faults;
+	char *full = realpath(self.config_path, NULL);
+
+	if (full)
+		self.config_path = full;
+	buf_init(&faults, 1 << 20);
+	self.config = config_load(self.config_path, NULL, 0, &faults);
+	if (!self.config)
+		die_of(&faults, EX_CONFIG);
+	folders_prepare(self.config, &faults);
+	if (faults.len > 0)
+		die_of(&faults, EX_CANTCREAT);
+	buf_free(&faults);
+}
+
+/* One master for one run_directory: the lock ends with the process. */
+static void lock_pid_file(void)
+{
+	self.pid_path = mem_printf("%s/master.pid",
+				   config_string(self.config, "run_directory"));
+	self.pid_fd = open(self.pid_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (self.pid_fd < 0) {
+		fprintf(stderr, "%s: cannot open: %s\n", self.pid_path,
+			strerror(errno));
+		exit(EX_CANTCREAT);
+	}
+	fchmod(self.pid_fd, 0644);
+	if (flock(self.pid_fd, LOCK_EX | LOCK_NB) < 0) {
+		fprintf(stderr, "Posthorn is running already (%s)\n",
+			self.pid_path);
+		exit(EX_TEMPFAIL);
+	}
+}
+
+static void write_pid(void)
+{
+	char *text = mem_printf("%ld\n", (long)getpid());
+
+	if (ftruncate(self.pid_fd, 0) < 0 ||
+	    pwrite(self.pid_fd, text, strlen(text), 0) < 0)
+		log_warn("%s: cannot write: %m", self.pid_path);
+	free(text);
+}
+
+/* The first process waits until the second says how the start went. */
+static void wait_for_start(int fd)
+{
+	char text[4096];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	if (n > 0 && memcmp(text, "ok", 2) == 0)
+		exit(EX_OK);
+	if (n > 0) {
+		text[n] = '\0';
+		fputs(text, stderr);
+	} else {
+		fputs("Posthorn did not start: see the log\n", stderr);
+	}
+	exit(EX_UNAVAILABLE);
+}
+
+static void go_to_background(void)
+{
+	int fds[2], null;
+	pid_t pid;
+
+	if (self.foreground)
+		return;
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		perror("cannot go to the background");
+		exit(EX_OSERR);
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		wait_for_start(fds[0]);
+	}
+	close(fds[0]);
+	self.report_fd = fds[1];
+	setsid();
+	if (chdir("/") < 0)
+		log_warn("cannot change to /: %m");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	if (strcmp(config_string(self.config, "log_target"), "stderr") != 0)
+		dup2(null, STDERR_FILENO);
+}
+
+static void report(const char *text)
+{
+	if (self.report_fd < 0) {
+		if (strcmp(text, "ok") != 0)
+			fputs(text, stderr);
+		return;
+	}
+	if (write(self.report_fd, text, strlen(text)) < 0)
+		log_warn("nobody waits for the start");
+	close(self.report_fd);
+	self.report_fd = -1;
+}
+
+static void log_lines(const struct buf *text)
+{
+	const char *p = text->data, *end;
+
+	for (; (end = strchr(p, '\n')); p = end + 1)
+		log_error("%.*s", (int)(end - p), p);
+}
+
+static void changed(void)
+{
+	if (self.stopping && run_all_gone()) {
+		event_base_loopbreak(self.base);
+		return;
+	}
+	if (self.announced || !run_all_ready())
+		return;
+	self.announced = true;
+	log_info("all services are ready");
+	report("ok");
+	notify_systemd("READY=1");
+}
+
+static bool reload(struct buf *faults)
+{
+	struct config *fresh = config_load(self.config_path, NULL, 0, faults);
+
+	if (fresh)
+		folders_prepare(fresh, faults);
+	if (!fresh || faults->len > 0 || !run_apply(fresh, faults)) {
+		log_error("the new configuration is refused, the old one "
+			  "stays in force");
+		log_lines(faults);
+		config_free(&fresh);
+		return false;
+	}
+	config_free(&self.config);
+	self.config = fresh;
+	log_reopen();
+	log_info("reload: the services change over");
+	return true;
+}
+
+static void stop(void)
+{
+	if (self.stopping)
+		return;
+	self.stopping = true;
+	log_info("stopping");
+	notify_systemd("STOPPING=1");
+	run_stop();
+	changed();
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct buf faults;
+
+	(void)what;
+	(void)arg;
+	if (sig != SIGHUP) {
+		stop();
+		return;
+	}
+	buf_init(&faults, 65536);
+	reload(&faults);
+	buf_free(&faults);
+}
+
+static void watch_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		event_add(evsignal_new(self.base, signals[i], on_signal, NULL),
+			  NULL);
+}
+
+static void open_control(void)
+{
+	static const struct control_actions actions = { run_status, reload,
+							stop };
+	char *path = mem_printf("%s/public/master",
+				config_string(self.config, "run_directory"));
+
+	if (!control_begin(self.base, path, &actions))
+		log_error("%s: cannot listen: %m", path);
+	free(path);
+}
+
+static void start_services(void)
+{
+	struct buf faults;
+
+	buf_init(&faults, 65536);
+	run_begin(self.base, self.config_path, changed);
+	if (!run_apply(self.config, &faults)) {
+		log_lines(&faults);
+		report(faults.data);
+		unlink(self.pid_path);
+		sockets_close();
+		exit(EX_UNAVAILABLE);
+	}
+	buf_free(&faults);
+}
+
+static void say_what_is_not_separated(void)
+{
+	if (geteuid() != 0)
+		log_warn("started without root: all programs run as uid %ld, "
+			 "there is no chroot, and system users cannot log in",
+			 (long)geteuid());
+	sandbox_report();
+}
+
+int main(int argc, char **argv)
+{
+	parse_options(argc, argv);
+	umask(022);
+	load_config();
+	lock_pid_file();
+	go_to_background();
+	if (!log_open("posthorn/master",
+		      config_string(self.config, "log_target")))
+		log_warn("cannot open the log: %m");
+	write_pid();
+	self.base = event_base_new();
+	if (!self.base)
+		log_die(EX_OSERR, "cannot make an event loop");
+	log_info("Posthorn " POSTHORN_VERSION " starts, configuration %s",
+		 self.config_path);
+	say_what_is_not_separated();
+	watch_signals();
+	start_services();
+	open_control();
+	event_base_dispatch(self.base);
+	control_end();
+	sockets_close();
+	unlink(self.pid_path);
+	log_info("stopped");
+	return EX_OK;
+}

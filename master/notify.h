@@ -1,0 +1,8 @@
+/* Telling systemd how we are (sd_notify(3) is one datagram). */
+#ifndef MASTER_NOTIFY_H
+#define MASTER_NOTIFY_H
+
+/* Sends STATE, such as "READY=1", to $NOTIFY_SOCKET if there is one. */
+void notify_systemd(const char *state);
+
+#endif

@@ -1,0 +1,443 @@
+#include "master/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "log/log.h"
+#include "master/services.h"
+#include "master/sockets.h"
+#include "master/users.h"
+
+#define DELAY_MIN_MS 100
+#define DELAY_MAX_MS 60000
+#define STEADY_MS 10000 /* who lived that long is no crash loop */
+#define STOP_MS 20000	/* for a stage to end before it is killed */
+
+enum state { STATE_DOWN, STATE_STARTING, STATE_READY };
+
+/* One process group. A service has a current one, and, after a reload, older
+ * ones that still finish their connections. */
+struct process {
+	struct process *next;
+	struct service *service;
+	pid_t pid;
+	enum state state;
+	int64_t since_ms;
+	int ready_fd;
+	struct event *ready;
+	bool retired;
+};
+
+struct service {
+	const struct service_row *row;
+	struct process *current;
+	struct event *restart;
+	char *listen;
+	char *user;
+	char *peers;
+	char *program;
+	char *root;
+	int restarts;
+	int delay_ms;
+	bool wanted;
+};
+
+static struct {
+	struct event_base *base;
+	const char *config_path;
+	void (*changed)(void);
+	struct service *service;
+	struct process *processes;
+	struct event *stop_timer;
+	int stopping_stage; /* -1 unless stopping */
+} self = { .stopping_stage = -1 };
+
+static void start(struct service *s);
+
+static struct timeval ms_to_timeval(int64_t ms)
+{
+	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
+}
+
+/* In the new process: only what the service shall have. */
+static void become_service(const struct service *s, int ready_fd)
+{
+	char *fd = mem_printf("%d", ready_fd);
+	char *words = mem_strdup(s->listen), *word;
+	sigset_t none;
+
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	while ((word = strsep(&words, " "))) {
+		char *colon = strrchr(word, ':');
+
+		if (colon)
+			file_set_cloexec(atoi(colon + 1), false);
+	}
+	file_set_cloexec(ready_fd, false);
+	setenv("POSTHORN_LISTEN", s->listen, 1);
+	setenv("POSTHORN_USER", s->user, 1);
+	setenv("POSTHORN_PEERS", s->peers, 1);
+	setenv("POSTHORN_CHROOT", s->root, 1);
+	setenv("POSTHORN_READY", fd, 1);
+	unsetenv("NOTIFY_SOCKET");
+	execl(s->program, s->row->program, "-c", self.config_path,
+	      (char *)NULL);
+	log_die(EX_OSERR, "cannot execute %s: %m", s->program);
+}
+
+static void forget_ready(struct process *p)
+{
+	if (!p->ready)
+		return;
+	event_free(p->ready);
+	p->ready = NULL;
+	close(p->ready_fd);
+}
+
+/* The new instance serves: the ones before it may finish and go. */
+static void retire_older(struct service *s)
+{
+	for (struct process *p = self.processes; p; p = p->next)
+		if (p->service == s && p != s->current && !p->retired) {
+			p->retired = true;
+			kill(p->pid, SIGTERM);
+		}
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct process *p = arg;
+	char line[16];
+	ssize_t n = read(fd, line, sizeof(line));
+
+	(void)what;
+	forget_ready(p);
+	if (n <= 0)
+		return; /* it ended: SIGCHLD says the rest */
+	p->state = STATE_READY;
+	if (p->service->current == p)
+		retire_older(p->service);
+	self.changed();
+}
+
+static void later(struct service *s)
+{
+	struct timeval t;
+
+	s->delay_ms = s->delay_ms ? s->delay_ms * 2 : DELAY_MIN_MS;
+	if (s->delay_ms > DELAY_MAX_MS)
+		s->delay_ms = DELAY_MAX_MS;
+	t = ms_to_timeval(s->delay_ms);
+	event_add(s->restart, &t);
+}
+
+static struct process *add_process(struct service *s, pid_t pid, int ready_fd)
+{
+	struct process *p = mem_alloc(sizeof(*p));
+
+	p->service = s;
+	p->pid = pid;
+	p->state = STATE_STARTING;
+	p->since_ms = clock_ms();
+	p->ready_fd = ready_fd;
+	p->ready = event_new(self.base, ready_fd, EV_READ, on_ready, p);
+	event_add(p->ready, NULL);
+	p->next = self.processes;
+	self.processes = p;
+	return p;
+}
+
+static void start(struct service *s)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		log_error("cannot start %s: %m", s->row->name);
+		later(s);
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_service(s, fds[1]);
+	close(fds[1]);
+	if (pid < 0) {
+		log_error("cannot start %s: %m", s->row->name);
+		close(fds[0]);
+		later(s);
+		return;
+	}
+	setpgid(pid, pid);
+	s->current = add_process(s, pid, fds[0]);
+}
+
+static void on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->wanted && !s->current && self.stopping_stage < 0)
+		start(s);
+}
+
+static void say_end(const struct service *s, int status)
+{
+	const char *name = s->row->name;
+
+	if (WIFSIGNALED(status))
+		log_error("%s was ended by signal %d%s", name, WTERMSIG(status),
+			  WCOREDUMP(status) ? ", core "
+					      "dumped"
+					    : "");
+	else
+		log_error("%s ended with status %d", name, WEXITSTATUS(status));
+}
+
+/* Children of a service that died are of no use: their parent watched them. */
+static void end_group(pid_t pid)
+{
+	kill(-pid, SIGTERM);
+}
+
+static void remove_process(struct process *p, int status)
+{
+	struct service *s = p->service;
+	struct process **at = &self.processes;
+	bool expected = p->retired || self.stopping_stage >= 0 || !s->wanted;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	end_group(p->pid);
+	forget_ready(p);
+	if (s->current == p) {
+		s->current = NULL;
+		if (clock_ms() - p->since_ms > STEADY_MS)
+			s->delay_ms = 0;
+		if (!expected) {
+			say_end(s, status);
+			s->restarts++;
+			later(s);
+		}
+	}
+	free(p);
+}
+
+static void stop_next_stage(void);
+
+static void on_child(evutil_socket_t fd, short what, void *arg)
+{
+	int status;
+	pid_t pid;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (struct process *p = self.processes; p; p = p->next)
+			if (p->pid == pid) {
+				remove_process(p, status);
+				break;
+			}
+	if (self.stopping_stage >= 0)
+		stop_next_stage();
+	self.changed();
+}
+
+void run_begin(struct event_base *base, const char *config_path,
+	       void (*changed)(void))
+{
+	struct event *child = evsignal_new(base, SIGCHLD, on_child, NULL);
+
+	self.base = base;
+	self.config_path = config_path;
+	self.changed = changed;
+	self.service = mem_array(service_count, sizeof(*self.service));
+	for (size_t i = 0; i < service_count; i++) {
+		self.service[i].row = &service_rows[i];
+		self.service[i].restart =
+			evtimer_new(base, on_restart, &self.service[i]);
+	}
+	event_add(child, NULL);
+}
+
+static void replace(char **text, char *by)
+{
+	free(*text);
+	*text = by;
+}
+
+static char *peers_text(const struct config *c, unsigned peers,
+			struct buf *faults)
+{
+	struct buf text;
+	uid_t uid;
+	gid_t gid;
+
+	buf_init(&text, 1000);
+	for (unsigned user = USER_NET; user <= USER_TLS; user <<= 1)
+		if (peers & user &&
+		    users_find(c, (enum user)user, &uid, &gid, faults))
+			buf_printf(&text, "%ld ", (long)uid);
+	return buf_steal(&text);
+}
+
+/* Fills in what the service's process gets. */
+static void prepare(struct service *s, const struct config *c,
+		    struct buf *faults)
+{
+	const struct service_row *row = s->row;
+	struct buf listen;
+	uid_t uid = 0;
+	gid_t gid = 0;
+
+	buf_init(&listen, 4096);
+	if (!(row->flags & FLAG_NEEDS_TLS) ||
+	    *config_string(c, "smtpd_tls_cert_file"))
+		sockets_open(c, row, &listen, faults);
+	s->wanted = listen.len > 0;
+	replace(&s->listen, buf_steal(&listen));
+	users_find(c, row->user, &uid, &gid, faults);
+	replace(&s->user, mem_printf("%ld:%ld", (long)uid, (long)gid));
+	replace(&s->peers, peers_text(c, row->peers, faults));
+	replace(&s->program,
+		mem_printf("%s/%s", config_string(c, "daemon_directory"),
+			   row->program));
+	if (access(s->program, X_OK) < 0)
+		buf_printf(faults, "%s: cannot execute: %s\n", s->program,
+			   strerror(errno));
+	replace(&s->root,
+		row->flags & FLAG_CHROOT
+			? mem_printf("%s/private",
+				     config_string(c, "run_directory"))
+			: mem_strdup(""));
+}
+
+static void start_or_reload(struct service *s)
+{
+	if (!s->wanted) {
+		s->current = NULL;
+		retire_older(s);
+	} else if (s->current && s->row->flags & FLAG_IN_PLACE) {
+		kill(s->current->pid, SIGHUP);
+	} else {
+		event_del(s->restart);
+		s->delay_ms = 0;
+		start(s);
+	}
+}
+
+bool run_apply(const struct config *c, struct buf *faults)
+{
+	size_t before = faults->len;
+
+	sockets_begin();
+	for (size_t i = 0; i < service_count; i++)
+		prepare(&self.service[i], c, faults);
+	if (faults->len > before)
+		return false;
+	sockets_sweep();
+	for (int stage = STAGE_HELPERS; stage <= STAGE_DOORS; stage++)
+		for (size_t i = 0; i < service_count; i++)
+			if ((int)service_rows[i].stage == stage)
+				start_or_reload(&self.service[i]);
+	return true;
+}
+
+static int signal_stage(int stage, int sig)
+{
+	int n = 0;
+
+	for (struct process *p = self.processes; p; p = p->next)
+		if ((int)p->service->row->stage == stage) {
+			kill(sig == SIGKILL ? -p->pid : p->pid, sig);
+			n++;
+		}
+	return n;
+}
+
+static int count_stage(int stage)
+{
+	return signal_stage(stage, 0);
+}
+
+static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (signal_stage(self.stopping_stage, SIGKILL) > 0)
+		log_warn("a service did not end in time and was killed");
+}
+
+/* Goes down to the first stage in which something lives. */
+static void stop_next_stage(void)
+{
+	struct timeval t = ms_to_timeval(STOP_MS);
+
+	if (count_stage(self.stopping_stage) > 0)
+		return;
+	while (self.stopping_stage > 0) {
+		if (signal_stage(--self.stopping_stage, SIGTERM) > 0) {
+			evtimer_add(self.stop_timer, &t);
+			return;
+		}
+	}
+}
+
+void run_stop(void)
+{
+	if (self.stopping_stage >= 0)
+		return;
+	self.stop_timer = evtimer_new(self.base, on_stop_timer, NULL);
+	self.stopping_stage = STAGE_DOORS + 1;
+	stop_next_stage();
+}
+
+bool run_all_ready(void)
+{
+	for (size_t i = 0; i < service_count; i++) {
+		struct service *s = &self.service[i];
+
+		if (s->wanted &&
+		    (!s->current || s->current->state != STATE_READY))
+			return false;
+	}
+	return true;
+}
+
+bool run_all_gone(void)
+{
+	return self.stopping_stage == 0 && !self.processes;
+}
+
+void run_status(struct buf *out)
+{
+	static const char *const states[] = { "down", "starting", "ready" };
+
+	for (size_t i = 0; i < service_count; i++) {
+		const struct service *s = &self.service[i];
+		const struct process *p = s->current;
+
+		if (!s->wanted)
+			continue;
+		buf_printf(out, "%s %ld %s %d %lld\n", s->row->name,
+			   p ? (long)p->pid : 0L,
+			   states[p ? p->state : STATE_DOWN], s->restarts,
+			   p ? (long long)(clock_ms() - p->since_ms) / 1000
+			     : 0LL);
+	}
+}

@@ -1,0 +1,62 @@
+/*
+ * The table of services: which there are, as whom they run, where their root
+ * directory is, on which sockets they listen, and who may connect to them.
+ */
+#ifndef MASTER_SERVICES_H
+#define MASTER_SERVICES_H
+
+#include <stddef.h>
+
+/* Users that programs run as. Bits, so that they can stand for peers. */
+enum user {
+	USER_ROOT = 1 << 0,
+	USER_NET = 1 << 1,
+	USER_QUEUE = 1 << 2,
+	USER_CHECK = 1 << 3,
+	USER_ACCOUNT = 1 << 4,	/* root, where local_users is yes */
+	USER_TLS = 1 << 5
+};
+
+enum {
+	FLAG_CHROOT = 1 << 0,	/* its root directory is the private folder */
+	FLAG_IN_PLACE = 1 << 1,	/* reloads by SIGHUP, since there must never
+				 * be two of it */
+	FLAG_NEEDS_TLS = 1 << 2	/* only if there is a certificate */
+};
+
+/* Order of starting; stopping goes the other way. */
+enum stage { STAGE_HELPERS, STAGE_QUEUE, STAGE_DELIVERY, STAGE_DOORS };
+
+#define SOCKETS_MAX 3
+
+enum socket_kind {
+	SOCKET_NONE,
+	SOCKET_PRIVATE,	/* run_directory/private/NAME, packets */
+	SOCKET_PUBLIC,	/* run_directory/NAME, packets, for everybody */
+	SOCKET_TCP,	/* on the port that the parameter says */
+	SOCKET_STREAM	/* a Unix stream at the path the parameter says */
+};
+
+struct service_socket {
+	const char *name;
+	enum socket_kind kind;
+	const char *param;
+};
+
+struct service_row {
+	const char *name;
+	const char *program;
+	enum stage stage;
+	enum user user;
+	unsigned flags;
+	struct service_socket socket[SOCKETS_MAX];
+	unsigned peers;		/* users who may use its private sockets */
+};
+
+extern const struct service_row service_rows[];
+extern const size_t service_count;
+
+/* The parameter that names a user. */
+const char *service_user_param(enum user user);
+
+#endif
