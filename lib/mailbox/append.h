@@ -1,0 +1,38 @@
+/*
+ * Adding messages to a folder: IMAP's APPEND, one or several, all or none
+ * (RFC 3502). Costs the same in a folder of any size.
+ */
+#ifndef MAILBOX_APPEND_H
+#define MAILBOX_APPEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "mailbox/store.h"
+
+struct append;
+
+/* For folder NAME of S. ERR_NOT_FOUND: no such folder ([TRYCREATE]). */
+int append_new(struct store *s, const char *name, struct append **a);
+
+/* Begins a message: flags of enum mailbox_flag, keywords (copied), and the
+ * INTERNALDATE, or -1 for now. */
+int append_begin(struct append *a, unsigned flags,
+		 const char *const *keyword, size_t nkeywords,
+		 int64_t received);
+
+/* The next N bytes of the message. CRLF line ends; a bare LF counts as a line
+ * end too. ERR_NO_SPACE, ERR_IO: then only append_free. */
+int append_write(struct append *a, const void *data, size_t n);
+
+/* Adds all messages begun. *UID is that of the first, the others follow
+ * without a gap. Durable, with its UIDs, when it gives ERR_OK; else nothing
+ * was added. *DEV, *INO name the folder for imap-idle. */
+int append_commit(struct append *a, uint32_t *uidvalidity, uint32_t *uid,
+		  dev_t *dev, ino_t *ino);
+
+/* Ends it; without a commit before, nothing was added. */
+void append_free(struct append **a);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Delivery of one message into a user's folder, by local-deliver and LMTP.
+ *
+ * Durable before the return: file, name and journal record are on stable
+ * storage, or nothing is there. The queue id and the recipient are kept with
+ * the message, so a second delivery of the same, after a crash between
+ * delivery and its report, is recognised and changes nothing. Costs the same
+ * in a folder of any size.
+ *
+ * The caller has the rights of the Maildir's owner.
+ */
+#ifndef MAILBOX_DELIVER_H
+#define MAILBOX_DELIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct delivery {
+	const char *maildir;	/* absolute path; made if missing */
+	const char *folder;	/* "INBOX", or a name as in store.h */
+	bool create_folder;	/* make it if missing, else ERR_NOT_FOUND */
+	const char *prologue;	/* header fields before the content, CRLF line
+				 * ends, or "" */
+	int fd;			/* the content: LENGTH bytes from OFFSET */
+	off_t offset;
+	off_t length;
+	const char *queue_id;	/* "" if there is none: then no check */
+	const char *recipient;	/* final recipient, part of that check */
+	int64_t arrival_us;	/* when the message came (wall clock) */
+	unsigned flags;		/* enum mailbox_flag; usually 0 */
+};
+
+struct delivered {
+	uint32_t uid;
+	uint32_t uidvalidity;
+	bool duplicate;		/* it was there already */
+	dev_t dev;		/* the folder, for notify_changed */
+	ino_t ino;
+};
+
+/* ERR_OK: it is there. ERR_NO_SPACE (452 4.2.2 or 4.3.1), ERR_DENIED,
+ * ERR_BUSY (locked too long), ERR_NOT_FOUND, ERR_IO, ERR_TOO_LONG (over
+ * 4 GiB): it is not. */
+int deliver_message(const struct delivery *d, struct delivered *out);
+
+#endif

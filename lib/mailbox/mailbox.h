@@ -1,0 +1,176 @@
+/*
+ * One folder, open: its messages with their flags, read, changed, removed.
+ *
+ * The messages are a table in UID order; place SEQ (from 1) is the sequence
+ * number of IMAP. The table changes in mailbox_refresh only, in three ways:
+ * messages are added at its end, flags change, and (if the caller allows)
+ * messages that are gone leave it. So sequence numbers hold between two
+ * refreshes, however many others write. Every other call sees others'
+ * changes of flags, but keeps numbers, and what it saw is told by the next
+ * refresh. A message that another session expunged stays in the table, with
+ * `gone` set, until a refresh may take it out.
+ *
+ * A UID given by any call here is on stable storage.
+ *
+ * Calls give a code of base/err.h. ERR_NO_SPACE and ERR_IO leave everything
+ * as it was. ERR_CORRUPT: the folder had to be renumbered or was replaced
+ * (new UIDVALIDITY): the caller must close it.
+ */
+#ifndef MAILBOX_MAILBOX_H
+#define MAILBOX_MAILBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "mailbox/store.h"
+
+#define MAILBOX_KEYWORDS_MAX 64	 /* different keywords in one folder */
+#define MAILBOX_KEYWORD_SIZE 100 /* bytes of one keyword, with the NUL */
+
+enum mailbox_flag {
+	MAILBOX_SEEN = 1 << 0,
+	MAILBOX_ANSWERED = 1 << 1,
+	MAILBOX_FLAGGED = 1 << 2,
+	MAILBOX_DELETED = 1 << 3,
+	MAILBOX_DRAFT = 1 << 4,
+	MAILBOX_FLAGS_ALL = (1 << 5) - 1
+};
+
+struct mailbox_message {
+	uint32_t uid;
+	unsigned flags;		/* of enum mailbox_flag */
+	uint64_t keywords;	/* bit i: mailbox_keyword(m, i) */
+	uint64_t modseq;
+	int64_t received;	/* INTERNALDATE, seconds since 1970 */
+	int64_t saved;		/* when it came into this folder */
+	uint32_t size;		/* with CRLF line ends; 0: ask mailbox_size */
+	bool recent;		/* \Recent for this session */
+	bool gone;		/* expunged by another session */
+};
+
+struct mailbox;
+
+/* Opens folder NAME of S, which must outlive it. READ_ONLY leaves \Recent to
+ * others and refuses changes (ERR_DENIED). ERR_NOT_FOUND, ERR_BUSY. */
+int mailbox_open(struct store *s, const char *name, bool read_only,
+		 struct mailbox **m);
+
+/* Brings the names of files up to date with the flags, and closes. */
+void mailbox_close(struct mailbox **m);
+
+uint32_t mailbox_uidvalidity(const struct mailbox *m);
+uint32_t mailbox_uidnext(const struct mailbox *m);
+uint64_t mailbox_highestmodseq(const struct mailbox *m);
+uint32_t mailbox_count(const struct mailbox *m);
+uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
+
+/* Device and inode of the folder: what names it to imap-idle
+ * (client/notify.h). The caller tells of changes after each call here that
+ * changed something. */
+void mailbox_identity(const struct mailbox *m, dev_t *dev, ino_t *ino);
+/* The folder's directory, for notify_watch; it stays the mailbox's. */
+int mailbox_dirfd(const struct mailbox *m);
+
+/* The message at SEQ, 1 to mailbox_count. */
+struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq);
+uint32_t mailbox_uid(const struct mailbox *m, uint32_t seq);
+/* The place of the first message whose UID is UID or higher; count + 1 if
+ * there is none. O(log count). */
+uint32_t mailbox_find(const struct mailbox *m, uint32_t uid);
+
+/* Keyword I of the folder (0 up), or NULL beyond the last. */
+const char *mailbox_keyword(const struct mailbox *m, unsigned i);
+/* The bit of keyword NAME (ASCII case folded). With CREATE it is added to
+ * the folder. ERR_OK, ERR_NOT_FOUND, ERR_LIMIT, ERR_SYNTAX (no atom). */
+int mailbox_keyword_bit(struct mailbox *m, const char *name, bool create,
+			uint64_t *bit);
+
+/* What a refresh found. Arrays live until the next refresh. */
+struct mailbox_changes {
+	/* Sequence numbers for untagged EXPUNGE, in the order of sending, each
+	 * counted after those before it were taken out; with their UIDs. */
+	uint32_t *expunged;
+	uint32_t *expunged_uid;
+	size_t nexpunged;
+	/* Sequence numbers (after the expunges) whose flags changed. */
+	uint32_t *flagged;
+	size_t nflagged;
+	bool new_messages;	/* count or recent grew: say EXISTS, RECENT */
+	bool new_keywords;	/* say FLAGS again */
+};
+
+/* Sees what others did: reads on in the journal, and looks at the Maildir if
+ * a directory's time changed. With MAY_EXPUNGE messages that are gone leave
+ * the table (never during FETCH, STORE, SEARCH: RFC 3501 section 7.4.1).
+ * When nothing happened it costs three system calls. */
+int mailbox_refresh(struct mailbox *m, bool may_expunge,
+		    const struct mailbox_changes **c);
+
+enum mailbox_store_how { MAILBOX_SET, MAILBOX_ADD, MAILBOX_REMOVE };
+
+/* Changes flags of the messages at SEQ[N] (ascending). Only those whose
+ * modseq is at most UNCHANGED_SINCE change (UINT64_MAX: all); FAILED[N] (may
+ * be NULL) says which did not. Not told by the next refresh: the caller
+ * answers its own STORE. Durable before the return. */
+int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
+		  enum mailbox_store_how how, unsigned flags,
+		  uint64_t keywords, uint64_t unchanged_since, bool *failed);
+
+/* Removes the messages at SEQ[N] (ascending) for good, DELETED_ONLY those
+ * with \Deleted. They leave the table in the next refresh that may expunge,
+ * which also tells of them. */
+int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
+		    bool deleted_only);
+
+/* Copies the messages at SEQ[N] (ascending) to the folder TO of the same
+ * store, flags, keywords and dates kept: all or none. UID[N] gets their new
+ * UIDs, *UIDVALIDITY that of TO; *DEV, *INO name TO for imap-idle.
+ * ERR_NOT_FOUND: no such folder. A message that is gone: ERR_NOT_FOUND too,
+ * with *UIDVALIDITY set. With MOVE they are then removed here as by
+ * mailbox_expunge (RFC 6851: all or none, as seen by others). */
+int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
+		 const char *to, bool move, uint32_t *uid,
+		 uint32_t *uidvalidity, dev_t *dev, ino_t *ino);
+
+/* The size with CRLF line ends: known, or found by reading the message. */
+int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size);
+
+/* Reading a message as it is sent: with CRLF line ends. */
+struct mailbox_reader;
+/* ERR_NOT_FOUND: the message is gone. *SIZE: how many bytes will come. */
+int mailbox_read_open(struct mailbox *m, uint32_t seq,
+		      struct mailbox_reader **r, uint32_t *size);
+/* The next bytes, at most SIZE; *N is 0 at the end. ERR_CORRUPT if the file
+ * does not hold the promised number of bytes: the connection cannot go on. */
+int mailbox_read(struct mailbox_reader *r, char *data, size_t size, size_t *n);
+void mailbox_read_close(struct mailbox_reader **r);
+
+/* The whole message appended to B (which bounds it: ERR_TOO_LONG). */
+int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b);
+
+/* What the cache keeps of a message, made at delivery, or now by reading the
+ * message. Bytes ready to send; valid until the next call for M. */
+struct mailbox_facts {
+	const char *envelope;	/* ENVELOPE's parenthesised list */
+	size_t envelope_len;
+	const char *body;	/* BODY: without extension data */
+	size_t body_len;
+	const char *bodystructure;
+	size_t bodystructure_len;
+	const char *header;	/* raw fields that clients ask for, in their
+				 * order in the message, CRLF line ends, no
+				 * empty line at the end: those of
+				 * mime_is_cached_field */
+	size_t header_len;
+};
+int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f);
+
+/* An idle moment: writes changed flags into file names, and a new snapshot
+ * if it is due. Call it when nothing was asked for a second or so, at most
+ * a few seconds after a change. Also done by mailbox_close. */
+void mailbox_settle(struct mailbox *m);
+
+#endif

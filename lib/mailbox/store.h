@@ -1,0 +1,90 @@
+/*
+ * All folders of one user: a Maildir++ on disk. INBOX is the Maildir itself,
+ * a folder Name/Sub is the directory ".Name.Sub" in it, with its name in
+ * modified UTF-7, as Courier and Dovecot have it. posthorn-mailbox(5).
+ *
+ * Names here are UTF-8 with '/' between levels; "INBOX" in any case is INBOX.
+ * A '.' within a level is kept on disk as "&AC4-". A directory whose name is
+ * not what we would write for it is not listed.
+ *
+ * Every file is reached from the Maildir's descriptor without following
+ * links. Calls give a code of base/err.h; after ERR_IO see errno.
+ */
+#ifndef MAILBOX_STORE_H
+#define MAILBOX_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_NAME_MAX 200	/* bytes of a folder's name on disk */
+
+struct store;
+
+/* Opens the Maildir at the absolute PATH. With CREATE it is made if missing,
+ * parents too (mode 0700). ERR_NOT_FOUND, ERR_DENIED, ERR_NO_SPACE, ERR_IO. */
+int store_open(const char *path, bool create, struct store **s);
+void store_close(struct store **s);
+
+/* One row of a listing. Strings live as long as the list. */
+struct store_folder {
+	char *name;
+	bool exists;	/* false: only a level above, or only subscribed */
+	bool subscribed;
+	bool has_children;
+	const char *special_use; /* "\\Sent" … (RFC 6154), or NULL */
+};
+
+struct store_list {
+	struct store_folder *folder;
+	size_t n;
+};
+
+/* All folders, levels above them and subscribed names, sorted by name with
+ * INBOX first. */
+int store_list(struct store *s, struct store_list *l);
+void store_list_free(struct store_list *l);
+
+/* Is NAME one that could be created? ERR_OK; ERR_SYNTAX (empty level, control
+ * characters, not UTF-8), ERR_TOO_LONG. */
+int store_check_name(const char *name);
+
+/* ERR_OK if the folder is there, else ERR_NOT_FOUND (or as check_name). */
+int store_exists(struct store *s, const char *name);
+
+/* Creates a folder. SPECIAL_USE is "\\Sent" and the like, or NULL: then the
+ * usual English names (Sent, Drafts, Trash, Junk, Archive) get theirs.
+ * ERR_EXISTS, ERR_SYNTAX, ERR_TOO_LONG, ERR_UNSUPPORTED (unknown use). */
+int store_create(struct store *s, const char *name, const char *special_use);
+
+/* Deletes a folder with its messages; its children stay. INBOX: ERR_DENIED. */
+int store_delete(struct store *s, const char *name);
+
+/* Renames a folder and all below it. FROM of INBOX moves its messages to a
+ * new folder TO and leaves INBOX empty (RFC 3501 section 6.3.5). Missing
+ * levels above TO are no error. ERR_NOT_FOUND, ERR_EXISTS, ERR_SYNTAX. */
+int store_rename(struct store *s, const char *from, const char *to);
+
+/* A name may be subscribed without existing (RFC 3501 section 6.3.6). */
+int store_subscribe(struct store *s, const char *name, bool on);
+
+/* What STATUS tells (RFC 3501 section 6.3.10), at a cost that does not grow
+ * with the folder. */
+struct store_status {
+	uint32_t messages;
+	uint32_t recent;
+	uint32_t unseen;
+	uint32_t deleted;
+	uint32_t uidnext;
+	uint32_t uidvalidity;
+	uint64_t highestmodseq;
+	uint64_t size;		/* sum of sizes as sent (RFC 8438) */
+};
+int store_status(struct store *s, const char *name, struct store_status *st);
+
+/* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
+ * 5.1.3), '/' unchanged: for the wire. False: not valid; OUT is then "". */
+bool store_name_to_mutf7(const char *utf8, char *out, size_t size);
+bool store_name_from_mutf7(const char *mutf7, char *out, size_t size);
+
+#endif
