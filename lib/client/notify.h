@@ -30,7 +30,7 @@ void notify_changed(struct notify *n, dev_t dev, ino_t ino);
 bool notify_watch(struct notify *n, int dirfd);
 
 /* Becomes readable when the watched folder changed, or the connection ended;
- * -1 if there is none. It may change in any call but notify_changed. */
+ * -1 if there is none. Ask again after each call: it may have changed. */
 int notify_fd(const struct notify *n);
 
 /* Takes all that came. False: the connection ended, and with it the watch. */
