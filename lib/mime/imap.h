@@ -35,4 +35,9 @@ void mime_addresses(struct buf *out, const char *value, size_t n);
 void mime_structure(struct buf *out, const char *data,
 		    const struct mime_part *root, bool extension);
 
+/* Is NAME, N a field that clients ask for in their lists of messages? The
+ * mailbox keeps these with each message, so that a request for any of them
+ * opens no file. */
+bool mime_is_cached_field(const char *name, size_t n);
+
 #endif
