@@ -61,7 +61,8 @@ struct strlist {
 };
 void strlist_add(struct strlist *l, const char *s);
 void strlist_add_span(struct strlist *l, const char *s, size_t n);
-/* Adds the words of TEXT, separated by commas and white space. */
+/* Adds the words of TEXT, separated by commas and white space outside of
+ * braces. */
 void strlist_split(struct strlist *l, const char *text);
 bool strlist_has_ci(const struct strlist *l, const char *s);
 void strlist_free(struct strlist *l);

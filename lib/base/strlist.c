@@ -20,6 +20,23 @@ void strlist_add_span(struct strlist *l, const char *s, size_t n)
 	l->item[l->n++] = mem_strndup(s, n);
 }
 
+/* The length of the word at P: braces hold white space and commas together,
+ * as in "inline:{ a=b, c=d }". Braces that do not pair hold nothing. */
+static size_t word_length(const char *p, const char *separators)
+{
+	size_t n, depth = 0;
+
+	for (n = 0; p[n]; n++) {
+		if (p[n] == '{')
+			depth++;
+		else if (p[n] == '}' && depth > 0)
+			depth--;
+		else if (depth == 0 && strchr(separators, p[n]))
+			return n;
+	}
+	return depth == 0 ? n : strcspn(p, separators);
+}
+
 void strlist_split(struct strlist *l, const char *text)
 {
 	static const char separators[] = ", \t\r\n";
@@ -28,7 +45,7 @@ void strlist_split(struct strlist *l, const char *text)
 		size_t n;
 
 		text += strspn(text, separators);
-		n = strcspn(text, separators);
+		n = word_length(text, separators);
 		if (n == 0)
 			return;
 		strlist_add_span(l, text, n);
