@@ -1,0 +1,43 @@
+/*
+ * The text of aliases(5): lines "name: targets", and what a right side is
+ * made of, which forward(5) and :include: files share.
+ */
+#ifndef TABLE_ALIASES_H
+#define TABLE_ALIASES_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* Reads the N bytes at TEXT, which came from PATH, and calls ENTRY for each
+ * alias: NAME unquoted, VALUE its right side as written, or NULL if that is
+ * faulty. Each fault is a line "path:line: …" in FAULTS. */
+void aliases_parse(const char *text, size_t n, const char *path,
+		   void (*entry)(void *context, const char *name,
+				 const char *value, unsigned line),
+		   void *context, struct buf *faults);
+
+enum alias_kind {
+	ALIAS_ADDRESS, /* an address, with or without domain */
+	ALIAS_SELF,    /* \user: the mailbox itself, not expanded again */
+	ALIAS_FILE,    /* /path: appended to */
+	ALIAS_COMMAND, /* |command: fed to */
+	ALIAS_INCLUDE  /* :include:/path: a file of further targets */
+};
+
+struct alias_target {
+	enum alias_kind kind;
+	const char *text; /* without \, | and :include: */
+};
+
+#define ALIASES_TARGETS_MAX 100000 /* in one right side or file */
+
+/* Splits TEXT: targets separated by commas and line ends, quotes around
+ * what holds a comma or white space, RFC 5322 comments and names left out,
+ * lines that begin with `#` too. All memory from A. ERR_OK, or ERR_SYNTAX
+ * and *WHY says what is wrong (text in A). */
+int aliases_targets(struct arena *a, const char *text,
+		    struct alias_target **target, size_t *n, const char **why);
+
+#endif

@@ -1,0 +1,181 @@
+#include "table/build.h"
+
+#include <db.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "table/aliases.h"
+#include "table/text.h"
+
+struct build {
+	const char *path; /* the text */
+	char *tmp;	  /* the database while it is made */
+	char *final;
+	DB *db;
+	struct buf text;
+	struct table_built *built;
+	struct buf *faults;
+	int err;
+};
+
+static void fail(struct build *b, const char *what, int err)
+{
+	if (!b->err)
+		buf_printf(b->faults, "%s: %s\n", what, db_strerror(err));
+	b->err = err_from_errno(err);
+}
+
+static void put(struct build *b, const char *key, const char *value,
+		unsigned line)
+{
+	char *folded = str_lower(mem_strdup(key));
+	size_t n = strlen(value);
+	DBT k = { .data = folded, .size = (u_int32_t)strlen(folded) + 1 };
+	DBT v = { .size = (u_int32_t)n + 1 };
+	int err;
+
+	memcpy(&v.data, &value, sizeof(value)); /* is only read */
+	err = b->db->put(b->db, NULL, &k, &v, DB_NOOVERWRITE);
+	free(folded);
+	if (err == DB_KEYEXIST) {
+		buf_printf(b->faults, "%s:%u: duplicate key %s is left out\n",
+			   b->path, line, key);
+	} else if (err) {
+		fail(b, b->tmp, err);
+	} else {
+		b->built->entries++;
+		b->built->bytes += n;
+		if (n > b->built->longest)
+			b->built->longest = n;
+	}
+}
+
+static void put_alias(void *context, const char *name, const char *value,
+		      unsigned line)
+{
+	struct build *b = context;
+
+	if (value && !b->err)
+		put(b, name, value, line);
+}
+
+static void put_pairs(struct build *b)
+{
+	struct text_lines lines;
+	char *line, *key, *value;
+
+	text_begin(&lines, b->text.data, b->text.len);
+	while (!b->err && (line = text_next(&lines)) != NULL) {
+		if (text_pair(line, &key, &value))
+			put(b, key, value, lines.line);
+		else
+			buf_printf(b->faults, "%s:%u: expected: key value\n",
+				   b->path, lines.line);
+	}
+	text_end(&lines);
+}
+
+static void fill(struct build *b, enum table_source source)
+{
+	if (source == TABLE_SOURCE_ALIASES)
+		aliases_parse(b->text.data, b->text.len, b->path, put_alias, b,
+			      b->faults);
+	else
+		put_pairs(b);
+}
+
+static bool create(struct build *b, DBTYPE type)
+{
+	int err = db_create(&b->db, NULL, 0);
+
+	if (err == 0) {
+		b->db->set_errfile(b->db, NULL);
+		unlink(b->tmp);
+		err = b->db->open(b->db, NULL, b->tmp, NULL, type,
+				  DB_CREATE | DB_EXCL, 0600);
+	}
+	if (err)
+		fail(b, b->tmp, err);
+	return !err;
+}
+
+/* Makes the new file durable and gives it the text's owner and mode. */
+static void settle(struct build *b)
+{
+	struct stat st;
+	int fd, err = b->db->close(b->db, 0);
+
+	b->db = NULL;
+	if (err) {
+		fail(b, b->tmp, err);
+		return;
+	}
+	fd = open(b->tmp, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || stat(b->path, &st) < 0 ||
+	    (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) < 0) ||
+	    fchmod(fd, st.st_mode & 0777) < 0 || fsync(fd) < 0)
+		fail(b, b->tmp, errno);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void rename_over(struct build *b)
+{
+	char *copy = mem_strdup(b->final);
+	int err;
+
+	if (rename(b->tmp, b->final) < 0) {
+		fail(b, b->final, errno);
+	} else {
+		err = file_sync_dir(dirname(copy));
+		if (err)
+			fail(b, b->final, errno);
+	}
+	free(copy);
+}
+
+static void make(struct build *b, DBTYPE type, enum table_source source)
+{
+	if (!create(b, type))
+		return;
+	fill(b, source);
+	if (b->err)
+		b->db->close(b->db, 0);
+	else
+		settle(b);
+	if (!b->err)
+		rename_over(b);
+	if (b->err)
+		unlink(b->tmp);
+}
+
+int table_build(const char *spec, enum table_source source,
+		struct table_built *built, struct buf *faults)
+{
+	struct build b = { .built = built, .faults = faults };
+	bool hash = str_starts(spec, "hash:");
+
+	*built = (struct table_built){ 0 };
+	if (!hash && !str_starts(spec, "btree:"))
+		return ERR_UNSUPPORTED;
+	b.path = strchr(spec, ':') + 1;
+	if (!text_read(b.path, &b.text, faults))
+		return ERR_IO;
+	b.final = mem_printf("%s.db", b.path);
+	b.tmp = mem_printf("%s.new.%ld", b.final, (long)getpid());
+	make(&b, hash ? DB_HASH : DB_BTREE, source);
+	buf_free(&b.text);
+	free(b.tmp);
+	free(b.final);
+	return b.err;
+}

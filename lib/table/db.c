@@ -1,0 +1,81 @@
+/*
+ * hash and btree: a Berkeley DB file, open for reading. Keys have the NUL
+ * that Postfix and sendmail write at their end, or none: both are tried.
+ * The file is never changed in place (table/build.h renames a new one over
+ * it), so no lock is needed.
+ */
+#include <db.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "table/type.h"
+
+static void *load(const char *path, struct buf *faults)
+{
+	DB *db;
+	int err = db_create(&db, NULL, 0);
+
+	if (err == 0) {
+		/* nothing on stderr: faults go to the caller */
+		db->set_errfile(db, NULL);
+		err = db->open(db, NULL, path, NULL, DB_UNKNOWN, DB_RDONLY, 0);
+		if (err == 0)
+			return db;
+		db->close(db, 0);
+	}
+	buf_printf(faults, "%s: %s\n", path,
+		   err == EINVAL ? "is no Berkeley DB file" : db_strerror(err));
+	return NULL;
+}
+
+static int get(void *content, const char *key, struct buf *value)
+{
+	DB *db = content;
+	size_t n = strlen(key);
+	DBT k = { 0 }, v = { 0 };
+	int err;
+
+	memcpy(&k.data, &key, sizeof(key)); /* the library will not write */
+	k.size = (u_int32_t)n + 1;
+	err = db->get(db, NULL, &k, &v, 0);
+	if (err == DB_NOTFOUND) {
+		k.size = (u_int32_t)n;
+		err = db->get(db, NULL, &k, &v, 0);
+	}
+	if (err == DB_NOTFOUND)
+		return ERR_NOT_FOUND;
+	if (err) {
+		buf_puts(value, db_strerror(err));
+		return ERR_TEMP;
+	}
+	buf_put(value, v.data, strnlen(v.data, v.size));
+	return ERR_OK;
+}
+
+static void end(void *content)
+{
+	DB *db = content;
+
+	db->close(db, 0);
+}
+
+const struct table_type table_hash = {
+	.name = "hash",
+	.help = "a Berkeley DB hash file, made by `posthorn map'",
+	.suffix = ".db",
+	.flags = TABLE_FILE,
+	.load = load,
+	.get = get,
+	.free = end,
+};
+
+const struct table_type table_btree = {
+	.name = "btree",
+	.help = "a Berkeley DB btree file, made by `posthorn map'",
+	.suffix = ".db",
+	.flags = TABLE_FILE,
+	.load = load,
+	.get = get,
+	.free = end,
+};

@@ -1,0 +1,50 @@
+/*
+ * An ordered list of rules, one a line, the first that matches counts: what
+ * cidr: and pcre: tables have in common.
+ *
+ *     PATTERN  value        !PATTERN  value
+ *     if PATTERN  …  endif   (and if !PATTERN): the rules between are looked
+ *                            at only if PATTERN matches; may be nested
+ *
+ * Between the files of lib/table.
+ */
+#ifndef TABLE_RULES_H
+#define TABLE_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+struct rules_kind {
+	/* Parses a pattern at the beginning of TEXT (what follows it, with
+	 * the white space, is left in *REST). NULL and *WHY if it is wrong. */
+	void *(*parse)(char *text, char **rest, const char **why);
+
+	/* Does PATTERN match KEY? ERR_OK, ERR_NOT_FOUND, or ERR_TEMP. If
+	 * VALUE is not NULL and it does, writes RESULT (a rule's right side)
+	 * there. */
+	int (*match)(const void *pattern, const char *key, const char *result,
+		     struct buf *value);
+
+	void (*free)(void *pattern);
+
+	/* May RESULT refer to parts of the key for this PATTERN? NULL if
+	 * fine, else what is wrong. Negated patterns match nothing to refer
+	 * to. */
+	const char *(*check)(const void *pattern, bool negated,
+			     const char *result);
+};
+
+struct rules;
+
+/* Reads the rules of PATH; NULL if the file cannot be read. A faulty line is
+ * left out and named in FAULTS. */
+struct rules *rules_load(const struct rules_kind *kind, const char *path,
+			 struct buf *faults);
+void rules_free(void *rules);
+
+/* The `get` of a table type. */
+int rules_get(void *rules, const char *key, struct buf *value);
+
+#endif

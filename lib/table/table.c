@@ -1,0 +1,218 @@
+/*
+ * Tables: the list of types, opening, and reading again what changed.
+ */
+#include "table/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "log/log.h"
+#include "table/type.h"
+
+static const struct table_type *const types[] = {
+	&table_hash,   &table_btree,  &table_texthash, &table_aliases,
+	&table_inline, &table_static, &table_cidr,     &table_pcre,
+};
+
+#define NTYPES (sizeof(types) / sizeof(types[0]))
+
+/* Lookups that come in one burst share one look at the file. */
+#define CHECK_MS 10
+
+#define KEY_MAX 4096
+
+struct table {
+	const struct table_type *type;
+	char *spec;
+	char *path; /* NULL if the table is no file */
+	void *content;
+	struct stat stamp; /* of the file that `content` is, or was tried */
+	int64_t checked_ms;
+	int trouble; /* errno of the last look at the file */
+};
+
+static const struct table_type *find_type(const char *spec, size_t n)
+{
+	for (size_t i = 0; i < NTYPES; i++)
+		if (strlen(types[i]->name) == n &&
+		    memcmp(types[i]->name, spec, n) == 0)
+			return types[i];
+	return NULL;
+}
+
+void table_types(struct buf *out)
+{
+	for (size_t i = 0; i < NTYPES; i++)
+		buf_printf(out, "%s: %s\n", types[i]->name, types[i]->help);
+}
+
+static void complain_type(const char *spec, struct buf *faults)
+{
+	buf_printf(faults, "table %s: unknown type; known are", spec);
+	for (size_t i = 0; i < NTYPES; i++)
+		buf_printf(faults, " %s", types[i]->name);
+	buf_puts(faults, "\n");
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Reads the file; on failure the former content stays. */
+static void load(struct table *t, struct buf *faults)
+{
+	void *fresh = t->type->load(t->path, faults);
+
+	if (!fresh)
+		return;
+	if (t->content)
+		t->type->free(t->content);
+	t->content = fresh;
+}
+
+/* Says why the file cannot be looked at, once. */
+static void out_of_reach(struct table *t, int errnum, struct buf *faults)
+{
+	bool fine = errnum == ENOENT && (t->type->flags & TABLE_MAY_LACK) &&
+		    !t->content;
+
+	if (errnum != t->trouble && !fine)
+		buf_printf(faults, "%s: %s\n", t->path, strerror(errnum));
+	t->trouble = errnum;
+}
+
+/* Looks at the file and reads it if it is another than before. The stamp is
+ * taken first, so that a change during the reading is seen next time. */
+static void refresh(struct table *t, struct buf *faults)
+{
+	struct stat st;
+
+	t->checked_ms = clock_ms();
+	if (stat(t->path, &st) < 0) {
+		out_of_reach(t, errno, faults);
+		return;
+	}
+	t->trouble = 0;
+	if (same_file(&st, &t->stamp))
+		return;
+	t->stamp = st;
+	load(t, faults);
+}
+
+static void log_faults(const struct table *t, char *text)
+{
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		log_warn("table %s: %s", t->spec, line);
+}
+
+static void refresh_and_log(struct table *t)
+{
+	struct buf faults;
+
+	if (clock_ms() - t->checked_ms < CHECK_MS)
+		return;
+	buf_init(&faults, 65536);
+	refresh(t, &faults);
+	log_faults(t, faults.data);
+	buf_free(&faults);
+}
+
+struct table *table_open(const char *spec, struct buf *faults)
+{
+	size_t n = strcspn(spec, ":");
+	const struct table_type *type = find_type(spec, n);
+	struct table *t;
+
+	if (!type || spec[n] != ':') {
+		complain_type(spec, faults);
+		return NULL;
+	}
+	if ((type->flags & TABLE_FILE) && spec[n + 1] != '/') {
+		buf_printf(faults, "table %s: needs an absolute path\n", spec);
+		return NULL;
+	}
+	t = mem_alloc(sizeof(*t));
+	t->type = type;
+	t->spec = mem_strdup(spec);
+	if (type->flags & TABLE_FILE) {
+		t->path = mem_printf("%s%s", spec + n + 1, type->suffix);
+		refresh(t, faults);
+	} else {
+		t->content = type->load(spec + n + 1, faults);
+		if (!t->content)
+			table_free(&t);
+	}
+	return t;
+}
+
+void table_free(struct table **t)
+{
+	if (!*t)
+		return;
+	if ((*t)->content)
+		(*t)->type->free((*t)->content);
+	free((*t)->path);
+	free((*t)->spec);
+	free(*t);
+	*t = NULL;
+}
+
+/* No content: either there may be no file, or there is a fault, which was
+ * said when it was found. */
+static int no_content(const struct table *t)
+{
+	bool fine = (t->type->flags & TABLE_MAY_LACK) && t->trouble == ENOENT;
+
+	return fine ? ERR_NOT_FOUND : ERR_TEMP;
+}
+
+int table_get(struct table *t, const char *key, struct buf *value)
+{
+	char folded[KEY_MAX];
+	int err;
+
+	buf_reset(value);
+	if (t->path)
+		refresh_and_log(t);
+	if (!t->content)
+		return no_content(t);
+	if (!str_copy(folded, sizeof(folded), key))
+		return ERR_NOT_FOUND;
+	if (!(t->type->flags & TABLE_EXACT))
+		str_lower(folded);
+	err = t->type->get(t->content, folded, value);
+	if (!err && value->over)
+		err = ERR_TOO_LONG;
+	if (err && err != ERR_NOT_FOUND) {
+		log_warn("table %s: lookup of %s: %s", t->spec, key,
+			 value->len ? value->data : err_text(err));
+		err = ERR_TEMP;
+	}
+	return err;
+}
+
+const char *table_spec(const struct table *t)
+{
+	return t->spec;
+}
+
+bool table_is_pattern(const struct table *t)
+{
+	return t->type->flags & TABLE_PATTERN;
+}
+
+uid_t table_owner(const struct table *t)
+{
+	return t->path ? t->stamp.st_uid : 0;
+}

@@ -1,0 +1,79 @@
+/*
+ * Tables `type:name`, as in Postfix: a key leads to a value. The types are
+ * rows in table.c, one file each:
+ *
+ *     hash:/path  btree:/path   Berkeley DB file PATH.db, see table/build.h
+ *     texthash:/path            lines "key value", held in memory
+ *     aliases:/path             the text of aliases(5) itself, in memory
+ *     inline:{ key=value, … }   pairs in the configuration
+ *     static:value              the same value for every key
+ *     cidr:/path                networks, the key is an IP address
+ *     pcre:/path                regular expressions
+ *
+ * Keys are looked up in lower case (ASCII), except in pcre and cidr tables.
+ *
+ * A table that is a file is read when it is opened, and again at a lookup
+ * after the file changed (another inode, size or time). If the new file
+ * cannot be used, the former content stays in use and the log says why. A
+ * table that never could be read answers ERR_TEMP: a fault of ours is no
+ * reason to bounce mail. The exception is aliases:, where a file that is
+ * not there means that there are no aliases.
+ */
+#ifndef TABLE_TABLE_H
+#define TABLE_TABLE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#define TABLE_VALUE_MAX 1048576 /* bytes of one value */
+
+struct table;
+
+/* Opens SPEC. NULL if SPEC itself is wrong (unknown type, relative path);
+ * FAULTS then gets a line. Faults of the file also get lines each, while the
+ * table is given all the same and answers as said above. */
+struct table *table_open(const char *spec, struct buf *faults);
+void table_free(struct table **t);
+
+/* Looks KEY up and puts its value into VALUE, which is reset first. ERR_OK,
+ * ERR_NOT_FOUND, or ERR_TEMP (and the log says why). */
+int table_get(struct table *t, const char *key, struct buf *value);
+
+/* "type:name" as it was opened. */
+const char *table_spec(const struct table *t);
+
+/* Does one value stand for many keys (static, cidr, pcre), so that only
+ * whole addresses may be looked up and not their parts? */
+bool table_is_pattern(const struct table *t);
+
+/* The owner of the file, who vouches for commands and files in it: 0 for
+ * tables in the configuration. */
+uid_t table_owner(const struct table *t);
+
+/* Writes one line "type: what it is" a type into OUT, for --help texts. */
+void table_types(struct buf *out);
+
+/* The tables of a `…_maps` parameter, asked in order. */
+struct table_list {
+	struct table **table;
+	size_t n;
+};
+
+/* Opens all SPECS. False if one is wrong; the list then holds the others. */
+bool table_list_open(struct table_list *l, const struct strlist *specs,
+		     struct buf *faults);
+void table_list_free(struct table_list *l);
+
+/* The first table's answer that is not ERR_NOT_FOUND. *FROM (if not NULL)
+ * gets the table that answered. */
+int table_list_get(const struct table_list *l, const char *key,
+		   struct buf *value, struct table **from);
+
+/* The same, leaving out pattern tables: for parts of an address. */
+int table_list_get_part(const struct table_list *l, const char *key,
+			struct buf *value, struct table **from);
+
+#endif
