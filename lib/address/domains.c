@@ -1,0 +1,77 @@
+#include "address/domains.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "address/address.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+/* In the order in which they win. */
+static const struct rule {
+	const char *parameter;
+	enum address_class class;
+} rules[] = {
+	{ "mydestination", ADDRESS_LOCAL },
+	{ "virtual_mailbox_domains", ADDRESS_VIRTUAL_MAILBOX },
+	{ "virtual_alias_domains", ADDRESS_VIRTUAL_ALIAS },
+};
+
+struct address_domains {
+	struct map *rule_of; /* canonical name to its row in `rules` */
+};
+
+static void add(struct address_domains *d, const struct rule *rule,
+		const char *name, struct buf *faults)
+{
+	char domain[ADDRESS_DOMAIN_SIZE];
+	const struct rule *other;
+
+	if (address_domain(name, strlen(name), domain)) {
+		if (faults)
+			buf_printf(faults, "%s: %s is not a domain name\n",
+				   rule->parameter, name);
+		return;
+	}
+	other = map_get(d->rule_of, domain);
+	if (!other)
+		map_put(d->rule_of, domain, (void *)(uintptr_t)rule);
+	else if (other != rule && faults)
+		buf_printf(faults, "%s: %s is in %s already\n", rule->parameter,
+			   domain, other->parameter);
+}
+
+struct address_domains *address_domains_new(const struct config *c,
+					    struct buf *faults)
+{
+	struct address_domains *d = mem_alloc(sizeof(*d));
+
+	d->rule_of = map_new();
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const struct strlist *l = config_list(c, rules[i].parameter);
+
+		for (size_t j = 0; j < l->n; j++)
+			add(d, &rules[i], l->item[j], faults);
+	}
+	return d;
+}
+
+void address_domains_free(struct address_domains **d)
+{
+	if (*d)
+		map_free(&(*d)->rule_of);
+	free(*d);
+	*d = NULL;
+}
+
+enum address_class address_class(const struct address_domains *d,
+				 const char *domain)
+{
+	const struct rule *rule;
+
+	if (!*domain)
+		return ADDRESS_LOCAL;
+	rule = map_get(d->rule_of, domain);
+	return rule ? rule->class : ADDRESS_REMOTE;
+}

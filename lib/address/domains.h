@@ -1,0 +1,32 @@
+/*
+ * Which domains are ours: the one owner of that rule. qmgr routes by it,
+ * smtpd refuses by it, local-deliver looks up by it.
+ */
+#ifndef ADDRESS_DOMAINS_H
+#define ADDRESS_DOMAINS_H
+
+#include "base/buf.h"
+#include "config/config.h"
+
+enum address_class {
+	ADDRESS_LOCAL,		 /* mydestination: system users, aliases */
+	ADDRESS_VIRTUAL_MAILBOX, /* virtual_mailbox_domains: virtual users */
+	ADDRESS_VIRTUAL_ALIAS,	 /* virtual_alias_domains: aliases only */
+	ADDRESS_REMOTE		 /* all else */
+};
+
+struct address_domains;
+
+/* Reads the three lists of C. A name that stands in more than one of them,
+ * or is none, adds a line to FAULTS (may be NULL); the first list wins then.
+ * Free with address_domains_free. */
+struct address_domains *address_domains_new(const struct config *c,
+					    struct buf *faults);
+void address_domains_free(struct address_domains **d);
+
+/* The class of DOMAIN, which is in canonical form (address.h), or "": an
+ * address without a domain is local. */
+enum address_class address_class(const struct address_domains *d,
+				 const char *domain);
+
+#endif
