@@ -1,0 +1,70 @@
+/*
+ * Line ends and dots: the one owner of both, for what comes in and for what
+ * goes out (RFC 5321 sections 2.3.8 and 4.5.2). Nobody else looks for the
+ * end of a message, and nobody else puts or takes a dot.
+ *
+ * The reader: only CRLF "." CRLF ends a message, and a dot means something
+ * only at the start of a line that follows CRLF. A bare CR or LF never ends
+ * anything: it is refused when the message is over, or made a CRLF. So what
+ * a reader gives out has CRLF line ends alone, and no two servers can
+ * disagree about where it ends ("SMTP smuggling").
+ *
+ * Both work on blocks as they come, cut anywhere.
+ */
+#ifndef SMTP_DATA_H
+#define SMTP_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Takes N bytes of content; gives ERR_OK or the code that ends the work. */
+typedef int smtp_data_sink(void *context, const void *data, size_t n);
+
+enum smtp_data_state {
+	SMTP_DATA_LINE_START, /* after CRLF, or nothing yet */
+	SMTP_DATA_TEXT,	      /* within a line */
+	SMTP_DATA_CR,	      /* after CR within a line; it is held back */
+	SMTP_DATA_DOT,	      /* after a dot at a line's start */
+	SMTP_DATA_DOT_CR,     /* after dot and CR there */
+	SMTP_DATA_END	      /* after CRLF.CRLF */
+};
+
+struct smtp_data_reader {
+	enum smtp_data_state state;
+	bool dots; /* dots are doubled, and one alone ends: SMTP */
+	bool bare; /* a bare CR or LF was seen */
+	smtp_data_sink *sink;
+	void *context;
+};
+
+/* Before each message. With DOTS it is the DATA of SMTP; without, text of a
+ * local program, which may end its lines with LF, and has no end mark. */
+void smtp_data_begin(struct smtp_data_reader *r, bool dots,
+		     smtp_data_sink *sink, void *context);
+
+/* Takes up to N bytes; *USED says how many were the message's: fewer than N
+ * only when it is over, which state SMTP_DATA_END says. Content goes to the
+ * sink without stuffed dots, bare CR and LF as CRLF. Gives ERR_OK or the
+ * sink's code. */
+int smtp_data_read(struct smtp_data_reader *r, const char *data, size_t n,
+		   size_t *used);
+
+/* The end of text without dots: completes its last line. */
+int smtp_data_finish(struct smtp_data_reader *r);
+
+/* The writer: content with CRLF line ends, out as SMTP wants it. Whatever
+ * else stands in the content, bare CR or LF never leave. */
+struct smtp_data_writer {
+	bool line_start;
+	bool cr; /* the last byte was CR, and is held back */
+	smtp_data_sink *sink;
+	void *context;
+};
+
+void smtp_data_write_begin(struct smtp_data_writer *w, smtp_data_sink *sink,
+			   void *context);
+int smtp_data_write(struct smtp_data_writer *w, const char *data, size_t n);
+/* Completes the last line, and writes the end mark. */
+int smtp_data_write_end(struct smtp_data_writer *w);
+
+#endif

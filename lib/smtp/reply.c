@@ -1,0 +1,35 @@
+#include "smtp/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void smtp_reply_set(struct smtp_reply *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->text, sizeof(r->text), fmt, ap);
+	va_end(ap);
+	for (unsigned char *p = (unsigned char *)r->text; *p; p++)
+		if (*p < 0x20 || *p >= 0x7f)
+			*p = '?';
+}
+
+char smtp_reply_class(const struct smtp_reply *r)
+{
+	return r->text[0];
+}
+
+bool smtp_reply_good(const struct smtp_reply *r)
+{
+	return r->text[0] == '2' || r->text[0] == '3';
+}
+
+const char *smtp_reply_rest(const struct smtp_reply *r)
+{
+	const char *p = r->text;
+
+	for (int i = 0; i < 4 && *p; i++)
+		p++;
+	return p;
+}
