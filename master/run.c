@@ -295,6 +295,14 @@ static char *peers_text(const struct config *c, unsigned peers,
 	return buf_steal(&text);
 }
 
+static bool is_enabled(const struct service_row *row, const struct config *c)
+{
+	if (strlist_has_ci(config_list(c, "disabled_services"), row->name))
+		return false;
+	return !(row->flags & FLAG_NEEDS_TLS) ||
+	       *config_string(c, "smtpd_tls_cert_file");
+}
+
 /* Fills in what the service's process gets. */
 static void prepare(struct service *s, const struct config *c,
 		    struct buf *faults)
@@ -305,8 +313,7 @@ static void prepare(struct service *s, const struct config *c,
 	gid_t gid = 0;
 
 	buf_init(&listen, 4096);
-	if (!(row->flags & FLAG_NEEDS_TLS) ||
-	    *config_string(c, "smtpd_tls_cert_file"))
+	if (is_enabled(row, c))
 		sockets_open(c, row, &listen, faults);
 	s->wanted = listen.len > 0;
 	replace(&s->listen, buf_steal(&listen));
@@ -316,7 +323,7 @@ static void prepare(struct service *s, const struct config *c,
 	replace(&s->program,
 		mem_printf("%s/%s", config_string(c, "daemon_directory"),
 			   row->program));
-	if (access(s->program, X_OK) < 0)
+	if (s->wanted && access(s->program, X_OK) < 0)
 		buf_printf(faults, "%s: cannot execute: %s\n", s->program,
 			   strerror(errno));
 	replace(&s->root,
