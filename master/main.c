@@ -318,6 +318,7 @@ int main(int argc, char **argv)
 	watch_signals();
 	start_services();
 	open_control();
+	changed();
 	event_base_dispatch(self.base);
 	control_end();
 	sockets_close();
