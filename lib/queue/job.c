@@ -1,0 +1,305 @@
+#include "queue/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* One attribute holds several values: words in percent encoding. */
+
+static const char *const status_name[] = { "sent", "deferred", "failed",
+					   "expanded" };
+
+static void add_word(struct buf *b, const char *word)
+{
+	if (b->len)
+		buf_putc(b, ' ');
+	encode_percent(b, word ? word : "", word ? strlen(word) : 0);
+}
+
+static void add_number(struct buf *b, unsigned value)
+{
+	buf_printf(b, b->len ? " %u" : "%u", value);
+}
+
+/* Splits VALUE into exactly N words of A. */
+static bool get_words(struct arena *a, const char *value, const char **word,
+		      size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strcspn(value, " ");
+		struct buf b;
+		bool good;
+
+		buf_init(&b, IPC_PACKET_MAX);
+		good = decode_percent(&b, value, len) &&
+		       !memchr(b.data, '\0', b.len);
+		word[i] = arena_strndup(a, b.data, b.len);
+		buf_free(&b);
+		value += len;
+		if (!good || (i + 1 < n && *value != ' '))
+			return false;
+		value += *value == ' ';
+	}
+	return *value == '\0';
+}
+
+static void put_recipient(struct ipc_out *m, struct buf *b,
+			  const struct job_recipient *r)
+{
+	buf_reset(b);
+	add_number(b, r->index);
+	add_number(b, r->notify);
+	add_number(b, r->depth);
+	add_word(b, r->address);
+	add_word(b, r->orcpt);
+	add_word(b, r->original);
+	if (b->over)
+		m->data.over = true;
+	else
+		ipc_put_span(m, "rcpt", b->data, b->len);
+}
+
+void job_write(struct ipc_out *m, const struct job *j)
+{
+	struct buf b;
+
+	ipc_begin(m, "deliver");
+	ipc_put_fd(m, j->fd);
+	ipc_put_int(m, "number", (int64_t)j->number);
+	ipc_put(m, "id", j->id);
+	ipc_put_int(m, "offset", j->offset);
+	ipc_put_int(m, "length", j->length);
+	ipc_put(m, "destination", j->destination);
+	ipc_put(m, "sender", j->sender);
+	ipc_put(m, "envid", j->envid);
+	ipc_put(m, "ret", j->ret);
+	ipc_put(m, "body", j->body);
+	ipc_put_int(m, "smtputf8", j->smtputf8);
+	ipc_put_int(m, "arrival", j->arrival_us);
+	ipc_put(m, "prologue", j->prologue);
+	buf_init(&b, IPC_PACKET_MAX);
+	for (size_t i = 0; i < j->nrecipients; i++)
+		put_recipient(m, &b, &j->recipient[i]);
+	buf_free(&b);
+}
+
+static size_t count(const struct ipc_in *m, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nattrs; i++)
+		n += strcmp(m->attr[i].name, name) == 0;
+	return n;
+}
+
+static bool get_number(const char *word, unsigned *value)
+{
+	int64_t v;
+
+	if (!str_to_int(word, 0, UINT32_MAX, &v))
+		return false;
+	*value = (unsigned)v;
+	return true;
+}
+
+static bool read_recipient(struct arena *a, const char *value,
+			   struct job_recipient *r)
+{
+	const char *w[6];
+
+	if (!get_words(a, value, w, 6) || !get_number(w[0], &r->index) ||
+	    !get_number(w[1], &r->notify) || !get_number(w[2], &r->depth) ||
+	    !*w[3])
+		return false;
+	r->address = w[3];
+	r->orcpt = w[4];
+	r->original = w[5];
+	return true;
+}
+
+static bool read_numbers(const struct ipc_in *m, struct job *j)
+{
+	int64_t number, offset, length, utf8, arrival;
+
+	if (!ipc_int(m, "number", 0, INT64_MAX, &number) ||
+	    !ipc_int(m, "offset", 0, INT64_MAX / 2, &offset) ||
+	    !ipc_int(m, "length", 0, INT64_MAX / 2, &length) ||
+	    !ipc_int(m, "smtputf8", 0, 1, &utf8) ||
+	    !ipc_int(m, "arrival", 0, INT64_MAX, &arrival))
+		return false;
+	j->number = (uint64_t)number;
+	j->offset = (off_t)offset;
+	j->length = (off_t)length;
+	j->smtputf8 = utf8 != 0;
+	j->arrival_us = arrival;
+	return true;
+}
+
+static bool read_recipients(struct arena *a, const struct ipc_in *m,
+			    struct job *j)
+{
+	size_t n = count(m, "rcpt"), k = 0;
+
+	j->recipient = arena_alloc(a, (n + 1) * sizeof(*j->recipient));
+	j->nrecipients = n;
+	for (size_t i = 0; i < m->nattrs; i++)
+		if (strcmp(m->attr[i].name, "rcpt") == 0 &&
+		    !read_recipient(a, m->attr[i].value, &j->recipient[k++]))
+			return false;
+	return n > 0;
+}
+
+int job_read(struct arena *a, struct ipc_in *m, struct job *j)
+{
+	*j = (struct job){ .fd = -1 };
+	if (!ipc_is(m, "deliver") || !read_numbers(m, j) ||
+	    !read_recipients(a, m, j))
+		return ERR_SYNTAX;
+	j->id = arena_strdup(a, ipc_text(m, "id"));
+	j->destination = arena_strdup(a, ipc_text(m, "destination"));
+	j->sender = arena_strdup(a, ipc_text(m, "sender"));
+	j->envid = arena_strdup(a, ipc_text(m, "envid"));
+	j->ret = arena_strdup(a, ipc_text(m, "ret"));
+	j->body = arena_strdup(a, ipc_text(m, "body"));
+	j->prologue = arena_strdup(a, ipc_text(m, "prologue"));
+	j->fd = ipc_take_fd(m);
+	return j->fd < 0 ? ERR_SYNTAX : ERR_OK;
+}
+
+static void put_expanded(struct ipc_out *m, struct buf *b,
+			 const struct job_result *r)
+{
+	buf_reset(b);
+	for (size_t i = 0; i < r->nexpanded; i++)
+		add_word(b, r->expanded[i]);
+	if (b->over)
+		m->data.over = true;
+	else
+		ipc_put_span(m, "expanded", b->data, b->len);
+}
+
+/* "INDEX STATUS DSN FLAGS RELAY REPLY OWNER" */
+static void put_result(struct ipc_out *m, struct buf *b,
+		       const struct job_result *r)
+{
+	char flags[5] = "-";
+	size_t n = 0;
+
+	if (r->remote_reply)
+		flags[n++] = 'r';
+	if (r->done_too)
+		flags[n++] = 'd';
+	if (r->dsn_passed)
+		flags[n++] = 'p';
+	if (r->owner)
+		flags[n++] = 'o';
+	buf_reset(b);
+	add_number(b, r->index);
+	add_word(b, status_name[r->status]);
+	add_word(b, r->dsn);
+	add_word(b, flags);
+	add_word(b, r->relay);
+	add_word(b, r->reply);
+	add_word(b, r->owner);
+	if (b->over)
+		m->data.over = true;
+	else
+		ipc_put_span(m, "result", b->data, b->len);
+	if (r->status == JOB_EXPANDED)
+		put_expanded(m, b, r);
+}
+
+void job_results_write(struct ipc_out *m, const struct job *j,
+		       const struct job_result *r, size_t n,
+		       enum job_destination dest)
+{
+	struct buf b;
+
+	ipc_begin(m, "done");
+	ipc_put_int(m, "number", (int64_t)j->number);
+	ipc_put(m, "destination", dest == JOB_DEST_OK ? "ok" : "down");
+	buf_init(&b, IPC_PACKET_MAX);
+	for (size_t i = 0; i < n; i++)
+		put_result(m, &b, &r[i]);
+	buf_free(&b);
+}
+
+static bool read_status(const char *word, enum job_status *status)
+{
+	for (int i = JOB_SENT; i <= JOB_EXPANDED; i++)
+		if (strcmp(word, status_name[i]) == 0) {
+			*status = (enum job_status)i;
+			return true;
+		}
+	return false;
+}
+
+static bool read_result(struct arena *a, const char *value,
+			struct job_result *r)
+{
+	const char *w[7];
+
+	if (!get_words(a, value, w, 7) || !get_number(w[0], &r->index) ||
+	    !read_status(w[1], &r->status))
+		return false;
+	r->dsn = w[2];
+	r->remote_reply = strchr(w[3], 'r') != NULL;
+	r->done_too = strchr(w[3], 'd') != NULL;
+	r->dsn_passed = strchr(w[3], 'p') != NULL;
+	r->relay = w[4];
+	r->reply = w[5];
+	r->owner = strchr(w[3], 'o') ? w[6] : NULL;
+	return true;
+}
+
+static bool read_expanded(struct arena *a, const char *value,
+			  struct job_result *r)
+{
+	size_t n = *value != '\0';
+	const char **list;
+
+	for (const char *p = value; *p; p++)
+		n += *p == ' ';
+	list = arena_alloc(a, (n + 1) * sizeof(*list));
+	r->expanded = list;
+	r->nexpanded = n;
+	return n == 0 || get_words(a, value, list, n);
+}
+
+static bool read_attr(struct arena *a, const struct ipc_attr *at,
+		      struct job_result *r, size_t *k)
+{
+	if (strcmp(at->name, "result") == 0)
+		return read_result(a, at->value, &r[(*k)++]);
+	if (strcmp(at->name, "expanded") == 0)
+		return *k > 0 && r[*k - 1].status == JOB_EXPANDED &&
+		       read_expanded(a, at->value, &r[*k - 1]);
+	return true;
+}
+
+int job_results_read(struct arena *a, struct ipc_in *m, uint64_t *number,
+		     struct job_result **r, size_t *n,
+		     enum job_destination *dest)
+{
+	int64_t value;
+	size_t k = 0;
+
+	*n = count(m, "result");
+	if (!ipc_is(m, "done") || *n == 0 ||
+	    !ipc_int(m, "number", 0, INT64_MAX, &value))
+		return ERR_SYNTAX;
+	*number = (uint64_t)value;
+	*dest = strcmp(ipc_text(m, "destination"), "down") == 0 ? JOB_DEST_DOWN
+								: JOB_DEST_OK;
+	*r = arena_alloc(a, *n * sizeof(**r));
+	for (size_t i = 0; i < m->nattrs; i++)
+		if (!read_attr(a, &m->attr[i], *r, &k))
+			return ERR_SYNTAX;
+	return ERR_OK;
+}

@@ -1,0 +1,78 @@
+/*
+ * The queue file: a slot, used for one message after the other
+ * (posthorn-queue(5)).
+ *
+ * A slot has two halves of SLOT_HALF bytes, filled with zeros once. Message
+ * number n of a slot, its generation, is in half n & 1: superblock, content,
+ * envelope, journal. What does not fit is behind both halves; the superblock
+ * says where. So the sync that makes generation n+1 durable also makes the
+ * unsynced freeing of n durable, which is in the same file, before n+2
+ * overwrites n: nothing on disk can claim then that n was still promised. A
+ * slot is lent again only after its message was freed; so of two superblocks
+ * that check, the older one is of a message that is done.
+ *
+ * The CRC covers content and envelope. The key, drawn anew for each message,
+ * goes into the CRC of every journal record, so that no byte of mail left
+ * over from an earlier message can pass for a record.
+ */
+#ifndef QUEUE_SLOT_H
+#define QUEUE_SLOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "queue/id.h"
+
+#define SLOT_HALF 32768
+#define SLOT_SIZE (2 * SLOT_HALF)
+#define SLOT_SUPER 512		/* bytes of a superblock: one sector */
+#define SLOT_JOURNAL_MIN 2048	/* room for a journal within a half */
+#define SLOT_ENVELOPE_MAX (64 << 20)
+
+struct slot_super {
+	bool freed;		/* the message is done */
+	uint32_t generation;	/* from 1 */
+	char id[QUEUE_ID_SIZE];
+	off_t content, length;	/* where, bytes */
+	off_t envelope, envelope_length;
+	off_t journal;		/* where it begins */
+	uint64_t key;
+	uint32_t crc;		/* CRC-32C of content, then envelope */
+};
+
+/* Where the half of GENERATION begins. */
+off_t slot_half(uint32_t generation);
+
+/* Where a journal begins that follows END. */
+off_t slot_journal_after(off_t end);
+
+/* A superblock as bytes, and back: ERR_OK, or ERR_CORRUPT if the bytes are
+ * none (zeros, torn) or name places that cannot be. */
+void slot_super_write(char out[SLOT_SUPER], const struct slot_super *s);
+int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s);
+
+/* Reads the superblock of one generation: ERR_OK, ERR_CORRUPT, ERR_IO. */
+int slot_super_at(int fd, uint32_t generation, struct slot_super *s);
+
+/* Finds the newest superblock. ERR_OK (look at s->freed), ERR_NOT_FOUND if
+ * neither checks: the slot was never promised. ERR_IO. */
+int slot_super_find(int fd, struct slot_super *s);
+
+/* Reads content and envelope and compares the CRC: ERR_OK, ERR_CORRUPT,
+ * ERR_IO. */
+int slot_verify(int fd, const struct slot_super *s);
+
+/* Says on disk, unsynced, that the message is done: ERR_OK, ERR_IO. */
+int slot_mark_freed(int fd, const struct slot_super *s);
+
+/* Gives the disk space of a waiting message back that it does not need:
+ * USED is the end of its journal. The journal may then grow without limit,
+ * and the slot cannot be lent again. What the file system cannot do is left
+ * out. */
+void slot_trim(int fd, const struct slot_super *s, off_t used);
+
+/* Where the journal of an untrimmed slot must end; 0 if it need not. */
+off_t slot_journal_limit(const struct slot_super *s);
+
+#endif
