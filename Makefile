@@ -37,7 +37,8 @@ LIBS_BASE = $(LIB_SECCOMP) $(LIB_EVENT) $(LIB_IDN2) $(LIB_UNISTRING) \
 	$(LIB_PCRE2) $(LIB_DB) $(LIB_Z) $(LIB_SSL)
 LIBS_authcheck = $(LIB_SPF2) $(LIB_DKIM) $(LIB_DMARC) $(LIB_PSL)
 LIBS_accountd = $(LIB_CRYPT) $(LIB_PAM)
-LIBS_resolver = $(LIB_UNBOUND)
+# libunbound uses the whole libevent: the event base must be of the same one
+LIBS_resolver = $(LIB_UNBOUND) -levent
 LIBS_posthorn = $(LIB_CRYPT)
 
 # Programs whose folder has sources; the rest is not there.

@@ -1,0 +1,44 @@
+/*
+ * DNS messages in wire form (RFC 1035 section 4.1), reading only. The bytes
+ * come from libunbound, which took them from strangers: every length is
+ * checked, compressed names may only point backwards, lists are cut at
+ * WIRE_RECORDS_MAX.
+ */
+#ifndef RESOLVER_WIRE_H
+#define RESOLVER_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define WIRE_RECORDS_MAX 100
+
+/* A name of 255 octets, each written as \DDD at worst, and a NUL. */
+#define WIRE_NAME_SIZE 1024
+
+struct wire_answer {
+	int rcode;			/* RFC 1035 section 4.1.1 */
+	char canonical[WIRE_NAME_SIZE]; /* the name after the CNAMEs */
+	uint32_t ttl;			/* least of those used; 0: none */
+	struct strlist record;		/* text as client/dns.h says, with MX
+					 * as "preference host" */
+};
+
+/* The type's number for a name such as "MX", or 0. */
+unsigned wire_type(const char *name);
+
+/* Writes NAME (as a client gives it: any case, maybe a final dot) into SIZE
+ * bytes at OUT, lower case and without the dot. False if no such name can
+ * exist: empty or long labels, more than 253 bytes, bytes other than visible
+ * ASCII, or a backslash. */
+bool wire_name(const char *name, char *out, size_t size);
+
+/* Reads the answer of N bytes to the question for NAME (as wire_name gives
+ * it), TYPE. Follows CNAMEs inside the message. False if it does not parse;
+ * strlist_free the records in either case. */
+bool wire_read(const unsigned char *data, size_t n, const char *name,
+	       unsigned type, struct wire_answer *out);
+
+#endif
