@@ -1,0 +1,158 @@
+"""One program of the suite alone, for tests that play its neighbours.
+
+A Program gets its sockets by its environment as from master. A Tap prints
+one line a case. All is below a temporary directory that goes at the end.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+PACKET_MAX = 131072
+
+
+class Tap:
+    def __init__(self):
+        self.run = self.failed = 0
+
+    def ok(self, good, name):
+        self.run += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.run, name),
+              flush=True)
+        return good
+
+    def equal(self, got, want, name):
+        if not self.ok(got == want, name):
+            print("#  got: %r\n# want: %r" % (got, want), flush=True)
+
+    def done(self):
+        print("1..%d" % self.run)
+        sys.exit(1 if self.failed else 0)
+
+
+class Folder:
+    """A private run directory and a configuration in it."""
+
+    def __init__(self, lines=()):
+        self.dir = tempfile.mkdtemp(prefix="posthorn-")
+        os.chmod(self.dir, 0o755)
+        self.private = os.path.join(self.dir, "run", "private")
+        self.data = os.path.join(self.dir, "data")
+        os.makedirs(self.private)
+        os.makedirs(self.data)
+        self.log = os.path.join(self.dir, "log")
+        self.conf = os.path.join(self.dir, "posthorn.conf")
+        self.programs = []
+        self.configure(lines)
+
+    def configure(self, lines):
+        with open(self.conf, "w") as f:
+            f.write("myhostname = mail.home.test\n")
+            f.write("run_directory = %s/run\n" % self.dir)
+            f.write("data_directory = %s\n" % self.data)
+            f.write("log_target = %s\n" % self.log)
+            f.write("debug_log = yes\n")
+            for line in lines:
+                f.write(line + "\n")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+        return self.path(name)
+
+    def read_log(self):
+        if not os.path.exists(self.log):
+            return ""
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+    def start(self, program, name=None):
+        p = Program(self, program, name or program)
+        self.programs.append(p)
+        return p
+
+    def end(self):
+        for p in reversed(self.programs):
+            p.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Program:
+    def __init__(self, folder, program, name):
+        self.path = os.path.join(folder.private, name)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.listener.bind(self.path)
+        self.listener.listen(128)
+        ready, tell = os.pipe()
+        fds = (self.listener.fileno(), tell)
+        env = dict(os.environ,
+                   POSTHORN_LISTEN="%s:%d" % (name, fds[0]),
+                   POSTHORN_READY=str(tell), POSTHORN_USER="",
+                   POSTHORN_CHROOT=folder.private, POSTHORN_PEERS="")
+        self.process = subprocess.Popen(
+            [os.path.join(TOP, "bin", program), "-c", folder.conf],
+            env=env, pass_fds=fds, stderr=subprocess.PIPE)
+        os.close(tell)
+        self.ready = os.read(ready, 16) == b"ready\n"
+        os.close(ready)
+
+    def stop(self, sig=signal.SIGTERM, wait=15):
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+            try:
+                self.process.wait(wait)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process.stderr.closed:
+            return self.process.returncode
+        self.listener.close()
+        self.errors = self.process.stderr.read().decode(errors="replace")
+        self.process.stderr.close()
+        return self.process.returncode
+
+    def connect(self):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(20)
+        s.connect(self.path)
+        return s
+
+
+def packet(verb, *attrs):
+    """The bytes of a packet: a verb and (name, value) pairs."""
+    parts = [verb] + ["%s=%s" % a for a in attrs]
+    return b"".join(p.encode("utf-8", "surrogateescape") + b"\0"
+                    for p in parts)
+
+
+def parse(data):
+    """(verb, [(name, value) …]) of a packet's bytes."""
+    words = data.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    return words[0], [tuple(w.split("=", 1)) for w in words[1:]]
+
+
+def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind((host, 0))
+        return s.getsockname()[1]
+
+
+def wait_for(condition, seconds=10):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
