@@ -12,6 +12,7 @@
 #ifndef SMTP_INTAKE_H
 #define SMTP_INTAKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/config.h"
