@@ -1,5 +1,13 @@
-# Posthorn. Run ./configure first; `make help` lists what can be made.
--include config.mk
+# Posthorn. `make help` lists what can be made.
+
+# With SANITIZE=address,undefined all goes into a tree of its own.
+O = $(if $(SANITIZE),build/sanitize,.)
+
+# These need no configuration: they see to the packages first.
+FIRST = deps demo demo-stop check help clean distclean floors
+ifneq ($(filter-out $(FIRST),$(or $(MAKECMDGOALS),all)),)
+include $(O)/config.mk
+endif
 
 # Each program: name, folder, libraries. A folder's files belong to its first
 # program; the others (OWN_x) are made of the files named after them.
@@ -50,59 +58,150 @@ own = $(if $(OWN_$(1)),\
 	$(filter-out $(call siblings,$(1)),$(wildcard $(DIR_$(1))/*.c)))
 
 LIB_SRC = $(wildcard lib/*/*.c)
-LIB_OBJ = $(LIB_SRC:%.c=build/%.o)
+B = $(O)/build
+BIN = $(O)/bin
+LIB_OBJ = $(LIB_SRC:%.c=$(B)/%.o)
 UNIT_SRC = $(wildcard t/unit/*.c)
-UNIT = $(UNIT_SRC:t/unit/%.c=build/t/unit/%.t)
+UNIT = $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%.t)
 
 # `make V=1` shows the commands.
 Q = $(if $(V),,@)
 say = @$(if $(V),:,echo "  $(1)	$(2)")
 
-all: $(BUILT:%=bin/%) $(if $(filter sendmail,$(BUILT)),bin/mailq bin/newaliases)
+all: $(BUILT:%=$(BIN)/%) $(if $(filter sendmail,$(BUILT)),$(BIN)/mailq $(BIN)/newaliases)
 
-config.mk:
-	@echo "Run ./configure first (or make demo, make check, which do it)." >&2
-	@exit 1
+$(O)/config.mk: configure VERSION
+	@./configure --output=$(O) $(if $(SANITIZE),--sanitize=$(SANITIZE)) \
+		$(CONFIGURE_OPTIONS)
 
-build/libposthorn.a: $(LIB_OBJ)
+$(B)/libposthorn.a: $(LIB_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $(LIB_OBJ)
 
-build/%.o: %.c config.mk
+$(B)/%.o: %.c $(O)/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define program
-bin/$(1): $$(patsubst %.c,build/%.o,$$(call own,$(1))) build/libposthorn.a
-	@mkdir -p bin
+$(BIN)/$(1): $$(patsubst %.c,$(B)/%.o,$$(call own,$(1))) $(B)/libposthorn.a
+	@mkdir -p $$(BIN)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) build/libposthorn.a \
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(B)/libposthorn.a \
 		$$(LIBS_$(1)) $$(LIBS_BASE)
 endef
 $(foreach p,$(BUILT),$(eval $(call program,$(p))))
 
-bin/mailq bin/newaliases: bin/sendmail
+$(BIN)/mailq $(BIN)/newaliases: $(BIN)/sendmail
 	ln -sf sendmail $@
 
 # A unit test may name objects of a program after "link:" in its first lines.
-build/t/unit/%.t: build/t/unit/%.o build/libposthorn.a
+$(B)/t/unit/%.t: $(B)/t/unit/%.o $(B)/libposthorn.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< \
-		$(patsubst %.c,build/%.o,$(call linked,$*)) \
-		build/libposthorn.a $(call linklibs,$*) $(LIBS_BASE)
+		$(patsubst %.c,$(B)/%.o,$(call linked,$*)) \
+		$(B)/libposthorn.a $(call linklibs,$*) $(LIBS_BASE)
 linked = $(shell sed -n 's/^ \* link: //p' t/unit/$(1).c)
 linklibs = $(foreach v,$(shell sed -n 's/^ \* libs: //p' t/unit/$(1).c),$($(v)))
-$(foreach u,$(UNIT_SRC:t/unit/%.c=%),$(eval build/t/unit/$(u).t: \
-	$(patsubst %.c,build/%.o,$(call linked,$(u)))))
+$(foreach u,$(UNIT_SRC:t/unit/%.c=%),$(eval $(B)/t/unit/$(u).t: \
+	$(patsubst %.c,$(B)/%.o,$(call linked,$(u)))))
+
+# posthorn.conf(5) gets its parameters from their table.
+$(B)/man/posthorn.conf.5: man/posthorn.conf.5.in $(BIN)/posthorn
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)$(BIN)/posthorn config --manual > $@.parameters
+	$(Q)sed -e '/^@PARAMETERS@$$/{r $@.parameters' -e 'd;}' $< > $@
+
+MAN = $(wildcard man/*.[1578]) $(B)/man/posthorn.conf.5
+
+man: $(MAN)
+
+# Tests. `make check` is the whole of it, from a bare machine on; CHECK names
+# the tests to run, e.g. make check-built CHECK=t/scenario/main-job.t
+SCENARIOS = $(sort $(wildcard t/scenario/*.t))
+# what is run once more in a sanitized build
+MAIN_JOB = $(wildcard t/scenario/main-job.t)
+CHECK = $(UNIT) $(if $(SANITIZE),$(MAIN_JOB),$(SCENARIOS))
+
+deps:
+	@dist/deps build
+
+check:
+	@dist/deps build test
+	@$(MAKE) --no-print-directory check-built
+
+check-built: all $(UNIT) man floors
+	POSTHORN_BIN=$(abspath $(BIN)) prove -j$(or $(JOBS),2) $(CHECK)
 
 unit: $(UNIT)
 	prove $(UNIT)
 
+floors:
+	@dist/floors
+
+demo:
+	@dist/deps build
+	@$(MAKE) --no-print-directory all
+	@dist/demo start
+
+demo-stop:
+	@dist/demo stop
+
+bench: all
+	@dist/deps build test
+	t/bench/run
+
+# Installing. DESTDIR is put before every place.
+DAEMONS = $(filter-out sendmail posthorn,$(PROGRAMS))
+D = $(DESTDIR)
+CONF = $(D)$(sysconfdir)/posthorn
+
+install: all man
+	install -d "$(D)$(libexecdir)/posthorn" "$(D)$(sbindir)" "$(D)$(bindir)" "$(CONF)"
+	for p in $(DAEMONS); do install $(BIN)/$$p "$(D)$(libexecdir)/posthorn/" || exit 1; done
+	install $(BIN)/posthorn $(BIN)/sendmail "$(D)$(sbindir)/"
+	ln -sf "$(sbindir)/sendmail" "$(D)$(bindir)/mailq"
+	ln -sf "$(sbindir)/sendmail" "$(D)$(bindir)/newaliases"
+	test -e "$(CONF)/posthorn.conf" || install -m 644 conf/posthorn.conf "$(CONF)/"
+	test -e "$(CONF)/aliases" || install -m 644 conf/aliases "$(CONF)/"
+	for m in $(MAN); do \
+		d="$(D)$(mandir)/man$${m##*.}"; install -d "$$d" && \
+		install -m 644 $$m "$$d/" || exit 1; \
+	done
+	test -n "$(DESTDIR)" || dist/users add
+
+uninstall:
+	for p in $(DAEMONS); do rm -f "$(D)$(libexecdir)/posthorn/$$p"; done
+	-rmdir "$(D)$(libexecdir)/posthorn"
+	rm -f "$(D)$(sbindir)/posthorn" "$(D)$(sbindir)/sendmail" \
+		"$(D)$(bindir)/mailq" "$(D)$(bindir)/newaliases"
+	for m in $(notdir $(MAN)); do rm -f "$(D)$(mandir)/man$${m##*.}/$$m"; done
+	@echo "left in place: configuration $(CONF), queue, users"
+
+help:
+	@echo 'make              build all programs into bin/'
+	@echo 'make deps         install the packages that building needs (root)'
+	@echo 'make demo         all from nothing: build, start, send, read, relay'
+	@echo 'make demo-stop    stop what make demo left running'
+	@echo 'make check        install what tests need, build, run all tests'
+	@echo '                  SANITIZE=address,undefined: unit tests, main job'
+	@echo 'make check-built  the tests alone; CHECK="FILE …" some of them'
+	@echo 'make unit         the unit tests'
+	@echo 'make floors       do the folders of lib keep their order?'
+	@echo 'make bench        measure beside Postfix'
+	@echo 'make install      DESTDIR= is put before every place'
+	@echo 'make uninstall    removes programs and manuals, no mail'
+	@echo 'make clean, make distclean'
+
 clean:
 	rm -rf build bin
 
-.PHONY: all unit clean
+distclean: clean
+	rm -f config.h config.mk config.log
+
+.PHONY: all man deps check check-built unit floors demo demo-stop bench \
+	install uninstall help clean distclean
 .SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
