@@ -18,7 +18,7 @@ struct tls_info {
 	int bits;		/* of the cipher's key */
 	char sni[256];		/* name asked for or sent, or "" */
 	bool verified;		/* outgoing: the peer proved its name */
-	char why[TLS_TEXT_MAX];	/* if not verified or failed: the reason */
+	char why[TLS_TEXT_MAX]; /* if not verified or failed: the reason */
 };
 
 /* Server side: ends TLS on FD. Gives the plain descriptor, or -1 with
@@ -26,22 +26,29 @@ struct tls_info {
 int tls_accept(int fd, struct tls_info *info, int64_t ms);
 
 enum tls_level {
-	TLS_LEVEL_MAY,		/* encrypt; who it is does not matter */
-	TLS_LEVEL_VERIFY,	/* CA chain and name must hold */
-	TLS_LEVEL_DANE		/* one of the TLSA records must match */
+	TLS_LEVEL_MAY,	  /* encrypt; who it is does not matter */
+	TLS_LEVEL_VERIFY, /* CA chain and name must hold */
+	TLS_LEVEL_DANE	  /* one of the TLSA records must match; if none
+				 * of them can be used: as TLS_LEVEL_MAY, and
+				 * not verified (RFC 7672 section 2.1) */
 };
 
 struct tls_request {
 	enum tls_level level;
-	const char *sni;	/* sent as SNI; the base domain for DANE */
+	const char *sni;	  /* sent as SNI; the base domain for DANE */
 	const char *const *names; /* what the certificate may name */
 	size_t nnames;
-	const char *const *tlsa;  /* "usage selector matching hex" */
+	const char *const *tlsa; /* "usage selector matching hex" */
 	size_t ntlsa;
 };
 
 /* Client side, the same. */
 int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
 		int64_t ms);
+
+/* After the end of file on the plain descriptor FD: did the peer end in order
+ * (close_notify)? False: the connection broke, and what came may be cut. Only
+ * protocols in which the end of the connection ends the data need to ask. */
+bool tls_ended(int fd);
 
 #endif

@@ -1,0 +1,95 @@
+#include "client/tls.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "ipc/client.h"
+
+/* tlsproxy watches the deadline itself and says so; ours is the second. */
+#define GRACE_MS 2000
+
+static struct {
+	struct ipc_client server;
+	struct ipc_client client;
+	struct ipc_out question;
+	struct ipc_in answer;
+} self = { .server = IPC_CLIENT("tls-server"),
+	   .client = IPC_CLIENT("tls-client") };
+
+static const char *const level_names[] = { [TLS_LEVEL_MAY] = "may",
+					   [TLS_LEVEL_VERIFY] = "verify",
+					   [TLS_LEVEL_DANE] = "dane" };
+
+/* What is too long to keep is shown cut: it is for the log alone. */
+static void set_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text);
+}
+
+static void take_info(struct tls_info *info)
+{
+	const struct ipc_in *a = &self.answer;
+	int64_t number;
+
+	if (ipc_int(a, "bits", 0, 65535, &number))
+		info->bits = (int)number;
+	info->verified = str_equal(ipc_get(a, "verified"), "1");
+	set_text(info->version, sizeof(info->version), ipc_text(a, "version"));
+	set_text(info->cipher, sizeof(info->cipher), ipc_text(a, "cipher"));
+	set_text(info->sni, sizeof(info->sni), ipc_text(a, "sni"));
+	set_text(info->why, sizeof(info->why), ipc_text(a, "why"));
+}
+
+/* Asks C with the question made; closes FD. */
+static int ask(struct ipc_client *c, int fd, struct tls_info *info, int64_t ms)
+{
+	int err, plain = -1;
+
+	*info = (struct tls_info){ 0 };
+	ipc_put_int(&self.question, "timeout", ms > 0 ? ms : 1);
+	ipc_put_fd(&self.question, fd);
+	err = ipc_client_call(c, &self.question, &self.answer, ms + GRACE_MS);
+	close(fd);
+	if (err) {
+		snprintf(info->why, sizeof(info->why), "tlsproxy: %s",
+			 err_text(err));
+		return -1;
+	}
+	take_info(info);
+	if (ipc_is(&self.answer, "ok"))
+		plain = ipc_take_fd(&self.answer);
+	if (plain < 0 && !*info->why)
+		set_text(info->why, sizeof(info->why),
+			 "tlsproxy gave no connection");
+	ipc_in_reset(&self.answer);
+	return plain;
+}
+
+int tls_accept(int fd, struct tls_info *info, int64_t ms)
+{
+	ipc_begin(&self.question, "accept");
+	return ask(&self.server, fd, info, ms);
+}
+
+int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
+		int64_t ms)
+{
+	ipc_begin(&self.question, "connect");
+	ipc_put(&self.question, "level", level_names[r->level]);
+	ipc_put(&self.question, "sni", r->sni ? r->sni : "");
+	for (size_t i = 0; i < r->nnames; i++)
+		ipc_put(&self.question, "name", r->names[i]);
+	for (size_t i = 0; i < r->ntlsa; i++)
+		ipc_put(&self.question, "tlsa", r->tlsa[i]);
+	return ask(&self.client, fd, info, ms);
+}
+
+bool tls_ended(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 0 || !(p.revents & (POLLHUP | POLLERR));
+}
