@@ -14,6 +14,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+BIN = os.environ.get("POSTHORN_BIN") or os.path.join(TOP, "bin")
 PACKET_MAX = 131072
 
 
@@ -102,7 +103,7 @@ class Program:
                    POSTHORN_READY=str(tell), POSTHORN_USER="",
                    POSTHORN_CHROOT=folder.private, POSTHORN_PEERS="")
         self.process = subprocess.Popen(
-            [os.path.join(TOP, "bin", program), "-c", folder.conf],
+            [os.path.join(BIN, program), "-c", folder.conf],
             env=env, pass_fds=fds, stderr=subprocess.PIPE)
         os.close(tell)
         self.ready = os.read(ready, 16) == b"ready\n"
