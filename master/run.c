@@ -364,13 +364,25 @@ bool run_apply(const struct config *c, struct buf *faults)
 	return true;
 }
 
+/* SIGTERM lets a parent's children take their time, as a reload wants it;
+ * SIGINT bounds that. An event loop knows SIGTERM alone. */
+static void signal_process(const struct process *p, int sig)
+{
+	if (sig == SIGKILL)
+		kill(-p->pid, SIGKILL);
+	else if (sig == SIGTERM && !(p->service->row->flags & FLAG_EVENT))
+		kill(p->pid, SIGINT);
+	else
+		kill(p->pid, sig);
+}
+
 static int signal_stage(int stage, int sig)
 {
 	int n = 0;
 
 	for (struct process *p = self.processes; p; p = p->next)
 		if ((int)p->service->row->stage == stage) {
-			kill(sig == SIGKILL ? -p->pid : p->pid, sig);
+			signal_process(p, sig);
 			n++;
 		}
 	return n;

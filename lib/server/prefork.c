@@ -1,9 +1,9 @@
 /*
  * The children and their parent share one page or two: the scoreboard, in
  * which each child says whether it is idle. A child that becomes busy and
- * sees too few idle ones wakes the parent through a pipe. Another pipe,
- * which nobody ever writes to, ends the children: its writing end is the
- * parent's alone, so it closes when the parent wants it, or dies.
+ * sees too few idle ones wakes the parent through a pipe. Two more pipes,
+ * which nobody ever writes to, end the children: their writing ends are the
+ * parent's alone, so they close when the parent wants it, or dies.
  */
 #include "server/prefork.h"
 
@@ -36,16 +36,19 @@ struct slot {
 	pid_t pid; /* the parent's business alone */
 };
 
+enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
+
 static struct {
 	const struct prefork *set;
 	struct slot *board;
 	int wake[2];
+	int retire[2];
 	int stop[2];
 	int signals;
 	sigset_t former;
 	int64_t pause_until_ms;
 	int64_t full_said_ms;
-	bool stopping;
+	enum ending ending;
 } self;
 
 int prefork_stop_fd(void)
@@ -53,11 +56,26 @@ int prefork_stop_fd(void)
 	return self.stop[0];
 }
 
-bool prefork_stopping(void)
+int prefork_retire_fd(void)
 {
-	struct pollfd p = { .fd = self.stop[0], .events = POLLIN };
+	return self.retire[0];
+}
+
+static bool is_closed(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0;
+}
+
+bool prefork_stopping(void)
+{
+	return is_closed(self.stop[0]);
+}
+
+bool prefork_retiring(void)
+{
+	return is_closed(self.retire[0]);
 }
 
 static int count(enum state state)
@@ -115,7 +133,7 @@ static int watch_listeners(void)
 		epoll_ctl(ep, EPOLL_CTL_ADD, self.set->listener[i].fd, &e);
 	}
 	e = (struct epoll_event){ EPOLLIN, { .u64 = self.set->nlisteners } };
-	epoll_ctl(ep, EPOLL_CTL_ADD, self.stop[0], &e);
+	epoll_ctl(ep, EPOLL_CTL_ADD, self.retire[0], &e);
 	return ep;
 }
 
@@ -143,6 +161,7 @@ static void child_loop(struct slot *me)
 static void child_main(struct slot *me)
 {
 	close(self.stop[1]);
+	close(self.retire[1]);
 	close(self.wake[0]);
 	close(self.signals);
 	sigprocmask(SIG_SETMASK, &self.former, NULL);
@@ -187,7 +206,7 @@ static void keep_spare(void)
 {
 	int want = self.set->spare - count(STATE_IDLE);
 
-	if (self.stopping || clock_ms() < self.pause_until_ms)
+	if (self.ending || clock_ms() < self.pause_until_ms)
 		return;
 	for (int i = 0; i < self.set->max && want > 0; i++) {
 		if (atomic_load(&self.board[i].state) != STATE_FREE)
@@ -218,7 +237,7 @@ static void collect_children(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (status != 0 && !self.stopping)
+		if (status != 0 && !self.ending)
 			report_end(pid, status);
 		for (int i = 0; i < self.set->max; i++)
 			if (self.board[i].pid == pid) {
@@ -240,42 +259,57 @@ static bool any_left(void)
 	return count(STATE_FREE) < self.set->max;
 }
 
-/* Lets the children finish, at most for the grace time. */
-static void stop_children(void)
-{
-	int64_t until = clock_ms() + self.set->grace_s * 1000LL;
-	struct pollfd p = { .fd = self.signals, .events = POLLIN };
-
-	close(self.stop[1]);
-	while (any_left() && clock_ms() < until) {
-		struct signalfd_siginfo info;
-
-		poll(&p, 1, 1000);
-		while (read(self.signals, &info, sizeof(info)) > 0)
-			if (info.ssi_signo == SIGQUIT)
-				until = 0;
-		collect_children();
-	}
-	signal_children(SIGKILL);
-	while (any_left() && waitpid(-1, NULL, 0) > 0)
-		;
-}
-
-/* True until a signal asks for the end. */
-static bool handle_signals(void)
+/* Handles signals: the end asked for becomes `self.ending`. */
+static void handle_signals(void)
 {
 	struct signalfd_siginfo info;
 
 	while (read(self.signals, &info, sizeof(info)) > 0) {
-		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
-		    info.ssi_signo == SIGQUIT)
-			self.stopping = true;
-		if (info.ssi_signo == SIGQUIT)
-			signal_children(SIGKILL);
-		if (info.ssi_signo == SIGHUP)
+		switch (info.ssi_signo) {
+		case SIGHUP:
 			log_reopen();
+			break;
+		case SIGTERM:
+			if (self.ending < ENDING_RETIRE)
+				self.ending = ENDING_RETIRE;
+			break;
+		case SIGINT:
+			if (self.ending < ENDING_STOP)
+				self.ending = ENDING_STOP;
+			break;
+		case SIGQUIT:
+			self.ending = ENDING_AT_ONCE;
+			break;
+		default:
+			break;
+		}
 	}
-	return !self.stopping;
+}
+
+static void wait_for_children(int64_t until_ms)
+{
+	struct pollfd p = { .fd = self.signals, .events = POLLIN };
+	enum ending former = self.ending;
+
+	while (any_left() && clock_ms() < until_ms && self.ending == former) {
+		poll(&p, 1, 1000);
+		handle_signals();
+		collect_children();
+	}
+}
+
+/* Lets the children finish, as the signal allows. */
+static void end_children(void)
+{
+	close(self.retire[1]);
+	if (self.ending == ENDING_RETIRE)
+		wait_for_children(INT64_MAX);
+	close(self.stop[1]);
+	if (self.ending == ENDING_STOP)
+		wait_for_children(clock_ms() + self.set->grace_s * 1000LL);
+	signal_children(SIGKILL);
+	while (any_left() && waitpid(-1, NULL, 0) > 0)
+		;
 }
 
 static void parent_loop(void)
@@ -288,7 +322,8 @@ static void parent_loop(void)
 		keep_spare();
 		poll(p, 2,
 		     self.pause_until_ms > clock_ms() ? FAULT_PAUSE_MS : -1);
-		if (!handle_signals())
+		handle_signals();
+		if (self.ending)
 			return;
 		while (read(self.wake[0], drain, sizeof(drain)) > 0)
 			;
@@ -306,6 +341,7 @@ static void prepare(const struct prefork *p)
 		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (self.board == MAP_FAILED ||
 	    pipe2(self.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    pipe2(self.retire, O_CLOEXEC) < 0 ||
 	    pipe2(self.stop, O_CLOEXEC) < 0)
 		log_die(EX_OSERR, "cannot prepare for children: %m");
 	for (size_t i = 0; i < p->nlisteners; i++)
@@ -326,6 +362,6 @@ int prefork_run(const struct prefork *p)
 {
 	prepare(p);
 	parent_loop();
-	stop_children();
+	end_children();
 	return EX_OK;
 }

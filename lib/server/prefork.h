@@ -7,9 +7,10 @@
  * A child that returns false from serve has taken on a user's rights (or
  * wants to end): it exits and is replaced.
  *
- * Ending: on SIGTERM the parent stops (children finish the connection at
- * hand, at most for a grace time); SIGQUIT ends at once. If the parent dies,
- * idle children notice and end.
+ * Ending: on SIGTERM the parent retires: no new connections, those at hand are
+ * finished, however long that takes (a newer instance serves already). On
+ * SIGINT it stops: children are asked to end, and killed after a grace time.
+ * SIGQUIT ends at once. If the parent dies, idle children notice and end.
  */
 #ifndef SERVER_PREFORK_H
 #define SERVER_PREFORK_H
@@ -30,7 +31,7 @@ struct prefork {
 	int spare;	/* idle children kept ahead of need, at least 1 */
 	int max;	/* children at most: connections served at once */
 	int uses;	/* connections until a child is renewed, 0: no limit */
-	int grace_s;	/* time to finish after SIGTERM */
+	int grace_s;	/* time to finish after SIGINT */
 	const unsigned *peer_uids; /* who may use ipc listeners */
 	size_t npeers;
 	void *context;
@@ -48,10 +49,16 @@ struct prefork {
 /* Runs until stopped. Gives the exit status of the parent. */
 int prefork_run(const struct prefork *p);
 
-/* In a child: true when it was asked to end. A long session (IMAP IDLE, a
- * connection to qmgr) polls this descriptor beside its own: it becomes
- * readable then. */
+/* In a child. A session with a client polls the first descriptor beside its
+ * own: it becomes readable when the suite stops, and the session then ends
+ * (421, BYE). A connection from another program of ours, which can be made
+ * anew at once, polls the second: it becomes readable when this instance
+ * retires, too. */
 int prefork_stop_fd(void);
+int prefork_retire_fd(void);
+
+/* The same as questions. */
 bool prefork_stopping(void);
+bool prefork_retiring(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -223,6 +224,8 @@ void service_confine(struct service *s, unsigned rights)
 		ipc_set_dir("/");
 	}
 	sandbox_become(s->uid, s->gid);
+	/* a change of uid clears it: without master nobody is to go on */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sandbox_enter(rights);
 }
 
