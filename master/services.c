@@ -24,7 +24,7 @@ const struct service_row service_rows[] = {
 	{ PRIVATE("accountd") }, USER_NET },
 { "authcheck", "authcheck", STAGE_HELPERS, USER_CHECK, FLAG_CHROOT,
 	{ PRIVATE("authcheck") }, USER_NET },
-{ "imap-idle", "imap-idle", STAGE_HELPERS, USER_NET, FLAG_EVENT,
+{ "imap-idle", "imap-idle", STAGE_HELPERS, USER_NET, FLAG_IN_PLACE | FLAG_EVENT,
 	{ { "notify", SOCKET_PRIVATE, NULL } }, ALL },
 { "tls-policy", "tls-policy", STAGE_HELPERS, USER_NET, FLAG_EVENT,
 	{ PRIVATE("tls-policy") }, USER_NET },
