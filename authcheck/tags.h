@@ -1,0 +1,40 @@
+/*
+ * Tag lists, "name=value; name=value" (RFC 6376 section 3.2): DKIM
+ * signatures, DKIM keys, DMARC records. Strict: what the grammar does not
+ * allow is refused as a whole, duplicates too. The lists come from strangers.
+ */
+#ifndef AUTHCHECK_TAGS_H
+#define AUTHCHECK_TAGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+#define TAGS_MAX 64
+
+struct tags {
+	struct tag {
+		const char *name;
+		const char *value; /* white space at both ends cut off */
+	} tag[TAGS_MAX];
+	size_t n;
+};
+
+/* Parses TEXT, N; strings from A. False if it is no tag list, holds a tag
+ * twice or more than TAGS_MAX. An empty list is none. */
+bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t);
+
+/* The value of NAME (names are case-sensitive), or NULL. */
+const char *tags_get(const struct tags *t, const char *name);
+
+/* The value of NAME without any white space, from A, or NULL: base64 and
+ * lists may be folded. */
+const char *tags_get_compact(struct arena *a, const struct tags *t,
+			     const char *name);
+
+/* Is WORD, case folded, one of the words of LIST, separated by SEPARATOR and
+ * white space? */
+bool tags_list_has(const char *list, char separator, const char *word);
+
+#endif
