@@ -1,0 +1,27 @@
+/*
+ * DKIM key records (RFC 6376 section 3.6.1), fetched and judged by us:
+ * libopendkim takes some that must not count.
+ */
+#ifndef AUTHCHECK_DKIM_KEY_H
+#define AUTHCHECK_DKIM_KEY_H
+
+#include "authcheck/lookup.h"
+
+enum dkim_key_status {
+	DKIM_KEY_GOOD,
+	DKIM_KEY_TEMP, /* no answer for now */
+	DKIM_KEY_NONE, /* none, revoked or not for this signature: *WHY */
+};
+
+/* The key record of SELECTOR at DOMAIN for a signature by ALGORITHM
+ * ("rsa-sha256", "ed25519-sha256"): *RECORD in the arena. */
+enum dkim_key_status dkim_key_find(const struct lookup *l, const char *selector,
+				   const char *domain, const char *algorithm,
+				   const char **record, const char **why);
+
+/* Judges the text of a record alone: NULL if it is good for ALGORITHM, else
+ * what is wrong, a constant text. */
+const char *dkim_key_fault(struct arena *a, const char *record,
+			   const char *algorithm);
+
+#endif

@@ -1,0 +1,262 @@
+/*
+ * Verification: header and body go through the library once for all
+ * signatures; the keys are judged in dkim-key.c, the signatures' own text
+ * here, and what the library then says counts only for those that both let
+ * pass.
+ */
+#include <string.h>
+#include <sys/types.h>
+
+#include <opendkim/dkim.h>
+
+#include "authcheck/dkim-key.h"
+#include "authcheck/dkim-library.h"
+#include "authcheck/dkim.h"
+#include "authcheck/tags.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "mime/field.h"
+
+/* What the library's errors are called (RFC 8601 section 2.7.1). The rest is
+ * permerror. */
+static const struct {
+	int error;
+	enum dkim_verdict result;
+	const char *why;
+} errors[] = {
+	{ DKIM_SIGERROR_BADSIG, DKIM_FAIL, "signature does not fit" },
+	{ DKIM_SIGERROR_EXPIRED, DKIM_FAIL, "signature expired" },
+	{ DKIM_SIGERROR_FUTURE, DKIM_FAIL, "signed in the future" },
+	{ DKIM_SIGERROR_KEYFAIL, DKIM_TEMPERROR, "no answer for the key" },
+	{ DKIM_SIGERROR_KEYTOOSMALL, DKIM_POLICY, "key too small" },
+	{ DKIM_SIGERROR_NOKEY, DKIM_PERMERROR, "no key" },
+	{ DKIM_SIGERROR_KEYREVOKED, DKIM_PERMERROR, "key revoked" },
+	{ DKIM_SIGERROR_SUBDOMAIN, DKIM_PERMERROR, "key not for sub-domains" },
+	{ DKIM_SIGERROR_TOOLARGE_L, DKIM_PERMERROR, "l= exceeds the body" },
+};
+
+static const char *const words[] = { "none",	 "pass",    "fail",
+				     "policy",	 "neutral", "temperror",
+				     "permerror" };
+
+const char *dkim_word(enum dkim_verdict d)
+{
+	return words[d];
+}
+
+/* The library's callbacks find this through the DKIM handle. */
+struct verification {
+	const struct lookup *lookup;
+	struct dkim_result *result;
+	DKIM *dkim;
+};
+
+static void judge(struct dkim_signature *s, enum dkim_verdict result,
+		  const char *why)
+{
+	s->result = result;
+	s->why = why;
+}
+
+static const char *tag_or_empty(struct arena *a, const struct tags *t,
+				const char *name)
+{
+	const char *value = tags_get_compact(a, t, name);
+
+	return value ? value : "";
+}
+
+/* Judges the text of a signature (RFC 6376 section 3.5) before the library
+ * sees it; DKIM_NONE: so far there is nothing against it. */
+static void read_signature(struct arena *a, const struct mime_field *f,
+			   struct dkim_signature *s)
+{
+	const char *query;
+	struct tags t;
+
+	*s = (struct dkim_signature){ DKIM_NONE, "", "", "", "", "" };
+	if (!tags_parse(a, f->value, f->nvalue, &t)) {
+		judge(s, DKIM_PERMERROR, "signature with a fault");
+		return;
+	}
+	s->domain = str_lower(arena_strdup(a, tag_or_empty(a, &t, "d")));
+	s->selector = tag_or_empty(a, &t, "s");
+	s->algorithm = tag_or_empty(a, &t, "a");
+	s->b = tag_or_empty(a, &t, "b");
+	query = tags_get(&t, "q");
+	if (query && !tags_list_has(query, ':', "dns/txt"))
+		judge(s, DKIM_PERMERROR, "no known way to its key");
+	else if (str_equal(s->algorithm, "rsa-sha1"))
+		judge(s, DKIM_POLICY, "rsa-sha1 counts no more");
+	else if (!str_equal(s->algorithm, "rsa-sha256") &&
+		 !str_equal(s->algorithm, "ed25519-sha256"))
+		judge(s, DKIM_PERMERROR, "unknown algorithm");
+}
+
+/* Gives the header to the library, without signatures that are out already:
+ * it would give up the whole message for one of them. */
+static size_t put_header(struct verification *v, const struct message *m)
+{
+	const char *pos = m->data, *end = m->data + m->header;
+	struct dkim_result *r = v->result;
+	struct mime_field f;
+	size_t open = 0;
+
+	while (mime_field_next(&pos, end, &f)) {
+		if (mime_field_is(&f, "DKIM-Signature")) {
+			struct dkim_signature *s = &r->signature[r->n];
+
+			if (r->n == DKIM_SIGNATURES_MAX)
+				continue;
+			read_signature(v->lookup->arena, &f, s);
+			r->n++;
+			if (s->result != DKIM_NONE)
+				continue;
+			open++;
+		}
+		dkim_library_field(v->dkim, &f);
+	}
+	return open;
+}
+
+/* The signature of ours that the library's SIG is: by its b=. */
+static struct dkim_signature *find_signature(const struct verification *v,
+					     DKIM_SIGINFO *sig)
+{
+	char name[] = "b";
+	const u_char *b = dkim_sig_gettagvalue(sig, false, (u_char *)name);
+	struct arena *a = v->lookup->arena;
+	struct dkim_result *r = v->result;
+	struct tags t = { { { "b", (const char *)b } }, 1 };
+
+	for (size_t i = 0; b && i < r->n; i++)
+		if (r->signature[i].result == DKIM_NONE &&
+		    str_equal(r->signature[i].b, tags_get_compact(a, &t, "b")))
+			return &r->signature[i];
+	return NULL;
+}
+
+DKIM_CBSTAT dkim_verify_key(DKIM *dkim, DKIM_SIGINFO *sig, u_char *buf,
+			    size_t size)
+{
+	struct verification *v = dkim_get_user_context(dkim);
+	struct dkim_signature *s = v ? find_signature(v, sig) : NULL;
+	const char *record, *why;
+
+	if (!s)
+		return DKIM_CBSTAT_NOTFOUND;
+	switch (dkim_key_find(v->lookup, s->selector, s->domain, s->algorithm,
+			      &record, &why)) {
+	case DKIM_KEY_GOOD:
+		if (str_copy((char *)buf, size, record))
+			return DKIM_CBSTAT_CONTINUE;
+		why = "key record too long";
+		break;
+	case DKIM_KEY_TEMP:
+		judge(s, DKIM_TEMPERROR, why);
+		return DKIM_CBSTAT_TRYAGAIN;
+	case DKIM_KEY_NONE:
+		break;
+	}
+	judge(s, DKIM_PERMERROR, why);
+	return DKIM_CBSTAT_NOTFOUND;
+}
+
+/* A signature that leaves part of the body to anybody proves nothing of
+ * it. */
+static bool covers_body(DKIM *dkim, DKIM_SIGINFO *sig)
+{
+	ssize_t body, all, covered;
+
+	if (dkim_sig_getcanonlen(dkim, sig, &body, &all, &covered) !=
+	    DKIM_STAT_OK)
+		return false;
+	return covered < 0 || covered >= all;
+}
+
+static void take_error(struct dkim_signature *s, int error)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].error == error) {
+			judge(s, errors[i].result, errors[i].why);
+			return;
+		}
+	judge(s, DKIM_PERMERROR, "signature or key with a fault");
+}
+
+static void process(struct verification *v, DKIM_SIGINFO *sig)
+{
+	struct dkim_signature *s = find_signature(v, sig);
+	DKIM_STAT status;
+
+	if (!s)
+		return;
+	status = dkim_sig_process(v->dkim, sig);
+	if (s->result != DKIM_NONE)
+		return;
+	if (status == DKIM_STAT_OK && DKIM_SIG_CHECK(sig) &&
+	    dkim_sig_geterror(sig) == DKIM_SIGERROR_OK) {
+		if (covers_body(v->dkim, sig))
+			judge(s, DKIM_PASS, "");
+		else
+			judge(s, DKIM_POLICY, "part of the body not signed");
+	} else if ((dkim_sig_getflags(sig) & DKIM_SIGFLAG_PROCESSED) &&
+		   dkim_sig_getbh(sig) == DKIM_SIGBH_MISMATCH) {
+		judge(s, DKIM_FAIL, "body was changed");
+	} else {
+		take_error(s, dkim_sig_geterror(sig));
+	}
+}
+
+static void process_all(struct verification *v)
+{
+	DKIM_SIGINFO **sigs;
+	int n;
+
+	if (dkim_getsiglist(v->dkim, &sigs, &n) != DKIM_STAT_OK)
+		return;
+	for (int i = 0; i < n; i++)
+		process(v, sigs[i]);
+}
+
+static void summarize(struct dkim_result *r)
+{
+	r->summary = r->n > 0 ? r->signature[0].result : DKIM_NONE;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->signature[i].result == DKIM_PASS)
+			r->summary = DKIM_PASS;
+}
+
+static int run(struct verification *v, const struct message *m)
+{
+	int err = ERR_OK;
+
+	if (dkim_eoh(v->dkim) == DKIM_STAT_OK) {
+		err = message_body(m, dkim_library_body, v->dkim);
+		if (!err && dkim_eom(v->dkim, NULL) == DKIM_STAT_OK)
+			process_all(v);
+	}
+	return err;
+}
+
+int dkim_verify_message(const struct lookup *l, const struct message *m,
+			struct dkim_result *r)
+{
+	struct verification v = { l, r, dkim_library_verifier() };
+	int err = ERR_OK;
+
+	r->n = 0;
+	if (!v.dkim)
+		return ERR_UNSUPPORTED;
+	dkim_set_user_context(v.dkim, &v);
+	if (put_header(&v, m) > 0)
+		err = run(&v, m);
+	dkim_free(v.dkim);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->signature[i].result == DKIM_NONE)
+			judge(&r->signature[i], DKIM_PERMERROR,
+			      "signature or message with a fault");
+	summarize(r);
+	return err;
+}
