@@ -1,0 +1,160 @@
+#include "authcheck/dmarc.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include <libpsl.h>
+
+#include "authcheck/dmarc-words.h"
+#include "base/str.h"
+#include "log/log.h"
+
+static struct {
+	const psl_ctx_t *suffixes;
+	bool cross_check;
+} self;
+
+static const char *const words[] = { "none", "pass", "fail", "temperror",
+				     "permerror" };
+
+const char *dmarc_word(enum dmarc d)
+{
+	return words[d];
+}
+
+bool dmarc_prepare(const char *path, bool cross_check)
+{
+	self.cross_check = cross_check;
+	self.suffixes = *path ? psl_load_file(path) : psl_builtin();
+	return self.suffixes != NULL;
+}
+
+const char *dmarc_organizational(const char *domain)
+{
+	const char *found = psl_registrable_domain(self.suffixes, domain);
+
+	return found ? found : domain;
+}
+
+bool dmarc_aligned(const char *a, const char *b, bool strict)
+{
+	if (strict)
+		return str_equal_ci(a, b);
+	return str_equal_ci(dmarc_organizational(a), dmarc_organizational(b));
+}
+
+/* Which record the domain itself or its organizational domain has. */
+struct discovery {
+	enum dmarc status; /* DMARC_PASS: there is one */
+	struct dmarc_record record;
+	bool organizational;
+};
+
+static void find_at(const struct lookup *l, const char *domain,
+		    struct discovery *d)
+{
+	const struct dns_answer *answer = lookup_dns(
+		l, arena_printf(l->arena, "_dmarc.%s", domain), "TXT");
+	const char *found = NULL;
+	size_t n = 0;
+
+	d->status = answer->status == DNS_TEMP ? DMARC_TEMPERROR : DMARC_NONE;
+	for (size_t i = 0; answer->status == DNS_FOUND && i < answer->n; i++)
+		if (dmarc_record_is(answer->record[i].text)) {
+			found = answer->record[i].text;
+			n++;
+		}
+	if (n != 1 || !dmarc_record_parse(l->arena, found, &d->record))
+		return;
+	d->status = DMARC_PASS;
+	if (self.cross_check && !dmarc_record_agrees(found, domain, &d->record))
+		log_debug("libopendmarc reads the record of %s differently: %s",
+			  domain, found);
+}
+
+/* RFC 7489 section 6.6.3 */
+static void discover(const struct lookup *l, const char *domain,
+		     struct discovery *d)
+{
+	const char *above = dmarc_organizational(domain);
+
+	d->organizational = false;
+	find_at(l, domain, d);
+	if (d->status != DMARC_NONE || str_equal_ci(above, domain))
+		return;
+	d->organizational = true;
+	find_at(l, above, d);
+}
+
+/* Is there an aligned proof with the results SPF and DKIM? */
+static bool has_proof(const struct dmarc_proofs *p, const char *domain,
+		      const struct dmarc_record *r, enum spf spf,
+		      enum dkim_verdict dkim)
+{
+	if (p->spf == spf && *p->spf_domain &&
+	    dmarc_aligned(p->spf_domain, domain, r->strict_spf))
+		return true;
+	for (size_t i = 0; i < p->dkim->n; i++) {
+		const struct dkim_signature *s = &p->dkim->signature[i];
+
+		if (s->result == dkim && *s->domain &&
+		    dmarc_aligned(s->domain, domain, r->strict_dkim))
+			return true;
+	}
+	return false;
+}
+
+/* Of the messages that fail, pct= says how many get the policy; the others
+ * get the next milder one (section 6.6.4). */
+static enum dmarc_policy sample(enum dmarc_policy policy, int pct)
+{
+	unsigned short dice;
+
+	if (policy == DMARC_P_NONE || pct >= 100)
+		return policy;
+	if (getrandom(&dice, sizeof(dice), 0) != sizeof(dice))
+		return policy;
+	return dice % 100 < pct ? policy : (enum dmarc_policy)(policy - 1);
+}
+
+static void check_domain(const struct lookup *l, const char *domain,
+			 const struct dmarc_proofs *p, struct dmarc_result *r)
+{
+	struct discovery d;
+
+	*r = (struct dmarc_result){ DMARC_NONE, DMARC_P_NONE, DMARC_P_NONE,
+				    domain };
+	discover(l, domain, &d);
+	r->result = d.status;
+	if (d.status != DMARC_PASS)
+		return;
+	r->published = d.organizational ? d.record.sp : d.record.p;
+	if (has_proof(p, domain, &d.record, SPF_PASS, DKIM_PASS))
+		return;
+	/* only a proof that would count excuses: others are easily made */
+	if (has_proof(p, domain, &d.record, SPF_TEMPERROR, DKIM_TEMPERROR)) {
+		r->result = DMARC_TEMPERROR;
+		return;
+	}
+	r->result = DMARC_FAIL;
+	r->disposition = sample(r->published, d.record.pct);
+}
+
+void dmarc_check(const struct lookup *l, const struct from *from,
+		 const struct dmarc_proofs *p, struct dmarc_result *r)
+{
+	struct dmarc_result one;
+
+	*r = (struct dmarc_result){ DMARC_PERMERROR, DMARC_P_NONE, DMARC_P_NONE,
+				    "" };
+	if (from->proper) {
+		check_domain(l, from->domain[0], p, r);
+		return;
+	}
+	for (size_t i = 0; i < from->n; i++) {
+		check_domain(l, from->domain[i], p, &one);
+		if (i == 0 || one.disposition > r->disposition)
+			*r = one;
+	}
+	r->result = DMARC_PERMERROR;
+}

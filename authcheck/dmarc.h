@@ -1,0 +1,59 @@
+/*
+ * DMARC (RFC 7489): is the domain of From the one that SPF or DKIM have
+ * proved, and if not, what does it ask for? Our own code with libpsl for
+ * organizational domains.
+ */
+#ifndef AUTHCHECK_DMARC_H
+#define AUTHCHECK_DMARC_H
+
+#include <stdbool.h>
+
+#include "authcheck/dkim.h"
+#include "authcheck/dmarc-record.h"
+#include "authcheck/from.h"
+#include "authcheck/lookup.h"
+#include "authcheck/spf.h"
+
+/* The words of RFC 8601 for dmarc=; see dmarc_word. */
+enum dmarc {
+	DMARC_NONE, /* no record */
+	DMARC_PASS,
+	DMARC_FAIL,
+	DMARC_TEMPERROR,
+	DMARC_PERMERROR /* no proper From */
+};
+
+struct dmarc_result {
+	enum dmarc result;
+	enum dmarc_policy published;   /* what the domain asks for … */
+	enum dmarc_policy disposition; /* … and what of it holds here: none for
+					* pass, milder by pct= */
+	const char *domain;	       /* of From, or "" */
+};
+
+struct dmarc_proofs {
+	enum spf spf;
+	const char *spf_domain; /* that SPF was about, lower case, or "" */
+	const struct dkim_result *dkim;
+};
+
+const char *dmarc_word(enum dmarc d);
+
+/* Loads the public suffix list PATH (.dat or .dafsa), "" the one built into
+ * libpsl: once a process, before confinement. False if it cannot be read.
+ * With CROSS_CHECK libopendmarc reads each record too, for the debug log. */
+bool dmarc_prepare(const char *path, bool cross_check);
+
+/* The organizational domain of DOMAIN (lower case): its public suffix and one
+ * label. A public suffix is its own. Points into DOMAIN. */
+const char *dmarc_organizational(const char *domain);
+
+/* Do A and B (lower case) align (section 3.1)? Strictly: are they the same? */
+bool dmarc_aligned(const char *a, const char *b, bool strict);
+
+/* The verdict for FROM. Of several domains the strictest counts, and the
+ * result is permerror. */
+void dmarc_check(const struct lookup *l, const struct from *from,
+		 const struct dmarc_proofs *p, struct dmarc_result *r);
+
+#endif

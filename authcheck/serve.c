@@ -1,0 +1,166 @@
+#include "authcheck/serve.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "authcheck/dmarc-words.h"
+#include "authcheck/verify.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+
+#define IDLE_MS 10000 /* for the next question on a connection */
+#define SEND_MS 10000 /* for taking the answer */
+#define LIMIT_S 120   /* one question takes no longer, whatever happens */
+#define MARGIN_MS \
+	500 /* so that our answer is there before the asker's
+			  * patience ends */
+#define FIELDS_MAX 65536
+#define LENGTH_MAX (INT64_C(1) << 50)
+
+struct request {
+	const struct serve_settings *set;
+	const struct ipc_in *in;
+	struct message message;
+	struct lookup lookup;
+	struct buf fields;
+	struct ipc_out *out;
+};
+
+/* What the caller shall do, by DMARC. */
+static const char *verdict_word(const struct dmarc_result *d)
+{
+	static const char *const failed[] = { "none", "quarantine", "reject" };
+
+	switch (d->result) {
+	case DMARC_PASS:
+		return "pass";
+	case DMARC_TEMPERROR:
+		return "temp";
+	default:
+		return failed[d->disposition];
+	}
+}
+
+static int answer_verify(struct request *r)
+{
+	struct verify_question q = {
+		.authserv = r->set->authserv,
+		.client = ipc_text(r->in, "client"),
+		.helo = ipc_text(r->in, "helo"),
+		.sender = ipc_text(r->in, "sender"),
+	};
+	struct verify_answer a;
+	int err = verify_message(&r->lookup, &r->message, &q, &a, &r->fields);
+
+	if (err)
+		return err;
+	ipc_begin(r->out, "verified");
+	ipc_put(r->out, "dmarc", verdict_word(&a.dmarc));
+	ipc_put(r->out, "from", a.dmarc.domain);
+	ipc_put(r->out, "spf", spf_word(a.spf));
+	ipc_put(r->out, "dkim", dkim_word(a.dkim));
+	ipc_put(r->out, "policy", dmarc_policy_word(a.dmarc.published));
+	ipc_put(r->out, "fields", r->fields.data);
+	return ERR_OK;
+}
+
+static int answer_sign(struct request *r)
+{
+	const struct dkim_key *key[KEYS_PER_DOMAIN];
+	size_t n = keys_of(r->set->keys, ipc_text(r->in, "domain"), key);
+	int err = dkim_sign_message(&r->message, key, n, &r->fields);
+
+	if (err)
+		return err;
+	ipc_begin(r->out, "signed");
+	ipc_put(r->out, "fields", r->fields.data);
+	return ERR_OK;
+}
+
+static const struct row {
+	const char *verb;
+	int (*answer)(struct request *r);
+} rows[] = {
+	{ "verify", answer_verify },
+	{ "sign", answer_sign },
+};
+
+static const struct row *find_row(const struct ipc_in *in)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (ipc_is(in, rows[i].verb))
+			return &rows[i];
+	return NULL;
+}
+
+/* Opens the message of the request and lets ROW answer. */
+static int answer_with(struct request *r, const struct row *row, int fd)
+{
+	int64_t offset, length, ms;
+	int err;
+
+	if (!ipc_int(r->in, "offset", 0, LENGTH_MAX, &offset) ||
+	    !ipc_int(r->in, "length", 0, LENGTH_MAX, &length) ||
+	    !ipc_int(r->in, "ms", 0, LIMIT_S * 1000, &ms))
+		return ERR_SYNTAX;
+	r->lookup.until_ms = clock_ms() + ms - MARGIN_MS;
+	err = message_open(&r->message, fd, offset, length);
+	if (!err)
+		err = row->answer(r);
+	message_close(&r->message);
+	return err;
+}
+
+static void put_failure(struct ipc_out *out, const char *why)
+{
+	ipc_begin(out, "temp");
+	ipc_put(out, "why", why);
+}
+
+/* Answers IN on SOCK; false if the connection is of no more use. */
+static bool answer(const struct serve_settings *set, struct ipc_in *in,
+		   int sock)
+{
+	const struct row *row = find_row(in);
+	struct ipc_out out = { .ready = false };
+	struct request r = { .set = set, .in = in, .out = &out };
+	int fd = ipc_take_fd(in);
+	int err = ERR_SYNTAX;
+
+	buf_init(&r.fields, FIELDS_MAX);
+	r.lookup.arena = arena_new();
+	/* a fault of a library that goes round in circles ends this child */
+	alarm(LIMIT_S);
+	if (row && fd >= 0)
+		err = answer_with(&r, row, fd);
+	if (!err && r.fields.over)
+		err = ERR_TOO_LONG;
+	if (err) {
+		log_warn("cannot %s a message: %s", in->verb, err_text(err));
+		put_failure(&out, err_text(err));
+	}
+	err = ipc_send(sock, &out, SEND_MS);
+	alarm(0);
+	if (fd >= 0)
+		close(fd);
+	arena_free(&r.lookup.arena);
+	buf_free(&r.fields);
+	ipc_out_free(&out);
+	return err == ERR_OK;
+}
+
+bool serve_connection(void *context, const struct prefork_listener *listener,
+		      int fd)
+{
+	struct ipc_in in = { .data = NULL };
+
+	(void)listener;
+	while (!prefork_stopping() && ipc_recv(fd, &in, IDLE_MS) == ERR_OK)
+		if (!answer(context, &in, fd))
+			break;
+	ipc_in_free(&in);
+	close(fd);
+	return true;
+}
