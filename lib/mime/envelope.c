@@ -38,21 +38,49 @@ static const struct {
 
 #define VALUE_MAX (256 << 10)
 
-/* Of a field that is there twice the first counts. */
-static void collect(const char *header, size_t n,
-		    struct mime_field found[NFIELDS])
+/* Where the fields of an envelope are. Of one that is there several times
+ * the first counts, but the addresses of all are joined. */
+struct found {
+	struct mime_field first[NFIELDS];
+	struct buf joined[NFIELDS];
+};
+
+static void add(struct found *found, int i, const struct mime_field *f)
+{
+	struct buf *joined = &found->joined[i];
+
+	if (!found->first[i].raw) {
+		found->first[i] = *f;
+		return;
+	}
+	if (!row[i].addresses)
+		return;
+	if (joined->len == 0)
+		buf_put(joined, found->first[i].value, found->first[i].nvalue);
+	buf_puts(joined, ", ");
+	buf_put(joined, f->value, f->nvalue);
+}
+
+static void collect(const char *header, size_t n, struct found *found)
 {
 	const char *pos = header;
 	struct mime_field f;
 	int i;
 
-	memset(found, 0, NFIELDS * sizeof(*found));
+	memset(found, 0, sizeof(*found));
+	for (i = 0; i < NFIELDS; i++)
+		buf_init(&found->joined[i], VALUE_MAX);
 	while (mime_field_next(&pos, header + n, &f))
 		for (i = 0; i < NFIELDS; i++)
-			if (!found[i].raw && mime_field_is(&f, row[i].name)) {
-				found[i] = f;
+			if (mime_field_is(&f, row[i].name)) {
+				add(found, i, &f);
 				break;
 			}
+	for (i = 0; i < NFIELDS; i++)
+		if (found->joined[i].len > 0) {
+			found->first[i].value = found->joined[i].data;
+			found->first[i].nvalue = found->joined[i].len;
+		}
 }
 
 static void put_text(struct buf *out, const struct mime_field *f,
@@ -83,11 +111,12 @@ static bool put_list(struct buf *out, const struct mime_field *f)
 
 void mime_envelope(struct buf *out, const char *header, size_t n)
 {
-	struct mime_field f[NFIELDS];
+	struct found found;
+	const struct mime_field *f = found.first;
 	struct buf value;
 	int i;
 
-	collect(header, n, f);
+	collect(header, n, &found);
 	buf_init(&value, VALUE_MAX);
 	for (i = 0; i < NFIELDS; i++) {
 		buf_putc(out, i == 0 ? '(' : ' ');
@@ -98,5 +127,7 @@ void mime_envelope(struct buf *out, const char *header, size_t n)
 			buf_puts(out, "NIL");
 	}
 	buf_putc(out, ')');
+	for (i = 0; i < NFIELDS; i++)
+		buf_free(&found.joined[i]);
 	buf_free(&value);
 }

@@ -87,16 +87,19 @@ size_t mime_header_size(const char *data, size_t n)
 
 void mime_unfold(struct buf *out, const char *value, size_t n)
 {
-	const char *end = value + n, *p, *stop;
+	const char *end = value + n, *p, *next;
 
 	while (value < end && str_isspace((unsigned char)*value))
 		value++;
 	while (value < end && str_isspace((unsigned char)end[-1]))
 		end--;
-	for (p = value; p < end; p = stop) {
-		const char *next = line_end(p, end);
-
-		stop = next;
+	for (p = value; p < end; p = next) {
+		next = line_end(p, end);
 		buf_put(out, p, (size_t)(next - p) - line_end_size(p, next));
+		/* A tab that folding put there is a space to a reader. */
+		if (next < end && *next == '\t') {
+			buf_putc(out, ' ');
+			next++;
+		}
 	}
 }

@@ -38,7 +38,7 @@ bool mime_field_find(const char *header, size_t n, const char *name,
 size_t mime_header_size(const char *data, size_t n);
 
 /* Appends a value without its line ends, white space cut off both ends
- * (RFC 5322 section 2.2.3). */
+ * (RFC 5322 section 2.2.3); a tab behind a line end becomes a space. */
 void mime_unfold(struct buf *out, const char *value, size_t n);
 
 #endif

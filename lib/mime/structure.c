@@ -103,6 +103,16 @@ static void put_common(struct writer *w, const struct mime_part *part)
 	put_field(w, part, "Content-Location");
 }
 
+/* Text without a charset is in us-ascii (RFC 2045 section 5.2). */
+static void add_charset(struct mime_value *v)
+{
+	if (!str_equal_ci(v->type, "text") || mime_value_get(v, "charset") ||
+	    mime_value_get(v, "charset*") || v->nparams == MIME_PARAMS_MAX)
+		return;
+	v->param[v->nparams].name = "charset";
+	v->param[v->nparams++].value = "us-ascii";
+}
+
 /* The Content-Type that holds: what does not parse is text/plain in
  * us-ascii (RFC 2045 section 5.2). */
 static void read_type(struct writer *w, const struct mime_part *part,
@@ -113,16 +123,14 @@ static void read_type(struct writer *w, const struct mime_part *part,
 	if (find(w, part, "Content-Type", &f) &&
 	    mime_value_parse(w->a, &f, true, v) &&
 	    (part->kind == MIME_MULTIPART ||
-	     !str_equal_ci(v->type, "multipart")))
+	     !str_equal_ci(v->type, "multipart"))) {
+		add_charset(v);
 		return;
+	}
 	v->nparams = 0;
 	v->type = part->in_digest ? "message" : "text";
 	v->subtype = part->in_digest ? "rfc822" : "plain";
-	if (part->in_digest)
-		return;
-	v->nparams = 1;
-	v->param[0].name = "charset";
-	v->param[0].value = "us-ascii";
+	add_charset(v);
 }
 
 static void put_encoding(struct writer *w, const struct mime_part *part)

@@ -252,7 +252,8 @@ static void test_envelope(void)
 	static const char header[] =
 		"Date: Tue, 24 Nov 2026 02:00:00 +0000\n"
 		"Subject: a\r\n \"b\"\nFrom: jo@d.e\nSender:\n"
-		"Subject: second\nIn-Reply-To: <x@y>\nMessage-Id: <1@d.e>\n\n";
+		"Subject: second\nTo: a@b\nTo: c@d\nIn-Reply-To: "
+		"<x@y>\nMessage-Id: <1@d.e>\n\n";
 	struct buf b;
 
 	buf_init(&b, 4096);
@@ -260,7 +261,9 @@ static void test_envelope(void)
 	is(b.data,
 	   "(\"Tue, 24 Nov 2026 02:00:00 +0000\" \"a \\\"b\\\"\" "
 	   "((NIL NIL \"jo\" \"d.e\")) ((NIL NIL \"jo\" \"d.e\")) "
-	   "((NIL NIL \"jo\" \"d.e\")) NIL NIL NIL \"<x@y>\" \"<1@d.e>\")",
+	   "((NIL NIL \"jo\" \"d.e\")) "
+	   "((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL \"<x@y>\" "
+	   "\"<1@d.e>\")",
 	   "an empty Sender and a missing Reply-To are From");
 	buf_free(&b);
 }
