@@ -14,6 +14,8 @@
 
 /* clang-format off */
 const struct config_param config_params[] = {
+{ "2bounce_notice_recipient", STRING, "", NULL, "queue",
+  "Who gets bounces that cannot be delivered either; empty: they are dropped, with a line in the log." },
 { "account_user", STRING, "posthorn-account", NULL, "programs",
   "User (name or number) of accountd when local_users is no; with system users accountd stays root, since it must check their passwords." },
 { "alias_maps", LIST, "aliases:$config_directory/aliases", NULL, "local delivery",
@@ -74,8 +76,12 @@ const struct config_param config_params[] = {
   "Addresses on which to listen; all, or loopback-only." },
 { "inet_protocols", CHOICE, "all", "all ipv4 ipv6", "services",
   "Internet protocols to use." },
+{ "initial_destination_concurrency", INT, "5", "1-1000", "queue",
+  "Deliveries at once to a destination, when the first one has reached it." },
 { "lmtp_socket", STRING, "", NULL, "services",
   "Path of a socket on which LMTP is spoken; empty: none." },
+{ "local_destination_concurrency_limit", INT, "2", "1-1000", "queue",
+  "Deliveries at once to one mailbox." },
 { "local_process_limit", INT, "20", "1-1000", "services",
   "Processes of local-deliver." },
 { "local_users", BOOL, "yes", NULL, "users",
@@ -112,6 +118,8 @@ const struct config_param config_params[] = {
   "Port of POP3 over TLS; 0: none." },
 { "public_suffix_file", STRING, "/usr/share/publicsuffix/public_suffix_list.dafsa", NULL, "authentication",
   "The public suffix list (.dafsa or .dat), by which DMARC tells organizations apart; empty: the one built into libpsl." },
+{ "qmgr_message_active_limit", INT, "20000", "1-1000000", "queue",
+  "Messages that are being delivered at once; others wait. Fewer where there are not enough descriptors." },
 { "queue_directory", STRING, SPOOL_DIR, NULL, "places",
   "The queue." },
 { "queue_minfree", BYTES, "50M", "0-9223372036854775807", "queue",

@@ -1,0 +1,307 @@
+#include "queue/admin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "ipc/ipc.h"
+
+#define ANSWER_MS 60000
+
+static const char *const action_verb[] = { "hold",    "release", "flush",
+					   "requeue", "bounce",	 "delete" };
+
+static const char *const state_name[] = { "active", "waiting", "held" };
+
+struct question {
+	int sock;
+	struct ipc_out out;
+	struct ipc_in in;
+};
+
+static int give_up(int err, struct buf *why, const char *text)
+{
+	buf_puts(why, text);
+	return err;
+}
+
+/* Connects and begins a request VERB. */
+static int begin(struct question *q, const char *path, const char *verb,
+		 struct buf *why)
+{
+	*q = (struct question){ .sock = -1 };
+	q->sock = ipc_connect(path ? path : RUN_DIR "/public/qmgr");
+	if (q->sock < 0) {
+		buf_printf(why, "cannot reach the queue manager at %s: %s",
+			   path ? path : RUN_DIR "/public/qmgr",
+			   strerror(errno));
+		return ERR_TEMP;
+	}
+	ipc_begin(&q->out, verb);
+	return ERR_OK;
+}
+
+static void end(struct question *q)
+{
+	if (q->sock >= 0)
+		close(q->sock);
+	ipc_out_free(&q->out);
+	ipc_in_free(&q->in);
+}
+
+static int refused(struct question *q, struct buf *why)
+{
+	const char *code = ipc_text(&q->in, "code");
+
+	buf_puts(why, ipc_text(&q->in, "why"));
+	if (strcmp(code, "denied") == 0)
+		return ERR_DENIED;
+	return strcmp(code, "not-found") == 0 ? ERR_NOT_FOUND : ERR_SYNTAX;
+}
+
+/* The next packet of the answer. */
+static int next(struct question *q, struct buf *why)
+{
+	int err = ipc_recv(q->sock, &q->in, ANSWER_MS);
+
+	if (err == ERR_EOF)
+		return give_up(ERR_TEMP, why, "the queue manager ended");
+	if (err)
+		return give_up(err, why, err_text(err));
+	return ipc_is(&q->in, "failed") ? refused(q, why) : ERR_OK;
+}
+
+static int ask(struct question *q, struct buf *why)
+{
+	int err = ipc_send(q->sock, &q->out, ANSWER_MS);
+
+	return err ? give_up(err, why, err_text(err)) : next(q, why);
+}
+
+/* A message of the list, while its packets come. */
+struct item {
+	struct arena *arena;
+	struct queue_item m;
+	struct queue_item_recipient *rcpt;
+	size_t cap;
+	bool begun;
+};
+
+static void add_recipient(struct item *i, const char *address,
+			  const char *reason)
+{
+	if (i->m.nrecipients == i->cap) {
+		i->cap = i->cap ? 2 * i->cap : 16;
+		i->rcpt = mem_resize(i->rcpt, i->cap, sizeof(*i->rcpt));
+	}
+	i->rcpt[i->m.nrecipients++] = (struct queue_item_recipient){
+		arena_strdup(i->arena, address), arena_strdup(i->arena, reason)
+	};
+	i->m.recipient = i->rcpt;
+}
+
+/* "ADDRESS REASON", both in percent encoding. */
+static bool take_recipient(struct item *i, const char *text)
+{
+	size_t n = strcspn(text, " ");
+	struct buf address, reason;
+	bool good;
+
+	buf_init(&address, IPC_PACKET_MAX);
+	buf_init(&reason, IPC_PACKET_MAX);
+	good = text[n] == ' ' && decode_percent(&address, text, n) &&
+	       decode_percent(&reason, text + n + 1, strlen(text + n + 1));
+	if (good)
+		add_recipient(i, address.data, reason.data);
+	buf_free(&address);
+	buf_free(&reason);
+	return good;
+}
+
+static bool take_recipients(struct item *i, const struct ipc_in *in)
+{
+	for (size_t k = 0; k < in->nattrs; k++)
+		if (strcmp(in->attr[k].name, "rcpt") == 0 &&
+		    !take_recipient(i, in->attr[k].value))
+			return false;
+	return true;
+}
+
+static bool take_message(struct item *i, const struct ipc_in *in)
+{
+	const char *state = ipc_text(in, "state");
+	int64_t attempts;
+	int s = 0;
+
+	arena_reset(i->arena);
+	i->m = (struct queue_item){ .id = NULL };
+	while (s < 3 && strcmp(state, state_name[s]) != 0)
+		s++;
+	if (s == 3 || !ipc_int(in, "size", 0, INT64_MAX, &i->m.size) ||
+	    !ipc_int(in, "arrival", 0, INT64_MAX, &i->m.arrival) ||
+	    !ipc_int(in, "next", 0, INT64_MAX, &i->m.next) ||
+	    !ipc_int(in, "attempts", 0, UINT32_MAX, &attempts))
+		return false;
+	i->m.state = (enum queue_state)s;
+	i->m.attempts = (unsigned)attempts;
+	i->m.id = arena_strdup(i->arena, ipc_text(in, "id"));
+	i->m.sender = arena_strdup(i->arena, ipc_text(in, "sender"));
+	i->begun = true;
+	return take_recipients(i, in);
+}
+
+/* Reads the list to its end. */
+static int read_list(struct question *q, struct item *i,
+		     bool (*each)(void *, const struct queue_item *),
+		     void *context, struct buf *why)
+{
+	for (;;) {
+		bool good = true, last = ipc_is(&q->in, "end");
+		int err;
+
+		if (ipc_is(&q->in, "recipients")) {
+			good = i->begun && take_recipients(i, &q->in);
+		} else {
+			if (i->begun && !each(context, &i->m))
+				return ERR_OK;
+			i->begun = false;
+			if (last)
+				return ERR_OK;
+			good = ipc_is(&q->in, "message") &&
+			       take_message(i, &q->in);
+		}
+		if (!good)
+			return give_up(ERR_SYNTAX, why,
+				       "the answer is malformed");
+		err = next(q, why);
+		if (err)
+			return err;
+	}
+}
+
+int queue_admin_list(const char *path, const char *id,
+		     bool (*each)(void *context, const struct queue_item *m),
+		     void *context, struct buf *why)
+{
+	struct question q;
+	struct item i = { .arena = arena_new() };
+	int err = begin(&q, path, "list", why);
+
+	if (!err && id)
+		ipc_put(&q.out, "id", id);
+	if (!err)
+		err = ask(&q, why);
+	if (!err)
+		err = read_list(&q, &i, each, context, why);
+	end(&q);
+	arena_free(&i.arena);
+	free(i.rcpt);
+	return err;
+}
+
+static void take_content(struct question *q, int *content, off_t *offset,
+			 off_t *length)
+{
+	int64_t at, n;
+
+	if (!ipc_int(&q->in, "offset", 0, INT64_MAX / 2, &at) ||
+	    !ipc_int(&q->in, "length", 0, INT64_MAX / 2, &n))
+		return;
+	*offset = (off_t)at;
+	*length = (off_t)n;
+	*content = ipc_take_fd(&q->in);
+}
+
+int queue_admin_show(const char *path, const char *id, struct buf *text,
+		     int *content, off_t *offset, off_t *length,
+		     struct buf *why)
+{
+	struct question q;
+	int err = begin(&q, path, "show", why);
+
+	*content = -1;
+	*offset = *length = 0;
+	if (!err) {
+		ipc_put(&q.out, "id", id);
+		err = ask(&q, why);
+	}
+	while (!err && ipc_is(&q.in, "text")) {
+		if (!ipc_base64(&q.in, "data", text))
+			err = give_up(ERR_SYNTAX, why,
+				      "the answer is malformed");
+		else
+			err = next(&q, why);
+	}
+	if (!err)
+		take_content(&q, content, offset, length);
+	end(&q);
+	return err;
+}
+
+int queue_admin_act(const char *path, enum queue_action action, const char *id,
+		    int64_t *count, struct buf *why)
+{
+	struct question q;
+	int err = begin(&q, path, action_verb[action], why);
+
+	*count = 0;
+	if (!err) {
+		ipc_put(&q.out, "id", id);
+		err = ask(&q, why);
+	}
+	if (!err && !ipc_int(&q.in, "count", 0, INT64_MAX, count))
+		err = give_up(ERR_SYNTAX, why, "the answer is malformed");
+	end(&q);
+	return err;
+}
+
+static int read_stats(const struct ipc_in *in, struct queue_stats *s)
+{
+	const struct {
+		const char *name;
+		int64_t *value;
+	} number[] = {
+		{ "active", &s->active },
+		{ "waiting", &s->waiting },
+		{ "held", &s->held },
+		{ "received", &s->received },
+		{ "delivered", &s->delivered },
+		{ "deferred", &s->deferred },
+		{ "bounced", &s->bounced },
+		{ "destinations", &s->destinations },
+		{ "dead", &s->dead },
+		{ "slots", &s->slots },
+	};
+	int64_t scanning, stopped;
+
+	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+		if (!ipc_int(in, number[i].name, 0, INT64_MAX,
+			     number[i].value))
+			return ERR_SYNTAX;
+	if (!ipc_int(in, "scanning", 0, 1, &scanning) ||
+	    !ipc_int(in, "intake-stopped", 0, 1, &stopped))
+		return ERR_SYNTAX;
+	s->scanning = scanning != 0;
+	s->intake_stopped = stopped != 0;
+	return ERR_OK;
+}
+
+int queue_admin_stats(const char *path, struct queue_stats *s, struct buf *why)
+{
+	struct question q;
+	int err = begin(&q, path, "stats", why);
+
+	*s = (struct queue_stats){ .active = 0 };
+	if (!err)
+		err = ask(&q, why);
+	if (!err && read_stats(&q.in, s) != ERR_OK)
+		err = give_up(ERR_SYNTAX, why, "the answer is malformed");
+	end(&q);
+	return err;
+}

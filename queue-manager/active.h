@@ -1,0 +1,71 @@
+/*
+ * Messages that are being delivered. A pass begins when a message comes in
+ * or its time has come: each recipient that is to do is routed into the
+ * queue of its destination. It ends when all of them have an answer; then
+ * the sender is told what he must know, and the message waits for the next
+ * pass, or is done.
+ */
+#ifndef ACTIVE_H
+#define ACTIVE_H
+
+#include "dest.h"
+#include "message.h"
+#include "qmgr.h"
+#include "queue/job.h"
+
+/* Lists that an active message can be in. */
+enum {
+	IN_UNSURE = 1,
+	IN_DIRTY = 2,
+	IN_SETTLING = 4,
+	IN_BOUNCE = 8
+};
+
+struct active {
+	struct slot *slot;
+	struct message m;
+	struct load_list loads;		/* its recipients, by destination */
+	unsigned pending;		/* recipients in queues and jobs */
+	unsigned jobs;			/* with deliverers */
+	unsigned losses;		/* jobs whose deliverer died */
+	unsigned lists;			/* IN_… */
+	bool bouncing;			/* the bouncer is at work */
+	bool give_up;			/* bounce failed: wait, whatever */
+	unsigned kinds;			/* what the bouncer is to tell: TOLD_ */
+	TAILQ_ENTRY(active) unsure, dirty, settling, bounce;
+};
+
+/* Takes the message that a receiver has written into SLOT. From now on it is
+ * promised. ERR_OK, or why it cannot be taken. */
+int active_accept(struct qmgr *q, struct slot *slot);
+
+/* Begins a pass for a waiting message. */
+void active_begin(struct qmgr *q, struct slot *slot);
+
+/* Begins passes for what is due, as far as there is room. */
+void active_run_due(struct qmgr *q);
+
+/* What a deliverer said of one recipient; it is no longer pending. */
+void active_result(struct qmgr *q, struct active *a, unsigned index,
+		   const struct job_result *r, enum transport t);
+
+/* A deliverer has one job less of A. */
+void active_job_ended(struct qmgr *q, struct active *a);
+
+/* A recipient that was pending is not tried in this pass. */
+void active_skip(struct qmgr *q, struct active *a, unsigned index,
+		 const char *dsn, const char *reply);
+
+/* The bouncer told the sender, or could not. */
+void active_told(struct qmgr *q, struct active *a, bool good);
+
+/* The administrator's wishes for a message in any state. */
+void active_ask(struct qmgr *q, struct slot *slot, unsigned asked);
+
+/* At the end of each wake-up: ends passes, writes journals. */
+void active_settle(struct qmgr *q);
+
+/* Once a second: journals that messages were promised. */
+void active_tick(struct qmgr *q);
+
+#endif

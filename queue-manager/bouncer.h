@@ -1,0 +1,24 @@
+/*
+ * The helper that writes notices (RFC 3464). Packet to it, with the queue
+ * file for reading attached:
+ *
+ *     notice   generation, kinds (a sum of TOLD_ values)
+ *
+ * and from it, in order:
+ *
+ *     told     good (0 or 1)
+ */
+#ifndef BOUNCER_H
+#define BOUNCER_H
+
+#include "message.h"
+
+struct qmgr;
+
+/* Is the sender to be told KIND (a TOLD_ value) of R, and was not yet? */
+bool bouncer_concerns(const struct recipient *r, unsigned kind);
+
+/* Runs in the child. */
+int bouncer_run(struct qmgr *q, int sock);
+
+#endif

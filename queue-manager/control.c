@@ -1,0 +1,275 @@
+#include "control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "active.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "dest.h"
+#include "log/log.h"
+#include "queue/id.h"
+
+#define STEPS_PER_WAKEUP 32
+#define BIT(state) (1u << (state))
+#define MESSAGES (BIT(SLOT_ACTIVE) | BIT(SLOT_WAITING) | BIT(SLOT_HELD))
+
+static void control_end(struct control *c)
+{
+	event_free(c->readable);
+	event_free(c->writable);
+	event_free(c->more);
+	message_free(&c->item);
+	buf_free(&c->text);
+	ipc_out_free(&c->out);
+	close(c->sock);
+	free(c);
+}
+
+void control_send(struct control *c)
+{
+	int err = ipc_send(c->sock, &c->out, 0);
+
+	c->unsent = err == ERR_BUSY;
+	if (c->unsent)
+		event_add(c->writable, NULL);
+	else if (err)
+		/* the asker is gone: its end is read soon */
+		c->step = NULL;
+}
+
+void control_fail(struct control *c, const char *code, const char *why)
+{
+	c->step = NULL;
+	ipc_begin(&c->out, "failed");
+	ipc_put(&c->out, "code", code);
+	ipc_put(&c->out, "why", why);
+	control_send(c);
+}
+
+/* Goes on with the answer, a few steps; then lets others go first. */
+static void go_on(struct control *c)
+{
+	struct timeval at_once = { 0, 0 };
+
+	for (int i = 0; c->step && !c->unsent; i++) {
+		if (i == STEPS_PER_WAKEUP) {
+			event_add(c->more, &at_once);
+			return;
+		}
+		if (!c->step(c))
+			c->step = NULL;
+	}
+}
+
+/* The slot of the message that the request names. */
+static struct slot *slot_of_request(struct control *c)
+{
+	const char *id = ipc_text(&c->q->in, "id");
+	struct slot *slot = NULL;
+	uint32_t number;
+
+	if (queue_id_slot(id, &number))
+		slot = store_get(&c->q->store, number);
+	if (!slot || !(MESSAGES & BIT(slot->state)))
+		return NULL;
+	return slot;
+}
+
+static bool act_step(struct control *c)
+{
+	struct slot *slot = store_next(&c->q->store, c->cursor);
+
+	if (slot && (c->all || slot->number == c->cursor)) {
+		c->cursor = slot->number + 1;
+		if (c->states & BIT(slot->state)) {
+			active_ask(c->q, slot, c->asked);
+			c->count++;
+		}
+		if (c->all)
+			return true;
+	}
+	ipc_begin(&c->out, "done");
+	ipc_put_int(&c->out, "count", c->count);
+	control_send(c);
+	return false;
+}
+
+static const struct action {
+	const char *verb;
+	unsigned asked;
+	unsigned states;
+} actions[] = {
+	{ "hold", ASKED_HOLD, BIT(SLOT_ACTIVE) | BIT(SLOT_WAITING) },
+	{ "release", ASKED_FLUSH, BIT(SLOT_HELD) },
+	{ "flush", ASKED_FLUSH, BIT(SLOT_WAITING) },
+	{ "requeue", ASKED_REQUEUE | ASKED_FLUSH, MESSAGES },
+	{ "bounce", ASKED_BOUNCE, MESSAGES },
+	{ "delete", ASKED_DELETE, MESSAGES },
+};
+
+static void do_action(struct control *c, const struct action *a)
+{
+	const char *id = ipc_text(&c->q->in, "id");
+	struct slot *slot = slot_of_request(c);
+
+	if (!c->trusted) {
+		control_fail(c, "denied",
+			     "only root and the queue's user may do that");
+		return;
+	}
+	c->all = strcmp(id, "ALL") == 0;
+	if (!c->all && !slot) {
+		control_fail(c, "not-found", "no such message");
+		return;
+	}
+	log_info("the administrator asked to %s %s", a->verb, id);
+	if (a->asked & ASKED_FLUSH)
+		dest_wake_all(c->q);
+	c->cursor = c->all ? 0 : slot->number;
+	c->asked = a->asked;
+	c->states = a->states;
+	c->count = 0;
+	c->step = act_step;
+}
+
+static void do_list(struct control *c)
+{
+	struct slot *slot = slot_of_request(c);
+
+	c->all = ipc_get(&c->q->in, "id") == NULL;
+	if (!c->all && !slot) {
+		control_fail(c, "not-found", "no such message");
+		return;
+	}
+	c->cursor = c->all ? 0 : slot->number;
+	c->step = list_step;
+}
+
+static void do_show(struct control *c)
+{
+	struct slot *slot = slot_of_request(c);
+
+	if (!slot || !show_begin(c, slot))
+		control_fail(c, "not-found", "no such message");
+	else
+		c->step = show_step;
+}
+
+static void do_stats(struct control *c)
+{
+	struct qmgr *q = c->q;
+	int64_t all, dead;
+
+	dest_counts(q, &all, &dead);
+	ipc_begin(&c->out, "stats");
+	ipc_put_int(&c->out, "active", (int64_t)q->store.by_state[SLOT_ACTIVE]);
+	ipc_put_int(&c->out, "waiting",
+		    (int64_t)q->store.by_state[SLOT_WAITING]);
+	ipc_put_int(&c->out, "held", (int64_t)q->store.by_state[SLOT_HELD]);
+	ipc_put_int(&c->out, "received", q->stats.received);
+	ipc_put_int(&c->out, "delivered", q->stats.delivered);
+	ipc_put_int(&c->out, "deferred", q->stats.deferred);
+	ipc_put_int(&c->out, "bounced", q->stats.bounced);
+	ipc_put_int(&c->out, "destinations", all);
+	ipc_put_int(&c->out, "dead", dead);
+	ipc_put_int(&c->out, "slots", (int64_t)q->store.count);
+	ipc_put_int(&c->out, "scanning", q->scanning);
+	ipc_put_int(&c->out, "intake-stopped", q->intake_stopped);
+	control_send(c);
+}
+
+static void dispatch(struct control *c)
+{
+	static const struct {
+		const char *verb;
+		void (*act)(struct control *c);
+	} questions[] = {
+		{ "list", do_list },
+		{ "show", do_show },
+		{ "stats", do_stats },
+	};
+
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (ipc_is(&c->q->in, questions[i].verb)) {
+			questions[i].act(c);
+			return;
+		}
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (ipc_is(&c->q->in, actions[i].verb)) {
+			do_action(c, &actions[i]);
+			return;
+		}
+	control_fail(c, "syntax", "no such request");
+}
+
+static void on_request(evutil_socket_t sock, short what, void *arg)
+{
+	struct control *c = arg;
+	int err = ipc_recv((int)sock, &c->q->in, 0);
+
+	(void)what;
+	if (err == ERR_BUSY)
+		return;
+	/* one request at a time: who asks during an answer is cut off */
+	if (err || c->step || c->unsent) {
+		control_end(c);
+		return;
+	}
+	dispatch(c);
+	go_on(c);
+}
+
+static void on_writable(evutil_socket_t sock, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)sock, (void)what;
+	control_send(c);
+	go_on(c);
+}
+
+static void on_more(evutil_socket_t sock, short what, void *arg)
+{
+	(void)sock, (void)what;
+	go_on(arg);
+}
+
+static void on_connection(evutil_socket_t listener, short what, void *arg)
+{
+	struct qmgr *q = arg;
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	struct control *c;
+	int sock = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)what;
+	if (sock < 0)
+		return;
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
+		close(sock);
+		return;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->q = q;
+	c->sock = sock;
+	c->trusted = peer.uid == 0 || peer.uid == geteuid();
+	buf_init(&c->text, 256 << 20);
+	c->readable = event_new(q->base, sock, EV_READ | EV_PERSIST, on_request,
+				c);
+	c->writable = event_new(q->base, sock, EV_WRITE, on_writable, c);
+	c->more = evtimer_new(q->base, on_more, c);
+	event_add(c->readable, NULL);
+}
+
+void control_start(struct qmgr *q, int listener)
+{
+	struct event *e = event_new(q->base, listener, EV_READ | EV_PERSIST,
+				    on_connection, q);
+
+	event_add(e, NULL);
+}

@@ -1,0 +1,54 @@
+/*
+ * The administrator's requests on the public socket (queue/admin.h is the
+ * other side). Anyone may connect and look; to act, or to get a message's
+ * content, one must be root or the queue's user. Long answers are sent as
+ * the asker takes them, long actions go on beside other work.
+ *
+ *     list    [id]       -> message… [recipients…], end
+ *     show    id         -> text…, end: offset, length + descriptor
+ *     hold, release, flush, requeue, bounce, delete
+ *             id or ALL  -> done: count
+ *     stats              -> stats
+ *
+ * and to all of them, failed: code (not-found, denied, syntax), why.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include "message.h"
+#include "qmgr.h"
+
+/* One administrator's connection. */
+struct control {
+	struct qmgr *q;
+	int sock;
+	bool trusted;			/* may act */
+	struct event *readable, *more;
+	struct event *writable;
+	bool (*step)(struct control *c);/* what is being answered, or NULL:
+					 * a step; false when it is over */
+	uint32_t cursor;		/* next slot number to look at */
+	bool all;			/* or the one at `cursor` */
+	unsigned asked;			/* ASKED_ for an action; 0: release */
+	unsigned states;		/* it is for: a bit for each */
+	int64_t count;
+	struct message item;		/* that is being listed */
+	size_t at;			/* next recipient, byte of `text` */
+	struct buf text;
+	struct ipc_out out;		/* packet to send; kept while busy */
+	bool unsent;
+};
+
+/* Begins to accept on LISTENER. */
+void control_start(struct qmgr *q, int listener);
+
+/* Sends c->out now or when the asker can take it. */
+void control_send(struct control *c);
+void control_fail(struct control *c, const char *code, const char *why);
+
+/* list.c: what `list` and `show` do for each step. */
+bool list_step(struct control *c);
+bool show_begin(struct control *c, struct slot *slot);
+bool show_step(struct control *c);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Connections to the deliverers. Each is served by one process there, which
+ * gets a few jobs of one destination ahead, so that it goes on without
+ * waiting, and answers them in order. A connection that is free stays for a
+ * while: for remote-send it may hold an SMTP session with its destination.
+ */
+#ifndef COURIER_H
+#define COURIER_H
+
+#include "dest.h"
+#include "qmgr.h"
+
+#define COURIER_DEPTH 4		/* jobs on one connection */
+
+/* Hands out jobs while there are destinations ready and couriers free. */
+void courier_run(struct qmgr *q);
+
+/* D ends to be. */
+void courier_forget(struct qmgr *q, const struct destination *d);
+
+/* Once a second: closes what was idle for long. */
+void courier_tick(struct qmgr *q);
+
+#endif

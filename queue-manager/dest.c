@@ -1,0 +1,286 @@
+#include "dest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "active.h"
+#include "backoff.h"
+#include "base/mem.h"
+#include "courier.h"
+#include "log/log.h"
+
+#define FORGET_S 600		/* idle destinations are kept so long */
+#define FORGET_MAX 100		/* at most so many are forgotten at once */
+
+static double initial_window(const struct qmgr *q, enum transport t)
+{
+	int64_t w = q->settings.initial_concurrency;
+
+	if (w > q->settings.concurrency[t])
+		w = q->settings.concurrency[t];
+	return (double)w;
+}
+
+struct destination *dest_get(struct qmgr *q, enum transport t, const char *key,
+			     const char *name)
+{
+	char *full = mem_printf("%d:%s", (int)t, key);
+	struct destination *d = map_get(q->destinations, full);
+
+	if (d) {
+		free(full);
+		return d;
+	}
+	d = mem_alloc(sizeof(*d));
+	TAILQ_INIT(&d->loads);
+	d->transport = t;
+	d->key = full;
+	d->name = mem_strdup(name);
+	d->used = q->now;
+	/* our own mailboxes need no probe */
+	d->proven = t == TRANSPORT_LOCAL;
+	d->window = d->proven ? initial_window(q, t) : 1;
+	map_put(q->destinations, full, d);
+	dest_update(q, d);
+	return d;
+}
+
+static void forget(struct qmgr *q, struct destination *d)
+{
+	TAILQ_REMOVE(&q->idle, d, link);
+	courier_forget(q, d);
+	map_remove(q->destinations, d->key);
+	free(d->key);
+	free(d->name);
+	free(d->dsn);
+	free(d->reply);
+	free(d);
+}
+
+void dest_ref(struct destination *d)
+{
+	d->refs++;
+}
+
+void dest_unref(struct qmgr *q, struct destination *d)
+{
+	d->refs--;
+	dest_update(q, d);
+}
+
+unsigned dest_concurrency(const struct destination *d)
+{
+	return d->window < 1 ? 1 : (unsigned)d->window;
+}
+
+unsigned dest_jobs_max(const struct destination *d)
+{
+	return d->proven ? dest_concurrency(d) * COURIER_DEPTH : 1;
+}
+
+bool dest_rests(const struct destination *d)
+{
+	return d->rests_until != 0;
+}
+
+void dest_update(struct qmgr *q, struct destination *d)
+{
+	bool work = !TAILQ_EMPTY(&d->loads);
+	bool ready = work && d->busy < dest_jobs_max(d);
+	bool idle = !work && d->busy == 0 && d->refs == 0;
+
+	if (d->in_ready && !ready)
+		TAILQ_REMOVE(&q->ready[d->transport], d, link);
+	if (d->in_idle && !idle)
+		TAILQ_REMOVE(&q->idle, d, link);
+	if (ready && !d->in_ready)
+		TAILQ_INSERT_TAIL(&q->ready[d->transport], d, link);
+	if (idle && !d->in_idle) {
+		d->used = q->now;
+		TAILQ_INSERT_TAIL(&q->idle, d, link);
+	}
+	d->in_ready = ready;
+	d->in_idle = idle;
+}
+
+/* The load of A for D and SENDER. A message's recipients are added in one
+ * go, so it is the newest one, or there is none. */
+static struct load *load_of(struct destination *d, struct active *a,
+			    const char *sender)
+{
+	struct load *l = d->newest;
+
+	if (l && l->queued && l->active == a && l->sender == sender)
+		return l;
+	l = arena_alloc(a->m.arena, sizeof(*l));
+	l->active = a;
+	l->dest = d;
+	l->sender = sender;
+	l->queued = true;
+	TAILQ_INSERT_TAIL(&d->loads, l, in_dest);
+	TAILQ_INSERT_TAIL(&a->loads, l, in_message);
+	d->newest = l;
+	return l;
+}
+
+void dest_add(struct qmgr *q, struct destination *d, struct active *a,
+	      const char *sender, unsigned index)
+{
+	struct load *l = load_of(d, a, sender);
+
+	if (l->n == l->cap) {
+		unsigned *bigger;
+
+		l->cap = l->cap ? l->cap * 2 : 4;
+		bigger = arena_alloc(a->m.arena, l->cap * sizeof(*bigger));
+		if (l->n)
+			memcpy(bigger, l->index, l->n * sizeof(*bigger));
+		l->index = bigger;
+	}
+	l->index[l->n++] = index;
+	dest_update(q, d);
+}
+
+struct load *dest_next(struct destination *d)
+{
+	return TAILQ_FIRST(&d->loads);
+}
+
+void dest_drop(struct qmgr *q, struct load *l)
+{
+	struct destination *d = l->dest;
+
+	TAILQ_REMOVE(&d->loads, l, in_dest);
+	TAILQ_REMOVE(&l->active->loads, l, in_message);
+	l->queued = false;
+	if (d->newest == l)
+		d->newest = NULL;
+	dest_update(q, d);
+}
+
+void dest_taken(struct qmgr *q, struct load *l, size_t n)
+{
+	struct destination *d = l->dest;
+
+	l->n -= n;
+	if (l->n == 0) {
+		dest_drop(q, l);
+		return;
+	}
+	TAILQ_REMOVE(&d->loads, l, in_dest);
+	TAILQ_INSERT_TAIL(&d->loads, l, in_dest);
+	dest_update(q, d);
+}
+
+/* What waits for D is not tried now. */
+static void send_home(struct qmgr *q, struct destination *d)
+{
+	struct load *l;
+
+	while ((l = TAILQ_FIRST(&d->loads))) {
+		size_t n = l->n;
+
+		for (size_t i = 0; i < n; i++)
+			active_skip(q, l->active, l->index[i], d->dsn,
+				    d->reply);
+		dest_drop(q, l);
+	}
+}
+
+static void rest(struct qmgr *q, struct destination *d, const char *dsn,
+		 const char *reply)
+{
+	time_t pause = backoff(&q->settings, ++d->failures);
+
+	d->rests_until = q->now + pause;
+	d->proven = false;
+	d->window = 1;
+	free(d->dsn);
+	free(d->reply);
+	d->dsn = mem_strdup(dsn);
+	d->reply = mem_strdup(reply);
+	log_info("destination %s is not tried for %lds: %s", d->name,
+		 (long)pause, reply);
+	send_home(q, d);
+}
+
+static void succeeded(struct qmgr *q, struct destination *d)
+{
+	double limit = (double)q->settings.concurrency[d->transport];
+
+	d->failures = 0;
+	d->rests_until = 0;
+	if (!d->proven)
+		d->window = initial_window(q, d->transport);
+	else
+		d->window += 1 / d->window;
+	d->proven = true;
+	if (d->window > limit)
+		d->window = limit;
+}
+
+void dest_feedback(struct qmgr *q, struct destination *d, bool down,
+		   const char *dsn, const char *reply)
+{
+	if (!down) {
+		succeeded(q, d);
+	} else if (!dest_rests(d)) {
+		d->window -= 1;
+		if (!d->proven || d->window < 1)
+			rest(q, d, dsn, reply);
+	}
+	dest_update(q, d);
+}
+
+void dest_wake_all(struct qmgr *q)
+{
+	size_t at = 0;
+	void *value;
+
+	while (map_next(q->destinations, &at, &value))
+		((struct destination *)value)->rests_until = 0;
+}
+
+static void end_rests(struct qmgr *q)
+{
+	size_t at = 0;
+	void *value;
+
+	while (map_next(q->destinations, &at, &value)) {
+		struct destination *d = value;
+
+		if (d->rests_until && d->rests_until <= q->now)
+			d->rests_until = 0;
+	}
+}
+
+void dest_tick(struct qmgr *q)
+{
+	struct destination *d, *next;
+	int n = 0;
+
+	end_rests(q);
+	for (d = TAILQ_FIRST(&q->idle); d && n < FORGET_MAX; d = next) {
+		next = TAILQ_NEXT(d, link);
+		if (d->used + FORGET_S > q->now)
+			break;
+		/* what is known of a dead one is worth keeping for longer */
+		if (d->failures && d->used + q->settings.maximal_backoff * 2 >
+					   q->now)
+			continue;
+		forget(q, d);
+		n++;
+	}
+}
+
+void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead)
+{
+	size_t at = 0;
+	void *value;
+
+	*all = *dead = 0;
+	while (map_next(q->destinations, &at, &value)) {
+		++*all;
+		*dead += dest_rests(value);
+	}
+}

@@ -1,0 +1,92 @@
+/*
+ * Destinations: where mail goes the same way. Each has a queue of loads (one
+ * message's recipients for it), served in turn, so that a list mailing does
+ * not hold up a single letter; and a window: how many deliveries may go on
+ * at once. It grows by one for each window of successes, and shrinks by one
+ * with each failure to reach the destination. A destination begins with one
+ * delivery, its probe; at window zero it is dead, and rests, longer each
+ * time: what goes there waits without being tried.
+ */
+#ifndef DEST_H
+#define DEST_H
+
+#include "qmgr.h"
+
+struct active;
+
+struct load {
+	TAILQ_ENTRY(load) in_dest, in_message;
+	struct active *active;
+	struct destination *dest;
+	const char *sender;
+	unsigned *index;	/* recipients that wait */
+	size_t n, cap;
+	bool queued;
+};
+TAILQ_HEAD(load_list, load);
+
+struct destination {
+	TAILQ_ENTRY(destination) link;	/* in q->ready or q->idle */
+	struct load_list loads;
+	enum transport transport;
+	bool in_ready, in_idle;
+	bool proven;			/* it was reached since its last rest */
+	double window;
+	unsigned busy;			/* jobs that are with deliverers */
+	unsigned couriers;		/* connections that have such jobs */
+	unsigned failures;		/* rests in a row */
+	unsigned refs;			/* waiting messages that point here */
+	time_t rests_until;		/* 0: it is not at rest */
+	time_t used;
+	struct load *newest;		/* the load that was filled last */
+	char *dsn, *reply;		/* why it rests */
+	char *key;
+	char *name;			/* what the deliverer gets */
+};
+
+/* The destination of transport T whose queue is called KEY; made when new.
+ * Deliverers get NAME. */
+struct destination *dest_get(struct qmgr *q, enum transport t,
+			     const char *key, const char *name);
+
+/* A message that waits points to it, or no more. */
+void dest_ref(struct destination *d);
+void dest_unref(struct qmgr *q, struct destination *d);
+
+/* Adds recipient INDEX of A, whose sender is SENDER, to D's queue. */
+void dest_add(struct qmgr *q, struct destination *d, struct active *a,
+	      const char *sender, unsigned index);
+
+/* The load whose turn it is, or NULL. */
+struct load *dest_next(struct destination *d);
+
+/* N recipients were taken off the end of L: its next turn comes after the
+ * others, or it leaves the queue. */
+void dest_taken(struct qmgr *q, struct load *l, size_t n);
+
+/* Takes L out of its queue, whatever is in it. */
+void dest_drop(struct qmgr *q, struct load *l);
+
+/* A delivery ended: DOWN if the destination could not be reached. */
+void dest_feedback(struct qmgr *q, struct destination *d, bool down,
+		   const char *dsn, const char *reply);
+
+/* Is it at rest? */
+bool dest_rests(const struct destination *d);
+
+/* Ends the rest of all. */
+void dest_wake_all(struct qmgr *q);
+
+/* How many connections may serve it at once; and jobs. */
+unsigned dest_concurrency(const struct destination *d);
+unsigned dest_jobs_max(const struct destination *d);
+
+/* Puts D among the ready ones or the idle ones, as its state is. */
+void dest_update(struct qmgr *q, struct destination *d);
+
+/* Once a second: ends rests, forgets what was not used for long. */
+void dest_tick(struct qmgr *q);
+
+void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead);
+
+#endif

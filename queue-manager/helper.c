@@ -1,0 +1,116 @@
+#include "helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "log/log.h"
+#include "qmgr.h"
+
+#define PACKETS_PER_WAKEUP 32
+
+/* In the child: nothing of the queue's descriptors stays open, or files that
+ * were removed would keep their space. */
+static void become(struct helper *h, int sock)
+{
+	int mine = h->base_fd;
+	const char *log = config_string(h->q->settings.config, "log_target");
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, h->name);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	if (sock != mine && dup2(sock, mine) < 0)
+		_exit(EX_OSERR);
+	close_range((unsigned)mine + 1, ~0u, 0);
+	log_open("posthorn/qmgr", log);
+	_exit(h->run(h->q, mine));
+}
+
+static void bury(struct helper *h)
+{
+	int status = 0;
+
+	if (h->event)
+		event_free(h->event);
+	h->event = NULL;
+	close(h->sock);
+	h->sock = -1;
+	kill(h->pid, SIGKILL);
+	waitpid(h->pid, &status, 0);
+	log_error("helper %s ended with status %#x; it is started again",
+		  h->name, status);
+	h->died(h->q);
+}
+
+static void on_packets(evutil_socket_t sock, short what, void *arg)
+{
+	struct helper *h = arg;
+	struct timeval second = { 1, 0 };
+	char c;
+
+	(void)what;
+	for (int i = 0; i < PACKETS_PER_WAKEUP && h->read(h->q); i++)
+		;
+	if (recv((int)sock, &c, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		return;
+	bury(h);
+	event_add(h->again, &second);
+}
+
+static void on_again(evutil_socket_t sock, short what, void *arg)
+{
+	struct timeval second = { 1, 0 };
+	struct helper *h = arg;
+
+	(void)sock, (void)what;
+	helper_start(h);
+	if (h->sock < 0)
+		event_add(h->again, &second);
+}
+
+void helper_start(struct helper *h)
+{
+	int pair[2];
+
+	if (!h->again)
+		h->again = evtimer_new(h->q->base, on_again, h);
+	h->sock = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		log_error("cannot make a socket pair: %m");
+		return;
+	}
+	h->pid = fork();
+	if (h->pid == 0) {
+		close(pair[0]);
+		become(h, pair[1]);
+	}
+	close(pair[1]);
+	if (h->pid < 0) {
+		log_error("cannot start helper %s: %m", h->name);
+		close(pair[0]);
+		return;
+	}
+	h->sock = pair[0];
+	h->event = event_new(h->q->base, h->sock, EV_READ | EV_PERSIST,
+			     on_packets, h);
+	event_add(h->event, NULL);
+	h->started(h->q);
+}
+
+void helper_stop(struct helper *h)
+{
+	if (h->sock < 0)
+		return;
+	close(h->sock);
+	h->sock = -1;
+	waitpid(h->pid, NULL, 0);
+}

@@ -1,0 +1,38 @@
+/*
+ * A child of qmgr that does what takes time: it makes and removes files, or
+ * writes bounces. They talk by packets over a socket pair. A helper that
+ * dies is started again a second later; it ends when qmgr does.
+ */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct qmgr;
+
+struct helper {
+	const char *name;
+	struct qmgr *q;
+	/* Runs in the child until SOCK ends. */
+	int (*run)(struct qmgr *q, int sock);
+	/* There are packets to read; reads one. False: nothing was there. */
+	bool (*read)(struct qmgr *q);
+	/* It was started (again): what was asked before is forgotten. */
+	void (*started)(struct qmgr *q);
+	/* It died. */
+	void (*died)(struct qmgr *q);
+
+	int sock;		/* -1 while it is dead */
+	pid_t pid;
+	int base_fd;		/* descriptors from here on are qmgr's alone */
+	struct event *event;
+	struct event *again;
+};
+
+/* Starts it. The first four members and `read`, `started`, `died` are set. */
+void helper_start(struct helper *h);
+void helper_stop(struct helper *h);
+
+#endif

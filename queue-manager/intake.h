@@ -1,0 +1,30 @@
+/*
+ * The receivers' side: connections of smtpd, submit, pickup and the bouncer.
+ * A receiver gets slots and commits messages (queue/receive.h). A slot goes
+ * again only to the connection that had it, for a descriptor that was handed
+ * out cannot be taken back; what it had is removed when it ends.
+ *
+ *     open                        -> slot: slot, generation, + descriptor
+ *                                    (of one that it does not have yet),
+ *                                    close… ; or no-space
+ *     commit  slot, generation    -> queued, and the next slot as above if
+ *                                    there is one; or refused: why
+ */
+#ifndef INTAKE_H
+#define INTAKE_H
+
+#include "qmgr.h"
+
+/* Begins to accept on LISTENER. */
+void intake_start(struct qmgr *q, int listener);
+
+/* Gives slots to the receivers that wait for one. */
+void intake_feed(struct qmgr *q);
+
+/* The message in SLOT is done: its owner may have it again, or it goes. */
+void intake_slot_done(struct qmgr *q, struct slot *slot, bool reusable);
+
+/* SLOT has to wait: its owner is to close it. */
+void intake_disown(struct slot *slot);
+
+#endif

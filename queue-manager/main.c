@@ -1,0 +1,209 @@
+/* qmgr: owns the queue. See qmgr.h for its parts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "active.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control.h"
+#include "courier.h"
+#include "dest.h"
+#include "intake.h"
+#include "log/log.h"
+#include "notice.h"
+#include "pool.h"
+#include "qmgr.h"
+
+#define DESCRIPTORS_PER_MESSAGE 3
+
+/* One queue manager a queue. The lock ends with the process, and is not
+ * inherited by the helpers. */
+static void lock_queue(void)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("queue/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		log_die(EX_OSERR, "cannot open queue/lock: %m");
+	if (fcntl(fd, F_SETLK, &whole) < 0)
+		log_die(EX_TEMPFAIL, "another qmgr has the queue: %m");
+}
+
+static void enter_queue(struct qmgr *q)
+{
+	const char *dir = config_string(q->service->config, "queue_directory");
+
+	if (chdir(dir) < 0)
+		log_die(EX_OSERR, "cannot enter queue_directory %s: %m", dir);
+	lock_queue();
+}
+
+/* As many descriptors as allowed; the number of messages follows. */
+static void claim_descriptors(struct qmgr *q)
+{
+	struct rlimit r;
+	int64_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+	getrlimit(RLIMIT_NOFILE, &r);
+	room = ((int64_t)r.rlim_cur - 1000) / DESCRIPTORS_PER_MESSAGE;
+	if (room < 50)
+		room = 50;
+	if (q->settings.active_limit > room)
+		q->settings.active_limit = room;
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct qmgr *q = arg;
+
+	(void)sig, (void)what;
+	q->stopping = true;
+}
+
+/* Reads the configuration again. A faulty one changes nothing. */
+static void on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct qmgr *q = arg;
+	struct service *s = q->service;
+	struct buf faults;
+	struct config *c;
+
+	(void)sig, (void)what;
+	log_reopen();
+	buf_init(&faults, 1 << 16);
+	c = config_load(s->config_path, NULL, 0, &faults);
+	if (c) {
+		settings_read(&q->settings, c);
+		claim_descriptors(q);
+		config_free(&s->config);
+		s->config = c;
+		log_set_debug(config_bool(c, "debug_log"));
+		log_info("configuration read again");
+	} else {
+		log_error("the configuration is wrong, the old one stays: %s",
+			  faults.data);
+	}
+	buf_free(&faults);
+}
+
+static void on_tick(evutil_socket_t sock, short what, void *arg)
+{
+	struct qmgr *q = arg;
+
+	(void)sock, (void)what;
+	q->now = clock_wall();
+	pool_tick(q);
+	active_tick(q);
+	dest_tick(q);
+	courier_tick(q);
+}
+
+static void add_events(struct qmgr *q)
+{
+	static const struct timeval second = { 1, 0 };
+	struct event *tick = event_new(q->base, -1, EV_PERSIST, on_tick, q);
+
+	event_add(tick, &second);
+	event_add(evsignal_new(q->base, SIGTERM, on_stop, q), NULL);
+	event_add(evsignal_new(q->base, SIGINT, on_stop, q), NULL);
+	event_add(evsignal_new(q->base, SIGHUP, on_reload, q), NULL);
+}
+
+static void listen_all(struct qmgr *q)
+{
+	const struct prefork_listener *receivers, *admins;
+
+	receivers = service_listener(q->service, "qmgr");
+	admins = service_listener(q->service, "public/qmgr");
+	if (!receivers)
+		log_die(EX_USAGE, "no socket called qmgr was given");
+	intake_start(q, receivers->fd);
+	if (admins)
+		control_start(q, admins->fd);
+}
+
+static void prepare(struct qmgr *q)
+{
+	q->now = clock_wall();
+	q->base = event_base_new();
+	q->destinations = map_new();
+	q->scratch = arena_new();
+	TAILQ_INIT(&q->hungry);
+	TAILQ_INIT(&q->unsure);
+	TAILQ_INIT(&q->dirty);
+	TAILQ_INIT(&q->settling);
+	TAILQ_INIT(&q->idle);
+	TAILQ_INIT(&q->to_bounce);
+	for (int t = 0; t < TRANSPORTS; t++) {
+		TAILQ_INIT(&q->ready[t]);
+		TAILQ_INIT(&q->couriers[t]);
+	}
+	srandom((unsigned)map_hash(&q->now, sizeof(q->now)));
+}
+
+/* Once for each wake-up: first what came in, then what follows from it. */
+static void loop(struct qmgr *q)
+{
+	while (!q->stopping && event_base_loop(q->base, EVLOOP_ONCE) >= 0) {
+		q->now = clock_wall();
+		active_run_due(q);
+		active_settle(q);
+		courier_run(q);
+		active_settle(q);
+		pool_flush(q);
+	}
+}
+
+/* What is being delivered is tried again by the next qmgr, if its deliverer
+ * does not finish it; nothing needs to be saved. */
+static void stop(struct qmgr *q)
+{
+	active_tick(q);
+	active_settle(q);
+	pool_flush(q);
+	helper_stop(&q->keeper);
+	helper_stop(&q->bouncer);
+}
+
+/* Where descriptors of the queue begin. */
+static int first_free_descriptor(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct service service;
+	struct qmgr q = { .service = &service };
+
+	service_start(&service, argc, argv, "qmgr");
+	service_confine(&service, SANDBOX_OPEN | SANDBOX_FORK);
+	settings_read(&q.settings, service.config);
+	enter_queue(&q);
+	claim_descriptors(&q);
+	q.keeper.base_fd = q.bouncer.base_fd = first_free_descriptor();
+	prepare(&q);
+	pool_start(&q);
+	notice_start(&q);
+	add_events(&q);
+	listen_all(&q);
+	service_ready(&service);
+	log_info("the queue is open; what was in it is being looked through");
+	loop(&q);
+	stop(&q);
+	return EX_OK;
+}

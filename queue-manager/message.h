@@ -1,0 +1,103 @@
+/*
+ * A message as it is on disk: superblock, envelope, and what its journal
+ * made of the recipients. qmgr has one in memory for each message that is
+ * being delivered; the helpers read their own.
+ *
+ * Everything that happens to a message is a journal record first:
+ * message_note makes the record and applies it by the same code that applies
+ * records read from disk. So memory and disk cannot drift apart.
+ */
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/map.h"
+#include "queue/envelope.h"
+#include "queue/slot.h"
+
+#define EXPANSIONS_MAX 20	/* depth of aliases in aliases */
+
+enum recipient_state {
+	RECIPIENT_TODO,		/* not tried, or to be tried again */
+	RECIPIENT_SENT,
+	RECIPIENT_FAILED,
+	RECIPIENT_EXPANDED,	/* others took its place */
+	RECIPIENT_DROPPED	/* no more of interest; nobody is told */
+};
+
+/* What the sender was told of a recipient. */
+enum {
+	TOLD_FAILURE = 1,
+	TOLD_SUCCESS = 2,
+	TOLD_DELAY = 4
+};
+
+struct recipient {
+	const char *address;
+	const char *orcpt;
+	const char *original;	/* before expansion; or the address */
+	const char *sender;	/* NULL, or who takes the envelope's place */
+	const char *dsn;	/* of the last try, or "" */
+	const char *relay;
+	const char *reply;
+	time_t when;		/* of the last try, 0: none */
+	unsigned notify;
+	unsigned char depth;
+	unsigned char state;
+	unsigned char told;
+	bool remote_reply;
+	bool dsn_passed;	/* the next host tells of success */
+	bool local;		/* delivered here, not relayed */
+};
+
+struct message {
+	struct arena *arena;
+	struct slot_super super;
+	struct envelope envelope;
+	struct recipient *rcpt;
+	size_t nrcpts, cap;
+	struct map *known;	/* addresses in it; made when first needed */
+	off_t journal_end;
+	struct buf records;	/* not yet written */
+	time_t next;		/* of the next try; 0: none said */
+	unsigned attempts;
+	bool committed;		/* there is a record that it was promised */
+	bool held;
+	bool trimmed;	/* the slot cannot be lent again */
+};
+
+/* Reads the message of GENERATION (0: the newest) from FD. FRESH: it was just
+ * written, so it has no journal. ERR_OK; ERR_NOT_FOUND if there is none or it
+ * is done; ERR_SYNTAX, ERR_CORRUPT, ERR_IO. Call message_free in any case. */
+int message_load(struct message *m, int fd, uint32_t generation, bool fresh);
+void message_free(struct message *m);
+
+/* Adds a record of WORD[N] and does what it says. A record that makes no
+ * sense (no such recipient) is refused: false. */
+bool message_note(struct message *m, const char *const *word, size_t n);
+
+/* Writes the records that were added; trims the slot if they would not fit
+ * its half. ERR_OK, or the error of the disk; the records are then kept for
+ * the next time. */
+int message_write_journal(struct message *m, int fd);
+
+/* Trims the slot to the message, once. */
+void message_trim(struct message *m, int fd);
+
+/* When it came in, seconds. */
+time_t message_arrival(const struct message *m);
+
+/* Is the sender to be told of FAILURE, SUCCESS or DELAY (a NOTIFY_ value) of
+ * R (RFC 3461 section 4.1)? */
+bool recipient_wants(const struct recipient *r, unsigned what);
+
+/* The sender that answers for R. */
+const char *recipient_sender(const struct message *m,
+			     const struct recipient *r);
+
+#endif

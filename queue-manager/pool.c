@@ -1,0 +1,285 @@
+#include "pool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "active.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "intake.h"
+#include "keeper.h"
+#include "log/log.h"
+#include "queue/id.h"
+
+#define SPARE_LOW 16		/* make more below this */
+#define FILES_LOW 1000		/* free inodes that are kept */
+
+/* Asks keeper to do what is in q->out. False if it takes no packet now. */
+static bool ask(struct qmgr *q)
+{
+	return q->keeper.sock >= 0 &&
+	       ipc_send(q->keeper.sock, &q->out, 0) == ERR_OK;
+}
+
+/* Forgets the slots that were asked for from FIRST on. */
+static void forget_making(struct qmgr *q, uint32_t first)
+{
+	for (uint32_t i = 0; i < q->making; i++) {
+		struct slot *s = store_get(&q->store, first + i);
+
+		if (s && s->state == SLOT_MAKING)
+			store_remove(&q->store, s);
+	}
+	q->making = 0;
+}
+
+static void make_more(struct qmgr *q)
+{
+	uint32_t first = q->next_number, count = KEEPER_BATCH / 2;
+	uint32_t left = QUEUE_SLOTS_PER_DIR - first % QUEUE_SLOTS_PER_DIR;
+
+	if (q->making || q->nspare >= SPARE_LOW || q->keeper.sock < 0 ||
+	    q->intake_stopped || q->disk_full)
+		return;
+	if (count > left)
+		count = left;
+	for (uint32_t i = 0; i < count; i++) {
+		struct slot *s = store_add(&q->store, first + i, SLOT_MAKING);
+
+		/* a slot is known there already: what comes after it? */
+		if (!s) {
+			count = i;
+			break;
+		}
+	}
+	q->next_number = (first + (count ? count : 1)) & QUEUE_SLOT_MAX;
+	if (count == 0)
+		return;
+	q->making = count;
+	ipc_begin(&q->out, "make");
+	ipc_put_int(&q->out, "first", first);
+	ipc_put_int(&q->out, "count", count);
+	q->making_first = first;
+	if (!ask(q))
+		forget_making(q, first);
+}
+
+struct slot *pool_take(struct qmgr *q)
+{
+	struct slot *slot = NULL;
+
+	if (q->nspare)
+		slot = q->spare[--q->nspare];
+	make_more(q);
+	return slot;
+}
+
+void pool_remove(struct qmgr *q, struct slot *slot)
+{
+	slot_close(slot);
+	if (q->ngone == q->gone_cap) {
+		q->gone_cap = q->gone_cap ? q->gone_cap * 2 : 64;
+		q->gone = mem_resize(q->gone, q->gone_cap, sizeof(*q->gone));
+	}
+	q->gone[q->ngone++] = slot->number;
+	store_remove(&q->store, slot);
+}
+
+void pool_flush(struct qmgr *q)
+{
+	while (q->ngone) {
+		size_t n = q->ngone < KEEPER_BATCH ? q->ngone : KEEPER_BATCH;
+
+		ipc_begin(&q->out, "remove");
+		for (size_t i = 0; i < n; i++)
+			ipc_put_int(&q->out, "slot", q->gone[q->ngone - 1 - i]);
+		if (!ask(q))
+			return;
+		q->ngone -= n;
+	}
+}
+
+/* "made": COUNT of those that were asked for are there. */
+static void on_made(struct qmgr *q)
+{
+	int64_t first, count;
+	const char *why = ipc_text(&q->in, "why");
+
+	if (!ipc_int(&q->in, "first", 0, QUEUE_SLOT_MAX, &first) ||
+	    !ipc_int(&q->in, "count", 0, KEEPER_BATCH, &count))
+		return;
+	for (size_t i = 0; i < q->making; i++) {
+		struct slot *s = store_get(&q->store, (uint32_t)first +
+							      (uint32_t)i);
+
+		if (!s || s->state != SLOT_MAKING)
+			continue;
+		if (i >= (size_t)count) {
+			store_remove(&q->store, s);
+			continue;
+		}
+		store_set_state(&q->store, s, SLOT_SPARE);
+		q->spare[q->nspare++] = s;
+	}
+	q->making = 0;
+	/* a folder that is in use from before: take the next one */
+	if (str_equal(why, "exists"))
+		q->next_number = ((uint32_t)first / QUEUE_SLOTS_PER_DIR + 1) *
+				 QUEUE_SLOTS_PER_DIR & QUEUE_SLOT_MAX;
+	else if (*why)
+		q->disk_full = true;
+	intake_feed(q);
+	make_more(q);
+}
+
+/* One promised message: "slot generation arrival next attempts held". */
+static void take_found(struct qmgr *q, const char *text)
+{
+	uint32_t number, generation, arrival, next;
+	unsigned attempts;
+	struct slot *s;
+	int held;
+
+	if (sscanf(text, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32
+			 " %u %d",
+		   &number, &generation, &arrival, &next, &attempts,
+		   &held) != 6)
+		return;
+	s = store_add(&q->store, number, held ? SLOT_HELD : SLOT_WAITING);
+	if (!s)
+		return;
+	s->generation = generation;
+	s->arrival = arrival;
+	s->attempts = (uint16_t)attempts;
+	s->next = next;
+	if (!held)
+		wait_add(&q->waiting, s, next);
+}
+
+static void on_found(struct qmgr *q)
+{
+	for (size_t i = 0; i < q->in.nattrs; i++)
+		take_found(q, q->in.attr[i].value);
+}
+
+/* Files without a promise: their numbers are used again. */
+static void on_junk(struct qmgr *q)
+{
+	ipc_begin(&q->out, "remove");
+	for (size_t i = 0; i < q->in.nattrs; i++) {
+		int64_t number;
+
+		if (str_to_int(q->in.attr[i].value, 0, QUEUE_SLOT_MAX,
+			       &number) &&
+		    !store_get(&q->store, (uint32_t)number))
+			ipc_put_int(&q->out, "slot", number);
+	}
+	/* what is not removed now is found again at the next start */
+	ask(q);
+}
+
+static void on_rot(struct qmgr *q)
+{
+	int64_t number;
+
+	if (!ipc_int(&q->in, "slot", 0, QUEUE_SLOT_MAX, &number) ||
+	    store_get(&q->store, (uint32_t)number))
+		return;
+	log_error("%s: a promised message is damaged on disk: %s",
+		  ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
+	ipc_begin(&q->out, "corrupt");
+	ipc_put_int(&q->out, "slot", number);
+	ask(q);
+}
+
+static void on_scanned(struct qmgr *q)
+{
+	q->scanning = false;
+	log_info("scan of the queue done: %zu messages wait, %zu are held",
+		 q->store.by_state[SLOT_WAITING] +
+			 q->store.by_state[SLOT_ACTIVE],
+		 q->store.by_state[SLOT_HELD]);
+}
+
+static const struct {
+	const char *verb;
+	void (*act)(struct qmgr *q);
+} answers[] = {
+	{ "made", on_made }, { "found", on_found },	{ "junk", on_junk },
+	{ "rot", on_rot },   { "scanned", on_scanned },
+};
+
+static bool read_packet(struct qmgr *q)
+{
+	if (q->keeper.sock < 0 ||
+	    ipc_recv(q->keeper.sock, &q->in, 0) != ERR_OK)
+		return false;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (ipc_is(&q->in, answers[i].verb))
+			answers[i].act(q);
+	return true;
+}
+
+static void on_started(struct qmgr *q)
+{
+	if (q->scanning) {
+		ipc_begin(&q->out, "scan");
+		ask(q);
+	}
+	make_more(q);
+}
+
+/* What was being made is nobody's: the scan of the next start removes it. */
+static void on_died(struct qmgr *q)
+{
+	forget_making(q, q->making_first);
+}
+
+void pool_start(struct qmgr *q)
+{
+	q->spare = mem_array(SPARE_LOW + KEEPER_BATCH, sizeof(*q->spare));
+	q->scanning = true;
+	q->keeper.name = "keeper";
+	q->keeper.q = q;
+	q->keeper.run = keeper_run;
+	q->keeper.read = read_packet;
+	q->keeper.started = on_started;
+	q->keeper.died = on_died;
+	helper_start(&q->keeper);
+}
+
+static bool is_low(const struct qmgr *q)
+{
+	struct statvfs v;
+	uint64_t bytes;
+
+	if (statvfs(".", &v) < 0)
+		return true;
+	bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	/* file systems without a fixed number of inodes say 0 */
+	return bytes < (uint64_t)q->settings.minfree ||
+	       (v.f_files && v.f_favail < FILES_LOW);
+}
+
+void pool_tick(struct qmgr *q)
+{
+	bool low = is_low(q);
+
+	if (low && !q->intake_stopped)
+		log_error("less than queue_minfree is free in the queue's "
+			  "file system: no mail is taken until there is more");
+	if (!low && q->intake_stopped)
+		log_info("there is space again: mail is taken");
+	q->intake_stopped = low;
+	q->disk_full = false;
+	make_more(q);
+	intake_feed(q);
+}
+
+bool pool_has_space(const struct qmgr *q)
+{
+	return !q->intake_stopped && !q->disk_full;
+}

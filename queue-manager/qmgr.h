@@ -1,0 +1,102 @@
+/*
+ * The state of the queue manager: one struct, made in qmgr.c, handed to
+ * every part. The parts, in the order of a message's way:
+ *
+ *     pool.c       slots made ahead of need, by the helper keeper.c
+ *     intake.c     receivers get slots and commit messages
+ *     active.c     messages being delivered: begin, results, end of a pass
+ *     route.c      which transport and destination a recipient has
+ *     dest.c       queues of destinations, their concurrency and rest
+ *     courier.c    connections to local-deliver and remote-send
+ *     notice.c     bounces, written by the helper bouncer.c
+ *     wait.c       messages that wait; store.c all slots by number
+ *     control.c    the administrator's requests; list.c
+ *
+ * qmgr never syncs and never waits for anybody: what does is in the helpers.
+ */
+#ifndef QMGR_H
+#define QMGR_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "helper.h"
+#include "ipc/ipc.h"
+#include "service/service.h"
+#include "settings.h"
+#include "store.h"
+#include "wait.h"
+
+enum transport {
+	TRANSPORT_LOCAL,
+	TRANSPORT_REMOTE,
+	TRANSPORTS
+};
+
+TAILQ_HEAD(destination_list, destination);
+TAILQ_HEAD(courier_list, courier);
+TAILQ_HEAD(active_list, active);
+TAILQ_HEAD(receiver_list, receiver);
+
+struct qmgr {
+	struct service *service;
+	struct settings settings;
+	struct event_base *base;
+	time_t now;			/* wall clock, of this wake-up */
+	bool stopping;
+
+	struct store store;
+	struct wait_heap waiting;
+
+	/* pool.c */
+	struct helper keeper;
+	struct slot **spare;
+	size_t nspare, making;
+	uint32_t making_first;
+	uint32_t *gone;			/* removed, keeper is to be told */
+	size_t ngone, gone_cap;
+	uint32_t next_number;
+	bool scanning;
+	bool disk_full;			/* slots cannot be made */
+	bool intake_stopped;		/* below the low-water mark */
+
+	/* intake.c */
+	struct receiver_list hungry;	/* receivers that wait for a slot */
+
+	/* active.c */
+	struct active_list unsure;	/* no `committed` record yet */
+	struct active_list dirty;	/* records to be written */
+	struct active_list settling;	/* the pass is over */
+	size_t nactive;
+
+	/* dest.c */
+	struct map *destinations;	/* by "transport:name" */
+	struct destination_list ready[TRANSPORTS]; /* have work, may begin */
+	struct destination_list idle;	/* oldest first */
+
+	/* courier.c */
+	struct courier_list couriers[TRANSPORTS];
+	size_t ncouriers[TRANSPORTS];
+	time_t paused_until[TRANSPORTS]; /* the service was not there */
+	uint64_t job_number;
+
+	/* notice.c */
+	struct helper bouncer;
+	struct active *bouncing[8];	/* asked for, in order */
+	size_t nbouncing;
+	struct active_list to_bounce;
+
+	struct {
+		int64_t received, delivered, deferred, bounced;
+	} stats;
+	struct ipc_out out;		/* for any packet that is sent at once */
+	struct ipc_in in;
+	struct arena *scratch;		/* for the packet at hand */
+};
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * Where a recipient goes: by the class of its domain (doc/architecture.md)
+ * to local-deliver, else to remote-send, which gets relayhost or the domain.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "message.h"
+#include "qmgr.h"
+
+/* The destination of R. Never NULL. */
+struct destination *route(struct qmgr *q, const struct message *m,
+			  const struct recipient *r);
+
+#endif

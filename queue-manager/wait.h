@@ -1,0 +1,25 @@
+/*
+ * Waiting messages, ordered by the time of their next try: a heap.
+ */
+#ifndef WAIT_H
+#define WAIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+struct wait_heap {
+	struct slot **slot;
+	size_t n, cap;
+};
+
+/* Puts SLOT in, to be tried at NEXT (seconds). */
+void wait_add(struct wait_heap *h, struct slot *slot, uint32_t next);
+
+void wait_remove(struct wait_heap *h, struct slot *slot);
+
+/* The one that is due first, or NULL. It stays in. */
+struct slot *wait_first(const struct wait_heap *h);
+
+#endif
