@@ -1,4 +1,4 @@
-#include "active.h"
+#include "queue-manager/active.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -6,36 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoff.h"
+#include "queue-manager/backoff.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "courier.h"
-#include "intake.h"
+#include "queue-manager/courier.h"
+#include "queue-manager/intake.h"
 #include "log/log.h"
-#include "notice.h"
-#include "pool.h"
-#include "route.h"
+#include "queue-manager/notice.h"
+#include "queue-manager/pool.h"
+#include "queue-manager/route.h"
 
-#define NOTE(a, ...)                                                   \
-	message_note(&(a)->m, (const char *const[]){ __VA_ARGS__ },    \
-		     sizeof((const char *const[]){ __VA_ARGS__ }) /    \
+#define NOTE(a, ...)                                                \
+	message_note(&(a)->m, (const char *const[]){ __VA_ARGS__ }, \
+		     sizeof((const char *const[]){ __VA_ARGS__ }) / \
 			     sizeof(const char *))
 
 /* Puts A into one of the lists of qmgr.h, unless it is there. */
-#define ENLIST(q, a, list, flag)                                       \
-	do {                                                           \
-		if (!((a)->lists & (flag))) {                          \
-			TAILQ_INSERT_TAIL(&(q)->list, a, list);        \
-			(a)->lists |= (flag);                          \
-		}                                                      \
+#define ENLIST(q, a, list, flag)                                \
+	do {                                                    \
+		if (!((a)->lists & (flag))) {                   \
+			TAILQ_INSERT_TAIL(&(q)->list, a, list); \
+			(a)->lists |= (flag);                   \
+		}                                               \
 	} while (0)
 
-#define DELIST(q, a, list, flag)                                       \
-	do {                                                           \
-		if ((a)->lists & (flag)) {                             \
-			TAILQ_REMOVE(&(q)->list, a, list);             \
-			(a)->lists &= ~(unsigned)(flag);               \
-		}                                                      \
+#define DELIST(q, a, list, flag)                           \
+	do {                                               \
+		if ((a)->lists & (flag)) {                 \
+			TAILQ_REMOVE(&(q)->list, a, list); \
+			(a)->lists &= ~(unsigned)(flag);   \
+		}                                          \
 	} while (0)
 
 static struct active *active_new(struct qmgr *q, struct slot *slot)
@@ -131,8 +131,8 @@ int active_accept(struct qmgr *q, struct slot *slot)
 	slot->asked = 0;
 	a = active_new(q, slot);
 	err = message_load(&a->m, slot_rw(slot), slot->generation, true);
-	if (!err && (!queue_id_slot(a->m.super.id, &number) ||
-		     number != slot->number))
+	if (!err &&
+	    (!queue_id_slot(a->m.super.id, &number) || number != slot->number))
 		err = ERR_SYNTAX;
 	if (err) {
 		active_end(q, a);

@@ -8,9 +8,9 @@
 #ifndef ACTIVE_H
 #define ACTIVE_H
 
-#include "dest.h"
-#include "message.h"
-#include "qmgr.h"
+#include "queue-manager/dest.h"
+#include "queue-manager/message.h"
+#include "queue-manager/qmgr.h"
 #include "queue/job.h"
 
 /* Lists that an active message can be in. */

@@ -1,4 +1,4 @@
-#include "backoff.h"
+#include "queue-manager/backoff.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-#include "settings.h"
+#include "queue-manager/settings.h"
 
 time_t backoff(const struct settings *s, unsigned n);
 

@@ -1,4 +1,4 @@
-#include "bouncer.h"
+#include "queue-manager/bouncer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,13 +7,13 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "dsn.h"
+#include "queue-manager/dsn.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
-#include "qmgr.h"
+#include "queue-manager/qmgr.h"
 #include "queue/receive.h"
 
-#define NOTICE_EXTRA (16 << 20)	/* room for reports of many recipients */
+#define NOTICE_EXTRA (16 << 20) /* room for reports of many recipients */
 
 /* How envelopes of notices are marked, so that they start no loop. */
 #define PROTOCOL_NOTICE "bounce"
@@ -137,8 +137,8 @@ static int write_all(struct bouncer *b, const struct message *m, int fd,
 			continue;
 		d.host = b->q->settings.myhostname;
 		d.size_limit = b->q->settings.bounce_size;
-		d.give_up = message_arrival(m) +
-			    (time_t)b->q->settings.lifetime;
+		d.give_up =
+			message_arrival(m) + (time_t)b->q->settings.lifetime;
 		err = write_kind(b, &d);
 		if (err)
 			return err;

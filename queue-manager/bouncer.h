@@ -11,7 +11,7 @@
 #ifndef BOUNCER_H
 #define BOUNCER_H
 
-#include "message.h"
+#include "queue-manager/message.h"
 
 struct qmgr;
 

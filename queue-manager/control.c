@@ -1,4 +1,4 @@
-#include "control.h"
+#include "queue-manager/control.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "active.h"
+#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "dest.h"
+#include "queue-manager/dest.h"
 #include "log/log.h"
 #include "queue/id.h"
 
@@ -259,8 +259,8 @@ static void on_connection(evutil_socket_t listener, short what, void *arg)
 	c->sock = sock;
 	c->trusted = peer.uid == 0 || peer.uid == geteuid();
 	buf_init(&c->text, 256 << 20);
-	c->readable = event_new(q->base, sock, EV_READ | EV_PERSIST, on_request,
-				c);
+	c->readable =
+		event_new(q->base, sock, EV_READ | EV_PERSIST, on_request, c);
 	c->writable = event_new(q->base, sock, EV_WRITE, on_writable, c);
 	c->more = evtimer_new(q->base, on_more, c);
 	event_add(c->readable, NULL);

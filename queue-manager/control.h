@@ -15,8 +15,8 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "message.h"
-#include "qmgr.h"
+#include "queue-manager/message.h"
+#include "queue-manager/qmgr.h"
 
 /* One administrator's connection. */
 struct control {

@@ -1,20 +1,20 @@
-#include "courier.h"
+#include "queue-manager/courier.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "active.h"
+#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "queue/job.h"
 
-#define IDLE_S 20	/* free connections are closed after this */
-#define PAUSE_S 1	/* after a connection could not be made */
-#define LOSSES_MAX 3	/* deaths of deliverers that a message may see */
+#define IDLE_S 20    /* free connections are closed after this */
+#define PAUSE_S 1    /* after a connection could not be made */
+#define LOSSES_MAX 3 /* deaths of deliverers that a message may see */
 
 /* A job that a deliverer has. */
 struct handed {
@@ -33,10 +33,10 @@ struct courier {
 	enum transport transport;
 	int sock;
 	struct event *event;
-	struct destination *dest;	/* of its jobs, or of the last one */
+	struct destination *dest; /* of its jobs, or of the last one */
 	TAILQ_HEAD(, handed) jobs;
 	unsigned njobs;
-	bool full;			/* its socket takes no more just now */
+	bool full; /* its socket takes no more just now */
 	time_t idle_since;
 };
 
@@ -123,8 +123,9 @@ static bool take_answer(struct courier *c)
 	size_t n;
 
 	arena_reset(q->scratch);
-	if (!h || job_results_read(q->scratch, &q->in, &number, &r, &n,
-				   &dest) != ERR_OK ||
+	if (!h ||
+	    job_results_read(q->scratch, &q->in, &number, &r, &n, &dest) !=
+		    ERR_OK ||
 	    number != h->number)
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -216,7 +217,7 @@ static struct courier *courier_for(struct qmgr *q, struct destination *d)
 	bool keeps_sessions = d->transport == TRANSPORT_REMOTE;
 
 	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
-		best = better(c, best, d);
+	best = better(c, best, d);
 	if (best && best->njobs == 0 && (best->dest == d || !keeps_sessions))
 		return best;
 	if (d->couriers < dest_concurrency(d)) {
@@ -238,10 +239,10 @@ static void fill_recipients(struct job *j, const struct load *l, size_t n,
 		unsigned index = l->index[l->n - n + i];
 		const struct recipient *r = &m->rcpt[index];
 
-		j->recipient[i] = (struct job_recipient){
-			index,	     r->address, r->orcpt,
-			r->original, r->notify,	 r->depth
-		};
+		j->recipient[i] =
+			(struct job_recipient){ index,	   r->address,
+						r->orcpt,  r->original,
+						r->notify, r->depth };
 	}
 }
 
@@ -327,7 +328,8 @@ static bool serve(struct qmgr *q, struct destination *d)
 	err = send_job(q, c, l, &n);
 	if (err == ERR_BUSY && c->njobs > 0) {
 		c->full = true;
-	} else if (err == ERR_BUSY || err == ERR_EOF || (err == ERR_IO && errno == EPIPE)) {
+	} else if (err == ERR_BUSY || err == ERR_EOF ||
+		   (err == ERR_IO && errno == EPIPE)) {
 		courier_end(c);
 	} else if (err) {
 		log_error("%s: cannot be handed to %s: %s",
@@ -367,8 +369,8 @@ void courier_forget(struct qmgr *q, const struct destination *d)
 	struct courier *c;
 
 	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
-		if (c->dest == d)
-			c->dest = NULL;
+	if (c->dest == d)
+		c->dest = NULL;
 }
 
 void courier_tick(struct qmgr *q)

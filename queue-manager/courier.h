@@ -7,8 +7,8 @@
 #ifndef COURIER_H
 #define COURIER_H
 
-#include "dest.h"
-#include "qmgr.h"
+#include "queue-manager/dest.h"
+#include "queue-manager/qmgr.h"
 
 #define COURIER_DEPTH 4		/* jobs on one connection */
 

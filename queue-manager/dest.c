@@ -1,16 +1,16 @@
-#include "dest.h"
+#include "queue-manager/dest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "active.h"
-#include "backoff.h"
+#include "queue-manager/active.h"
+#include "queue-manager/backoff.h"
 #include "base/mem.h"
-#include "courier.h"
+#include "queue-manager/courier.h"
 #include "log/log.h"
 
-#define FORGET_S 600		/* idle destinations are kept so long */
-#define FORGET_MAX 100		/* at most so many are forgotten at once */
+#define FORGET_S 600   /* idle destinations are kept so long */
+#define FORGET_MAX 100 /* at most so many are forgotten at once */
 
 static double initial_window(const struct qmgr *q, enum transport t)
 {
@@ -265,8 +265,8 @@ void dest_tick(struct qmgr *q)
 		if (d->used + FORGET_S > q->now)
 			break;
 		/* what is known of a dead one is worth keeping for longer */
-		if (d->failures && d->used + q->settings.maximal_backoff * 2 >
-					   q->now)
+		if (d->failures &&
+		    d->used + q->settings.maximal_backoff * 2 > q->now)
 			continue;
 		forget(q, d);
 		n++;

@@ -10,7 +10,7 @@
 #ifndef DEST_H
 #define DEST_H
 
-#include "qmgr.h"
+#include "queue-manager/qmgr.h"
 
 struct active;
 

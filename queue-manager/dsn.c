@@ -1,4 +1,4 @@
-#include "dsn.h"
+#include "queue-manager/dsn.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,16 +8,16 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "bouncer.h"
+#include "queue-manager/bouncer.h"
 
-#define FIELD_MAX 900		/* of foreign text in one line */
+#define FIELD_MAX 900 /* of foreign text in one line */
 
 /* What differs between the kinds. */
 static const struct kind {
 	unsigned kind;
 	const char *subject;
 	const char *text;
-	const char *action;	/* RFC 3464 section 2.3.3 */
+	const char *action; /* RFC 3464 section 2.3.3 */
 } kinds[] = {
 	{ TOLD_FAILURE, "Undelivered mail returned to sender",
 	  "Your message could not be delivered to the recipients below. It is "
@@ -59,8 +59,8 @@ static bool is_ascii(const char *s)
 static void put_text(struct buf *out, const char *s)
 {
 	for (size_t n = 0; *s && n < FIELD_MAX; s++, n++)
-		buf_putc(out, (unsigned char)*s < 0x20 || *s == 0x7f ? ' '
-								     : *s);
+		buf_putc(out,
+			 (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
 }
 
 static void put_field(struct buf *out, const char *name, const char *value)
@@ -114,8 +114,9 @@ static void put_header(struct dsn *d, struct buf *out)
 static void put_part(const struct dsn *d, struct buf *out,
 		     const char *description, const char *type)
 {
-	buf_printf(out, "\r\n--%s/%s\r\nContent-Description: %s\r\n"
-			"Content-Type: %s\r\n",
+	buf_printf(out,
+		   "\r\n--%s/%s\r\nContent-Description: %s\r\n"
+		   "Content-Type: %s\r\n",
 		   d->id, d->host, description, type);
 	if (d->eight_bit)
 		buf_puts(out, "Content-Transfer-Encoding: 8bit\r\n");

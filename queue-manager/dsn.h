@@ -6,7 +6,7 @@
 #ifndef DSN_H
 #define DSN_H
 
-#include "message.h"
+#include "queue-manager/message.h"
 
 struct dsn {
 	const struct message *m;

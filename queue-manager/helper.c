@@ -1,4 +1,4 @@
-#include "helper.h"
+#include "queue-manager/helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "log/log.h"
-#include "qmgr.h"
+#include "queue-manager/qmgr.h"
 
 #define PACKETS_PER_WAKEUP 32
 

@@ -1,29 +1,29 @@
-#include "intake.h"
+#include "queue-manager/intake.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "active.h"
+#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/log.h"
-#include "pool.h"
+#include "queue-manager/pool.h"
 #include "queue/id.h"
 
-#define OWNED_MAX 8	/* slots of one receiver; queue/receive.c takes more */
+#define OWNED_MAX 8 /* slots of one receiver; queue/receive.c takes more */
 #define CLOSE_MAX 64
 
 struct receiver {
-	TAILQ_ENTRY(receiver) link;	/* while it waits for a slot */
+	TAILQ_ENTRY(receiver) link; /* while it waits for a slot */
 	struct qmgr *q;
 	int sock;
 	struct event *event;
-	struct slot *owned;		/* by slot_files.next_owned */
+	struct slot *owned; /* by slot_files.next_owned */
 	size_t nowned;
-	struct slot *filling;		/* the one that it was given last */
-	uint32_t close[CLOSE_MAX];	/* it is to close these */
+	struct slot *filling;	   /* the one that it was given last */
+	uint32_t close[CLOSE_MAX]; /* it is to close these */
 	size_t nclose;
 	bool hungry;
 };

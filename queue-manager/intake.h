@@ -13,7 +13,7 @@
 #ifndef INTAKE_H
 #define INTAKE_H
 
-#include "qmgr.h"
+#include "queue-manager/qmgr.h"
 
 /* Begins to accept on LISTENER. */
 void intake_start(struct qmgr *q, int listener);

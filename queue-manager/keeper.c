@@ -1,4 +1,4 @@
-#include "keeper.h"
+#include "queue-manager/keeper.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
-#include "message.h"
+#include "queue-manager/message.h"
 #include "queue/journal.h"
 #include "queue/id.h"
 #include "queue/slot.h"
@@ -27,7 +27,7 @@ struct keeper {
 	struct ipc_in in;
 	struct ipc_out found, junk, out;
 	size_t nfound, njunk;
-	DIR *queue, *dir;	/* of the scan; NULL when there is none */
+	DIR *queue, *dir; /* of the scan; NULL when there is none */
 	char dirname[16];
 };
 
@@ -54,7 +54,7 @@ static int make_file(uint32_t number, const char **why)
 	queue_slot_path(path, number);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		*why = errno == EEXIST ? "exists"
+		*why = errno == EEXIST			       ? "exists"
 		       : err_from_errno(errno) == ERR_NO_SPACE ? "no-space"
 							       : "error";
 		if (errno != EEXIST)
@@ -162,7 +162,8 @@ static void do_corrupt(struct keeper *k)
 		log_error("cannot move %s to %s: %m", path, to);
 	else
 		log_error("%s was moved to %s: look at it with "
-			  "posthorn-queue(5)", path, to);
+			  "posthorn-queue(5)",
+			  path, to);
 }
 
 static void do_scan(struct keeper *k)

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "active.h"
+#include "queue-manager/active.h"
 #include "base/encode.h"
 #include "base/err.h"
-#include "control.h"
+#include "queue-manager/control.h"
 
 #define RECIPIENTS_PER_PACKET 100
 #define REASON_MAX 500
@@ -142,9 +142,9 @@ bool show_begin(struct control *c, struct slot *slot)
 	if (!load(c, slot))
 		return false;
 	buf_reset(&c->text);
-	buf_printf(&c->text, "id %s\nstate %s\nslot %" PRIu32 "\n"
-			     "generation %" PRIu32 "\nsize %jd\nnext %" PRIu32
-			     "\n",
+	buf_printf(&c->text,
+		   "id %s\nstate %s\nslot %" PRIu32 "\n"
+		   "generation %" PRIu32 "\nsize %jd\nnext %" PRIu32 "\n",
 		   c->item.super.id, state_name(slot), slot->number,
 		   slot->generation, (intmax_t)c->item.super.length,
 		   slot->next);

@@ -8,17 +8,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "active.h"
+#include "queue-manager/active.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control.h"
-#include "courier.h"
-#include "dest.h"
-#include "intake.h"
+#include "queue-manager/control.h"
+#include "queue-manager/courier.h"
+#include "queue-manager/dest.h"
+#include "queue-manager/intake.h"
 #include "log/log.h"
-#include "notice.h"
-#include "pool.h"
-#include "qmgr.h"
+#include "queue-manager/notice.h"
+#include "queue-manager/pool.h"
+#include "queue-manager/qmgr.h"
 
 #define DESCRIPTORS_PER_MESSAGE 3
 

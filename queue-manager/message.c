@@ -1,4 +1,4 @@
-#include "message.h"
+#include "queue-manager/message.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,7 @@ static struct recipient *recipient_of(struct message *m, const char *word)
 {
 	int64_t i;
 
-	if (m->nrcpts == 0 ||
-	    !str_to_int(word, 0, (int64_t)m->nrcpts - 1, &i))
+	if (m->nrcpts == 0 || !str_to_int(word, 0, (int64_t)m->nrcpts - 1, &i))
 		return NULL;
 	return &m->rcpt[i];
 }
@@ -71,8 +70,8 @@ static bool apply_result(struct message *m, time_t when,
 	return true;
 }
 
-static bool apply_sent(struct message *m, time_t when,
-		       const char *const *word, size_t n)
+static bool apply_sent(struct message *m, time_t when, const char *const *word,
+		       size_t n)
 {
 	(void)n;
 	return apply_result(m, when, word, RECIPIENT_SENT);
@@ -312,8 +311,7 @@ bool recipient_wants(const struct recipient *r, unsigned what)
 	return !(notify & NOTIFY_NEVER) && (notify & what);
 }
 
-const char *recipient_sender(const struct message *m,
-			     const struct recipient *r)
+const char *recipient_sender(const struct message *m, const struct recipient *r)
 {
 	return r->sender ? r->sender : m->envelope.sender;
 }

@@ -1,13 +1,13 @@
-#include "notice.h"
+#include "queue-manager/notice.h"
 
 #include <string.h>
 
 #include "base/err.h"
-#include "bouncer.h"
+#include "queue-manager/bouncer.h"
 #include "log/log.h"
 
-#define ASKED_MAX (sizeof(((struct qmgr *)NULL)->bouncing) / \
-		   sizeof(struct active *))
+#define ASKED_MAX \
+	(sizeof(((struct qmgr *)NULL)->bouncing) / sizeof(struct active *))
 
 static const struct {
 	unsigned kind;

@@ -6,7 +6,7 @@
 #ifndef NOTICE_H
 #define NOTICE_H
 
-#include "active.h"
+#include "queue-manager/active.h"
 
 void notice_start(struct qmgr *q);
 

@@ -1,27 +1,27 @@
-#include "pool.h"
+#include "queue-manager/pool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
-#include "active.h"
+#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "intake.h"
-#include "keeper.h"
+#include "queue-manager/intake.h"
+#include "queue-manager/keeper.h"
 #include "log/log.h"
 #include "queue/id.h"
 
-#define SPARE_LOW 16		/* make more below this */
-#define FILES_LOW 1000		/* free inodes that are kept */
+#define SPARE_LOW 16   /* make more below this */
+#define FILES_LOW 1000 /* free inodes that are kept */
 
-/* Asks keeper to do what is in q->out. False if it takes no packet now. */
+/* Asks keeper to do what is in q->keeper_out. False if it takes no packet now. */
 static bool ask(struct qmgr *q)
 {
 	return q->keeper.sock >= 0 &&
-	       ipc_send(q->keeper.sock, &q->out, 0) == ERR_OK;
+	       ipc_send(q->keeper.sock, &q->keeper_out, 0) == ERR_OK;
 }
 
 /* Forgets the slots that were asked for from FIRST on. */
@@ -59,9 +59,9 @@ static void make_more(struct qmgr *q)
 	if (count == 0)
 		return;
 	q->making = count;
-	ipc_begin(&q->out, "make");
-	ipc_put_int(&q->out, "first", first);
-	ipc_put_int(&q->out, "count", count);
+	ipc_begin(&q->keeper_out, "make");
+	ipc_put_int(&q->keeper_out, "first", first);
+	ipc_put_int(&q->keeper_out, "count", count);
 	q->making_first = first;
 	if (!ask(q))
 		forget_making(q, first);
@@ -93,9 +93,10 @@ void pool_flush(struct qmgr *q)
 	while (q->ngone) {
 		size_t n = q->ngone < KEEPER_BATCH ? q->ngone : KEEPER_BATCH;
 
-		ipc_begin(&q->out, "remove");
+		ipc_begin(&q->keeper_out, "remove");
 		for (size_t i = 0; i < n; i++)
-			ipc_put_int(&q->out, "slot", q->gone[q->ngone - 1 - i]);
+			ipc_put_int(&q->keeper_out, "slot",
+				    q->gone[q->ngone - 1 - i]);
 		if (!ask(q))
 			return;
 		q->ngone -= n;
@@ -112,8 +113,8 @@ static void on_made(struct qmgr *q)
 	    !ipc_int(&q->in, "count", 0, KEEPER_BATCH, &count))
 		return;
 	for (size_t i = 0; i < q->making; i++) {
-		struct slot *s = store_get(&q->store, (uint32_t)first +
-							      (uint32_t)i);
+		struct slot *s =
+			store_get(&q->store, (uint32_t)first + (uint32_t)i);
 
 		if (!s || s->state != SLOT_MAKING)
 			continue;
@@ -128,7 +129,8 @@ static void on_made(struct qmgr *q)
 	/* a folder that is in use from before: take the next one */
 	if (str_equal(why, "exists"))
 		q->next_number = ((uint32_t)first / QUEUE_SLOTS_PER_DIR + 1) *
-				 QUEUE_SLOTS_PER_DIR & QUEUE_SLOT_MAX;
+					 QUEUE_SLOTS_PER_DIR &
+				 QUEUE_SLOT_MAX;
 	else if (*why)
 		q->disk_full = true;
 	intake_feed(q);
@@ -143,8 +145,8 @@ static void take_found(struct qmgr *q, const char *text)
 	struct slot *s;
 	int held;
 
-	if (sscanf(text, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32
-			 " %u %d",
+	if (sscanf(text,
+		   "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %u %d",
 		   &number, &generation, &arrival, &next, &attempts,
 		   &held) != 6)
 		return;
@@ -168,14 +170,14 @@ static void on_found(struct qmgr *q)
 /* Files without a promise: their numbers are used again. */
 static void on_junk(struct qmgr *q)
 {
-	ipc_begin(&q->out, "remove");
+	ipc_begin(&q->keeper_out, "remove");
 	for (size_t i = 0; i < q->in.nattrs; i++) {
 		int64_t number;
 
 		if (str_to_int(q->in.attr[i].value, 0, QUEUE_SLOT_MAX,
 			       &number) &&
 		    !store_get(&q->store, (uint32_t)number))
-			ipc_put_int(&q->out, "slot", number);
+			ipc_put_int(&q->keeper_out, "slot", number);
 	}
 	/* what is not removed now is found again at the next start */
 	ask(q);
@@ -190,8 +192,8 @@ static void on_rot(struct qmgr *q)
 		return;
 	log_error("%s: a promised message is damaged on disk: %s",
 		  ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
-	ipc_begin(&q->out, "corrupt");
-	ipc_put_int(&q->out, "slot", number);
+	ipc_begin(&q->keeper_out, "corrupt");
+	ipc_put_int(&q->keeper_out, "slot", number);
 	ask(q);
 }
 
@@ -214,8 +216,7 @@ static const struct {
 
 static bool read_packet(struct qmgr *q)
 {
-	if (q->keeper.sock < 0 ||
-	    ipc_recv(q->keeper.sock, &q->in, 0) != ERR_OK)
+	if (q->keeper.sock < 0 || ipc_recv(q->keeper.sock, &q->in, 0) != ERR_OK)
 		return false;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if (ipc_is(&q->in, answers[i].verb))
@@ -226,7 +227,7 @@ static bool read_packet(struct qmgr *q)
 static void on_started(struct qmgr *q)
 {
 	if (q->scanning) {
-		ipc_begin(&q->out, "scan");
+		ipc_begin(&q->keeper_out, "scan");
 		ask(q);
 	}
 	make_more(q);

@@ -5,7 +5,7 @@
 #ifndef POOL_H
 #define POOL_H
 
-#include "qmgr.h"
+#include "queue-manager/qmgr.h"
 
 void pool_start(struct qmgr *q);
 

@@ -25,12 +25,12 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "helper.h"
+#include "queue-manager/helper.h"
 #include "ipc/ipc.h"
 #include "service/service.h"
-#include "settings.h"
-#include "store.h"
-#include "wait.h"
+#include "queue-manager/settings.h"
+#include "queue-manager/store.h"
+#include "queue-manager/wait.h"
 
 enum transport {
 	TRANSPORT_LOCAL,
@@ -55,6 +55,7 @@ struct qmgr {
 
 	/* pool.c */
 	struct helper keeper;
+	struct ipc_out keeper_out;
 	struct slot **spare;
 	size_t nspare, making;
 	uint32_t making_first;

@@ -1,11 +1,11 @@
-#include "route.h"
+#include "queue-manager/route.h"
 
 #include <string.h>
 
 #include "address/address.h"
 #include "address/domains.h"
 #include "base/str.h"
-#include "dest.h"
+#include "queue-manager/dest.h"
 
 /* The domain of ADDRESS in canonical form. */
 static void domain_of(const char *address, char *domain)

@@ -5,8 +5,8 @@
 #ifndef ROUTE_H
 #define ROUTE_H
 
-#include "message.h"
-#include "qmgr.h"
+#include "queue-manager/message.h"
+#include "queue-manager/qmgr.h"
 
 /* The destination of R. Never NULL. */
 struct destination *route(struct qmgr *q, const struct message *m,

@@ -1,4 +1,4 @@
-#include "settings.h"
+#include "queue-manager/settings.h"
 
 void settings_read(struct settings *s, const struct config *c)
 {

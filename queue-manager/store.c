@@ -1,4 +1,4 @@
-#include "store.h"
+#include "queue-manager/store.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

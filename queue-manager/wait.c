@@ -1,4 +1,4 @@
-#include "wait.h"
+#include "queue-manager/wait.h"
 
 #include "base/mem.h"
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store.h"
+#include "queue-manager/store.h"
 
 struct wait_heap {
 	struct slot **slot;

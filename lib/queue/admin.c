@@ -100,9 +100,9 @@ static void add_recipient(struct item *i, const char *address,
 		i->cap = i->cap ? 2 * i->cap : 16;
 		i->rcpt = mem_resize(i->rcpt, i->cap, sizeof(*i->rcpt));
 	}
-	i->rcpt[i->m.nrecipients++] = (struct queue_item_recipient){
-		arena_strdup(i->arena, address), arena_strdup(i->arena, reason)
-	};
+	i->rcpt[i->m.nrecipients++] =
+		(struct queue_item_recipient){ arena_strdup(i->arena, address),
+					       arena_strdup(i->arena, reason) };
 	i->m.recipient = i->rcpt;
 }
 
@@ -281,8 +281,7 @@ static int read_stats(const struct ipc_in *in, struct queue_stats *s)
 	int64_t scanning, stopped;
 
 	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
-		if (!ipc_int(in, number[i].name, 0, INT64_MAX,
-			     number[i].value))
+		if (!ipc_int(in, number[i].name, 0, INT64_MAX, number[i].value))
 			return ERR_SYNTAX;
 	if (!ipc_int(in, "scanning", 0, 1, &scanning) ||
 	    !ipc_int(in, "intake-stopped", 0, 1, &stopped))

@@ -299,8 +299,8 @@ static int post_from(struct queue_receiver *r, const char *sender,
 
 	strlist_split(&list, to);
 	for (size_t i = 0; i < list.n; i++)
-		rcpt[i] = (struct envelope_recipient){ list.item[i], notify,
-						       "" };
+		rcpt[i] =
+			(struct envelope_recipient){ list.item[i], notify, "" };
 	e.nrecipients = list.n;
 	if (!err)
 		err = queue_write(r, text, n);
@@ -632,10 +632,13 @@ static void test_damage(struct queue_receiver *r)
 	close(fd);
 	start_qmgr();
 	want = 1;
-	ok(wait_until(has_messages, &want, 5000), "the good one is still there");
+	ok(wait_until(has_messages, &want, 5000),
+	   "the good one is still there");
 	ok(wait_until(is_logged, "damaged on disk", 1000),
 	   "the damaged one is spoken of");
-	ok(access(full, F_OK) < 0, "and put aside");
+	ok(wait_until(is_logged, "was moved to corrupt/", 1000) &&
+		   access(full, F_OK) < 0,
+	   "and put aside");
 	queue_admin_act(self.public, QUEUE_DELETE, "ALL", &n, &why);
 	wait_until(is_empty, NULL, 5000);
 	free(full);
