@@ -18,9 +18,8 @@ int append_new(struct store *s, const char *name, struct append **a);
 
 /* Begins a message: flags of enum mailbox_flag, keywords (copied), and the
  * INTERNALDATE, or -1 for now. */
-int append_begin(struct append *a, unsigned flags,
-		 const char *const *keyword, size_t nkeywords,
-		 int64_t received);
+int append_begin(struct append *a, unsigned flags, const char *const *keyword,
+		 size_t nkeywords, int64_t received);
 
 /* The next N bytes of the message. CRLF line ends; a bare LF counts as a line
  * end too. ERR_NO_SPACE, ERR_IO: then only append_free. */

@@ -18,25 +18,25 @@
 #include <sys/types.h>
 
 struct delivery {
-	const char *maildir;	/* absolute path; made if missing */
-	const char *folder;	/* "INBOX", or a name as in store.h */
-	bool create_folder;	/* make it if missing, else ERR_NOT_FOUND */
-	const char *prologue;	/* header fields before the content, CRLF line
+	const char *maildir;  /* absolute path; made if missing */
+	const char *folder;   /* "INBOX", or a name as in store.h */
+	bool create_folder;   /* make it if missing, else ERR_NOT_FOUND */
+	const char *prologue; /* header fields before the content, CRLF line
 				 * ends, or "" */
-	int fd;			/* the content: LENGTH bytes from OFFSET */
+	int fd;		      /* the content: LENGTH bytes from OFFSET */
 	off_t offset;
 	off_t length;
-	const char *queue_id;	/* "" if there is none: then no check */
-	const char *recipient;	/* final recipient, part of that check */
-	int64_t arrival_us;	/* when the message came (wall clock) */
-	unsigned flags;		/* enum mailbox_flag; usually 0 */
+	const char *queue_id;  /* "" if there is none: then no check */
+	const char *recipient; /* final recipient, part of that check */
+	int64_t arrival_us;    /* when the message came (wall clock) */
+	unsigned flags;	       /* enum mailbox_flag; usually 0 */
 };
 
 struct delivered {
 	uint32_t uid;
 	uint32_t uidvalidity;
-	bool duplicate;		/* it was there already */
-	dev_t dev;		/* the folder, for notify_changed */
+	bool duplicate; /* it was there already */
+	dev_t dev;	/* the folder, for notify_changed */
 	ino_t ino;
 };
 

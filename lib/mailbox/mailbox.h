@@ -41,14 +41,14 @@ enum mailbox_flag {
 
 struct mailbox_message {
 	uint32_t uid;
-	unsigned flags;		/* of enum mailbox_flag */
-	uint64_t keywords;	/* bit i: mailbox_keyword(m, i) */
+	unsigned flags;	   /* of enum mailbox_flag */
+	uint64_t keywords; /* bit i: mailbox_keyword(m, i) */
 	uint64_t modseq;
-	int64_t received;	/* INTERNALDATE, seconds since 1970 */
-	int64_t saved;		/* when it came into this folder */
-	uint32_t size;		/* with CRLF line ends; 0: ask mailbox_size */
-	bool recent;		/* \Recent for this session */
-	bool gone;		/* expunged by another session */
+	int64_t received; /* INTERNALDATE, seconds since 1970 */
+	int64_t saved;	  /* when it came into this folder */
+	uint32_t size;	  /* with CRLF line ends; 0: ask mailbox_size */
+	bool recent;	  /* \Recent for this session */
+	bool gone;	  /* expunged by another session */
 };
 
 struct mailbox;
@@ -98,8 +98,8 @@ struct mailbox_changes {
 	/* Sequence numbers (after the expunges) whose flags changed. */
 	uint32_t *flagged;
 	size_t nflagged;
-	bool new_messages;	/* count or recent grew: say EXISTS, RECENT */
-	bool new_keywords;	/* say FLAGS again */
+	bool new_messages; /* count or recent grew: say EXISTS, RECENT */
+	bool new_keywords; /* say FLAGS again */
 };
 
 /* Sees what others did: reads on in the journal, and looks at the Maildir if
@@ -116,8 +116,8 @@ enum mailbox_store_how { MAILBOX_SET, MAILBOX_ADD, MAILBOX_REMOVE };
  * be NULL) says which did not. Not told by the next refresh: the caller
  * answers its own STORE. Durable before the return. */
 int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
-		  enum mailbox_store_how how, unsigned flags,
-		  uint64_t keywords, uint64_t unchanged_since, bool *failed);
+		  enum mailbox_store_how how, unsigned flags, uint64_t keywords,
+		  uint64_t unchanged_since, bool *failed);
 
 /* Removes the messages at SEQ[N] (ascending) for good, DELETED_ONLY those
  * with \Deleted. They leave the table in the next refresh that may expunge,
@@ -154,18 +154,21 @@ int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b);
 /* What the cache keeps of a message, made at delivery, or now by reading the
  * message. Bytes ready to send; valid until the next call for M. */
 struct mailbox_facts {
-	const char *envelope;	/* ENVELOPE's parenthesised list */
+	const char *envelope; /* ENVELOPE's parenthesised list */
 	size_t envelope_len;
-	const char *body;	/* BODY: without extension data */
+	const char *body; /* BODY: without extension data */
 	size_t body_len;
 	const char *bodystructure;
 	size_t bodystructure_len;
-	const char *header;	/* raw fields that clients ask for, in their
+	const char *header; /* raw fields that clients ask for, in their
 				 * order in the message, CRLF line ends, no
-				 * empty line at the end: those of
-				 * mime_is_cached_field */
+				 * empty line at the end */
 	size_t header_len;
 };
+
+/* Is the field NAME among those in `header`? */
+bool mailbox_is_cached_field(const char *name, size_t n);
+
 int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f);
 
 /* An idle moment: writes changed flags into file names, and a new snapshot

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_NAME_MAX 200	/* bytes of a folder's name on disk */
+#define STORE_NAME_MAX 200 /* bytes of a folder's name on disk */
 
 struct store;
 
@@ -29,7 +29,7 @@ void store_close(struct store **s);
 /* One row of a listing. Strings live as long as the list. */
 struct store_folder {
 	char *name;
-	bool exists;	/* false: only a level above, or only subscribed */
+	bool exists; /* false: only a level above, or only subscribed */
 	bool subscribed;
 	bool has_children;
 	const char *special_use; /* "\\Sent" … (RFC 6154), or NULL */
@@ -78,7 +78,7 @@ struct store_status {
 	uint32_t uidnext;
 	uint32_t uidvalidity;
 	uint64_t highestmodseq;
-	uint64_t size;		/* sum of sizes as sent (RFC 8438) */
+	uint64_t size; /* sum of sizes as sent (RFC 8438) */
 };
 int store_status(struct store *s, const char *name, struct store_status *st);
 

@@ -1,0 +1,48 @@
+/* Adding messages whose bytes have come to a folder, all or none. */
+#ifndef MAILBOX_ADD_H
+#define MAILBOX_ADD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "mailbox/folder.h"
+#include "mailbox/incoming.h"
+#include "mailbox/name.h"
+#include "mailbox/store.h"
+#include "mailbox/table.h"
+
+struct addition {
+	struct incoming in;
+	struct entry e; /* flags, letters, dir, keywords, received: given */
+	uint64_t key;	/* of the delivery, or 0 */
+	struct buf cached;
+	char base[NAME_BASE_MAX + 1];
+	bool linked;
+	int from_dir; /* a copy: the file to link, instead of `in` */
+	char from[NAME_SIZE];
+};
+
+/* Puts a journal into a folder that has none (or a damaged one), and the bits
+ * that KEYWORD[N] have there into *BITS. */
+int add_prepare(struct store *s, const char *name, const char *const *keyword,
+		size_t n, uint64_t *bits);
+
+/* Begins one for `new`, or, if it has flags, `cur` of F. */
+int addition_begin(struct addition *a, struct folder *f, unsigned flags,
+		   uint64_t keywords, int64_t received);
+/* All bytes came: writes them, makes the cache entry. */
+int addition_finish(struct addition *a);
+void addition_end(struct addition *a);
+
+/* F is locked and has a journal; it is unlocked on return. Gives UIDs from
+ * *UID on, records, links, syncs. On failure nothing is there. */
+int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid);
+
+/* Takes back N messages from FIRST on that were recorded and not promised. */
+void add_undo(struct folder *f, const struct entry *e, size_t n);
+
+/* Syncs the journal, and the directories whose bit is set in DIRS. */
+int add_sync(struct folder *f, unsigned dirs);
+
+#endif

@@ -1,0 +1,101 @@
+#include "mailbox/batch.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "mailbox/journal.h"
+
+#define RECORD_FULL (256u << 10)
+#define WRITE_AT (1u << 20)
+
+void batch_begin(struct batch *b, struct folder *f, bool change)
+{
+	memset(b, 0, sizeof(*b));
+	buf_init(&b->buf, (size_t)1 << 31);
+	b->f = f;
+	if (f)
+		b->t = folder_next(f);
+	if (change)
+		b->t.modseq++;
+}
+
+static void flush(struct batch *b)
+{
+	if (!b->f || b->buf.len == 0)
+		return;
+	if (!b->code)
+		b->code = folder_write(b->f, &b->buf, &b->t);
+	buf_reset(&b->buf);
+}
+
+void batch_close(struct batch *b)
+{
+	if (b->count == 0)
+		return;
+	((struct record *)(void *)(b->buf.data + b->at))->count = b->count;
+	record_end(&b->buf, b->at, &b->t);
+	b->count = 0;
+	if (b->buf.len >= WRITE_AT)
+		flush(b);
+}
+
+static void open_record(struct batch *b, enum record_type type)
+{
+	if (b->count > 0 &&
+	    (b->type != type || b->buf.len - b->at > RECORD_FULL))
+		batch_close(b);
+	if (b->count++ > 0)
+		return;
+	b->type = type;
+	b->any = true;
+	b->at = b->buf.len;
+	record_begin(&b->buf, type, 0);
+}
+
+void batch_item(struct batch *b, enum record_type type, const void *item,
+		size_t size)
+{
+	open_record(b, type);
+	buf_put(&b->buf, item, size);
+}
+
+void batch_add(struct batch *b, const struct entry *e, const char *name,
+	       uint64_t key)
+{
+	open_record(b, RECORD_ADD);
+	table_put(&b->buf, e, name, key);
+}
+
+static void whole_record(struct batch *b, enum record_type type, uint32_t count,
+			 const char *text)
+{
+	size_t at;
+
+	batch_close(b);
+	at = b->buf.len;
+	b->any = true;
+	record_begin(&b->buf, type, count);
+	buf_puts(&b->buf, text);
+	record_end(&b->buf, at, &b->t);
+}
+
+void batch_keyword(struct batch *b, uint32_t bit, const char *name)
+{
+	whole_record(b, RECORD_KEYWORD, bit, name);
+}
+
+void batch_mark(struct batch *b, enum record_type type)
+{
+	whole_record(b, type, 0, "");
+}
+
+int batch_end(struct batch *b)
+{
+	int code;
+
+	batch_close(b);
+	flush(b);
+	code = b->code;
+	buf_free(&b->buf);
+	return code;
+}

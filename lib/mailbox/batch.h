@@ -1,0 +1,41 @@
+/*
+ * Records on their way into a journal: items of one kind gather in one
+ * record, large ones are split, and what gets too much is written early.
+ * Errors are kept until batch_end.
+ */
+#ifndef MAILBOX_BATCH_H
+#define MAILBOX_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "mailbox/folder.h"
+#include "mailbox/table.h"
+
+struct batch {
+	struct folder *f; /* locked; or NULL: gather only */
+	struct buf buf;
+	struct totals t; /* for the records; change it as items are put */
+	enum record_type type;
+	uint32_t count; /* items in the record under way */
+	size_t at;	/* where it begins */
+	bool any;
+	int code;
+};
+
+/* Begins with folder_next(F), one modseq higher with CHANGE. */
+void batch_begin(struct batch *b, struct folder *f, bool change);
+void batch_item(struct batch *b, enum record_type type, const void *item,
+		size_t size);
+void batch_add(struct batch *b, const struct entry *e, const char *name,
+	       uint64_t key);
+void batch_keyword(struct batch *b, uint32_t bit, const char *name);
+/* A record without items. */
+void batch_mark(struct batch *b, enum record_type type);
+/* Ends the record under way. */
+void batch_close(struct batch *b);
+/* Writes all; ERR_OK or the first error. */
+int batch_end(struct batch *b);
+
+#endif

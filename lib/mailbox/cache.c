@@ -1,0 +1,156 @@
+#include "mailbox/cache.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "mailbox/disk.h"
+#include "mime/field.h"
+#include "mime/imap.h"
+#include "mime/part.h"
+#include "mime/section.h"
+
+struct cache_entry {
+	uint32_t magic;
+	uint32_t crc; /* over the entry, this field taken as 0 */
+	uint32_t uidvalidity;
+	uint32_t uid;
+	uint32_t envelope; /* bytes of each, one after the other */
+	uint32_t body;
+	uint32_t bodystructure;
+	uint32_t header;
+};
+#define CACHE_MAGIC 0x31434850u
+
+/* What mail programs ask for in their lists of messages. */
+static const char *const cached[] = {
+	"Date",		"Subject",     "From",	     "Sender",
+	"Reply-To",	"To",	       "Cc",	     "Bcc",
+	"Message-ID",	"In-Reply-To", "References", "Content-Type",
+	"X-Priority",	"Importance",  "Priority",   "List-Id",
+	"List-Post",	"X-Spam-Flag", "Newsgroups", "Return-Path",
+	"Delivered-To", "X-Label",
+};
+
+bool mailbox_is_cached_field(const char *name, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(cached) / sizeof(cached[0]); i++)
+		if (str_span_is(name, n, cached[i]))
+			return true;
+	return false;
+}
+
+static void put_header(struct buf *b, const char *header, size_t n)
+{
+	const char *pos = header, *end = header + n;
+	struct mime_field f;
+
+	while (mime_field_next(&pos, end, &f))
+		if (f.nname > 0 && mailbox_is_cached_field(f.name, f.nname))
+			mime_put_crlf(b, 0, f.raw, f.nraw);
+}
+
+static void seal(struct buf *b)
+{
+	struct cache_entry *e = (struct cache_entry *)(void *)b->data;
+
+	e->crc = 0;
+	e->crc = crc32c(0, b->data, b->len);
+}
+
+void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
+		const char *text, size_t n)
+{
+	struct cache_entry e = { .magic = CACHE_MAGIC,
+				 .uidvalidity = validity,
+				 .uid = uid };
+	size_t nheader = mime_header_size(text, n), at;
+	struct arena *a = arena_new();
+	struct mime_part *root = mime_parse(a, text, n);
+
+	buf_put(b, &e, sizeof(e));
+	at = b->len;
+	mime_envelope(b, text, nheader);
+	e.envelope = (uint32_t)(b->len - at);
+	at = b->len;
+	mime_structure(b, text, root, false);
+	e.body = (uint32_t)(b->len - at);
+	at = b->len;
+	mime_structure(b, text, root, true);
+	e.bodystructure = (uint32_t)(b->len - at);
+	at = b->len;
+	put_header(b, text, nheader);
+	e.header = (uint32_t)(b->len - at);
+	arena_free(&a);
+	if (b->over) {
+		buf_reset(b);
+		return;
+	}
+	memcpy(b->data, &e, sizeof(e));
+	seal(b);
+}
+
+void cache_rename(struct buf *b, uint32_t validity, uint32_t uid)
+{
+	struct cache_entry *e = (struct cache_entry *)(void *)b->data;
+
+	e->uidvalidity = validity;
+	e->uid = uid;
+	seal(b);
+}
+
+bool cache_append(int dir, const struct buf *b, uint64_t *at)
+{
+	int fd = openat(dir, DISK_CACHE,
+			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+				O_NONBLOCK,
+			0600);
+	off_t end = -1;
+
+	if (fd < 0)
+		return false;
+	if (file_write(fd, b->data, b->len) == ERR_OK)
+		end = lseek(fd, 0, SEEK_CUR);
+	close(fd);
+	if (end < (off_t)b->len)
+		return false;
+	*at = (uint64_t)end - b->len;
+	return true;
+}
+
+bool cache_read(const char *data, size_t n, uint32_t validity, uint32_t uid,
+		struct mailbox_facts *f)
+{
+	struct cache_entry e, plain;
+	const char *p = data + sizeof(e);
+	uint32_t crc;
+
+	if (n < sizeof(e))
+		return false;
+	memcpy(&e, data, sizeof(e));
+	if (e.magic != CACHE_MAGIC || e.uidvalidity != validity ||
+	    e.uid != uid ||
+	    (uint64_t)e.envelope + e.body + e.bodystructure + e.header !=
+		    n - sizeof(e))
+		return false;
+	plain = e;
+	plain.crc = 0;
+	crc = crc32c(0, &plain, sizeof(plain));
+	if (crc32c(crc, p, n - sizeof(e)) != e.crc)
+		return false;
+	f->envelope = p;
+	f->envelope_len = e.envelope;
+	f->body = p += e.envelope;
+	f->body_len = e.body;
+	f->bodystructure = p += e.body;
+	f->bodystructure_len = e.bodystructure;
+	f->header = p + e.bodystructure;
+	f->header_len = e.header;
+	return true;
+}

@@ -1,0 +1,33 @@
+/*
+ * The cache of a folder: what IMAP tells of a message, ready to send, one
+ * entry per message, appended at delivery and so in UID order. Disposable:
+ * an entry is used only if it names the message and its checksum is right.
+ */
+#ifndef MAILBOX_CACHE_H
+#define MAILBOX_CACHE_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mailbox/mailbox.h"
+
+#define CACHE_ENTRY_MAX (4u << 20)
+
+/* Makes the entry for UID in B from the message TEXT, N (any line ends).
+ * B stays empty if it would be larger than CACHE_ENTRY_MAX. */
+void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
+		const char *text, size_t n);
+
+/* Gives an entry to another message: of a copy. */
+void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
+
+/* Appends entries B to the cache of DIR. *AT is where; false if that failed,
+ * which costs time later, nothing else. */
+bool cache_append(int dir, const struct buf *b, uint64_t *at);
+
+/* Takes the entry DATA, N apart. False: not that of UID, or damaged. */
+bool cache_read(const char *data, size_t n, uint32_t validity, uint32_t uid,
+		struct mailbox_facts *f);
+
+#endif

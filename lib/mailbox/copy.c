@@ -1,0 +1,169 @@
+/*
+ * COPY and MOVE within a user's folders: files are linked, not copied, since
+ * a message never changes. A record in the destination's journal, then the
+ * links, then both synced; a MOVE takes the messages out of the source only
+ * after that, so a power cut leaves them in both, never in none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "mailbox/add.h"
+#include "mailbox/cache.h"
+#include "mailbox/private.h"
+#include "mailbox/session.h"
+
+/* The bits in the destination of the keywords that the messages have. */
+static int translate(struct mailbox *m, const char *to, uint64_t used,
+		     uint64_t bits[MAILBOX_KEYWORDS_MAX])
+{
+	unsigned i;
+	int code = ERR_OK;
+
+	for (i = 0; !code && i < m->t.nkeywords; i++) {
+		const char *name = m->t.keyword[i];
+
+		if (used & UINT64_C(1) << i)
+			code = add_prepare(m->store, to, &name, 1, &bits[i]);
+	}
+	return code;
+}
+
+static uint64_t translated(uint64_t keywords, const uint64_t *bits)
+{
+	uint64_t to = 0;
+	unsigned i;
+
+	for (i = 0; i < MAILBOX_KEYWORDS_MAX; i++)
+		if (keywords & UINT64_C(1) << i)
+			to |= bits[i];
+	return to;
+}
+
+static bool fill(struct mailbox *m, struct addition *a, const struct entry *e,
+		 const uint64_t *bits)
+{
+	struct stat st;
+
+	memset(a, 0, sizeof(*a));
+	a->in.fd = -1;
+	buf_init(&a->in.text, 0);
+	buf_init(&a->cached, CACHE_ENTRY_MAX);
+	if (!e || e->state & ENTRY_GONE || !session_file_name(m, e, a->from))
+		return false;
+	a->from_dir = m->f.sub[e->dir];
+	a->in.size = e->size;
+	a->in.wire = e->wire;
+	a->e.flags = e->flags;
+	a->e.keywords = translated(e->keywords, bits);
+	a->e.letters = name_letters(0, e->flags);
+	a->e.dir = a->e.letters ? DIR_CUR : DIR_NEW;
+	a->e.received = e->received;
+	session_cached(m, e, &a->cached);
+	a->e.ncache = (uint32_t)a->cached.len;
+	return fstatat(a->from_dir, a->from, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int gather(struct mailbox *m, const uint32_t *seq, size_t n,
+		  struct addition *a, const uint64_t *bits)
+{
+	bool looked = false;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (fill(m, &a[i], session_entry(m, seq[i]), bits))
+			continue;
+		/* Others may have renamed it: look once. */
+		m->suspect = !looked;
+		if (looked || session_scan(m) != ERR_OK ||
+		    !fill(m, &a[i], session_entry(m, seq[i]), bits))
+			return ERR_NOT_FOUND;
+		looked = true;
+	}
+	return ERR_OK;
+}
+
+static int lock_destination(struct mailbox *m, const char *to, struct folder *f)
+{
+	char disk[DISK_NAME_SIZE];
+	uint64_t none;
+	int code = disk_name(to, disk);
+
+	if (code)
+		return ERR_NOT_FOUND;
+	code = folder_open(m->store->dir, disk, f);
+	if (!code && (folder_sub(f, DIR_NEW) < 0 || folder_sub(f, DIR_CUR) < 0))
+		code = err_from_errno(errno);
+	if (!code)
+		code = folder_lock(f);
+	if ((code == ERR_NOT_FOUND || code == ERR_CORRUPT) && f->locked) {
+		folder_unlock(f);
+		code = add_prepare(m->store, to, NULL, 0, &none);
+		if (!code)
+			code = folder_lock(f);
+	}
+	return code;
+}
+
+static uint64_t keywords_of(struct mailbox *m, const uint32_t *seq, size_t n)
+{
+	uint64_t used = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct entry *e = session_entry(m, seq[i]);
+
+		used |= e ? e->keywords : 0;
+	}
+	return used;
+}
+
+int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
+		 const char *to, bool move, uint32_t *uid,
+		 uint32_t *uidvalidity, dev_t *dev, ino_t *ino)
+{
+	uint64_t bits[MAILBOX_KEYWORDS_MAX] = { 0 };
+	struct addition *a;
+	struct folder f;
+	uint32_t first = 0;
+	size_t i;
+	int code;
+
+	*uidvalidity = 0;
+	if (m->renumbered)
+		return ERR_CORRUPT;
+	if (move && m->read_only)
+		return ERR_DENIED;
+	code = store_exists(m->store, to);
+	if (!code)
+		code = translate(m, to, keywords_of(m, seq, n), bits);
+	if (code)
+		return code == ERR_SYNTAX ? ERR_NOT_FOUND : code;
+	a = mem_array(n + 1, sizeof(*a));
+	code = gather(m, seq, n, a, bits);
+	if (code) {
+		*uidvalidity = m->f.head.uidvalidity;
+	} else {
+		code = lock_destination(m, to, &f);
+		*uidvalidity = f.head.uidvalidity;
+		*dev = f.dev;
+		*ino = f.ino;
+		if (!code && n > 0)
+			code = add_commit(&f, a, n, &first);
+		folder_unlock(&f);
+		folder_close(&f);
+	}
+	for (i = 0; i < n; i++) {
+		uid[i] = first + (uint32_t)i;
+		buf_free(&a[i].cached);
+	}
+	free(a);
+	if (!code && move)
+		code = mailbox_expunge(m, seq, n, false);
+	return code;
+}

@@ -1,0 +1,166 @@
+/*
+ * What lib/mailbox keeps in a folder beside the messages:
+ * posthorn-mailbox(5). Numbers are in the host's byte order; the magic
+ * number tells a file from a host of the other order.
+ */
+#ifndef MAILBOX_DISK_H
+#define MAILBOX_DISK_H
+
+#include <stdint.h>
+
+#define DISK_LOCK "posthorn-lock"
+#define DISK_JOURNAL "posthorn-journal"
+#define DISK_SNAPSHOT "posthorn-snapshot"
+#define DISK_CACHE "posthorn-cache"
+#define DISK_NEW_SUFFIX ".new"
+#define DISK_COUNTER "posthorn-uidvalidity"
+#define DISK_USER_LOCK "posthorn-user-lock"
+#define DISK_USES "posthorn-special-use"
+#define DISK_SUBSCRIPTIONS "subscriptions"
+
+enum { DIR_NEW, DIR_CUR, DIRS };
+#define DIR_NAMES            \
+	{                    \
+		"new", "cur" \
+	}
+
+/* What holds after a record: so that the last record alone answers STATUS
+ * and lets a delivery go on, without reading what is before it. */
+struct totals {
+	uint32_t uidnext;
+	uint32_t claimed;   /* \Recent was given out up to this UID */
+	uint64_t modseq;    /* the highest */
+	int64_t time;	    /* of the record, microseconds, never going back */
+	int64_t mark[DIRS]; /* modification time of the directory, in
+			     * nanoseconds, as we left it; 0: look at it */
+	uint32_t messages;
+	uint32_t unseen;
+	uint32_t deleted;
+	uint32_t recent; /* messages with a UID above `claimed` */
+	uint64_t bytes;	 /* sum of sizes as sent, where known */
+};
+
+enum record_type {
+	RECORD_BEGIN = 1, /* first of each journal */
+	RECORD_ADD,	  /* messages: struct record_add and names */
+	RECORD_FLAGS,	  /* new flags: struct record_flags */
+	RECORD_EXPUNGE,	  /* messages gone: struct record_range */
+	RECORD_KEYWORD,	  /* `count` is the bit, the name follows */
+	RECORD_NAMED,	  /* names of files as they are: struct record_named */
+	RECORD_CLAIM,	  /* \Recent was given out */
+	RECORD_MARK,	  /* directories were looked at */
+	RECORD_SIZE,	  /* sizes found by reading: struct record_size */
+	RECORD_CACHED,	  /* places in the cache: struct record_cached */
+	RECORD_KEY,	  /* deliveries whose messages are gone: record_key */
+	RECORD_PAST,	  /* expunges from a former journal: record_past */
+	RECORD_UNDO,	  /* never promised, taken back: struct record_range */
+	RECORD_TYPES
+};
+
+struct record {
+	uint32_t length; /* of the whole record, a multiple of 8 */
+	uint16_t type;
+	uint16_t zero;
+	uint32_t crc; /* over the record, this field taken as 0 */
+	uint32_t count;
+	struct totals t;
+	/* payload, then struct record_end */
+};
+
+struct record_end {
+	uint32_t length; /* again: to find the record from its end */
+	uint32_t magic;
+};
+
+#define RECORD_END_MAGIC 0x68724552u
+#define RECORD_MIN (sizeof(struct record) + sizeof(struct record_end))
+#define RECORD_MAX (4u << 20)
+
+/* The first bytes of a journal. */
+struct journal_head {
+	uint64_t magic;
+	uint64_t id; /* of this file: the snapshot says which it belongs to */
+	uint32_t uidvalidity;
+	uint32_t crc;	  /* over the head, this field taken as 0 */
+	uint64_t history; /* expunges after this modseq are all in here */
+};
+#define JOURNAL_MAGIC UINT64_C(0x314c4e4a4e524f48) /* "HORNJNL1" */
+
+struct record_add {
+	uint32_t uid;
+	uint8_t flags;
+	uint8_t dir;
+	uint8_t nname; /* bytes of the base name, which follows, padded to 8 */
+	uint8_t zero;
+	uint32_t letters; /* flags in the file's name, see name.h */
+	uint32_t size;	  /* of the file */
+	uint32_t wire;	  /* as sent, 0 if not known */
+	uint32_t ncache;
+	uint64_t cache; /* place in the cache file */
+	uint64_t keywords;
+	uint64_t modseq;
+	int64_t received;
+	int64_t saved;
+	uint64_t key; /* of the delivery, 0 for none */
+};
+
+struct record_flags {
+	uint32_t uid;
+	uint32_t flags;
+	uint64_t keywords;
+};
+
+struct record_range {
+	uint32_t first;
+	uint32_t last;
+};
+
+struct record_named {
+	uint32_t uid;
+	uint32_t letters;
+	uint64_t dir;
+};
+
+struct record_size {
+	uint32_t uid;
+	uint32_t wire;
+};
+
+struct record_cached {
+	uint32_t uid;
+	uint32_t ncache;
+	uint64_t cache;
+};
+
+struct record_key {
+	uint64_t key;
+	uint64_t uid;
+	int64_t time; /* of the delivery */
+};
+
+struct record_past {
+	uint32_t first;
+	uint32_t last;
+	uint64_t modseq;
+	int64_t time;
+};
+
+/* In the lock file, which outlives the journal: no UID and no modseq at or
+ * above these was ever given, so numbering can go on after a loss. */
+struct high_water {
+	uint64_t magic;
+	uint32_t uidvalidity;
+	uint32_t uid;
+	uint64_t modseq;
+	uint32_t zero;
+	uint32_t crc;
+};
+#define HIGH_WATER_MAGIC UINT64_C(0x314857484e524f48)
+
+_Static_assert(sizeof(struct totals) == 64, "totals");
+_Static_assert(sizeof(struct record) == 80, "record");
+_Static_assert(sizeof(struct journal_head) == 32, "journal head");
+_Static_assert(sizeof(struct record_add) == 72, "add");
+_Static_assert(sizeof(struct high_water) == 32, "high water");
+
+#endif

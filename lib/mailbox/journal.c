@@ -1,0 +1,227 @@
+#include "mailbox/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define WINDOW (64u << 10)
+#define SEARCH_MAX (8 << 20) /* how far to look behind damage */
+
+int journal_head_read(int fd, struct journal_head *h)
+{
+	struct journal_head plain;
+	int code = file_pread(fd, h, sizeof(*h), 0);
+
+	if (code == ERR_EOF)
+		return ERR_CORRUPT;
+	if (code)
+		return code;
+	plain = *h;
+	plain.crc = 0;
+	if (h->magic != JOURNAL_MAGIC || h->uidvalidity == 0 ||
+	    h->crc != crc32c(0, &plain, sizeof(plain)))
+		return ERR_CORRUPT;
+	return ERR_OK;
+}
+
+static uint32_t record_crc(const struct record *r)
+{
+	static const uint32_t none;
+	const char *p = (const char *)r;
+	size_t at = offsetof(struct record, crc);
+	uint32_t crc = crc32c(0, p, at);
+
+	crc = crc32c(crc, &none, sizeof(none));
+	at += sizeof(none);
+	return crc32c(crc, p + at, r->length - at);
+}
+
+static bool plausible(uint32_t length)
+{
+	return length >= RECORD_MIN && length <= RECORD_MAX && length % 8 == 0;
+}
+
+/* R has r->length bytes in memory: is it a record? */
+static bool checks(const struct record *r)
+{
+	struct record_end end;
+
+	memcpy(&end, (const char *)r + r->length - sizeof(end), sizeof(end));
+	return end.length == r->length && end.magic == RECORD_END_MAGIC &&
+	       r->type >= RECORD_BEGIN && r->type < RECORD_TYPES &&
+	       r->zero == 0 && r->t.uidnext > 0 && record_crc(r) == r->crc;
+}
+
+void journal_walk(struct journal_walk *w, int fd, off_t at)
+{
+	memset(w, 0, sizeof(*w));
+	w->fd = fd;
+	w->at = at;
+}
+
+void journal_walk_end(struct journal_walk *w)
+{
+	free(w->data);
+	w->data = NULL;
+}
+
+/* Makes N bytes from w->used on available. False at the end of the file. */
+static bool fill(struct journal_walk *w, size_t n, int *code)
+{
+	while (w->have - w->used < n) {
+		ssize_t got;
+
+		if (w->used > 0) {
+			memmove(w->data, w->data + w->used, w->have - w->used);
+			w->have -= w->used;
+			w->used = 0;
+		}
+		if (w->cap < n || w->cap == 0) {
+			w->cap = n > WINDOW ? n : WINDOW;
+			w->data = mem_resize(w->data, w->cap, 1);
+		}
+		got = pread(w->fd, w->data + w->have, w->cap - w->have,
+			    w->at + (off_t)w->have);
+		if (got < 0)
+			*code = ERR_IO;
+		if (got <= 0)
+			return false;
+		w->have += (size_t)got;
+	}
+	return true;
+}
+
+const struct record *journal_next(struct journal_walk *w, int *code)
+{
+	const struct record *r;
+	uint32_t length;
+
+	*code = ERR_OK;
+	if (!fill(w, sizeof(*r), code))
+		return NULL;
+	memcpy(&length, w->data + w->used, sizeof(length));
+	if (!plausible(length) || !fill(w, length, code))
+		return NULL;
+	r = (const struct record *)(const void *)(w->data + w->used);
+	if (!checks(r))
+		return NULL;
+	/* Numbers that go back were not written by us. */
+	if (w->any &&
+	    (r->t.uidnext < w->last.uidnext || r->t.modseq < w->last.modseq))
+		return NULL;
+	w->any = true;
+	w->last = r->t;
+	w->used += length;
+	w->at += length;
+	return r;
+}
+
+int journal_last(int fd, off_t size, struct buf *b)
+{
+	const size_t least = sizeof(struct journal_head) + RECORD_MIN;
+	struct record_end end;
+	size_t n = 4096;
+	const char *r;
+	int tries;
+
+	if (size < (off_t)least || size % 8)
+		return ERR_CORRUPT;
+	for (tries = 0; tries < 2; tries++) {
+		char *p;
+		int code;
+
+		if ((off_t)n > size - (off_t)sizeof(struct journal_head))
+			n = (size_t)size - sizeof(struct journal_head);
+		buf_reset(b);
+		p = buf_room(b, n);
+		if (!p)
+			return ERR_TOO_LONG;
+		code = file_pread(fd, p, n, size - (off_t)n);
+		if (code)
+			return code == ERR_EOF ? ERR_CORRUPT : code;
+		buf_added(b, n);
+		memcpy(&end, p + n - sizeof(end), sizeof(end));
+		if (end.magic != RECORD_END_MAGIC || !plausible(end.length))
+			return ERR_CORRUPT;
+		if (end.length <= n)
+			break;
+		n = end.length;
+	}
+	if (end.length > n)
+		return ERR_CORRUPT;
+	buf_consume(b, n - end.length);
+	r = b->data;
+	if (((const struct record *)(const void *)r)->length != end.length ||
+	    !checks((const struct record *)(const void *)r))
+		return ERR_CORRUPT;
+	return ERR_OK;
+}
+
+bool journal_valid_after(int fd, off_t at, off_t size)
+{
+	struct buf b;
+	size_t n, pos;
+	bool found = false;
+	char *p;
+
+	at = (at + 8) & ~(off_t)7; /* records begin at multiples of 8 */
+	if (at + (off_t)RECORD_MIN > size)
+		return false;
+	n = size - at > SEARCH_MAX ? SEARCH_MAX : (size_t)(size - at);
+	buf_init(&b, n);
+	p = buf_room(&b, n);
+	if (file_pread(fd, p, n, at) != ERR_OK)
+		n = 0;
+	for (pos = 0; !found && pos + RECORD_MIN <= n; pos += 8) {
+		const struct record *r = (const void *)(p + pos);
+
+		found = plausible(r->length) && r->length <= n - pos &&
+			checks(r);
+	}
+	buf_free(&b);
+	return found;
+}
+
+const void *record_payload(const struct record *r, size_t *n)
+{
+	*n = r->length - RECORD_MIN;
+	return r + 1;
+}
+
+void record_begin(struct buf *b, enum record_type type, uint32_t count)
+{
+	struct record r;
+
+	memset(&r, 0, sizeof(r));
+	r.type = (uint16_t)type;
+	r.count = count;
+	buf_put(b, &r, sizeof(r));
+}
+
+void record_pad(struct buf *b)
+{
+	static const char zeros[8];
+
+	buf_put(b, zeros, -b->len % 8);
+}
+
+void record_end(struct buf *b, size_t at, const struct totals *t)
+{
+	struct record_end end = { 0, RECORD_END_MAGIC };
+	struct record *r;
+
+	record_pad(b);
+	end.length = (uint32_t)(b->len - at + sizeof(end));
+	buf_put(b, &end, sizeof(end));
+	if (b->over)
+		return;
+	r = (struct record *)(void *)(b->data + at);
+	r->length = end.length;
+	r->t = *t;
+	r->crc = record_crc(r);
+}

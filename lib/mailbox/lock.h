@@ -1,0 +1,15 @@
+/* Locks that end with the process, whatever happens to it. */
+#ifndef MAILBOX_LOCK_H
+#define MAILBOX_LOCK_H
+
+#include <stdint.h>
+
+/* Opens (making it if missing) the lock file NAME in DIR; -1 with errno. */
+int lock_open(int dir, const char *name);
+
+/* Takes the write lock of FD within MS milliseconds: ERR_OK, ERR_BUSY or
+ * ERR_IO. */
+int lock_take(int fd, int64_t ms);
+void lock_release(int fd);
+
+#endif

@@ -1,0 +1,144 @@
+#include "mailbox/name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "mailbox/disk.h"
+#include "mailbox/mailbox.h"
+
+static const char capitals[] = "DFPRST";
+
+static const struct {
+	uint32_t letter;
+	unsigned flag;
+} meaning[] = {
+	{ LETTER_D, MAILBOX_DRAFT },	{ LETTER_F, MAILBOX_FLAGGED },
+	{ LETTER_R, MAILBOX_ANSWERED }, { LETTER_S, MAILBOX_SEEN },
+	{ LETTER_T, MAILBOX_DELETED },
+};
+#define NMEANINGS (sizeof(meaning) / sizeof(meaning[0]))
+
+unsigned name_flags(uint32_t letters)
+{
+	unsigned flags = 0;
+	size_t i;
+
+	for (i = 0; i < NMEANINGS; i++)
+		if (letters & meaning[i].letter)
+			flags |= meaning[i].flag;
+	return flags;
+}
+
+uint32_t name_letters(uint32_t old, unsigned flags)
+{
+	size_t i;
+
+	for (i = 0; i < NMEANINGS; i++) {
+		old &= ~meaning[i].letter;
+		if (flags & meaning[i].flag)
+			old |= meaning[i].letter;
+	}
+	return old;
+}
+
+static uint32_t letters_of(const char *s)
+{
+	uint32_t letters = 0;
+
+	for (; *s; s++) {
+		const char *capital = strchr(capitals, *s);
+
+		if (*s >= 'a' && *s <= 'z')
+			letters |= 1u << (*s - 'a');
+		else if (capital)
+			letters |= LETTER_D << (capital - capitals);
+	}
+	return letters;
+}
+
+/* The value of ",K=" within the base, or -1. */
+static int64_t value_of(const char *text, size_t n, char key)
+{
+	size_t i;
+
+	for (i = 0; i + 3 < n; i++) {
+		size_t from = i + 3, to = from;
+		int64_t value;
+
+		if (text[i] != ',' || text[i + 1] != key || text[i + 2] != '=')
+			continue;
+		while (to < n && str_isdigit(text[to]))
+			to++;
+		if (str_span_to_int(text + from, to - from, 0, UINT32_MAX,
+				    &value))
+			return value;
+		return -1;
+	}
+	return -1;
+}
+
+/* The UIDVALIDITY in the second word of a name of ours, or 0. */
+static uint32_t validity_of(const char *text, size_t n)
+{
+	const char *word = memchr(text, '.', n);
+	const char *v, *end;
+	int64_t value;
+
+	if (!word || word[1] != 'M')
+		return 0;
+	n -= (size_t)(word + 1 - text);
+	end = memchr(word + 1, '.', n);
+	v = end ? memchr(word + 1, 'V', (size_t)(end - word - 1)) : NULL;
+	if (!v || strncmp(end, ".posthorn,", 10) != 0 ||
+	    !str_span_to_int(v + 1, (size_t)(end - v - 1), 1, UINT32_MAX,
+			     &value))
+		return 0;
+	return (uint32_t)value;
+}
+
+bool name_parse(const char *text, struct name *n)
+{
+	const char *info = strstr(text, ":2,");
+	int64_t uid;
+
+	n->nbase = info ? (size_t)(info - text) : strlen(text);
+	if (text[0] == '.' || n->nbase == 0 || n->nbase > NAME_BASE_MAX)
+		return false;
+	n->letters = info ? letters_of(info + 3) : 0;
+	n->size = value_of(text, n->nbase, 'S');
+	n->wire = value_of(text, n->nbase, 'W');
+	n->validity = validity_of(text, n->nbase);
+	uid = n->validity ? value_of(text, n->nbase, 'U') : -1;
+	n->uid = uid > 0 && uid < UINT32_MAX ? (uint32_t)uid : 0;
+	return true;
+}
+
+void name_make(char *out, size_t size, int64_t now_us, uint32_t validity,
+	       uint32_t uid, uint32_t bytes, uint32_t wire)
+{
+	snprintf(out, size, "%lld.M%06lldV%u.posthorn,S=%u,W=%u,U=%u",
+		 (long long)(now_us / 1000000), (long long)(now_us % 1000000),
+		 validity, bytes, wire, uid);
+}
+
+void name_file(char out[NAME_SIZE], const char *base, size_t nbase,
+	       unsigned dir, uint32_t letters)
+{
+	char *p = out;
+	unsigned i;
+
+	memcpy(p, base, nbase);
+	p += nbase;
+	if (dir == DIR_CUR) {
+		memcpy(p, ":2,", 3);
+		p += 3;
+		for (i = 0; i < 6; i++)
+			if (letters & LETTER_D << i)
+				*p++ = capitals[i];
+		for (i = 0; i < 26; i++)
+			if (letters & 1u << i)
+				*p++ = (char)('a' + i);
+	}
+	*p = '\0';
+}

@@ -1,0 +1,33 @@
+/*
+ * The two lists of names in a Maildir: `subscriptions`, one folder's name in
+ * modified UTF-7 a line, and ours of special uses, "\Use name" a line. The
+ * first is read in Dovecot's newer form too (levels apart by tabs).
+ */
+#ifndef MAILBOX_NAMES_H
+#define MAILBOX_NAMES_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "mailbox/store.h"
+
+/* Names (UTF-8) that are subscribed. A missing file is an empty list. */
+int names_subscribed(struct store *s, struct strlist *l);
+int names_subscribe(struct store *s, const char *name, bool on);
+
+/* Pairs: use, name, use, name … as set by CREATE. */
+int names_uses(struct store *s, struct strlist *l);
+/* Sets (or with NULL removes) the use of NAME. */
+int names_set_use(struct store *s, const char *name, const char *use);
+
+/* The use of folder NAME: from L, or by its usual name; or NULL. */
+const char *names_use_of(const struct strlist *l, const char *name);
+
+/* Is USE one of RFC 6154? Then its usual spelling, else NULL. */
+const char *names_known_use(const char *use);
+
+/* FROM and all below it are now called TO: their uses follow; subscriptions
+ * are the client's (RFC 3501 section 6.3.5). Under the user's lock. */
+int names_rename(struct store *s, const char *from, const char *to);
+
+#endif

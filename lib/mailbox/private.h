@@ -1,0 +1,48 @@
+/* What the files of lib/mailbox know of a store beyond store.h. */
+#ifndef MAILBOX_PRIVATE_H
+#define MAILBOX_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mailbox/disk.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/store.h"
+
+#define DISK_NAME_SIZE 256
+
+struct store {
+	int dir;  /* the Maildir */
+	int lock; /* the user's lock file, or -1 while not needed */
+};
+
+/* The directory's name for the folder NAME: "." for INBOX, else ".Name.Sub".
+ * ERR_SYNTAX, ERR_TOO_LONG. */
+int disk_name(const char *name, char out[DISK_NAME_SIZE]);
+
+/* The folder's name for the directory DISK (".Name.Sub"); false if that is
+ * not what disk_name would make. */
+bool disk_name_read(const char *disk, char *out, size_t size);
+
+/* The user's lock, for what concerns several folders. */
+int store_lock(struct store *s);
+void store_unlock(struct store *s);
+
+/* A UIDVALIDITY that no folder of this user ever had. Takes the user's lock
+ * for a moment: so hold no folder's lock. */
+int store_next_uidvalidity(struct store *s, uint32_t *validity);
+
+/* Replaces the small file NAME in the directory DIR by TEXT, durably. */
+int store_replace_file(int dir, const char *name, const char *text, size_t n);
+
+/* Makes cur, new, tmp and (for a folder other than INBOX) maildirfolder in
+ * the directory DIR where they are missing. */
+int store_make_dirs(int dir, bool inbox);
+
+/* Removes the directory NAME in DIR and what is in it, three levels deep. */
+void store_remove_tree(int dir, const char *name);
+
+/* The counts of an open folder. */
+void mailbox_totals(const struct mailbox *m, struct totals *t);
+
+#endif

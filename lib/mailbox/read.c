@@ -1,0 +1,296 @@
+/* Reading messages: LF on disk, CRLF for the caller. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "log/log.h"
+#include "mailbox/name.h"
+#include "mailbox/session.h"
+#include "mime/part.h"
+#include "mime/section.h"
+
+#define PIECE (64u << 10)
+
+struct mailbox_reader {
+	int fd;
+	uint64_t left;	/* bytes of the file still to come */
+	uint32_t wire;	/* bytes still to be given */
+	bool plain;	/* nothing to convert */
+	char last;	/* the byte before */
+	struct buf out; /* converted, not yet given */
+	size_t given;	/* of it */
+};
+
+bool session_file_name(const struct mailbox *m, const struct entry *e,
+		       char out[NAME_SIZE])
+{
+	const char *base = table_name(&m->t, e);
+
+	if (!base || memchr(base, '/', e->nname))
+		return false;
+	name_file(out, base, e->nname, e->dir, e->letters);
+	return true;
+}
+
+static int try_open(struct mailbox *m, uint32_t uid)
+{
+	const struct entry *e = table_get(&m->t, uid);
+	char name[NAME_SIZE];
+
+	errno = ENOENT;
+	if (!e || !session_file_name(m, e, name))
+		return -1;
+	return openat(m->f.sub[e->dir], name,
+		      O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* Others may have renamed it, in the journal or without. */
+static int open_anywhere(struct mailbox *m, uint32_t uid)
+{
+	const struct entry *e;
+	int fd = try_open(m, uid);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (session_lock(m) == ERR_OK) {
+		session_unlock(m);
+		fd = try_open(m, uid);
+	}
+	e = table_get(&m->t, uid);
+	if (fd >= 0 || !e || e->state & ENTRY_GONE)
+		return fd;
+	m->suspect = true;
+	if (session_scan(m) == ERR_OK)
+		fd = try_open(m, uid);
+	return fd;
+}
+
+static void remove_torn(struct mailbox *m, const struct entry *e)
+{
+	log_warn("mailbox: the file of message %u is incomplete: removed",
+		 e->uid);
+	session_unlink(m, e);
+	m->suspect = true;
+	session_scan(m);
+}
+
+int session_open_file(struct mailbox *m, uint32_t uid, int *code)
+{
+	const struct entry *e;
+	struct stat st;
+	int fd = open_anywhere(m, uid);
+
+	*code = ERR_OK;
+	if (fd < 0) {
+		*code = err_from_errno(errno);
+		return -1;
+	}
+	e = table_get(&m->t, uid);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		*code = ERR_IO;
+	else if (st.st_size < e->size)
+		*code = ERR_NOT_FOUND;
+	else if (st.st_size > e->size)
+		*code = ERR_CORRUPT;
+	if (*code == ERR_NOT_FOUND)
+		remove_torn(m, e);
+	if (*code) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void session_unlink(struct mailbox *m, const struct entry *e)
+{
+	char name[NAME_SIZE];
+
+	if (e && session_file_name(m, e, name))
+		unlinkat(m->f.sub[e->dir], name, 0);
+}
+
+int session_set_size(struct mailbox *m, uint32_t uid, uint32_t wire)
+{
+	struct record_size item = { uid, wire };
+	const struct entry *e;
+	struct batch b;
+	int code = session_lock(m);
+
+	if (code)
+		return code;
+	e = table_get(&m->t, uid);
+	if (e && !(e->state & ENTRY_GONE)) {
+		batch_begin(&b, &m->f, false);
+		b.t.bytes += wire;
+		b.t.bytes -= e->wire;
+		batch_item(&b, RECORD_SIZE, &item, sizeof(item));
+		code = session_commit(m, &b);
+	}
+	session_unlock(m);
+	return code;
+}
+
+/* Counts as the reader converts. */
+static int measure(int fd, uint32_t size, uint32_t *wire)
+{
+	struct buf b;
+	uint64_t sum = 0, at = 0;
+	char last = 0;
+	int code = ERR_OK;
+
+	buf_init(&b, PIECE);
+	while (!code && at < size) {
+		size_t n = size - at > PIECE ? PIECE : (size_t)(size - at);
+		char *p;
+
+		buf_reset(&b);
+		p = buf_room(&b, n);
+		code = file_pread(fd, p, n, (off_t)at);
+		sum += code ? 0 : mime_crlf_size(p, n);
+		if (!code && p[0] == '\n' && last == '\r')
+			sum--; /* it was one line end with the byte before */
+		last = p[n - 1];
+		at += n;
+	}
+	buf_free(&b);
+	if (!code && sum > UINT32_MAX)
+		code = ERR_TOO_LONG;
+	*wire = (uint32_t)sum;
+	return code;
+}
+
+int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
+{
+	const struct entry *e = session_entry(m, seq);
+	uint32_t uid;
+	int fd, code;
+
+	if (!e)
+		return ERR_NOT_FOUND;
+	*size = e->wire;
+	if (e->wire > 0 || e->size == 0)
+		return ERR_OK;
+	uid = e->uid;
+	fd = session_open_file(m, uid, &code);
+	if (fd < 0)
+		return code;
+	code = measure(fd, table_get(&m->t, uid)->size, size);
+	close(fd);
+	if (!code)
+		code = session_set_size(m, uid, *size);
+	return code;
+}
+
+int mailbox_read_open(struct mailbox *m, uint32_t seq,
+		      struct mailbox_reader **out, uint32_t *size)
+{
+	const struct entry *e;
+	struct mailbox_reader *r;
+	uint32_t uid = mailbox_uid(m, seq);
+	int code = mailbox_size(m, seq, size);
+	int fd;
+
+	if (code)
+		return code;
+	fd = session_open_file(m, uid, &code);
+	if (fd < 0)
+		return code;
+	e = table_get(&m->t, uid);
+	r = mem_alloc(sizeof(*r));
+	r->fd = fd;
+	r->left = e->size;
+	r->wire = e->wire;
+	r->plain = e->size == e->wire;
+	buf_init(&r->out, 2 * (size_t)PIECE);
+	*out = r;
+	return ERR_OK;
+}
+
+/* Converts the next piece of the file. */
+static int convert(struct mailbox_reader *r)
+{
+	char piece[PIECE];
+	size_t want = r->left > PIECE ? PIECE : (size_t)r->left;
+	ssize_t n = read(r->fd, piece, want);
+
+	if (n < 0)
+		return ERR_IO;
+	if (n == 0)
+		return ERR_CORRUPT;
+	buf_reset(&r->out);
+	r->given = 0;
+	mime_put_crlf(&r->out, r->last, piece, (size_t)n);
+	r->last = piece[n - 1];
+	r->left -= (uint64_t)n;
+	return ERR_OK;
+}
+
+int mailbox_read(struct mailbox_reader *r, char *data, size_t size, size_t *n)
+{
+	*n = 0;
+	if (r->wire == 0)
+		return r->left || r->given < r->out.len ? ERR_CORRUPT : ERR_OK;
+	if (r->plain) {
+		ssize_t got =
+			read(r->fd, data, size > r->left ? r->left : size);
+
+		if (got <= 0)
+			return got < 0 ? ERR_IO : ERR_CORRUPT;
+		*n = (size_t)got;
+		r->left -= *n;
+	} else {
+		if (r->given == r->out.len) {
+			int code = r->left ? convert(r) : ERR_CORRUPT;
+
+			if (code)
+				return code;
+		}
+		*n = r->out.len - r->given;
+		if (*n > size)
+			*n = size;
+		if (*n > r->wire)
+			return ERR_CORRUPT;
+		memcpy(data, r->out.data + r->given, *n);
+		r->given += *n;
+	}
+	r->wire -= (uint32_t)*n;
+	return ERR_OK;
+}
+
+void mailbox_read_close(struct mailbox_reader **r)
+{
+	if (!*r)
+		return;
+	close((*r)->fd);
+	buf_free(&(*r)->out);
+	free(*r);
+	*r = NULL;
+}
+
+int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b)
+{
+	struct mailbox_reader *r;
+	uint32_t size;
+	size_t n;
+	int code = mailbox_read_open(m, seq, &r, &size);
+
+	if (code)
+		return code;
+	if (!buf_room(b, size))
+		code = ERR_TOO_LONG;
+	while (!code && size > 0) {
+		code = mailbox_read(r, b->data + b->len, size, &n);
+		if (!code) {
+			buf_added(b, n);
+			size -= (uint32_t)n;
+		}
+	}
+	mailbox_read_close(&r);
+	return code;
+}

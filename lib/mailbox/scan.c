@@ -1,0 +1,388 @@
+/*
+ * What other programs did to the Maildir: new files, flags in names, files
+ * gone. The directories are read without the lock; if they did not change
+ * until the lock is held, that is what there is. A file that is missing is
+ * believed gone only after a second pass under the lock, since readdir may
+ * miss what is renamed meanwhile.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "log/log.h"
+#include "mailbox/listing.h"
+#include "mailbox/session.h"
+
+/* Times of files may be as coarse as a clock tick: of a directory changed
+ * this short ago we cannot tell whether it changed again. Nanoseconds. */
+#define RACY INT64_C(20000000)
+
+struct scan {
+	struct mailbox *m;
+	struct listing l;
+	uint32_t *slot; /* hash table of indices of entries, plus 1 */
+	size_t mask;
+	size_t *fresh; /* files that no entry has */
+	size_t nfresh;
+	struct batch b;
+};
+
+static void hash_entries(struct scan *s)
+{
+	struct table *t = &s->m->t;
+	size_t size = 64;
+	uint32_t i;
+
+	while (size < 2 * (size_t)t->n)
+		size *= 2;
+	s->slot = mem_array(size, sizeof(*s->slot));
+	s->mask = size - 1;
+	for (i = 0; i < t->n; i++) {
+		struct entry *e = &t->entry[i];
+		const char *name = table_name(t, e);
+		size_t at;
+
+		e->state &= (uint8_t)~ENTRY_SEEN;
+		if (!name || e->state & ENTRY_GONE)
+			continue;
+		at = map_hash(name, e->nname) & s->mask;
+		while (s->slot[at])
+			at = (at + 1) & s->mask;
+		s->slot[at] = i + 1;
+	}
+}
+
+static struct entry *find_entry(struct scan *s, const char *base, size_t n)
+{
+	struct table *t = &s->m->t;
+	size_t at = map_hash(base, n) & s->mask;
+
+	for (; s->slot[at]; at = (at + 1) & s->mask) {
+		struct entry *e = &t->entry[s->slot[at] - 1];
+
+		if (e->nname == n && memcmp(table_name(t, e), base, n) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+/* Gives the file the one spelling of its name that we look for. */
+static bool respell(struct scan *s, size_t i, unsigned dir)
+{
+	struct listing_file *file = &s->l.file[i];
+	const char *now = listing_name(&s->l, i);
+	char want[NAME_SIZE];
+
+	name_file(want, now, file->name.nbase, dir, file->name.letters);
+	if (file->dir == dir && strcmp(now, want) == 0)
+		return true;
+	if (renameat(s->m->f.sub[file->dir], now, s->m->f.sub[dir], want) < 0)
+		return false;
+	file->dir = (uint8_t)dir;
+	return true;
+}
+
+/* A file with flags belongs into `cur`. */
+static bool settle_name(struct scan *s, size_t i)
+{
+	const struct listing_file *file = &s->l.file[i];
+
+	return respell(s, i, file->name.letters ? DIR_CUR : file->dir);
+}
+
+/* A known message: are its name's flags what we last wrote there? */
+static void compare(struct scan *s, size_t i, struct entry *e)
+{
+	const struct listing_file *file = &s->l.file[i];
+	unsigned was = name_flags(e->letters);
+	unsigned is = name_flags(file->name.letters);
+	unsigned flags = (e->flags | (is & ~was)) & ~(was & ~is);
+	struct entry old = *e, now = *e;
+
+	e->state |= ENTRY_SEEN;
+	if (file->name.letters != e->letters || file->dir != e->dir) {
+		struct record_named named = { e->uid, file->name.letters,
+					      file->dir };
+
+		batch_item(&s->b, RECORD_NAMED, &named, sizeof(named));
+	}
+	if (flags != e->flags) {
+		struct record_flags f = { e->uid, flags, e->keywords };
+
+		now.flags = (uint8_t)flags;
+		totals_add(&s->b.t, &old, -1);
+		totals_add(&s->b.t, &now, 1);
+		batch_item(&s->b, RECORD_FLAGS, &f, sizeof(f));
+	}
+}
+
+/* A file that is seen twice was moved between the two passes: the confirming
+ * listing finds it where it is now. */
+static void sort_out(struct scan *s)
+{
+	size_t i;
+
+	s->fresh = mem_array(s->l.n + 1, sizeof(*s->fresh));
+	for (i = 0; i < s->l.n; i++) {
+		const char *text = listing_name(&s->l, i);
+		struct entry *e = find_entry(s, text, s->l.file[i].name.nbase);
+
+		if (!e)
+			s->fresh[s->nfresh++] = i;
+		else if (!(e->state & ENTRY_SEEN) && settle_name(s, i))
+			compare(s, i, e);
+	}
+}
+
+/* Our UID from a name, if it is to be trusted: after a loss only. */
+static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
+{
+	return s->m->recover &&
+			       file->name.validity ==
+				       s->m->f.head.uidvalidity &&
+			       file->name.uid < s->b.t.uidnext
+		       ? file->name.uid
+		       : 0;
+}
+
+struct newcomer {
+	uint32_t uid; /* to be kept, or 0 */
+	const char *text;
+	size_t file;
+	int64_t when;
+};
+
+/* Those that keep a UID first, in its order; then as they were delivered. */
+static int by_age(const void *a, const void *b)
+{
+	const struct newcomer *x = a, *y = b;
+
+	if (x->uid != y->uid)
+		return x->uid - 1 < y->uid - 1 ? -1 : 1;
+	if (x->when != y->when)
+		return x->when < y->when ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+static bool torn(const struct listing_file *file, const struct stat *st)
+{
+	return file->name.validity && file->name.size > st->st_size;
+}
+
+static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
+{
+	struct listing_file *file = &s->l.file[c->file];
+	struct entry e = { 0 };
+	struct stat st;
+	int dir = s->m->f.sub[file->dir];
+
+	if (fstatat(dir, c->text, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode) || st.st_size > UINT32_MAX)
+		return;
+	if (torn(file, &st)) {
+		log_warn("mailbox: an unfinished file removed: %s", c->text);
+		unlinkat(dir, c->text, 0);
+		return;
+	}
+	if (!settle_name(s, c->file))
+		return;
+	e.uid = c->uid > last ? c->uid : s->b.t.uidnext++;
+	e.letters = file->name.letters;
+	e.flags = (uint8_t)name_flags(e.letters);
+	e.dir = file->dir;
+	e.nname = (uint8_t)file->name.nbase;
+	e.modseq = s->b.t.modseq;
+	e.received = st.st_mtime;
+	e.saved = (uint32_t)clock_wall();
+	e.size = (uint32_t)st.st_size;
+	if (file->name.size == st.st_size && file->name.wire >= st.st_size)
+		e.wire = (uint32_t)file->name.wire;
+	totals_add(&s->b.t, &e, 1);
+	batch_add(&s->b, &e, c->text, 0);
+	c->uid = e.uid;
+}
+
+/* Two files cannot keep one UID: the second is a copy. */
+static void sort_newcomers(struct newcomer *c, size_t n)
+{
+	size_t i;
+
+	qsort(c, n, sizeof(*c), by_age);
+	for (i = n; i-- > 1;)
+		if (c[i].uid && c[i].uid == c[i - 1].uid)
+			c[i].uid = 0;
+	qsort(c, n, sizeof(*c), by_age);
+}
+
+static void adopt_all(struct scan *s)
+{
+	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
+	const struct table *t = &s->m->t;
+	uint32_t last = t->n > 0 ? t->entry[t->n - 1].uid : 0;
+	size_t i;
+
+	for (i = 0; i < s->nfresh; i++) {
+		const char *text = listing_name(&s->l, s->fresh[i]);
+
+		c[i].file = s->fresh[i];
+		c[i].text = text;
+		c[i].uid = old_uid(s, &s->l.file[s->fresh[i]]);
+		str_span_to_int(text, strspn(text, "0123456789"), 0, INT64_MAX,
+				&c[i].when);
+	}
+	sort_newcomers(c, s->nfresh);
+	for (i = 0; i < s->nfresh; i++) {
+		adopt(s, &c[i], last);
+		if (c[i].uid > last)
+			last = c[i].uid;
+	}
+	free(c);
+}
+
+static bool is_missing(const struct scan *s, const struct entry *e)
+{
+	return s->l.dirs & 1u << e->dir &&
+	       !(e->state & (ENTRY_SEEN | ENTRY_GONE));
+}
+
+static bool any_missing(const struct scan *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->m->t.n; i++)
+		if (is_missing(s, &s->m->t.entry[i]))
+			return true;
+	return false;
+}
+
+static void expunge_missing(struct scan *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->m->t.n; i++) {
+		struct entry *e = &s->m->t.entry[i];
+		struct record_range range = { e->uid, e->uid };
+
+		if (!is_missing(s, e))
+			continue;
+		totals_add(&s->b.t, e, -1);
+		batch_item(&s->b, RECORD_EXPUNGE, &range, sizeof(range));
+	}
+}
+
+/* After what we renamed ourselves the times are ours; a change of others
+ * after the listing shows as a time that is not. */
+static void mark(struct scan *s, const int64_t start[DIRS])
+{
+	int64_t now = clock_wall_us() * 1000, end[DIRS];
+	int d;
+
+	if (folder_times(&s->m->f, end) != ERR_OK)
+		return;
+	for (d = 0; d < DIRS; d++) {
+		if (!(s->l.dirs & 1u << d))
+			continue;
+		s->b.t.mark[d] = start[d];
+		if (end[d] != start[d] || now - end[d] < RACY)
+			s->b.t.mark[d] = 0;
+	}
+}
+
+static void drop(struct scan *s)
+{
+	free(s->slot);
+	free(s->fresh);
+	listing_free(&s->l);
+	s->slot = NULL;
+	s->fresh = NULL;
+	s->nfresh = 0;
+}
+
+/* Under the lock: the listing becomes records. */
+static int judge(struct scan *s, bool confirmed)
+{
+	struct mailbox *m = s->m;
+	int code;
+
+	batch_begin(&s->b, &m->f, true);
+	hash_entries(s);
+	sort_out(s);
+	if (!confirmed && any_missing(s)) {
+		s->b.any = false;
+		buf_free(&s->b.buf);
+		return ERR_BUSY;
+	}
+	adopt_all(s);
+	expunge_missing(s);
+	batch_close(&s->b);
+	if (!s->b.any && !s->b.code)
+		s->b.t.modseq--;
+	mark(s, s->l.before);
+	batch_mark(&s->b, RECORD_MARK);
+	code = session_commit(m, &s->b);
+	return code;
+}
+
+static unsigned dirs_to_read(const struct mailbox *m, const int64_t now[DIRS])
+{
+	unsigned d, dirs = 0;
+
+	for (d = 0; d < DIRS; d++)
+		if (m->suspect || m->f.last.mark[d] != now[d])
+			dirs |= 1u << d;
+	return dirs;
+}
+
+static bool changed_since(struct scan *s)
+{
+	int64_t now[DIRS];
+	unsigned d;
+
+	if (folder_times(&s->m->f, now) != ERR_OK)
+		return true;
+	for (d = 0; d < DIRS; d++)
+		if (s->l.dirs & 1u << d && now[d] != s->l.before[d])
+			return true;
+	return false;
+}
+
+int session_scan(struct mailbox *m)
+{
+	struct scan s = { .m = m };
+	int64_t now[DIRS];
+	unsigned dirs;
+	int code = folder_times(&m->f, now);
+
+	if (code)
+		return code;
+	dirs = dirs_to_read(m, now);
+	if (dirs == 0)
+		return ERR_OK;
+	code = listing_read(&s.l, &m->f, dirs);
+	if (!code)
+		code = session_lock(m);
+	if (!code) {
+		code = changed_since(&s) ? ERR_BUSY : judge(&s, false);
+		if (code == ERR_BUSY) {
+			drop(&s);
+			code = listing_read(&s.l, &m->f,
+					    1u << DIR_NEW | 1u << DIR_CUR);
+			if (!code)
+				code = judge(&s, true);
+		}
+		session_unlock(m);
+	}
+	drop(&s);
+	if (!code)
+		m->suspect = m->recover = false;
+	return code;
+}

@@ -1,0 +1,85 @@
+/* An open folder, from inside. */
+#ifndef MAILBOX_SESSION_H
+#define MAILBOX_SESSION_H
+
+#include "mailbox/batch.h"
+#include "mailbox/folder.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/table.h"
+
+struct mailbox {
+	struct store *store;
+	struct folder f;
+	struct table t;
+	off_t read;	/* the journal is applied up to here */
+	uint32_t shown; /* messages that the caller knows of */
+	uint32_t nrecent;
+	uint32_t claimed; /* \Recent: those above, or with ENTRY_RECENT */
+	bool read_only;
+	bool suspect;	 /* something was not where it should be: scan */
+	bool recover;	 /* the journal was lost: take UIDs from names */
+	bool unsynced;	 /* additions of others were read, perhaps not synced */
+	bool renumbered; /* new UIDVALIDITY: nothing more can be done here */
+	bool dirty;	 /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
+	off_t snapshot;	 /* the snapshot holds what is before, 0: none */
+	struct mailbox_changes changes;
+	size_t changes_room;
+	struct buf window; /* of the cache, from window_at on */
+	uint64_t window_at;
+	struct buf facts; /* an entry just made */
+	uint32_t facts_uid;
+	int cache; /* or -1 */
+};
+
+/* Applies what was appended to the journal since. OWN: by this session. */
+int session_catch_up(struct mailbox *m, bool own);
+
+/* Locks the folder and applies all others' records. On ERR_OK changes may be
+ * written; end with session_unlock. */
+int session_lock(struct mailbox *m);
+void session_unlock(struct mailbox *m);
+
+/* Ends a batch that was begun under the lock: writes, applies. */
+int session_commit(struct mailbox *m, struct batch *b);
+
+/* Loads journal and snapshot of an open folder, making or mending the
+ * journal if need be. */
+int session_load(struct mailbox *m);
+
+/* Looks at the Maildir if its times say so, or always if m->suspect. */
+int session_scan(struct mailbox *m);
+
+/* Puts the whole state into B (gathering), with KEY[i] of each entry if not
+ * NULL. */
+void session_state(struct mailbox *m, struct batch *b, const uint64_t *key);
+
+/* The snapshot: load into an empty table (false: none that fits), and write
+ * if enough happened since. */
+bool snapshot_load(struct mailbox *m);
+void snapshot_write(struct mailbox *m);
+
+/* Puts a journal without what is past in place of a long one. */
+void session_rotate(struct mailbox *m);
+
+/* Opens E's file: a descriptor, or -1 (*CODE: ERR_NOT_FOUND …). A file that
+ * was moved by others is found by a scan; one that is shorter than recorded
+ * was torn by a power cut and never promised: it is removed. */
+int session_open_file(struct mailbox *m, uint32_t uid, int *code);
+
+/* Removes E's file, wherever it is now. */
+void session_unlink(struct mailbox *m, const struct entry *e);
+
+/* What the file of E is called now. False: the snapshot lied. */
+bool session_file_name(const struct mailbox *m, const struct entry *e,
+		       char out[256]);
+
+/* Appends E's entry of the cache to B, if there is one. */
+void session_cached(struct mailbox *m, const struct entry *e, struct buf *b);
+
+/* The size of E, as sent, is WIRE. */
+int session_set_size(struct mailbox *m, uint32_t uid, uint32_t wire);
+
+/* The entry at SEQ, or NULL. */
+struct entry *session_entry(const struct mailbox *m, uint32_t seq);
+
+#endif

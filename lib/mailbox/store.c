@@ -1,0 +1,192 @@
+#include "mailbox/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "mailbox/disk.h"
+#include "mailbox/lock.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/private.h"
+
+#define USER_LOCK_MS 10000
+
+int store_make_dirs(int dir, bool inbox)
+{
+	static const char *const dirs[] = { "tmp", "new", "cur" };
+	size_t i;
+	int fd;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (mkdirat(dir, dirs[i], 0700) < 0 && errno != EEXIST)
+			return err_from_errno(errno);
+	if (inbox)
+		return ERR_OK;
+	fd = openat(dir, "maildirfolder",
+		    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_from_errno(errno);
+	close(fd);
+	return ERR_OK;
+}
+
+static int make_maildir(const char *path)
+{
+	char *parent = mem_strdup(path);
+	char *slash = strrchr(parent, '/');
+	int code = file_make_dirs(path, 0700);
+	int dir;
+
+	if (code) {
+		free(parent);
+		return code;
+	}
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	code = dir < 0 ? err_from_errno(errno) : store_make_dirs(dir, true);
+	if (!code && fsync(dir) < 0)
+		code = err_from_errno(errno);
+	if (dir >= 0)
+		close(dir);
+	/* The Maildir's own name, too, is to last. */
+	if (!code && slash && slash > parent) {
+		*slash = '\0';
+		file_sync_dir(parent);
+	}
+	free(parent);
+	return code;
+}
+
+int store_open(const char *path, bool create, struct store **s)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code;
+
+	if (dir >= 0 && create && faccessat(dir, "cur", F_OK, 0) < 0) {
+		close(dir);
+		dir = -1;
+		errno = ENOENT;
+	}
+	if (dir < 0 && errno == ENOENT && create) {
+		code = make_maildir(path);
+		if (code)
+			return code;
+		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (dir < 0)
+		return err_from_errno(errno);
+	*s = mem_alloc(sizeof(**s));
+	(*s)->dir = dir;
+	(*s)->lock = -1;
+	return ERR_OK;
+}
+
+void store_close(struct store **s)
+{
+	if (!*s)
+		return;
+	close((*s)->dir);
+	if ((*s)->lock >= 0)
+		close((*s)->lock);
+	free(*s);
+	*s = NULL;
+}
+
+int store_lock(struct store *s)
+{
+	if (s->lock < 0)
+		s->lock = lock_open(s->dir, DISK_USER_LOCK);
+	if (s->lock < 0)
+		return err_from_errno(errno);
+	return lock_take(s->lock, USER_LOCK_MS);
+}
+
+void store_unlock(struct store *s)
+{
+	lock_release(s->lock);
+}
+
+int store_replace_file(int dir, const char *name, const char *text, size_t n)
+{
+	char fresh[64];
+	int fd, code;
+
+	snprintf(fresh, sizeof(fresh), "%s" DISK_NEW_SUFFIX, name);
+	unlinkat(dir, fresh, 0);
+	fd = openat(dir, fresh,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_from_errno(errno);
+	code = file_write(fd, text, n);
+	if (!code && fsync(fd) < 0)
+		code = err_from_errno(errno);
+	close(fd);
+	if (!code && renameat(dir, fresh, dir, name) < 0)
+		code = err_from_errno(errno);
+	if (!code && fsync(dir) < 0)
+		code = err_from_errno(errno);
+	if (code)
+		unlinkat(dir, fresh, 0);
+	return code;
+}
+
+static int64_t read_counter(struct store *s)
+{
+	char text[32] = "";
+	int64_t value;
+	ssize_t n = -1;
+	int fd = openat(s->dir, DISK_COUNTER,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd >= 0) {
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (n <= 0 || !str_span_to_int(text, strcspn(text, "\n"), 1,
+				       UINT32_MAX - 2, &value))
+		return 0;
+	return value;
+}
+
+int store_next_uidvalidity(struct store *s, uint32_t *validity)
+{
+	int64_t value, now = clock_wall();
+	char text[32];
+	int code = store_lock(s), n;
+
+	if (code)
+		return code;
+	/* The clock is only where counting begins: after the loss of the
+	 * counter it is still higher than what was given. */
+	value = read_counter(s) + 1;
+	if (value < now && now < UINT32_MAX - 2)
+		value = now;
+	n = snprintf(text, sizeof(text), "%lld\n", (long long)value);
+	code = store_replace_file(s->dir, DISK_COUNTER, text, (size_t)n);
+	store_unlock(s);
+	*validity = (uint32_t)value;
+	return code;
+}
+
+int store_exists(struct store *s, const char *name)
+{
+	char disk[DISK_NAME_SIZE + 8];
+	struct stat st;
+	int code = disk_name(name, disk);
+
+	if (code)
+		return code;
+	strcat(disk, "/cur");
+	if (fstatat(s->dir, disk, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_from_errno(errno);
+	return S_ISDIR(st.st_mode) ? ERR_OK : ERR_NOT_FOUND;
+}

@@ -1,0 +1,388 @@
+#include "mailbox/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "mailbox/journal.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/name.h"
+
+#define ROOM_AHEAD 4096 /* entries reserved beyond what is there */
+#define NAMES_MAX UINT32_MAX
+
+void table_init(struct table *t)
+{
+	memset(t, 0, sizeof(*t));
+	buf_init(&t->more, NAMES_MAX);
+}
+
+void table_free(struct table *t)
+{
+	if (t->map)
+		munmap(t->map, t->nmap);
+	if (t->names)
+		munmap(t->names, t->nskip + t->nnames);
+	buf_free(&t->more);
+	table_init(t);
+}
+
+bool table_reserve(struct table *t, uint32_t n, int fd, int64_t at)
+{
+	size_t bytes = ((size_t)n + ROOM_AHEAD) * sizeof(struct entry);
+	void *p;
+
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return false;
+	if (fd >= 0 && n > 0 &&
+	    mmap(p, (size_t)n * sizeof(struct entry), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_FIXED, fd, at) == MAP_FAILED) {
+		munmap(p, bytes);
+		return false;
+	}
+	if (t->n > 0)
+		memcpy(p, t->entry, (size_t)t->n * sizeof(struct entry));
+	if (t->map)
+		munmap(t->map, t->nmap);
+	t->map = p;
+	t->nmap = bytes;
+	t->entry = p;
+	t->room = n + ROOM_AHEAD;
+	return true;
+}
+
+uint32_t table_find(const struct table *t, uint32_t uid)
+{
+	uint32_t low = 0, high = t->n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (t->entry[middle].uid < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct entry *table_get(struct table *t, uint32_t uid)
+{
+	uint32_t i = table_find(t, uid);
+
+	return i < t->n && t->entry[i].uid == uid ? &t->entry[i] : NULL;
+}
+
+const char *table_name(const struct table *t, const struct entry *e)
+{
+	if (e->nname == 0 || e->nname > NAME_BASE_MAX)
+		return NULL;
+	if (e->name < t->nnames)
+		return e->nname <= t->nnames - e->name
+			       ? t->names + t->nskip + e->name
+			       : NULL;
+	if (e->name - t->nnames > t->more.len ||
+	    e->nname > t->more.len - (e->name - t->nnames))
+		return NULL;
+	return t->more.data + (e->name - t->nnames);
+}
+
+void totals_add(struct totals *t, const struct entry *e, int sign)
+{
+	uint32_t by = (uint32_t)sign;
+
+	t->messages += by;
+	if (!(e->flags & MAILBOX_SEEN))
+		t->unseen += by;
+	if (e->flags & MAILBOX_DELETED)
+		t->deleted += by;
+	if (e->uid > t->claimed)
+		t->recent += by;
+	t->bytes += sign > 0 ? e->wire : -(uint64_t)e->wire;
+}
+
+void table_count(const struct table *t, struct totals *totals)
+{
+	uint32_t i;
+
+	totals->messages = totals->unseen = totals->deleted = 0;
+	totals->recent = 0;
+	totals->bytes = 0;
+	for (i = 0; i < t->n; i++)
+		if (!(t->entry[i].state & ENTRY_GONE))
+			totals_add(totals, &t->entry[i], 1);
+}
+
+void table_put(struct buf *b, const struct entry *e, const char *name,
+	       uint64_t key)
+{
+	struct record_add add = {
+		.uid = e->uid,
+		.flags = e->flags,
+		.dir = e->dir,
+		.nname = e->nname,
+		.letters = e->letters,
+		.size = e->size,
+		.wire = e->wire,
+		.ncache = e->ncache,
+		.cache = e->cache,
+		.keywords = e->keywords,
+		.modseq = e->modseq,
+		.received = e->received,
+		.saved = e->saved,
+		.key = key,
+	};
+
+	buf_put(b, &add, sizeof(add));
+	buf_put(b, name, e->nname);
+	record_pad(b);
+}
+
+/* Base names become parts of paths: nothing may lead out of the folder. */
+static bool good_name(const char *name, size_t n)
+{
+	return n > 0 && n <= NAME_BASE_MAX && name[0] != '.' &&
+	       !memchr(name, '/', n) && !memchr(name, '\0', n);
+}
+
+static int add_one(struct table *t, const struct record_add *a,
+		   const char *name)
+{
+	struct entry *e;
+
+	if (!good_name(name, a->nname) || a->dir >= DIRS ||
+	    (t->n > 0 && a->uid <= t->entry[t->n - 1].uid) || a->uid == 0)
+		return ERR_CORRUPT;
+	if (t->nnames + t->more.len + a->nname > NAMES_MAX ||
+	    (t->n == t->room && !table_reserve(t, t->n * 2, -1, 0)))
+		return ERR_LIMIT;
+	e = &t->entry[t->n];
+	memset(e, 0, sizeof(*e));
+	e->uid = a->uid;
+	e->flags = a->flags & MAILBOX_FLAGS_ALL;
+	e->dir = a->dir;
+	e->nname = a->nname;
+	e->letters = a->letters;
+	e->name = (uint32_t)(t->nnames + t->more.len);
+	e->keywords = a->keywords;
+	e->modseq = a->modseq;
+	e->received = a->received;
+	e->saved = (uint32_t)a->saved;
+	e->size = a->size;
+	e->wire = a->wire;
+	e->ncache = a->ncache;
+	e->cache = a->cache;
+	buf_put(&t->more, name, a->nname);
+	t->n++;
+	return ERR_OK;
+}
+
+static int apply_add(struct table *t, const struct record *r)
+{
+	size_t n, step;
+	const char *p = record_payload(r, &n);
+	uint32_t i;
+
+	for (i = 0; i < r->count; i++) {
+		struct record_add a;
+		int code;
+
+		if (n < sizeof(a))
+			return ERR_CORRUPT;
+		memcpy(&a, p, sizeof(a));
+		step = sizeof(a) + ((size_t)a.nname + 7) / 8 * 8;
+		if (n < step || a.uid >= r->t.uidnext)
+			return ERR_CORRUPT;
+		code = add_one(t, &a, p + sizeof(a));
+		if (code)
+			return code;
+		p += step;
+		n -= step;
+	}
+	return ERR_OK;
+}
+
+void table_mark_gone(struct table *t, uint32_t i)
+{
+	if (t->entry[i].state & ENTRY_GONE)
+		return;
+	t->entry[i].state |= ENTRY_GONE;
+	if (t->gone++ == 0 || i < t->first_gone)
+		t->first_gone = i;
+}
+
+static void apply_range(struct table *t, const void *item)
+{
+	struct record_range range;
+	uint32_t i;
+
+	memcpy(&range, item, sizeof(range));
+	for (i = table_find(t, range.first);
+	     i < t->n && t->entry[i].uid <= range.last; i++)
+		table_mark_gone(t, i);
+}
+
+static void apply_flags(struct table *t, const void *item, uint64_t modseq,
+			bool own)
+{
+	struct record_flags f;
+	struct entry *e;
+
+	memcpy(&f, item, sizeof(f));
+	e = table_get(t, f.uid);
+	if (!e)
+		return;
+	e->flags = f.flags & MAILBOX_FLAGS_ALL;
+	e->keywords = f.keywords;
+	e->modseq = modseq;
+	if (own)
+		return;
+	e->state |= ENTRY_CHANGED;
+	t->changed = true;
+}
+
+static void apply_named(struct table *t, const void *item)
+{
+	struct record_named named;
+	struct entry *e;
+
+	memcpy(&named, item, sizeof(named));
+	e = table_get(t, named.uid);
+	if (!e || named.dir >= DIRS)
+		return;
+	e->letters = named.letters;
+	e->dir = (uint8_t)named.dir;
+}
+
+static void apply_size(struct table *t, const void *item)
+{
+	struct record_size s;
+	struct entry *e;
+
+	memcpy(&s, item, sizeof(s));
+	e = table_get(t, s.uid);
+	if (e)
+		e->wire = s.wire;
+}
+
+static void apply_cached(struct table *t, const void *item)
+{
+	struct record_cached c;
+	struct entry *e;
+
+	memcpy(&c, item, sizeof(c));
+	e = table_get(t, c.uid);
+	if (!e)
+		return;
+	e->cache = c.cache;
+	e->ncache = c.ncache;
+}
+
+static int apply_keyword(struct table *t, const struct record *r)
+{
+	size_t n;
+	const char *name = record_payload(r, &n);
+
+	n = strnlen(name, n);
+	if (r->count != t->nkeywords || r->count >= MAILBOX_KEYWORDS_MAX ||
+	    n == 0 || n >= MAILBOX_KEYWORD_SIZE)
+		return ERR_CORRUPT;
+	memcpy(t->keyword[t->nkeywords], name, n);
+	t->keyword[t->nkeywords++][n] = '\0';
+	t->new_keywords = true;
+	return ERR_OK;
+}
+
+static void apply_item(struct table *t, const struct record *r,
+		       const char *item, bool own)
+{
+	switch (r->type) {
+	case RECORD_FLAGS:
+		apply_flags(t, item, r->t.modseq, own);
+		break;
+	case RECORD_EXPUNGE:
+	case RECORD_UNDO:
+		apply_range(t, item);
+		break;
+	case RECORD_NAMED:
+		apply_named(t, item);
+		break;
+	case RECORD_SIZE:
+		apply_size(t, item);
+		break;
+	case RECORD_CACHED:
+		apply_cached(t, item);
+		break;
+	default:
+		break;
+	}
+}
+
+int table_apply(struct table *t, const struct record *r, bool own)
+{
+	static const size_t item_size[RECORD_TYPES] = {
+		[RECORD_FLAGS] = sizeof(struct record_flags),
+		[RECORD_EXPUNGE] = sizeof(struct record_range),
+		[RECORD_UNDO] = sizeof(struct record_range),
+		[RECORD_NAMED] = sizeof(struct record_named),
+		[RECORD_SIZE] = sizeof(struct record_size),
+		[RECORD_CACHED] = sizeof(struct record_cached),
+	};
+	size_t n, size = item_size[r->type];
+	const char *p = record_payload(r, &n);
+	uint32_t i;
+
+	if (r->type == RECORD_ADD)
+		return apply_add(t, r);
+	if (r->type == RECORD_KEYWORD)
+		return apply_keyword(t, r);
+	if (size == 0)
+		return ERR_OK;
+	if (r->count > n / size)
+		return ERR_CORRUPT;
+	for (i = 0; i < r->count; i++, p += size)
+		apply_item(t, r, p, own);
+	return ERR_OK;
+}
+
+void table_follow(struct table *t, uint32_t i, const struct entry *now)
+{
+	struct entry *e = &t->entry[i];
+
+	if (e->flags != now->flags || e->keywords != now->keywords) {
+		e->state |= ENTRY_CHANGED;
+		t->changed = true;
+	}
+	e->flags = now->flags;
+	e->keywords = now->keywords;
+	e->modseq = now->modseq;
+	e->letters = now->letters;
+	e->dir = now->dir;
+	e->wire = now->wire;
+	e->cache = now->cache;
+	e->ncache = now->ncache;
+}
+
+void table_copy(struct table *t, const struct entry *now, const char *name)
+{
+	struct entry e = *now;
+
+	if (!name || (t->n == t->room && !table_reserve(t, t->n * 2, -1, 0)))
+		return;
+	e.state = 0;
+	e.name = (uint32_t)(t->nnames + t->more.len);
+	buf_put(&t->more, name, e.nname);
+	t->entry[t->n++] = e;
+}
+
+void table_follow_keywords(struct table *t, const struct table *now)
+{
+	memcpy(t->keyword, now->keyword, sizeof(t->keyword));
+	t->new_keywords |= t->nkeywords != now->nkeywords;
+	t->nkeywords = now->nkeywords;
+}

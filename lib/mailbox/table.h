@@ -1,0 +1,99 @@
+/*
+ * The messages of a folder in memory, in UID order, as the journal's records
+ * made them. It begins as a private mapping of the snapshot, so that opening
+ * a large folder copies nothing.
+ */
+#ifndef MAILBOX_TABLE_H
+#define MAILBOX_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "mailbox/disk.h"
+
+/* A message: also the fixed-size record of the snapshot. */
+struct entry {
+	uint32_t uid;
+	uint8_t flags;
+	uint8_t dir;	  /* where its file is, as far as we know */
+	uint8_t nname;	  /* bytes of its base name */
+	uint8_t state;	  /* of enum entry_state; 0 in the snapshot */
+	uint32_t letters; /* flags in its file's name */
+	uint32_t name;	  /* where the base name begins among the names */
+	uint64_t keywords;
+	uint64_t modseq;
+	int64_t received;
+	uint32_t saved;
+	uint32_t size;
+	uint32_t wire;
+	uint32_t ncache;
+	uint64_t cache;
+};
+_Static_assert(sizeof(struct entry) == 64, "entry");
+
+enum entry_state {
+	ENTRY_CHANGED = 1 << 0, /* others changed its flags: to be told */
+	ENTRY_GONE = 1 << 1,	/* expunged, still in the table */
+	ENTRY_RECENT = 1 << 2,	/* \Recent for this session */
+	ENTRY_DIRTY = 1 << 3,	/* its file's name is to follow */
+	ENTRY_CACHED = 1 << 4,	/* its place in the cache is to be kept */
+	ENTRY_SEEN = 1 << 5	/* found by the scan under way */
+};
+
+struct table {
+	struct entry *entry;
+	uint32_t n;
+	uint32_t room;	     /* entries that fit */
+	uint32_t gone;	     /* entries with ENTRY_GONE */
+	uint32_t first_gone; /* no such entry before this index */
+	bool changed;	     /* some entry has ENTRY_CHANGED */
+	bool new_keywords;
+	void *map; /* memory of `entry` */
+	size_t nmap;
+	char *names;	 /* base names: a mapping, or none; they begin in it */
+	size_t nskip;	 /* here, */
+	size_t nnames;	 /* and are so many bytes */
+	struct buf more; /* those added since, at nnames and up */
+	char keyword[64][100];
+	unsigned nkeywords;
+};
+
+void table_init(struct table *t);
+void table_free(struct table *t);
+
+/* Makes room for N entries, of which the first ones are those of FD from
+ * offset AT, if FD is not -1. False: no memory. */
+bool table_reserve(struct table *t, uint32_t n, int fd, int64_t at);
+
+/* Applies record R. OWN: made by this session, so nothing is to be told.
+ * ERR_CORRUPT: it does not fit what came before. */
+int table_apply(struct table *t, const struct record *r, bool own);
+
+/* For a session that follows another journal: entry I is now like NOW; gone;
+ * or new, with NAME. */
+void table_follow(struct table *t, uint32_t i, const struct entry *now);
+void table_mark_gone(struct table *t, uint32_t i);
+void table_copy(struct table *t, const struct entry *now, const char *name);
+void table_follow_keywords(struct table *t, const struct table *now);
+
+/* Index of the first entry with UID or higher, or t->n. */
+uint32_t table_find(const struct table *t, uint32_t uid);
+/* The entry of UID, or NULL. */
+struct entry *table_get(struct table *t, uint32_t uid);
+
+/* The base name of E, e->nname bytes; NULL if the snapshot lied. */
+const char *table_name(const struct table *t, const struct entry *e);
+
+/* Counts of all entries that are not gone into the fields of T. */
+void table_count(const struct table *t, struct totals *totals);
+
+/* What one entry adds to T's counts, times SIGN (1 or -1). */
+void totals_add(struct totals *t, const struct entry *e, int sign);
+
+/* Appends a RECORD_ADD entry for E with its name; KEY as there. */
+void table_put(struct buf *b, const struct entry *e, const char *name,
+	       uint64_t key);
+
+#endif

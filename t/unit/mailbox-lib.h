@@ -1,0 +1,153 @@
+/* What the tests of lib/mailbox share: a Maildir in a fresh folder. */
+#ifndef T_UNIT_MAILBOX_LIB_H
+#define T_UNIT_MAILBOX_LIB_H
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "mailbox/append.h"
+#include "mailbox/deliver.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/store.h"
+#include "t/unit/tap.h"
+
+static struct {
+	char root[64];
+	char maildir[80];
+} at;
+
+__attribute__((unused)) static void fresh(void)
+{
+	static int count;
+
+	if (!at.root[0]) {
+		strcpy(at.root, "/tmp/mailbox-test.XXXXXX");
+		if (!mkdtemp(at.root))
+			exit(1);
+	}
+	snprintf(at.maildir, sizeof(at.maildir), "%s/m%d", at.root, ++count);
+}
+
+__attribute__((unused)) static void clean(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", at.root);
+	if (system(command) != 0)
+		printf("# could not remove %s\n", at.root);
+}
+
+/* A path below the Maildir; valid until the next call but three. */
+__attribute__((unused)) static const char *path(const char *name)
+{
+	static char out[4][512];
+	static int i;
+
+	i = (i + 1) % 4;
+	snprintf(out[i], sizeof(out[i]), "%s/%s", at.maildir, name);
+	return out[i];
+}
+
+__attribute__((unused)) static bool write_file(const char *p, const char *data,
+					       size_t n)
+{
+	int fd = open(p, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	bool good = fd >= 0 && write(fd, data, n) == (ssize_t)n;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+__attribute__((unused)) static long file_size(const char *p)
+{
+	struct stat st;
+
+	return stat(p, &st) < 0 ? -1 : (long)st.st_size;
+}
+
+/* Delivers TEXT to FOLDER under queue id ID. */
+__attribute__((unused)) static int deliver_to(const char *folder,
+					      const char *text, const char *id,
+					      struct delivered *out)
+{
+	struct delivery d = {
+		.maildir = at.maildir,
+		.folder = folder,
+		.create_folder = true,
+		.prologue = "Return-Path: <a@b>\r\n",
+		.length = (off_t)strlen(text),
+		.queue_id = id,
+		.recipient = "u@example.org",
+		.arrival_us = clock_wall_us() - 1000,
+	};
+	int code;
+
+	d.fd = open(at.root, O_TMPFILE | O_RDWR, 0600);
+	if (d.fd < 0 ||
+	    pwrite(d.fd, text, strlen(text), 0) != (ssize_t)strlen(text))
+		exit(1);
+	code = deliver_message(&d, out);
+	close(d.fd);
+	return code;
+}
+
+__attribute__((unused)) static void deliver_n(const char *folder, int n)
+{
+	struct delivered out;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text),
+			 "From: <a@b>\r\nSubject: number %d\r\n\r\nbody %d\r\n",
+			 i + 1, i + 1);
+		if (deliver_to(folder, text, "", &out) != ERR_OK)
+			printf("# delivery %d failed\n", i);
+	}
+}
+
+__attribute__((unused)) static struct mailbox *open_folder(const char *name,
+							   bool read_only,
+							   struct store **s)
+{
+	struct mailbox *m = NULL;
+	int code = store_open(at.maildir, true, s);
+
+	if (!code)
+		code = mailbox_open(*s, name, read_only, &m);
+	if (code)
+		printf("# cannot open %s: %s\n", name, err_text(code));
+	return m;
+}
+
+__attribute__((unused)) static void close_folder(struct mailbox **m,
+						 struct store **s)
+{
+	mailbox_close(m);
+	store_close(s);
+}
+
+__attribute__((unused)) static bool text_is(struct mailbox *m, uint32_t seq,
+					    const char *want)
+{
+	struct buf b;
+	bool same;
+
+	buf_init(&b, 1 << 28);
+	same = mailbox_text(m, seq, &b) == ERR_OK && b.len == strlen(want) &&
+	       memcmp(b.data, want, b.len) == 0;
+	if (!same)
+		printf("# got: %.200s\n", b.data);
+	buf_free(&b);
+	return same;
+}
+
+#endif
