@@ -29,7 +29,7 @@
 
 static struct {
 	char dir[256];
-	char *public, *log, *record;
+	char *program, *public, *log, *record;
 	int qmgr_sock, public_sock;
 	pid_t qmgr, deliverer[2];
 } self;
@@ -212,7 +212,7 @@ static void start_qmgr(void)
 		setenv("POSTHORN_LISTEN", env, 1);
 		fcntl(self.qmgr_sock, F_SETFD, 0);
 		fcntl(self.public_sock, F_SETFD, 0);
-		execl("bin/qmgr", "bin/qmgr", "-c", conf, (char *)NULL);
+		execl(self.program, "qmgr", "-c", conf, (char *)NULL);
 		_exit(127);
 	}
 	free(conf);
@@ -650,8 +650,11 @@ int main(void)
 {
 	struct queue_receiver *r;
 
-	if (access("bin/qmgr", X_OK) < 0) {
-		puts("1..0 # SKIP bin/qmgr is not built");
+	self.program = mem_printf("%s/qmgr", getenv("POSTHORN_BIN")
+						     ? getenv("POSTHORN_BIN")
+						     : "bin");
+	if (access(self.program, X_OK) < 0) {
+		printf("1..0 # SKIP %s is not built\n", self.program);
 		return 0;
 	}
 	setup();
