@@ -1,0 +1,73 @@
+#include "remote-send/connect.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static socklen_t fill_address(struct sockaddr_storage *a, const char *ip,
+			      int port)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)a;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)a;
+
+	*a = (struct sockaddr_storage){ .ss_family = AF_INET };
+	v4->sin_port = htons((uint16_t)port);
+	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1)
+		return sizeof(*v4);
+	*a = (struct sockaddr_storage){ .ss_family = AF_INET6 };
+	v6->sin6_port = htons((uint16_t)port);
+	if (inet_pton(AF_INET6, ip, &v6->sin6_addr) == 1)
+		return sizeof(*v6);
+	return 0;
+}
+
+static bool finish(int fd, int64_t ms)
+{
+	int64_t until = clock_ms() + ms;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int err = 0, n;
+	socklen_t len = sizeof(err);
+
+	do {
+		int64_t left = until - clock_ms();
+
+		n = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	if (n <= 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return false;
+	errno = err;
+	return err == 0;
+}
+
+int connect_to(const char *ip, int port, int64_t ms)
+{
+	struct sockaddr_storage a;
+	socklen_t len = fill_address(&a, ip, port);
+	int fd, err, on = 1;
+
+	if (len == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	/* the end of a message must not wait for an acknowledgement */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, (struct sockaddr *)&a, len) == 0 ||
+	    (errno == EINPROGRESS && finish(fd, ms)))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}

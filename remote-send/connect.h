@@ -1,0 +1,11 @@
+/* A TCP connection within a time. */
+#ifndef REMOTE_SEND_CONNECT_H
+#define REMOTE_SEND_CONNECT_H
+
+#include <stdint.h>
+
+/* Connects to IP, PORT within MS milliseconds. The descriptor, or -1 with
+ * errno. */
+int connect_to(const char *ip, int port, int64_t ms);
+
+#endif

@@ -1,0 +1,193 @@
+#include "remote-send/deliver.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "client/policy.h"
+#include "log/log.h"
+#include "remote-send/command.h"
+#include "remote-send/hop.h"
+#include "remote-send/route.h"
+
+#define USES_MAX 100	  /* messages of one session */
+#define AGE_MAX_MS 300000 /* time of one session */
+#define SESSIONS_MAX 10	  /* addresses tried for one job */
+#define POLICY_MS 70000
+
+/* A job on its way through the hosts. */
+struct attempt {
+	struct session *s;
+	struct delivery *d;
+	struct hop hop;
+	struct route route;
+	struct policy policy;
+	struct tls_need tls;
+	struct fault fault; /* of those so far the one that counts */
+	int tried;
+	bool answered; /* some host took a session */
+};
+
+/* What TLS has to be by the configuration, and by the domain's own word,
+ * which can only ask for more (RFC 8461 section 5). */
+static bool find_tls(struct attempt *t, const struct settings *set)
+{
+	struct fault f;
+
+	t->tls = (struct tls_need){ .try = set->tls != TLS_NONE,
+				    .must = set->tls >= TLS_ENCRYPT,
+				    .verify = set->tls == TLS_VERIFY };
+	if (!t->hop.mx || *set->relayhost || set->tls == TLS_NONE)
+		return true;
+	if (policy_find(t->d->arena, t->hop.name, &t->policy, POLICY_MS)) {
+		fault_set(&f, "4.7.5", "cannot ask for the TLS policy of %s",
+			  t->hop.name);
+		fault_keep(&t->fault, &f);
+		return false;
+	}
+	if (t->policy.mode == POLICY_ENFORCE)
+		t->tls = (struct tls_need){ true, true, true };
+	return true;
+}
+
+static bool find_hosts(struct attempt *t)
+{
+	const struct settings *set = t->d->set;
+	const char *destination =
+		*set->relayhost ? set->relayhost : t->d->job->destination;
+	struct fault f;
+
+	if (!hop_parse(destination, set->port, &t->hop)) {
+		fault_set(&f, "5.1.2", "malformed destination %s", destination);
+		fault_keep(&t->fault, &f);
+		return false;
+	}
+	if (route_find(set, t->d->arena, &t->hop, &t->route, &f))
+		return find_tls(t, set);
+	fault_keep(&t->fault, &f);
+	return false;
+}
+
+/* True when nobody is left to be tried for. */
+static bool use_session(struct attempt *t)
+{
+	struct fault f;
+
+	t->d->connected_ms = clock_ms();
+	switch (transaction_run(t->s, t->d, &f)) {
+	case TRANSACTION_DONE:
+		return true;
+	case TRANSACTION_LAST:
+		session_close(t->s, false);
+		return true;
+	case TRANSACTION_STALE:
+		session_close(t->s, false);
+		break;
+	case TRANSACTION_BROKEN:
+		session_close(t->s, false);
+		if (f.set)
+			fault_keep(&t->fault, &f);
+		break;
+	}
+	return !outcome_any_left(t->d);
+}
+
+/* True when nobody is left to be tried for. */
+static bool try_address(struct attempt *t, const char *name, const char *ip)
+{
+	struct peer peer = { name, ip, t->hop.port };
+	struct fault f;
+
+	t->tried++;
+	if (!session_open(t->s, &peer, &t->tls, &f)) {
+		fault_keep(&t->fault, &f);
+		log_info("%s: %s", t->d->job->id, f.text);
+		return false;
+	}
+	t->answered = true;
+	return use_session(t);
+}
+
+/* May mail go to that host by MTA-STS? In testing mode it is only noted. */
+static bool policy_allows(struct attempt *t, const char *name)
+{
+	struct fault f;
+
+	if (t->policy.mode == POLICY_NONE || policy_matches(&t->policy, name))
+		return true;
+	log_warn("MTA-STS policy of %s does not name its MX host %s%s",
+		 t->hop.name, name,
+		 t->policy.mode == POLICY_TESTING ? " (testing)" : "");
+	if (t->policy.mode == POLICY_TESTING)
+		return true;
+	fault_set(&f, "4.7.5", "MTA-STS policy of %s does not name the host %s",
+		  t->hop.name, name);
+	fault_keep(&t->fault, &f);
+	return false;
+}
+
+static bool try_host(struct attempt *t, size_t i)
+{
+	const char *name = t->route.host[i].name;
+	struct route_addresses at;
+	struct fault f;
+
+	if (!policy_allows(t, name))
+		return false;
+	if (!route_addresses(t->d->set, t->d->arena, &t->route, i, &at, &f)) {
+		fault_keep(&t->fault, &f);
+		return false;
+	}
+	for (size_t k = 0; k < at.n && t->tried < SESSIONS_MAX; k++)
+		if (try_address(t, name, at.ip[k]))
+			return true;
+	return false;
+}
+
+static void try_hosts(struct attempt *t)
+{
+	if (!find_hosts(t))
+		return;
+	for (size_t i = 0; i < t->route.n && t->tried < SESSIONS_MAX; i++)
+		if (try_host(t, i))
+			return;
+}
+
+bool deliver_may_keep(const struct session *s)
+{
+	return s->stream && !s->ends && s->uses < USES_MAX &&
+	       clock_ms() - s->opened_ms < AGE_MAX_MS;
+}
+
+static bool use_kept(struct attempt *t)
+{
+	struct session *s = t->s;
+
+	if (!s->stream)
+		return false;
+	if (deliver_may_keep(s) &&
+	    strcmp(s->destination, t->d->job->destination) == 0) {
+		t->answered = true;
+		return use_session(t);
+	}
+	session_close(s, true);
+	return false;
+}
+
+enum job_destination deliver(struct session *s, struct delivery *d)
+{
+	struct attempt t = { .s = s, .d = d };
+
+	command_note_utf8(d);
+	if (!use_kept(&t)) {
+		d->connected_ms = 0;
+		t.answered = false;
+		if (!str_copy(s->destination, sizeof(s->destination),
+			      d->job->destination))
+			fault_set(&t.fault, "5.1.2", "destination too long");
+		else
+			try_hosts(&t);
+	}
+	outcome_fail_all(d, &t.fault);
+	return t.answered || t.fault.permanent ? JOB_DEST_OK : JOB_DEST_DOWN;
+}

@@ -1,0 +1,40 @@
+/*
+ * Why a try failed: set where it happens, carried to whoever decides about
+ * the recipients, shown in the log and sent back to qmgr.
+ */
+#ifndef REMOTE_SEND_FAULT_H
+#define REMOTE_SEND_FAULT_H
+
+#include <stdbool.h>
+
+#include "remote-send/reply.h"
+
+#define FAULT_TEXT_SIZE 1024
+
+struct fault {
+	bool set;
+	bool permanent;
+	char dsn[REPLY_DSN_SIZE];
+	char text[FAULT_TEXT_SIZE];   /* for the log */
+	char remote[REPLY_TEXT_SIZE]; /* what the host said, or "" */
+	char relay[400];	      /* "host[ip]:port", or "" */
+};
+
+/* A fault of our own finding; permanent if DSN begins with 5. A long text is
+ * cut: only people read it. */
+void fault_set(struct fault *f, const char *dsn, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* What the server RELAY said, and WHEN, such as "in reply to end of DATA
+ * command". */
+void fault_from_reply(struct fault *f, const struct reply *r, const char *relay,
+		      const char *when);
+
+/* Makes a permanent fault a temporary one: 5.x.y becomes 4.x.y. */
+void fault_soften(struct fault *f);
+
+/* Of two faults of one try the temporary one counts, else the later one:
+ * puts F into KEPT unless KEPT is temporary and F permanent. */
+void fault_keep(struct fault *kept, const struct fault *f);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * Which hosts take the mail of a next hop, in which order (RFC 5321 section
+ * 5.1), and what their addresses are.
+ */
+#ifndef REMOTE_SEND_ROUTE_H
+#define REMOTE_SEND_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "client/dns.h"
+#include "remote-send/fault.h"
+#include "remote-send/hop.h"
+#include "remote-send/settings.h"
+
+#define ROUTE_HOSTS_MAX 20     /* hosts of one next hop that are tried */
+#define ROUTE_ADDRESSES_MAX 10 /* addresses of one host that are tried */
+
+struct route_host {
+	const char *name;
+	unsigned preference;
+	unsigned lot; /* drawn, for the order of equal preferences */
+};
+
+struct route {
+	struct route_host *host;
+	size_t n;
+	bool secure;  /* DNSSEC holds for the MX records */
+	bool address; /* the one host is an address */
+	bool mx;      /* the hosts come from MX records */
+};
+
+struct route_addresses {
+	const char *ip[ROUTE_ADDRESSES_MAX];
+	size_t n;
+};
+
+/* Looks up the hosts of HOP. False, and F, if there are none. */
+bool route_find(const struct settings *set, struct arena *a,
+		const struct hop *hop, struct route *r, struct fault *f);
+
+/* The usable ones of N MX records, in the order in which they are tried:
+ * ours and what is not preferred to us is cut off, lots break ties. False,
+ * and F, if none is left. DOMAIN is for the text. */
+bool route_order(const struct settings *set, struct arena *a,
+		 const char *domain, const struct dns_record *mx, size_t n,
+		 struct route *r, struct fault *f);
+
+/* The addresses of host I of R. False, and F, if it has none. */
+bool route_addresses(const struct settings *set, struct arena *a,
+		     const struct route *r, size_t i,
+		     struct route_addresses *out, struct fault *f);
+
+#endif

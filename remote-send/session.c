@@ -1,0 +1,296 @@
+#include "remote-send/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "client/tls.h"
+#include "log/log.h"
+#include "remote-send/connect.h"
+
+/* "host[ip]" of the relay, for texts. */
+#define WHO(s) (int)(strcspn((s)->relay, "]") + 1), (s)->relay
+
+static void fault_of_io(const struct session *s, int err, const char *when,
+			struct fault *f)
+{
+	if (err == ERR_TIMEOUT)
+		fault_set(f, "4.4.2",
+			  "conversation with %.*s timed out while %s", WHO(s),
+			  when);
+	else if (err == ERR_TOO_LONG || err == ERR_SYNTAX)
+		fault_set(f, "4.5.0", "protocol error of %.*s while %s", WHO(s),
+			  when);
+	else
+		fault_set(f, "4.4.2", "lost connection with %.*s while %s",
+			  WHO(s), when);
+	str_copy(f->relay, sizeof(f->relay), s->relay);
+}
+
+/* Waits for a whole reply at the front of the window, which it leaves there:
+ * *USED bytes. */
+static int await_reply(struct session *s, int64_t ms, struct reply *r,
+		       size_t *used)
+{
+	int64_t until = 0;
+
+	stream_set_timeout(s->stream, ms);
+	for (;;) {
+		size_t n;
+		const char *data = stream_window(s->stream, &n);
+		enum reply_state state = reply_parse(data, n, used, r);
+		int err;
+
+		if (state == REPLY_DONE)
+			return ERR_OK;
+		if (state == REPLY_BAD)
+			return ERR_SYNTAX;
+		/* one limit for the whole reply, however it drips */
+		if (!until)
+			until = clock_ms() + ms;
+		stream_set_deadline(s->stream, until);
+		/* waiting first saves a look at what cannot be there yet */
+		err = stream_wait(s->stream, until - clock_ms());
+		if (!err)
+			err = stream_fill(s->stream);
+		if (err)
+			return err;
+	}
+}
+
+bool session_reply(struct session *s, int64_t ms, const char *when,
+		   struct reply *r, struct fault *f)
+{
+	size_t used;
+	int err = await_reply(s, ms, r, &used);
+
+	stream_set_deadline(s->stream, 0);
+	if (err) {
+		fault_of_io(s, err, when, f);
+		return false;
+	}
+	stream_consume(s->stream, used);
+	s->ends = s->ends || r->code == 421;
+	return true;
+}
+
+static bool connect_peer(struct session *s, const struct peer *p,
+			 struct fault *f)
+{
+	int fd;
+
+	snprintf(s->relay, sizeof(s->relay), "%s[%s]:%d", p->name, p->ip,
+		 p->port);
+	fd = connect_to(p->ip, p->port, s->set->connect_ms);
+	if (fd < 0) {
+		fault_set(f, "4.4.1", "connect to %s: %s", s->relay,
+			  strerror(errno));
+		return false;
+	}
+	s->stream = stream_new(fd, REPLY_MAX);
+	s->features = 0;
+	s->uses = 0;
+	s->tls = s->reset_due = s->ends = false;
+	s->opened_ms = clock_ms();
+	return true;
+}
+
+/* A server that does not want to talk is no reason to give the message up:
+ * another host may, or this one later; but for 521, which says that it never
+ * takes mail (RFC 7504 section 3). */
+static void fault_of_refusal(const struct session *s, const struct reply *r,
+			     struct fault *f)
+{
+	fault_from_reply(f, r, s->relay, "greeting");
+	fault_set(f, r->code < 400 ? "4.5.0" : r->dsn,
+		  "host %.*s refused to talk to me: %s", WHO(s), r->text);
+	str_copy(f->relay, sizeof(f->relay), s->relay);
+	str_copy(f->remote, sizeof(f->remote), r->text);
+	if (r->code == 521)
+		str_copy(f->dsn, sizeof(f->dsn), "5.3.2");
+	else
+		fault_soften(f);
+}
+
+static bool greet(struct session *s, struct fault *f)
+{
+	struct reply r;
+
+	if (!session_reply(s, s->set->helo_ms,
+			   "receiving the initial server "
+			   "greeting",
+			   &r, f))
+		return false;
+	if (r.code == 220)
+		return true;
+	fault_of_refusal(s, &r, f);
+	return false;
+}
+
+static bool say_helo(struct session *s, struct fault *f)
+{
+	struct reply r;
+
+	s->features = 0;
+	stream_printf(s->stream, "HELO %s\r\n", s->set->myhostname);
+	if (!session_reply(s, s->set->helo_ms, "performing the HELO handshake",
+			   &r, f))
+		return false;
+	if (r.code / 100 == 2)
+		return true;
+	fault_of_refusal(s, &r, f);
+	return false;
+}
+
+/* EHLO; HELO with a server that does not know it (RFC 5321 section 3.2). */
+static bool say_ehlo(struct session *s, struct fault *f)
+{
+	const char *when = "performing the EHLO handshake";
+	struct reply r;
+	size_t used, n;
+	bool ours;
+	int err;
+
+	stream_printf(s->stream, "EHLO %s\r\n", s->set->myhostname);
+	err = await_reply(s, s->set->helo_ms, &r, &used);
+	stream_set_deadline(s->stream, 0);
+	if (err) {
+		fault_of_io(s, err, when, f);
+		return false;
+	}
+	ours = r.code / 100 == 2 &&
+	       !session_features(s, stream_window(s->stream, &n), used);
+	stream_consume(s->stream, used);
+	if (ours) {
+		fault_set(f, "5.4.6", "mail for %s loops back to myself",
+			  s->destination);
+		str_copy(f->relay, sizeof(f->relay), s->relay);
+		return false;
+	}
+	if (r.code / 100 == 2)
+		return true;
+	if (r.code / 100 == 5 && r.code != 521)
+		return say_helo(s, f);
+	fault_of_refusal(s, &r, f);
+	return false;
+}
+
+static void log_tls(const struct session *s, const struct tls_info *info)
+{
+	log_info("%s TLS connection established to %s: %s with cipher %s "
+		 "(%d/%d bits)",
+		 info->verified ? "Verified" : "Untrusted", s->relay,
+		 info->version, info->cipher, info->bits, info->bits);
+}
+
+/* Hands the connection to tlsproxy, and takes what it gives back. */
+static bool handshake(struct session *s, const struct peer *p,
+		      const struct tls_need *need, struct fault *f)
+{
+	const char *const name[] = { p->name };
+	struct tls_request q = { .level = need->verify ? TLS_LEVEL_VERIFY
+						       : TLS_LEVEL_MAY,
+				 .sni = strcmp(p->name, p->ip) ? p->name : "",
+				 .names = name,
+				 .nnames = 1 };
+	struct tls_info info = { .why = "" };
+	int fd = stream_release(&s->stream);
+
+	fd = tls_connect(fd, &q, &info, s->set->helo_ms);
+	if (fd < 0) {
+		fault_set(f, need->verify ? "4.7.5" : "4.7.4",
+			  "Cannot start TLS with %.*s: %s", WHO(s), info.why);
+		str_copy(f->relay, sizeof(f->relay), s->relay);
+		return false;
+	}
+	s->stream = stream_new(fd, REPLY_MAX);
+	s->tls = true;
+	log_tls(s, &info);
+	return true;
+}
+
+enum tls_result {
+	TLS_GOOD,   /* go on: encrypted, or rightly not */
+	TLS_BROKEN, /* this connection is of no use any more */
+	TLS_REFUSED /* without TLS there is no mail to that host */
+};
+
+static enum tls_result ask_for_tls(struct session *s, const struct peer *p,
+				   const struct tls_need *need, struct fault *f)
+{
+	struct reply r;
+	size_t n;
+
+	stream_puts(s->stream, "STARTTLS\r\n");
+	if (!session_reply(s, s->set->helo_ms, "sending STARTTLS", &r, f))
+		return TLS_BROKEN;
+	if (r.code != 220) {
+		fault_from_reply(f, &r, s->relay,
+				 "in reply to STARTTLS command");
+		fault_soften(f);
+		return need->must ? TLS_REFUSED : TLS_GOOD;
+	}
+	/* what came before the handshake is somebody else's word
+	 * (CVE-2011-0411) */
+	stream_window(s->stream, &n);
+	if (n > 0) {
+		fault_of_io(s, ERR_SYNTAX, "sending STARTTLS", f);
+		return TLS_BROKEN;
+	}
+	return handshake(s, p, need, f) ? TLS_GOOD : TLS_BROKEN;
+}
+
+static enum tls_result start_tls(struct session *s, const struct peer *p,
+				 const struct tls_need *need, struct fault *f)
+{
+	enum tls_result result;
+
+	if (!need->try)
+		return TLS_GOOD;
+	if (!(s->features & FEATURE_STARTTLS)) {
+		fault_set(f, "4.7.4",
+			  "TLS is required, but was not offered by host %.*s",
+			  WHO(s));
+		str_copy(f->relay, sizeof(f->relay), s->relay);
+		return need->must ? TLS_REFUSED : TLS_GOOD;
+	}
+	result = ask_for_tls(s, p, need, f);
+	if (result != TLS_GOOD || !s->tls)
+		return result;
+	/* RFC 3207 section 4.2: all that was known before is forgotten */
+	return say_ehlo(s, f) ? TLS_GOOD : TLS_BROKEN;
+}
+
+bool session_open(struct session *s, const struct peer *peer,
+		  const struct tls_need *tls, struct fault *f)
+{
+	static const struct tls_need plain;
+	enum tls_result result = TLS_REFUSED;
+
+	*f = (struct fault){ .set = false };
+	if (connect_peer(s, peer, f) && greet(s, f) && say_ehlo(s, f)) {
+		result = start_tls(s, peer, tls, f);
+		if (result == TLS_GOOD)
+			return true;
+	}
+	session_close(s, result == TLS_REFUSED);
+	if (result != TLS_BROKEN || tls->must)
+		return false;
+	/* RFC 7435: better in plain than not at all, where that is allowed */
+	log_info("%s: %s; trying again without TLS", s->relay, f->text);
+	return session_open(s, peer, &plain, f);
+}
+
+void session_close(struct session *s, bool polite)
+{
+	if (s->stream && polite && !s->ends) {
+		stream_set_timeout(s->stream, 1000);
+		stream_puts(s->stream, "QUIT\r\n");
+		stream_flush(s->stream);
+	}
+	stream_free(&s->stream);
+}

@@ -1,0 +1,74 @@
+/*
+ * A conversation with one server: connection, greeting, EHLO, STARTTLS; and
+ * what the server offers. A session outlives the message it was opened for:
+ * the next one to the same destination uses it.
+ */
+#ifndef REMOTE_SEND_SESSION_H
+#define REMOTE_SEND_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "io/stream.h"
+#include "remote-send/fault.h"
+#include "remote-send/reply.h"
+#include "remote-send/settings.h"
+
+enum feature {
+	FEATURE_ESMTP = 1 << 0, /* it took EHLO */
+	FEATURE_PIPELINING = 1 << 1,
+	FEATURE_SIZE = 1 << 2,
+	FEATURE_8BITMIME = 1 << 3,
+	FEATURE_DSN = 1 << 4,
+	FEATURE_SMTPUTF8 = 1 << 5,
+	FEATURE_STARTTLS = 1 << 6,
+	FEATURE_ENHANCED = 1 << 7
+};
+
+struct session {
+	const struct settings *set;
+	struct stream *stream; /* NULL: no session */
+	char destination[320]; /* the hop that it was opened for */
+	char relay[400];       /* "host[ip]:port" */
+	unsigned features;
+	int64_t size_limit; /* 0: none told */
+	int uses;	    /* messages it was used for */
+	int64_t opened_ms;
+	bool tls;
+	bool reset_due; /* a transaction was left open: RSET comes first */
+	bool ends;	/* the server said 421 */
+};
+
+/* Whom to connect to. */
+struct peer {
+	const char *name; /* host name, or the address itself */
+	const char *ip;
+	int port;
+};
+
+/* What TLS to the peer has to be. */
+struct tls_need {
+	bool try;    /* if it is offered */
+	bool must;   /* no mail without */
+	bool verify; /* the certificate must prove the peer's name */
+};
+
+/* Opens a session; false, and F, if that fails: no session then. */
+bool session_open(struct session *s, const struct peer *peer,
+		  const struct tls_need *tls, struct fault *f);
+
+/* Ends it: with QUIT if it is in order and POLITE, whose reply nobody waits
+ * for. Harmless if there is none. */
+void session_close(struct session *s, bool polite);
+
+/* Reads a reply within MS. False, and F, if none came: the session is done
+ * for then. WHEN is for the text: "sending MAIL FROM". */
+bool session_reply(struct session *s, int64_t ms, const char *when,
+		   struct reply *r, struct fault *f);
+
+/* Notes in S what the lines of an EHLO reply offer. The first one has the
+ * server's name: false if that is ours, so that mail would loop. */
+bool session_features(struct session *s, const char *lines, size_t n);
+
+#endif

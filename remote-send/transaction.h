@@ -1,0 +1,63 @@
+/*
+ * One message over one session: MAIL, RCPT, DATA, content (RFC 5321 section
+ * 3.3), pipelined where the server allows it. What the server decides about
+ * a recipient is noted in its outcome at once; who has no outcome afterwards
+ * may be tried at another host.
+ */
+#ifndef REMOTE_SEND_TRANSACTION_H
+#define REMOTE_SEND_TRANSACTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "queue/job.h"
+#include "remote-send/fault.h"
+#include "remote-send/session.h"
+
+/* A recipient's fate. */
+struct outcome {
+	bool decided;
+	bool accepted; /* by RCPT in the transaction at hand */
+	struct job_result result;
+	const char *log; /* what stands in parentheses in the log */
+};
+
+struct delivery {
+	const struct settings *set;
+	const struct job *job;
+	struct arena *arena;	 /* lives until the results are sent */
+	struct outcome *outcome; /* one a recipient of the job */
+	int64_t begun_ms;	 /* when the job came */
+	int64_t connected_ms;	 /* when the session was there */
+	bool utf8;	/* SMTPUTF8 is needed, for the sender or the header */
+	bool utf8_wish; /* … or for a recipient, or was asked for */
+};
+
+enum transaction_end {
+	TRANSACTION_DONE,   /* all are decided; the session may go on */
+	TRANSACTION_STALE,  /* a kept session was dead: nothing happened */
+	TRANSACTION_BROKEN, /* the session ended before the message did */
+	TRANSACTION_LAST    /* all are decided; the session has to end */
+};
+
+/* Runs it. TRANSACTION_BROKEN: F says why. */
+enum transaction_end transaction_run(struct session *s, struct delivery *d,
+				     struct fault *f);
+
+/* Decides all who are not decided, or all accepted ones, as F says. */
+void outcome_fail_all(struct delivery *d, const struct fault *f);
+void outcome_fail_accepted(struct delivery *d, const struct fault *f);
+void outcome_fail(struct delivery *d, size_t i, const struct fault *f);
+
+/* The accepted ones were taken by RELAY with the reply R. */
+void outcome_sent(struct delivery *d, const struct reply *r, const char *relay,
+		  bool dsn_passed);
+
+/* Is anybody undecided? */
+bool outcome_any_left(const struct delivery *d);
+
+/* A line of log for each recipient, in Postfix's shape. */
+void outcome_log(const struct delivery *d);
+
+#endif
