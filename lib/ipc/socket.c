@@ -177,7 +177,7 @@ static bool fill_address(struct sockaddr_un *a, const char *path)
 	return false;
 }
 
-int ipc_connect(const char *name)
+static int connect_to(const char *name, int flags)
 {
 	char path[256];
 	struct sockaddr_un a;
@@ -189,7 +189,7 @@ int ipc_connect(const char *name)
 		snprintf(path, sizeof(path), "%s/%s", self.dir, name);
 	if (!fill_address(&a, path))
 		return -1;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
@@ -199,6 +199,16 @@ int ipc_connect(const char *name)
 		return -1;
 	}
 	return fd;
+}
+
+int ipc_connect(const char *name)
+{
+	return connect_to(name, 0);
+}
+
+int ipc_connect_now(const char *name)
+{
+	return connect_to(name, SOCK_NONBLOCK);
 }
 
 int ipc_listen(const char *path, mode_t mode, int backlog)

@@ -18,6 +18,10 @@ struct smtp_reply {
 void smtp_reply_set(struct smtp_reply *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same, and gives false: a check ends with `return smtp_refuse(…)`. */
+bool smtp_refuse(struct smtp_reply *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* The first digit of the code: '2' done, '3' go on, '4' try again, '5' no. */
 char smtp_reply_class(const struct smtp_reply *r);
 

@@ -1,0 +1,106 @@
+/* HELO, EHLO, LHLO and STARTTLS. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "log/log.h"
+#include "smtp/command.h"
+
+#define HANDSHAKE_MS 60000
+
+/* A host name, an address literal, or what people's computers call
+ * themselves: any printable word is taken (RFC 5321 section 4.1.4 forbids
+ * refusing mail since the name is wrong). */
+static bool take_name(struct smtp_session *s, const char *word, char *name)
+{
+	for (const char *p = name; *p; p++)
+		if (*p <= ' ' || *p == 0x7f)
+			*name = '\0';
+	if (!*name || !str_copy(s->helo, SMTP_NAME_SIZE, name)) {
+		smtp_say(s, "501 5.5.4 Syntax: %s hostname", word);
+		return false;
+	}
+	s->state = SMTP_READY;
+	smtp_reset(s);
+	return true;
+}
+
+void smtp_run_helo(struct smtp_session *s, char *args)
+{
+	if (!take_name(s, "HELO", args))
+		return;
+	s->esmtp = false;
+	smtp_say(s, "250 %s", s->server->hostname);
+}
+
+void smtp_run_ehlo(struct smtp_session *s, char *args)
+{
+	if (!take_name(s, s->lmtp ? "LHLO" : "EHLO", args))
+		return;
+	s->esmtp = true;
+	smtp_say(s, "250-%s", s->server->hostname);
+	stream_puts(s->io, "250-PIPELINING\r\n");
+	stream_printf(s->io, "250-SIZE %lld\r\n",
+		      (long long)s->server->size_limit);
+	if (s->server->tls && !s->tls && !s->lmtp)
+		stream_puts(s->io, "250-STARTTLS\r\n");
+	if (s->server->policy->extensions)
+		s->server->policy->extensions(s);
+	stream_puts(s->io, "250-ENHANCEDSTATUSCODES\r\n"
+			   "250-8BITMIME\r\n"
+			   "250 DSN\r\n");
+}
+
+/* Puts TLS under the stream. False: the session is over. */
+static bool begin_tls(struct smtp_session *s)
+{
+	struct tls_info info = { .why = "" };
+	int fd = tls_accept(stream_fd(s->io), &info, HANDSHAKE_MS);
+
+	/* input from before the handshake is dropped with the old stream
+	 * state: nothing said in plain text may count (RFC 3207 section 4.2) */
+	stream_replace_fd(s->io, fd);
+	if (fd < 0) {
+		log_info("TLS handshake with %s[%s] failed: %s", s->client_name,
+			 s->client, info.why);
+		smtp_hang_up(s, "TLS handshake failed");
+		return false;
+	}
+	s->tls = true;
+	snprintf(s->tls_text, sizeof(s->tls_text),
+		 "%s with cipher %s (%d bits)", info.version, info.cipher,
+		 info.bits);
+	s->state = SMTP_GREETED;
+	s->esmtp = false;
+	*s->helo = *s->login = '\0';
+	smtp_reset(s);
+	return true;
+}
+
+bool smtp_session_start_tls(struct smtp_session *s)
+{
+	if (s->server->tls)
+		return begin_tls(s);
+	log_warn("no TLS for %s[%s]: smtpd_tls_cert_file is empty",
+		 s->client_name, s->client);
+	smtp_hang_up(s, "no TLS");
+	return false;
+}
+
+void smtp_run_starttls(struct smtp_session *s, char *args)
+{
+	if (*args)
+		smtp_say(s, "501 5.5.4 Syntax: STARTTLS");
+	else if (s->tls)
+		smtp_say(s, "503 5.5.1 Error: TLS already active");
+	else if (!s->server->tls || s->lmtp)
+		smtp_say(s, "502 5.5.1 Error: command not implemented");
+	else {
+		smtp_say(s, "220 2.0.0 Ready to start TLS");
+		if (stream_flush(s->io))
+			smtp_hang_up(s, "lost connection");
+		else
+			begin_tls(s);
+	}
+}

@@ -1,0 +1,61 @@
+/* The commands of the dialogue, one row each: between the files of the
+ * session, and for programs that add rows. */
+#ifndef SMTP_COMMAND_H
+#define SMTP_COMMAND_H
+
+#include "smtp/session.h"
+
+enum {
+	SMTP_LAST = 1 << 0, /* nothing may be pipelined behind it */
+	SMTP_JUNK = 1 << 1, /* does no work: many of them are an abuse */
+	SMTP_ONLY_LMTP = 1 << 2,
+	SMTP_NOT_LMTP = 1 << 3
+};
+
+struct smtp_command {
+	const char *word;
+	unsigned states; /* in which it may come */
+	unsigned flags;
+	const char *misplaced; /* the reply in other states */
+
+	/* ARGS is what follows the word, without white space at its ends.
+	 * Says one reply or several. */
+	void (*run)(struct smtp_session *s, char *args);
+};
+
+/* The rows that S knows: those of all, then its policy's. NULL at the end. */
+const struct smtp_command *smtp_command_at(const struct smtp_session *s,
+					   size_t index);
+
+/* For "with" in Received and for the log: "ESMTPS" … (RFC 3848). */
+const char *smtp_protocol(const struct smtp_session *s);
+
+/* Logs how the session went. */
+void smtp_log_end(const struct smtp_session *s);
+
+/* Takes the next "NAME=VALUE" or "NAME" off *ARGS, in place; VALUE is ""
+ * if there is none. False at the end. */
+bool smtp_next_param(char **args, char **name, char **value);
+
+/* One parameter of MAIL or RCPT: stores what VALUE says. False, with the
+ * reply, if it is wrong. */
+struct smtp_param {
+	const char *name;
+	bool (*take)(struct smtp_session *s, const char *value,
+		     struct smtp_reply *r);
+};
+
+/* Takes all parameters in ARGS by the N rows of TABLE. */
+bool smtp_take_params(struct smtp_session *s, char *args,
+		      const struct smtp_param *table, size_t n,
+		      struct smtp_reply *r);
+
+/* Handlers, in the files named after them. */
+void smtp_run_helo(struct smtp_session *s, char *args);
+void smtp_run_ehlo(struct smtp_session *s, char *args);
+void smtp_run_starttls(struct smtp_session *s, char *args);
+void smtp_run_mail(struct smtp_session *s, char *args);
+void smtp_run_rcpt(struct smtp_session *s, char *args);
+void smtp_run_data(struct smtp_session *s, char *args);
+
+#endif

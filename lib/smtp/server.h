@@ -1,0 +1,65 @@
+/*
+ * What all sessions of a program share: its settings, read once before the
+ * children are made, and its policy, which is where smtpd and submit differ.
+ * Nothing in here changes while sessions run.
+ */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address/address.h"
+#include "address/domains.h"
+#include "address/networks.h"
+#include "config/config.h"
+#include "smtp/intake.h"
+#include "smtp/reply.h"
+
+struct smtp_session;
+struct smtp_command;
+
+struct smtp_policy {
+	/* Further lines of the EHLO reply, each "250-…" CRLF; may be NULL. */
+	void (*extensions)(struct smtp_session *s);
+
+	/* May this sender, this recipient be? False, with the reply. The
+	 * recipient may be put into another form. */
+	bool (*sender)(struct smtp_session *s, const struct address *a,
+		       struct smtp_reply *r);
+	bool (*recipient)(struct smtp_session *s, struct address *a,
+			  struct smtp_reply *r);
+
+	/* What the queue is to do with the session's messages. */
+	enum intake_kind (*kind)(const struct smtp_session *s);
+
+	/* Commands besides those of all, ended by a NULL word; or NULL. */
+	const struct smtp_command *more;
+};
+
+struct smtp_server {
+	const struct config *config;
+	const struct smtp_policy *policy;
+	const char *hostname;
+	char origin[ADDRESS_DOMAIN_SIZE];
+	const char *banner;
+	const char *delimiter;
+	struct address_domains *domains;
+	struct address_networks *networks;
+	bool tls;	/* there is a certificate */
+	bool normalize; /* bare CR and LF are mended */
+	bool check_sender_domain;
+	int64_t size_limit;
+	int64_t recipient_limit;
+	int64_t error_limit;
+	int64_t junk_limit;
+	int64_t min_rate; /* of a message's content, bytes a second */
+	int64_t timeout_ms;
+};
+
+/* Reads the settings from C, which must outlive S. Faults of the lists of
+ * domains and networks, which only these types know, are logged. */
+void smtp_server_init(struct smtp_server *s, const struct config *c,
+		      const struct smtp_policy *policy);
+
+#endif

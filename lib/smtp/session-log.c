@@ -1,0 +1,62 @@
+/* What a session says in the log, in Postfix's shape. */
+#include <string.h>
+
+#include "log/log.h"
+#include "smtp/command.h"
+
+const char *smtp_protocol(const struct smtp_session *s)
+{
+	static const char *const names[2][2][2] = {
+		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+		{ { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } },
+	};
+
+	if (!s->esmtp && !s->lmtp)
+		return "SMTP";
+	return names[s->lmtp][s->tls][*s->login != '\0'];
+}
+
+void smtp_log_refusal(const struct smtp_session *s, const char *command,
+		      const char *to, const struct smtp_reply *r)
+{
+	log_info("NOQUEUE: reject: %s from %s[%s]: %s; from=<%s>%s%s%s "
+		 "proto=%s helo=<%s>",
+		 command, s->client_name, s->client, r->text,
+		 s->envelope.sender, to ? " to=<" : "", to ? to : "",
+		 to ? ">" : "", smtp_protocol(s), s->helo);
+}
+
+static void put_counts(const struct smtp_session *s, struct buf *line)
+{
+	const struct smtp_command *c;
+	unsigned all = s->unknown;
+
+	for (size_t i = 0; (c = smtp_command_at(s, i)); i++) {
+		char word[16];
+
+		if (!s->count[i].all)
+			continue;
+		str_copy(word, sizeof(word), c->word);
+		buf_printf(line, " %s=%u", str_lower(word), s->count[i].good);
+		if (s->count[i].good != s->count[i].all)
+			buf_printf(line, "/%u", s->count[i].all);
+		all += s->count[i].all;
+	}
+	if (s->unknown)
+		buf_printf(line, " unknown=0/%u", s->unknown);
+	buf_printf(line, " commands=%u", all);
+}
+
+void smtp_log_end(const struct smtp_session *s)
+{
+	struct buf counts;
+
+	buf_init(&counts, 2048);
+	put_counts(s, &counts);
+	if (s->end)
+		log_info("%s after %s from %s[%s]", s->end, s->after,
+			 s->client_name, s->client);
+	log_info("disconnect from %s[%s]%s", s->client_name, s->client,
+		 counts.data);
+	buf_free(&counts);
+}

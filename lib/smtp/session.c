@@ -1,0 +1,299 @@
+#include "smtp/session.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "client/dns.h"
+#include "log/log.h"
+#include "smtp/command.h"
+
+#define NAME_MS 10000 /* for the name of a client */
+
+static void take_ip(const struct sockaddr_storage *ss, char *out)
+{
+	const struct sockaddr_in6 *six = (const void *)ss;
+	const struct sockaddr_in *four = (const void *)ss;
+
+	*out = '\0';
+	if (ss->ss_family == AF_INET)
+		inet_ntop(AF_INET, &four->sin_addr, out, INET6_ADDRSTRLEN);
+	else if (ss->ss_family == AF_INET6 &&
+		 IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out,
+			  INET6_ADDRSTRLEN);
+	else if (ss->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &six->sin6_addr, out, INET6_ADDRSTRLEN);
+}
+
+static void find_client(struct smtp_session *s, int fd)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t n = sizeof(ss);
+	const char *name;
+	bool temp;
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &n) == 0)
+		take_ip(&ss, s->client);
+	n = sizeof(ss);
+	if (getsockname(fd, (struct sockaddr *)&ss, &n) == 0)
+		take_ip(&ss, s->local);
+	if (!*s->client) {
+		str_copy(s->client_name, SMTP_NAME_SIZE, "localhost");
+		s->trusted = true;
+		return;
+	}
+	name = dns_client_name(s->memory, s->client, NAME_MS, &temp);
+	if (!name || !str_copy(s->client_name, SMTP_NAME_SIZE, name))
+		str_copy(s->client_name, SMTP_NAME_SIZE, "unknown");
+	s->trusted = address_networks_have(s->server->networks, s->client);
+}
+
+void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
+		       struct intake *intake, int fd)
+{
+	*s = (struct smtp_session){ .server = server,
+				    .intake = intake,
+				    .state = SMTP_GREETED,
+				    .after = "CONNECT" };
+	s->memory = arena_new();
+	s->io = stream_new(fd, SMTP_WINDOW);
+	stream_set_timeout(s->io, server->timeout_ms);
+	find_client(s, fd);
+	smtp_reset(s);
+	log_info("connect from %s[%s]", s->client_name, s->client);
+}
+
+void smtp_session_greet(struct smtp_session *s)
+{
+	if (!s->over)
+		smtp_say(s, "220 %s", s->server->banner);
+}
+
+void smtp_reset(struct smtp_session *s)
+{
+	struct envelope_recipient *recipient = s->envelope.recipient;
+
+	intake_abandon(s->intake);
+	arena_reset(s->memory);
+	s->envelope = (struct envelope){ .sender = "",
+					 .recipient = recipient,
+					 .envid = "",
+					 .ret = "",
+					 .body = "",
+					 .client = s->client,
+					 .client_name = s->client_name,
+					 .helo = s->helo,
+					 .login = s->login,
+					 .protocol = "",
+					 .tls = s->tls_text,
+					 .prologue = "" };
+	s->refused_recipients = false;
+	if (s->state != SMTP_GREETED)
+		s->state = SMTP_READY;
+}
+
+void smtp_say(struct smtp_session *s, const char *fmt, ...)
+{
+	struct smtp_reply r;
+	char text[SMTP_REPLY_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	smtp_reply_set(&r, "%s", text);
+	stream_puts(s->io, r.text);
+	stream_put(s->io, "\r\n", 2);
+	if (smtp_reply_class(&r) == '5')
+		s->errors++;
+}
+
+void smtp_hang_up(struct smtp_session *s, const char *why)
+{
+	s->over = true;
+	s->end = why;
+}
+
+bool smtp_refuse_pipelined(struct smtp_session *s)
+{
+	size_t n;
+
+	stream_window(s->io, &n);
+	if (n == 0)
+		return false;
+	smtp_say(s, "554 5.5.0 Error: SMTP protocol synchronization");
+	smtp_hang_up(s, "improper command pipelining");
+	return true;
+}
+
+/* Reads on to the end of a line that was too long to take. */
+static int skip_line(struct smtp_session *s)
+{
+	for (int step = 0; step < 16; step++) {
+		size_t n;
+		const char *w = stream_window(s->io, &n);
+		const char *lf = memchr(w, '\n', n);
+		int err;
+
+		stream_consume(s->io, lf ? (size_t)(lf - w) + 1 : n);
+		if (lf)
+			return ERR_OK;
+		err = stream_fill(s->io);
+		if (err)
+			return err;
+	}
+	return ERR_TOO_LONG;
+}
+
+static void lose(struct smtp_session *s, int err)
+{
+	if (err == ERR_TIMEOUT) {
+		smtp_say(s, "421 4.4.2 %s Error: timeout exceeded",
+			 s->server->hostname);
+		smtp_hang_up(s, "timeout");
+	} else if (err == ERR_TOO_LONG) {
+		smtp_say(s, "421 4.5.2 %s Error: too much input",
+			 s->server->hostname);
+		smtp_hang_up(s, "too much input");
+	} else {
+		smtp_hang_up(s, "lost connection");
+	}
+}
+
+/* Cuts the line end off; false if the line is none of SMTP. */
+static bool clean_line(const struct smtp_session *s, char *line, size_t n)
+{
+	if (n >= 2 && line[n - 2] == '\r')
+		n -= 2;
+	else if (s->server->normalize)
+		n -= 1;
+	else
+		return false;
+	line[n] = '\0';
+	return !memchr(line, '\r', n) && !memchr(line, '\0', n);
+}
+
+bool smtp_read_line(struct smtp_session *s, size_t max, char **line)
+{
+	size_t n;
+	int err = stream_line(s->io, max, line, &n);
+
+	if (err == ERR_TOO_LONG) {
+		*line = NULL;
+		err = skip_line(s);
+		if (!err)
+			smtp_say(s, "500 5.5.2 Error: line too long");
+	} else if (!err && !clean_line(s, *line, n)) {
+		*line = NULL;
+		smtp_say(s, "500 5.5.2 Error: a line ends with <CR><LF>");
+	}
+	if (err)
+		lose(s, err);
+	return !err;
+}
+
+static const struct smtp_command *find_row(const struct smtp_session *s,
+					   const char *word, size_t *index)
+{
+	for (*index = 0;; (*index)++) {
+		const struct smtp_command *c = smtp_command_at(s, *index);
+
+		if (!c)
+			return NULL;
+		if (str_equal_ci(c->word, word) &&
+		    !(c->flags & (s->lmtp ? SMTP_NOT_LMTP : SMTP_ONLY_LMTP)))
+			return c;
+	}
+}
+
+/* Words of other protocols: a browser made to talk to us, say. */
+static bool foreign_word(const char *word)
+{
+	static const char *const words[] = { "GET", "POST", "CONNECT",
+					     "PUT", "HEAD", "OPTIONS" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_equal_ci(word, words[i]))
+			return true;
+	return strchr(word, ':') != NULL;
+}
+
+static void unknown_command(struct smtp_session *s, const char *word)
+{
+	s->unknown++;
+	if (foreign_word(word)) {
+		smtp_say(s, "221 2.7.0 Error: I can break rules, too. "
+			    "Goodbye.");
+		smtp_hang_up(s, "non-SMTP command");
+		return;
+	}
+	smtp_say(s, "500 5.5.2 Error: command not recognized");
+}
+
+/* Judges whether C may come now, then runs it. */
+static void run_row(struct smtp_session *s, const struct smtp_command *c,
+		    size_t index, char *args)
+{
+	int64_t errors = s->errors;
+
+	s->after = c->word;
+	if ((c->flags & SMTP_LAST) && smtp_refuse_pipelined(s))
+		return;
+	if ((c->flags & SMTP_JUNK) && ++s->junk > s->server->junk_limit)
+		s->errors++;
+	if (!(c->states & s->state))
+		smtp_say(s, "%s", c->misplaced);
+	else
+		c->run(s, args);
+	s->count[index].all++;
+	s->count[index].good += errors == s->errors;
+}
+
+static void run_line(struct smtp_session *s, char *line)
+{
+	char *args = line + strcspn(line, " ");
+	const struct smtp_command *c;
+	size_t index;
+
+	if (*args)
+		*args++ = '\0';
+	c = find_row(s, line, &index);
+	if (c)
+		run_row(s, c, index, str_trim(args));
+	else
+		unknown_command(s, line);
+	if (!s->over && s->errors >= s->server->error_limit) {
+		smtp_say(s, "421 4.7.0 %s Error: too many errors",
+			 s->server->hostname);
+		smtp_hang_up(s, "too many errors");
+	}
+}
+
+static void end_session(struct smtp_session *s)
+{
+	smtp_log_end(s);
+	smtp_reset(s);
+	free(s->envelope.recipient);
+	stream_flush(s->io);
+	stream_free(&s->io);
+	arena_free(&s->memory);
+}
+
+void smtp_session_run(struct smtp_session *s)
+{
+	char *line;
+
+	while (!s->over && smtp_read_line(s, SMTP_LINE_MAX, &line)) {
+		if (line)
+			run_line(s, line);
+		else if (++s->unknown >= s->server->error_limit)
+			smtp_hang_up(s, "too many errors");
+	}
+	end_session(s);
+}
