@@ -19,16 +19,16 @@
 
 #include "base/buf.h"
 
-#define IPC_PACKET_MAX 131072 /* bytes of one packet */
-#define IPC_ATTRS_MAX 2048    /* attributes in one packet */
-#define IPC_FDS_MAX 16	      /* descriptors in one packet */
+#define IPC_PACKET_MAX 131072	/* bytes of one packet */
+#define IPC_ATTRS_MAX 2048	/* attributes in one packet */
+#define IPC_FDS_MAX 16		/* descriptors in one packet */
 
 /* A message to send. Zero-cost to reuse: ipc_begin starts it afresh. */
 struct ipc_out {
 	struct buf data;
 	int fd[IPC_FDS_MAX];
 	int nfds;
-	bool ready; /* data is initialised */
+	bool ready;	/* data is initialised */
 };
 
 /* A message that came. Strings point into it and live until ipc_in_reset.
@@ -41,7 +41,7 @@ struct ipc_in {
 	struct ipc_attr {
 		const char *name;
 		const char *value;
-	} * attr;
+	} *attr;
 	size_t cap_attrs;
 	size_t nattrs;
 	int fd[IPC_FDS_MAX];
@@ -78,8 +78,8 @@ const char *ipc_get(const struct ipc_in *m, const char *name);
 /* The value, or an empty string. */
 const char *ipc_text(const struct ipc_in *m, const char *name);
 /* A whole number within the range; false if missing or wrong. */
-bool ipc_int(const struct ipc_in *m, const char *name, int64_t min, int64_t max,
-	     int64_t *value);
+bool ipc_int(const struct ipc_in *m, const char *name, int64_t min,
+	     int64_t max, int64_t *value);
 /* Decodes base64 into B (appended); false if missing or wrong. */
 bool ipc_base64(const struct ipc_in *m, const char *name, struct buf *b);
 bool ipc_is(const struct ipc_in *m, const char *verb);
