@@ -74,6 +74,16 @@ static void say(const struct stranger *x, const char *text)
 			  gate_count_name(x->client));
 }
 
+/* Input that nobody read would make the kernel cut the connection before the
+ * client has seen the reply. */
+static void drain(const struct stranger *x)
+{
+	char junk[4096];
+
+	if (recv(x->fd, junk, sizeof(junk), MSG_DONTWAIT) < 0)
+		return;
+}
+
 static void drop(struct stranger *x)
 {
 	event_del(&x->event);
@@ -93,6 +103,7 @@ static void refuse(struct stranger *x, const char *text, const char *why)
 		 gate_count_name(x->client), text, why);
 	snprintf(line, sizeof(line), "%s\r\n", text);
 	say(x, line);
+	drain(x);
 	drop(x);
 }
 

@@ -275,12 +275,24 @@ static void run_line(struct smtp_session *s, char *line)
 	}
 }
 
+/* Input that nobody read would make the kernel cut the connection before the
+ * client has seen the last reply. */
+static void drain(const struct smtp_session *s)
+{
+	char junk[4096];
+	ssize_t n = 1;
+
+	for (int i = 0; n > 0 && i < 16; i++)
+		n = recv(stream_fd(s->io), junk, sizeof(junk), MSG_DONTWAIT);
+}
+
 static void end_session(struct smtp_session *s)
 {
 	smtp_log_end(s);
 	smtp_reset(s);
 	free(s->envelope.recipient);
-	stream_flush(s->io);
+	if (stream_flush(s->io) == ERR_OK && s->end)
+		drain(s);
 	stream_free(&s->io);
 	arena_free(&s->memory);
 }

@@ -1,6 +1,6 @@
 """Receivers of mail alone (smtpd, gate, submit): this plays the queue, and
 starts programs with the sockets they get from master."""
-import array
+import base64
 import os
 import re
 import signal
@@ -115,12 +115,14 @@ class Accounts(Peer):
     `temp` nobody knows. The password of everybody is `secret`."""
 
     def __init__(self, folder):
-        self.asked = []
+        self.asked, self.steps = [], {}
         super().__init__(folder, "accountd")
 
     def answer(self, s, verb, attrs, fds):
         a = dict(attrs)
         self.asked.append((verb, a))
+        if verb in ("auth", "step"):
+            return self.login(s, verb, a)
         address = a.get("address", "")
         if address.startswith("temp"):
             s.send(packet("temp"))
@@ -130,6 +132,27 @@ class Accounts(Peer):
             s.send(packet("none"))
         else:
             s.send(packet("found"))
+
+    def login(self, s, verb, a):
+        """PLAIN in one or two steps, LOGIN in three."""
+        said = base64.b64decode(a.get("response", ""))
+        step = self.steps.setdefault(s, [a.get("mechanism")])
+        if "response" in a:
+            step.append(said)
+        if step[0] == "PLAIN" and len(step) > 1:
+            user, password = step[1].split(b"\0")[1:]
+        elif step[0] == "LOGIN" and len(step) > 2:
+            user, password = step[1:3]
+        else:
+            prompt = (b"Username:", b"Password:")[len(step) - 1]
+            text = base64.b64encode(prompt if step[0] == "LOGIN" else b"")
+            return s.send(packet("continue", ("challenge", text.decode())))
+        if user == b"temp":
+            s.send(packet("temp"))
+        elif password == b"secret":
+            s.send(packet("ok", ("user", user.decode())))
+        else:
+            s.send(packet("failed", ("why", "wrong password")))
 
 
 def listen_tcp():
