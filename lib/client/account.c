@@ -1,0 +1,158 @@
+#include "client/account.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "ipc/client.h"
+
+/* A check waits its turn, and for a slow guesser longer (accountd(8)). */
+#define AUTH_MS 60000
+
+static struct {
+	struct ipc_client service;
+	struct ipc_out question;
+	struct ipc_in answer;
+} self = { .service = IPC_CLIENT("accountd") };
+
+static enum account_status ask(int64_t ms)
+{
+	if (ipc_client_call(&self.service, &self.question, &self.answer, ms))
+		return ACCOUNT_TEMP;
+	if (ipc_is(&self.answer, "found"))
+		return ACCOUNT_FOUND;
+	return ipc_is(&self.answer, "none") ? ACCOUNT_NONE : ACCOUNT_TEMP;
+}
+
+enum account_status account_recipient(const char *address, int64_t ms)
+{
+	ipc_begin(&self.question, "recipient");
+	ipc_put(&self.question, "address", address);
+	return ask(ms);
+}
+
+static bool take_account(const struct ipc_in *a, struct account *out)
+{
+	int64_t uid, gid, virtual_user;
+
+	*out = (struct account){ 0 };
+	if (!ipc_int(a, "uid", 0, UINT32_MAX - 1, &uid) ||
+	    !ipc_int(a, "gid", 0, UINT32_MAX - 1, &gid) ||
+	    !ipc_int(a, "virtual", 0, 1, &virtual_user))
+		return false;
+	out->uid = (uid_t)uid;
+	out->gid = (gid_t)gid;
+	out->virtual_user = virtual_user;
+	return str_copy(out->user, sizeof(out->user), ipc_text(a, "user")) &&
+	       str_copy(out->home, sizeof(out->home), ipc_text(a, "home")) &&
+	       str_copy(out->maildir, sizeof(out->maildir),
+			ipc_text(a, "maildir")) &&
+	       str_copy(out->extension, sizeof(out->extension),
+			ipc_text(a, "extension"));
+}
+
+enum account_status account_lookup(const char *name, struct account *out,
+				   int64_t ms)
+{
+	enum account_status status;
+
+	ipc_begin(&self.question, "lookup");
+	ipc_put(&self.question, "name", name);
+	status = ask(ms);
+	if (status == ACCOUNT_FOUND && !take_account(&self.answer, out))
+		return ACCOUNT_TEMP;
+	return status;
+}
+
+enum account_status account_may_send(const char *user, const char *address,
+				     int64_t ms)
+{
+	ipc_begin(&self.question, "may-send");
+	ipc_put(&self.question, "user", user);
+	ipc_put(&self.question, "address", address);
+	return ask(ms);
+}
+
+static enum account_auth finish(struct account_auth_state *st,
+				enum account_auth result)
+{
+	account_auth_cancel(st);
+	return result;
+}
+
+static enum account_auth take_answer(struct account_auth_state *st)
+{
+	const struct ipc_in *a = &self.answer;
+
+	snprintf(st->user, sizeof(st->user), "%s", ipc_text(a, "user"));
+	snprintf(st->why, sizeof(st->why), "%s", ipc_text(a, "why"));
+	if (ipc_is(a, "ok"))
+		return finish(st, AUTH_OK);
+	if (ipc_is(a, "failed"))
+		return finish(st, AUTH_FAILED);
+	if (ipc_is(a, "continue") &&
+	    str_copy(st->challenge, sizeof(st->challenge),
+		     ipc_text(a, "challenge")))
+		return AUTH_CONTINUE;
+	return finish(st, AUTH_TEMP);
+}
+
+/* Sends what is in self.question. It may hold a password: it is overwritten
+ * behind. */
+static enum account_auth converse(struct account_auth_state *st)
+{
+	int err = ipc_call(st->sock, &self.question, &self.answer, AUTH_MS);
+
+	mem_wipe(self.question.data.data, self.question.data.len);
+	if (err) {
+		snprintf(st->why, sizeof(st->why), "accountd: %s",
+			 err_text(err));
+		return finish(st, AUTH_TEMP);
+	}
+	return take_answer(st);
+}
+
+enum account_auth account_auth_start(struct account_auth_state *st,
+				     const struct account_client_info *info,
+				     const char *mechanism,
+				     const char *response)
+{
+	*st = (struct account_auth_state){ .sock = ipc_connect("accountd") };
+	if (st->sock < 0) {
+		snprintf(st->why, sizeof(st->why),
+			 "accountd cannot be reached");
+		return AUTH_TEMP;
+	}
+	ipc_begin(&self.question, "auth");
+	ipc_put(&self.question, "mechanism", mechanism);
+	if (response)
+		ipc_put(&self.question, "response", response);
+	ipc_put(&self.question, "service", info->service);
+	ipc_put(&self.question, "client", info->client);
+	ipc_put_int(&self.question, "tls", info->tls);
+	if (info->session) {
+		ipc_put(&self.question, "session", info->session);
+		ipc_put(&self.question, "tag", info->tag ? info->tag : "");
+		ipc_put_base64(&self.question, "pending", info->pending,
+			       info->npending);
+		ipc_put_fd(&self.question, info->fd);
+	}
+	return converse(st);
+}
+
+enum account_auth account_auth_step(struct account_auth_state *st,
+				    const char *response)
+{
+	ipc_begin(&self.question, "step");
+	ipc_put(&self.question, "response", response);
+	return converse(st);
+}
+
+void account_auth_cancel(struct account_auth_state *st)
+{
+	if (st->sock >= 0)
+		close(st->sock);
+	st->sock = -1;
+}
