@@ -10,6 +10,7 @@
 #include <opendkim/dkim.h>
 
 #include "authcheck/dkim-key.h"
+#include "authcheck/dkim-length.h"
 #include "authcheck/dkim-library.h"
 #include "authcheck/dkim.h"
 #include "authcheck/tags.h"
@@ -48,6 +49,7 @@ const char *dkim_word(enum dkim_verdict d)
 /* The library's callbacks find this through the DKIM handle. */
 struct verification {
 	const struct lookup *lookup;
+	const struct message *message;
 	struct dkim_result *result;
 	DKIM *dkim;
 };
@@ -96,8 +98,9 @@ static void read_signature(struct arena *a, const struct mime_field *f,
 
 /* Gives the header to the library, without signatures that are out already:
  * it would give up the whole message for one of them. */
-static size_t put_header(struct verification *v, const struct message *m)
+static size_t put_header(struct verification *v)
 {
+	const struct message *m = v->message;
 	const char *pos = m->data, *end = m->data + m->header;
 	struct dkim_result *r = v->result;
 	struct mime_field f;
@@ -165,14 +168,18 @@ DKIM_CBSTAT dkim_verify_key(DKIM *dkim, DKIM_SIGINFO *sig, u_char *buf,
 
 /* A signature that leaves part of the body to anybody proves nothing of
  * it. */
-static bool covers_body(DKIM *dkim, DKIM_SIGINFO *sig)
+static bool covers_body(const struct verification *v, DKIM_SIGINFO *sig)
 {
-	ssize_t body, all, covered;
+	dkim_canon_t header, body;
+	ssize_t size, reached, limit;
 
-	if (dkim_sig_getcanonlen(dkim, sig, &body, &all, &covered) !=
-	    DKIM_STAT_OK)
+	if (dkim_sig_getcanonlen(v->dkim, sig, &size, &reached, &limit) !=
+		    DKIM_STAT_OK ||
+	    dkim_sig_getcanons(sig, &header, &body) != DKIM_STAT_OK)
 		return false;
-	return covered < 0 || covered >= all;
+	return limit < 0 ||
+	       limit >=
+		       dkim_body_length(v->message, body == DKIM_CANON_RELAXED);
 }
 
 static void take_error(struct dkim_signature *s, int error)
@@ -197,7 +204,7 @@ static void process(struct verification *v, DKIM_SIGINFO *sig)
 		return;
 	if (status == DKIM_STAT_OK && DKIM_SIG_CHECK(sig) &&
 	    dkim_sig_geterror(sig) == DKIM_SIGERROR_OK) {
-		if (covers_body(v->dkim, sig))
+		if (covers_body(v, sig))
 			judge(s, DKIM_PASS, "");
 		else
 			judge(s, DKIM_POLICY, "part of the body not signed");
@@ -228,30 +235,33 @@ static void summarize(struct dkim_result *r)
 			r->summary = DKIM_PASS;
 }
 
-static int run(struct verification *v, const struct message *m)
+static int run(struct verification *v)
 {
-	int err = ERR_OK;
+	int err;
 
-	if (dkim_eoh(v->dkim) == DKIM_STAT_OK) {
-		err = message_body(m, dkim_library_body, v->dkim);
-		if (!err && dkim_eom(v->dkim, NULL) == DKIM_STAT_OK)
-			process_all(v);
-	}
-	return err;
+	if (dkim_eoh(v->dkim) != DKIM_STAT_OK)
+		return ERR_OK;
+	err = message_body(v->message, dkim_library_body, v->dkim);
+	if (err)
+		return err;
+	/* its verdict on the message as a whole is of no use to us */
+	dkim_eom(v->dkim, NULL);
+	process_all(v);
+	return ERR_OK;
 }
 
 int dkim_verify_message(const struct lookup *l, const struct message *m,
 			struct dkim_result *r)
 {
-	struct verification v = { l, r, dkim_library_verifier() };
+	struct verification v = { l, m, r, dkim_library_verifier() };
 	int err = ERR_OK;
 
 	r->n = 0;
 	if (!v.dkim)
 		return ERR_UNSUPPORTED;
 	dkim_set_user_context(v.dkim, &v);
-	if (put_header(&v, m) > 0)
-		err = run(&v, m);
+	if (put_header(&v) > 0)
+		err = run(&v);
 	dkim_free(v.dkim);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->signature[i].result == DKIM_NONE)

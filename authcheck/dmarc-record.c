@@ -60,8 +60,7 @@ bool dmarc_record_parse(struct arena *a, const char *text,
 	int64_t n;
 
 	*r = (struct dmarc_record){ .pct = 100 };
-	if (!tags_parse(a, text, strlen(text), &t))
-		return false;
+	tags_parse_lenient(a, text, strlen(text), &t);
 	sp = tags_get(&t, "sp");
 	pct = tags_get(&t, "pct");
 	r->strict_dkim = is_strict(&t, "adkim");

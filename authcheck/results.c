@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #define VALUE_BYTES 255 /* of one value, so that no line gets too long */
+#define COLUMNS 76	/* of a line, where its values allow */
 #define B_BYTES 8	/* of header.b (RFC 6008) */
 
 /* Not in a token (RFC 2045 section 5.1). */
@@ -36,22 +37,32 @@ static void put_value(struct buf *out, const char *s, size_t n)
 	buf_putc(out, '"');
 }
 
+/* A space, or a fold if N more bytes do not fit the line. */
+static void put_blank(struct buf *out, size_t n)
+{
+	const char *line = memrchr(out->data, '\n', out->len);
+	size_t column =
+		line ? (size_t)(out->data + out->len - line) + 7 : out->len;
+
+	buf_puts(out, column + n + 1 > COLUMNS ? "\r\n\t\t" : " ");
+}
+
 static void put_property(struct buf *out, const char *name, const char *value)
 {
-	if (!*value)
+	size_t n = strlen(value);
+
+	if (n == 0)
 		return;
-	buf_printf(out, "\r\n\t\t%s=", name);
-	put_value(out, value, strlen(value));
+	put_blank(out, strlen(name) + 1 + n);
+	buf_printf(out, "%s=", name);
+	put_value(out, value, n);
 }
 
 static void begin_result(struct buf *out, const char *method,
 			 const char *result, const char *why)
 {
 	buf_printf(out, ";\r\n\t%s=%s", method, result);
-	if (*why) {
-		buf_puts(out, " reason=");
-		put_value(out, why, strlen(why));
-	}
+	put_property(out, "reason", why);
 }
 
 /* local@domain as RFC 8601 section 2.2 wants it (pvalue); of an address that
@@ -61,7 +72,8 @@ static void put_sender(struct buf *out, const char *sender)
 	const char *at = strrchr(sender, '@');
 	const char *domain = at ? at + 1 : sender;
 
-	buf_puts(out, "\r\n\t\tsmtp.mailfrom=");
+	put_blank(out, strlen("smtp.mailfrom=") + strlen(sender));
+	buf_puts(out, "smtp.mailfrom=");
 	if (at && strlen(sender) <= VALUE_BYTES &&
 	    is_token(sender, (size_t)(at - sender)) &&
 	    is_token(domain, strlen(domain)))

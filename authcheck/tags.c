@@ -53,9 +53,11 @@ static bool add_tag(struct arena *a, const char *p, const char *end,
 	return true;
 }
 
-bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t)
+/* The number of things between semicolons that are no tags of a list. */
+static size_t parse(struct arena *a, const char *text, size_t n, struct tags *t)
 {
 	const char *end = text + n;
+	size_t faults = 0;
 
 	t->n = 0;
 	trim(&text, &end);
@@ -64,11 +66,21 @@ bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t)
 
 		if (!semicolon)
 			semicolon = end;
-		if (!add_tag(a, text, semicolon, t))
-			return false;
+		faults += !add_tag(a, text, semicolon, t);
 		text = semicolon < end ? semicolon + 1 : end;
 	}
-	return t->n > 0;
+	return faults;
+}
+
+bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t)
+{
+	return parse(a, text, n, t) == 0 && t->n > 0;
+}
+
+void tags_parse_lenient(struct arena *a, const char *text, size_t n,
+			struct tags *t)
+{
+	parse(a, text, n, t);
 }
 
 const char *tags_get(const struct tags *t, const char *name)

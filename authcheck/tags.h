@@ -1,7 +1,6 @@
 /*
  * Tag lists, "name=value; name=value" (RFC 6376 section 3.2): DKIM
- * signatures, DKIM keys, DMARC records. Strict: what the grammar does not
- * allow is refused as a whole, duplicates too. The lists come from strangers.
+ * signatures, DKIM keys, DMARC records. They come from strangers.
  */
 #ifndef AUTHCHECK_TAGS_H
 #define AUTHCHECK_TAGS_H
@@ -21,9 +20,14 @@ struct tags {
 	size_t n;
 };
 
-/* Parses TEXT, N; strings from A. False if it is no tag list, holds a tag
- * twice or more than TAGS_MAX. An empty list is none. */
+/* Parses TEXT, N strictly; strings from A. False if any of it is no tag, a tag
+ * comes twice, or there are more than TAGS_MAX. An empty list is none. */
 bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t);
+
+/* The same leniently, for DMARC (RFC 7489 section 6.3): what is no tag is
+ * passed over, of a tag that comes twice the first counts. */
+void tags_parse_lenient(struct arena *a, const char *text, size_t n,
+			struct tags *t);
 
 /* The value of NAME (names are case-sensitive), or NULL. */
 const char *tags_get(const struct tags *t, const char *name);
