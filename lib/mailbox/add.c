@@ -106,7 +106,7 @@ static int record_all(struct folder *f, struct addition *a, size_t n,
 		for (i = *done; i < *done + now; i++) {
 			number(&a[i], f, t.uidnext++, &t);
 			totals_add(&t, &a[i].e, 1);
-			table_put(&b, &a[i].e, a[i].base, a[i].key);
+			entries_put(&b, &a[i].e, a[i].base, a[i].key);
 		}
 		record_end(&b, at, &t);
 		code = folder_write(f, &b, &t);

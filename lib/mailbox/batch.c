@@ -63,7 +63,7 @@ void batch_add(struct batch *b, const struct entry *e, const char *name,
 	       uint64_t key)
 {
 	open_record(b, RECORD_ADD);
-	table_put(&b->buf, e, name, key);
+	entries_put(&b->buf, e, name, key);
 }
 
 static void whole_record(struct batch *b, enum record_type type, uint32_t count,

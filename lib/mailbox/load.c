@@ -25,7 +25,7 @@ int session_catch_up(struct mailbox *m, bool own)
 
 	journal_walk(&w, m->f.journal, m->read);
 	while (!bad && (r = journal_next(&w, &code))) {
-		bad = table_apply(&m->t, r, own);
+		bad = entries_apply(&m->t, r, own);
 		if (!bad) {
 			m->read = w.at;
 			m->f.last = r->t;
@@ -45,7 +45,7 @@ int session_catch_up(struct mailbox *m, bool own)
 
 static void forget(struct mailbox *m)
 {
-	table_free(&m->t);
+	entries_free(&m->t);
 	m->read = sizeof(struct journal_head);
 	m->snapshot = 0;
 }
@@ -62,7 +62,7 @@ static int read_all(struct mailbox *m)
 			return code;
 		forget(m);
 	}
-	if (!table_reserve(&m->t, 0, -1, 0))
+	if (!entries_reserve(&m->t, 0, -1, 0))
 		return ERR_LIMIT;
 	return session_catch_up(m, true);
 }
@@ -173,13 +173,13 @@ void session_state(struct mailbox *m, struct batch *b, const uint64_t *key)
 {
 	uint32_t i;
 
-	table_count(&m->t, &b->t);
+	entries_count(&m->t, &b->t);
 	batch_mark(b, RECORD_BEGIN);
 	for (i = 0; i < m->t.nkeywords; i++)
 		batch_keyword(b, i, m->t.keyword[i]);
 	for (i = 0; i < m->t.n; i++) {
 		const struct entry *e = &m->t.entry[i];
-		const char *name = table_name(&m->t, e);
+		const char *name = entries_name(&m->t, e);
 
 		if (name && !(e->state & ENTRY_GONE))
 			batch_add(b, e, name, key ? key[i] : 0);

@@ -48,7 +48,7 @@ static int claim(struct mailbox *m)
 	batch_mark(&b, RECORD_CLAIM);
 	code = session_commit(m, &b);
 	session_unlock(m);
-	for (i = table_find(&m->t, from + 1); !code && i < m->t.n; i++)
+	for (i = entries_find(&m->t, from + 1); !code && i < m->t.n; i++)
 		m->t.entry[i].state |= ENTRY_RECENT | ENTRY_DIRTY;
 	m->dirty = true;
 	return code;
@@ -70,7 +70,7 @@ static void count_recent(struct mailbox *m)
 
 	m->nrecent = 0;
 	if (m->read_only) {
-		i = table_find(&m->t, m->claimed + 1);
+		i = entries_find(&m->t, m->claimed + 1);
 		m->nrecent = i < m->shown ? m->shown - i : 0;
 		return;
 	}
@@ -118,7 +118,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	if (code)
 		return code == ERR_TOO_LONG ? ERR_NOT_FOUND : code;
 	m = mem_alloc(sizeof(*m));
-	table_init(&m->t);
+	entries_init(&m->t);
 	buf_init(&m->window, RECORD_MAX * 2);
 	buf_init(&m->facts, RECORD_MAX);
 	m->store = s;
@@ -161,7 +161,7 @@ void mailbox_close(struct mailbox **out)
 		return;
 	if (!m->read_only)
 		mailbox_settle(m);
-	table_free(&m->t);
+	entries_free(&m->t);
 	folder_close(&m->f);
 	buf_free(&m->window);
 	buf_free(&m->facts);
@@ -184,7 +184,7 @@ static int follow(struct mailbox *m)
 	int code;
 
 	m->f.replaced = false;
-	table_init(&fresh.t);
+	entries_init(&fresh.t);
 	code = session_load(&fresh);
 	m->f = fresh.f;
 	m->read = fresh.read;
@@ -193,7 +193,7 @@ static int follow(struct mailbox *m)
 		code = ERR_CORRUPT;
 	if (code) {
 		m->renumbered = true;
-		table_free(&fresh.t);
+		entries_free(&fresh.t);
 		return code == ERR_NOT_FOUND ? ERR_CORRUPT : code;
 	}
 	for (; i < had || k < fresh.t.n;) {
@@ -201,19 +201,19 @@ static int follow(struct mailbox *m)
 		struct entry *now = k < fresh.t.n ? &fresh.t.entry[k] : NULL;
 
 		if (old && now && old->uid == now->uid) {
-			table_follow(&m->t, i++, now);
+			entries_follow(&m->t, i++, now);
 			k++;
 		} else if (old && (!now || old->uid < now->uid)) {
-			table_mark_gone(&m->t, i++);
+			entries_mark_gone(&m->t, i++);
 		} else if (now->uid > (had ? m->t.entry[had - 1].uid : 0)) {
-			table_copy(&m->t, now, table_name(&fresh.t, now));
+			entries_copy(&m->t, now, entries_name(&fresh.t, now));
 			k++;
 		} else {
 			k++;
 		}
 	}
-	table_follow_keywords(&m->t, &fresh.t);
-	table_free(&fresh.t);
+	entries_follow_keywords(&m->t, &fresh.t);
+	entries_free(&fresh.t);
 	m->unsynced = true;
 	return ERR_OK;
 }
@@ -414,7 +414,7 @@ uint32_t mailbox_uid(const struct mailbox *m, uint32_t seq)
 
 uint32_t mailbox_find(const struct mailbox *m, uint32_t uid)
 {
-	uint32_t i = table_find(&m->t, uid);
+	uint32_t i = entries_find(&m->t, uid);
 
 	return i < m->shown ? i + 1 : m->shown + 1;
 }

@@ -30,7 +30,7 @@ struct mailbox_reader {
 bool session_file_name(const struct mailbox *m, const struct entry *e,
 		       char out[NAME_SIZE])
 {
-	const char *base = table_name(&m->t, e);
+	const char *base = entries_name(&m->t, e);
 
 	if (!base || memchr(base, '/', e->nname))
 		return false;
@@ -40,7 +40,7 @@ bool session_file_name(const struct mailbox *m, const struct entry *e,
 
 static int try_open(struct mailbox *m, uint32_t uid)
 {
-	const struct entry *e = table_get(&m->t, uid);
+	const struct entry *e = entries_get(&m->t, uid);
 	char name[NAME_SIZE];
 
 	errno = ENOENT;
@@ -62,7 +62,7 @@ static int open_anywhere(struct mailbox *m, uint32_t uid)
 		session_unlock(m);
 		fd = try_open(m, uid);
 	}
-	e = table_get(&m->t, uid);
+	e = entries_get(&m->t, uid);
 	if (fd >= 0 || !e || e->state & ENTRY_GONE)
 		return fd;
 	m->suspect = true;
@@ -91,7 +91,7 @@ int session_open_file(struct mailbox *m, uint32_t uid, int *code)
 		*code = err_from_errno(errno);
 		return -1;
 	}
-	e = table_get(&m->t, uid);
+	e = entries_get(&m->t, uid);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		*code = ERR_IO;
 	else if (st.st_size < e->size)
@@ -124,7 +124,7 @@ int session_set_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 
 	if (code)
 		return code;
-	e = table_get(&m->t, uid);
+	e = entries_get(&m->t, uid);
 	if (e && !(e->state & ENTRY_GONE)) {
 		batch_begin(&b, &m->f, false);
 		b.t.bytes += wire;
@@ -180,7 +180,7 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 	fd = session_open_file(m, uid, &code);
 	if (fd < 0)
 		return code;
-	code = measure(fd, table_get(&m->t, uid)->size, size);
+	code = measure(fd, entries_get(&m->t, uid)->size, size);
 	close(fd);
 	if (!code)
 		code = session_set_size(m, uid, *size);
@@ -201,7 +201,7 @@ int mailbox_read_open(struct mailbox *m, uint32_t seq,
 	fd = session_open_file(m, uid, &code);
 	if (fd < 0)
 		return code;
-	e = table_get(&m->t, uid);
+	e = entries_get(&m->t, uid);
 	r = mem_alloc(sizeof(*r));
 	r->fd = fd;
 	r->left = e->size;

@@ -29,7 +29,7 @@ static void keep_key(struct history *h, uint64_t key, uint32_t uid,
 		     int64_t time)
 {
 	struct record_key k = { key, uid, time };
-	struct entry *e = table_get(&h->m->t, uid);
+	struct entry *e = entries_get(&h->m->t, uid);
 
 	if (key == 0 || time < h->now - KEY_MAX_AGE)
 		return;

@@ -48,7 +48,7 @@ static void hash_entries(struct scan *s)
 	s->mask = size - 1;
 	for (i = 0; i < t->n; i++) {
 		struct entry *e = &t->entry[i];
-		const char *name = table_name(t, e);
+		const char *name = entries_name(t, e);
 		size_t at;
 
 		e->state &= (uint8_t)~ENTRY_SEEN;
@@ -69,7 +69,7 @@ static struct entry *find_entry(struct scan *s, const char *base, size_t n)
 	for (; s->slot[at]; at = (at + 1) & s->mask) {
 		struct entry *e = &t->entry[s->slot[at] - 1];
 
-		if (e->nname == n && memcmp(table_name(t, e), base, n) == 0)
+		if (e->nname == n && memcmp(entries_name(t, e), base, n) == 0)
 			return e;
 	}
 	return NULL;

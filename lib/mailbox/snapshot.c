@@ -89,7 +89,8 @@ static bool load(struct mailbox *m, int fd)
 	    file_pread(fd, &h, sizeof(h), 0) || !good_head(&h, m, st.st_size))
 		return false;
 	if (fstat(m->f.journal, &st) < 0 || h.end > st.st_size ||
-	    !table_reserve(&m->t, h.n, fd, HEAD_SIZE) || !map_names(m, fd, &h))
+	    !entries_reserve(&m->t, h.n, fd, HEAD_SIZE) ||
+	    !map_names(m, fd, &h))
 		return false;
 	crc = crc32c(head_crc(&h), m->t.entry,
 		     (size_t)h.n * sizeof(struct entry));
@@ -116,7 +117,7 @@ bool snapshot_load(struct mailbox *m)
 	good = load(m, fd);
 	close(fd);
 	if (!good)
-		table_free(&m->t);
+		entries_free(&m->t);
 	return good;
 }
 
@@ -128,7 +129,7 @@ static void gather(const struct mailbox *m, struct buf *entries,
 
 	for (i = 0; i < m->t.n; i++) {
 		struct entry e = m->t.entry[i];
-		const char *name = table_name(&m->t, &e);
+		const char *name = entries_name(&m->t, &e);
 
 		if (!name || e.state & ENTRY_GONE)
 			continue;

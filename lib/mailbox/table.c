@@ -14,23 +14,23 @@
 #define ROOM_AHEAD 4096 /* entries reserved beyond what is there */
 #define NAMES_MAX UINT32_MAX
 
-void table_init(struct table *t)
+void entries_init(struct table *t)
 {
 	memset(t, 0, sizeof(*t));
 	buf_init(&t->more, NAMES_MAX);
 }
 
-void table_free(struct table *t)
+void entries_free(struct table *t)
 {
 	if (t->map)
 		munmap(t->map, t->nmap);
 	if (t->names)
 		munmap(t->names, t->nskip + t->nnames);
 	buf_free(&t->more);
-	table_init(t);
+	entries_init(t);
 }
 
-bool table_reserve(struct table *t, uint32_t n, int fd, int64_t at)
+bool entries_reserve(struct table *t, uint32_t n, int fd, int64_t at)
 {
 	size_t bytes = ((size_t)n + ROOM_AHEAD) * sizeof(struct entry);
 	void *p;
@@ -56,7 +56,7 @@ bool table_reserve(struct table *t, uint32_t n, int fd, int64_t at)
 	return true;
 }
 
-uint32_t table_find(const struct table *t, uint32_t uid)
+uint32_t entries_find(const struct table *t, uint32_t uid)
 {
 	uint32_t low = 0, high = t->n;
 
@@ -71,14 +71,14 @@ uint32_t table_find(const struct table *t, uint32_t uid)
 	return low;
 }
 
-struct entry *table_get(struct table *t, uint32_t uid)
+struct entry *entries_get(struct table *t, uint32_t uid)
 {
-	uint32_t i = table_find(t, uid);
+	uint32_t i = entries_find(t, uid);
 
 	return i < t->n && t->entry[i].uid == uid ? &t->entry[i] : NULL;
 }
 
-const char *table_name(const struct table *t, const struct entry *e)
+const char *entries_name(const struct table *t, const struct entry *e)
 {
 	if (e->nname == 0 || e->nname > NAME_BASE_MAX)
 		return NULL;
@@ -106,7 +106,7 @@ void totals_add(struct totals *t, const struct entry *e, int sign)
 	t->bytes += sign > 0 ? e->wire : -(uint64_t)e->wire;
 }
 
-void table_count(const struct table *t, struct totals *totals)
+void entries_count(const struct table *t, struct totals *totals)
 {
 	uint32_t i;
 
@@ -118,8 +118,8 @@ void table_count(const struct table *t, struct totals *totals)
 			totals_add(totals, &t->entry[i], 1);
 }
 
-void table_put(struct buf *b, const struct entry *e, const char *name,
-	       uint64_t key)
+void entries_put(struct buf *b, const struct entry *e, const char *name,
+		 uint64_t key)
 {
 	struct record_add add = {
 		.uid = e->uid,
@@ -159,7 +159,7 @@ static int add_one(struct table *t, const struct record_add *a,
 	    (t->n > 0 && a->uid <= t->entry[t->n - 1].uid) || a->uid == 0)
 		return ERR_CORRUPT;
 	if (t->nnames + t->more.len + a->nname > NAMES_MAX ||
-	    (t->n == t->room && !table_reserve(t, t->n * 2, -1, 0)))
+	    (t->n == t->room && !entries_reserve(t, t->n * 2, -1, 0)))
 		return ERR_LIMIT;
 	e = &t->entry[t->n];
 	memset(e, 0, sizeof(*e));
@@ -207,7 +207,7 @@ static int apply_add(struct table *t, const struct record *r)
 	return ERR_OK;
 }
 
-void table_mark_gone(struct table *t, uint32_t i)
+void entries_mark_gone(struct table *t, uint32_t i)
 {
 	if (t->entry[i].state & ENTRY_GONE)
 		return;
@@ -222,9 +222,9 @@ static void apply_range(struct table *t, const void *item)
 	uint32_t i;
 
 	memcpy(&range, item, sizeof(range));
-	for (i = table_find(t, range.first);
+	for (i = entries_find(t, range.first);
 	     i < t->n && t->entry[i].uid <= range.last; i++)
-		table_mark_gone(t, i);
+		entries_mark_gone(t, i);
 }
 
 static void apply_flags(struct table *t, const void *item, uint64_t modseq,
@@ -234,7 +234,7 @@ static void apply_flags(struct table *t, const void *item, uint64_t modseq,
 	struct entry *e;
 
 	memcpy(&f, item, sizeof(f));
-	e = table_get(t, f.uid);
+	e = entries_get(t, f.uid);
 	if (!e)
 		return;
 	e->flags = f.flags & MAILBOX_FLAGS_ALL;
@@ -252,7 +252,7 @@ static void apply_named(struct table *t, const void *item)
 	struct entry *e;
 
 	memcpy(&named, item, sizeof(named));
-	e = table_get(t, named.uid);
+	e = entries_get(t, named.uid);
 	if (!e || named.dir >= DIRS)
 		return;
 	e->letters = named.letters;
@@ -265,7 +265,7 @@ static void apply_size(struct table *t, const void *item)
 	struct entry *e;
 
 	memcpy(&s, item, sizeof(s));
-	e = table_get(t, s.uid);
+	e = entries_get(t, s.uid);
 	if (e)
 		e->wire = s.wire;
 }
@@ -276,7 +276,7 @@ static void apply_cached(struct table *t, const void *item)
 	struct entry *e;
 
 	memcpy(&c, item, sizeof(c));
-	e = table_get(t, c.uid);
+	e = entries_get(t, c.uid);
 	if (!e)
 		return;
 	e->cache = c.cache;
@@ -323,7 +323,7 @@ static void apply_item(struct table *t, const struct record *r,
 	}
 }
 
-int table_apply(struct table *t, const struct record *r, bool own)
+int entries_apply(struct table *t, const struct record *r, bool own)
 {
 	static const size_t item_size[RECORD_TYPES] = {
 		[RECORD_FLAGS] = sizeof(struct record_flags),
@@ -350,7 +350,7 @@ int table_apply(struct table *t, const struct record *r, bool own)
 	return ERR_OK;
 }
 
-void table_follow(struct table *t, uint32_t i, const struct entry *now)
+void entries_follow(struct table *t, uint32_t i, const struct entry *now)
 {
 	struct entry *e = &t->entry[i];
 
@@ -368,11 +368,11 @@ void table_follow(struct table *t, uint32_t i, const struct entry *now)
 	e->ncache = now->ncache;
 }
 
-void table_copy(struct table *t, const struct entry *now, const char *name)
+void entries_copy(struct table *t, const struct entry *now, const char *name)
 {
 	struct entry e = *now;
 
-	if (!name || (t->n == t->room && !table_reserve(t, t->n * 2, -1, 0)))
+	if (!name || (t->n == t->room && !entries_reserve(t, t->n * 2, -1, 0)))
 		return;
 	e.state = 0;
 	e.name = (uint32_t)(t->nnames + t->more.len);
@@ -380,7 +380,7 @@ void table_copy(struct table *t, const struct entry *now, const char *name)
 	t->entry[t->n++] = e;
 }
 
-void table_follow_keywords(struct table *t, const struct table *now)
+void entries_follow_keywords(struct table *t, const struct table *now)
 {
 	memcpy(t->keyword, now->keyword, sizeof(t->keyword));
 	t->new_keywords |= t->nkeywords != now->nkeywords;

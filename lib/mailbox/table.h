@@ -60,40 +60,40 @@ struct table {
 	unsigned nkeywords;
 };
 
-void table_init(struct table *t);
-void table_free(struct table *t);
+void entries_init(struct table *t);
+void entries_free(struct table *t);
 
 /* Makes room for N entries, of which the first ones are those of FD from
  * offset AT, if FD is not -1. False: no memory. */
-bool table_reserve(struct table *t, uint32_t n, int fd, int64_t at);
+bool entries_reserve(struct table *t, uint32_t n, int fd, int64_t at);
 
 /* Applies record R. OWN: made by this session, so nothing is to be told.
  * ERR_CORRUPT: it does not fit what came before. */
-int table_apply(struct table *t, const struct record *r, bool own);
+int entries_apply(struct table *t, const struct record *r, bool own);
 
 /* For a session that follows another journal: entry I is now like NOW; gone;
  * or new, with NAME. */
-void table_follow(struct table *t, uint32_t i, const struct entry *now);
-void table_mark_gone(struct table *t, uint32_t i);
-void table_copy(struct table *t, const struct entry *now, const char *name);
-void table_follow_keywords(struct table *t, const struct table *now);
+void entries_follow(struct table *t, uint32_t i, const struct entry *now);
+void entries_mark_gone(struct table *t, uint32_t i);
+void entries_copy(struct table *t, const struct entry *now, const char *name);
+void entries_follow_keywords(struct table *t, const struct table *now);
 
 /* Index of the first entry with UID or higher, or t->n. */
-uint32_t table_find(const struct table *t, uint32_t uid);
+uint32_t entries_find(const struct table *t, uint32_t uid);
 /* The entry of UID, or NULL. */
-struct entry *table_get(struct table *t, uint32_t uid);
+struct entry *entries_get(struct table *t, uint32_t uid);
 
 /* The base name of E, e->nname bytes; NULL if the snapshot lied. */
-const char *table_name(const struct table *t, const struct entry *e);
+const char *entries_name(const struct table *t, const struct entry *e);
 
 /* Counts of all entries that are not gone into the fields of T. */
-void table_count(const struct table *t, struct totals *totals);
+void entries_count(const struct table *t, struct totals *totals);
 
 /* What one entry adds to T's counts, times SIGN (1 or -1). */
 void totals_add(struct totals *t, const struct entry *e, int sign);
 
 /* Appends a RECORD_ADD entry for E with its name; KEY as there. */
-void table_put(struct buf *b, const struct entry *e, const char *name,
-	       uint64_t key);
+void entries_put(struct buf *b, const struct entry *e, const char *name,
+		 uint64_t key);
 
 #endif
