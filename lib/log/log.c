@@ -79,6 +79,15 @@ void log_reopen(void)
 	self.fd = fd;
 }
 
+int log_keep_fd(void)
+{
+	if (!self.syslog)
+		return self.fd;
+	/* its number must not come to mean another file */
+	closelog();
+	return -1;
+}
+
 void log_set_debug(bool on)
 {
 	self.debug = on;

@@ -21,6 +21,11 @@ bool log_open(const char *program, const char *target);
 /* Opens the file again: after rotation, where the path still leads to it. */
 void log_reopen(void);
 
+/* Before a process closes all its descriptors: the one that lines go to, to
+ * be spared, or -1 if there is none. A connection to syslog is ended here; it
+ * is made again by the next line. */
+int log_keep_fd(void);
+
 /* Are debugging lines wanted (parameter `debug_log`)? */
 void log_set_debug(bool on);
 
