@@ -1,0 +1,294 @@
+#include "local-deliver/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "local-deliver/content.h"
+#include "local-deliver/identity.h"
+#include "local-deliver/mailbox.h"
+#include "log/log.h"
+
+#define OUTPUT_MAX 1024 /* of what the command says, kept for the sender */
+#define KILL_AFTER_MS 5000
+
+static const struct {
+	int code;
+	const char *dsn;
+	const char *text;
+} exits[] = {
+	{ EX_USAGE, "5.3.0", "command line usage error" },
+	{ EX_DATAERR, "5.6.0", "data format error" },
+	{ EX_NOINPUT, "5.3.0", "cannot open input" },
+	{ EX_NOUSER, "5.1.1", "user unknown" },
+	{ EX_NOHOST, "5.1.2", "host name unknown" },
+	{ EX_UNAVAILABLE, "5.3.0", "service unavailable" },
+	{ EX_SOFTWARE, "5.3.0", "internal software error" },
+	{ EX_OSERR, "5.3.0", "system resource problem" },
+	{ EX_OSFILE, "5.3.0", "critical OS file missing" },
+	{ EX_CANTCREAT, "5.2.0", "can't create user output file" },
+	{ EX_IOERR, "5.3.0", "input/output error" },
+	{ EX_TEMPFAIL, "4.3.0", "temporary failure" },
+	{ EX_PROTOCOL, "5.5.0", "remote error in protocol" },
+	{ EX_NOPERM, "5.7.0", "permission denied" },
+	{ EX_CONFIG, "5.3.5", "local configuration error" },
+};
+
+/* A command that runs. */
+struct run {
+	pid_t pid;
+	int to;	  /* its standard input, -1 when all is written */
+	int from; /* its output, -1 at its end */
+	struct content content;
+	struct buf pending; /* to be written */
+	size_t written;	    /* of pending */
+	struct buf output;
+	int64_t until_ms;
+	bool timed_out;
+	bool read_failed; /* the queue file could not be read */
+};
+
+static void execute(const struct recipient *r, const struct identity *who,
+		    const char *command, int in, int out)
+{
+	struct rlimit no_core = { 0, 0 };
+	char **env = command_environment(r, who);
+
+	setpgid(0, 0);
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+	    dup2(out, STDERR_FILENO) < 0)
+		_exit(EX_OSERR);
+	identity_become(who, NULL, 0);
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal(SIGPIPE, SIG_DFL);
+	if (chdir(who->home) < 0 && chdir("/") < 0)
+		_exit(EX_OSERR);
+	umask(077);
+	execle(_PATH_BSHELL, "sh", "-c", command, (char *)NULL, env);
+	_exit(EX_TEMPFAIL);
+}
+
+/* Makes the pipes and the process. */
+static bool start(struct run *run, const struct recipient *r,
+		  const struct identity *who, const char *command)
+{
+	int in[2], out[2];
+
+	if (pipe2(in, O_CLOEXEC) < 0)
+		return false;
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		close(in[0]);
+		close(in[1]);
+		return false;
+	}
+	run->pid = fork();
+	if (run->pid == 0)
+		execute(r, who, command, in[0], out[1]);
+	close(in[0]);
+	close(out[1]);
+	if (run->pid < 0) {
+		close(in[1]);
+		close(out[0]);
+		return false;
+	}
+	run->to = in[1];
+	run->from = out[0];
+	file_set_nonblock(run->to, true);
+	file_set_nonblock(run->from, true);
+	return true;
+}
+
+static void close_input(struct run *run)
+{
+	close(run->to);
+	run->to = -1;
+}
+
+/* Writes what is there to write. A command may stop reading early: that is
+ * its right, its exit status says what it means. */
+static void feed(struct run *run)
+{
+	ssize_t n;
+
+	if (run->written == run->pending.len) {
+		int more;
+
+		buf_reset(&run->pending);
+		run->written = 0;
+		more = content_next(&run->content, &run->pending);
+		run->read_failed = more && more != ERR_EOF;
+		if (more) {
+			close_input(run);
+			return;
+		}
+	}
+	n = write(run->to, run->pending.data + run->written,
+		  run->pending.len - run->written);
+	if (n >= 0)
+		run->written += (size_t)n;
+	else if (errno != EAGAIN && errno != EINTR)
+		close_input(run);
+}
+
+static void take_output(struct run *run)
+{
+	char data[4096];
+	ssize_t n = read(run->from, data, sizeof(data));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		close(run->from);
+		run->from = -1;
+		return;
+	}
+	if ((size_t)n > run->output.max - run->output.len)
+		n = (ssize_t)(run->output.max - run->output.len);
+	buf_put(&run->output, data, (size_t)n);
+}
+
+/* Feeds and listens until the command has closed its output. */
+static void converse(struct run *run)
+{
+	while (run->from >= 0) {
+		struct pollfd p[2] = { { .fd = run->from, .events = POLLIN },
+				       { .fd = run->to, .events = POLLOUT } };
+		int64_t left = run->until_ms - clock_ms();
+
+		if (left <= 0) {
+			run->timed_out = true;
+			return;
+		}
+		if (poll(p, 2, (int)left) <= 0)
+			continue;
+		if (p[0].revents)
+			take_output(run);
+		if (run->to >= 0 && p[1].revents)
+			feed(run);
+	}
+}
+
+static bool wait_until(pid_t pid, int *status, int64_t until_ms)
+{
+	struct timespec pause = { 0, 1000000 };
+
+	while (waitpid(pid, status, WNOHANG) == 0) {
+		if (clock_ms() >= until_ms)
+			return false;
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < 100000000)
+			pause.tv_nsec *= 2;
+	}
+	return true;
+}
+
+/* Its end; a command out of time is asked to end, then made to. */
+static int finish(struct run *run)
+{
+	int status = 0;
+
+	if (!run->timed_out)
+		run->timed_out = !wait_until(run->pid, &status, run->until_ms);
+	if (run->timed_out) {
+		kill(-run->pid, SIGTERM);
+		if (!wait_until(run->pid, &status,
+				clock_ms() + KILL_AFTER_MS)) {
+			kill(-run->pid, SIGKILL);
+			waitpid(run->pid, &status, 0);
+		}
+	}
+	if (run->to >= 0)
+		close(run->to);
+	if (run->from >= 0)
+		close(run->from);
+	return status;
+}
+
+static void settle_exit(struct recipient *r, int code, const char *command,
+			const char *says, const char *output)
+{
+	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+		if (exits[i].code != code)
+			continue;
+		settle(r, *exits[i].dsn == '4' ? JOB_DEFERRED : JOB_FAILED,
+		       exits[i].dsn, "local", "%s%s%s%s", exits[i].text,
+		       *output ? ". Command output: " : "", output, "");
+		return;
+	}
+	settle(r, JOB_FAILED, "5.3.0", "local",
+	       "Command died with status %d: \"%s\"%s%s", code, command, says,
+	       output);
+}
+
+static void settle_run(struct recipient *r, const struct run *run, int status,
+		       const char *command)
+{
+	const char *output = run->output.data;
+	const char *says = *output ? ". Command output: " : "";
+
+	if (run->read_failed)
+		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		       "the message could not be read from the queue");
+	else if (run->timed_out)
+		settle(r, JOB_FAILED, "5.3.0", "local",
+		       "Command time limit exceeded: \"%s\"%s%s", command, says,
+		       output);
+	else if (WIFSIGNALED(status))
+		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		       "Command died with signal %d: \"%s\"%s%s",
+		       WTERMSIG(status), command, says, output);
+	else if (WEXITSTATUS(status) != EX_OK)
+		settle_exit(r, WEXITSTATUS(status), command, says, output);
+	else
+		settle(r, JOB_SENT, "2.0.0", "local",
+		       "delivered to command: %s", command);
+}
+
+/* Output becomes one line. */
+static void flatten(struct buf *output)
+{
+	while (output->len &&
+	       (unsigned char)output->data[output->len - 1] <= ' ')
+		buf_truncate(output, output->len - 1);
+	for (size_t i = 0; i < output->len; i++)
+		if ((unsigned char)output->data[i] < ' ')
+			output->data[i] = ' ';
+}
+
+void command_deliver(struct recipient *r, const struct identity *who,
+		     const char *command)
+{
+	struct run run = { .to = -1, .from = -1 };
+	struct buf prologue;
+	int status;
+
+	buf_init(&prologue, IPC_PACKET_MAX * 2);
+	buf_init(&run.pending, 2 * CONTENT_PIECE_MAX);
+	buf_init(&run.output, OUTPUT_MAX);
+	mailbox_prologue(r, r->text, &prologue);
+	content_begin(&run.content, r->message->job, prologue.data, false);
+	run.until_ms = clock_ms() + r->settings->command_ms;
+	if (start(&run, r, who, command)) {
+		converse(&run);
+		status = finish(&run);
+		flatten(&run.output);
+		settle_run(r, &run, status, command);
+	} else {
+		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		       "cannot start a command: %s", strerror(errno));
+	}
+	buf_free(&run.output);
+	buf_free(&run.pending);
+	buf_free(&prologue);
+}

@@ -1,0 +1,19 @@
+/* Delivery to a command: "|command" in an alias or a .forward. */
+#ifndef LOCAL_DELIVER_COMMAND_H
+#define LOCAL_DELIVER_COMMAND_H
+
+#include "local-deliver/local.h"
+
+/* Feeds R's message to COMMAND, run as WHO by /bin/sh, and settles R by its
+ * exit status (sysexits). The command line is that of the alias alone; what
+ * comes from the message reaches the command by its environment, where only
+ * harmless characters are kept. */
+void command_deliver(struct recipient *r, const struct identity *who,
+		     const char *command);
+
+/* The environment for it, as in Postfix, NULL at its end; all memory from
+ * the message's arena. */
+char **command_environment(const struct recipient *r,
+			   const struct identity *who);
+
+#endif

@@ -1,0 +1,207 @@
+/* Targets of aliases and .forward files become a plan (plan.h). */
+#include "local-deliver/plan.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* ARRAY of *CAP elements with room for one more; grows in the arena. */
+static void *grown(struct recipient *r, void *array, size_t n, size_t *cap,
+		   size_t size)
+{
+	void *bigger;
+
+	if (n < *cap)
+		return array;
+	*cap = *cap ? 2 * *cap : 8;
+	bigger = arena_alloc(r->message->arena, *cap * size);
+	if (n)
+		memcpy(bigger, array, n * size);
+	return bigger;
+}
+
+static void add_act(struct recipient *r, const struct plan_source *from,
+		    const struct alias_target *t)
+{
+	struct plan *p = r->plan;
+
+	p->act = grown(r, p->act, p->nacts, &p->cap_acts, sizeof(*p->act));
+	p->act[p->nacts++] = (struct plan_act){ t->kind, t->text, *from->who };
+}
+
+static bool add_address(struct recipient *r, const char *text)
+{
+	struct plan *p = r->plan;
+
+	if (p->naddresses == PLAN_ADDRESSES_MAX) {
+		settle(r, JOB_FAILED, "5.4.6", "local",
+		       "alias expands to too many addresses");
+		return false;
+	}
+	p->address = grown(r, p->address, p->naddresses, &p->cap_addresses,
+			   sizeof(*p->address));
+	p->address[p->naddresses++] = arena_strdup(r->message->arena, text);
+	return true;
+}
+
+/* Is A the recipient's own address, with or without its extension? */
+static bool is_own(const struct recipient *r, const struct address *a)
+{
+	char user[ADDRESS_LOCAL_SIZE], extension[ADDRESS_LOCAL_SIZE];
+
+	if (!str_equal(a->domain, r->address.domain))
+		return false;
+	if (str_equal_ci(a->local, r->address.local))
+		return true;
+	return address_split(r->address.local, r->settings->delimiters, user,
+			     extension) &&
+	       str_equal_ci(a->local, user);
+}
+
+static bool unusable(struct recipient *r, const struct plan_source *from,
+		     const char *what, const char *text)
+{
+	settle(r, JOB_DEFERRED, "4.3.5", "local",
+	       "%s: %s is not %s: mail waits until that is mended", from->name,
+	       text, what);
+	return false;
+}
+
+/* Completes an address: "@domain" gets the recipient's local part, "user"
+ * the domain of this system, and all of them the extension. */
+static bool complete(struct recipient *r, const char *text,
+		     const char *extension, size_t n, struct address *a)
+{
+	char whole[ADDRESS_TEXT_SIZE];
+
+	if (*text == '@') {
+		if (strlen(text) >= sizeof(whole) ||
+		    address_domain(text + 1, strlen(text + 1), a->domain))
+			return false;
+		return str_copy(a->local, sizeof(a->local), r->address.local);
+	}
+	if (address_parse(text, strlen(text), a))
+		return false;
+	if (!*a->domain &&
+	    address_domain(r->settings->myorigin, strlen(r->settings->myorigin),
+			   a->domain))
+		return false;
+	if (n == 0)
+		return *a->local != '\0';
+	if (strlen(a->local) + 1 + n >= sizeof(a->local))
+		return false;
+	strncat(a->local, r->settings->delimiters, 1);
+	strncat(a->local, extension, n);
+	return true;
+}
+
+/* \user: for the recipient himself his mailbox at once, for another one an
+ * act of its own. */
+static bool add_self(struct recipient *r, const struct plan_source *from,
+		     const struct alias_target *t)
+{
+	struct address a;
+
+	if (!complete(r, t->text, "", 0, &a))
+		return unusable(r, from, "an address", t->text);
+	if (is_own(r, &a)) {
+		r->plan->self = true;
+		r->plan->self_mailbox = true;
+	} else {
+		char text[ADDRESS_TEXT_SIZE];
+		struct alias_target other = {
+			ALIAS_SELF,
+			arena_strdup(r->message->arena, address_text(&a, text))
+		};
+
+		add_act(r, from, &other);
+	}
+	return true;
+}
+
+static bool add_target(struct recipient *r, const struct plan_source *from,
+		       const struct alias_target *t, const char *extension,
+		       size_t n)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	struct address a;
+
+	switch (t->kind) {
+	case ALIAS_SELF:
+		return add_self(r, from, t);
+	case ALIAS_FILE:
+	case ALIAS_COMMAND:
+		add_act(r, from, t);
+		return true;
+	case ALIAS_INCLUDE:
+		return plan_include(r, from, t->text);
+	case ALIAS_ADDRESS:
+		break;
+	}
+	if (!complete(r, t->text, extension, n, &a))
+		return unusable(r, from, "an address", t->text);
+	if (is_own(r, &a)) {
+		r->plan->self = true;
+		return true;
+	}
+	return add_address(r, address_text(&a, text));
+}
+
+/* What a source must not ask for. */
+static bool is_allowed(struct recipient *r, const struct plan_source *from,
+		       const struct alias_target *t)
+{
+	const struct settings *s = r->settings;
+	bool command = t->kind == ALIAS_COMMAND, file = t->kind == ALIAS_FILE;
+
+	if (from->virtual_alias && t->kind != ALIAS_ADDRESS)
+		return unusable(r, from, "an address, as this table needs",
+				t->text);
+	if ((command && !s->commands) || (file && !s->files)) {
+		settle(r, JOB_FAILED, "5.7.1", "local",
+		       "%s: mail to %s is not allowed here", from->name,
+		       command ? "commands" : "files");
+		return false;
+	}
+	return true;
+}
+
+static bool add_all(struct recipient *r, const struct plan_source *from,
+		    const struct alias_target *target, size_t count,
+		    const char *extension, size_t n)
+{
+	if (!r->plan->by)
+		r->plan->by = arena_strdup(r->message->arena, from->name);
+	for (size_t i = 0; i < count; i++)
+		if (!is_allowed(r, from, &target[i]) ||
+		    !add_target(r, from, &target[i], extension, n))
+			return false;
+	return true;
+}
+
+bool plan_add(struct recipient *r, const struct plan_source *from,
+	      const struct alias_target *target, size_t n)
+{
+	return add_all(r, from, target, n, "", 0);
+}
+
+bool plan_add_text(struct recipient *r, const struct plan_source *from,
+		   const char *text, const char *extension, size_t n)
+{
+	struct alias_target *target;
+	const char *why;
+	size_t count;
+
+	if (aliases_targets(r->message->arena, text, &target, &count, &why)) {
+		settle(r, JOB_DEFERRED, "4.3.5", "local", "%s: %s", from->name,
+		       why);
+		return false;
+	}
+	if (count == 0) {
+		settle(r, JOB_DEFERRED, "4.3.5", "local", "%s has no targets",
+		       from->name);
+		return false;
+	}
+	return add_all(r, from, target, count, extension, n);
+}

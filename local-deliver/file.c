@@ -1,0 +1,214 @@
+/*
+ * Appending to a file that an alias names. The errand that does it has become
+ * whoever vouches for the alias. The file must be one that can only be mail:
+ * regular, not executable, without another name, no symbolic link; /dev/null
+ * alone may be a device. What could not be written whole is cut off again,
+ * and it is durable before anyone is told.
+ */
+#include "local-deliver/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "local-deliver/content.h"
+#include "local-deliver/dotlock.h"
+#include "local-deliver/errand.h"
+#include "local-deliver/mailbox.h"
+#include "mailbox/deliver.h"
+
+/* What the errand ends with. */
+enum { DONE, LATER, NEVER };
+
+struct append {
+	const char *path;
+	const char *prologue;
+	const struct recipient *recipient;
+};
+
+/* Says why on the errand's answer; gives STATUS. */
+static int say(int out, int status, const char *why)
+{
+	return file_write(out, why, strlen(why)) ? LATER : status;
+}
+
+static const char *unfit(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return strerror(errno);
+	if (!S_ISREG(st.st_mode))
+		return "is no regular file";
+	if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH | S_ISUID | S_ISGID))
+		return "is executable";
+	if (st.st_nlink != 1)
+		return "has more than one name";
+	return NULL;
+}
+
+/* "From sender date": the separator of an mbox. */
+static void put_separator(const struct append *a, struct buf *out)
+{
+	const char *sender = a->recipient->message->job->sender;
+	time_t now = clock_wall();
+	char date[32];
+	struct tm t;
+
+	strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
+		 localtime_r(&now, &t));
+	buf_puts(out, "From ");
+	if (*sender == '\0')
+		buf_puts(out, "MAILER-DAEMON");
+	for (; *sender; sender++)
+		buf_putc(out, (unsigned char)*sender <= ' ' ? '_' : *sender);
+	buf_printf(out, " %s\n", date);
+}
+
+static int write_message(const struct append *a, int fd)
+{
+	struct content c;
+	struct buf out;
+	int err, more;
+
+	content_begin(&c, a->recipient->message->job, a->prologue, true);
+	buf_init(&out, 2 * CONTENT_PIECE_MAX);
+	put_separator(a, &out);
+	do {
+		more = content_next(&c, &out);
+		if (more == ERR_EOF)
+			buf_puts(&out, c.line_start ? "\n" : "\n\n");
+		err = file_write(fd, out.data, out.len);
+		buf_reset(&out);
+	} while (!err && !more);
+	buf_free(&out);
+	return err ? err : more == ERR_EOF ? ERR_OK : more;
+}
+
+/* The new name, if it is new, is durable as well as the content. */
+static int make_durable(int fd, const char *path)
+{
+	char *copy = mem_strdup(path);
+	int err = fsync(fd) < 0 ? err_from_errno(errno) : ERR_OK;
+
+	if (!err)
+		err = file_sync_dir(dirname(copy));
+	/* a folder that may be written, not read, cannot be synced by us */
+	if (err == ERR_DENIED)
+		err = ERR_OK;
+	free(copy);
+	return err;
+}
+
+static int append_locked(const struct append *a, int fd)
+{
+	off_t before = lseek(fd, 0, SEEK_END);
+	int err = write_message(a, fd);
+
+	if (!err)
+		err = make_durable(fd, a->path);
+	if (err && ftruncate(fd, before) < 0)
+		return ERR_IO;
+	return err;
+}
+
+static int append_to(const struct append *a, int fd, int out)
+{
+	const char *wrong = unfit(fd);
+	bool dot;
+	int err;
+
+	if (wrong)
+		return say(out, NEVER, wrong);
+	err = dotlock_take(fd, a->path, &dot);
+	if (!err) {
+		err = append_locked(a, fd);
+		dotlock_drop(a->path, dot);
+	}
+	return err ? say(out, LATER, err_text(err)) : DONE;
+}
+
+/* In the errand. */
+static int act(void *context, int out)
+{
+	const struct append *a = context;
+	int fd, status;
+
+	if (str_equal(a->path, "/dev/null"))
+		return DONE;
+	fd = open(a->path,
+		  O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+			  O_NOCTTY | O_CLOEXEC,
+		  0600);
+	if (fd < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO))
+		return say(out, NEVER, strerror(errno));
+	if (fd < 0)
+		return say(out, LATER, strerror(errno));
+	status = append_to(a, fd, out);
+	close(fd);
+	return status;
+}
+
+/* "/path/": a Maildir. Its delivery is durable by itself. */
+static int act_maildir(void *context, int out)
+{
+	const struct append *a = context;
+	const struct job *j = a->recipient->message->job;
+	struct delivery d = { .maildir = a->path,
+			      .folder = "INBOX",
+			      .prologue = a->prologue,
+			      .fd = j->fd,
+			      .offset = j->offset,
+			      .length = j->length,
+			      .queue_id = j->id,
+			      .recipient = a->recipient->text,
+			      .arrival_us = j->arrival_us };
+	struct delivered delivered;
+	int err = deliver_message(&d, &delivered);
+
+	return err ? say(out, LATER, err_text(err)) : DONE;
+}
+
+static void settle_by(struct recipient *r, int status, const char *path,
+		      const char *why)
+{
+	if (status == DONE)
+		settle(r, JOB_SENT, "2.0.0", "local", "delivered to file: %s",
+		       path);
+	else if (status == NEVER)
+		settle(r, JOB_FAILED, "5.2.0", "local",
+		       "cannot deliver to file %s: it %s", path, why);
+	else
+		settle(r, JOB_DEFERRED, "4.2.0", "local",
+		       "cannot deliver to file %s: %s", path,
+		       *why ? why : "the process that delivers ended");
+}
+
+void file_deliver(struct recipient *r, const struct identity *who,
+		  const char *path)
+{
+	bool maildir = str_ends_ci(path, "/");
+	struct append a = { .path = path, .recipient = r };
+	struct buf prologue, why;
+	int status;
+
+	buf_init(&prologue, IPC_PACKET_MAX * 2);
+	buf_init(&why, 512);
+	mailbox_prologue(r, r->text, &prologue);
+	a.prologue = prologue.data;
+	status = errand_run(who, r->message->job->fd,
+			    maildir ? act_maildir : act, &a, &why);
+	settle_by(r, status, path, why.data);
+	buf_free(&why);
+	buf_free(&prologue);
+}

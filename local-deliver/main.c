@@ -1,0 +1,89 @@
+/* local-deliver: mail for the users, aliases and lists of this machine. */
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "local-deliver/identity.h"
+#include "local-deliver/local.h"
+#include "log/log.h"
+#include "service/service.h"
+
+static struct settings settings;
+
+static void say_faults(char *text)
+{
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		log_warn("%s", line);
+}
+
+static void open_tables(struct settings *s, struct buf *faults)
+{
+	const struct config *c = s->config;
+
+	table_list_open(&s->virtual_aliases,
+			config_list(c, "virtual_alias_maps"), faults);
+	table_list_open(&s->aliases, config_list(c, "alias_maps"), faults);
+	for (size_t i = 0; i < s->aliases.n; i++)
+		if (table_is_pattern(s->aliases.table[i]))
+			buf_printf(faults,
+				   "alias_maps: %s is not asked: a pattern "
+				   "cannot vouch for commands\n",
+				   table_spec(s->aliases.table[i]));
+}
+
+static void find_nobody(struct settings *s)
+{
+	const char *name = config_string(s->config, "default_privs");
+
+	if (!s->root) {
+		s->nobody =
+			(struct identity){ geteuid(), getegid(), name, "/" };
+		return;
+	}
+	if (!identity_find(name, &s->nobody))
+		log_die(EX_CONFIG, "default_privs: there is no user %s", name);
+	if (s->nobody.uid == 0)
+		log_die(EX_CONFIG, "default_privs: %s is root", name);
+}
+
+static void prepare(struct settings *s, const struct config *c)
+{
+	struct buf faults;
+
+	buf_init(&faults, 1 << 20);
+	s->config = c;
+	s->root = geteuid() == 0;
+	s->delimiters = config_string(c, "recipient_delimiter");
+	s->myorigin = config_string(c, "myorigin");
+	s->commands = config_bool(c, "allow_mail_to_commands");
+	s->files = config_bool(c, "allow_mail_to_files");
+	s->owners = config_bool(c, "owner_request_special");
+	s->command_ms = config_seconds(c, "command_time_limit") * 1000;
+	s->domains = address_domains_new(c, &faults);
+	open_tables(s, &faults);
+	find_nobody(s);
+	say_faults(faults.data);
+	buf_free(&faults);
+}
+
+static void child_start(void *context)
+{
+	struct settings *s = context;
+
+	s->notify = notify_open();
+}
+
+int main(int argc, char **argv)
+{
+	struct prefork p = { .spare = 1,
+			     .grace_s = 30,
+			     .context = &settings,
+			     .child_start = child_start,
+			     .serve = serve_qmgr };
+	struct service s;
+
+	service_start(&s, argc, argv, "local-deliver");
+	prepare(&settings, s.config);
+	p.max = (int)config_int(s.config, "local_process_limit");
+	return service_prefork(&s, &p);
+}

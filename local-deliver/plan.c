@@ -1,0 +1,103 @@
+#include "local-deliver/plan.h"
+
+#include <pwd.h>
+
+#include "client/account.h"
+#include "local-deliver/command.h"
+#include "local-deliver/file.h"
+#include "local-deliver/mailbox.h"
+
+#define ACCOUNT_MS 30000
+
+struct identity plan_owner(const struct recipient *r, uid_t uid)
+{
+	struct arena *a = r->message->arena;
+	struct passwd *p = uid ? getpwuid(uid) : NULL;
+
+	if (!p)
+		return r->settings->nobody;
+	return (struct identity){ p->pw_uid, p->pw_gid,
+				  arena_strdup(a, p->pw_name),
+				  arena_strdup(a, p->pw_dir) };
+}
+
+/* \user in an alias of another name: that user's mailbox. */
+static void to_other_mailbox(struct recipient *r, const char *address)
+{
+	struct account account;
+
+	switch (account_lookup(address, &account, ACCOUNT_MS)) {
+	case ACCOUNT_FOUND:
+		mailbox_deliver(r, &account, address, false, NULL, NULL);
+		break;
+	case ACCOUNT_TEMP:
+		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		       "the user could not be looked up");
+		break;
+	case ACCOUNT_NONE:
+		settle(r, JOB_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
+		       address);
+		break;
+	}
+}
+
+static void do_act(struct recipient *r, const struct plan_act *act)
+{
+	if (act->kind == ALIAS_COMMAND)
+		command_deliver(r, &act->who, act->text);
+	else if (act->kind == ALIAS_FILE)
+		file_deliver(r, &act->who, act->text);
+	else
+		to_other_mailbox(r, act->text);
+}
+
+/* A permanent failure of one act does not keep the others from being done;
+ * a temporary one does, since all will be tried again. */
+bool plan_act(struct recipient *r)
+{
+	struct plan *p = r->plan;
+	struct job_result failure = { 0 };
+	bool failed = false;
+
+	while (p->acts_done < p->nacts) {
+		do_act(r, &p->act[p->acts_done++]);
+		if (r->result->status == JOB_DEFERRED)
+			return false;
+		if (r->result->status == JOB_FAILED && !failed) {
+			failure = *r->result;
+			failed = true;
+		}
+	}
+	if (failed)
+		*r->result = failure;
+	return !failed;
+}
+
+static void expand(struct recipient *r)
+{
+	struct plan *p = r->plan;
+	bool done = r->result->status == JOB_SENT && r->result->dsn;
+
+	if (r->result->status != JOB_FAILED)
+		settle(r, JOB_EXPANDED, "2.0.0", "local",
+		       "%s: expanded to %zu address%s", p->by, p->naddresses,
+		       p->naddresses == 1 ? "" : "es");
+	r->result->status = JOB_EXPANDED;
+	r->result->done_too = done;
+	r->result->expanded = p->address;
+	r->result->nexpanded = p->naddresses;
+	r->result->owner = p->owner;
+}
+
+void plan_finish(struct recipient *r)
+{
+	struct plan *p = r->plan;
+
+	if (r->result->status == JOB_DEFERRED || p->naddresses == 0)
+		return;
+	if (r->job->depth >= PLAN_DEPTH_MAX)
+		settle(r, JOB_FAILED, "5.4.6", "local",
+		       "alias loop: more than %d expansions", PLAN_DEPTH_MAX);
+	else
+		expand(r);
+}

@@ -1,0 +1,248 @@
+/*
+ * The way of one recipient: tables of addresses, aliases, the account, his
+ * .forward, his mailbox.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "client/account.h"
+#include "local-deliver/loop.h"
+#include "local-deliver/mailbox.h"
+#include "local-deliver/plan.h"
+#include "table/lookup.h"
+
+#define ACCOUNT_MS 30000
+#define VALUE_MAX TABLE_VALUE_MAX
+
+#define LOCAL_DOMAINS (1U << ADDRESS_LOCAL)
+#define MAILBOX_DOMAINS (LOCAL_DOMAINS | 1U << ADDRESS_VIRTUAL_MAILBOX)
+#define ALL_DOMAINS (~0U)
+
+static bool by_virtual_alias(struct recipient *r);
+static bool by_alias(struct recipient *r);
+static bool by_account(struct recipient *r);
+
+/* In this order; each gives true when R is settled. */
+static const struct {
+	bool (*step)(struct recipient *r);
+	unsigned classes;
+} steps[] = {
+	{ by_virtual_alias, ALL_DOMAINS },
+	{ by_alias, LOCAL_DOMAINS },
+	{ by_account, MAILBOX_DOMAINS },
+};
+
+static bool table_fault(struct recipient *r, const char *what)
+{
+	settle(r, JOB_DEFERRED, "4.3.0", "local", "%s could not be looked up",
+	       what);
+	return true;
+}
+
+/* The plan holds new targets: does what is to be done here. True when R is
+ * settled; false if its address stands for itself, too, and goes on. */
+static bool carry_out(struct recipient *r)
+{
+	if (!plan_act(r))
+		return true;
+	if (r->plan->self_mailbox)
+		return by_account(r);
+	return !r->plan->self;
+}
+
+static bool use_virtual_alias(struct recipient *r, const char *value,
+			      const char *extension, size_t n)
+{
+	struct plan_source from = { .name = "virtual alias",
+				    .who = &r->settings->nobody,
+				    .virtual_alias = true };
+
+	if (!plan_add_text(r, &from, value, extension, n))
+		return true;
+	return carry_out(r);
+}
+
+static bool by_virtual_alias(struct recipient *r)
+{
+	const struct settings *s = r->settings;
+	bool bare = r->class == ADDRESS_LOCAL ||
+		    str_equal_ci(r->address.domain, s->myorigin);
+	const char *extension;
+	struct buf value;
+	bool settled = false;
+	size_t n;
+	int err;
+
+	if (s->virtual_aliases.n == 0)
+		return false;
+	buf_init(&value, VALUE_MAX);
+	err = lookup_virtual(&s->virtual_aliases, r->text, s->delimiters, bare,
+			     &value, &extension, &n);
+	if (err == ERR_OK)
+		settled = use_virtual_alias(r, value.data, extension, n);
+	else if (err != ERR_NOT_FOUND)
+		settled = table_fault(r, "the virtual alias");
+	buf_free(&value);
+	return settled;
+}
+
+/* Is this name itself about a list, so that it has no owner? */
+static bool is_list_office(const char *local)
+{
+	return str_starts_ci(local, "owner-") || str_ends_ci(local, "-request");
+}
+
+/* If there is an alias owner-LIST, bounces of what LIST stands for go to it.
+ * False: R is settled. */
+static bool find_owner(struct recipient *r)
+{
+	const struct settings *s = r->settings;
+	struct address owner = r->address;
+	char text[ADDRESS_TEXT_SIZE], user[ADDRESS_LOCAL_SIZE],
+		extension[ADDRESS_LOCAL_SIZE];
+	struct buf value;
+	int err;
+
+	if (!s->owners || is_list_office(r->address.local))
+		return true;
+	address_split(r->address.local, s->delimiters, user, extension);
+	if (strlen(user) + 7 > sizeof(owner.local))
+		return true;
+	memcpy(owner.local, "owner-", 6);
+	memcpy(owner.local + 6, user, strlen(user) + 1);
+	buf_init(&value, VALUE_MAX);
+	err = table_list_get_part(&s->aliases, owner.local, &value, NULL);
+	buf_free(&value);
+	if (err == ERR_OK)
+		r->plan->owner = arena_strdup(r->message->arena,
+					      address_text(&owner, text));
+	else if (err != ERR_NOT_FOUND)
+		table_fault(r, "the owner of the list");
+	return err == ERR_OK || err == ERR_NOT_FOUND;
+}
+
+static bool use_alias(struct recipient *r, const char *value,
+		      const struct table *table)
+{
+	struct identity owner;
+	struct plan_source from = {
+		.name = arena_printf(r->message->arena, "alias %s",
+				     r->address.local),
+		.who = &owner,
+	};
+
+	owner = plan_owner(r, table_owner(table));
+	if (!find_owner(r) || !plan_add_text(r, &from, value, "", 0))
+		return true;
+	return carry_out(r);
+}
+
+static bool by_alias(struct recipient *r)
+{
+	const struct settings *s = r->settings;
+	const char *extension;
+	struct table *table;
+	bool settled = false;
+	struct buf value;
+	int err;
+
+	if (s->aliases.n == 0)
+		return false;
+	buf_init(&value, VALUE_MAX);
+	err = lookup_alias(&s->aliases, r->address.local, s->delimiters, &value,
+			   &extension, &table);
+	if (err == ERR_OK)
+		settled = use_alias(r, value.data, table);
+	else if (err != ERR_NOT_FOUND)
+		settled = table_fault(r, "the alias");
+	buf_free(&value);
+	return settled;
+}
+
+/* A user's .forward: what it holds is done as the user, root's as nobody.
+ * False: R is settled. */
+static bool use_forward(struct recipient *r, const struct account *account,
+			const struct alias_target *target, size_t n)
+{
+	struct identity user = { account->uid, account->gid, account->user,
+				 account->home };
+	struct plan_source from = {
+		.name = arena_printf(r->message->arena, ".forward of %s",
+				     account->user),
+		.who = account->uid ? &user : &r->settings->nobody,
+	};
+
+	return plan_add(r, &from, target, n) && plan_act(r);
+}
+
+/* To the mailbox, or where his .forward says; a copy for himself in there
+ * means the mailbox. */
+static void to_mailbox(struct recipient *r, const struct account *account)
+{
+	bool forward = !account->virtual_user && !r->plan->self_mailbox;
+	struct alias_target *target;
+	size_t n;
+
+	if (!mailbox_deliver(r, account, r->text, forward, &target, &n))
+		return;
+	r->plan->self = false;
+	if (use_forward(r, account, target, n) && r->plan->self)
+		mailbox_deliver(r, account, r->text, false, NULL, NULL);
+}
+
+static bool by_account(struct recipient *r)
+{
+	struct account account;
+
+	switch (account_lookup(r->text, &account, ACCOUNT_MS)) {
+	case ACCOUNT_FOUND:
+		to_mailbox(r, &account);
+		return true;
+	case ACCOUNT_TEMP:
+		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		       "the user could not be looked up");
+		return true;
+	case ACCOUNT_NONE:
+		break;
+	}
+	return false;
+}
+
+static bool understand(struct recipient *r)
+{
+	const char *text = r->job->address;
+
+	if (address_parse(text, strlen(text), &r->address)) {
+		settle(r, JOB_FAILED, "5.1.3", "local", "bad address");
+		return false;
+	}
+	address_text(&r->address, r->text);
+	r->class = address_class(r->settings->domains, r->address.domain);
+	return true;
+}
+
+static void walk(struct recipient *r)
+{
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if ((steps[i].classes & 1U << r->class) && steps[i].step(r))
+			return;
+	settle(r, JOB_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
+	       r->address.local);
+}
+
+void recipient_deliver(struct recipient *r)
+{
+	struct plan plan = { 0 };
+
+	r->plan = &plan;
+	if (!understand(r))
+		return;
+	if (loop_found(r)) {
+		settle(r, JOB_FAILED, "5.4.6", "local",
+		       "mail forwarding loop for %s", r->text);
+		return;
+	}
+	walk(r);
+	plan_finish(r);
+}

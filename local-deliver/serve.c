@@ -1,0 +1,94 @@
+/* One connection of qmgr: jobs in, results out, in order. */
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "local-deliver/local.h"
+#include "log/log.h"
+
+#include <stdlib.h>
+
+#define SEND_MS 60000
+
+/* Waits for the next job. False: qmgr is gone, or we are to end. */
+static bool wait_for_job(int fd)
+{
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = prefork_stop_fd(), .events = POLLIN } };
+
+	while (poll(p, 2, -1) < 0)
+		;
+	return p[1].revents == 0;
+}
+
+static void deliver(struct settings *s, struct message *m,
+		    const struct job_recipient *job, struct job_result *result)
+{
+	struct recipient r = {
+		.settings = s, .message = m, .job = job, .result = result
+	};
+
+	recipient_deliver(&r);
+	report(&r);
+}
+
+static int do_job(struct settings *s, struct message *m, int fd,
+		  struct ipc_out *out)
+{
+	const struct job *j = m->job;
+	struct job_result *result = mem_array(j->nrecipients, sizeof(*result));
+	int err;
+
+	for (size_t i = 0; i < j->nrecipients; i++)
+		deliver(s, m, &j->recipient[i], &result[i]);
+	job_results_write(out, j, result, j->nrecipients, JOB_DEST_OK);
+	err = ipc_send(fd, out, SEND_MS);
+	free(result);
+	return err;
+}
+
+/* True: go on with this connection. */
+static bool next_job(struct settings *s, int fd, struct ipc_in *in,
+		     struct ipc_out *out, struct arena *arena)
+{
+	struct message m = { .arena = arena };
+	struct job job;
+	int err = ipc_recv(fd, in, 0);
+
+	if (err == ERR_BUSY)
+		return true;
+	if (!err) {
+		err = job_read(arena, in, &job);
+		if (err)
+			log_error("qmgr sent a job that is not understood");
+	}
+	if (err)
+		return false;
+	m.job = &job;
+	m.begun_us = clock_wall_us();
+	err = do_job(s, &m, fd, out);
+	strlist_free(&m.delivered_to);
+	close(job.fd);
+	if (err)
+		log_warn("%s: the results did not reach qmgr: %s", job.id,
+			 err_text(err));
+	return !err;
+}
+
+bool serve_qmgr(void *settings, const struct prefork_listener *listener, int fd)
+{
+	struct ipc_in in = { 0 };
+	struct ipc_out out = { 0 };
+	struct arena *arena = arena_new();
+
+	(void)listener;
+	while (wait_for_job(fd) && next_job(settings, fd, &in, &out, arena))
+		arena_reset(arena);
+	arena_free(&arena);
+	ipc_out_free(&out);
+	ipc_in_free(&in);
+	close(fd);
+	return true;
+}
