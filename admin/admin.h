@@ -1,0 +1,45 @@
+/*
+ * What the sub-commands of posthorn(8) share. Each is a function in a file of
+ * its own, named after the sub-command, and gives an exit code of
+ * <sysexits.h>.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "config/config.h"
+
+struct admin {
+	const char *config_path;
+	struct config *config;	/* NULL where the command loads none */
+	bool json;
+	int argc;		/* the words after the sub-command */
+	char **argv;
+};
+
+int admin_start(const struct admin *a);
+int admin_stop(const struct admin *a);
+int admin_reload(const struct admin *a);
+int admin_status(const struct admin *a);
+int admin_check(const struct admin *a);
+int admin_config(const struct admin *a);
+int admin_map(const struct admin *a);
+int admin_queue(const struct admin *a);
+int admin_user(const struct admin *a);
+
+/* Prints "posthorn: …" on standard error and gives STATUS. */
+int admin_fail(int status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A word of the command line that is none: says so, gives EX_USAGE. */
+int admin_usage(const char *text);
+
+/* The absolute path of a socket in the public folder; free() it. */
+char *admin_socket(const struct admin *a, const char *name);
+
+/* S as a JSON string, quotes included. */
+void admin_json_string(struct buf *out, const char *s);
+
+#endif

@@ -1,0 +1,172 @@
+/* posthorn: the administrator's one command. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "admin/admin.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static const struct {
+	const char *name;
+	int (*run)(const struct admin *a);
+	bool wants_config;
+	const char *help;
+} commands[] = {
+	{ "start", admin_start, true, "start the suite" },
+	{ "stop", admin_stop, true, "stop it in order" },
+	{ "reload", admin_reload, true,
+	  "read the configuration again, dropping no connection" },
+	{ "status", admin_status, true, "which services run, since when" },
+	{ "check", admin_check, false,
+	  "look for faults in the configuration and its files" },
+	{ "config", admin_config, false, "show parameters" },
+	{ "queue", admin_queue, true,
+	  "list show hold release flush requeue bounce delete stats" },
+	{ "user", admin_user, true, "add passwd list remove virtual users" },
+	{ "map", admin_map, false, "build and ask tables" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *to)
+{
+	fputs("usage: posthorn [-c FILE] [--json] COMMAND [WORD …]\n\n", to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("\n  -c FILE  the configuration [$POSTHORN_CONFIG or " CONFIG_DIR
+	      "/posthorn.conf]\n"
+	      "  --json   report in JSON (status, queue list, queue stats)\n\n"
+	      "posthorn COMMAND --help says more of one command; see also "
+	      "posthorn(8).\n",
+	      to);
+}
+
+int admin_fail(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("posthorn: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return status;
+}
+
+int admin_usage(const char *text)
+{
+	fputs(text, stderr);
+	return EX_USAGE;
+}
+
+char *admin_socket(const struct admin *a, const char *name)
+{
+	return mem_printf("%s/public/%s",
+			  config_string(a->config, "run_directory"), name);
+}
+
+void admin_json_string(struct buf *out, const char *s)
+{
+	buf_putc(out, '"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_putc(out, *s);
+	}
+	buf_putc(out, '"');
+}
+
+static int load_config(struct admin *a)
+{
+	struct buf faults;
+
+	buf_init(&faults, 1 << 20);
+	a->config = config_load(a->config_path, NULL, 0, &faults);
+	if (a->config)
+		return EX_OK;
+	fputs(faults.data, stderr);
+	return EX_CONFIG;
+}
+
+static int run_command(struct admin *a, const char *name)
+{
+	int status;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) != 0)
+			continue;
+		if (commands[i].wants_config) {
+			status = load_config(a);
+			if (status != EX_OK)
+				return status;
+		}
+		return commands[i].run(a);
+	}
+	fprintf(stderr, "posthorn: there is no command %s\n\n", name);
+	usage(stderr);
+	return EX_USAGE;
+}
+
+/* Options before the command's name; gives the index of the name. */
+static int parse_options(struct admin *a, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			a->config_path = argv[++i];
+		} else if (strcmp(argv[i], "--json") == 0) {
+			a->json = true;
+		} else if (strcmp(argv[i], "--help") == 0) {
+			usage(stdout);
+			exit(EX_OK);
+		} else if (strcmp(argv[i], "--version") == 0) {
+			puts("Posthorn " POSTHORN_VERSION);
+			exit(EX_OK);
+		} else {
+			usage(stderr);
+			exit(EX_USAGE);
+		}
+	}
+	return i;
+}
+
+/* --json may stand anywhere: takes it out of the words. */
+static void take_json(struct admin *a)
+{
+	int n = 0;
+
+	for (int i = 0; i < a->argc; i++) {
+		if (strcmp(a->argv[i], "--json") == 0)
+			a->json = true;
+		else
+			a->argv[n++] = a->argv[i];
+	}
+	a->argc = n;
+}
+
+int main(int argc, char **argv)
+{
+	struct admin a = { .config_path = getenv("POSTHORN_CONFIG") };
+	int i;
+
+	if (!a.config_path)
+		a.config_path = CONFIG_DIR "/posthorn.conf";
+	i = parse_options(&a, argc, argv);
+	if (i >= argc) {
+		usage(stderr);
+		return EX_USAGE;
+	}
+	a.argc = argc - i - 1;
+	a.argv = argv + i + 1;
+	take_json(&a);
+	return run_command(&a, argv[i]);
+}

@@ -1,0 +1,92 @@
+/* posthorn map: building tables and asking them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "admin/admin.h"
+#include "base/err.h"
+#include "table/build.h"
+#include "table/table.h"
+
+static const char help[] =
+	"usage: posthorn map TYPE:PATH …        build the database from PATH\n"
+	"       posthorn map -a TYPE:PATH …     the same, PATH has aliases(5)\n"
+	"       posthorn map -q KEY TYPE:NAME   what does the table say of "
+	"KEY\n"
+	"\nExit code of -q: 0 found, 1 not found. Types:\n";
+
+static void print_help(FILE *to)
+{
+	struct buf types;
+
+	buf_init(&types, 65536);
+	table_types(&types);
+	fprintf(to, "%s%s", help, types.data);
+	buf_free(&types);
+}
+
+static int build(const char *spec, enum table_source source)
+{
+	struct table_built built;
+	struct buf faults;
+	int err;
+
+	buf_init(&faults, 1 << 20);
+	err = table_build(spec, source, &built, &faults);
+	fputs(faults.data, stderr);
+	buf_free(&faults);
+	if (err == ERR_UNSUPPORTED)
+		return EX_USAGE;
+	if (err)
+		return EX_DATAERR;
+	printf("%s: %zu entries\n", spec, built.entries);
+	return EX_OK;
+}
+
+static int ask(const char *key, const char *spec)
+{
+	struct buf faults, value;
+	struct table *t;
+	int err;
+
+	buf_init(&faults, 1 << 20);
+	buf_init(&value, TABLE_VALUE_MAX);
+	t = table_open(spec, &faults);
+	fputs(faults.data, stderr);
+	if (!t)
+		return EX_USAGE;
+	err = table_get(t, key, &value);
+	if (err == ERR_OK)
+		puts(value.data);
+	table_free(&t);
+	return err == ERR_OK ? EX_OK : err == ERR_NOT_FOUND ? 1 : EX_TEMPFAIL;
+}
+
+int admin_map(const struct admin *a)
+{
+	enum table_source source = TABLE_SOURCE_MAP;
+	int i = 0, status = EX_OK;
+
+	if (a->argc > 0 && strcmp(a->argv[0], "--help") == 0) {
+		print_help(stdout);
+		return EX_OK;
+	}
+	if (a->argc == 3 && strcmp(a->argv[0], "-q") == 0)
+		return ask(a->argv[1], a->argv[2]);
+	if (a->argc > 0 && strcmp(a->argv[0], "-a") == 0) {
+		source = TABLE_SOURCE_ALIASES;
+		i = 1;
+	}
+	if (i >= a->argc || a->argv[i][0] == '-') {
+		print_help(stderr);
+		return EX_USAGE;
+	}
+	for (; i < a->argc; i++) {
+		int one = build(a->argv[i], source);
+
+		if (one != EX_OK)
+			status = one;
+	}
+	return status;
+}

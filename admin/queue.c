@@ -1,0 +1,286 @@
+/* posthorn queue: looking at the queue and changing it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "queue/admin.h"
+
+static const char help[] =
+	"usage: posthorn queue list [ID] [--json]   what waits, and why\n"
+	"       posthorn queue show ID              one message, with content\n"
+	"       posthorn queue stats [--json]       numbers\n"
+	"       posthorn queue flush ID|ALL         try now\n"
+	"       posthorn queue hold ID|ALL          try no more until release\n"
+	"       posthorn queue release ID|ALL       end hold\n"
+	"       posthorn queue requeue ID|ALL       route anew and try\n"
+	"       posthorn queue bounce ID|ALL        give back to the sender\n"
+	"       posthorn queue delete ID|ALL        remove; nobody is told\n";
+
+static int exit_code(int err)
+{
+	switch (err) {
+	case ERR_OK:
+		return EX_OK;
+	case ERR_DENIED:
+		return EX_NOPERM;
+	case ERR_NOT_FOUND:
+		return EX_DATAERR;
+	case ERR_SYNTAX:
+		return EX_PROTOCOL;
+	default:
+		return EX_UNAVAILABLE;
+	}
+}
+
+static int failed(int err, const struct buf *why)
+{
+	return admin_fail(exit_code(err), "%s",
+			  why->len ? why->data : err_text(err));
+}
+
+static void put_visible(const char *text)
+{
+	struct buf b;
+
+	buf_init(&b, 65536);
+	encode_visible(&b, text, strlen(text));
+	fputs(b.data, stdout);
+	buf_free(&b);
+}
+
+static const char *const states[] = { "active", "waiting", "held" };
+
+static void print_time(const char *label, int64_t when)
+{
+	char text[40];
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	if (when == 0 || !localtime_r(&t, &tm))
+		return;
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("%s%s", label, text);
+}
+
+static void list_text(const struct queue_item *m)
+{
+	printf("%s  %s  %lld bytes", m->id, states[m->state],
+	       (long long)m->size);
+	print_time("  since ", m->arrival);
+	if (m->state == QUEUE_WAITING)
+		print_time("  next try ", m->next);
+	if (m->attempts)
+		printf("  tried %u times", m->attempts);
+	printf("\n    from <");
+	put_visible(m->sender);
+	puts(">");
+	for (size_t i = 0; i < m->nrecipients; i++) {
+		printf("    to   <");
+		put_visible(m->recipient[i].address);
+		putchar('>');
+		if (*m->recipient[i].reason) {
+			printf("  (");
+			put_visible(m->recipient[i].reason);
+			putchar(')');
+		}
+		putchar('\n');
+	}
+}
+
+static void list_json(const struct queue_item *m)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 24);
+	buf_puts(&b, "{\"id\":");
+	admin_json_string(&b, m->id);
+	buf_printf(&b, ",\"state\":\"%s\",\"sender\":", states[m->state]);
+	admin_json_string(&b, m->sender);
+	buf_printf(&b,
+		   ",\"size\":%lld,\"arrival\":%lld,\"next\":%lld,"
+		   "\"attempts\":%u,\"recipients\":[",
+		   (long long)m->size, (long long)m->arrival,
+		   (long long)m->next, m->attempts);
+	for (size_t i = 0; i < m->nrecipients; i++) {
+		buf_puts(&b, i ? ",{\"address\":" : "{\"address\":");
+		admin_json_string(&b, m->recipient[i].address);
+		buf_puts(&b, ",\"reason\":");
+		admin_json_string(&b, m->recipient[i].reason);
+		buf_putc(&b, '}');
+	}
+	buf_puts(&b, "]}");
+	puts(b.data);
+	buf_free(&b);
+}
+
+struct listing {
+	bool json;
+	size_t n;
+};
+
+static bool print_item(void *context, const struct queue_item *m)
+{
+	struct listing *l = context;
+
+	l->n++;
+	if (l->json)
+		list_json(m);
+	else
+		list_text(m);
+	return true;
+}
+
+static int do_list(const struct admin *a, const char *socket, const char *id,
+		   struct buf *why)
+{
+	struct listing l = { a->json, 0 };
+	int err = queue_admin_list(socket, id, print_item, &l, why);
+
+	if (err)
+		return failed(err, why);
+	if (!a->json && l.n == 0)
+		puts("the queue is empty");
+	else if (!a->json)
+		printf("%zu message%s\n", l.n, l.n == 1 ? "" : "s");
+	return EX_OK;
+}
+
+static int copy_out(int fd, off_t at, off_t n)
+{
+	char block[65536];
+
+	while (n > 0) {
+		size_t want =
+			n < (off_t)sizeof(block) ? (size_t)n : sizeof(block);
+		ssize_t got = pread(fd, block, want, at);
+
+		if (got <= 0 ||
+		    fwrite(block, 1, (size_t)got, stdout) != (size_t)got)
+			return admin_fail(EX_IOERR, "cannot copy the message");
+		at += got;
+		n -= got;
+	}
+	return EX_OK;
+}
+
+static int do_show(const struct admin *a, const char *socket, const char *id,
+		   struct buf *why)
+{
+	struct buf text;
+	off_t offset, length;
+	int fd, err, status = EX_OK;
+
+	(void)a;
+	buf_init(&text, 1 << 26);
+	err = queue_admin_show(socket, id, &text, &fd, &offset, &length, why);
+	if (err)
+		return failed(err, why);
+	fputs(text.data, stdout);
+	buf_free(&text);
+	if (fd >= 0) {
+		putchar('\n');
+		status = copy_out(fd, offset, length);
+		close(fd);
+	}
+	return status;
+}
+
+static int do_stats(const struct admin *a, const char *socket, struct buf *why)
+{
+	struct queue_stats s;
+	int err = queue_admin_stats(socket, &s, why);
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{ "active", s.active },
+		{ "waiting", s.waiting },
+		{ "held", s.held },
+		{ "received", s.received },
+		{ "delivered", s.delivered },
+		{ "deferred", s.deferred },
+		{ "bounced", s.bounced },
+		{ "destinations", s.destinations },
+		{ "dead_destinations", s.dead },
+		{ "slots", s.slots },
+		{ "scanning", s.scanning },
+		{ "intake_stopped", s.intake_stopped },
+	};
+
+	if (err)
+		return failed(err, why);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (a->json)
+			printf("%s\"%s\":%lld", i ? "," : "{", rows[i].name,
+			       (long long)rows[i].value);
+		else
+			printf("%-18s %lld\n", rows[i].name,
+			       (long long)rows[i].value);
+	if (a->json)
+		puts("}");
+	return EX_OK;
+}
+
+static int do_act(const char *socket, enum queue_action action, const char *id,
+		  struct buf *why)
+{
+	int64_t count = 0;
+	int err = queue_admin_act(socket, action, id, &count, why);
+
+	if (err)
+		return failed(err, why);
+	printf("%lld message%s\n", (long long)count, count == 1 ? "" : "s");
+	return EX_OK;
+}
+
+static const struct {
+	const char *name;
+	enum queue_action action;
+} actions[] = {
+	{ "hold", QUEUE_HOLD },	    { "release", QUEUE_RELEASE },
+	{ "flush", QUEUE_FLUSH },   { "requeue", QUEUE_REQUEUE },
+	{ "bounce", QUEUE_BOUNCE }, { "delete", QUEUE_DELETE },
+};
+
+static int dispatch(const struct admin *a, const char *socket, struct buf *why)
+{
+	const char *verb = a->argv[0];
+
+	if (strcmp(verb, "list") == 0 && a->argc <= 2)
+		return do_list(a, socket, a->argc > 1 ? a->argv[1] : NULL, why);
+	if (strcmp(verb, "stats") == 0 && a->argc == 1)
+		return do_stats(a, socket, why);
+	if (strcmp(verb, "show") == 0 && a->argc == 2)
+		return do_show(a, socket, a->argv[1], why);
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strcmp(actions[i].name, verb) == 0 && a->argc == 2)
+			return do_act(socket, actions[i].action, a->argv[1],
+				      why);
+	return admin_usage(help);
+}
+
+int admin_queue(const struct admin *a)
+{
+	char *socket;
+	struct buf why;
+	int status;
+
+	if (a->argc == 0)
+		return admin_usage(help);
+	if (strcmp(a->argv[0], "--help") == 0) {
+		fputs(help, stdout);
+		return EX_OK;
+	}
+	socket = admin_socket(a, "qmgr");
+	buf_init(&why, 4096);
+	status = dispatch(a, socket, &why);
+	buf_free(&why);
+	free(socket);
+	return status;
+}

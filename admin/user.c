@@ -1,0 +1,264 @@
+/* posthorn user: the virtual users' file, posthorn-users(5). */
+#include <crypt.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+static const char help[] =
+	"usage: posthorn user list               the virtual users\n"
+	"       posthorn user add USER@DOMAIN    make one\n"
+	"       posthorn user passwd USER@DOMAIN change the password\n"
+	"       posthorn user remove USER@DOMAIN remove one (mail stays)\n\n"
+	"The password is asked for, or read from standard input.\n";
+
+#define USERS_MAX_BYTES (1 << 26)
+#define PASSWORD_MAX 256
+
+/* The file while it is changed: nobody else changes it meanwhile. */
+struct users {
+	const char *path;
+	struct buf text;
+	int lock;
+	mode_t mode;
+};
+
+static int users_open(struct users *u, const struct admin *a)
+{
+	char *lock;
+	struct stat st;
+	int err;
+
+	u->path = config_string(a->config, "virtual_users_file");
+	lock = mem_printf("%s.lock", u->path);
+	buf_init(&u->text, USERS_MAX_BYTES);
+	u->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (u->lock < 0 || flock(u->lock, LOCK_EX) < 0)
+		err = admin_fail(EX_CANTCREAT, "%s: cannot lock: %s", lock,
+				 strerror(errno));
+	else
+		err = EX_OK;
+	free(lock);
+	if (err)
+		return err;
+	u->mode = stat(u->path, &st) == 0 ? st.st_mode & 0777 : 0600;
+	err = file_read(u->path, &u->text);
+	if (err && err != ERR_NOT_FOUND)
+		return admin_fail(EX_NOINPUT, "%s: %s", u->path, err_text(err));
+	if (u->text.len > 0 && u->text.data[u->text.len - 1] != '\n')
+		buf_putc(&u->text, '\n');
+	return EX_OK;
+}
+
+/* The line of USER: where it begins, and *END after its LF; or NULL. */
+static char *find(const struct users *u, const char *user, char **end)
+{
+	size_t n = strlen(user);
+
+	for (char *p = u->text.data; *p; p = *end) {
+		char *lf = strchr(p, '\n');
+
+		*end = lf ? lf + 1 : p + strlen(p);
+		if (strncasecmp(p, user, n) == 0 && p[n] == ':')
+			return p;
+	}
+	return NULL;
+}
+
+/* Puts the file back with the part from FROM to END replaced by LINE. */
+static int users_save(struct users *u, const char *from, const char *end,
+		      const char *line)
+{
+	struct buf out;
+	int err;
+
+	buf_init(&out, USERS_MAX_BYTES);
+	buf_put(&out, u->text.data, (size_t)(from - u->text.data));
+	buf_puts(&out, line);
+	buf_puts(&out, end);
+	err = out.over ? ERR_TOO_LONG
+		       : file_replace(u->path, u->mode, out.data, out.len);
+	buf_free(&out);
+	return err ? admin_fail(EX_CANTCREAT, "%s: cannot write: %s", u->path,
+				err_text(err))
+		   : EX_OK;
+}
+
+static void echo(bool on)
+{
+	struct termios t;
+
+	if (tcgetattr(STDIN_FILENO, &t) < 0)
+		return;
+	if (on)
+		t.c_lflag |= ECHO;
+	else
+		t.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &t);
+}
+
+static bool read_password(const char *prompt, char *out)
+{
+	bool terminal = isatty(STDIN_FILENO);
+	bool good;
+
+	if (terminal) {
+		fputs(prompt, stderr);
+		echo(false);
+	}
+	good = fgets(out, PASSWORD_MAX, stdin) != NULL;
+	if (terminal) {
+		echo(true);
+		fputc('\n', stderr);
+	}
+	if (good)
+		out[strcspn(out, "\r\n")] = '\0';
+	return good && *out;
+}
+
+/* Asks for a password (twice on a terminal) and gives its yescrypt hash in
+ * memory of crypt(3), or NULL after saying why. */
+static const char *ask_hash(void)
+{
+	static struct crypt_data data;
+	char first[PASSWORD_MAX] = "", second[PASSWORD_MAX] = "";
+	char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+	const char *hash = NULL;
+
+	if (!read_password("Password: ", first))
+		admin_fail(0, "no password was given");
+	else if (isatty(STDIN_FILENO) && (!read_password("Again: ", second) ||
+					  strcmp(first, second) != 0))
+		admin_fail(0, "the passwords differ");
+	else if (!crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)) ||
+		 !(hash = crypt_r(first, salt, &data)) || hash[0] == '*')
+		admin_fail(0, "cannot hash the password: %s", strerror(errno));
+	mem_wipe(first, sizeof(first));
+	mem_wipe(second, sizeof(second));
+	return hash && hash[0] != '*' ? hash : NULL;
+}
+
+static bool is_name(const char *user)
+{
+	const char *at = strchr(user, '@');
+
+	return at && at > user && at[1] && !strpbrk(user, ":/ \t\r\n") &&
+	       strlen(user) <= 320 && user[0] != '.' && user[0] != '#';
+}
+
+static int do_add(struct users *u, const char *user)
+{
+	char *end, *line, *stop;
+	const char *hash;
+	int status;
+
+	if (find(u, user, &end))
+		return admin_fail(EX_DATAERR, "%s is there already", user);
+	hash = ask_hash();
+	if (!hash)
+		return EX_DATAERR;
+	stop = u->text.data + u->text.len;
+	line = mem_printf("%s:{CRYPT}%s:::::\n", user, hash);
+	status = users_save(u, stop, stop, line);
+	free(line);
+	return status;
+}
+
+static int do_passwd(struct users *u, const char *user)
+{
+	char *end, *line, *from = find(u, user, &end);
+	const char *hash, *rest;
+	int status;
+
+	if (!from)
+		return admin_fail(EX_NOUSER, "there is no user %s", user);
+	hash = ask_hash();
+	if (!hash)
+		return EX_DATAERR;
+	rest = from + strlen(user) + 1;
+	rest += strcspn(rest, ":\n");
+	line = mem_printf("%.*s:{CRYPT}%s", (int)strlen(user), from, hash);
+	status = users_save(u, from, rest, line);
+	free(line);
+	return status;
+}
+
+static int do_remove(struct users *u, const char *user)
+{
+	char *end, *from = find(u, user, &end);
+
+	if (!from)
+		return admin_fail(EX_NOUSER, "there is no user %s", user);
+	return users_save(u, from, end, "");
+}
+
+static int do_list(const struct admin *a)
+{
+	const char *path = config_string(a->config, "virtual_users_file");
+	struct buf text;
+	char *line, *rest;
+	int err;
+
+	buf_init(&text, USERS_MAX_BYTES);
+	err = file_read(path, &text);
+	if (err && err != ERR_NOT_FOUND)
+		return admin_fail(EX_NOINPUT, "%s: %s", path, err_text(err));
+	rest = text.len ? text.data : NULL;
+	while ((line = strsep(&rest, "\n")))
+		if (*line && *line != '#')
+			printf("%.*s\n", (int)strcspn(line, ":"), line);
+	buf_free(&text);
+	return EX_OK;
+}
+
+static const struct {
+	const char *name;
+	int (*act)(struct users *u, const char *user);
+} verbs[] = {
+	{ "add", do_add },
+	{ "passwd", do_passwd },
+	{ "remove", do_remove },
+};
+
+static int change(const struct admin *a,
+		  int (*act)(struct users *u, const char *user))
+{
+	struct users u;
+	int status;
+
+	if (!is_name(a->argv[1]))
+		return admin_fail(EX_USAGE,
+				  "%s is not of the form "
+				  "user@domain",
+				  a->argv[1]);
+	status = users_open(&u, a);
+	if (status == EX_OK)
+		status = act(&u, a->argv[1]);
+	buf_free(&u.text);
+	return status;
+}
+
+int admin_user(const struct admin *a)
+{
+	if (a->argc == 1 && strcmp(a->argv[0], "list") == 0)
+		return do_list(a);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (a->argc == 2 && strcmp(a->argv[0], verbs[i].name) == 0)
+			return change(a, verbs[i].act);
+	if (a->argc == 1 && strcmp(a->argv[0], "--help") == 0) {
+		fputs(help, stdout);
+		return EX_OK;
+	}
+	return admin_usage(help);
+}
