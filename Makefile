@@ -76,7 +76,7 @@ $(O)/config.mk: configure VERSION
 
 $(B)/libposthorn.a: $(LIB_OBJ)
 	@rm -f $@
-	$(Q)ar rcs $@ $(LIB_OBJ)
+	$(Q)ar qcs $@ $(LIB_OBJ)
 
 $(B)/%.o: %.c $(O)/config.mk
 	@mkdir -p $(@D)
