@@ -28,10 +28,12 @@ struct stream {
 	size_t in_max;
 	size_t from; /* the window is in[from] to in[to] */
 	size_t to;
+	bool filled; /* the last read took all the room there was */
 	struct buf out;
 	int out_error;
 	int64_t timeout_ms;
 	int64_t deadline_ms;
+	int64_t socket_ms; /* SO_RCVTIMEO as we set it */
 };
 
 static void take_fd(struct stream *s, int fd)
@@ -40,6 +42,7 @@ static void take_fd(struct stream *s, int fd)
 	socklen_t len = sizeof(type);
 
 	s->fd = fd;
+	s->socket_ms = 0;
 	s->socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 	if (!s->socket)
 		file_set_nonblock(fd, true);
@@ -238,7 +241,8 @@ void stream_consume(struct stream *s, size_t n)
 		s->from = s->to = 0;
 }
 
-/* Makes room behind the window: moves it to the front, then grows. */
+/* Makes room behind the window: moves it to the front, or grows, also when
+ * much comes at once. */
 static bool make_room(struct stream *s)
 {
 	size_t cap;
@@ -248,10 +252,11 @@ static bool make_room(struct stream *s)
 		s->to -= s->from;
 		s->from = 0;
 	}
-	if (s->to < s->in_cap)
+	if (s->to < s->in_cap && !s->filled)
 		return true;
+	s->filled = false;
 	if (s->in_cap >= s->in_max)
-		return false;
+		return s->to < s->in_cap;
 	cap = s->in_cap ? s->in_cap * 2 : IN_START;
 	if (cap > s->in_max)
 		cap = s->in_max;
@@ -260,25 +265,53 @@ static bool make_room(struct stream *s)
 	return true;
 }
 
-static ssize_t receive(struct stream *s)
+/* Lets the kernel end a read of the socket after MS: one call then waits and
+ * reads. Long times are rounded up to seconds, so that the option seldom has
+ * to be set anew. */
+static bool limit_read(struct stream *s, int64_t ms)
+{
+	struct timeval t;
+
+	if (ms > 5000)
+		ms = (ms + 999) / 1000 * 1000;
+	if (ms < 1)
+		ms = 1;
+	if (ms == s->socket_ms)
+		return true;
+	t = (struct timeval){ ms / 1000, ms % 1000 * 1000 };
+	if (setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0)
+		return false;
+	s->socket_ms = ms;
+	return true;
+}
+
+/* Reads once, waiting at most until UNTIL_MS where it can be told to. */
+static ssize_t receive(struct stream *s, int64_t until_ms)
 {
 	char *to = s->in + s->to;
 	size_t n = s->in_cap - s->to;
+	ssize_t got;
 
-	return s->socket ? recv(s->fd, to, n, MSG_DONTWAIT)
-			 : read(s->fd, to, n);
+	if (s->socket)
+		got = recv(s->fd, to, n,
+			   limit_read(s, until_ms - clock_ms()) ? 0
+								: MSG_DONTWAIT);
+	else
+		got = read(s->fd, to, n);
+	s->filled = got == (ssize_t)n;
+	return got;
 }
 
 int stream_fill(struct stream *s)
 {
-	int64_t until = 0;
+	int64_t until = limit(s);
 
-	if (s->out_error)
+	if (stream_flush(s))
 		return s->out_error;
 	if (!make_room(s))
 		return ERR_TOO_LONG;
 	for (;;) {
-		ssize_t n = receive(s);
+		ssize_t n = receive(s, until);
 		int err;
 
 		if (n > 0) {
@@ -291,11 +324,7 @@ int stream_fill(struct stream *s)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_from_errno(errno);
-		if (!until) {
-			if (stream_flush(s))
-				return s->out_error;
-			until = limit(s);
-		}
+		/* the time is over, or the descriptor does not block */
 		err = wait_for(s->fd, POLLIN, until);
 		if (err)
 			return err;

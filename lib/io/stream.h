@@ -1,10 +1,10 @@
 /*
  * A buffered connection with deadlines, for programs that read from top to
- * bottom. The descriptor is non-blocking inside; every call that may wait
- * takes at most the stream's timeout in all, however slowly bytes drip.
+ * bottom. Every call that may wait takes at most the stream's timeout in all,
+ * however slowly bytes drip.
  *
  * Output is kept back until the buffer is full, stream_flush is called, or
- * a read is about to wait: so the replies to a pipelined batch of commands
+ * the input that is there has been used up: so the replies to a pipelined batch of commands
  * leave in one packet without further care.
  */
 #ifndef IO_STREAM_H
@@ -46,7 +46,8 @@ const char *stream_window(const struct stream *s, size_t *n);
 
 /* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
  * ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes. Flushes
- * output first if it has to wait. */
+ * output first: the peer may wait for it. A time of more than five seconds
+ * may take up to one more. */
 int stream_fill(struct stream *s);
 
 /* Takes N bytes off the front of the window. */

@@ -1,0 +1,124 @@
+/* Streams: lines, windows, deadlines. */
+#include "io/stream.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "tap.h"
+
+static struct {
+	struct stream *s;
+	int peer;
+} self;
+
+static void begin(size_t max, int64_t timeout_ms)
+{
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
+		exit(1);
+	self.s = stream_new(fd[0], max);
+	self.peer = fd[1];
+	stream_set_timeout(self.s, timeout_ms);
+}
+
+static void end(void)
+{
+	stream_free(&self.s);
+	close(self.peer);
+}
+
+static void test_lines(void)
+{
+	char *line;
+	size_t n;
+
+	begin(100, 200);
+	file_write(self.peer, "one\r\ntwo\nthr", 12);
+	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 5, "a line");
+	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 4 &&
+		   memcmp(line, "two\n", 4) == 0,
+	   "the next one, from the window");
+	ok(stream_line(self.s, 100, &line, &n) == ERR_TIMEOUT,
+	   "half a line runs into the time-out");
+	file_write(self.peer, "ee\n", 3);
+	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 6,
+	   "and is whole later");
+	ok(stream_line(self.s, 3, &line, &n) == ERR_TIMEOUT, "nothing there");
+	file_write(self.peer, "four\n", 5);
+	ok(stream_line(self.s, 3, &line, &n) == ERR_TOO_LONG,
+	   "a line over the limit");
+	ok(stream_line(self.s, 5, &line, &n) == ERR_OK && n == 5,
+	   "was not consumed");
+	close(self.peer);
+	self.peer = -1;
+	ok(stream_line(self.s, 100, &line, &n) == ERR_EOF, "the end");
+	end();
+}
+
+static void test_times(bool nonblock)
+{
+	int64_t start = clock_ms(), took;
+
+	begin(100, 300);
+	file_set_nonblock(stream_fd(self.s), nonblock);
+	ok(stream_fill(self.s) == ERR_TIMEOUT, "a silent peer");
+	took = clock_ms() - start;
+	ok(took >= 290 && took < 2000, "costs the time-out");
+	start = clock_ms();
+	stream_set_deadline(self.s, start + 100);
+	ok(stream_fill(self.s) == ERR_TIMEOUT, "a deadline that is earlier");
+	took = clock_ms() - start;
+	ok(took >= 90 && took < 290, "counts");
+	stream_set_deadline(self.s, start - 100);
+	ok(stream_fill(self.s) == ERR_TIMEOUT, "one that has passed");
+	stream_set_deadline(self.s, 0);
+	stream_puts(self.s, "hello");
+	file_write(self.peer, "x", 1);
+	ok(stream_fill(self.s) == ERR_OK, "input");
+	{
+		char got[16];
+
+		ok(recv(self.peer, got, sizeof(got), MSG_DONTWAIT) == 5,
+		   "output leaves before a read");
+	}
+	end();
+}
+
+static void test_window(void)
+{
+	char block[30000];
+	size_t n, all = 0;
+
+	memset(block, 'x', sizeof(block));
+	begin(16384, 1000);
+	file_write(self.peer, block, sizeof(block));
+	while (all < sizeof(block)) {
+		if (stream_fill(self.s))
+			break;
+		stream_window(self.s, &n);
+		all += n;
+		stream_consume(self.s, n);
+	}
+	ok(all == sizeof(block), "a window that is consumed goes on");
+	file_write(self.peer, block, sizeof(block));
+	while (stream_fill(self.s) == ERR_OK)
+		;
+	stream_window(self.s, &n);
+	ok(n == 16384 && stream_fill(self.s) == ERR_TOO_LONG,
+	   "one that is not ends at its limit");
+	end();
+}
+
+int main(void)
+{
+	test_lines();
+	test_times(false);
+	test_times(true);
+	test_window();
+	return done();
+}
