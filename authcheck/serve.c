@@ -157,9 +157,9 @@ bool serve_connection(void *context, const struct prefork_listener *listener,
 	struct ipc_in in = { .data = NULL };
 
 	(void)listener;
-	while (!prefork_stopping() && ipc_recv(fd, &in, IDLE_MS) == ERR_OK)
-		if (!answer(context, &in, fd))
-			break;
+	while (prefork_await(fd, IDLE_MS) == ERR_OK &&
+	       ipc_recv(fd, &in, 0) == ERR_OK && answer(context, &in, fd))
+		;
 	ipc_in_free(&in);
 	close(fd);
 	return true;

@@ -1,5 +1,4 @@
 /* One connection of qmgr: jobs in, results out, in order. */
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,17 +10,6 @@
 #include <stdlib.h>
 
 #define SEND_MS 60000
-
-/* Waits for the next job. False: qmgr is gone, or we are to end. */
-static bool wait_for_job(int fd)
-{
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-			       { .fd = prefork_stop_fd(), .events = POLLIN } };
-
-	while (poll(p, 2, -1) < 0)
-		;
-	return p[1].revents == 0;
-}
 
 static void deliver(struct settings *s, struct message *m,
 		    const struct job_recipient *job, struct job_result *result)
@@ -84,7 +72,8 @@ bool serve_qmgr(void *settings, const struct prefork_listener *listener, int fd)
 	struct arena *arena = arena_new();
 
 	(void)listener;
-	while (wait_for_job(fd) && next_job(settings, fd, &in, &out, arena))
+	while (prefork_await(fd, -1) == ERR_OK &&
+	       next_job(settings, fd, &in, &out, arena))
 		arena_reset(arena);
 	arena_free(&arena);
 	ipc_out_free(&out);

@@ -1,6 +1,5 @@
 /* The program remote-send: takes jobs of qmgr, and gives their messages to
  * other hosts by SMTP. */
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -104,21 +103,14 @@ static bool do_job(int fd)
  * when there will be none. */
 static bool wait_for_job(int fd)
 {
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-			       { .fd = prefork_stop_fd(), .events = POLLIN } };
+	int err;
 
-	for (;;) {
-		int n = poll(p, 2, self.session.stream ? IDLE_MS : -1);
-
-		if (n == 0)
+	do {
+		err = prefork_await(fd, self.session.stream ? IDLE_MS : -1);
+		if (err == ERR_TIMEOUT)
 			session_close(&self.session, true);
-		if (n <= 0)
-			continue;
-		/* a job that is there already is done before the end */
-		if (p[0].revents)
-			return true;
-		return false;
-	}
+	} while (err == ERR_TIMEOUT);
+	return err == ERR_OK;
 }
 
 static bool serve(void *context, const struct prefork_listener *listener,

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
@@ -73,9 +74,18 @@ bool prefork_stopping(void)
 	return is_closed(self.stop[0]);
 }
 
-bool prefork_retiring(void)
+int prefork_await(int fd, int ms)
 {
-	return is_closed(self.retire[0]);
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = self.retire[0], .events = POLLIN } };
+	int n;
+
+	do
+		n = poll(p, 2, ms);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 ? ERR_TIMEOUT : ERR_IO;
+	return p[0].revents ? ERR_OK : ERR_EOF;
 }
 
 static int count(enum state state)

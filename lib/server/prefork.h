@@ -57,8 +57,12 @@ int prefork_run(const struct prefork *p);
 int prefork_stop_fd(void);
 int prefork_retire_fd(void);
 
-/* The same as questions. */
+/* The first as a question. */
 bool prefork_stopping(void);
-bool prefork_retiring(void);
+
+/* Waits for the next request on FD, a connection of another program of ours:
+ * ERR_OK when there is one (or the end of it), ERR_TIMEOUT after MS (-1: no
+ * limit), ERR_EOF when this instance retires and FD is quiet. */
+int prefork_await(int fd, int ms);
 
 #endif
