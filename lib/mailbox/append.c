@@ -56,10 +56,14 @@ static void set_date(const struct addition *a)
 
 static int finish_last(struct append *a)
 {
-	struct addition *last = &a->message[a->n - 1];
-	int code = a->n > 0 ? addition_finish(last) : ERR_OK;
+	struct addition *last;
+	int code;
 
-	if (a->n > 0 && !code)
+	if (a->n == 0)
+		return ERR_OK;
+	last = &a->message[a->n - 1];
+	code = addition_finish(last);
+	if (!code)
 		set_date(last);
 	return code;
 }

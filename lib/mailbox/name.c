@@ -134,7 +134,7 @@ void name_file(char out[NAME_SIZE], const char *base, size_t nbase,
 		memcpy(p, ":2,", 3);
 		p += 3;
 		for (i = 0; i < 6; i++)
-			if (letters & LETTER_D << i)
+			if (letters & (uint32_t)LETTER_D << i)
 				*p++ = capitals[i];
 		for (i = 0; i < 26; i++)
 			if (letters & 1u << i)
