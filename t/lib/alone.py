@@ -77,8 +77,8 @@ class Folder:
         with open(self.log, errors="replace") as f:
             return f.read()
 
-    def start(self, program, name=None):
-        p = Program(self, program, name or program)
+    def start(self, program, name=None, chroot=True):
+        p = Program(self, program, name or program, chroot)
         self.programs.append(p)
         return p
 
@@ -89,7 +89,7 @@ class Folder:
 
 
 class Program:
-    def __init__(self, folder, program, name):
+    def __init__(self, folder, program, name, chroot=True):
         self.path = os.path.join(folder.private, name)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.path.exists(self.path):
@@ -101,7 +101,8 @@ class Program:
         env = dict(os.environ,
                    POSTHORN_LISTEN="%s:%d" % (name, fds[0]),
                    POSTHORN_READY=str(tell), POSTHORN_USER="",
-                   POSTHORN_CHROOT=folder.private, POSTHORN_PEERS="")
+                   POSTHORN_CHROOT=folder.private if chroot else "",
+                   POSTHORN_PEERS="")
         self.process = subprocess.Popen(
             [os.path.join(BIN, program), "-c", folder.conf],
             env=env, pass_fds=fds, stderr=subprocess.PIPE)

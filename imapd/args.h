@@ -1,0 +1,48 @@
+/*
+ * The arguments of a command: the grammar below all commands (RFC 3501
+ * section 9: atoms, strings, lists), taken from the text that the reader
+ * assembled. Strings hold no NUL; all memory is the command's arena.
+ */
+#ifndef IMAPD_ARGS_H
+#define IMAPD_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+enum arg_type {
+	ARG_END, /* ends every list */
+	ARG_ATOM,
+	ARG_STRING, /* quoted or literal */
+	ARG_LIST
+};
+
+struct arg {
+	enum arg_type type;
+	const char *s; /* atoms and strings, NUL-terminated */
+	size_t n;
+	struct arg *list; /* lists, ended by ARG_END */
+	bool glued;	  /* no space before it */
+};
+
+struct args_limits {
+	int depth;   /* of nested lists */
+	size_t args; /* in all */
+};
+
+/* Parses TEXT, N. Gives the top list, or NULL with *WHY for the client. */
+struct arg *args_parse(struct arena *a, const char *text, size_t n,
+		       const struct args_limits *limits, const char **why);
+
+/* Is the argument the atom WORD, case folded? */
+bool arg_is(const struct arg *a, const char *word);
+
+/* An astring's value, or NULL if the argument is none. */
+const char *arg_astring(const struct arg *a);
+
+/* How many arguments stand before the end. */
+size_t args_count(const struct arg *a);
+
+#endif

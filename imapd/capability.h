@@ -1,0 +1,15 @@
+/*
+ * What we say that we can, in one place.
+ */
+#ifndef IMAPD_CAPABILITY_H
+#define IMAPD_CAPABILITY_H
+
+#define CAPABILITY_BEFORE_LOGIN "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
+
+#define CAPABILITY_AFTER_LOGIN                                 \
+	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE " \
+	"CHILDREN UIDPLUS MOVE UNSELECT SPECIAL-USE"
+
+#define CAPABILITY_ID "* ID (\"name\" \"Posthorn\")"
+
+#endif

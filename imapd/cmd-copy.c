@@ -1,0 +1,88 @@
+#include <string.h>
+
+#include "base/err.h"
+#include "imapd/commands.h"
+#include "imapd/set.h"
+
+/* "[COPYUID validity from to] " (RFC 4315 section 3), the two sets in the
+ * order in which the messages were copied. */
+static void put_copyuid(struct session *s, struct buf *out,
+			uint32_t uidvalidity, const uint32_t *seq,
+			const uint32_t *uid, size_t n)
+{
+	uint32_t *from = arena_alloc(s->c.arena, n * sizeof(*from));
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		from[i] = mailbox_uid(s->box, seq[i]);
+	buf_printf(out, "[COPYUID %u ", uidvalidity);
+	set_put(out, from, n);
+	buf_putc(out, ' ');
+	set_put(out, uid, n);
+	buf_puts(out, "] ");
+}
+
+static void fail(struct session *s, int code, uint32_t uidvalidity)
+{
+	if (code == ERR_NOT_FOUND && uidvalidity == 0)
+		session_reply(s, "NO [TRYCREATE] No such mailbox.");
+	else if (code == ERR_NOT_FOUND)
+		session_reply(s, "NO [EXPUNGEISSUED] Some messages are gone: "
+				 "nothing was copied.");
+	else
+		session_fail(s, code);
+}
+
+/* RFC 6851 section 4.3: COPYUID comes before the EXPUNGEs. */
+static void report(struct session *s, bool move, const char *copyuid)
+{
+	if (move) {
+		conn_put(&s->c, "* OK %sMoved.", copyuid);
+		session_reply(s, "OK Move completed.");
+	} else {
+		session_reply(s, "OK %sCopy completed.", copyuid);
+	}
+}
+
+static void copy(struct session *s, bool move)
+{
+	uint32_t *seq, *uid, uidvalidity = 0;
+	char name[NAME_SIZE];
+	struct buf copyuid;
+	size_t n;
+	dev_t dev;
+	ino_t ino;
+	int code;
+
+	if (!set_messages(s, &s->c.args[0], &seq, &n) ||
+	    !session_name(s, &s->c.args[1], name))
+		return;
+	if (n == 0) {
+		session_reply(s, "OK No messages found.");
+		return;
+	}
+	uid = arena_alloc(s->c.arena, n * sizeof(*uid));
+	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &dev,
+			    &ino);
+	if (code != ERR_OK) {
+		fail(s, code, uidvalidity);
+		return;
+	}
+	session_changed(s, dev, ino);
+	if (move)
+		session_changed_here(s);
+	buf_init(&copyuid, 64 << 20);
+	put_copyuid(s, &copyuid, uidvalidity, seq, uid, n);
+	report(s, move, copyuid.data);
+	buf_free(&copyuid);
+}
+
+void cmd_copy(struct session *s)
+{
+	copy(s, false);
+}
+
+void cmd_move(struct session *s)
+{
+	copy(s, true);
+}

@@ -1,0 +1,112 @@
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "imapd/commands.h"
+
+/* A '/' at the end says that folders below are meant to come (RFC 3501
+ * section 6.3.3): every folder here can have some. */
+static bool name_of_new(struct session *s, const struct arg *a, char *name)
+{
+	size_t n;
+
+	if (!session_name(s, a, name))
+		return false;
+	n = strlen(name);
+	if (n > 1 && name[n - 1] == '/')
+		name[n - 1] = '\0';
+	return true;
+}
+
+/* "(USE (\Sent))": the special use of CREATE (RFC 6154 section 3). */
+static bool special_use(struct session *s, const char **use)
+{
+	const struct arg *a = &s->c.args[1];
+
+	*use = NULL;
+	if (a->type == ARG_END)
+		return true;
+	if (a->type == ARG_LIST && arg_is(&a->list[0], "USE") &&
+	    a->list[1].type == ARG_LIST &&
+	    a->list[1].list[0].type == ARG_ATOM &&
+	    a->list[1].list[1].type == ARG_END) {
+		*use = a->list[1].list[0].s;
+		return true;
+	}
+	s->c.bad++;
+	conn_reply(&s->c, "BAD Invalid parameters.");
+	return false;
+}
+
+void cmd_create(struct session *s)
+{
+	char name[NAME_SIZE];
+	const char *use;
+	int code;
+
+	if (!name_of_new(s, &s->c.args[0], name) || !special_use(s, &use))
+		return;
+	code = store_create(s->store, name, use);
+	if (code == ERR_UNSUPPORTED)
+		session_reply(s, "NO [USEATTR] Unknown special use.");
+	else if (code != ERR_OK)
+		session_fail(s, code);
+	else
+		session_reply(s, "OK Create completed.");
+}
+
+void cmd_delete(struct session *s)
+{
+	char name[NAME_SIZE];
+	int code;
+
+	if (!session_name(s, &s->c.args[0], name))
+		return;
+	code = store_delete(s->store, name);
+	if (code == ERR_DENIED && strcmp(name, "INBOX") == 0)
+		session_reply(s, "NO [CANNOT] INBOX stays.");
+	else if (code != ERR_OK)
+		session_fail(s, code);
+	else
+		session_reply(s, "OK Delete completed.");
+}
+
+void cmd_rename(struct session *s)
+{
+	char from[NAME_SIZE], to[NAME_SIZE];
+	int code;
+
+	if (!session_name(s, &s->c.args[0], from) ||
+	    !name_of_new(s, &s->c.args[1], to))
+		return;
+	code = store_rename(s->store, from, to);
+	if (code != ERR_OK)
+		session_fail(s, code);
+	else
+		session_reply(s, "OK Rename completed.");
+}
+
+static void subscribe(struct session *s, bool on)
+{
+	char name[NAME_SIZE];
+	int code;
+
+	if (!name_of_new(s, &s->c.args[0], name))
+		return;
+	code = store_subscribe(s->store, name, on);
+	if (code != ERR_OK && (on || code != ERR_NOT_FOUND))
+		session_fail(s, code);
+	else
+		session_reply(s, "OK %s completed.",
+			      on ? "Subscribe" : "Unsubscribe");
+}
+
+void cmd_subscribe(struct session *s)
+{
+	subscribe(s, true);
+}
+
+void cmd_unsubscribe(struct session *s)
+{
+	subscribe(s, false);
+}

@@ -1,0 +1,144 @@
+/*
+ * IDLE (RFC 2177): the session sleeps on three descriptors: the client, the
+ * folder's changes as imap-idle tells them, and the order to stop.
+ */
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "imapd/commands.h"
+#include "imapd/update.h"
+#include "server/prefork.h"
+
+#define STILL_HERE_MS (10 * 60 * 1000)
+#define LOOK_MS 5000 /* without imap-idle we look for ourselves */
+#define SETTLE_MS 1000
+#define DONE_MAX 1024
+
+enum { CLIENT, CHANGES, STOP, NFDS };
+
+struct idle {
+	struct session *s;
+	bool watched; /* imap-idle wakes us */
+	int64_t still_here_at;
+};
+
+static void watch(struct idle *i)
+{
+	if (i->s->box)
+		i->watched =
+			notify_watch(i->s->notify, mailbox_dirfd(i->s->box));
+}
+
+static int timeout(const struct idle *i)
+{
+	int64_t ms = i->still_here_at - clock_ms();
+
+	if (i->s->unsettled && ms > SETTLE_MS)
+		return SETTLE_MS;
+	if (i->s->box && !i->watched && ms > LOOK_MS)
+		return LOOK_MS;
+	return ms < 0 ? 0 : (int)ms;
+}
+
+/* The line that ends IDLE. What the client sent behind it stays for the next
+ * command: some send both in one packet. */
+static void read_done(struct idle *i)
+{
+	struct session *s = i->s;
+	const char *line;
+	size_t n, len;
+
+	for (;;) {
+		const char *lf;
+
+		line = conn_window(&s->c, &n);
+		lf = memchr(line, '\n', n);
+		if (lf) {
+			len = (size_t)(lf - line);
+			break;
+		}
+		if (n > DONE_MAX || conn_fill(&s->c) != CONN_COMMAND) {
+			s->ended = true;
+			return;
+		}
+	}
+	n = len + 1;
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (str_span_is(line, len, "DONE")) {
+		session_reply(s, "OK Idle completed.");
+	} else {
+		s->c.bad++;
+		conn_reply(&s->c, "BAD Expected DONE.");
+	}
+	conn_consume(&s->c, n);
+}
+
+static void look(struct idle *i)
+{
+	if (i->watched && !notify_drain(i->s->notify))
+		watch(i);
+	update_send(i->s, true);
+}
+
+/* One turn; false when IDLE is over. */
+static bool turn(struct idle *i)
+{
+	struct session *s = i->s;
+	struct pollfd p[NFDS] = {
+		[CLIENT] = { stream_fd(s->c.io), POLLIN, 0 },
+		[CHANGES] = { i->watched ? notify_fd(s->notify) : -1, POLLIN,
+			      0 },
+		[STOP] = { prefork_stop_fd(), POLLIN, 0 },
+	};
+
+	if (stream_flush(s->c.io) != ERR_OK) {
+		s->ended = true;
+		return false;
+	}
+	if (poll(p, NFDS, timeout(i)) == 0) {
+		if (s->unsettled) {
+			mailbox_settle(s->box);
+			s->unsettled = false;
+		}
+		if (!i->watched)
+			look(i);
+		if (clock_ms() >= i->still_here_at) {
+			conn_put(&s->c, "* OK Still here");
+			i->still_here_at = clock_ms() + STILL_HERE_MS;
+		}
+	}
+	if (p[CHANGES].revents)
+		look(i);
+	if (p[CLIENT].revents) {
+		read_done(i);
+		return false;
+	}
+	if (p[STOP].revents) {
+		conn_put(&s->c, "* BYE Server is shutting down");
+		s->ended = true;
+	}
+	return !s->ended && !s->lost;
+}
+
+void cmd_idle(struct session *s)
+{
+	struct idle i = { .s = s, .still_here_at = clock_ms() + STILL_HERE_MS };
+	size_t n;
+
+	stream_puts(s->c.io, "+ idling\r\n");
+	watch(&i);
+	/* After the watch began: no change can fall between. */
+	update_send(s, true);
+	conn_window(&s->c, &n);
+	if (n > 0)
+		read_done(&i);
+	else
+		while (turn(&i))
+			;
+	if (i.watched)
+		notify_watch(s->notify, -1);
+}

@@ -1,0 +1,94 @@
+#include "base/err.h"
+#include "base/str.h"
+#include "imapd/commands.h"
+#include "imapd/update.h"
+#include "log/log.h"
+
+/* The first message without \Seen, or 0. */
+static uint32_t first_unseen(const struct mailbox *m)
+{
+	uint32_t count = mailbox_count(m), seq;
+
+	for (seq = 1; seq <= count; seq++)
+		if (!(mailbox_get(m, seq).flags & MAILBOX_SEEN))
+			return seq;
+	return 0;
+}
+
+static void describe(struct session *s)
+{
+	uint32_t unseen;
+
+	update_put_flags(s);
+	s->told = mailbox_count(s->box);
+	s->told_recent = mailbox_recent(s->box);
+	conn_put(&s->c, "* %u EXISTS", s->told);
+	conn_put(&s->c, "* %u RECENT", s->told_recent);
+	unseen = first_unseen(s->box);
+	if (unseen > 0)
+		conn_put(&s->c, "* OK [UNSEEN %u] First unseen.", unseen);
+	conn_put(&s->c, "* OK [UIDVALIDITY %u] UIDs valid.",
+		 mailbox_uidvalidity(s->box));
+	conn_put(&s->c, "* OK [UIDNEXT %u] Predicted next UID.",
+		 mailbox_uidnext(s->box));
+}
+
+/* A failed SELECT leaves nothing selected (RFC 3501 section 6.3.1). */
+static void open_folder(struct session *s, bool read_only)
+{
+	char name[NAME_SIZE];
+	int code;
+
+	if (!session_name(s, &s->c.args[0], name))
+		return;
+	session_deselect(s);
+	code = mailbox_open(s->store, name, read_only, &s->box);
+	if (code != ERR_OK) {
+		s->box = NULL;
+		session_fail(s, code);
+		return;
+	}
+	s->read_only = read_only;
+	describe(s);
+	conn_reply(&s->c, "OK [READ-%s] %s completed.",
+		   read_only ? "ONLY" : "WRITE",
+		   read_only ? "EXAMINE" : "SELECT");
+}
+
+void cmd_select(struct session *s)
+{
+	open_folder(s, false);
+}
+
+void cmd_examine(struct session *s)
+{
+	open_folder(s, true);
+}
+
+void cmd_unselect(struct session *s)
+{
+	session_deselect(s);
+	conn_reply(&s->c, "OK Unselect completed.");
+}
+
+/* Removes what has \Deleted, without telling (RFC 3501 section 6.4.2). */
+void cmd_close(struct session *s)
+{
+	uint32_t *seq;
+	size_t n;
+	int code = ERR_OK;
+
+	if (!s->read_only) {
+		n = expunge_candidates(s, &seq);
+		if (n > 0)
+			code = mailbox_expunge(s->box, seq, n, true);
+		if (n > 0 && code == ERR_OK)
+			session_changed_here(s);
+	}
+	if (code != ERR_OK) {
+		session_fail(s, code);
+		return;
+	}
+	session_deselect(s);
+	conn_reply(&s->c, "OK Close completed.");
+}

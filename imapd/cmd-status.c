@@ -1,0 +1,83 @@
+#include "imapd/status.h"
+
+#include <inttypes.h>
+
+#include "base/err.h"
+#include "imapd/commands.h"
+
+static const char *const names[] = {
+	[STATUS_MESSAGES] = "MESSAGES",	      [STATUS_RECENT] = "RECENT",
+	[STATUS_UIDNEXT] = "UIDNEXT",	      [STATUS_UNSEEN] = "UNSEEN",
+	[STATUS_UIDVALIDITY] = "UIDVALIDITY",
+};
+
+bool status_parse(const struct arg *a, unsigned *items)
+{
+	unsigned i;
+
+	*items = 0;
+	if (a->type != ARG_LIST || a->list[0].type == ARG_END)
+		return false;
+	for (a = a->list; a->type != ARG_END; a++) {
+		for (i = 0; i < STATUS_ITEMS; i++)
+			if (arg_is(a, names[i]))
+				break;
+		if (i == STATUS_ITEMS)
+			return false;
+		*items |= 1U << i;
+	}
+	return true;
+}
+
+int status_put(struct session *s, const char *name, unsigned items)
+{
+	struct store_status st;
+	struct buf *b = &s->out;
+	const char *space = "";
+	int code = store_status(s->store, name, &st);
+	unsigned i;
+
+	if (code != ERR_OK)
+		return code;
+	buf_reset(b);
+	buf_puts(b, "* STATUS ");
+	session_put_name(b, name);
+	buf_puts(b, " (");
+	for (i = 0; i < STATUS_ITEMS; i++) {
+		const uint32_t value[STATUS_ITEMS] = {
+			[STATUS_MESSAGES] = st.messages,
+			[STATUS_RECENT] = st.recent,
+			[STATUS_UIDNEXT] = st.uidnext,
+			[STATUS_UNSEEN] = st.unseen,
+			[STATUS_UIDVALIDITY] = st.uidvalidity,
+		};
+
+		if (!(items & 1U << i))
+			continue;
+		buf_printf(b, "%s%s %" PRIu32, space, names[i], value[i]);
+		space = " ";
+	}
+	buf_puts(b, ")\r\n");
+	stream_put(s->c.io, b->data, b->len);
+	return ERR_OK;
+}
+
+void cmd_status(struct session *s)
+{
+	char name[NAME_SIZE];
+	unsigned items;
+	int code;
+
+	if (!status_parse(&s->c.args[1], &items)) {
+		s->c.bad++;
+		conn_reply(&s->c, "BAD Invalid status items.");
+		return;
+	}
+	if (!session_name(s, &s->c.args[0], name))
+		return;
+	code = status_put(s, name, items);
+	if (code != ERR_OK)
+		session_fail(s, code);
+	else
+		session_reply(s, "OK Status completed.");
+}

@@ -1,0 +1,100 @@
+#include "imapd/commands.h"
+
+#include "base/str.h"
+
+#define ANY 1000000
+
+#define SELECTED COMMAND_SELECTED
+#define WRITES (COMMAND_SELECTED | COMMAND_WRITES)
+#define UID COMMAND_UID
+#define ONLY_UID (COMMAND_UID | COMMAND_ONLY_UID)
+#define NO_EXPUNGE COMMAND_NO_EXPUNGE
+
+/* clang-format off */
+static const struct command commands[] = {
+	{ "APPEND", cmd_append, 0, 1, 3 },
+	{ "CAPABILITY", cmd_capability, 0, 0, 0 },
+	{ "CHECK", cmd_noop, SELECTED, 0, 0 },
+	{ "CLOSE", cmd_close, SELECTED, 0, 0 },
+	{ "COPY", cmd_copy, SELECTED | UID, 2, 2 },
+	{ "CREATE", cmd_create, 0, 1, 2 },
+	{ "DELETE", cmd_delete, 0, 1, 1 },
+	{ "ENABLE", cmd_enable, 0, 1, ANY },
+	{ "EXAMINE", cmd_examine, 0, 1, 2 },
+	{ "EXPUNGE", cmd_expunge, WRITES, 0, 0 },
+	{ "EXPUNGE", cmd_uid_expunge, WRITES | ONLY_UID, 1, 1 },
+	{ "FETCH", cmd_fetch, SELECTED | UID | NO_EXPUNGE, 2, ANY },
+	{ "ID", cmd_id, 0, 1, ANY },
+	{ "IDLE", cmd_idle, 0, 0, 0 },
+	{ "LIST", cmd_list, 0, 2, ANY },
+	{ "LOGOUT", cmd_logout, 0, 0, 0 },
+	{ "LSUB", cmd_lsub, 0, 2, 2 },
+	{ "MOVE", cmd_move, WRITES | UID, 2, 2 },
+	{ "NAMESPACE", cmd_namespace, 0, 0, 0 },
+	{ "NOOP", cmd_noop, 0, 0, 0 },
+	{ "RENAME", cmd_rename, 0, 2, 2 },
+	{ "SEARCH", cmd_search, SELECTED | UID | NO_EXPUNGE, 1, ANY },
+	{ "SELECT", cmd_select, 0, 1, 2 },
+	{ "STATUS", cmd_status, 0, 2, 2 },
+	{ "STORE", cmd_store, WRITES | UID | NO_EXPUNGE, 3, ANY },
+	{ "SUBSCRIBE", cmd_subscribe, 0, 1, 1 },
+	{ "UNSELECT", cmd_unselect, SELECTED, 0, 0 },
+	{ "UNSUBSCRIBE", cmd_unsubscribe, 0, 1, 1 },
+};
+/* clang-format on */
+
+static const struct command *find(const char *name, bool by_uid)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		const struct command *c = &commands[i];
+
+		if (str_equal_ci(c->name, name) &&
+		    (by_uid ? c->flags & COMMAND_UID
+			    : !(c->flags & COMMAND_ONLY_UID)))
+			return c;
+	}
+	return NULL;
+}
+
+static void bad(struct session *s, const char *why)
+{
+	s->c.bad++;
+	conn_reply(&s->c, "BAD %s", why);
+}
+
+static void check_and_run(struct session *s)
+{
+	size_t n = args_count(s->c.args);
+
+	if (n < s->command->min || n > s->command->max)
+		bad(s, "Wrong number of arguments.");
+	else if (s->command->flags & COMMAND_SELECTED && !s->box)
+		bad(s, "No mailbox is selected.");
+	else if (s->command->flags & COMMAND_WRITES && s->read_only)
+		conn_reply(&s->c, "NO [READ-ONLY] The mailbox was opened for "
+				  "reading only.");
+	else
+		s->command->act(s);
+}
+
+void command_run(struct session *s)
+{
+	s->by_uid = str_equal_ci(s->c.name, "UID");
+	if (s->by_uid) {
+		if (s->c.args[0].type != ARG_ATOM) {
+			bad(s, "UID takes a command.");
+			return;
+		}
+		s->c.name = s->c.args[0].s;
+		s->c.args++;
+	}
+	s->command = find(s->c.name, s->by_uid);
+	if (!s->command)
+		bad(s, "Unknown command.");
+	else
+		check_and_run(s);
+	if (s->c.literal && !s->c.answered)
+		bad(s, "Unexpected literal.");
+}

@@ -1,0 +1,61 @@
+/*
+ * The table of commands after login, and what the handlers share. A handler
+ * reads s->c.args and gives one tagged reply.
+ */
+#ifndef IMAPD_COMMANDS_H
+#define IMAPD_COMMANDS_H
+
+#include "imapd/session.h"
+
+enum command_flag {
+	COMMAND_SELECTED = 1 << 0,  /* needs a selected folder */
+	COMMAND_WRITES = 1 << 1,    /* one that may be changed */
+	COMMAND_UID = 1 << 2,	    /* may stand behind UID */
+	COMMAND_ONLY_UID = 1 << 3,  /* must */
+	COMMAND_NO_EXPUNGE = 1 << 4 /* numbers must hold until its end, unless
+				     * it is by UID (RFC 3501, 7.4.1) */
+};
+
+struct command {
+	const char *name;
+	void (*act)(struct session *s);
+	unsigned flags;
+	size_t min; /* arguments */
+	size_t max;
+};
+
+/* Finds and runs the command at hand. */
+void command_run(struct session *s);
+
+/* Messages with \Deleted, ascending, in the command's memory. */
+size_t expunge_candidates(struct session *s, uint32_t **seq);
+
+void cmd_append(struct session *s);
+void cmd_capability(struct session *s);
+void cmd_close(struct session *s);
+void cmd_copy(struct session *s);
+void cmd_create(struct session *s);
+void cmd_delete(struct session *s);
+void cmd_enable(struct session *s);
+void cmd_examine(struct session *s);
+void cmd_expunge(struct session *s);
+void cmd_fetch(struct session *s);
+void cmd_id(struct session *s);
+void cmd_idle(struct session *s);
+void cmd_list(struct session *s);
+void cmd_logout(struct session *s);
+void cmd_lsub(struct session *s);
+void cmd_move(struct session *s);
+void cmd_namespace(struct session *s);
+void cmd_noop(struct session *s);
+void cmd_rename(struct session *s);
+void cmd_search(struct session *s);
+void cmd_select(struct session *s);
+void cmd_status(struct session *s);
+void cmd_store(struct session *s);
+void cmd_subscribe(struct session *s);
+void cmd_uid_expunge(struct session *s);
+void cmd_unselect(struct session *s);
+void cmd_unsubscribe(struct session *s);
+
+#endif

@@ -1,0 +1,267 @@
+#include "imapd/conn.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define TAG_MAX 128
+#define SKIP_MAX (256LL << 20) /* of a literal that came unasked */
+
+void conn_init(struct conn *c, struct stream *io, size_t max)
+{
+	memset(c, 0, sizeof(*c));
+	c->io = io;
+	c->arena = arena_new();
+	reader_init(&c->reader, max);
+	buf_init(&c->ahead, 1 << 20);
+}
+
+void conn_free(struct conn *c)
+{
+	reader_free(&c->reader);
+	buf_free(&c->ahead);
+	arena_free(&c->arena);
+	stream_free(&c->io);
+}
+
+void conn_prepend(struct conn *c, const char *data, size_t n)
+{
+	buf_put(&c->ahead, data, n);
+}
+
+const char *conn_window(struct conn *c, size_t *n)
+{
+	if (c->ahead.len == 0)
+		return stream_window(c->io, n);
+	*n = c->ahead.len;
+	return c->ahead.data;
+}
+
+void conn_consume(struct conn *c, size_t n)
+{
+	if (c->ahead.len > 0)
+		buf_consume(&c->ahead, n);
+	else
+		stream_consume(c->io, n);
+}
+
+enum conn_result conn_fill(struct conn *c)
+{
+	switch (stream_fill(c->io)) {
+	case ERR_OK:
+		return CONN_COMMAND;
+	case ERR_TIMEOUT:
+		return CONN_TIMEOUT;
+	default:
+		return CONN_END;
+	}
+}
+
+void conn_put(struct conn *c, const char *fmt, ...)
+{
+	struct buf line;
+	va_list ap;
+
+	buf_init(&line, 1 << 20);
+	va_start(ap, fmt);
+	buf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	buf_puts(&line, "\r\n");
+	stream_put(c->io, line.data, line.len);
+	buf_free(&line);
+}
+
+void conn_reply(struct conn *c, const char *fmt, ...)
+{
+	struct buf line;
+	va_list ap;
+
+	if (c->answered)
+		return;
+	buf_init(&line, 1 << 20);
+	buf_printf(&line, "%s ", c->tag);
+	va_start(ap, fmt);
+	buf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	buf_puts(&line, "\r\n");
+	stream_put(c->io, line.data, line.len);
+	c->answered = true;
+	if (strncmp(fmt, "BAD", 3) != 0)
+		c->bad = 0;
+	buf_free(&line);
+}
+
+static enum conn_result bad(struct conn *c, const char *why)
+{
+	c->bad++;
+	conn_reply(c, "BAD %s", why);
+	return CONN_BAD;
+}
+
+/* A tag holds no byte that would spoil the reply (RFC 3501 section 9). */
+static bool valid_tag(const char *s, size_t n)
+{
+	size_t i;
+
+	if (n == 0 || n > TAG_MAX)
+		return false;
+	for (i = 0; i < n; i++)
+		if (s[i] <= ' ' || s[i] == 0x7f || strchr("(){%*\"\\+", s[i]))
+			return false;
+	return true;
+}
+
+/* The tag at the start of TEXT, or "*" if there is none to answer to. */
+static const char *find_tag(struct conn *c, const char *text, size_t n)
+{
+	const char *space = memchr(text, ' ', n);
+	size_t len = space ? (size_t)(space - text) : n;
+
+	return valid_tag(text, len) ? arena_strndup(c->arena, text, len) : "*";
+}
+
+static bool split(struct conn *c, size_t n, const char **why)
+{
+	struct arg *all;
+
+	c->tag = find_tag(c, c->reader.text.data, n);
+	all = args_parse(c->arena, c->reader.text.data, n, &c->limits, why);
+	if (!all)
+		return false;
+	if (strcmp(c->tag, "*") == 0) {
+		*why = "Invalid tag";
+		return false;
+	}
+	if (all[1].type != ARG_ATOM) {
+		*why = "Missing command";
+		return false;
+	}
+	c->name = all[1].s;
+	c->args = all + 2;
+	return true;
+}
+
+/* Is the literal that stands at the end of the text APPEND's message? It is
+ * if a mailbox name stands before it. */
+static bool is_message(struct conn *c)
+{
+	const struct buf *t = &c->reader.text;
+	const char *brace = memrchr(t->data, '{', t->len), *why;
+
+	return c->stream_append && brace &&
+	       split(c, (size_t)(brace - t->data), &why) &&
+	       str_equal_ci(c->name, "APPEND") && args_count(c->args) >= 1;
+}
+
+static enum conn_result announce(struct conn *c)
+{
+	if (is_message(c)) {
+		c->literal = true;
+		return CONN_COMMAND;
+	}
+	c->tag = find_tag(c, c->reader.text.data, c->reader.text.len);
+	if (reader_accept(&c->reader)) {
+		if (!c->reader.nonsync)
+			stream_puts(c->io, "+ OK\r\n");
+		return CONN_BAD;
+	}
+	if (!c->reader.nonsync)
+		return bad(c, "[TOOBIG] Literal too large");
+	return CONN_BAD;
+}
+
+static enum conn_result complete(struct conn *c)
+{
+	const char *why = "";
+
+	if (!split(c, c->reader.text.len, &why))
+		return bad(c, why);
+	return CONN_COMMAND;
+}
+
+static void begin(struct conn *c)
+{
+	arena_reset(c->arena);
+	reader_reset(&c->reader);
+	c->tag = "*";
+	c->name = "";
+	c->args = NULL;
+	c->literal = c->answered = false;
+}
+
+/* Feeds what is there; READER_MORE when all of it is taken. */
+static enum reader_result feed(struct conn *c)
+{
+	enum reader_result result;
+	size_t n, used;
+	const char *data = conn_window(c, &n);
+
+	result = reader_feed(&c->reader, data, n, &used);
+	conn_consume(c, used);
+	return result;
+}
+
+enum conn_result conn_read(struct conn *c)
+{
+	enum conn_result got;
+
+	begin(c);
+	for (;;) {
+		switch (feed(c)) {
+		case READER_DONE:
+			return complete(c);
+		case READER_LITERAL:
+			got = announce(c);
+			if (got == CONN_COMMAND || c->answered)
+				return got;
+			break;
+		case READER_TOO_LONG:
+			return bad(c, "[TOOBIG] Command too long");
+		case READER_SYNTAX:
+			return bad(c, "Invalid byte in command");
+		case READER_MORE:
+			got = conn_fill(c);
+			if (got != CONN_COMMAND)
+				return got;
+			break;
+		}
+	}
+}
+
+void conn_accept_literal(struct conn *c)
+{
+	if (!c->reader.nonsync)
+		stream_puts(c->io, "+ OK\r\n");
+}
+
+bool conn_skip_literal(struct conn *c)
+{
+	if (c->reader.literal > SKIP_MAX && c->reader.nonsync)
+		return false;
+	reader_refuse(&c->reader, READER_DONE);
+	if (!c->reader.nonsync)
+		return true;
+	while (feed(c) == READER_MORE)
+		if (conn_fill(c) != CONN_COMMAND)
+			return false;
+	return true;
+}
+
+bool conn_end_append(struct conn *c)
+{
+	size_t before;
+	enum reader_result result;
+
+	reader_taken(&c->reader);
+	before = c->reader.text.len;
+	while ((result = feed(c)) == READER_MORE)
+		if (conn_fill(c) != CONN_COMMAND)
+			return false;
+	if (result == READER_DONE && c->reader.text.len == before)
+		return true;
+	if (result == READER_LITERAL)
+		conn_skip_literal(c);
+	return false;
+}

@@ -1,0 +1,80 @@
+/*
+ * One client's connection: commands in, replies out. The same on both sides
+ * of the login.
+ *
+ * Replies are buffered by the stream and leave when a read would wait.
+ */
+#ifndef IMAPD_CONN_H
+#define IMAPD_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "imapd/args.h"
+#include "imapd/reader.h"
+#include "io/stream.h"
+
+struct conn {
+	struct stream *io;
+	struct reader reader;
+	struct arena *arena; /* of the command at hand */
+	struct args_limits limits;
+	struct buf ahead;   /* input that came before the stream's */
+	bool stream_append; /* APPEND's message is left to the command */
+	unsigned bad;	    /* bad commands one after the other */
+
+	/* The command at hand. */
+	const char *tag;
+	const char *name;
+	struct arg *args; /* behind the name */
+	bool literal;	  /* a message literal stands behind them */
+	bool answered;	  /* the tagged reply was given */
+};
+
+enum conn_result {
+	CONN_COMMAND, /* there is a command */
+	CONN_BAD,     /* there was none, which the client was told */
+	CONN_TIMEOUT,
+	CONN_END /* the connection is gone, or of no use any more */
+};
+
+/* Over IO, with commands up to MAX bytes. */
+void conn_init(struct conn *c, struct stream *io, size_t max);
+void conn_free(struct conn *c);
+
+/* Input that was read before IO was made: it comes first. */
+void conn_prepend(struct conn *c, const char *data, size_t n);
+
+/* The input at hand, as stream_window and stream_consume. */
+const char *conn_window(struct conn *c, size_t *n);
+void conn_consume(struct conn *c, size_t n);
+
+/* Waits for more of it. */
+enum conn_result conn_fill(struct conn *c);
+
+/* Reads the next command. At conn->literal only the literal's announcement
+ * was read: the command takes its reader->literal bytes, or refuses them,
+ * with the two functions below. */
+enum conn_result conn_read(struct conn *c);
+
+/* Lets the client send the literal. */
+void conn_accept_literal(struct conn *c);
+
+/* Refuses the literal. If the client sends it unasked it is skipped; false
+ * if that is too much, or the connection is gone. */
+bool conn_skip_literal(struct conn *c);
+
+/* After the literal's bytes were taken: the rest of the line, which must be
+ * empty. False: there was more, or the connection is gone. */
+bool conn_end_append(struct conn *c);
+
+/* The tagged reply of the command at hand: "OK …", "NO …", "BAD …". Only the
+ * first one counts. */
+void conn_reply(struct conn *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* An untagged line. */
+void conn_put(struct conn *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

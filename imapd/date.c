@@ -1,0 +1,110 @@
+#include "imapd/date.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+
+/* Days since 1970-01-01 in the Gregorian calendar; the year is made to begin
+ * in March, so that the leap day is its last. */
+static date_day days(int year, int month, int day)
+{
+	int y = month <= 2 ? year - 1 : year;
+	int m = (month + 9) % 12;
+	int era = y / 400, of_era = y % 400;
+
+	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 +
+	       (m * 153 + 2) / 5 + day - 1 - 719468;
+}
+
+/* 1 to 12, or 0. */
+static int month_number(const char *name)
+{
+	static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+	int i;
+
+	for (i = 0; i < 12; i++)
+		if (str_tolower((unsigned char)name[0]) == names[i * 3] &&
+		    str_tolower((unsigned char)name[1]) == names[i * 3 + 1] &&
+		    str_tolower((unsigned char)name[2]) == names[i * 3 + 2])
+			return i + 1;
+	return 0;
+}
+
+/* True if the numbers are those of a day; *OUT gets it. */
+static bool make_day(int day, const char *month, int year, date_day *out)
+{
+	static const int length[] = { 31, 29, 31, 30, 31, 30,
+				      31, 31, 30, 31, 30, 31 };
+	int m = month_number(month);
+
+	if (m == 0 || day < 1 || day > length[m - 1] || year < 1 || year > 9999)
+		return false;
+	*out = days(year, m, day);
+	return true;
+}
+
+bool date_parse(const char *text, date_day *day)
+{
+	char month[4];
+	int d, year, end = 0;
+
+	if (sscanf(text, "%2d-%3[A-Za-z]-%4d%n", &d, month, &year, &end) != 3 ||
+	    text[end] != '\0' || strlen(month) != 3)
+		return false;
+	return make_day(d, month, year, day);
+}
+
+bool date_parse_time(const char *text, int64_t *when)
+{
+	char month[4], sign;
+	int d, year, h, m, s, zone, end = 0;
+	date_day day;
+
+	if (sscanf(text, "%2d-%3[A-Za-z]-%4d %2d:%2d:%2d %c%4d%n", &d, month,
+		   &year, &h, &m, &s, &sign, &zone, &end) != 8 ||
+	    text[end] != '\0' || strlen(month) != 3 ||
+	    (sign != '+' && sign != '-') || h > 23 || m > 59 || s > 60 ||
+	    h < 0 || m < 0 || s < 0 || zone < 0 || zone % 100 > 59 ||
+	    !make_day(d, month, year, &day))
+		return false;
+	zone = zone / 100 * 3600 + zone % 100 * 60;
+	*when = (int64_t)day * 86400 + h * 3600 + m * 60 + s -
+		(sign == '+' ? zone : -zone);
+	return true;
+}
+
+/* "Tue, 24 Nov 2026 …", the day's name being optional; years of two digits
+ * as RFC 5322 section 4.3 has them. */
+bool date_parse_header(const char *text, date_day *day)
+{
+	const char *comma = strchr(text, ',');
+	char month[4];
+	int d, year;
+
+	if (comma)
+		text = comma + 1;
+	if (sscanf(text, " %2d %3[A-Za-z]%*[A-Za-z] %4d", &d, month, &year) !=
+		    3 &&
+	    sscanf(text, " %2d%*[ -]%3[A-Za-z]%*[ -]%4d", &d, month, &year) !=
+		    3)
+		return false;
+	if (strlen(month) != 3)
+		return false;
+	if (year < 50)
+		year += 2000;
+	else if (year < 1000)
+		year += 1900;
+	return make_day(d, month, year, day);
+}
+
+date_day date_of(int64_t when)
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm))
+		return 0;
+	return days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}

@@ -1,0 +1,214 @@
+#include "imapd/fetch.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "mime/field.h"
+#include "mime/part.h"
+
+#define CHUNK 32768
+#define TEXT_KEEP (32 << 20) /* a larger text is not kept for the next one */
+#define HEADER_MAX (16 << 20)
+
+struct piece {
+	const char *data;
+	size_t n;
+};
+
+static void cut(const struct fetch_section *sec, struct piece *p)
+{
+	if (!sec->partial)
+		return;
+	if (sec->from >= p->n) {
+		p->n = 0;
+		return;
+	}
+	p->data += sec->from;
+	p->n -= sec->from;
+	if (p->n > sec->length)
+		p->n = sec->length;
+}
+
+/* Sends the response so far: from now on it must be brought to its end. */
+static void send_begun(struct session *s)
+{
+	stream_put(s->c.io, s->out.data, s->out.len);
+	buf_reset(&s->out);
+	s->flushed = true;
+}
+
+/* An empty piece is "", since some clients wait for more after {0}. */
+static void put_piece(struct session *s, const struct fetch_section *sec,
+		      struct piece p)
+{
+	cut(sec, &p);
+	if (p.n == 0) {
+		buf_printf(&s->out, "%s \"\"", sec->label);
+		return;
+	}
+	buf_printf(&s->out, "%s {%zu}\r\n", sec->label, p.n);
+	if (p.n < CHUNK) {
+		buf_put(&s->out, p.data, p.n);
+		return;
+	}
+	send_begun(s);
+	stream_put(s->c.io, p.data, p.n);
+}
+
+static void put_nil(struct session *s, const struct fetch_section *sec)
+{
+	buf_printf(&s->out, "%s NIL", sec->label);
+}
+
+/* The text of the message at SEQ, from memory if it was the latest. */
+static int load(struct session *s, uint32_t seq)
+{
+	struct session_text *t = &s->body;
+	uint32_t uid = mailbox_uid(s->box, seq);
+	int code;
+
+	if (t->uid == uid)
+		return ERR_OK;
+	t->uid = 0;
+	if (t->text.cap > TEXT_KEEP)
+		buf_free(&t->text);
+	buf_reset(&t->text);
+	code = mailbox_text(s->box, seq, &t->text);
+	if (code == ERR_OK)
+		t->uid = uid;
+	return code;
+}
+
+/* The header alone into B, without reading the rest of the message. */
+static int read_header(struct session *s, uint32_t seq, struct buf *b)
+{
+	struct mailbox_reader *r;
+	uint32_t size;
+	size_t n, end;
+	char *room;
+	int code = mailbox_read_open(s->box, seq, &r, &size);
+
+	if (code != ERR_OK)
+		return code;
+	do {
+		room = buf_room(b, CHUNK);
+		code = room ? mailbox_read(r, room, CHUNK, &n) : ERR_TOO_LONG;
+		if (code != ERR_OK)
+			break;
+		buf_added(b, n);
+		end = mime_header_size(b->data, b->len);
+	} while (n > 0 && end == b->len);
+	mailbox_read_close(&r);
+	if (code == ERR_OK)
+		buf_truncate(b, end);
+	return code;
+}
+
+static int put_header(struct session *s, const struct fetch_section *sec,
+		      uint32_t seq)
+{
+	struct mailbox_facts facts;
+	struct buf header, chosen;
+	int code;
+
+	buf_init(&header, HEADER_MAX);
+	buf_init(&chosen, HEADER_MAX);
+	if (sec->cached) {
+		code = mailbox_facts(s->box, seq, &facts);
+		if (code == ERR_OK)
+			mime_put_fields(&chosen, facts.header, facts.header_len,
+					&sec->names, false);
+	} else {
+		code = read_header(s, seq, &header);
+		if (code == ERR_OK && sec->names.n > 0)
+			mime_put_fields(
+				&chosen, header.data, header.len, &sec->names,
+				sec->section.what == MIME_SECTION_FIELDS_NOT);
+	}
+	if (code == ERR_OK && sec->names.n > 0)
+		put_piece(s, sec, (struct piece){ chosen.data, chosen.len });
+	else if (code == ERR_OK)
+		put_piece(s, sec, (struct piece){ header.data, header.len });
+	buf_free(&header);
+	buf_free(&chosen);
+	return code;
+}
+
+/* The whole message, never held in memory. Once its literal has begun, a
+ * file that is shorter than it was is the end of the connection. */
+static int put_whole(struct session *s, const struct fetch_section *sec,
+		     uint32_t seq)
+{
+	struct mailbox_reader *r;
+	uint32_t size;
+	size_t n;
+	int code = mailbox_read_open(s->box, seq, &r, &size);
+
+	if (code != ERR_OK)
+		return code;
+	buf_printf(&s->out, "%s {%u}\r\n", sec->label, size);
+	do {
+		char *room = buf_room(&s->out, CHUNK);
+
+		if (!room || mailbox_read(r, room, CHUNK, &n) != ERR_OK) {
+			code = ERR_IO;
+			break;
+		}
+		buf_added(&s->out, n);
+		if (s->out.len >= CHUNK)
+			send_begun(s);
+	} while (n > 0);
+	mailbox_read_close(&r);
+	return code;
+}
+
+static int put_part(struct session *s, const struct fetch_section *sec,
+		    uint32_t seq)
+{
+	const struct mime_section *what = &sec->section;
+	const struct buf *text = &s->body.text;
+	struct arena *a;
+	struct buf chosen;
+	size_t at, n;
+	int code = load(s, seq);
+
+	if (code != ERR_OK)
+		return code;
+	a = arena_new();
+	if (!mime_section_find(mime_parse(a, text->data, text->len), what, &at,
+			       &n)) {
+		put_nil(s, sec);
+	} else if (sec->names.n == 0) {
+		put_piece(s, sec, (struct piece){ text->data + at, n });
+	} else {
+		buf_init(&chosen, HEADER_MAX);
+		mime_put_fields(&chosen, text->data + at, n, &sec->names,
+				what->what == MIME_SECTION_FIELDS_NOT);
+		put_piece(s, sec, (struct piece){ chosen.data, chosen.len });
+		buf_free(&chosen);
+	}
+	arena_free(&a);
+	return ERR_OK;
+}
+
+static int put_partial(struct session *s, const struct fetch_section *sec,
+		       uint32_t seq)
+{
+	int code = load(s, seq);
+
+	if (code == ERR_OK)
+		put_piece(
+			s, sec,
+			(struct piece){ s->body.text.data, s->body.text.len });
+	return code;
+}
+
+int fetch_put_section(struct session *s, const struct fetch_section *sec,
+		      uint32_t seq)
+{
+	if (sec->section.npath > 0 || sec->section.what == MIME_SECTION_TEXT)
+		return put_part(s, sec, seq);
+	if (sec->section.what != MIME_SECTION_ALL)
+		return put_header(s, sec, seq);
+	return sec->partial ? put_partial(s, sec, seq) : put_whole(s, sec, seq);
+}

@@ -1,0 +1,197 @@
+#include "imapd/fetch.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "imapd/flags.h"
+#include "mime/imap.h"
+
+#define FAST (FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE)
+
+static const struct {
+	const char *name;
+	unsigned what;
+} plain[] = {
+	{ "UID", FETCH_UID },
+	{ "FLAGS", FETCH_FLAGS },
+	{ "INTERNALDATE", FETCH_INTERNALDATE },
+	{ "RFC822.SIZE", FETCH_SIZE },
+	{ "ENVELOPE", FETCH_ENVELOPE },
+	{ "BODY", FETCH_BODY },
+	{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE },
+	{ "FAST", FAST },
+	{ "ALL", FAST | FETCH_ENVELOPE },
+	{ "FULL", FAST | FETCH_ENVELOPE | FETCH_BODY },
+};
+
+static const struct {
+	const char *name;
+	enum mime_section_what what;
+	bool peek;
+} old_forms[] = {
+	{ "RFC822", MIME_SECTION_ALL, false },
+	{ "RFC822.HEADER", MIME_SECTION_HEADER, true },
+	{ "RFC822.TEXT", MIME_SECTION_TEXT, false },
+};
+
+static bool parse_plain(const struct arg *a, struct fetch *f)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+		if (arg_is(a, plain[i].name)) {
+			f->what |= plain[i].what;
+			return true;
+		}
+	return false;
+}
+
+static bool parse_old_form(const struct arg *a, struct fetch *f)
+{
+	struct fetch_section *sec;
+	size_t i;
+
+	for (i = 0; i < sizeof(old_forms) / sizeof(*old_forms); i++) {
+		if (!arg_is(a, old_forms[i].name))
+			continue;
+		sec = &f->section[f->nsections++];
+		sec->label = old_forms[i].name;
+		sec->section.what = old_forms[i].what;
+		f->set_seen |= !old_forms[i].peek;
+		return true;
+	}
+	return false;
+}
+
+/* "<from.length>" at TEXT, which it must fill; nothing is well, too. */
+static bool parse_partial(const char *text, struct fetch_section *sec)
+{
+	const char *dot = strchr(text, '.'), *end = text + strlen(text);
+	int64_t from, length;
+
+	if (!*text)
+		return true;
+	if (!dot || *text != '<' || end[-1] != '>' || dot > end - 1 ||
+	    !str_span_to_int(text + 1, (size_t)(dot - text) - 1, 0, UINT32_MAX,
+			     &from) ||
+	    !str_span_to_int(dot + 1, (size_t)(end - dot) - 2, 1, UINT32_MAX,
+			     &length))
+		return false;
+	sec->partial = true;
+	sec->from = (uint32_t)from;
+	sec->length = (uint32_t)length;
+	return true;
+}
+
+static bool read_names(const struct arg *list, struct fetch_section *sec,
+		       struct arena *arena)
+{
+	size_t n = args_count(list), i;
+
+	sec->cached = sec->section.what == MIME_SECTION_FIELDS;
+	sec->names.item = arena_alloc(arena, (n + 1) * sizeof(char *));
+	for (i = 0; i < n; i++) {
+		if (!arg_astring(&list[i]))
+			return false;
+		sec->names.item[i] = arena_strdup(arena, list[i].s);
+		sec->cached &= mime_is_cached_field(list[i].s, list[i].n);
+	}
+	sec->names.n = n;
+	return n > 0;
+}
+
+static void put_names(struct buf *b, const struct strlist *names)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++) {
+		buf_puts(b, i == 0 ? " (" : " ");
+		if (flags_is_keyword(names->item[i]))
+			buf_puts(b, names->item[i]);
+		else
+			imap_put_string(b, names->item[i],
+					strlen(names->item[i]));
+	}
+	if (names->n > 0)
+		buf_putc(b, ')');
+}
+
+static void make_label(struct arena *arena, struct fetch_section *sec,
+		       const char *text, size_t n)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 1 << 20);
+	buf_puts(&b, "BODY[");
+	for (i = 0; i < n; i++)
+		buf_putc(&b, (char)str_toupper((unsigned char)text[i]));
+	put_names(&b, &sec->names);
+	buf_putc(&b, ']');
+	if (sec->partial)
+		buf_printf(&b, "<%u>", sec->from);
+	sec->label = arena_strdup(arena, b.data);
+	buf_free(&b);
+}
+
+/* "BODY[" section "]" partial. A list of names makes it three arguments;
+ * *A is left at the last one. */
+static bool parse_section(struct arena *arena, const struct arg **a,
+			  struct fetch *f)
+{
+	struct fetch_section *sec = &f->section[f->nsections++];
+	const char *text = strchr((*a)->s, '[') + 1, *close, *rest;
+	size_t n;
+
+	close = strchr(text, ']');
+	n = close ? (size_t)(close - text) : strlen(text);
+	if (!mime_section_parse(text, n, &sec->section))
+		return false;
+	rest = close ? close + 1 : NULL;
+	if (sec->section.what == MIME_SECTION_FIELDS ||
+	    sec->section.what == MIME_SECTION_FIELDS_NOT) {
+		if (close || (*a)[1].type != ARG_LIST ||
+		    (*a)[2].type != ARG_ATOM || (*a)[2].s[0] != ']' ||
+		    !read_names((*a)[1].list, sec, arena))
+			return false;
+		*a += 2;
+		rest = (*a)->s + 1;
+	}
+	if (!rest || !parse_partial(rest, sec))
+		return false;
+	make_label(arena, sec, text, n);
+	return true;
+}
+
+static bool parse_item(struct arena *arena, const struct arg **a,
+		       struct fetch *f)
+{
+	if ((*a)->type != ARG_ATOM)
+		return false;
+	if (parse_plain(*a, f) || parse_old_form(*a, f))
+		return true;
+	if (str_starts_ci((*a)->s, "BODY["))
+		f->set_seen = true;
+	else if (!str_starts_ci((*a)->s, "BODY.PEEK["))
+		return false;
+	return parse_section(arena, a, f);
+}
+
+const char *fetch_parse(struct arena *arena, const struct arg *a,
+			struct fetch *f)
+{
+	if (a->type == ARG_LIST) {
+		if (a[1].type != ARG_END)
+			return "Unexpected argument.";
+		a = a->list;
+	}
+	memset(f, 0, sizeof(*f));
+	f->section =
+		arena_alloc(arena, (args_count(a) + 1) * sizeof(*f->section));
+	if (a->type == ARG_END)
+		return "Nothing to fetch.";
+	for (; a->type != ARG_END; a++)
+		if (!parse_item(arena, &a, f))
+			return "Invalid fetch item.";
+	return NULL;
+}

@@ -1,0 +1,49 @@
+/*
+ * FETCH: what was asked for (fetch-items.c), and sending a message's pieces
+ * (fetch-body.c).
+ */
+#ifndef IMAPD_FETCH_H
+#define IMAPD_FETCH_H
+
+#include "imapd/session.h"
+#include "mime/section.h"
+
+enum fetch_what {
+	FETCH_UID = 1 << 0,
+	FETCH_FLAGS = 1 << 1,
+	FETCH_INTERNALDATE = 1 << 2,
+	FETCH_SIZE = 1 << 3,
+	FETCH_ENVELOPE = 1 << 4,
+	FETCH_BODY = 1 << 5,
+	FETCH_BODYSTRUCTURE = 1 << 6
+};
+
+/* One BODY[…]<…>, or one of the three RFC822 forms of it. */
+struct fetch_section {
+	const char *label; /* as it stands in the response */
+	struct mime_section section;
+	struct strlist names; /* of HEADER.FIELDS; strings are the arena's */
+	bool cached;	      /* all of the names are in the cache */
+	bool partial;
+	uint32_t from; /* offset and length of <from.length> */
+	uint32_t length;
+};
+
+struct fetch {
+	unsigned what;
+	bool set_seen; /* something is asked for without PEEK */
+	struct fetch_section *section;
+	size_t nsections;
+};
+
+/* Parses the items at A. NULL, or what is wrong. */
+const char *fetch_parse(struct arena *arena, const struct arg *a,
+			struct fetch *f);
+
+/* Sends " LABEL literal" for the message at SEQ: s->out holds the response
+ * so far, and is sent with it. ERR_NOT_FOUND, and nothing put, if the message
+ * is gone; ERR_IO: the connection cannot go on. */
+int fetch_put_section(struct session *s, const struct fetch_section *sec,
+		      uint32_t seq);
+
+#endif

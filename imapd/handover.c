@@ -1,0 +1,96 @@
+#include "imapd/handover.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "log/log.h"
+#include "server/sandbox.h"
+
+#define WAIT_MS 10000
+#define PENDING_MAX 65536
+
+/* A text attribute that must be there. */
+static bool text(const struct ipc_in *m, const char *name, const char **value)
+{
+	*value = ipc_get(m, name);
+	return *value && **value;
+}
+
+static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
+{
+	const struct ipc_in *m = &h->packet;
+	int64_t u, g;
+
+	if (!ipc_is(m, "session") || !text(m, "user", &h->user) ||
+	    !text(m, "maildir", &h->maildir) || h->maildir[0] != '/' ||
+	    !text(m, "tag", &h->tag) ||
+	    !ipc_int(m, "uid", 0, UINT32_MAX - 1, &u) ||
+	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &g))
+		return false;
+	h->client = ipc_text(m, "client");
+	h->tls = strcmp(ipc_text(m, "tls"), "1") == 0;
+	*uid = (uid_t)u;
+	*gid = (gid_t)g;
+	return !ipc_get(m, "pending") || ipc_base64(m, "pending", &h->pending);
+}
+
+/* Root is no mail user: without this a mistake in a table of users would
+ * give a stranger the machine. */
+static bool acceptable(uid_t uid)
+{
+	return uid != 0 || geteuid() != 0;
+}
+
+static void confirm(int sock, const char *verb)
+{
+	struct ipc_out m = { .ready = false };
+
+	ipc_begin(&m, verb);
+	ipc_send(sock, &m, WAIT_MS);
+	ipc_out_free(&m);
+}
+
+static void confine(struct handover *h, uid_t uid, gid_t gid)
+{
+	const bool writable = true;
+
+	sandbox_become(uid, gid);
+	h->store_code = store_open(h->maildir, true, &h->store);
+	if (h->store_code == ERR_OK)
+		sandbox_only_dirs(&h->maildir, &writable, 1);
+	sandbox_enter(SANDBOX_OPEN);
+}
+
+bool handover_take(int sock, struct handover *h)
+{
+	uid_t uid;
+	gid_t gid;
+	bool good;
+
+	memset(h, 0, sizeof(*h));
+	h->fd = -1;
+	buf_init(&h->pending, PENDING_MAX);
+	good = ipc_recv(sock, &h->packet, WAIT_MS) == ERR_OK &&
+	       parse(h, &uid, &gid) && acceptable(uid);
+	if (good)
+		h->fd = ipc_take_fd(&h->packet);
+	good = good && h->fd >= 0;
+	confirm(sock, good ? "ok" : "failed");
+	close(sock);
+	if (!good) {
+		log_warn("imap: a hand-over that cannot be served: user=%s",
+			 h->user ? h->user : "");
+		handover_free(h);
+		return false;
+	}
+	confine(h, uid, gid);
+	return true;
+}
+
+void handover_free(struct handover *h)
+{
+	buf_free(&h->pending);
+	ipc_in_free(&h->packet);
+}

@@ -1,0 +1,95 @@
+/*
+ * imapd is one program for two services. `imapd` speaks with strangers on
+ * the ports of IMAP until they have logged in: in a jail, without files.
+ * `imap-session` waits, as root, for connections that accountd hands over,
+ * and becomes their users. Which one a process is, its sockets tell.
+ */
+#include <time.h>
+#include <unistd.h>
+
+#include "client/account.h"
+#include "imapd/login.h"
+#include "imapd/session.h"
+#include "mime/decode.h"
+#include "service/service.h"
+
+#define GRACE_S 5 /* a session is told at once when the server stops */
+
+struct program {
+	struct service service;
+	struct login_settings login;
+	int64_t message_max;
+};
+
+static bool serve_login(void *context, const struct prefork_listener *l, int fd)
+{
+	const struct program *p = context;
+
+	login_serve(&p->login, fd, str_equal(l->name, "imaps"));
+	return true;
+}
+
+static bool serve_session(void *context, const struct prefork_listener *l,
+			  int fd)
+{
+	const struct program *p = context;
+
+	(void)l;
+	session_serve(fd, p->message_max);
+	return false;
+}
+
+static void confine_child(void *context)
+{
+	(void)context;
+	sandbox_enter(0);
+}
+
+static int run_login(struct program *p)
+{
+	const struct config *c = p->service.config;
+	struct prefork set = {
+		.spare = 5,
+		.max = (int)config_int(c, "imap_process_limit"),
+		.uses = 1000,
+		.grace_s = GRACE_S,
+		.context = p,
+		.child_start = confine_child,
+		.serve = serve_login,
+	};
+
+	p->login.hostname = config_string(c, "myhostname");
+	p->login.plaintext = !config_bool(c, "disable_plaintext_auth");
+	p->login.starttls = *config_string(c, "smtpd_tls_cert_file") != '\0';
+	service_confine(&p->service, SANDBOX_FORK);
+	return service_prefork(&p->service, &set);
+}
+
+static int run_session(struct program *p)
+{
+	const struct config *c = p->service.config;
+	struct prefork set = {
+		.spare = 5,
+		.max = (int)config_int(c, "imap_process_limit"),
+		.grace_s = GRACE_S,
+		.context = p,
+		.serve = serve_session,
+	};
+
+	p->message_max = config_bytes(c, "message_size_limit");
+	/* Neither can be read from disk once a child is a user. */
+	tzset();
+	mime_charsets_preload();
+	service_confine(&p->service,
+			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
+	return service_prefork(&p->service, &set);
+}
+
+int main(int argc, char **argv)
+{
+	struct program p;
+
+	service_start(&p.service, argc, argv, "imapd");
+	return service_listener(&p.service, "imap-session") ? run_session(&p)
+							    : run_login(&p);
+}

@@ -1,0 +1,194 @@
+#include "imapd/reader.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+void reader_init(struct reader *r, size_t max)
+{
+	memset(r, 0, sizeof(*r));
+	buf_init(&r->text, max);
+}
+
+void reader_free(struct reader *r)
+{
+	buf_free(&r->text);
+}
+
+void reader_set_max(struct reader *r, size_t max)
+{
+	r->text.max = max;
+}
+
+void reader_reset(struct reader *r)
+{
+	buf_reset(&r->text);
+	r->state = READER_IN_LINE;
+	r->literal = 0;
+	r->nonsync = false;
+}
+
+static void skip_line(struct reader *r, enum reader_result why)
+{
+	r->failure = why;
+	r->state = READER_SKIP_LINE;
+}
+
+/* Finds "{n}" or "{n+}" at the end of the line. */
+static bool ends_in_literal(struct reader *r)
+{
+	const char *end = r->text.data + r->text.len, *p;
+	int64_t n;
+
+	if (r->text.len < 3 || end[-1] != '}')
+		return false;
+	r->nonsync = end[-2] == '+';
+	end -= r->nonsync ? 2 : 1;
+	for (p = end; p > r->text.data && str_isdigit(p[-1]); p--)
+		;
+	if (p == r->text.data || p[-1] != '{' || p == end)
+		return false;
+	if (!str_span_to_int(p, (size_t)(end - p), 0, UINT32_MAX, &n))
+		n = UINT32_MAX;
+	r->literal = (uint64_t)n;
+	return true;
+}
+
+/* The line is complete but for its LF. */
+static enum reader_result end_line(struct reader *r)
+{
+	struct buf *t = &r->text;
+
+	if (t->len > 0 && t->data[t->len - 1] == '\r')
+		buf_truncate(t, t->len - 1);
+	if (!ends_in_literal(r)) {
+		r->state = READER_ENDED;
+		return READER_DONE;
+	}
+	r->state = READER_AT_LITERAL;
+	return READER_LITERAL;
+}
+
+/* The end of a line whose command has failed: it may announce a further
+ * literal that does not wait for us. */
+static enum reader_result end_skipped(struct reader *r)
+{
+	if (ends_in_literal(r) && r->nonsync) {
+		r->state = READER_SKIP_LITERAL;
+		buf_reset(&r->text);
+		return READER_MORE;
+	}
+	r->state = READER_ENDED;
+	return r->failure;
+}
+
+/* Keeps of a skipped line what could announce a literal at its end. */
+static void keep_tail(struct buf *t, const char *data, size_t n)
+{
+	enum { TAIL = 16 };
+
+	if (n > TAIL) {
+		data += n - TAIL;
+		n = TAIL;
+	}
+	if (t->len + n > TAIL)
+		buf_consume(t, t->len + n - TAIL);
+	buf_put(t, data, n);
+}
+
+static enum reader_result feed_line(struct reader *r, const char *data,
+				    size_t n, size_t *used)
+{
+	const char *lf = memchr(data, '\n', n);
+	size_t take = lf ? (size_t)(lf - data) : n;
+	bool skip = r->state == READER_SKIP_LINE;
+
+	*used += take + (lf != NULL);
+	if (!skip && memchr(data, '\0', take)) {
+		skip_line(r, READER_SYNTAX);
+		skip = true;
+	}
+	if (!skip) {
+		buf_put(&r->text, data, take);
+		if (r->text.over) {
+			buf_reset(&r->text);
+			skip_line(r, READER_TOO_LONG);
+			skip = true;
+		}
+	}
+	if (skip) {
+		keep_tail(&r->text, data, take);
+		if (lf && r->text.len > 0 &&
+		    r->text.data[r->text.len - 1] == '\r')
+			buf_truncate(&r->text, r->text.len - 1);
+		return lf ? end_skipped(r) : READER_MORE;
+	}
+	return lf ? end_line(r) : READER_MORE;
+}
+
+static void feed_literal(struct reader *r, const char *data, size_t n,
+			 size_t *used)
+{
+	size_t take = n < r->literal ? n : (size_t)r->literal;
+
+	*used += take;
+	r->literal -= take;
+	if (r->state == READER_SKIP_LITERAL) {
+		if (r->literal == 0)
+			r->state = READER_SKIP_LINE;
+		return;
+	}
+	if (memchr(data, '\0', take)) {
+		r->failure = READER_SYNTAX;
+		r->state = r->literal ? READER_SKIP_LITERAL : READER_SKIP_LINE;
+		return;
+	}
+	buf_put(&r->text, data, take);
+	if (r->literal == 0)
+		r->state = READER_IN_LINE;
+}
+
+enum reader_result reader_feed(struct reader *r, const char *data, size_t n,
+			       size_t *used)
+{
+	enum reader_result result = READER_MORE;
+
+	*used = 0;
+	while (*used < n && result == READER_MORE) {
+		if (r->state == READER_IN_LITERAL ||
+		    r->state == READER_SKIP_LITERAL)
+			feed_literal(r, data + *used, n - *used, used);
+		else
+			result = feed_line(r, data + *used, n - *used, used);
+	}
+	return result;
+}
+
+bool reader_accept(struct reader *r)
+{
+	if (r->literal > r->text.max ||
+	    r->text.len + r->literal + 2 > r->text.max) {
+		reader_refuse(r, READER_TOO_LONG);
+		return false;
+	}
+	buf_puts(&r->text, "\r\n");
+	r->state = r->literal ? READER_IN_LITERAL : READER_IN_LINE;
+	return true;
+}
+
+void reader_refuse(struct reader *r, enum reader_result result)
+{
+	buf_reset(&r->text);
+	r->failure = result;
+	if (!r->nonsync)
+		r->state = READER_ENDED;
+	else
+		r->state = r->literal ? READER_SKIP_LITERAL : READER_SKIP_LINE;
+}
+
+void reader_taken(struct reader *r)
+{
+	buf_puts(&r->text, "\r\n");
+	r->literal = 0;
+	r->state = READER_IN_LINE;
+}

@@ -1,0 +1,273 @@
+#include "imapd/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "mime/decode.h"
+#include "mime/field.h"
+#include "mime/imap.h"
+#include "mime/part.h"
+
+#define TEXT_MAX (1LL << 30)
+
+/* What was read of the message at hand; each at most once. */
+struct search {
+	struct session *s;
+	uint32_t seq;
+	struct mailbox_message m;
+	struct buf raw;	   /* the message */
+	struct buf header; /* its header, folded, for TEXT */
+	struct buf body;   /* the text of its parts, folded */
+	bool have_raw;
+	bool have_text;
+	struct buf value; /* work space */
+	struct buf folded;
+};
+
+static struct buf *buffer(struct search *m, int i)
+{
+	struct buf *const all[] = { &m->raw, &m->header, &m->body, &m->value,
+				    &m->folded };
+
+	return i < 5 ? all[i] : NULL;
+}
+
+struct search *search_new(struct session *s)
+{
+	struct search *m = mem_alloc(sizeof(*m));
+	int i;
+
+	m->s = s;
+	for (i = 0; buffer(m, i); i++)
+		buf_init(buffer(m, i), TEXT_MAX);
+	return m;
+}
+
+void search_free(struct search **m)
+{
+	int i;
+
+	for (i = 0; buffer(*m, i); i++)
+		buf_free(buffer(*m, i));
+	free(*m);
+	*m = NULL;
+}
+
+static bool contains(const struct buf *text, const struct search_key *key)
+{
+	return memmem(text->data, text->len, key->text, key->ntext) != NULL;
+}
+
+static bool load_raw(struct search *m)
+{
+	if (m->have_raw)
+		return true;
+	buf_reset(&m->raw);
+	m->have_raw = mailbox_text(m->s->box, m->seq, &m->raw) == ERR_OK;
+	return m->have_raw;
+}
+
+/* A field's value as people read it, folded. */
+static void fold_value(struct search *m, const struct mime_field *f)
+{
+	buf_reset(&m->value);
+	buf_reset(&m->folded);
+	mime_decode_words(&m->value, f->value, f->nvalue);
+	mime_fold_case(&m->folded, m->value.data, m->value.len);
+}
+
+/* The header to look into for field NAME: from the cache if it keeps such
+ * fields. */
+static bool find_header(struct search *m, const char *name, const char **header,
+			size_t *n)
+{
+	struct mailbox_facts f;
+
+	if (mime_is_cached_field(name, strlen(name))) {
+		if (mailbox_facts(m->s->box, m->seq, &f) != ERR_OK)
+			return false;
+		*header = f.header;
+		*n = f.header_len;
+		return true;
+	}
+	if (!load_raw(m))
+		return false;
+	*header = m->raw.data;
+	*n = m->raw.len;
+	return true;
+}
+
+static bool match_header(struct search *m, const struct search_key *key)
+{
+	const char *header, *pos;
+	struct mime_field f;
+	size_t n;
+
+	if (!find_header(m, key->name, &header, &n))
+		return false;
+	pos = header;
+	while (mime_field_next(&pos, header + n, &f)) {
+		if (!mime_field_is(&f, key->name))
+			continue;
+		fold_value(m, &f);
+		if (contains(&m->folded, key))
+			return true;
+	}
+	return false;
+}
+
+static bool match_sent(struct search *m, const struct search_key *key)
+{
+	const char *header;
+	struct mime_field f;
+	date_day day;
+	size_t n;
+
+	if (!find_header(m, "Date", &header, &n) ||
+	    !mime_field_find(header, n, "Date", &f))
+		return false;
+	buf_reset(&m->value);
+	mime_unfold(&m->value, f.value, f.nvalue);
+	if (!date_parse_header(m->value.data, &day))
+		return false;
+	if (key->type == SEARCH_SENTON)
+		return day == key->day;
+	return key->type == SEARCH_SENTBEFORE ? day < key->day
+					      : day >= key->day;
+}
+
+static void add_header(struct search *m, const struct mime_part *part,
+		       struct buf *out)
+{
+	const char *pos = m->raw.data + part->header;
+	const char *end = pos + part->nheader;
+	struct mime_field f;
+
+	while (mime_field_next(&pos, end, &f)) {
+		mime_fold_case(out, f.name, f.nname);
+		buf_puts(out, ": ");
+		fold_value(m, &f);
+		buf_put(out, m->folded.data, m->folded.len);
+		buf_putc(out, '\n');
+	}
+}
+
+/* The text of PART and of all within it; headers of inner parts belong to
+ * the body. */
+static void add_text(struct search *m, const struct mime_part *part, bool top)
+{
+	const struct mime_part *child;
+
+	add_header(m, part, top ? &m->header : &m->body);
+	for (child = part->child; child; child = child->next)
+		add_text(m, child, false);
+	buf_reset(&m->value);
+	if (mime_decode_part(&m->value, m->raw.data, part))
+		mime_fold_case(&m->body, m->value.data, m->value.len);
+	buf_putc(&m->body, '\n');
+}
+
+static bool load_text(struct search *m)
+{
+	struct arena *a;
+
+	if (m->have_text)
+		return true;
+	if (!load_raw(m))
+		return false;
+	a = arena_new();
+	buf_reset(&m->header);
+	buf_reset(&m->body);
+	add_text(m, mime_parse(a, m->raw.data, m->raw.len), true);
+	arena_free(&a);
+	m->have_text = true;
+	return true;
+}
+
+static bool match_size(struct search *m, const struct search_key *key)
+{
+	uint32_t size = m->m.size;
+
+	if (size == 0 && mailbox_size(m->s->box, m->seq, &size) != ERR_OK)
+		return false;
+	return key->type == SEARCH_LARGER ? size > key->size : size < key->size;
+}
+
+static bool match_date(const struct search *m, const struct search_key *key)
+{
+	date_day day = date_of(m->m.received);
+
+	if (key->type == SEARCH_ON)
+		return day == key->day;
+	return key->type == SEARCH_BEFORE ? day < key->day : day >= key->day;
+}
+
+static bool match(struct search *m, const struct search_key *key);
+
+static bool match_children(struct search *m, const struct search_key *key)
+{
+	bool any = key->type == SEARCH_OR;
+	const struct search_key *child;
+
+	for (child = key->child; child; child = child->next)
+		if (match(m, child) == any)
+			return any;
+	return !any;
+}
+
+static bool holds(struct search *m, const struct search_key *key)
+{
+	switch (key->type) {
+	case SEARCH_ALL:
+		return true;
+	case SEARCH_FLAG:
+		return (m->m.flags & key->flags) == key->flags;
+	case SEARCH_KEYWORD:
+		return (m->m.keywords & key->keywords) != 0;
+	case SEARCH_RECENT:
+		return m->m.recent;
+	case SEARCH_NEW:
+		return m->m.recent && !(m->m.flags & MAILBOX_SEEN);
+	case SEARCH_NUMBER:
+		return set_has(&key->set, m->seq);
+	case SEARCH_UID:
+		return set_has(&key->set, m->m.uid);
+	case SEARCH_LARGER:
+	case SEARCH_SMALLER:
+		return match_size(m, key);
+	case SEARCH_BEFORE:
+	case SEARCH_ON:
+	case SEARCH_SINCE:
+		return match_date(m, key);
+	case SEARCH_SENTBEFORE:
+	case SEARCH_SENTON:
+	case SEARCH_SENTSINCE:
+		return match_sent(m, key);
+	case SEARCH_HEADER:
+		return match_header(m, key);
+	case SEARCH_BODY:
+		return load_text(m) && contains(&m->body, key);
+	case SEARCH_TEXT:
+		return load_text(m) &&
+		       (contains(&m->header, key) || contains(&m->body, key));
+	case SEARCH_AND:
+	case SEARCH_OR:
+		return match_children(m, key);
+	}
+	return false;
+}
+
+static bool match(struct search *m, const struct search_key *key)
+{
+	return holds(m, key) != key->not ;
+}
+
+bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
+{
+	m->seq = seq;
+	m->m = mailbox_get(m->s->box, seq);
+	m->have_raw = m->have_text = false;
+	return !m->m.gone && match(m, key);
+}

@@ -1,0 +1,271 @@
+#include "imapd/search.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "mime/decode.h"
+#include "mime/imap.h"
+
+#define DEPTH_MAX 60
+#define TEXT_MAX 65536
+
+enum operand { NONE, TEXT, DATE, SIZE, KEYWORD, SET, FIELD, KEY, TWO_KEYS };
+
+struct word {
+	const char *name;
+	enum search_type type;
+	enum operand operand;
+	bool not ;
+	unsigned flags;
+	const char *field; /* SEARCH_HEADER with a name of its own */
+};
+
+static const struct word words[] = {
+	{ "ALL", SEARCH_ALL, NONE, false, 0, NULL },
+	{ "ANSWERED", SEARCH_FLAG, NONE, false, MAILBOX_ANSWERED, NULL },
+	{ "BCC", SEARCH_HEADER, TEXT, false, 0, "Bcc" },
+	{ "BEFORE", SEARCH_BEFORE, DATE, false, 0, NULL },
+	{ "BODY", SEARCH_BODY, TEXT, false, 0, NULL },
+	{ "CC", SEARCH_HEADER, TEXT, false, 0, "Cc" },
+	{ "DELETED", SEARCH_FLAG, NONE, false, MAILBOX_DELETED, NULL },
+	{ "DRAFT", SEARCH_FLAG, NONE, false, MAILBOX_DRAFT, NULL },
+	{ "FLAGGED", SEARCH_FLAG, NONE, false, MAILBOX_FLAGGED, NULL },
+	{ "FROM", SEARCH_HEADER, TEXT, false, 0, "From" },
+	{ "HEADER", SEARCH_HEADER, FIELD, false, 0, NULL },
+	{ "KEYWORD", SEARCH_KEYWORD, KEYWORD, false, 0, NULL },
+	{ "LARGER", SEARCH_LARGER, SIZE, false, 0, NULL },
+	{ "NEW", SEARCH_NEW, NONE, false, 0, NULL },
+	{ "NOT", SEARCH_AND, KEY, true, 0, NULL },
+	{ "OLD", SEARCH_RECENT, NONE, true, 0, NULL },
+	{ "ON", SEARCH_ON, DATE, false, 0, NULL },
+	{ "OR", SEARCH_OR, TWO_KEYS, false, 0, NULL },
+	{ "RECENT", SEARCH_RECENT, NONE, false, 0, NULL },
+	{ "SEEN", SEARCH_FLAG, NONE, false, MAILBOX_SEEN, NULL },
+	{ "SENTBEFORE", SEARCH_SENTBEFORE, DATE, false, 0, NULL },
+	{ "SENTON", SEARCH_SENTON, DATE, false, 0, NULL },
+	{ "SENTSINCE", SEARCH_SENTSINCE, DATE, false, 0, NULL },
+	{ "SINCE", SEARCH_SINCE, DATE, false, 0, NULL },
+	{ "SMALLER", SEARCH_SMALLER, SIZE, false, 0, NULL },
+	{ "SUBJECT", SEARCH_HEADER, TEXT, false, 0, "Subject" },
+	{ "TEXT", SEARCH_TEXT, TEXT, false, 0, NULL },
+	{ "TO", SEARCH_HEADER, TEXT, false, 0, "To" },
+	{ "UID", SEARCH_UID, SET, false, 0, NULL },
+	{ "UNANSWERED", SEARCH_FLAG, NONE, true, MAILBOX_ANSWERED, NULL },
+	{ "UNDELETED", SEARCH_FLAG, NONE, true, MAILBOX_DELETED, NULL },
+	{ "UNDRAFT", SEARCH_FLAG, NONE, true, MAILBOX_DRAFT, NULL },
+	{ "UNFLAGGED", SEARCH_FLAG, NONE, true, MAILBOX_FLAGGED, NULL },
+	{ "UNKEYWORD", SEARCH_KEYWORD, KEYWORD, true, 0, NULL },
+	{ "UNSEEN", SEARCH_FLAG, NONE, true, MAILBOX_SEEN, NULL },
+};
+
+struct parser {
+	struct session *s;
+	const struct arg *a; /* the next argument */
+	const char *charset;
+	int depth;
+};
+
+static bool parse_key(struct parser *p, struct search_key *key);
+
+static bool parse_text(struct parser *p, struct search_key *key)
+{
+	const char *text = arg_astring(p->a);
+	struct buf utf8, folded;
+
+	if (!text || p->a->n > TEXT_MAX)
+		return false;
+	buf_init(&utf8, 8 * TEXT_MAX);
+	buf_init(&folded, 32 * TEXT_MAX);
+	mime_to_utf8(&utf8, p->charset, text, p->a->n);
+	mime_fold_case(&folded, utf8.data, utf8.len);
+	key->text = arena_strndup(p->s->c.arena, folded.data, folded.len);
+	key->ntext = folded.len;
+	buf_free(&utf8);
+	buf_free(&folded);
+	p->a++;
+	return true;
+}
+
+static bool parse_field(struct parser *p, struct search_key *key)
+{
+	key->name = arg_astring(p->a);
+	if (!key->name || !*key->name)
+		return false;
+	p->a++;
+	return parse_text(p, key);
+}
+
+static bool parse_date(struct parser *p, struct search_key *key)
+{
+	const char *text = arg_astring(p->a);
+
+	p->a++;
+	return text && date_parse(text, &key->day);
+}
+
+static bool parse_size(struct parser *p, struct search_key *key)
+{
+	int64_t n;
+
+	if (p->a->type != ARG_ATOM ||
+	    !str_span_to_int(p->a->s, p->a->n, 0, UINT32_MAX, &n))
+		return false;
+	key->size = (uint32_t)n;
+	p->a++;
+	return true;
+}
+
+static bool parse_keyword(struct parser *p, struct search_key *key)
+{
+	if (p->a->type != ARG_ATOM)
+		return false;
+	if (mailbox_keyword_bit(p->s->box, p->a->s, false, &key->keywords) !=
+	    ERR_OK)
+		key->keywords = 0;
+	p->a++;
+	return true;
+}
+
+static bool parse_set(struct parser *p, struct search_key *key)
+{
+	uint32_t last = mailbox_count(p->s->box);
+
+	if (key->type == SEARCH_UID && last > 0)
+		last = mailbox_uid(p->s->box, last);
+	if (p->a->type != ARG_ATOM ||
+	    !set_parse(p->s->c.arena, p->a->s, last, &key->set))
+		return false;
+	p->a++;
+	return true;
+}
+
+/* N keys as children, the cheaper one first. */
+static bool parse_children(struct parser *p, struct search_key *key, int n)
+{
+	struct search_key **link = &key->child, *child;
+
+	for (; n > 0; n--) {
+		child = arena_alloc(p->s->c.arena, sizeof(*child));
+		if (!parse_key(p, child))
+			return false;
+		if (child->cost > key->cost)
+			key->cost = child->cost;
+		link = &key->child;
+		while (*link && (*link)->cost <= child->cost)
+			link = &(*link)->next;
+		child->next = *link;
+		*link = child;
+	}
+	return true;
+}
+
+static int cost_of(const struct search_key *key)
+{
+	switch (key->type) {
+	case SEARCH_SENTBEFORE:
+	case SEARCH_SENTON:
+	case SEARCH_SENTSINCE:
+		return 1;
+	case SEARCH_HEADER:
+		return mime_is_cached_field(key->name, strlen(key->name)) ? 1
+									  : 2;
+	case SEARCH_BODY:
+	case SEARCH_TEXT:
+		return 3;
+	default:
+		return key->cost;
+	}
+}
+
+static bool parse_operand(struct parser *p, const struct word *w,
+			  struct search_key *key)
+{
+	switch (w->operand) {
+	case NONE:
+		return true;
+	case TEXT:
+		return parse_text(p, key);
+	case DATE:
+		return parse_date(p, key);
+	case SIZE:
+		return parse_size(p, key);
+	case KEYWORD:
+		return parse_keyword(p, key);
+	case SET:
+		return parse_set(p, key);
+	case FIELD:
+		return parse_field(p, key);
+	case KEY:
+		return parse_children(p, key, 1);
+	case TWO_KEYS:
+		return parse_children(p, key, 2);
+	}
+	return false;
+}
+
+static bool parse_word(struct parser *p, struct search_key *key)
+{
+	const struct word *w = words;
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++, w++)
+		if (arg_is(p->a, w->name))
+			break;
+	if (i == sizeof(words) / sizeof(*words)) {
+		key->type = SEARCH_NUMBER;
+		return parse_set(p, key);
+	}
+	key->type = w->type;
+	key->not = w->not ;
+	key->flags = w->flags;
+	key->name = w->field;
+	p->a++;
+	return parse_operand(p, w, key);
+}
+
+static bool parse_list(struct parser *p, const struct arg *list,
+		       struct search_key *key)
+{
+	struct parser inner = { p->s, list, p->charset, p->depth };
+
+	key->type = SEARCH_AND;
+	if (list->type == ARG_END)
+		return false;
+	while (inner.a->type != ARG_END)
+		if (!parse_children(&inner, key, 1))
+			return false;
+	return true;
+}
+
+static bool parse_key(struct parser *p, struct search_key *key)
+{
+	bool good;
+
+	if (p->a->type == ARG_END || p->depth >= DEPTH_MAX)
+		return false;
+	p->depth++;
+	if (p->a->type == ARG_LIST) {
+		good = parse_list(p, p->a->list, key);
+		p->a++;
+	} else {
+		good = parse_word(p, key);
+	}
+	p->depth--;
+	if (good)
+		key->cost = cost_of(key);
+	return good;
+}
+
+struct search_key *search_parse(struct session *s, const struct arg *a,
+				const char *charset)
+{
+	struct search_key *key = arena_alloc(s->c.arena, sizeof(*key));
+	struct parser p = { s, a, charset, 0 };
+
+	if (parse_list(&p, a, key))
+		return key;
+	s->c.bad++;
+	conn_reply(&s->c, "BAD Invalid search key.");
+	return NULL;
+}

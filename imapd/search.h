@@ -1,0 +1,62 @@
+/*
+ * SEARCH (RFC 3501 section 6.4.4): the keys as a tree, and the question
+ * whether a message matches. What is cheap to ask is asked first.
+ */
+#ifndef IMAPD_SEARCH_H
+#define IMAPD_SEARCH_H
+
+#include "imapd/date.h"
+#include "imapd/session.h"
+#include "imapd/set.h"
+
+enum search_type {
+	SEARCH_ALL,
+	SEARCH_FLAG,	/* all bits of `flags` are set */
+	SEARCH_KEYWORD, /* a bit of `keywords` is set */
+	SEARCH_RECENT,
+	SEARCH_NEW,    /* recent and not seen */
+	SEARCH_NUMBER, /* in `set`, by sequence number */
+	SEARCH_UID,    /* in `set`, by UID */
+	SEARCH_LARGER,
+	SEARCH_SMALLER,
+	SEARCH_BEFORE, /* INTERNALDATE against `day` */
+	SEARCH_ON,
+	SEARCH_SINCE,
+	SEARCH_SENTBEFORE, /* Date field against `day` */
+	SEARCH_SENTON,
+	SEARCH_SENTSINCE,
+	SEARCH_HEADER, /* field `name` holds `text` */
+	SEARCH_BODY,   /* `text` in the body */
+	SEARCH_TEXT,   /* or in the header */
+	SEARCH_AND,    /* all of `child` */
+	SEARCH_OR      /* one of `child` */
+};
+
+struct search_key {
+	enum search_type type;
+	bool not ;
+	int cost;		  /* 0: the table … 3: the message's text */
+	struct search_key *child; /* linked by `next` */
+	struct search_key *next;
+	struct set set;
+	unsigned flags;
+	uint64_t keywords;
+	uint32_t size;
+	date_day day;
+	const char *name;
+	const char *text; /* as of mime_fold_case */
+	size_t ntext;
+};
+
+/* Parses the keys at A, in CHARSET. NULL, and the client is told, if they
+ * are wrong. */
+struct search_key *search_parse(struct session *s, const struct arg *a,
+				const char *charset);
+
+struct search;
+struct search *search_new(struct session *s);
+/* Does the message at SEQ match? */
+bool search_match(struct search *m, const struct search_key *key, uint32_t seq);
+void search_free(struct search **m);
+
+#endif

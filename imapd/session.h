@@ -1,0 +1,76 @@
+/*
+ * After the login: one user's session. The process has become the user, can
+ * reach the user's Maildir and nothing else, and ends with the connection.
+ */
+#ifndef IMAPD_SESSION_H
+#define IMAPD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "client/notify.h"
+#include "imapd/conn.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/store.h"
+
+struct command;
+
+#define NAME_SIZE 1024 /* a folder's name, in either form */
+
+/* Cache of the latest message read whole: clients fetch large parts piece by
+ * piece. */
+struct session_text {
+	struct buf text;
+	uint32_t uid; /* 0: none */
+};
+
+struct session {
+	struct conn c;
+	struct store *store;
+	struct mailbox *box; /* selected, or NULL */
+	bool read_only;
+	struct notify *notify;
+	const struct command *command; /* at hand */
+	bool by_uid;		       /* it was prefixed with UID */
+	bool ended;
+	bool lost;	   /* the selected folder was renumbered */
+	bool unsettled;	   /* flags changed since the last idle moment */
+	unsigned keywords; /* told to the client */
+	uint32_t told;	   /* EXISTS as the client knows it */
+	uint32_t told_recent;
+	struct session_text body;
+	struct buf out;	  /* a response while it grows */
+	bool flushed;	  /* a part of it was sent */
+	struct buf flags; /* of the latest message, formatted */
+	struct mailbox_message flags_of;
+	int64_t message_max; /* largest message taken */
+	char user[321];
+};
+
+/* Serves the session that accountd sends over SOCK (closed here), and ends
+ * the process's usefulness: it has become the user. */
+void session_serve(int sock, int64_t message_max);
+
+/* Tells the client of changes, then gives the tagged reply. */
+void session_reply(struct session *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The tagged NO that fits the error CODE of the mailbox. */
+void session_fail(struct session *s, int code);
+
+/* Deselects, without a word to the client. */
+void session_deselect(struct session *s);
+
+/* After a change in the folder DEV, INO (or in the selected one). */
+void session_changed(struct session *s, dev_t dev, ino_t ino);
+void session_changed_here(struct session *s);
+
+/* The argument as a folder name in UTF-8, into NAME_SIZE bytes. False, and
+ * the client is told, if it is none. */
+bool session_name(struct session *s, const struct arg *a, char *name);
+
+/* Appends a folder name as it is sent. */
+void session_put_name(struct buf *out, const char *name);
+
+#endif

@@ -1,0 +1,178 @@
+#include "imapd/set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static int compare(const void *a, const void *b)
+{
+	const struct set_range *x = a, *y = b;
+
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* A number or "*" off the front of *P. */
+static bool parse_number(const char **p, uint32_t last, uint32_t *number)
+{
+	const char *start = *p;
+	int64_t value;
+
+	if (*start == '*') {
+		*number = last;
+		*p = start + 1;
+		return true;
+	}
+	while (str_isdigit((unsigned char)**p))
+		(*p)++;
+	if (!str_span_to_int(start, (size_t)(*p - start), 1, UINT32_MAX,
+			     &value))
+		return false;
+	*number = (uint32_t)value;
+	return true;
+}
+
+/* RFC 3501: "4:2" is the same as "2:4". */
+static bool parse_range(const char **p, uint32_t last, struct set_range *r)
+{
+	uint32_t swap;
+
+	if (!parse_number(p, last, &r->from))
+		return false;
+	r->to = r->from;
+	if (**p == ':') {
+		(*p)++;
+		if (!parse_number(p, last, &r->to))
+			return false;
+	}
+	if (r->to < r->from) {
+		swap = r->to;
+		r->to = r->from;
+		r->from = swap;
+	}
+	return true;
+}
+
+static void join(struct set *s)
+{
+	size_t i, n = 0;
+
+	qsort(s->range, s->n, sizeof(*s->range), compare);
+	for (i = 0; i < s->n; i++) {
+		struct set_range *prev = n > 0 ? &s->range[n - 1] : NULL;
+
+		if (!prev || s->range[i].from > prev->to)
+			s->range[n++] = s->range[i];
+		else if (s->range[i].to > prev->to)
+			prev->to = s->range[i].to;
+	}
+	s->n = n;
+}
+
+bool set_parse(struct arena *a, const char *text, uint32_t last,
+	       struct set *out)
+{
+	const char *p;
+	size_t n = 1;
+
+	for (p = text; *p; p++)
+		n += *p == ',';
+	out->range = arena_alloc(a, n * sizeof(*out->range));
+	out->n = 0;
+	for (p = text;; p++) {
+		if (!parse_range(&p, last, &out->range[out->n++]))
+			return false;
+		if (*p != ',')
+			break;
+	}
+	join(out);
+	return *p == '\0';
+}
+
+bool set_has(const struct set *set, uint32_t number)
+{
+	size_t low = 0, high = set->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (set->range[mid].to < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < set->n && set->range[low].from <= number;
+}
+
+/* Ranges of UIDs become ranges of sequence numbers; empty ones go. */
+static void to_numbers(struct mailbox *m, struct set *s)
+{
+	uint32_t count = mailbox_count(m);
+	size_t i, n = 0;
+
+	for (i = 0; i < s->n; i++) {
+		struct set_range r = s->range[i];
+
+		r.from = mailbox_find(m, r.from);
+		r.to = r.to == UINT32_MAX ? count
+					  : mailbox_find(m, r.to + 1) - 1;
+		if (r.from <= r.to)
+			s->range[n++] = r;
+	}
+	s->n = n;
+}
+
+static void expand(struct session *s, const struct set *set, uint32_t **seq,
+		   size_t *n)
+{
+	size_t i, total = 0;
+	uint32_t number;
+
+	for (i = 0; i < set->n; i++)
+		total += set->range[i].to - set->range[i].from + 1;
+	*seq = arena_alloc(s->c.arena, (total + 1) * sizeof(**seq));
+	*n = 0;
+	for (i = 0; i < set->n; i++)
+		for (number = set->range[i].from; number <= set->range[i].to;
+		     number++)
+			(*seq)[(*n)++] = number;
+}
+
+static bool bad(struct session *s, const char *why)
+{
+	s->c.bad++;
+	conn_reply(&s->c, "BAD %s", why);
+	return false;
+}
+
+bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
+		  size_t *n)
+{
+	uint32_t count = mailbox_count(s->box);
+	uint32_t last = count;
+	struct set set;
+
+	if (s->by_uid && count > 0)
+		last = mailbox_uid(s->box, count);
+	if (arg->type != ARG_ATOM || !set_parse(s->c.arena, arg->s, last, &set))
+		return bad(s, "Invalid message set.");
+	if (s->by_uid)
+		to_numbers(s->box, &set);
+	else if (set.range[0].from == 0 || set.range[set.n - 1].to > count)
+		return bad(s, "No such message.");
+	expand(s, &set, seq, n);
+	return true;
+}
+
+void set_put(struct buf *out, const uint32_t *number, size_t n)
+{
+	size_t i, from;
+
+	for (i = 0; i < n; i++) {
+		from = i;
+		while (i + 1 < n && number[i + 1] == number[i] + 1)
+			i++;
+		buf_printf(out, from == 0 ? "%u" : ",%u", number[from]);
+		if (i > from)
+			buf_printf(out, ":%u", number[i]);
+	}
+}

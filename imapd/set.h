@@ -1,0 +1,39 @@
+/*
+ * Sets of messages: "1,5:9,12:*" (RFC 3501 section 9, sequence-set).
+ */
+#ifndef IMAPD_SET_H
+#define IMAPD_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imapd/session.h"
+
+struct set_range {
+	uint32_t from;
+	uint32_t to; /* not below FROM */
+};
+
+struct set {
+	struct set_range *range; /* ascending, apart from each other */
+	size_t n;
+};
+
+/* Parses TEXT; "*" stands for LAST. Memory from A. False: no set. */
+bool set_parse(struct arena *a, const char *text, uint32_t last,
+	       struct set *out);
+
+bool set_has(const struct set *set, uint32_t number);
+
+/* The messages that ARG means to the command at hand, by number or by UID,
+ * as ascending sequence numbers in the command's memory. False, and the
+ * client is told, if it is no set or a number is beyond the last message.
+ * UIDs that are not there are passed over. */
+bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
+		  size_t *n);
+
+/* Appends NUMBER[N] (ascending runs are joined) as a set, order kept. */
+void set_put(struct buf *out, const uint32_t *number, size_t n);
+
+#endif

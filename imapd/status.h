@@ -1,0 +1,24 @@
+/*
+ * STATUS (RFC 3501 section 6.3.10), also as a part of LIST (RFC 5819).
+ */
+#ifndef IMAPD_STATUS_H
+#define IMAPD_STATUS_H
+
+#include "imapd/session.h"
+
+enum {
+	STATUS_MESSAGES,
+	STATUS_RECENT,
+	STATUS_UIDNEXT,
+	STATUS_UIDVALIDITY,
+	STATUS_UNSEEN,
+	STATUS_ITEMS
+};
+
+/* The list of items at A as bits; false if there is an unknown one. */
+bool status_parse(const struct arg *a, unsigned *items);
+
+/* Sends the untagged STATUS of folder NAME. Gives a code. */
+int status_put(struct session *s, const char *name, unsigned items);
+
+#endif

@@ -1,0 +1,122 @@
+#include "imapd/update.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "imapd/flags.h"
+
+void update_put_message_flags(struct session *s, struct buf *out,
+			      const struct mailbox_message *m)
+{
+	struct mailbox_message *last = &s->flags_of;
+
+	if (s->flags.len == 0 || last->flags != m->flags ||
+	    last->keywords != m->keywords || last->recent != m->recent) {
+		buf_reset(&s->flags);
+		flags_put(&s->flags, s->box, m);
+		*last = *m;
+	}
+	buf_put(out, s->flags.data, s->flags.len);
+}
+
+static void put_keywords(struct session *s, struct buf *b)
+{
+	const char *keyword;
+	unsigned i;
+
+	for (i = 0; (keyword = mailbox_keyword(s->box, i)); i++)
+		buf_printf(b, " %s", keyword);
+	s->keywords = i;
+}
+
+void update_put_flags(struct session *s)
+{
+	struct buf *b = &s->out;
+
+	buf_reset(b);
+	buf_puts(b, "* FLAGS (" FLAGS_SYSTEM);
+	put_keywords(s, b);
+	buf_puts(b, ")\r\n* OK [PERMANENTFLAGS (");
+	if (!s->read_only) {
+		buf_puts(b, FLAGS_SYSTEM);
+		put_keywords(s, b);
+		if (s->keywords < MAILBOX_KEYWORDS_MAX)
+			buf_puts(b, " \\*");
+	}
+	buf_puts(b, s->read_only ? ")] Read-only mailbox.\r\n"
+				 : ")] Flags permitted.\r\n");
+	stream_put(s->c.io, b->data, b->len);
+}
+
+void update_keywords(struct session *s)
+{
+	if (mailbox_keyword(s->box, s->keywords))
+		update_put_flags(s);
+}
+
+static void put_expunges(struct session *s, const struct mailbox_changes *c)
+{
+	struct buf *b = &s->out;
+	size_t i;
+
+	buf_reset(b);
+	for (i = 0; i < c->nexpunged; i++)
+		buf_printf(b, "* %u EXPUNGE\r\n", c->expunged[i]);
+	s->told -= (uint32_t)c->nexpunged;
+	stream_put(s->c.io, b->data, b->len);
+}
+
+/* With UIDs when a command by UID is at hand (RFC 3501 section 6.4.8). */
+static void put_flag_changes(struct session *s, const struct mailbox_changes *c)
+{
+	struct buf *b = &s->out;
+	size_t i;
+
+	buf_reset(b);
+	for (i = 0; i < c->nflagged; i++) {
+		struct mailbox_message m = mailbox_get(s->box, c->flagged[i]);
+
+		buf_printf(b, "* %u FETCH (", c->flagged[i]);
+		if (s->by_uid)
+			buf_printf(b, "UID %u ", m.uid);
+		buf_puts(b, "FLAGS ");
+		update_put_message_flags(s, b, &m);
+		buf_puts(b, ")\r\n");
+	}
+	stream_put(s->c.io, b->data, b->len);
+}
+
+static void put_counts(struct session *s)
+{
+	uint32_t count = mailbox_count(s->box);
+	uint32_t recent = mailbox_recent(s->box);
+
+	if (count != s->told)
+		conn_put(&s->c, "* %u EXISTS", count);
+	if (count != s->told || recent != s->told_recent)
+		conn_put(&s->c, "* %u RECENT", recent);
+	s->told = count;
+	s->told_recent = recent;
+}
+
+void update_send(struct session *s, bool may_expunge)
+{
+	const struct mailbox_changes *c;
+	int code;
+
+	if (!s->box || s->lost)
+		return;
+	code = mailbox_refresh(s->box, may_expunge, &c);
+	if (code == ERR_CORRUPT || code == ERR_NOT_FOUND) {
+		s->lost = true;
+		return;
+	}
+	if (code != ERR_OK)
+		return;
+	if (c->nexpunged > 0)
+		put_expunges(s, c);
+	update_keywords(s);
+	put_counts(s);
+	if (c->nflagged > 0)
+		put_flag_changes(s, c);
+}

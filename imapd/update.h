@@ -1,0 +1,23 @@
+/*
+ * What a client is told unasked: EXISTS, RECENT, EXPUNGE, FETCH of flags,
+ * FLAGS (RFC 3501 section 7).
+ */
+#ifndef IMAPD_UPDATE_H
+#define IMAPD_UPDATE_H
+
+#include "imapd/session.h"
+
+/* Looks for changes in the selected folder and tells of them. */
+void update_send(struct session *s, bool may_expunge);
+
+/* "* FLAGS (…)" and PERMANENTFLAGS, with the folder's keywords. */
+void update_put_flags(struct session *s);
+
+/* Says FLAGS again if the folder has got new keywords. */
+void update_keywords(struct session *s);
+
+/* The flags of a message as a list with parentheses, appended to OUT. */
+void update_put_message_flags(struct session *s, struct buf *out,
+			      const struct mailbox_message *m);
+
+#endif

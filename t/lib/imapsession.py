@@ -1,0 +1,133 @@
+"""Sessions of imapd without the rest of the suite: the test is accountd.
+
+    with Sessions() as all:
+        m = all.open()          an imaplib client, logged in
+        r = all.raw()           a Raw one
+"""
+import array
+import base64
+import imaplib
+import os
+import re
+import socket
+
+from alone import Folder, packet, parse
+
+NOBODY = 65534
+
+
+class Sessions:
+    def __init__(self, lines=()):
+        self.folder = Folder(lines)
+        self.uid = NOBODY if os.getuid() == 0 else os.getuid()
+        self.gid = NOBODY if os.getuid() == 0 else os.getgid()
+        self.maildir = self.folder.path("mail/joe")
+        os.makedirs(self.folder.path("mail"))
+        os.chown(self.folder.path("mail"), self.uid, self.gid)
+
+    def __enter__(self):
+        self.idle = self.folder.start("imap-idle", "notify", chroot=False)
+        self.program = self.folder.start("imapd", "imap-session",
+                                         chroot=False)
+        return self
+
+    def __exit__(self, *what):
+        if what[0]:
+            print("#", self.folder.read_log())
+        self.folder.end()
+
+    def hand_over(self, sock, tag="*", pending=b"", **change):
+        """Gives SOCK to a session; the answer's verb."""
+        attrs = dict(user="joe", uid=str(self.uid), gid=str(self.gid),
+                     home="/", maildir=self.maildir, client="192.0.2.1",
+                     tls="1", tag=tag,
+                     pending=base64.b64encode(pending).decode())
+        attrs.update(change)
+        data = packet("session", *attrs.items())
+        fds = array.array("i", [sock.fileno()])
+        with self.program.connect() as c:
+            c.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            answer = c.recv(65536)
+        return parse(answer)[0] if answer else None
+
+    def socket(self, **how):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(60)
+        with theirs:
+            self.hand_over(theirs, **how)
+        return ours
+
+    def open(self):
+        return Client(self.socket())
+
+    def raw(self, **how):
+        return Raw(self.socket(**how))
+
+    def put(self, message, sub="cur", name="1700000000.M%dP1.host:2,"):
+        """Puts a message file into INBOX as a foreign program does."""
+        self.count = getattr(self, "count", 0) + 1
+        path = os.path.join(self.maildir, sub, name % self.count)
+        with open(path, "wb") as f:
+            f.write(message)
+        os.chown(path, self.uid, self.gid)
+        return path
+
+
+class Client(imaplib.IMAP4):
+    """imaplib on a socket that is logged in: the greeting is the reply."""
+
+    def __init__(self, sock):
+        self._given = sock
+        imaplib.IMAP4.__init__(self)
+        self.state = "AUTH"
+
+    def _create_socket(self, timeout=None):
+        return self._given
+
+
+class Raw:
+    """Lines and literals, as they are."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.file = sock.makefile("rb")
+        self.greeting = self.line()
+        self.tags = 0
+
+    def line(self):
+        """One response, with its literals."""
+        got = b""
+        while True:
+            part = self.file.readline()
+            got += part
+            literal = re.search(rb"\{(\d+)\}\r\n$", part)
+            if not literal:
+                return got
+            got += self.file.read(int(literal.group(1)))
+
+    def send(self, data):
+        self.sock.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def until(self, tag):
+        """Responses up to the tagged one, which is the last."""
+        out = []
+        while True:
+            got = self.line()
+            out.append(got)
+            if not got or got.startswith(tag.encode() + b" "):
+                return out
+
+    def ask(self, command):
+        """All untagged responses to a command, and its tagged one."""
+        self.tags += 1
+        tag = "t%d" % self.tags
+        if isinstance(command, str):
+            command = command.encode()
+        self.send(tag.encode() + b" " + command + b"\r\n")
+        *untagged, last = self.until(tag)
+        return [u.rstrip(b"\r\n") for u in untagged], last.split(b" ", 1)[
+            -1].rstrip(b"\r\n")
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
