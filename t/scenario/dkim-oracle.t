@@ -222,6 +222,19 @@ def length_tag():
                    % canon.decode(), (got, signature + data))
 
 
+def weak_key():
+    pem = os.path.join(tmp, "weak.pem")
+    run("openssl", "genrsa", "-traditional", "-out", pem, "512")
+    public = run("openssl", "rsa", "-in", pem, "-pubout", "-outform", "DER")
+    driver.stdin.write("key weak._domainkey.example.org %s\n" % percent(
+        "v=DKIM1; p=" + base64.b64encode(public).decode()))
+    data = b"From: joe@example.org\r\n\r\ntext\r\n"
+    with open(pem, "rb") as f:
+        signature = dkim.sign(data, b"weak", b"example.org", f.read())
+    got = verify(signature + data)
+    report(got == "policy", "an RSA key of 512 bits does not count", got)
+
+
 def mutations(rounds):
     """Nothing that is done to a signed message makes it die."""
     data = random_message()
@@ -251,6 +264,7 @@ def mutations(rounds):
 theirs_by_us(150)
 ours_by_them(60)
 length_tag()
+weak_key()
 mutations(3000)
 driver.stdin.close()
 report(driver.wait() == 0, "the driver ends well")
