@@ -364,6 +364,17 @@ void courier_run(struct qmgr *q)
 		run(q, (enum transport)t);
 }
 
+size_t courier_jobs(const struct qmgr *q)
+{
+	const struct courier *c;
+	size_t n = 0;
+
+	for (int t = 0; t < TRANSPORTS; t++)
+		TAILQ_FOREACH(c, &q->couriers[t], link)
+	n += c->njobs;
+	return n;
+}
+
 void courier_forget(struct qmgr *q, const struct destination *d)
 {
 	struct courier *c;

@@ -15,6 +15,9 @@
 /* Hands out jobs while there are destinations ready and couriers free. */
 void courier_run(struct qmgr *q);
 
+/* Jobs that deliverers have. */
+size_t courier_jobs(const struct qmgr *q);
+
 /* D ends to be. */
 void courier_forget(struct qmgr *q, const struct destination *d);
 

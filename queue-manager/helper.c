@@ -110,6 +110,8 @@ void helper_stop(struct helper *h)
 {
 	if (h->sock < 0)
 		return;
+	event_free(h->event);
+	h->event = NULL;
 	close(h->sock);
 	h->sock = -1;
 	waitpid(h->pid, NULL, 0);

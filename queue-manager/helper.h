@@ -33,6 +33,8 @@ struct helper {
 
 /* Starts it. The first four members and `read`, `started`, `died` are set. */
 void helper_start(struct helper *h);
+
+/* Ends it and waits for that: it must have nothing to do. */
 void helper_stop(struct helper *h);
 
 #endif

@@ -35,7 +35,7 @@ static void send(struct keeper *k, struct ipc_out *m)
 {
 	/* qmgr reads when it can: waiting here holds up nobody */
 	if (ipc_send(k->sock, m, INT32_MAX) != ERR_OK)
-		exit(0);
+		_exit(0);
 }
 
 static bool write_zeros(int fd)
@@ -351,7 +351,7 @@ static void serve(struct keeper *k)
 	if (err == ERR_BUSY)
 		return;
 	if (err)
-		exit(0);
+		_exit(0);
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (ipc_is(&k->in, requests[i].verb))
 			requests[i].act(k);

@@ -21,6 +21,7 @@
 #include "queue-manager/qmgr.h"
 
 #define DESCRIPTORS_PER_MESSAGE 3
+#define STOP_S 15 /* for deliveries under way; master waits a little longer */
 
 /* One queue manager a queue. The lock ends with the process, and is not
  * inherited by the helpers. */
@@ -68,6 +69,7 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig, (void)what;
 	q->stopping = true;
+	q->stop_at = clock_wall() + STOP_S;
 }
 
 /* Reads the configuration again. A faulty one changes nothing. */
@@ -88,12 +90,26 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 		config_free(&s->config);
 		s->config = c;
 		log_set_debug(config_bool(c, "debug_log"));
+		q->reloaded = true;
 		log_info("configuration read again");
 	} else {
 		log_error("the configuration is wrong, the old one stays: %s",
 			  faults.data);
 	}
 	buf_free(&faults);
+}
+
+/* The helpers have copies of the configuration and the log: once nothing is
+ * under way in them, they start afresh. */
+static void renew_helpers(struct qmgr *q)
+{
+	if (q->nbouncing || q->making || q->scanning || q->ngone)
+		return;
+	q->reloaded = false;
+	helper_stop(&q->bouncer);
+	helper_start(&q->bouncer);
+	helper_stop(&q->keeper);
+	helper_start(&q->keeper);
 }
 
 static void on_tick(evutil_socket_t sock, short what, void *arg)
@@ -106,6 +122,8 @@ static void on_tick(evutil_socket_t sock, short what, void *arg)
 	active_tick(q);
 	dest_tick(q);
 	courier_tick(q);
+	if (q->reloaded)
+		renew_helpers(q);
 }
 
 static void add_events(struct qmgr *q)
@@ -151,27 +169,39 @@ static void prepare(struct qmgr *q)
 	srandom((unsigned)map_hash(&q->now, sizeof(q->now)));
 }
 
+/* When asked to end, qmgr waits for the answers to what it handed out, so that
+ * nothing is done twice; not for long. */
+static bool goes_on(const struct qmgr *q)
+{
+	bool busy = courier_jobs(q) > 0 || q->nbouncing > 0;
+
+	return !q->stopping || (busy && q->now < q->stop_at);
+}
+
 /* Once for each wake-up: first what came in, then what follows from it. */
 static void loop(struct qmgr *q)
 {
-	while (!q->stopping && event_base_loop(q->base, EVLOOP_ONCE) >= 0) {
+	while (goes_on(q) && event_base_loop(q->base, EVLOOP_ONCE) >= 0) {
 		q->now = clock_wall();
 		active_run_due(q);
 		active_settle(q);
-		courier_run(q);
+		if (!q->stopping)
+			courier_run(q);
 		active_settle(q);
 		pool_flush(q);
 	}
 }
 
-/* What is being delivered is tried again by the next qmgr, if its deliverer
- * does not finish it; nothing needs to be saved. */
+/* Nothing needs to be saved: the next qmgr reads what waits. */
 static void stop(struct qmgr *q)
 {
 	active_tick(q);
 	active_settle(q);
 	pool_flush(q);
 	helper_stop(&q->keeper);
+	/* it may wait for an answer of ours */
+	if (q->nbouncing)
+		kill(q->bouncer.pid, SIGKILL);
 	helper_stop(&q->bouncer);
 }
 

@@ -91,11 +91,22 @@ static bool apply_failed(struct message *m, time_t when,
 	return apply_result(m, when, word, RECIPIENT_FAILED);
 }
 
+/* Is ADDRESS one that the message did not have yet? Case does not count: no
+ * host tells mailboxes apart by it. */
+static bool is_new(struct message *m, const char *address)
+{
+	char *key = str_lower(mem_strdup(address));
+	bool new = !map_put(m->known, key, m);
+
+	free(key);
+	return new;
+}
+
 static void note_known(struct message *m)
 {
 	m->known = map_new();
 	for (size_t i = 0; i < m->nrcpts; i++)
-		map_put(m->known, m->rcpt[i].address, m);
+		is_new(m, m->rcpt[i].address);
 }
 
 /* expanded INDEX FLAGS OWNER ADDRESS …: addresses that the message already
@@ -119,10 +130,9 @@ static bool apply_expanded(struct message *m, time_t when,
 		struct recipient *new;
 		const char *address;
 
-		if (!*word[i] || map_get(m->known, word[i]))
+		if (!*word[i] || !is_new(m, word[i]))
 			continue;
 		address = arena_strdup(m->arena, word[i]);
-		map_put(m->known, address, m);
 		new = add_recipient(m, address);
 		new->depth = (unsigned char)(parent.depth + 1);
 		new->sender = owner ? owner : parent.sender;

@@ -49,6 +49,8 @@ struct qmgr {
 	struct event_base *base;
 	time_t now;			/* wall clock, of this wake-up */
 	bool stopping;
+	time_t stop_at;			/* at the latest, when stopping */
+	bool reloaded;			/* the helpers are to be renewed */
 
 	struct store store;
 	struct wait_heap waiting;

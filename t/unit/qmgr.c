@@ -480,6 +480,33 @@ static void test_retry(struct queue_receiver *r)
 	buf_free(&why);
 }
 
+static bool is_reloaded(const void *arg)
+{
+	(void)arg;
+	return occurs(self.log, "configuration read again") > 0;
+}
+
+/* SIGHUP and the death of helpers: the same process goes on. */
+static void test_reload(struct queue_receiver *r)
+{
+	char *cmd = mem_printf("kill -9 $(ps -o pid= --ppid %d)",
+			       (int)self.qmgr);
+
+	forget_record();
+	ok(kill(self.qmgr, SIGHUP) == 0 && wait_until(is_reloaded, NULL, 3000),
+	   "SIGHUP: the configuration is read again");
+	sleep(2);
+	ok(post(r, "reloaded", "fail@remote.test") == ERR_OK &&
+		   wait_until(is_recorded, "to=<sender@remote.test>", 5000),
+	   "mail and bounces go on");
+	ok(system(cmd) == 0, "both helpers are killed");
+	ok(post(r, "helpless", "fail2@remote.test") == ERR_OK &&
+		   wait_until(tried_twice, "to=<sender@remote.test>", 9000),
+	   "they come back, and bounces with them");
+	ok(wait_until(is_empty, NULL, 5000), "nothing stays");
+	free(cmd);
+}
+
 struct seen {
 	int n;
 	char id[64], address[64], reason[64];
@@ -666,6 +693,7 @@ int main(void)
 	test_results(r);
 	test_retry(r);
 	test_admin(r);
+	test_reload(r);
 	test_damage(r);
 	queue_receiver_free(&r);
 	test_kill();
