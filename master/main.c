@@ -26,6 +26,8 @@
 #include "master/sockets.h"
 #include "server/sandbox.h"
 
+#define START_LIMIT_S 20
+
 static struct {
 	struct event_base *base;
 	struct config *config;
@@ -205,6 +207,31 @@ static void changed(void)
 	notify_systemd("READY=1");
 }
 
+/* Somebody waits for the start: tell them what does not come up. All the
+ * rest serves, and master goes on trying. */
+static void on_start_limit(evutil_socket_t fd, short what, void *arg)
+{
+	struct buf text;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (self.announced)
+		return;
+	buf_init(&text, 65536);
+	run_not_ready(&text);
+	log_lines(&text);
+	report(text.data);
+	buf_free(&text);
+}
+
+static void limit_start(void)
+{
+	struct timeval t = { START_LIMIT_S, 0 };
+
+	event_base_once(self.base, -1, EV_TIMEOUT, on_start_limit, NULL, &t);
+}
+
 static bool reload(struct buf *faults)
 {
 	struct config *fresh = config_load(self.config_path, NULL, 0, faults);
@@ -318,6 +345,7 @@ int main(int argc, char **argv)
 	watch_signals();
 	start_services();
 	open_control();
+	limit_start();
 	changed();
 	event_base_dispatch(self.base);
 	control_end();

@@ -426,16 +426,27 @@ void run_stop(void)
 	stop_next_stage();
 }
 
+static bool is_missing(const struct service *s)
+{
+	return s->wanted && (!s->current || s->current->state != STATE_READY);
+}
+
 bool run_all_ready(void)
 {
-	for (size_t i = 0; i < service_count; i++) {
-		struct service *s = &self.service[i];
-
-		if (s->wanted &&
-		    (!s->current || s->current->state != STATE_READY))
+	for (size_t i = 0; i < service_count; i++)
+		if (is_missing(&self.service[i]))
 			return false;
-	}
 	return true;
+}
+
+void run_not_ready(struct buf *out)
+{
+	for (size_t i = 0; i < service_count; i++)
+		if (is_missing(&self.service[i]))
+			buf_printf(out,
+				   "the service %s is not ready: the log says "
+				   "why\n",
+				   service_rows[i].name);
 }
 
 bool run_all_gone(void)

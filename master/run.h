@@ -33,6 +33,9 @@ void run_stop(void);
 bool run_all_ready(void);
 bool run_all_gone(void);
 
+/* One line for each wanted service that is not ready, for people. */
+void run_not_ready(struct buf *out);
+
 /* One line for each service: "name pid state restarts seconds\n". */
 void run_status(struct buf *out);
 
