@@ -54,7 +54,7 @@ int mailbox_keyword_bit(struct mailbox *m, const char *name, bool create,
 			i = (int)m->t.nkeywords;
 			batch_begin(&b, &m->f, false);
 			batch_keyword(&b, (uint32_t)i, name);
-			code = session_commit(m, &b);
+			code = session_commit(m, &b, true);
 		}
 		session_unlock(m);
 		if (code)
@@ -135,7 +135,7 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 			change_one(m, &b, e, &w);
 	}
 	any = b.any;
-	code = session_commit(m, &b);
+	code = session_commit(m, &b, true);
 	session_unlock(m);
 	return !code && any ? folder_sync(&m->f) : code;
 }
@@ -158,7 +158,7 @@ static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 	batch_begin(&b, &m->f, false);
 	folder_keep_marks(&m->f, before, &b.t);
 	batch_mark(&b, RECORD_MARK);
-	session_commit(m, &b);
+	session_commit(m, &b, true);
 	session_unlock(m);
 }
 
@@ -191,7 +191,7 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		batch_item(&b, RECORD_EXPUNGE, &range, sizeof(range));
 	}
 	any = b.any;
-	code = session_commit(m, &b);
+	code = session_commit(m, &b, true);
 	session_unlock(m);
 	/* What is said to be gone must not come back: first the record. */
 	if (!code && any)

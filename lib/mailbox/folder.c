@@ -80,7 +80,8 @@ int folder_open_journal(struct folder *f)
 		code = ERR_CORRUPT;
 	if (!code)
 		code = journal_head_read(f->journal, &f->head);
-	f->journal_ino = st.st_ino;
+	/* A damaged one is not "the one we know" at the next lock. */
+	f->journal_ino = code ? 0 : st.st_ino;
 	if (code && code != ERR_CORRUPT)
 		drop(&f->journal);
 	return code;

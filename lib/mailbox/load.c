@@ -130,31 +130,48 @@ static int mend_journal(struct mailbox *m, uint32_t validity)
 	return make_journal(m, validity, &t);
 }
 
+/* Under the lock: is the journal there and whole? Then it is read. */
+static int read_locked(struct mailbox *m)
+{
+	int code = folder_lock(&m->f);
+
+	if (code == ERR_OK)
+		code = read_all(m);
+	else if (code == ERR_NOT_FOUND)
+		forget(m);
+	else if (code == ERR_CORRUPT && m->f.journal >= 0)
+		read_all(m); /* what is before the damage */
+	m->f.replaced = false;
+	return code;
+}
+
 static int make_or_mend(struct mailbox *m)
 {
 	uint32_t validity;
-	int code = store_next_uidvalidity(m->store, &validity);
+	int code = read_locked(m);
 
+	folder_unlock(&m->f);
+	if (code != ERR_NOT_FOUND && code != ERR_CORRUPT)
+		return code;
+	code = store_next_uidvalidity(m->store, &validity);
 	if (code)
 		return code;
-	code = folder_lock(&m->f);
-	if (code == ERR_OK || code == ERR_CORRUPT) {
-		/* Another may have done it meanwhile. */
-		int seen = m->f.journal >= 0 ? read_all(m) : ERR_CORRUPT;
-
-		if (code == ERR_OK && seen == ERR_OK)
-			goto out;
-		code = seen == ERR_CORRUPT || code == ERR_CORRUPT
-			       ? mend_journal(m, validity)
-			       : seen;
-	} else if (code == ERR_NOT_FOUND) {
-		forget(m);
+	/* Another may have done it meanwhile. */
+	code = read_locked(m);
+	if (code == ERR_NOT_FOUND)
 		code = first_journal(m, validity);
-	}
-out:
-	m->f.replaced = false;
+	else if (code == ERR_CORRUPT)
+		code = mend_journal(m, validity);
 	folder_unlock(&m->f);
 	return code;
+}
+
+/* Is there more than could be read? Mostly a record that is being written. */
+static bool has_rest(const struct mailbox *m)
+{
+	struct stat st;
+
+	return fstat(m->f.journal, &st) == 0 && st.st_size != m->read;
 }
 
 int session_load(struct mailbox *m)
@@ -163,7 +180,8 @@ int session_load(struct mailbox *m)
 
 	if (!code)
 		code = read_all(m);
-	if (code == ERR_NOT_FOUND || code == ERR_CORRUPT)
+	if (code == ERR_NOT_FOUND || code == ERR_CORRUPT ||
+	    (!code && has_rest(m)))
 		code = make_or_mend(m);
 	m->t.changed = m->t.new_keywords = false;
 	return code;

@@ -46,7 +46,7 @@ static int claim(struct mailbox *m)
 	b.t.claimed = b.t.uidnext - 1;
 	b.t.recent = 0;
 	batch_mark(&b, RECORD_CLAIM);
-	code = session_commit(m, &b);
+	code = session_commit(m, &b, true);
 	session_unlock(m);
 	for (i = entries_find(&m->t, from + 1); !code && i < m->t.n; i++)
 		m->t.entry[i].state |= ENTRY_RECENT | ENTRY_DIRTY;
@@ -249,14 +249,14 @@ void session_unlock(struct mailbox *m)
 	folder_unlock(&m->f);
 }
 
-int session_commit(struct mailbox *m, struct batch *b)
+int session_commit(struct mailbox *m, struct batch *b, bool own)
 {
 	bool any = b->any;
 	int code = batch_end(b);
 	bool unsynced = m->unsynced;
 
 	if (!code && any)
-		code = session_catch_up(m, true);
+		code = session_catch_up(m, own);
 	m->unsynced = unsynced;
 	return code;
 }

@@ -130,7 +130,7 @@ int session_set_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 		b.t.bytes += wire;
 		b.t.bytes -= e->wire;
 		batch_item(&b, RECORD_SIZE, &item, sizeof(item));
-		code = session_commit(m, &b);
+		code = session_commit(m, &b, true);
 	}
 	session_unlock(m);
 	return code;

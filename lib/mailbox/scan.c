@@ -328,7 +328,7 @@ static int judge(struct scan *s, bool confirmed)
 		s->b.t.modseq--;
 	mark(s, s->l.before);
 	batch_mark(&s->b, RECORD_MARK);
-	code = session_commit(m, &s->b);
+	code = session_commit(m, &s->b, false);
 	return code;
 }
 

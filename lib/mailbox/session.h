@@ -39,8 +39,9 @@ int session_catch_up(struct mailbox *m, bool own);
 int session_lock(struct mailbox *m);
 void session_unlock(struct mailbox *m);
 
-/* Ends a batch that was begun under the lock: writes, applies. */
-int session_commit(struct mailbox *m, struct batch *b);
+/* Ends a batch that was begun under the lock: writes, applies. OWN: not to be
+ * told by the next refresh. */
+int session_commit(struct mailbox *m, struct batch *b, bool own);
 
 /* Loads journal and snapshot of an open folder, making or mending the
  * journal if need be. */

@@ -71,7 +71,7 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 	if (code)
 		batch_end(&b);
 	else
-		code = session_commit(m, &b);
+		code = session_commit(m, &b, true);
 	session_unlock(m);
 	return code;
 }
