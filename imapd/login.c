@@ -174,7 +174,9 @@ static void authenticate(struct login *l, const char *mechanism,
 
 	stream_flush(l->c.io);
 	info.fd = stream_fd(l->c.io);
-	info.pending = stream_window(l->c.io, &info.npending);
+	/* Without a response what was read ahead is the response. */
+	if (response)
+		info.pending = stream_window(l->c.io, &info.npending);
 	result = account_auth_start(&st, &info, mechanism, response);
 	while (result == AUTH_CONTINUE) {
 		response = ask(l, st.challenge);
@@ -183,6 +185,7 @@ static void authenticate(struct login *l, const char *mechanism,
 			conn_reply(&l->c, "BAD Authentication cancelled.");
 			return;
 		}
+		st.pending = stream_window(l->c.io, &st.npending);
 		result = account_auth_step(&st, response);
 	}
 	if (result == AUTH_OK)

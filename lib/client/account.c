@@ -147,6 +147,9 @@ enum account_auth account_auth_step(struct account_auth_state *st,
 {
 	ipc_begin(&self.question, "step");
 	ipc_put(&self.question, "response", response);
+	if (st->npending > 0)
+		ipc_put_base64(&self.question, "pending", st->pending,
+			       st->npending);
 	return converse(st);
 }
 

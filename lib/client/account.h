@@ -56,6 +56,10 @@ struct account_auth_state {
 	char challenge[1024];	/* base64 for AUTH_CONTINUE */
 	char user[321];		/* for AUTH_OK */
 	char why[256];		/* for AUTH_FAILED, for the log */
+	/* Set before a step, with a session: input read ahead behind the
+	 * response, instead of what account_client_info said. */
+	const char *pending;
+	size_t npending;
 };
 
 struct account_client_info {
