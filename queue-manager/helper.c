@@ -17,11 +17,10 @@
 #define PACKETS_PER_WAKEUP 32
 
 /* In the child: nothing of the queue's descriptors stays open, or files that
- * were removed would keep their space. */
+ * were removed would keep their space. The log's is below base_fd. */
 static void become(struct helper *h, int sock)
 {
 	int mine = h->base_fd;
-	const char *log = config_string(h->q->settings.config, "log_target");
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, h->name);
@@ -31,7 +30,6 @@ static void become(struct helper *h, int sock)
 	if (sock != mine && dup2(sock, mine) < 0)
 		_exit(EX_OSERR);
 	close_range((unsigned)mine + 1, ~0u, 0);
-	log_open("posthorn/qmgr", log);
 	_exit(h->run(h->q, mine));
 }
 

@@ -75,8 +75,9 @@ void log_reopen(void)
 	fd = open_file(self.path);
 	if (fd < 0)
 		return;
-	close(self.fd);
-	self.fd = fd;
+	/* the number stays, so that a forked child can keep just this one */
+	dup3(fd, self.fd, O_CLOEXEC);
+	close(fd);
 }
 
 int log_keep_fd(void)
