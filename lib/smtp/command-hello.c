@@ -49,6 +49,7 @@ void smtp_run_ehlo(struct smtp_session *s, char *args)
 		s->server->policy->extensions(s);
 	stream_puts(s->io, "250-ENHANCEDSTATUSCODES\r\n"
 			   "250-8BITMIME\r\n"
+			   "250-SMTPUTF8\r\n"
 			   "250 DSN\r\n");
 }
 

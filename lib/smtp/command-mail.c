@@ -1,4 +1,5 @@
-/* MAIL and RCPT with their parameters (RFC 5321, 1870, 6152, 3461, 4954). */
+/* MAIL and RCPT with their parameters (RFC 5321, 1870, 6152, 3461, 4954,
+ * 6531). */
 #include <string.h>
 
 #include "base/err.h"
@@ -90,10 +91,11 @@ static bool take_ret(struct smtp_session *s, const char *value,
 	return true;
 }
 
-/* Undoes xtext (RFC 3461 section 4): printable ASCII must come of it. */
-static char *decode_xtext(struct arena *a, const char *in, size_t max)
+/* Undoes xtext (RFC 3461 section 4): printable ASCII must come of it, or
+ * UTF-8 in a message with SMTPUTF8 (RFC 6533 section 3). */
+static char *decode_xtext(struct smtp_session *s, const char *in, size_t max)
 {
-	char *out = arena_alloc(a, strlen(in) + 1), *to = out;
+	char *out = arena_alloc(s->memory, strlen(in) + 1), *to = out;
 	static const char digits[] = "0123456789ABCDEF";
 
 	for (; *in; in++) {
@@ -108,17 +110,19 @@ static char *decode_xtext(struct arena *a, const char *in, size_t max)
 			c = (int)((high - digits) * 16 + (low - digits));
 			in += 2;
 		}
-		if (!str_isprint(c))
+		if (!str_isprint(c) && (c < 0x80 || !s->envelope.smtputf8))
 			return NULL;
 		*to++ = (char)c;
 	}
-	return (size_t)(to - out) <= max ? out : NULL;
+	if ((size_t)(to - out) > max || !str_is_utf8(out, (size_t)(to - out)))
+		return NULL;
+	return out;
 }
 
 static bool take_envid(struct smtp_session *s, const char *value,
 		       struct smtp_reply *r)
 {
-	const char *text = decode_xtext(s->memory, value, ENVID_MAX);
+	const char *text = decode_xtext(s, value, ENVID_MAX);
 
 	if (!text || !*text || *s->envelope.envid)
 		return smtp_refuse(r, "501 5.5.4 Bad ENVID value");
@@ -130,14 +134,32 @@ static bool take_envid(struct smtp_session *s, const char *value,
 static bool take_auth(struct smtp_session *s, const char *value,
 		      struct smtp_reply *r)
 {
-	if (!*value || !decode_xtext(s->memory, value, ORCPT_MAX))
+	if (!*value || !decode_xtext(s, value, ORCPT_MAX))
 		return smtp_refuse(r, "501 5.5.4 Bad AUTH value");
 	return true;
 }
 
+static bool take_smtputf8(struct smtp_session *s, const char *value,
+			  struct smtp_reply *r)
+{
+	if (*value)
+		return smtp_refuse(r, "501 5.5.4 SMTPUTF8 has no value");
+	s->envelope.smtputf8 = true;
+	return true;
+}
+
+static bool check_utf8(const struct smtp_session *s, const struct address *a,
+		       struct smtp_reply *r)
+{
+	if (!a->utf8 || s->envelope.smtputf8)
+		return true;
+	return smtp_refuse(r, "553 5.6.7 Address wants SMTPUTF8 with MAIL");
+}
+
 static const struct smtp_param mail_params[] = {
-	{ "SIZE", take_size },	 { "BODY", take_body }, { "RET", take_ret },
-	{ "ENVID", take_envid }, { "AUTH", take_auth },
+	{ "SIZE", take_size }, { "BODY", take_body },
+	{ "RET", take_ret },   { "ENVID", take_envid },
+	{ "AUTH", take_auth }, { "SMTPUTF8", take_smtputf8 },
 };
 
 static struct envelope_recipient *last_recipient(struct smtp_session *s)
@@ -177,7 +199,7 @@ static bool take_notify(struct smtp_session *s, const char *value,
 static bool take_orcpt(struct smtp_session *s, const char *value,
 		       struct smtp_reply *r)
 {
-	const char *text = decode_xtext(s->memory, value, ORCPT_MAX);
+	const char *text = decode_xtext(s, value, ORCPT_MAX);
 	const char *semicolon = text ? strchr(text, ';') : NULL;
 
 	if (!semicolon || semicolon == text || !semicolon[1] ||
@@ -211,8 +233,6 @@ static bool take_path(char **args, const char *keyword, const char *bad,
 	if (!err && p[used] && p[used] != ' ')
 		err = ERR_SYNTAX;
 	*args = p + used;
-	if (!err && a->utf8)
-		return smtp_refuse(r, "553 5.6.7 SMTPUTF8 is not supported");
 	return err ? smtp_refuse(r, "%s", bad) : true;
 }
 
@@ -241,7 +261,7 @@ static bool take_sender(struct smtp_session *s, char *args,
 	complete(s, &a);
 	s->envelope.sender = keep_text(s, &a);
 	return smtp_take_params(s, args, mail_params, COUNT(mail_params), r) &&
-	       s->server->policy->sender(s, &a, r);
+	       check_utf8(s, &a, r) && s->server->policy->sender(s, &a, r);
 }
 
 void smtp_run_mail(struct smtp_session *s, char *args)
@@ -287,7 +307,8 @@ static bool take_recipient(struct smtp_session *s, char *args,
 	last_recipient(s)->address = keep_text(s, &a);
 	if ((int64_t)s->envelope.nrecipients >= s->server->recipient_limit)
 		return smtp_refuse(r, "452 4.5.3 Error: too many recipients");
-	if (!smtp_take_params(s, args, rcpt_params, COUNT(rcpt_params), r) ||
+	if (!check_utf8(s, &a, r) ||
+	    !smtp_take_params(s, args, rcpt_params, COUNT(rcpt_params), r) ||
 	    !s->server->policy->recipient(s, &a, r))
 		return false;
 	last_recipient(s)->address = keep_text(s, &a);

@@ -44,15 +44,18 @@ static void verify(struct intake *in)
 			      v.from_domain);
 }
 
-/* The sender was checked against the login, the From field was not: so it
- * is believed only where both are of one domain. */
+/* The sender was checked against the login, the From field was not: so a
+ * message is signed for the sender's domain, and one with the null sender
+ * only if the field is of the login's domain. */
 static const char *signing_domain(const struct intake *in)
 {
 	const char *at = strrchr(in->e->sender, '@');
 
 	if (at)
 		return at + 1;
-	return in->from_domain;
+	at = strrchr(in->e->login, '@');
+	return at && str_equal_ci(at + 1, in->from_domain) ? in->from_domain
+							   : "";
 }
 
 static bool known_unsigned(const struct intake *in, const char *domain)

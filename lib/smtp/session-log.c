@@ -4,16 +4,20 @@
 #include "log/log.h"
 #include "smtp/command.h"
 
+/* By SMTPUTF8, LMTP, TLS and login (RFC 3848, RFC 6531 section 4.3). */
+static const char *const protocols[2][2][2][2] = {
+	{ { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+	  { { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } } },
+	{ { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
+	  { { "UTF8LMTP", "UTF8LMTPA" }, { "UTF8LMTPS", "UTF8LMTPSA" } } },
+};
+
 const char *smtp_protocol(const struct smtp_session *s)
 {
-	static const char *const names[2][2][2] = {
-		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
-		{ { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } },
-	};
-
 	if (!s->esmtp && !s->lmtp)
 		return "SMTP";
-	return names[s->lmtp][s->tls][*s->login != '\0'];
+	return protocols[s->envelope.smtputf8][s->lmtp][s->tls]
+			[*s->login != '\0'];
 }
 
 void smtp_log_refusal(const struct smtp_session *s, const char *command,

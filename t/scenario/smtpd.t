@@ -43,10 +43,10 @@ c = Client(PORT)
 starts(c.greeting, "220 mail.home.test ESMTP", "greeting")
 ehlo = c.ask("EHLO client.test")
 for word in ("PIPELINING", "SIZE 1048576", "ENHANCEDSTATUSCODES", "8BITMIME",
-             "DSN"):
+             "SMTPUTF8", "DSN"):
     t.ok(word in ehlo, "EHLO offers " + word)
 t.ok("STARTTLS" not in ehlo, "no STARTTLS without a certificate")
-t.ok("SMTPUTF8" not in ehlo and "CHUNKING" not in ehlo,
+t.ok("CHUNKING" not in ehlo and "BINARYMIME" not in ehlo,
      "nothing is offered that is not there")
 DIALOGUE = [
     ("STARTTLS", "502 5.5.1"), ("AUTH PLAIN", "500 5.5.2"),
@@ -158,6 +158,28 @@ starts(c.message("Received: x\r\n" * 11 + HEAD + ".\r\n"), "554 5.4.6",
        "hopcount_limit")
 t.equal(len(queue.messages), n, "nothing refused is in the queue")
 c.close()
+
+# SMTPUTF8
+
+c = Client(PORT)
+DIALOGUE = [
+    ("EHLO client.test", "250"),
+    ("MAIL FROM:<jö@other.test>", "553 5.6.7"),
+    ("MAIL FROM:<jö@other.test> SMTPUTF8=x", "501 5.5.4"),
+    ("MAIL FROM:<jö@bücher.test> BODY=8BITMIME SMTPUTF8", "250"),
+    ("RCPT TO:<ännchen@home.test> ORCPT=utf-8;ännchen@home.test", "250"),
+    ("DATA", "354"), ("Subject: ö\r\n\r\nä\r\n.", "250"),
+]
+for line, want in DIALOGUE:
+    starts(c.ask(line), want, ascii(line))
+c.close()
+m = last()
+t.equal((m.envelope["sender"], m.recipients[0][0], m.recipients[0][2]),
+        ("jö@xn--bcher-kva.test", "ännchen@home.test",
+         "utf-8;ännchen@home.test"), "addresses of SMTPUTF8")
+t.equal((m.envelope["smtputf8"], m.envelope["protocol"]), ("yes", "UTF8SMTP"),
+        "SMTPUTF8 in the envelope")
+t.ok("Subject: ö".encode() in m.content, "and in the header")
 
 # Header filter
 
