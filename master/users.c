@@ -13,9 +13,6 @@ bool users_find(const struct config *c, enum user user, uid_t *uid, gid_t *gid,
 	*gid = getegid();
 	if (*uid != 0 || !param)
 		return true;
-	/* only root can check the passwords of the system's users */
-	if (user == USER_ACCOUNT && config_bool(c, "local_users"))
-		return true;
 	if (user_find(config_string(c, param), uid, gid))
 		return true;
 	buf_printf(faults,

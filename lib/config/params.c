@@ -17,7 +17,7 @@ const struct config_param config_params[] = {
 { "2bounce_notice_recipient", STRING, "", NULL, "queue",
   "Who gets bounces that cannot be delivered either; empty: they are dropped, with a line in the log." },
 { "account_user", STRING, "posthorn-account", NULL, "programs",
-  "User (name or number) of accountd when local_users is no; with system users accountd stays root, since it must check their passwords." },
+  "User (name or number) of accountd. What checks the passwords of system users (local_users) stays root." },
 { "alias_maps", LIST, "aliases:$config_directory/aliases", NULL, "local delivery",
   "Tables with aliases of the local domains (mydestination)." },
 { "allow_mail_to_commands", BOOL, "yes", NULL, "local delivery",
