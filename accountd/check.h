@@ -1,0 +1,40 @@
+/*
+ * The checkers: a small pool of processes that run crypt(3) and PAM, which
+ * take their time, so that accountd's loop need not wait.
+ */
+#ifndef ACCOUNTD_CHECK_H
+#define ACCOUNTD_CHECK_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum check_result {
+	CHECK_RIGHT,
+	CHECK_WRONG,
+	CHECK_TEMP /* could not be found out */
+};
+
+/* Forks the parent of the checkers, which keeps the rights of this process
+ * if PAM (for the system's users) is wanted, else becomes UID and GID.
+ * Called before this process gives up its own. PEER is the user it will have
+ * then. Gives its process id. */
+pid_t check_fork(bool pam, uid_t uid, gid_t gid);
+
+/* In the loop: prepares to ask. */
+void check_begin(struct event_base *base);
+
+struct check;
+
+/* What came of it, called once, never from within check_ask. */
+typedef void check_done(void *context, enum check_result result);
+
+/* Checks PASSWORD (copied, and wiped later) against HASH, or, if that is NULL,
+ * by PAM for the system user USER from CLIENT. NULL if too many wait. */
+struct check *check_ask(const char *hash, const char *user, const char *client,
+			const char *password, check_done *done, void *context);
+
+/* Nobody waits for it any more: DONE is not called. */
+void check_cancel(struct check *c);
+
+#endif

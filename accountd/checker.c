@@ -1,0 +1,144 @@
+#include "accountd/checker.h"
+
+#include <crypt.h>
+#include <poll.h>
+#include <security/pam_appl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+
+#define SERVICE "posthorn" /* file in /etc/pam.d */
+#define SEND_MS 10000
+
+static const char *check_crypt(const struct ipc_in *q)
+{
+	const char *hash = ipc_text(q, "hash");
+	struct crypt_data *data = mem_alloc(sizeof(*data));
+	const char *got = crypt_r(ipc_text(q, "password"), hash, data);
+	const char *answer = "wrong";
+
+	if (!got || *got == '*') {
+		/* crypt(5): so it says that it does not know the method */
+		log_error("crypt(3) cannot check a hash that begins with "
+			  "%.4s",
+			  hash);
+		answer = "temp";
+	} else if (strlen(got) == strlen(hash) &&
+		   !mem_differ(got, hash, strlen(hash))) {
+		answer = "right";
+	}
+	mem_wipe(data, sizeof(*data));
+	free(data);
+	return answer;
+}
+
+/* What PAM's modules ask: the password where they would read without echo,
+ * the name where with. What they tell is for nobody. */
+static int converse(int n, const struct pam_message **m,
+		    struct pam_response **response, void *context)
+{
+	const struct ipc_in *q = context;
+	struct pam_response *r;
+
+	if (n <= 0 || n > PAM_MAX_NUM_MSG)
+		return PAM_CONV_ERR;
+	r = mem_array((size_t)n, sizeof(*r));
+	for (int i = 0; i < n; i++) {
+		if (m[i]->msg_style == PAM_PROMPT_ECHO_OFF)
+			r[i].resp = mem_strdup(ipc_text(q, "password"));
+		else if (m[i]->msg_style == PAM_PROMPT_ECHO_ON)
+			r[i].resp = mem_strdup(ipc_text(q, "user"));
+	}
+	*response = r;
+	return PAM_SUCCESS;
+}
+
+/* accountd slows guessing down itself. */
+static void no_delay(int status, unsigned usec, void *context)
+{
+	(void)status;
+	(void)usec;
+	(void)context;
+}
+
+static bool is_no(int status)
+{
+	return status == PAM_AUTH_ERR || status == PAM_USER_UNKNOWN ||
+	       status == PAM_MAXTRIES || status == PAM_PERM_DENIED ||
+	       status == PAM_ACCT_EXPIRED || status == PAM_NEW_AUTHTOK_REQD ||
+	       status == PAM_CRED_INSUFFICIENT;
+}
+
+static const char *check_pam(struct ipc_in *q)
+{
+	struct pam_conv conv = { converse, q };
+	const char *user = ipc_text(q, "user"), *client = ipc_text(q, "client");
+	pam_handle_t *pam = NULL;
+	int status = pam_start(SERVICE, user, &conv, &pam);
+	union {
+		void (*call)(int, unsigned, void *);
+		const void *item;
+	} delay = { no_delay };
+
+	if (status == PAM_SUCCESS) {
+		pam_set_item(pam, PAM_RHOST, client);
+		pam_set_item(pam, PAM_FAIL_DELAY, delay.item);
+		status = pam_authenticate(
+			pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
+	}
+	if (status == PAM_SUCCESS)
+		status = pam_acct_mgmt(pam, PAM_SILENT);
+	if (status != PAM_SUCCESS && !is_no(status))
+		log_error("PAM cannot check %s: %s", user,
+			  pam_strerror(pam, status));
+	if (pam)
+		pam_end(pam, status);
+	if (status == PAM_SUCCESS)
+		return "right";
+	return is_no(status) ? "wrong" : "temp";
+}
+
+static const char *check(struct ipc_in *q)
+{
+	if (ipc_is(q, "crypt"))
+		return check_crypt(q);
+	return ipc_is(q, "pam") ? check_pam(q) : NULL;
+}
+
+/* Waits for a question; false at the end of the loop or of the service. */
+static bool wait_question(int fd)
+{
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = prefork_stop_fd(), .events = POLLIN } };
+
+	return poll(p, 2, -1) > 0 && p[0].revents && !p[1].revents;
+}
+
+bool checker_serve(void *context, const struct prefork_listener *listener,
+		   int fd)
+{
+	struct ipc_in q = { 0 };
+	struct ipc_out a = { 0 };
+
+	(void)context;
+	(void)listener;
+	while (wait_question(fd) && ipc_recv(fd, &q, 0) == ERR_OK) {
+		const char *answer = check(&q);
+
+		mem_wipe(q.data, q.len);
+		if (!answer)
+			break;
+		ipc_begin(&a, answer);
+		if (ipc_send(fd, &a, SEND_MS))
+			break;
+	}
+	ipc_in_free(&q);
+	ipc_out_free(&a);
+	close(fd);
+	return true;
+}

@@ -1,0 +1,339 @@
+#include "accountd/exchange.h"
+
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accountd/check.h"
+#include "accountd/find.h"
+#include "accountd/guess.h"
+#include "accountd/handover.h"
+#include "accountd/memo.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "log/log.h"
+#include "sasl/server.h"
+
+#define FAIL_MS 500
+#define PENDING_MAX 90000 /* base64 */
+
+struct exchange {
+	exchange_answer *answer;
+	void *context;
+	struct sasl_server *sasl;
+	bool expecting; /* a step */
+	char *service;
+	char *client;
+	bool tls;
+	char *session; /* "" without one */
+	char *tag;
+	char *pending;
+	int fd;
+	struct account account;
+	char *hash;  /* being checked; NULL: PAM is asked */
+	bool nobody; /* whatever the check says, the answer is no */
+	const char *nobody_why;
+	int64_t begun_ms; /* when the last response came */
+	struct event turn;
+	struct event delay;
+	struct check *check;
+	struct handover *handover;
+	struct ipc_out out;
+};
+
+static struct {
+	struct event_base *base;
+	bool pam;
+} self;
+
+void exchange_setup(struct event_base *base, bool pam)
+{
+	self.base = base;
+	self.pam = pam;
+}
+
+static void start_timer(struct event *e, int64_t ms)
+{
+	struct timeval t = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(e, &t);
+}
+
+static void answer_temp(struct exchange *x, const char *why)
+{
+	log_warn("login undecided: client=%s, service=%s, user=%s: %s",
+		 x->client, x->service, x->account.user, why);
+	ipc_begin(&x->out, "temp");
+	ipc_put(&x->out, "why", why);
+	x->answer(x->context, &x->out, true);
+}
+
+/* Prepares the answer, which leaves when a failure may. */
+static void fail(struct exchange *x, const char *why)
+{
+	int64_t left = x->begun_ms + FAIL_MS - clock_ms();
+
+	log_info("login failed: client=%s, service=%s, method=%s, user=%s: %s",
+		 x->client, x->service, sasl_server_mechanism(x->sasl),
+		 *x->account.user ? x->account.user : sasl_server_user(x->sasl),
+		 why);
+	ipc_begin(&x->out, "failed");
+	ipc_put(&x->out, "user", x->account.user);
+	ipc_put(&x->out, "why", why);
+	start_timer(&x->delay, left > 0 ? left : 0);
+}
+
+static void on_delay(evutil_socket_t fd, short what, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)fd;
+	(void)what;
+	x->answer(x->context, &x->out, true);
+}
+
+static void succeed(struct exchange *x)
+{
+	log_info("login: client=%s, service=%s, method=%s, user=%s, tls=%s",
+		 x->client, x->service, sasl_server_mechanism(x->sasl),
+		 x->account.user, x->tls ? "yes" : "no");
+	ipc_begin(&x->out, "ok");
+	ipc_put(&x->out, "user", x->account.user);
+	x->answer(x->context, &x->out, true);
+}
+
+static void on_handover(void *context, const char *why)
+{
+	struct exchange *x = context;
+
+	x->handover = NULL;
+	if (why)
+		answer_temp(x, why);
+	else
+		succeed(x);
+}
+
+static void accept_login(struct exchange *x)
+{
+	struct handover_facts f = { .session = x->session,
+				    .account = &x->account,
+				    .client = x->client,
+				    .tls = x->tls,
+				    .tag = x->tag,
+				    .pending = x->pending,
+				    .fd = x->fd };
+	const char *why;
+
+	guess_succeeded(x->client, x->account.user, clock_ms());
+	if (!*x->session) {
+		succeed(x);
+		return;
+	}
+	x->handover = handover_begin(self.base, &f, on_handover, x, &why);
+	if (!x->handover)
+		answer_temp(x, why);
+}
+
+static void refuse_login(struct exchange *x, const char *why)
+{
+	guess_failed(x->client, x->account.user, sasl_server_password(x->sasl),
+		     clock_ms());
+	fail(x, why);
+}
+
+static void on_checked(void *context, enum check_result result)
+{
+	struct exchange *x = context;
+
+	x->check = NULL;
+	if (x->nobody) {
+		refuse_login(x, x->nobody_why);
+	} else if (result == CHECK_TEMP) {
+		answer_temp(x, "the password could not be checked");
+	} else if (result == CHECK_WRONG) {
+		refuse_login(x, "wrong password");
+	} else {
+		/* under the hash that was checked: the file may have changed */
+		if (x->hash)
+			memo_add(x->account.user, x->hash,
+				 sasl_server_password(x->sasl), clock_ms());
+		accept_login(x);
+	}
+}
+
+/* Whatever comes of the check, nobody is let in. */
+static void set_nobody(struct exchange *x, const char *why)
+{
+	x->nobody = true;
+	x->nobody_why = why;
+}
+
+/* Says which check is made: a hash, or NULL for PAM. A name that does not
+ * exist costs what another one of its kind would. */
+static const char *choose_check(struct exchange *x, enum account_status found,
+				const char *hash)
+{
+	bool system = !x->account.virtual_user;
+
+	if (found == ACCOUNT_NONE)
+		set_nobody(x, "unknown user");
+	else if (x->account.uid == 0 && *x->session)
+		set_nobody(x, "root has no mail session");
+	else if (system && !self.pam)
+		set_nobody(x, "passwords of system users cannot be checked");
+	else if (!system && !*hash)
+		set_nobody(x, "the user has no password");
+	if (system && self.pam)
+		return NULL;
+	return *hash ? hash : users_dummy_hash();
+}
+
+/* The attempt's turn has come. */
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct exchange *x = arg;
+	const char *password = sasl_server_password(x->sasl), *hash;
+	enum account_status found =
+		find_login(sasl_server_user(x->sasl), &x->account, &hash);
+
+	(void)fd;
+	(void)what;
+	if (found == ACCOUNT_TEMP) {
+		answer_temp(x, "the user could not be looked up");
+		return;
+	}
+	hash = choose_check(x, found, hash);
+	x->hash = hash ? mem_strdup(hash) : NULL;
+	if (!x->nobody && hash &&
+	    memo_has(x->account.user, hash, password, clock_ms())) {
+		accept_login(x);
+		return;
+	}
+	x->check = check_ask(x->hash, x->account.user, x->client, password,
+			     on_checked, x);
+	if (!x->check)
+		answer_temp(x, "too many passwords are being checked");
+}
+
+static void verify(struct exchange *x)
+{
+	const char *hash;
+	int64_t wait;
+
+	/* for the name as it is understood: all its spellings count as one */
+	find_login(sasl_server_user(x->sasl), &x->account, &hash);
+	wait = guess_wait(x->client, x->account.user, clock_ms());
+	if (wait == GUESS_REFUSED)
+		fail(x, "too many wrong passwords lately");
+	else
+		start_timer(&x->turn, wait);
+}
+
+static void advance(struct exchange *x, const char *response)
+{
+	struct buf challenge;
+
+	x->begun_ms = clock_ms();
+	x->expecting = false;
+	buf_init(&challenge, SASL_RESPONSE_MAX);
+	switch (sasl_server_step(x->sasl, response, &challenge)) {
+	case SASL_CONTINUE:
+		x->expecting = true;
+		ipc_begin(&x->out, "continue");
+		ipc_put(&x->out, "challenge", challenge.data);
+		x->answer(x->context, &x->out, false);
+		break;
+	case SASL_VERIFY:
+		verify(x);
+		break;
+	case SASL_FAILED:
+		fail(x, sasl_server_why(x->sasl));
+		break;
+	}
+	buf_free(&challenge);
+}
+
+static void replace(char **text, const char *by)
+{
+	free(*text);
+	*text = mem_strdup(by);
+}
+
+/* A session is one of two, and needs a descriptor. */
+static bool is_sound(const struct exchange *x)
+{
+	if (*x->session && !str_equal(x->session, "imap") &&
+	    !str_equal(x->session, "pop3"))
+		return false;
+	return (*x->session != '\0') == (x->fd >= 0) &&
+	       strlen(x->pending) <= PENDING_MAX;
+}
+
+struct exchange *exchange_begin(struct ipc_in *m, exchange_answer *answer,
+				void *context)
+{
+	struct exchange *x = mem_alloc(sizeof(*x));
+
+	x->answer = answer;
+	x->context = context;
+	x->fd = ipc_take_fd(m);
+	x->sasl = sasl_server_new(ipc_text(m, "mechanism"));
+	replace(&x->service, ipc_text(m, "service"));
+	replace(&x->client, ipc_text(m, "client"));
+	replace(&x->session, ipc_text(m, "session"));
+	replace(&x->tag, ipc_text(m, "tag"));
+	replace(&x->pending, ipc_text(m, "pending"));
+	x->tls = str_equal(ipc_get(m, "tls"), "1");
+	evtimer_assign(&x->turn, self.base, on_turn, x);
+	evtimer_assign(&x->delay, self.base, on_delay, x);
+	if (!is_sound(x)) {
+		exchange_free(x);
+		return NULL;
+	}
+	if (x->sasl) {
+		advance(x, ipc_get(m, "response"));
+		return x;
+	}
+	ipc_begin(&x->out, "failed");
+	ipc_put(&x->out, "why", "unknown mechanism");
+	start_timer(&x->delay, 0);
+	return x;
+}
+
+bool exchange_step(struct exchange *x, const struct ipc_in *m)
+{
+	const char *response = ipc_get(m, "response");
+
+	if (!x->expecting || !response)
+		return false;
+	replace(&x->pending, ipc_text(m, "pending"));
+	if (!is_sound(x))
+		return false;
+	advance(x, response);
+	return true;
+}
+
+void exchange_free(struct exchange *x)
+{
+	event_del(&x->turn);
+	event_del(&x->delay);
+	if (x->check)
+		check_cancel(x->check);
+	if (x->handover)
+		handover_cancel(x->handover);
+	if (x->fd >= 0)
+		close(x->fd);
+	sasl_server_free(&x->sasl);
+	if (x->hash)
+		mem_wipe(x->hash, strlen(x->hash));
+	free(x->hash);
+	free(x->service);
+	free(x->client);
+	free(x->session);
+	free(x->tag);
+	free(x->pending);
+	ipc_out_free(&x->out);
+	free(x);
+}

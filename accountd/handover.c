@@ -1,0 +1,106 @@
+#include "accountd/handover.h"
+
+#include <event2/event_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "ipc/ipc.h"
+
+#define WAIT_S 10
+
+struct handover {
+	int sock;
+	int fd;
+	struct event answer;
+	handover_done *done;
+	void *context;
+};
+
+static bool send_session(int sock, const struct handover_facts *f)
+{
+	const struct account *a = f->account;
+	struct ipc_out m = { 0 };
+	bool good;
+
+	ipc_begin(&m, "session");
+	ipc_put(&m, "user", a->user);
+	ipc_put_int(&m, "uid", a->uid);
+	ipc_put_int(&m, "gid", a->gid);
+	ipc_put(&m, "home", a->home);
+	ipc_put(&m, "maildir", a->maildir);
+	ipc_put(&m, "client", f->client);
+	ipc_put_int(&m, "tls", f->tls);
+	ipc_put(&m, "tag", f->tag);
+	ipc_put(&m, "pending", f->pending);
+	ipc_put_fd(&m, f->fd);
+	good = ipc_send(sock, &m, 0) == ERR_OK;
+	ipc_out_free(&m);
+	return good;
+}
+
+static void end(struct handover *h)
+{
+	event_del(&h->answer);
+	close(h->sock);
+	free(h);
+}
+
+static void on_answer(evutil_socket_t sock, short what, void *arg)
+{
+	struct handover *h = arg;
+	struct ipc_in m = { 0 };
+	const char *why = "the session did not answer in time";
+	int err = ERR_TIMEOUT;
+
+	if (what & EV_READ)
+		err = ipc_recv(sock, &m, 0);
+	if (err == ERR_OK && ipc_is(&m, "ok"))
+		why = NULL;
+	else if (err == ERR_OK)
+		why = "the session side refused the connection";
+	else if (what & EV_READ)
+		why = "the session ended at once";
+	/* it may have the connection all the same */
+	if (err)
+		shutdown(h->fd, SHUT_RDWR);
+	ipc_in_free(&m);
+	h->done(h->context, why);
+	end(h);
+}
+
+struct handover *handover_begin(struct event_base *base,
+				const struct handover_facts *f,
+				handover_done *done, void *context,
+				const char **why)
+{
+	struct timeval t = { WAIT_S, 0 };
+	struct handover *h;
+	char name[64];
+	int sock;
+
+	snprintf(name, sizeof(name), "%s-session", f->session);
+	sock = ipc_connect_now(name);
+	if (sock < 0 || !send_session(sock, f)) {
+		if (sock >= 0)
+			close(sock);
+		*why = "the session side cannot be reached";
+		return NULL;
+	}
+	h = mem_alloc(sizeof(*h));
+	*h = (struct handover){
+		.sock = sock, .fd = f->fd, .done = done, .context = context
+	};
+	event_assign(&h->answer, base, sock, EV_READ, on_answer, h);
+	event_add(&h->answer, &t);
+	return h;
+}
+
+void handover_cancel(struct handover *h)
+{
+	shutdown(h->fd, SHUT_RDWR);
+	end(h);
+}

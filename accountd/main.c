@@ -1,0 +1,107 @@
+/*
+ * accountd: who exists, where does mail for an address go, is this password
+ * right. One loop answers; processes of their own check passwords (check.h).
+ */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "accountd/check.h"
+#include "accountd/exchange.h"
+#include "accountd/find.h"
+#include "accountd/memo.h"
+#include "accountd/requests.h"
+#include "accountd/system.h"
+#include "accountd/users.h"
+#include "log/log.h"
+#include "service/service.h"
+
+#define FILES_MAX 65536
+
+static struct {
+	pid_t checkers;
+} self;
+
+/* Without its checkers it is of no use: master starts all of it again. */
+static void take_child_end(void)
+{
+	int status;
+
+	if (waitpid(self.checkers, &status, WNOHANG) != self.checkers)
+		return;
+	log_die(EX_SOFTWARE, "the checkers ended with %s %d",
+		WIFSIGNALED(status) ? "signal" : "status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	if (sig == SIGHUP)
+		log_reopen();
+	else if (sig == SIGCHLD)
+		take_child_end();
+	else
+		requests_drain();
+}
+
+static void watch_signals(struct event_base *base)
+{
+	static const int list[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		struct event *e = evsignal_new(base, list[i], on_signal, NULL);
+
+		if (!e || event_add(e, NULL) < 0)
+			log_die(EX_OSERR, "cannot watch for signals");
+	}
+}
+
+/* PAM's modules must be root to read what they check. */
+static bool can_use_pam(const struct service *s)
+{
+	bool wanted = config_bool(s->config, "local_users");
+
+	if (wanted && geteuid() != 0)
+		log_warn("without root the passwords of system users cannot be "
+			 "checked: they cannot log in");
+	return wanted && geteuid() == 0;
+}
+
+static void run(struct service *s, bool pam)
+{
+	struct event_base *base = event_base_new();
+
+	if (!base)
+		log_die(EX_OSERR, "cannot make an event loop");
+	watch_signals(base);
+	check_begin(base);
+	exchange_setup(base, pam);
+	requests_begin(base, s);
+	service_ready(s);
+	event_base_dispatch(base);
+	kill(self.checkers, SIGTERM);
+}
+
+int main(int argc, char **argv)
+{
+	struct service s;
+	bool pam;
+
+	service_start(&s, argc, argv, "accountd");
+	pam = can_use_pam(&s);
+	users_begin(s.config);
+	system_begin(s.config);
+	self.checkers = check_fork(pam, s.uid, s.gid);
+	memo_begin();
+	sandbox_limit(0, FILES_MAX);
+	/* sockets of the Internet: where users come from a directory */
+	service_confine(&s, SANDBOX_OPEN | SANDBOX_INET);
+	find_begin(s.config);
+	run(&s, pam);
+	return EX_OK;
+}

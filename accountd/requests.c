@@ -1,0 +1,269 @@
+#include "accountd/requests.h"
+
+#include <errno.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "accountd/exchange.h"
+#include "accountd/find.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+
+#define PAUSE_S 1 /* no accepting while there are no descriptors */
+
+struct peer {
+	struct peer *next;
+	struct peer **link;
+	int sock;
+	struct event input;
+	struct event end; /* frees it from the loop */
+	struct exchange *exchange;
+};
+
+static struct {
+	struct event_base *base;
+	const struct service *service;
+	const struct prefork_listener *listener;
+	struct event listen;
+	struct event resume;
+	struct peer *peers;
+	struct ipc_in in;
+	struct ipc_out out;
+	bool draining;
+} self;
+
+static void leave_if_done(void)
+{
+	if (self.draining && !self.peers)
+		event_base_loopbreak(self.base);
+}
+
+static void remove_peer(struct peer *p)
+{
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
+	event_del(&p->input);
+	event_del(&p->end);
+	if (p->exchange)
+		exchange_free(p->exchange);
+	close(p->sock);
+	free(p);
+	leave_if_done();
+}
+
+static void on_end(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	remove_peer(arg);
+}
+
+/* Ends P, once nothing of it is on the stack any more. */
+static void end_soon(struct peer *p)
+{
+	event_del(&p->input);
+	event_active(&p->end, EV_TIMEOUT, 0);
+}
+
+static void on_login_answer(void *context, const struct ipc_out *m, bool over)
+{
+	struct peer *p = context;
+
+	if (ipc_send(p->sock, m, 0) != ERR_OK || over)
+		end_soon(p);
+}
+
+static const char *const verbs[] = { [ACCOUNT_FOUND] = "found",
+				     [ACCOUNT_NONE] = "none",
+				     [ACCOUNT_TEMP] = "temp" };
+
+/* Each answers in self.out; false if the question is malformed. */
+static bool do_recipient(struct peer *p)
+{
+	const char *address = ipc_get(&self.in, "address");
+
+	(void)p;
+	if (!address)
+		return false;
+	ipc_begin(&self.out, verbs[find_recipient(address)]);
+	return true;
+}
+
+static bool do_lookup(struct peer *p)
+{
+	const char *name = ipc_get(&self.in, "name");
+	enum account_status status;
+	struct account a;
+
+	(void)p;
+	if (!name)
+		return false;
+	status = find_account(name, &a);
+	ipc_begin(&self.out, verbs[status]);
+	if (status != ACCOUNT_FOUND)
+		return true;
+	ipc_put(&self.out, "user", a.user);
+	ipc_put(&self.out, "home", a.home);
+	ipc_put(&self.out, "maildir", a.maildir);
+	ipc_put_int(&self.out, "uid", a.uid);
+	ipc_put_int(&self.out, "gid", a.gid);
+	ipc_put_int(&self.out, "virtual", a.virtual_user);
+	ipc_put(&self.out, "extension", a.extension);
+	return true;
+}
+
+static bool do_may_send(struct peer *p)
+{
+	const char *user = ipc_get(&self.in, "user");
+	const char *address = ipc_get(&self.in, "address");
+
+	(void)p;
+	if (!user || !address)
+		return false;
+	ipc_begin(&self.out, verbs[find_may_send(user, address)]);
+	return true;
+}
+
+static bool do_auth(struct peer *p)
+{
+	if (p->exchange)
+		return false;
+	p->exchange = exchange_begin(&self.in, on_login_answer, p);
+	return p->exchange != NULL;
+}
+
+static bool do_step(struct peer *p)
+{
+	return p->exchange && exchange_step(p->exchange, &self.in);
+}
+
+static const struct {
+	const char *verb;
+	bool (*act)(struct peer *p);
+	bool answered; /* the answer is in self.out when it returns */
+} requests[] = {
+	{ "recipient", do_recipient, true }, { "lookup", do_lookup, true },
+	{ "may-send", do_may_send, true },   { "auth", do_auth, false },
+	{ "step", do_step, false },
+};
+
+static bool take_request(struct peer *p)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (!ipc_is(&self.in, requests[i].verb))
+			continue;
+		if (!requests[i].act(p))
+			break;
+		return !requests[i].answered ||
+		       ipc_send(p->sock, &self.out, 0) == ERR_OK;
+	}
+	log_warn("malformed request from a program: %.32s", self.in.verb);
+	return false;
+}
+
+/* Takes the packet that is there. A second one is seldom there already: the
+ * loop tells. False: P is over. */
+static bool take_packet(struct peer *p)
+{
+	int err = ipc_recv(p->sock, &self.in, 0);
+	bool good;
+
+	if (err)
+		return err == ERR_BUSY;
+	good = take_request(p);
+	if (p->exchange)
+		mem_wipe(self.in.data, self.in.len);
+	ipc_in_reset(&self.in);
+	return good;
+}
+
+static void on_request(evutil_socket_t fd, short what, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (!take_packet(p) || (self.draining && !p->exchange))
+		remove_peer(p);
+}
+
+static void add_peer(int sock)
+{
+	struct peer *p = mem_alloc(sizeof(*p));
+
+	p->sock = sock;
+	p->next = self.peers;
+	p->link = &self.peers;
+	if (p->next)
+		p->next->link = &p->next;
+	self.peers = p;
+	event_assign(&p->input, self.base, sock, EV_READ | EV_PERSIST,
+		     on_request, p);
+	evtimer_assign(&p->end, self.base, on_end, p);
+	event_add(&p->input, NULL);
+}
+
+static void on_connection(evutil_socket_t fd, short what, void *arg)
+{
+	const struct service *s = self.service;
+	struct timeval t = { PAUSE_S, 0 };
+	int sock = ipc_accept(fd, s->peer, s->npeers, NULL);
+
+	(void)what;
+	(void)arg;
+	if (sock >= 0) {
+		add_peer(sock);
+	} else if (errno == EMFILE || errno == ENFILE) {
+		log_warn("cannot take a connection: %m");
+		event_del(&self.listen);
+		evtimer_add(&self.resume, &t);
+	}
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (!self.draining)
+		event_add(&self.listen, NULL);
+}
+
+void requests_begin(struct event_base *base, const struct service *s)
+{
+	self.base = base;
+	self.service = s;
+	self.listener = service_listener(s, "accountd");
+	if (!self.listener)
+		log_die(EX_USAGE, "there is no socket accountd");
+	file_set_nonblock(self.listener->fd, true);
+	event_assign(&self.listen, base, self.listener->fd,
+		     EV_READ | EV_PERSIST, on_connection, NULL);
+	evtimer_assign(&self.resume, base, on_resume, NULL);
+	event_add(&self.listen, NULL);
+}
+
+void requests_drain(void)
+{
+	struct peer *p, *next;
+
+	if (self.draining)
+		return;
+	self.draining = true;
+	event_del(&self.listen);
+	evtimer_del(&self.resume);
+	for (p = self.peers; p; p = next) {
+		next = p->next;
+		if (!p->exchange)
+			remove_peer(p);
+	}
+	leave_if_done();
+}

@@ -1,0 +1,172 @@
+#include "accountd/user-line.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "address/address.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "server/user.h"
+
+enum { NAME, PASSWORD, UID, GID, GECOS, HOME, SHELL, EXTRA, FIELDS };
+
+/* Prefixes of hashes that crypt(3) knows by themselves. */
+static const char *const crypt_schemes[] = { "{CRYPT}", "{SHA512-CRYPT}",
+					     "{SHA256-CRYPT}", "{BLF-CRYPT}",
+					     "{YESCRYPT}" };
+
+/* Splits at colons; the last field has the rest. */
+static void split(char *line, char *field[FIELDS])
+{
+	static char none[] = "";
+
+	for (int i = 0; i < FIELDS; i++) {
+		char *colon = i < FIELDS - 1 ? strchr(line, ':') : NULL;
+
+		field[i] = line;
+		if (colon)
+			*colon = '\0';
+		line = colon ? colon + 1 : none;
+	}
+}
+
+/* The name in the form under which it is looked up. */
+static char *canonical_name(const char *text)
+{
+	char out[ADDRESS_TEXT_SIZE];
+	struct address a;
+
+	if (address_parse(text, strlen(text), &a) || !*a.local || !*a.domain)
+		return NULL;
+	return mem_strdup(str_lower(address_text(&a, out)));
+}
+
+/* The hash without its prefix, or "" and *WHY. */
+static const char *usable_hash(const char *text, const char **why)
+{
+	for (size_t i = 0; i < sizeof(crypt_schemes) / sizeof(*crypt_schemes);
+	     i++)
+		if (str_starts_ci(text, crypt_schemes[i])) {
+			text += strlen(crypt_schemes[i]);
+			break;
+		}
+	if (*text == '{')
+		*why = "unknown password scheme, the user cannot log in";
+	else if (*text && *text != '$' && *text != '!' && *text != '*')
+		*why = "the password is no hash of crypt(3), the user cannot "
+		       "log in";
+	return *text == '$' ? text : "";
+}
+
+static bool parse_ids(struct user *u, const char *uid, const char *gid)
+{
+	uid_t user = u->uid, ignored_uid;
+	gid_t group = u->gid, own_group;
+
+	if (*uid && !user_find(uid, &user, &own_group))
+		return false;
+	if (*uid)
+		group = own_group;
+	if (*gid && !user_find(gid, &ignored_uid, &group))
+		return false;
+	u->uid = user;
+	u->gid = group;
+	return user >= USER_UID_MIN;
+}
+
+/* "~/x" is below the home, "/x" is itself. */
+static char *below_home(const char *home, const char *path)
+{
+	if (str_starts(path, "~/"))
+		return mem_printf("%s/%s", home, path + 2);
+	return *path == '/' ? mem_strdup(path) : NULL;
+}
+
+/* The mailbox: Maildir in the home, or what Dovecot's userdb_mail says. */
+static char *find_maildir(const char *home, char *extra)
+{
+	static const char field[] = "userdb_mail=maildir:";
+	char *word;
+
+	while ((word = strsep(&extra, " "))) {
+		if (!str_starts(word, field))
+			continue;
+		word += sizeof(field) - 1;
+		word[strcspn(word, ":")] = '\0';
+		return below_home(home, word);
+	}
+	return mem_printf("%s/Maildir", home);
+}
+
+/* BASE/domain/user. A name whose parts would lead elsewhere needs a home of
+ * its own. */
+static char *default_home(const char *name, const char *base)
+{
+	const char *at = strrchr(name, '@');
+
+	if (strchr(name, '/') || *name == '.' || at[1] == '.')
+		return NULL;
+	return mem_printf("%s/%s/%.*s", base, at + 1, (int)(at - name), name);
+}
+
+void user_free(struct user *u)
+{
+	if (!u)
+		return;
+	free(u->name);
+	if (u->hash)
+		mem_wipe(u->hash, strlen(u->hash));
+	free(u->hash);
+	free(u->home);
+	free(u->maildir);
+	free(u);
+}
+
+static struct user *refuse(struct user *u, const char **why, const char *text)
+{
+	*why = text;
+	user_free(u);
+	return NULL;
+}
+
+static void remove_final_slashes(char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = '\0';
+}
+
+struct user *user_parse(char *line, const struct user_defaults *defaults,
+			const char **why)
+{
+	char *field[FIELDS];
+	struct user *u;
+
+	*why = NULL;
+	line = str_trim(line);
+	if (!*line || *line == '#')
+		return NULL;
+	split(line, field);
+	u = mem_alloc(sizeof(*u));
+	u->uid = defaults->uid;
+	u->gid = defaults->gid;
+	u->name = canonical_name(field[NAME]);
+	if (!u->name)
+		return refuse(u, why, "the name is not user@domain");
+	if (!parse_ids(u, field[UID], field[GID]))
+		return refuse(u, why,
+			      "no such user or group, or root, as the owner");
+	u->home = *field[HOME] ? mem_strdup(field[HOME])
+			       : default_home(u->name, defaults->base);
+	if (!u->home || *u->home != '/')
+		return refuse(u, why, "the home is no absolute path");
+	remove_final_slashes(u->home);
+	u->maildir = find_maildir(u->home, field[EXTRA]);
+	if (!u->maildir)
+		return refuse(u, why, "userdb_mail is no absolute path");
+	remove_final_slashes(u->maildir);
+	u->hash = mem_strdup(usable_hash(field[PASSWORD], why));
+	return u;
+}

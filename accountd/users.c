@@ -1,0 +1,185 @@
+#include "accountd/users.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "accountd/user-line.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "log/log.h"
+#include "server/user.h"
+
+#define FILE_MAX_BYTES (256 << 20)
+#define LOOK_MS 1000
+
+/* Of no password: sha512-crypt, which costs about as much as checking one of
+ * the same kind. */
+static const char dummy_hash[] =
+	"$6$posthorn.dummy.1$ZU/qQcBsr1OPfK3cmkkcjPmPEoSKPXnaq3p3hBR4WwMV/vFo"
+	"Fb8Xs7FZQvGrETUnbuaTS2FuM/d55EMhEsYXa0";
+
+static struct {
+	const char *path;
+	bool wanted; /* there are domains with virtual users */
+	struct user_defaults defaults;
+	struct map *users; /* name → struct user; NULL: never read */
+	char *dummy;	   /* the first hash of the file */
+	int64_t looked_ms;
+	struct stat seen;
+	bool told; /* the log has the reason why it cannot be read */
+} self;
+
+/* "static:ID". */
+static void read_owner(const struct config *c, const char *parameter,
+		       uid_t *uid, gid_t *gid)
+{
+	const char *text = config_string(c, parameter);
+
+	if (!str_starts(text, "static:") || !user_find(text + 7, uid, gid))
+		log_die(EX_CONFIG,
+			"%s wants static: and a user or group that exists: %s",
+			parameter, text);
+}
+
+void users_begin(const struct config *c)
+{
+	uid_t ignored;
+
+	self.path = config_string(c, "virtual_users_file");
+	self.wanted = config_list(c, "virtual_mailbox_domains")->n > 0;
+	self.defaults.base = config_string(c, "virtual_mailbox_base");
+	if (!self.wanted)
+		return;
+	read_owner(c, "virtual_uid_maps", &self.defaults.uid,
+		   &self.defaults.gid);
+	read_owner(c, "virtual_gid_maps", &ignored, &self.defaults.gid);
+}
+
+static void free_users(struct map **users)
+{
+	size_t at = 0;
+	void *user;
+
+	if (!*users)
+		return;
+	while (map_next(*users, &at, &user))
+		user_free(user);
+	map_free(users);
+}
+
+static void take_line(struct map *users, char *line, int number)
+{
+	const char *why;
+	struct user *u = user_parse(line, &self.defaults, &why);
+
+	if (why)
+		log_error("%s:%d: %s", self.path, number, why);
+	if (!u)
+		return;
+	if (!self.dummy && *u->hash)
+		self.dummy = mem_strdup(u->hash);
+	if (map_get(users, u->name)) {
+		log_error("%s:%d: %s is there already", self.path, number,
+			  u->name);
+		user_free(u);
+		return;
+	}
+	map_put(users, u->name, u);
+}
+
+static void take_text(char *text)
+{
+	struct map *users = map_new();
+	int number = 0;
+	char *line;
+
+	free(self.dummy);
+	self.dummy = NULL;
+	while ((line = strsep(&text, "\n")))
+		take_line(users, line, ++number);
+	free_users(&self.users);
+	self.users = users;
+	log_debug("%s: %zu users", self.path, map_count(users));
+}
+
+static void complain(const char *why)
+{
+	if (!self.told)
+		log_error("%s: cannot read: %s%s", self.path, why,
+			  self.users ? "; the former content stays in use"
+				     : "");
+	self.told = true;
+}
+
+static void read_users(void)
+{
+	struct buf text;
+	int err;
+
+	buf_init(&text, FILE_MAX_BYTES);
+	errno = 0;
+	err = file_read(self.path, &text);
+	if (err) {
+		complain(errno ? strerror(errno) : err_text(err));
+	} else if (memchr(text.data, '\0', text.len)) {
+		complain("it holds a NUL");
+	} else {
+		self.told = false;
+		take_text(text.data);
+	}
+	mem_wipe(text.data, text.len);
+	buf_free(&text);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Sees whether the file changed. */
+static void look(void)
+{
+	int64_t now = clock_ms();
+	struct stat st;
+
+	if (self.looked_ms && now - self.looked_ms < LOOK_MS)
+		return;
+	self.looked_ms = now;
+	if (stat(self.path, &st) < 0) {
+		complain(strerror(errno));
+		return;
+	}
+	if (self.users && same_file(&st, &self.seen))
+		return;
+	/* a write that goes on while we read changes the time again */
+	self.seen = st;
+	read_users();
+}
+
+enum users_status users_find(const char *name, const struct user **user)
+{
+	if (!self.wanted)
+		return USERS_NONE;
+	look();
+	if (!self.users)
+		return USERS_TEMP;
+	*user = map_get(self.users, name);
+	return *user ? USERS_FOUND : USERS_NONE;
+}
+
+const char *users_dummy_hash(void)
+{
+	return self.dummy ? self.dummy : dummy_hash;
+}

@@ -1,0 +1,38 @@
+/*
+ * The virtual users: virtual_users_file, posthorn-users(5), in memory. It is
+ * read again when it has changed, looked at once a second at most. A file
+ * that cannot be read leaves the former content in use, and the log says why;
+ * if it never could be read, every answer is USERS_TEMP. A faulty line is told
+ * with its number and left out.
+ */
+#ifndef ACCOUNTD_USERS_H
+#define ACCOUNTD_USERS_H
+
+#include <sys/types.h>
+
+#include "config/config.h"
+
+struct user {
+	char *name; /* user@domain in lower case */
+	char *hash; /* for crypt(3), without prefix; "" lets nobody in */
+	char *home;
+	char *maildir;
+	uid_t uid;
+	gid_t gid;
+};
+
+enum users_status { USERS_FOUND, USERS_NONE, USERS_TEMP };
+
+/* Reads virtual_uid_maps and the like; the file itself at first use. Ends the
+ * process if they are wrong. */
+void users_begin(const struct config *c);
+
+/* The user NAME (user@domain, lower case). *USER is valid until the next
+ * call. */
+enum users_status users_find(const char *name, const struct user **user);
+
+/* A hash of the kind that most users have, to spend the same time on a name
+ * that does not exist. Valid until the next users_find. */
+const char *users_dummy_hash(void);
+
+#endif
