@@ -256,7 +256,19 @@ static void expand(struct qmgr *q, struct active *a, unsigned index,
 		q->stats.bounced++;
 		return;
 	}
+	if (!r->done_too &&
+	    message_leads_back(&a->m, index, r->expanded, r->nexpanded)) {
+		note_result(a, "failed", index, "5.4.6", "l", "local",
+			    "mail forwarding loop: it leads back here");
+		q->stats.bounced++;
+		return;
+	}
 	note_expanded(a, index, r);
+	if (*r->dsn == '5') {
+		note_result(a, "failed", index, r->dsn, "l", r->relay,
+			    r->reply);
+		q->stats.bounced++;
+	}
 	/* it is on disk before anything of it can be done twice */
 	message_write_journal(&a->m, slot_rw(a->slot));
 	route_all(q, a, before);

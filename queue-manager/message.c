@@ -57,7 +57,10 @@ static bool apply_result(struct message *m, time_t when,
 {
 	struct recipient *r = recipient_of(m, word[1]);
 
-	if (!r || r->state != RECIPIENT_TODO)
+	/* a part of what was expanded may fail */
+	if (!r ||
+	    (r->state != RECIPIENT_TODO &&
+	     (r->state != RECIPIENT_EXPANDED || state != RECIPIENT_FAILED)))
 		return false;
 	r->state = (unsigned char)state;
 	r->when = when;
@@ -91,22 +94,52 @@ static bool apply_failed(struct message *m, time_t when,
 	return apply_result(m, when, word, RECIPIENT_FAILED);
 }
 
-/* Is ADDRESS one that the message did not have yet? Case does not count: no
- * host tells mailboxes apart by it. */
-static bool is_new(struct message *m, const char *address)
+/* The index of ADDRESS in the message, counted from 1; 0 if it has none. Case
+ * does not count: no host tells mailboxes apart by it. */
+static size_t known_index(struct message *m, const char *address)
 {
 	char *key = str_lower(mem_strdup(address));
-	bool new = !map_put(m->known, key, m);
+	size_t index = (size_t)map_get(m->known, key);
 
 	free(key);
-	return new;
+	return index;
 }
 
-static void note_known(struct message *m)
+static void note_known(struct message *m, size_t index)
 {
+	char *key = str_lower(mem_strdup(m->rcpt[index].address));
+
+	map_put(m->known, key, (void *)(index + 1));
+	free(key);
+}
+
+static void make_known(struct message *m)
+{
+	if (m->known)
+		return;
 	m->known = map_new();
 	for (size_t i = 0; i < m->nrcpts; i++)
-		is_new(m, m->rcpt[i].address);
+		note_known(m, i);
+}
+
+static bool is_ancestor(const struct message *m, size_t i, size_t of)
+{
+	while (of != i && m->rcpt[of].depth > 0)
+		of = m->rcpt[of].parent;
+	return of == i;
+}
+
+bool message_leads_back(struct message *m, unsigned index,
+			const char *const *address, size_t n)
+{
+	make_known(m);
+	for (size_t i = 0; i < n; i++) {
+		size_t known = known_index(m, address[i]);
+
+		if (!known || !is_ancestor(m, known - 1, index))
+			return false;
+	}
+	return true;
 }
 
 /* expanded INDEX FLAGS OWNER ADDRESS …: addresses that the message already
@@ -116,24 +149,27 @@ static bool apply_expanded(struct message *m, time_t when,
 {
 	struct recipient *r = recipient_of(m, word[1]), parent;
 	const char *owner = NULL;
+	unsigned index;
 
 	if (!r || r->state != RECIPIENT_TODO)
 		return false;
+	index = (unsigned)(r - m->rcpt);
 	r->state = RECIPIENT_EXPANDED;
 	r->when = when;
 	parent = *r;
 	if (strchr(word[2], 'o'))
 		owner = arena_strdup(m->arena, word[3]);
-	if (!m->known)
-		note_known(m);
+	make_known(m);
 	for (size_t i = 4; i < n; i++) {
 		struct recipient *new;
 		const char *address;
 
-		if (!*word[i] || !is_new(m, word[i]))
+		if (!*word[i] || known_index(m, word[i]))
 			continue;
 		address = arena_strdup(m->arena, word[i]);
 		new = add_recipient(m, address);
+		new->parent = index;
+		note_known(m, m->nrcpts - 1);
 		new->depth = (unsigned char)(parent.depth + 1);
 		new->sender = owner ? owner : parent.sender;
 		/* a list answers for its members itself: RFC 3461, 5.2.7.3 */

@@ -47,6 +47,7 @@ struct recipient {
 	const char *reply;
 	time_t when;		/* of the last try, 0: none */
 	unsigned notify;
+	unsigned parent;	/* whose expansion it came from; depth > 0 */
 	unsigned char depth;
 	unsigned char state;
 	unsigned char told;
@@ -80,6 +81,11 @@ void message_free(struct message *m);
 /* Adds a record of WORD[N] and does what it says. A record that makes no
  * sense (no such recipient) is refused: false. */
 bool message_note(struct message *m, const char *const *word, size_t n);
+
+/* Would the expansion of recipient INDEX into ADDRESS[N] only lead back to
+ * where it came from? Then nobody would ever get the message. */
+bool message_leads_back(struct message *m, unsigned index,
+			const char *const *address, size_t n);
 
 /* Writes the records that were added; trims the slot if they would not fit
  * its half. ERR_OK, or the error of the disk; the records are then kept for

@@ -51,7 +51,9 @@ enum job_status {
 	JOB_DEFERRED,	/* try again later */
 	JOB_FAILED,	/* never will be */
 	JOB_EXPANDED	/* stands for the addresses in `expanded`, which take
-			 * its place: an alias, a list, a .forward */
+			 * its place: an alias, a list, a .forward. With a
+			 * dsn of class 5, a further part of it (a command, a
+			 * mailbox) failed for good, and its sender is told */
 };
 
 struct job_result {
