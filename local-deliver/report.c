@@ -39,10 +39,15 @@ static void put_delay(char *out, size_t size, int64_t us)
 	snprintf(out, size, "%.*g", s < 100 ? 2 : 6, s < 0.01 ? 0 : s);
 }
 
+static const char *status_word(const struct job_result *result)
+{
+	if (*result->dsn == '5')
+		return "bounced"; /* or a part of what was expanded */
+	return result->status == JOB_DEFERRED ? "deferred" : "sent";
+}
+
 void report(const struct recipient *r)
 {
-	static const char *const status[] = { "sent", "deferred", "bounced",
-					      "sent" };
 	const struct job *j = r->message->job;
 	const struct job_result *result = r->result;
 	bool expanded = !str_equal_ci(r->job->original, r->job->address) &&
@@ -58,5 +63,5 @@ void report(const struct recipient *r)
 		 j->id, r->job->address, expanded ? " orig_to=<" : "",
 		 expanded ? r->job->original : "", expanded ? ">," : "",
 		 result->relay, all, waited, took, result->dsn,
-		 status[result->status], result->reply);
+		 status_word(result), result->reply);
 }

@@ -48,16 +48,16 @@ static bool print_item(void *context, const struct queue_item *m)
 	struct tm tm;
 
 	if (t->messages++ == 0)
-		printf("%-17s %8s %-19s %s\n", "-Queue ID- ", "--Size--",
+		printf("%-11s %7s %-20s %s\n", "-Queue ID-", "--Size--",
 		       "----Arrival Time----", "-Sender/Recipient-------");
 	t->bytes += m->size;
 	snprintf(id, sizeof(id), "%s%s", m->id,
 		 m->state == QUEUE_ACTIVE ? "*"
 		 : m->state == QUEUE_HELD ? "!"
 					  : " ");
-	strftime(date, sizeof(date), "%a %b %d %H:%M:%S",
+	strftime(date, sizeof(date), "%a %b %e %H:%M:%S",
 		 localtime_r(&arrival, &tm));
-	printf("%-17s %8" PRId64 " %-19s  %s\n", id, m->size, date,
+	printf("%-11s %7" PRId64 " %-20s %s\n", id, m->size, date,
 	       *m->sender ? m->sender : "MAILER-DAEMON");
 	print_recipients(m);
 	return true;
@@ -80,8 +80,7 @@ int sendmail_list(struct sendmail *s)
 		puts("Mail queue is empty");
 	else
 		printf("-- %" PRId64 " Kbytes in %" PRId64 " Request%s.\n",
-		       (t.bytes + 1023) / 1024, t.messages,
-		       t.messages == 1 ? "" : "s");
+		       t.bytes / 1024, t.messages, t.messages == 1 ? "" : "s");
 	buf_free(&why);
 	return err ? EX_UNAVAILABLE : EX_OK;
 }
