@@ -131,7 +131,9 @@ class Instance:
         """All messages of a mailbox, as bytes, over IMAP."""
         m = self.imap(user, self.PASS2 if user == self.USER2 else None)
         try:
-            m.select(folder, readonly=True)
+            kind, exists = m.select(folder, readonly=True)
+            if exists == [b"0"]:
+                return []
             kind, data = m.fetch("1:*", "(BODY.PEEK[])")
             return [part[1] for part in data if isinstance(part, tuple)]
         finally:
