@@ -155,6 +155,13 @@ static bool is_message(struct conn *c)
 	       str_equal_ci(c->name, "APPEND") && args_count(c->args) >= 1;
 }
 
+/* A command that the reader gave up. */
+static enum conn_result failed(struct conn *c, const char *why)
+{
+	c->tag = find_tag(c, c->reader.start, strlen(c->reader.start));
+	return bad(c, why);
+}
+
 static enum conn_result announce(struct conn *c)
 {
 	if (is_message(c)) {
@@ -218,9 +225,9 @@ enum conn_result conn_read(struct conn *c)
 				return got;
 			break;
 		case READER_TOO_LONG:
-			return bad(c, "[TOOBIG] Command too long");
+			return failed(c, "[TOOBIG] Command too long");
 		case READER_SYNTAX:
-			return bad(c, "Invalid byte in command");
+			return failed(c, "Invalid byte in command");
 		case READER_MORE:
 			got = conn_fill(c);
 			if (got != CONN_COMMAND)

@@ -26,10 +26,26 @@ void reader_reset(struct reader *r)
 	r->state = READER_IN_LINE;
 	r->literal = 0;
 	r->nonsync = false;
+	r->start[0] = '\0';
+}
+
+/* Keeps the first bytes for whoever has to answer, and forgets the rest. */
+static void forget(struct reader *r)
+{
+	size_t n = r->text.len;
+
+	if (n >= sizeof(r->start))
+		n = sizeof(r->start) - 1;
+	if (r->start[0] == '\0') {
+		memcpy(r->start, r->text.data, n);
+		r->start[n] = '\0';
+	}
+	buf_reset(&r->text);
 }
 
 static void skip_line(struct reader *r, enum reader_result why)
 {
+	forget(r);
 	r->failure = why;
 	r->state = READER_SKIP_LINE;
 }
@@ -96,33 +112,45 @@ static void keep_tail(struct buf *t, const char *data, size_t n)
 	buf_put(t, data, n);
 }
 
+/* A piece of a line that nobody wants any more. */
+static enum reader_result feed_skipped(struct reader *r, const char *data,
+				       size_t n, bool complete)
+{
+	struct buf *t = &r->text;
+
+	keep_tail(t, data, n);
+	if (!complete)
+		return READER_MORE;
+	if (t->len > 0 && t->data[t->len - 1] == '\r')
+		buf_truncate(t, t->len - 1);
+	return end_skipped(r);
+}
+
+/* Appends a piece of a line; of one that fails, what can be kept. */
+static void add_to_line(struct reader *r, const char *data, size_t n)
+{
+	const char *nul = memchr(data, '\0', n);
+	size_t keep = nul ? (size_t)(nul - data) : n;
+	size_t room = r->text.max - r->text.len;
+
+	buf_put(&r->text, data, keep < room ? keep : room);
+	if (nul)
+		skip_line(r, READER_SYNTAX);
+	else if (n > room)
+		skip_line(r, READER_TOO_LONG);
+}
+
 static enum reader_result feed_line(struct reader *r, const char *data,
 				    size_t n, size_t *used)
 {
 	const char *lf = memchr(data, '\n', n);
 	size_t take = lf ? (size_t)(lf - data) : n;
-	bool skip = r->state == READER_SKIP_LINE;
 
 	*used += take + (lf != NULL);
-	if (!skip && memchr(data, '\0', take)) {
-		skip_line(r, READER_SYNTAX);
-		skip = true;
-	}
-	if (!skip) {
-		buf_put(&r->text, data, take);
-		if (r->text.over) {
-			buf_reset(&r->text);
-			skip_line(r, READER_TOO_LONG);
-			skip = true;
-		}
-	}
-	if (skip) {
-		keep_tail(&r->text, data, take);
-		if (lf && r->text.len > 0 &&
-		    r->text.data[r->text.len - 1] == '\r')
-			buf_truncate(&r->text, r->text.len - 1);
-		return lf ? end_skipped(r) : READER_MORE;
-	}
+	if (r->state == READER_IN_LINE)
+		add_to_line(r, data, take);
+	if (r->state == READER_SKIP_LINE)
+		return feed_skipped(r, data, take, lf != NULL);
 	return lf ? end_line(r) : READER_MORE;
 }
 
@@ -139,6 +167,7 @@ static void feed_literal(struct reader *r, const char *data, size_t n,
 		return;
 	}
 	if (memchr(data, '\0', take)) {
+		forget(r);
 		r->failure = READER_SYNTAX;
 		r->state = r->literal ? READER_SKIP_LITERAL : READER_SKIP_LINE;
 		return;
@@ -178,7 +207,7 @@ bool reader_accept(struct reader *r)
 
 void reader_refuse(struct reader *r, enum reader_result result)
 {
-	buf_reset(&r->text);
+	forget(r);
 	r->failure = result;
 	if (!r->nonsync)
 		r->state = READER_ENDED;

@@ -23,6 +23,8 @@ enum reader_result {
 	READER_SYNTAX	 /* NUL, or no valid literal; the same */
 };
 
+#define READER_START 136
+
 enum reader_state {
 	READER_IN_LINE,
 	READER_AT_LITERAL, /* waits for accept or refuse */
@@ -38,6 +40,7 @@ struct reader {
 	enum reader_result failure; /* what READER_SKIP_LINE leads to */
 	uint64_t literal;	    /* bytes of the literal still to come */
 	bool nonsync;		    /* "{n+}": the client does not wait */
+	char start[READER_START];   /* how a command that failed began */
 };
 
 void reader_init(struct reader *r, size_t max);
