@@ -123,20 +123,32 @@ static size_t put_header(struct verification *v)
 	return open;
 }
 
-/* The signature of ours that the library's SIG is: by its b=. */
+static bool same_text(const u_char *theirs, const char *ours)
+{
+	return str_equal_ci((const char *)theirs, ours);
+}
+
+/* The signature of ours that the library's SIG is, which may have left out
+ * some: by domain, selector and b=. */
 static struct dkim_signature *find_signature(const struct verification *v,
 					     DKIM_SIGINFO *sig)
 {
 	char name[] = "b";
 	const u_char *b = dkim_sig_gettagvalue(sig, false, (u_char *)name);
-	struct arena *a = v->lookup->arena;
-	struct dkim_result *r = v->result;
 	struct tags t = { { { "b", (const char *)b } }, 1 };
+	const char *compact;
 
-	for (size_t i = 0; b && i < r->n; i++)
-		if (r->signature[i].result == DKIM_NONE &&
-		    str_equal(r->signature[i].b, tags_get_compact(a, &t, "b")))
-			return &r->signature[i];
+	if (!b)
+		return NULL;
+	compact = tags_get_compact(v->lookup->arena, &t, "b");
+	for (size_t i = 0; i < v->result->n; i++) {
+		struct dkim_signature *s = &v->result->signature[i];
+
+		if (s->result == DKIM_NONE && str_equal(s->b, compact) &&
+		    same_text(dkim_sig_getdomain(sig), s->domain) &&
+		    same_text(dkim_sig_getselector(sig), s->selector))
+			return s;
+	}
 	return NULL;
 }
 

@@ -123,6 +123,8 @@ static const char *const zone[][3] = {
 	{ "host.example", "A", "192.0.2.7" },
 	{ "local.example", "TXT", "v=spf1 exists:%{l}.u.example -all" },
 	{ "tom.u.example", "A", "127.0.0.2" },
+	{ "exact.example", "TXT", "v=spf1 exists:%{d2}.%{l1}.d.example -all" },
+	{ "exact.example.tom.d.example", "A", "127.0.0.2" },
 };
 
 static const struct {
@@ -177,6 +179,8 @@ static const struct {
 	  SPF_PASS },
 	{ "local part in a macro", "192.0.2.7", "h.example",
 	  "tom@local.example", SPF_PASS },
+	{ "as many labels as there are", "192.0.2.7", "h.example",
+	  "tom@exact.example", SPF_PASS },
 	{ "hostile local part", "192.0.2.7", "h.example",
 	  "\"a b\\\"@;()\"@local.example", SPF_FAIL },
 	{ "HELO that is no name", "192.0.2.7", "[192.0.2.7]", "", SPF_NONE },
