@@ -142,12 +142,13 @@ static int link_all(struct folder *f, struct addition *a, size_t n)
 
 /* Remembers the directories' times, as our own change left them. Only for
  * speed: without this record they are looked at. */
-static void record_marks(struct folder *f, const int64_t before[DIRS])
+static void record_marks(struct folder *f, unsigned dirs,
+			 const int64_t before[DIRS])
 {
 	struct totals t = folder_next(f);
 	struct buf b;
 
-	folder_keep_marks(f, before, &t);
+	folder_keep_marks(f, dirs, before, &t);
 	buf_init(&b, RECORD_MAX);
 	record_begin(&b, RECORD_MARK, 0);
 	record_end(&b, 0, &t);
@@ -166,19 +167,27 @@ int add_sync(struct folder *f, unsigned dirs)
 	return code;
 }
 
-static int sync_all(struct folder *f, struct addition *a, size_t n)
+/* Bits of the directories that get something. */
+static unsigned dirs_of(const struct addition *a, size_t n)
 {
 	unsigned dirs = 0;
 	size_t i;
 
+	for (i = 0; i < n; i++)
+		dirs |= 1u << a[i].e.dir;
+	return dirs;
+}
+
+static int sync_all(struct folder *f, struct addition *a, size_t n)
+{
+	size_t i;
+
 	/* Started together, they share one commit of the file system. */
 	sync_file_range(f->journal, 0, 0, SYNC_FILE_RANGE_WRITE);
-	for (i = 0; i < n; i++) {
-		dirs |= 1u << a[i].e.dir;
+	for (i = 0; i < n; i++)
 		if (a[i].in.fd >= 0 && fsync(a[i].in.fd) < 0)
 			return err_from_errno(errno);
-	}
-	return add_sync(f, dirs);
+	return add_sync(f, dirs_of(a, n));
 }
 
 void add_undo(struct folder *f, const struct entry *e, size_t n)
@@ -231,14 +240,15 @@ int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 {
 	int64_t before[DIRS];
 	size_t recorded = 0;
-	int code = folder_times(f, before);
+	unsigned dirs = dirs_of(a, n);
+	int code = folder_times(f, dirs, before);
 
 	if (!code)
 		code = record_all(f, a, n, &recorded);
 	if (!code)
 		code = link_all(f, a, n);
 	if (!code)
-		record_marks(f, before);
+		record_marks(f, dirs, before);
 	folder_unlock(f);
 	if (!code)
 		code = sync_all(f, a, n);

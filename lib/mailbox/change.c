@@ -151,12 +151,12 @@ static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 
 	if (session_lock(m) != ERR_OK)
 		return;
-	folder_times(&m->f, before);
+	folder_times(&m->f, BOTH_DIRS, before);
 	for (i = 0; i < n; i++)
 		if (chosen[i])
 			session_unlink(m, session_entry(m, seq[i]));
 	batch_begin(&b, &m->f, false);
-	folder_keep_marks(&m->f, before, &b.t);
+	folder_keep_marks(&m->f, BOTH_DIRS, before, &b.t);
 	batch_mark(&b, RECORD_MARK);
 	session_commit(m, &b, true);
 	session_unlock(m);

@@ -99,7 +99,7 @@ static int add(struct folder *f, const struct delivery *d, struct addition *a,
 	/* Its first delivery may have ended before it was durable. */
 	folder_sub(f, DIR_NEW);
 	folder_sub(f, DIR_CUR);
-	return add_sync(f, 1u << DIR_NEW | 1u << DIR_CUR);
+	return add_sync(f, BOTH_DIRS);
 }
 
 static int deliver(const struct delivery *d, struct delivered *out)
@@ -110,6 +110,7 @@ static int deliver(const struct delivery *d, struct delivered *out)
 
 	if (code)
 		return code;
+	f.once = true;
 	out->dev = f.dev;
 	out->ino = f.ino;
 	code = addition_begin(&a, &f, d->flags, 0, clock_wall());

@@ -19,6 +19,7 @@
 #define DISK_SUBSCRIPTIONS "subscriptions"
 
 enum { DIR_NEW, DIR_CUR, DIRS };
+#define BOTH_DIRS (1u << DIR_NEW | 1u << DIR_CUR)
 #define DIR_NAMES            \
 	{                    \
 		"new", "cur" \

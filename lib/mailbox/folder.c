@@ -64,9 +64,8 @@ int folder_sub(struct folder *f, unsigned dir)
 	return f->sub[dir];
 }
 
-int folder_open_journal(struct folder *f)
+static int open_journal(struct folder *f, struct stat *st)
 {
-	struct stat st;
 	int code;
 
 	drop(&f->journal);
@@ -75,16 +74,23 @@ int folder_open_journal(struct folder *f)
 			    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (f->journal < 0)
 		return err_from_errno(errno);
-	code = fstat(f->journal, &st) < 0 ? ERR_IO : ERR_OK;
-	if (!code && !S_ISREG(st.st_mode))
+	code = fstat(f->journal, st) < 0 ? ERR_IO : ERR_OK;
+	if (!code && !S_ISREG(st->st_mode))
 		code = ERR_CORRUPT;
 	if (!code)
 		code = journal_head_read(f->journal, &f->head);
 	/* A damaged one is not "the one we know" at the next lock. */
-	f->journal_ino = code ? 0 : st.st_ino;
+	f->journal_ino = code ? 0 : st->st_ino;
 	if (code && code != ERR_CORRUPT)
 		drop(&f->journal);
 	return code;
+}
+
+int folder_open_journal(struct folder *f)
+{
+	struct stat st;
+
+	return open_journal(f, &st);
 }
 
 static int read_last(struct folder *f, off_t size)
@@ -148,18 +154,16 @@ static int repair(struct folder *f, off_t size)
 }
 
 /* Opens the journal if it is another file than the one we know. */
-static int same_journal(struct folder *f)
+static int same_journal(struct folder *f, struct stat *st)
 {
-	struct stat st;
-
 	if (f->journal >= 0) {
-		if (fstatat(f->dir, DISK_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) ==
+		if (fstatat(f->dir, DISK_JOURNAL, st, AT_SYMLINK_NOFOLLOW) ==
 			    0 &&
-		    st.st_ino == f->journal_ino)
+		    st->st_ino == f->journal_ino)
 			return ERR_OK;
 		f->replaced = true;
 	}
-	return folder_open_journal(f);
+	return open_journal(f, st);
 }
 
 int folder_lock(struct folder *f)
@@ -175,9 +179,7 @@ int folder_lock(struct folder *f)
 	if (code)
 		return code;
 	f->locked = true;
-	code = same_journal(f);
-	if (!code && fstat(f->journal, &st) < 0)
-		code = ERR_IO;
+	code = same_journal(f, &st);
 	if (!code && st.st_size != f->end) {
 		code = read_last(f, st.st_size);
 		if (code == ERR_CORRUPT)
@@ -192,7 +194,10 @@ void folder_unlock(struct folder *f)
 {
 	if (!f->locked)
 		return;
-	lock_release(f->lock);
+	if (f->once)
+		drop(&f->lock);
+	else
+		lock_release(f->lock);
 	f->locked = false;
 }
 
@@ -270,12 +275,15 @@ int folder_sync(struct folder *f)
 	return fdatasync(f->journal) < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-int folder_times(const struct folder *f, int64_t when[DIRS])
+int folder_times(const struct folder *f, unsigned dirs, int64_t when[DIRS])
 {
-	int d;
+	unsigned d;
 
 	for (d = 0; d < DIRS; d++) {
 		struct stat st;
+
+		if (!(dirs & 1u << d))
+			continue;
 		int failed = f->sub[d] >= 0 ? fstat(f->sub[d], &st)
 					    : fstatat(f->dir, dir_name[d], &st,
 						      AT_SYMLINK_NOFOLLOW);
@@ -288,16 +296,16 @@ int folder_times(const struct folder *f, int64_t when[DIRS])
 	return ERR_OK;
 }
 
-void folder_keep_marks(const struct folder *f, const int64_t before[DIRS],
-		       struct totals *t)
+void folder_keep_marks(const struct folder *f, unsigned dirs,
+		       const int64_t before[DIRS], struct totals *t)
 {
 	int64_t now[DIRS];
-	int d;
+	unsigned d;
 
-	if (folder_times(f, now) != ERR_OK)
+	if (folder_times(f, dirs, now) != ERR_OK)
 		return;
 	for (d = 0; d < DIRS; d++)
-		if (t->mark[d] == before[d])
+		if (dirs & 1u << d && t->mark[d] == before[d])
 			t->mark[d] = now[d];
 }
 

@@ -30,6 +30,7 @@ struct folder {
 	struct totals last; /* of the last of them */
 	bool locked;
 	bool replaced; /* set by folder_lock: the journal is another one */
+	bool once; /* one change, then no more: unlocking may close the lock */
 };
 
 /* Opens NAME (on disk: "." or ".Name") under the directory STORE; neither
@@ -65,13 +66,14 @@ struct totals folder_next(const struct folder *f);
 /* Syncs the journal. */
 int folder_sync(struct folder *f);
 
-/* Modification times of new and cur now, nanoseconds. */
-int folder_times(const struct folder *f, int64_t when[DIRS]);
+/* Modification times, now, of the directories whose bit is set in DIRS, in
+ * nanoseconds. */
+int folder_times(const struct folder *f, unsigned dirs, int64_t when[DIRS]);
 
 /* After a change of our own to the directories: T's marks become the times
  * of now where BEFORE was what we had left; elsewhere a scan is due. */
-void folder_keep_marks(const struct folder *f, const int64_t before[DIRS],
-		       struct totals *t);
+void folder_keep_marks(const struct folder *f, unsigned dirs,
+		       const int64_t before[DIRS], struct totals *t);
 
 /* Puts a new journal with RECORDS in place of the present one, under the
  * lock: synced, its name too. The numbers in T are where it goes on. */

@@ -397,7 +397,8 @@ static bool quick_status(struct store *s, const char *disk, struct folder *f)
 
 	if (!good)
 		return false;
-	good = folder_peek(f) == ERR_OK && folder_times(f, now) == ERR_OK &&
+	good = folder_peek(f) == ERR_OK &&
+	       folder_times(f, BOTH_DIRS, now) == ERR_OK &&
 	       now[DIR_NEW] == f->last.mark[DIR_NEW] &&
 	       now[DIR_CUR] == f->last.mark[DIR_CUR];
 	folder_close(f);

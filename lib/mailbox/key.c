@@ -154,7 +154,7 @@ static bool is_whole(struct folder *f, const struct record_add *a,
 
 	if (folder_sub(f, DIR_NEW) < 0 || folder_sub(f, DIR_CUR) < 0)
 		return false;
-	if (listing_read(&l, f, 1u << DIR_NEW | 1u << DIR_CUR) == ERR_OK)
+	if (listing_read(&l, f, BOTH_DIRS) == ERR_OK)
 		for (i = 0; !found && i < l.n; i++) {
 			const char *text = listing_name(&l, i);
 			int fd;

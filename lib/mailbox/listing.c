@@ -66,7 +66,7 @@ int listing_read(struct listing *l, struct folder *f, unsigned dirs)
 	memset(l, 0, sizeof(*l));
 	buf_init(&l->names, UINT32_MAX);
 	l->dirs = dirs;
-	code = folder_times(f, l->before);
+	code = folder_times(f, BOTH_DIRS, l->before);
 	for (d = 0; !code && d < DIRS; d++)
 		if (dirs & 1u << d)
 			code = read_dir(l, f, d);

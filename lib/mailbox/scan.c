@@ -286,7 +286,7 @@ static void mark(struct scan *s, const int64_t start[DIRS])
 	int64_t now = clock_wall_us() * 1000, end[DIRS];
 	int d;
 
-	if (folder_times(&s->m->f, end) != ERR_OK)
+	if (folder_times(&s->m->f, BOTH_DIRS, end) != ERR_OK)
 		return;
 	for (d = 0; d < DIRS; d++) {
 		if (!(s->l.dirs & 1u << d))
@@ -347,7 +347,7 @@ static bool changed_since(struct scan *s)
 	int64_t now[DIRS];
 	unsigned d;
 
-	if (folder_times(&s->m->f, now) != ERR_OK)
+	if (folder_times(&s->m->f, BOTH_DIRS, now) != ERR_OK)
 		return true;
 	for (d = 0; d < DIRS; d++)
 		if (s->l.dirs & 1u << d && now[d] != s->l.before[d])
@@ -360,7 +360,7 @@ int session_scan(struct mailbox *m)
 	struct scan s = { .m = m };
 	int64_t now[DIRS];
 	unsigned dirs;
-	int code = folder_times(&m->f, now);
+	int code = folder_times(&m->f, BOTH_DIRS, now);
 
 	if (code)
 		return code;
@@ -374,8 +374,7 @@ int session_scan(struct mailbox *m)
 		code = changed_since(&s) ? ERR_BUSY : judge(&s, false);
 		if (code == ERR_BUSY) {
 			drop(&s);
-			code = listing_read(&s.l, &m->f,
-					    1u << DIR_NEW | 1u << DIR_CUR);
+			code = listing_read(&s.l, &m->f, BOTH_DIRS);
 			if (!code)
 				code = judge(&s, true);
 		}

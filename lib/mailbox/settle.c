@@ -54,7 +54,7 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 
 	if (code)
 		return code;
-	code = folder_times(&m->f, before);
+	code = folder_times(&m->f, BOTH_DIRS, before);
 	batch_begin(&b, &m->f, false);
 	for (; !code && *from < m->t.n && n < AT_ONCE; ++*from) {
 		struct entry *e = &m->t.entry[*from];
@@ -65,7 +65,7 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 		n++;
 	}
 	batch_close(&b);
-	folder_keep_marks(&m->f, before, &b.t);
+	folder_keep_marks(&m->f, BOTH_DIRS, before, &b.t);
 	if (b.any)
 		batch_mark(&b, RECORD_MARK);
 	if (code)
