@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "client/tls.h"
 #include "log/log.h"
-#include "remote-send/connect.h"
+#include "io/connect.h"
 
 /* "host[ip]" of the relay, for texts. */
 #define WHO(s) (int)(strcspn((s)->relay, "]") + 1), (s)->relay

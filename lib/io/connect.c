@@ -1,4 +1,4 @@
-#include "remote-send/connect.h"
+#include "io/connect.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

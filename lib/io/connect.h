@@ -1,6 +1,6 @@
 /* A TCP connection within a time. */
-#ifndef REMOTE_SEND_CONNECT_H
-#define REMOTE_SEND_CONNECT_H
+#ifndef IO_CONNECT_H
+#define IO_CONNECT_H
 
 #include <stdint.h>
 
