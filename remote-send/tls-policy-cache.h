@@ -1,0 +1,37 @@
+/*
+ * The policies that are kept: in memory, and in one Berkeley DB file, so that
+ * a restart forgets none. This process alone opens the file. What cannot be
+ * read in it is dropped, loudly: it is fetched again when it is needed.
+ */
+#ifndef REMOTE_SEND_TLS_POLICY_CACHE_H
+#define REMOTE_SEND_TLS_POLICY_CACHE_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "remote-send/tls-policy-text.h"
+
+#define CACHE_MAX 20000 /* policies */
+
+struct cached {
+	char id[STS_ID_SIZE];
+	struct sts_policy policy;
+	int64_t fetched; /* wall clock, seconds */
+};
+
+struct cache;
+
+/* Opens or makes the file PATH. Never fails: without a file (which is logged)
+ * policies are kept in memory alone. */
+struct cache *cache_open(const char *path);
+
+/* The policy of DOMAIN that still holds at NOW, or NULL. */
+const struct cached *cache_get(struct cache *c, const char *domain, time_t now);
+
+/* Keeps a policy, which is copied, from NOW on. */
+void cache_put(struct cache *c, const char *domain, const char *id,
+	       const struct sts_policy *p, time_t now);
+
+void cache_close(struct cache **c);
+
+#endif
