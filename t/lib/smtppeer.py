@@ -95,6 +95,7 @@ class Peer:
             if word == "STARTTLS" and self.cert:
                 conn.sendall(b"220 2.0.0 ready\r\n")
                 if self.tls_fails:
+                    time.sleep(0.1)
                     conn.sendall(b"this is no handshake at all\r\n")
                     return
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
