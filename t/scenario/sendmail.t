@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""sendmail(1), mailq and newaliases, called as the programs of a system call
+them; and the drop folder while the suite does not run."""
+import array
+import fcntl
+import os
+import shutil
+import smtplib
+import socket
+import stat
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from instance import Instance, parse, wait_for  # noqa: E402
+
+tap = Tap()
+ROOT = os.geteuid() == 0
+
+
+def run(argv, text="", **how):
+    return subprocess.run(argv, input=text if isinstance(text, bytes)
+                          else text.encode(), capture_output=True,
+                          timeout=120, **how)
+
+
+def arrived(s, subject, user=None):
+    """The message with SUBJECT, once it is there."""
+    found = []
+
+    def there():
+        found[:] = [m for m in s.messages(user)
+                    if parse(m)["Subject"] == subject]
+        return found
+    wait_for(there)
+    return found[0] if found else b""
+
+
+CALLERS = [
+    ("Debian cron", ["-i", "-FCronDaemon", "-B8BITMIME", "-oem", "@A"], ""),
+    ("cronie", ["-FCronDaemon", "-i", "-odi", "-oem", "-oi", "-t", "-f",
+                "root"], "To: @A\n"),
+    ("PHP", ["-t", "-i", "-f", "x@a.test", "-f", "www@a.test"], "To: @A\n"),
+    ("smartd", ["-f", "smartd@a.test", "@A"], "To: @A\n"),
+    ("mailman", ["-oi", "-f", "list-bounces+u=x@a.test", "--", "@A"], ""),
+    ("joined letters", ["-ti"], "To: @A\n"),
+    ("Bcc alone", ["-t"], "Bcc: @A\n"),
+]
+
+
+def callers(s):
+    alice = s.address()
+    for name, words, head in CALLERS:
+        subject = "caller " + name
+        done = run([s.SENDMAIL] + [w.replace("@A", alice) for w in words],
+                   "%sSubject: %s\n\n.\n..dot\nlast\n"
+                   % (head.replace("@A", alice), subject))
+        tap.equal((done.returncode, done.stderr), (0, b""), name + ": exit 0")
+        m = arrived(s, subject)
+        tap.ok(m, name + ": arrives")
+        head, _, body = m.partition(b"\r\n\r\n")
+        dots = b"-i" in [w.encode()[:2] for w in words] or "-ti" in words \
+            or "-oi" in words
+        tap.equal(body, b".\r\n..dot\r\nlast\r\n" if dots else b"",
+                  name + ": a lone dot ends the message, or not")
+        tap.ok(b"\nBcc" not in head, name + ": no Bcc in it")
+
+
+def headers(s):
+    alice = s.address()
+    run([s.SENDMAIL, "-F", "J\u00fcrg M.", "-f", "j@a.test", alice],
+        "Subject: no from\nTo: root\n\nx\n")
+    m = parse(arrived(s, "no from"))
+    tap.equal(m["From"], "=?UTF-8?B?SsO8cmcgTS4=?= <j@a.test>",
+              "a From field is made of -F and -f")
+    tap.ok(m["Date"] and m["Message-ID"], "Date and Message-ID are added")
+    tap.equal(m["To"], "root@mail.example.test",
+              "a bare name in To gets a domain")
+    tap.equal(m["Return-Path"], "<j@a.test>", "-f is the envelope's sender")
+    run([s.SENDMAIL, "-f", "<>", alice], "Subject: null sender\n\nx\n")
+    tap.equal(parse(arrived(s, "null sender"))["Return-Path"], "<>",
+              "-f <> is the null sender")
+    run([s.SENDMAIL, alice], b"Subject: crlf\r\nX: 1\r\n\r\nline\r\nbare\n")
+    tap.ok(arrived(s, "crlf").endswith(b"\r\n\r\nline\r\nbare\r\n"),
+           "CRLF and LF line ends become CRLF")
+    run([s.SENDMAIL, alice], "no header at all\n")
+    tap.ok(wait_for(lambda: any(
+        m.endswith(b"\r\n\r\nno header at all\r\n") for m in s.messages())),
+        "text without a header is a body")
+    run([s.SENDMAIL, "-i", alice],
+        b"Subject: bytes\nX-\xff: \xfe\n\n\x00\xff\x80\n")
+    tap.ok(arrived(s, "bytes"), "NUL and 8-bit bytes do not hurt")
+
+
+def statuses(s):
+    alice = s.address()
+    for name, argv, text, want in [
+            ("no recipient", [], "x", 64),
+            ("no recipient in the header", ["-t"], "Subject: x\n\nx", 64),
+            ("unknown option", ["-k"], "", 64),
+            ("bad recipient", ["a b c"], "x", 65),
+            ("bad list in To", ["-t"], "To: a b c\n\nx", 65),
+            ("bad sender", ["-f", "a b c", alice], "x", 64),
+            ("bad configuration", ["-C", "/nonexistent", alice], "x", 78),
+            ("too large", [alice], "x" * 1100000, 69),
+            ("queue run with a time", ["-q30m"], "", 0)]:
+        done = run([s.SENDMAIL] + argv, text)
+        tap.equal(done.returncode, want, name + ": exit %d" % want)
+        tap.equal(bool(done.stderr), want != 0, name + ": says so, or not")
+    empty = run([s.MAILQ])
+    tap.equal((empty.returncode, empty.stdout), (0, b"Mail queue is empty\n"),
+              "mailq of an empty queue")
+
+
+def programs(s):
+    alice = s.address()
+    script = s.path("sendmail")
+    env = dict(os.environ, HOME=s.dir, EMAIL="me@a.test")
+    done = run([script, "-bs"],
+               "HELO x\nMAIL FROM:<me@a.test>\nRCPT TO:<%s>\nDATA\n"
+               "Subject: by -bs\n\n..dot\n.\nQUIT\n" % alice)
+    tap.ok(b"\r\n250 2.0.0 Ok: queued as " in done.stdout,
+           "-bs answers with the queue's reply")
+    tap.ok(arrived(s, "by -bs").endswith(b"\r\n\r\n.dot\r\n"),
+           "-bs with LF line ends arrives, a doubled dot is one")
+    done = run([script, "-bs"], "RCPT TO:<x>\nDATA\nFOO\nMAIL FROM:<a b>\n"
+               "MAIL FROM:<x@y>\nMAIL FROM:<x@y>\nRCPT TO:<>\nRSET\nDATA\n")
+    tap.equal([line[:3] for line in done.stdout.decode().splitlines()],
+              ["220", "503", "503", "500", "501", "250", "503", "501", "250",
+               "503"], "-bs refuses what is out of order")
+    if shutil.which("mutt"):
+        run(["mutt", "-n", "-F", "/dev/null", "-e", "set sendmail='%s -oem "
+             "-oi'; set copy=no" % script, "-e", "set dsn_notify=never",
+             "-s", "by mutt", alice], "hello\n", env=env)
+        tap.ok(arrived(s, "by mutt"), "mutt sends")
+    if shutil.which("s-nail"):
+        run(["s-nail", "-:/", "-S", "mta=" + script, "-S", "sendwait",
+             "-s", "by s-nail", alice], "hello\n", env=env)
+        tap.ok(arrived(s, "by s-nail"), "s-nail sends")
+    git(s, script, env, alice)
+
+
+def git(s, script, env, alice):
+    work = s.path("work")
+    env = dict(env, GIT_CONFIG_GLOBAL="/dev/null",
+               GIT_AUTHOR_NAME="N", GIT_AUTHOR_EMAIL="n@a.test",
+               GIT_COMMITTER_NAME="N", GIT_COMMITTER_EMAIL="n@a.test")
+    run(["git", "init", "-q", work], env=env)
+    run(["git", "-C", work, "commit", "-q", "--allow-empty", "-m",
+         "first"], env=env)
+    with open(os.path.join(work, "f"), "w") as f:
+        f.write("x\n")
+    run(["git", "-C", work, "add", "f"], env=env)
+    run(["git", "-C", work, "commit", "-q", "-m", "second"], env=env)
+    done = run(["git", "-C", work, "send-email", "--quiet",
+                "--confirm=never", "--suppress-cc=all",
+                "--from=n@a.test", "--to=" + alice,
+                "--smtp-server=" + script, "-1"], env=env)
+    if b"is not a git command" in done.stderr:
+        return
+    tap.equal(done.returncode, 0, "git send-email exits 0")
+    tap.ok(arrived(s, "[PATCH] second"), "git send-email sends")
+
+
+def socket_abuse(s):
+    path = os.path.join(s.dir, "run", "public", "submit")
+
+    def ask(packet, *fds):
+        c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        c.settimeout(30)
+        c.connect(path)
+        c.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                              array.array("i", fds))] if fds else [])
+        try:
+            return c.recv(65536)
+        except ConnectionResetError:
+            return b""
+        finally:
+            c.close()
+
+    def submission(text, seal=True):
+        fd = os.memfd_create("x", os.MFD_ALLOW_SEALING)
+        os.write(fd, text)
+        if seal:
+            fcntl.fcntl(fd, 1033, 15)
+        return fd
+    good = b"sender x@a.test\nrcpt %s 0 %%\n\nSubject: raw\n\nx\n" \
+        % s.address().encode()
+    for name, packet, text, seal, want in [
+            ("no descriptor", b"message\0", None, True, b"failed\0"),
+            ("another verb", b"massage\0", good, True, b"failed\0"),
+            ("not sealed", b"message\0", good, False, b"failed\0"),
+            ("no records", b"message\0", b"Subject: x\n\nx\n", True,
+             b"failed\0"),
+            ("no end of records", b"message\0", b"sender x\n", True,
+             b"failed\0"),
+            ("empty", b"message\0", b"", True, b"failed\0"),
+            ("no recipient", b"message\0", b"sender x\n\nx", True,
+             b"failed\0"),
+            ("a line end in an address", b"message\0",
+             b"sender x%0D%0Ay@z\nrcpt a@b 0 %\n\nx", True, b"failed\0"),
+            ("a whole one", b"message\0", good, True, b"queued\0")]:
+        fds = [] if text is None else [submission(text, seal)]
+        answer = ask(packet, *fds)
+        tap.equal(answer[:7], want, "socket: %s: %s" % (name, want[:-1]))
+        for fd in fds:
+            os.close(fd)
+    ask(b"\xff\xfe")
+    tap.ok(arrived(s, "raw"), "socket: what was queued arrives")
+
+
+def while_down(s):
+    alice, drop = s.address(), os.path.join(s.QUEUE, "drop")
+    users = [None] + (["nobody"] if ROOT else [])
+    for user in users:
+        how = {"user": user, "extra_groups": []} if user else {}
+        done = run([s.SENDMAIL, "-f", "me@a.test", alice],
+                   "Subject: down %s\n\nx\n" % user, **how)
+        tap.equal((done.returncode, done.stderr), (0, b""),
+                  "while down, user %s: exit 0" % user)
+    files = os.listdir(drop)
+    tap.equal([f[:5] for f in files], ["mail."] * len(users),
+              "the mail is in the drop folder")
+    tap.equal({stat.S_IMODE(os.stat(os.path.join(drop, f)).st_mode)
+               for f in files}, {0o640}, "where others cannot read it")
+    done = run([s.MAILQ])
+    tap.equal(done.returncode, 69, "mailq while down: exit 69")
+    tap.ok(b"mail system is down" in done.stderr, "and says why")
+    done = run([s.path("newaliases")])
+    tap.equal(done.returncode, 0, "newaliases does not need the suite")
+    # rubbish that must not hold up the others
+    with open(os.path.join(drop, "mail.0rubbish"), "wb") as f:
+        f.write(os.urandom(3000))
+    os.symlink("/etc/passwd", os.path.join(drop, "mail.1link"))
+    os.mkfifo(os.path.join(drop, "mail.2fifo"))
+    os.mkdir(os.path.join(drop, "mail.3dir"))
+    open(os.path.join(drop, "mail.4empty"), "w").close()
+    open(os.path.join(drop, "tmp.unfinished"), "w").close()
+    os.chmod(os.path.join(drop, "mail.4empty"), 0o644)
+    s.start()
+    for user in users:
+        tap.ok(arrived(s, "down %s" % user),
+               "when it runs again, the mail of user %s arrives" % user)
+    tap.ok(wait_for(lambda: not [f for f in os.listdir(drop)
+                                 if f.startswith("mail.")]),
+           "all mail is taken from the drop folder")
+    tap.equal(len([f for f in os.listdir(drop) if f.startswith("bad.")]), 5,
+              "what is no mail is put aside")
+    tap.ok(s.read_log().count("it is now called bad.") == 5, "and logged")
+    tap.equal(len([m for m in s.messages()
+                   if parse(m)["Subject"] == "down None"]), 1,
+              "nothing arrives twice")
+
+
+with Instance("message_size_limit=1000000") as s:
+    os.chmod(s.dir, 0o755)
+    callers(s)
+    headers(s)
+    statuses(s)
+    programs(s)
+    socket_abuse(s)
+    s.stop()
+    while_down(s)
+tap.done()
