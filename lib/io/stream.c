@@ -234,6 +234,19 @@ const char *stream_window(const struct stream *s, size_t *n)
 	return s->in ? s->in + s->from : "";
 }
 
+void stream_prepend(struct stream *s, const void *data, size_t n)
+{
+	size_t cap = n > IN_START ? n : IN_START;
+
+	if (n == 0)
+		return;
+	s->in = mem_resize(s->in, cap, 1);
+	s->in_cap = cap;
+	memcpy(s->in, data, n);
+	s->from = 0;
+	s->to = n;
+}
+
 void stream_consume(struct stream *s, size_t n)
 {
 	s->from += n < s->to - s->from ? n : s->to - s->from;

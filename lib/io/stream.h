@@ -41,6 +41,10 @@ void stream_set_timeout(struct stream *s, int64_t ms);
  * of it and the timeout counts. */
 void stream_set_deadline(struct stream *s, int64_t at_ms);
 
+/* Puts N bytes before the input to come: what another process had read of the
+ * connection. Only before the first read. */
+void stream_prepend(struct stream *s, const void *data, size_t n);
+
 /* What is buffered and not consumed: valid until the next call that reads. */
 const char *stream_window(const struct stream *s, size_t *n);
 
