@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "imapd/capability.h"
 #include "imapd/commands.h"
-#include "imapd/handover.h"
+#include "service/handover.h"
 #include "imapd/update.h"
 #include "log/log.h"
 #include "mime/imap.h"

@@ -1,4 +1,4 @@
-#include "imapd/handover.h"
+#include "service/handover.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -25,10 +25,10 @@ static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
 
 	if (!ipc_is(m, "session") || !text(m, "user", &h->user) ||
 	    !text(m, "maildir", &h->maildir) || h->maildir[0] != '/' ||
-	    !text(m, "tag", &h->tag) ||
 	    !ipc_int(m, "uid", 0, UINT32_MAX - 1, &u) ||
 	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &g))
 		return false;
+	h->tag = ipc_text(m, "tag");
 	h->client = ipc_text(m, "client");
 	h->tls = strcmp(ipc_text(m, "tls"), "1") == 0;
 	*uid = (uid_t)u;
@@ -43,13 +43,16 @@ static bool acceptable(uid_t uid)
 	return uid != 0 || geteuid() != 0;
 }
 
-static void confirm(int sock, const char *verb)
+/* If accountd is not there any more, the connection is not ours either. */
+static bool confirm(int sock, const char *verb)
 {
 	struct ipc_out m = { .ready = false };
+	bool good;
 
 	ipc_begin(&m, verb);
-	ipc_send(sock, &m, WAIT_MS);
+	good = ipc_send(sock, &m, WAIT_MS) == ERR_OK;
 	ipc_out_free(&m);
+	return good;
 }
 
 static void confine(struct handover *h, uid_t uid, gid_t gid)
@@ -77,11 +80,13 @@ bool handover_take(int sock, struct handover *h)
 	if (good)
 		h->fd = ipc_take_fd(&h->packet);
 	good = good && h->fd >= 0;
-	confirm(sock, good ? "ok" : "failed");
+	good = confirm(sock, good ? "ok" : "failed") && good;
 	close(sock);
 	if (!good) {
-		log_warn("imap: a hand-over that cannot be served: user=%s",
+		log_warn("a hand-over that cannot be served: user=%s",
 			 h->user ? h->user : "");
+		if (h->fd >= 0)
+			close(h->fd);
 		handover_free(h);
 		return false;
 	}

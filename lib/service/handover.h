@@ -2,8 +2,8 @@
  * The packet by which accountd gives a connection to a session: `session`
  * in posthorn-protocol(7). Taking it makes the process the user.
  */
-#ifndef IMAPD_HANDOVER_H
-#define IMAPD_HANDOVER_H
+#ifndef SERVICE_HANDOVER_H
+#define SERVICE_HANDOVER_H
 
 #include <stdbool.h>
 
@@ -16,7 +16,7 @@ struct handover {
 	const char *user;
 	const char *maildir;
 	const char *client;
-	const char *tag;
+	const char *tag; /* of IMAP's command, or "" */
 	bool tls;
 	struct buf pending; /* input that was read ahead */
 	int fd;		    /* the connection */

@@ -1,0 +1,204 @@
+#include "service/login.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "client/account.h"
+#include "client/tls.h"
+#include "log/log.h"
+
+#define WINDOW_MAX 16384 /* a SASL response is up to 8192 */
+#define LOGIN_MS 180000	 /* from connect to login */
+#define TLS_MS 30000
+#define FAILURES_MAX 5
+#define PASSWORD_MAX 4096 /* a name and a password */
+
+void login_read_rules(struct login_rules *r, const struct config *c,
+		      const char *service)
+{
+	r->service = service;
+	r->hostname = config_string(c, "myhostname");
+	r->plaintext = !config_bool(c, "disable_plaintext_auth");
+	r->starttls = *config_string(c, "smtpd_tls_cert_file") != '\0';
+}
+
+/* IPv4 behind an IPv6 socket in its own form. */
+static void find_client(int fd, char *out, size_t size)
+{
+	struct sockaddr_storage ss = { 0 };
+	const struct sockaddr_in6 *six = (struct sockaddr_in6 *)&ss;
+	const struct sockaddr_in *four = (struct sockaddr_in *)&ss;
+	socklen_t len = sizeof(ss);
+
+	str_copy(out, size, "unknown");
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) < 0)
+		return;
+	if (ss.ss_family == AF_INET)
+		inet_ntop(AF_INET, &four->sin_addr, out, (socklen_t)size);
+	else if (ss.ss_family == AF_INET6 &&
+		 IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out,
+			  (socklen_t)size);
+	else if (ss.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &six->sin6_addr, out, (socklen_t)size);
+}
+
+/* Puts tlsproxy before FD, and a stream over what it gives. */
+static bool add_tls(struct login *l, int fd)
+{
+	struct tls_info info;
+
+	fd = tls_accept(fd, &info, TLS_MS);
+	if (fd < 0) {
+		log_info("%s: TLS handshake with %s failed: %s",
+			 l->rules->service, l->client, info.why);
+		return false;
+	}
+	l->io = stream_new(fd, WINDOW_MAX);
+	l->tls = true;
+	return true;
+}
+
+static void set_limits(struct login *l, int64_t until_ms)
+{
+	stream_set_timeout(l->io, LOGIN_MS);
+	stream_set_deadline(l->io, until_ms);
+}
+
+bool login_begin(struct login *l, const struct login_rules *rules, int fd,
+		 bool tls_first)
+{
+	*l = (struct login){ .rules = rules };
+	find_client(fd, l->client, sizeof(l->client));
+	if (tls_first && !add_tls(l, fd))
+		return false;
+	if (!l->io)
+		l->io = stream_new(fd, WINDOW_MAX);
+	set_limits(l, clock_ms() + LOGIN_MS);
+	return true;
+}
+
+void login_end(struct login *l)
+{
+	if (l->io)
+		stream_free(&l->io);
+}
+
+bool login_passwords_allowed(const struct login *l)
+{
+	return l->tls || l->rules->plaintext;
+}
+
+bool login_can_start_tls(const struct login *l)
+{
+	return !l->tls && l->rules->starttls;
+}
+
+bool login_start_tls(struct login *l)
+{
+	if (stream_flush(l->io) || !add_tls(l, stream_release(&l->io)))
+		return false;
+	set_limits(l, clock_ms() + LOGIN_MS);
+	return true;
+}
+
+/* One answer of the client within the exchange: a line in base64, or "*", which
+ * gives it up. */
+static enum login_result ask(struct login *l, const char *challenge,
+			     char **response)
+{
+	char *line;
+	size_t n;
+
+	*response = NULL;
+	stream_printf(l->io, "+ %s\r\n", challenge);
+	if (stream_line(l->io, WINDOW_MAX, &line, &n))
+		return LOGIN_LOST;
+	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+		n--;
+	if (!memchr(line, '\0', n) && !(n == 1 && *line == '*'))
+		*response = mem_strndup(line, n);
+	mem_wipe(line, n);
+	return *response ? LOGIN_DONE : LOGIN_CANCELLED;
+}
+
+/* Goes on with the exchange ST until it ends. */
+static enum login_result converse(struct login *l,
+				  struct account_auth_state *st,
+				  enum account_auth *result)
+{
+	while (*result == AUTH_CONTINUE) {
+		char *response;
+		enum login_result got = ask(l, st->challenge, &response);
+
+		if (got != LOGIN_DONE) {
+			account_auth_cancel(st);
+			return got;
+		}
+		st->pending = stream_window(l->io, &st->npending);
+		*result = account_auth_step(st, response);
+		mem_wipe(response, strlen(response));
+		free(response);
+	}
+	return LOGIN_DONE;
+}
+
+enum login_result login_sasl(struct login *l, const char *mechanism,
+			     const char *response, const char *tag)
+{
+	struct account_auth_state st;
+	struct account_client_info info = { .service = l->rules->service,
+					    .client = l->client,
+					    .tls = l->tls,
+					    .session = l->rules->service,
+					    .fd = stream_fd(l->io),
+					    .tag = tag,
+					    .pending = "" };
+	enum account_auth result;
+	enum login_result got;
+
+	stream_flush(l->io);
+	/* without a response, what was read ahead is the response */
+	if (response)
+		info.pending = stream_window(l->io, &info.npending);
+	result = account_auth_start(&st, &info, mechanism, response);
+	got = converse(l, &st, &result);
+	if (got != LOGIN_DONE)
+		return got;
+	if (result == AUTH_OK)
+		return LOGIN_DONE;
+	if (result == AUTH_TEMP)
+		return LOGIN_TEMP;
+	return ++l->failures < FAILURES_MAX ? LOGIN_FAILED : LOGIN_MANY;
+}
+
+enum login_result login_password(struct login *l, const char *user,
+				 const char *password, const char *tag)
+{
+	enum login_result result = LOGIN_FAILED;
+	struct buf plain, text;
+
+	buf_init(&plain, PASSWORD_MAX);
+	buf_init(&text, 2 * PASSWORD_MAX);
+	buf_putc(&plain, '\0');
+	buf_puts(&plain, user);
+	buf_putc(&plain, '\0');
+	buf_puts(&plain, password);
+	encode_base64(&text, plain.data, plain.len);
+	if (!plain.over && !text.over)
+		result = login_sasl(l, "PLAIN", text.data, tag);
+	mem_wipe(plain.data, plain.len);
+	mem_wipe(text.data, text.len);
+	buf_free(&plain);
+	buf_free(&text);
+	return result;
+}

@@ -1,0 +1,72 @@
+/*
+ * The login side of IMAP and POP3: a stranger's connection, in a jail without
+ * files, until accountd has checked a password and given the connection to a
+ * session. Nothing here can open a mailbox.
+ *
+ * Both protocols have SASL's challenges in the same form, a line that begins
+ * with "+ ", so one exchange serves both.
+ */
+#ifndef SERVICE_LOGIN_H
+#define SERVICE_LOGIN_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "io/stream.h"
+
+struct login_rules {
+	const char *service;  /* "imap", "pop3": also the session's kind */
+	const char *hostname; /* myhostname */
+	bool plaintext;	      /* passwords are taken without TLS, too */
+	bool starttls;	      /* there is a certificate */
+};
+
+struct login {
+	const struct login_rules *rules;
+	struct stream *io;	       /* NULL once the connection is lost */
+	char client[INET6_ADDRSTRLEN]; /* IP address, or "unknown" */
+	bool tls;
+	unsigned failures; /* of passwords */
+};
+
+enum login_result {
+	LOGIN_DONE,	 /* the session has the connection: say nothing more */
+	LOGIN_FAILED,	 /* wrong */
+	LOGIN_MANY,	 /* wrong, and it was the last try */
+	LOGIN_TEMP,	 /* cannot be found out just now */
+	LOGIN_CANCELLED, /* the client gave up, or sent rubbish */
+	LOGIN_LOST	 /* the connection is gone */
+};
+
+/* The rules of SERVICE by the parameters. */
+void login_read_rules(struct login_rules *r, const struct config *c,
+		      const char *service);
+
+/* Takes the connection FD, with TLS_FIRST through tlsproxy. There are three
+ * minutes from here to the login. False: there is no connection, and the log
+ * says why. */
+bool login_begin(struct login *l, const struct login_rules *rules, int fd,
+		 bool tls_first);
+void login_end(struct login *l);
+
+/* May a password be sent on this connection? */
+bool login_passwords_allowed(const struct login *l);
+
+/* Is STARTTLS on offer now? */
+bool login_can_start_tls(const struct login *l);
+
+/* After the reply that invites to it: what the client sent behind its command
+ * counts for nothing. False: the connection is lost. */
+bool login_start_tls(struct login *l);
+
+/* Runs the exchange of MECHANISM with the initial RESPONSE (NULL: none came; "="
+ * is an empty one). TAG is IMAP's, or "". */
+enum login_result login_sasl(struct login *l, const char *mechanism,
+			     const char *response, const char *tag);
+
+/* The same for a name and a password sent by a command of the protocol. */
+enum login_result login_password(struct login *l, const char *user,
+				 const char *password, const char *tag);
+
+#endif
