@@ -1,0 +1,186 @@
+#include "pop3d/authorize.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "pop3d/capability.h"
+#include "pop3d/command.h"
+#include "sasl/server.h"
+
+#define BAD_MAX 10
+
+struct authorize {
+	struct login l;
+	struct command c;
+	char user[SASL_NAME_MAX + 1]; /* of USER, "" if none came */
+	int bad;
+	bool over;
+};
+
+static void reply(struct authorize *a, const char *text)
+{
+	command_reply(a->l.io, "%s", text);
+}
+
+static bool refuse_password(struct authorize *a)
+{
+	if (login_passwords_allowed(&a->l))
+		return false;
+	reply(a, "-ERR passwords are taken only under TLS");
+	return true;
+}
+
+static void capa(struct authorize *a)
+{
+	capability_put(a->l.io, login_can_start_tls(&a->l),
+		       login_passwords_allowed(&a->l));
+}
+
+static void quit(struct authorize *a)
+{
+	reply(a, "+OK bye");
+	a->over = true;
+}
+
+static void stls(struct authorize *a)
+{
+	if (!login_can_start_tls(&a->l)) {
+		reply(a, "-ERR TLS is not available");
+		return;
+	}
+	reply(a, "+OK begin TLS");
+	/* what was said before TLS counts for nothing */
+	*a->user = '\0';
+	a->over = !login_start_tls(&a->l);
+}
+
+static void user(struct authorize *a)
+{
+	if (refuse_password(a))
+		return;
+	if (!str_copy(a->user, sizeof(a->user), a->c.args))
+		reply(a, "-ERR name too long");
+	else
+		reply(a, "+OK send PASS");
+}
+
+/* Replies to what is not the end of the connection. */
+static void answer(struct authorize *a, enum login_result result)
+{
+	static const char *const replies[] = {
+		[LOGIN_FAILED] = "-ERR [AUTH] wrong name or password",
+		[LOGIN_MANY] = "-ERR [AUTH] too many wrong passwords",
+		[LOGIN_TEMP] = "-ERR [SYS/TEMP] cannot check passwords just "
+			       "now",
+		[LOGIN_CANCELLED] = "-ERR authentication cancelled",
+	};
+
+	*a->user = '\0';
+	a->over = result == LOGIN_DONE || result == LOGIN_LOST ||
+		  result == LOGIN_MANY;
+	if (result != LOGIN_DONE && result != LOGIN_LOST)
+		reply(a, replies[result]);
+}
+
+static void pass(struct authorize *a)
+{
+	if (refuse_password(a))
+		return;
+	if (!*a->user)
+		reply(a, "-ERR send USER first");
+	else
+		answer(a, login_password(&a->l, a->user, a->c.args, ""));
+}
+
+/* RFC 5034: AUTH mechanism [initial-response]; alone it lists them. */
+static void auth(struct authorize *a)
+{
+	char mechanism[32];
+	const char *space = strchr(a->c.args, ' ');
+	size_t n = space ? (size_t)(space - a->c.args) : strlen(a->c.args);
+
+	if (n == 0) {
+		capability_put_mechanisms(a->l.io,
+					  login_passwords_allowed(&a->l));
+		return;
+	}
+	if (refuse_password(a))
+		return;
+	if (n >= sizeof(mechanism)) {
+		reply(a, "-ERR unknown mechanism");
+		return;
+	}
+	memcpy(mechanism, a->c.args, n);
+	mechanism[n] = '\0';
+	if (!capability_has_mechanism(mechanism))
+		reply(a, "-ERR unknown mechanism");
+	else
+		answer(a, login_sasl(&a->l, mechanism, space ? space + 1 : NULL,
+				     ""));
+}
+
+static const struct {
+	const char *word;
+	void (*act)(struct authorize *a);
+	bool args; /* wants arguments (or may have them: AUTH) */
+} commands[] = {
+	{ "CAPA", capa, false }, { "USER", user, true },
+	{ "PASS", pass, true },	 { "AUTH", auth, true },
+	{ "STLS", stls, false }, { "QUIT", quit, false },
+};
+
+static void run(struct authorize *a)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!str_equal_ci(a->c.word, commands[i].word))
+			continue;
+		if (*a->c.args && !commands[i].args) {
+			a->bad++;
+			reply(a, "-ERR no arguments wanted");
+		} else if (commands[i].act != auth && commands[i].args &&
+			   !*a->c.args) {
+			a->bad++;
+			reply(a, "-ERR an argument is missing");
+		} else {
+			commands[i].act(a);
+		}
+		return;
+	}
+	a->bad++;
+	reply(a, "-ERR unknown command, or login needed");
+}
+
+static void dialogue(struct authorize *a)
+{
+	command_reply(a->l.io, "+OK %s POP3 ready", a->l.rules->hostname);
+	while (!a->over && a->bad < BAD_MAX) {
+		switch (command_read(a->l.io, &a->c)) {
+		case COMMAND_GOOD:
+			run(a);
+			break;
+		case COMMAND_BAD:
+			a->bad++;
+			break;
+		case COMMAND_TIMEOUT:
+			reply(a, "-ERR too slow");
+			a->over = true;
+			break;
+		case COMMAND_END:
+			a->over = true;
+			break;
+		}
+	}
+	if (a->l.io)
+		stream_flush(a->l.io);
+}
+
+void authorize_serve(const struct login_rules *rules, int fd, bool tls_first)
+{
+	struct authorize a = { .over = false };
+
+	if (login_begin(&a.l, rules, fd, tls_first))
+		dialogue(&a);
+	login_end(&a.l);
+	mem_wipe(&a.c, sizeof(a.c));
+}

@@ -1,0 +1,74 @@
+/*
+ * pop3d is one program for two services. `pop3d` speaks with strangers on the
+ * ports of POP3 until they have logged in: in a jail, without files.
+ * `pop3-session` waits, as root, for connections that accountd hands over,
+ * and becomes their users. Which one a process is, its sockets tell.
+ */
+#include "base/str.h"
+#include "pop3d/authorize.h"
+#include "pop3d/session.h"
+#include "service/service.h"
+
+#define GRACE_S 5
+#define SPARE 2
+#define USES 1000
+
+struct program {
+	struct service service;
+	struct login_rules rules;
+};
+
+static bool serve_login(void *context, const struct prefork_listener *l, int fd)
+{
+	const struct program *p = context;
+
+	authorize_serve(&p->rules, fd, str_equal(l->name, "pop3s"));
+	return true;
+}
+
+static bool serve_session(void *context, const struct prefork_listener *l,
+			  int fd)
+{
+	(void)context;
+	(void)l;
+	session_serve(fd);
+	return false;
+}
+
+static void confine_child(void *context)
+{
+	(void)context;
+	sandbox_enter(0);
+}
+
+static int run_login(struct program *p, struct prefork *set)
+{
+	set->uses = USES;
+	set->child_start = confine_child;
+	set->serve = serve_login;
+	login_read_rules(&p->rules, p->service.config, "pop3");
+	service_confine(&p->service, SANDBOX_FORK);
+	return service_prefork(&p->service, set);
+}
+
+static int run_session(struct program *p, struct prefork *set)
+{
+	set->serve = serve_session;
+	service_confine(&p->service,
+			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
+	return service_prefork(&p->service, set);
+}
+
+int main(int argc, char **argv)
+{
+	struct program p;
+	struct prefork set = { .spare = SPARE,
+			       .grace_s = GRACE_S,
+			       .context = &p };
+
+	service_start(&p.service, argc, argv, "pop3d");
+	set.max = (int)config_int(p.service.config, "pop3_process_limit");
+	return service_listener(&p.service, "pop3-session")
+		       ? run_session(&p, &set)
+		       : run_login(&p, &set);
+}

@@ -1,0 +1,9 @@
+/* POP3 after the login: RFC 1939's TRANSACTION and UPDATE states. */
+#ifndef POP3D_SESSION_H
+#define POP3D_SESSION_H
+
+/* Takes the session that accountd hands over on SOCK, becomes its user and
+ * serves it to its end. The process is of no use to others after that. */
+void session_serve(int sock);
+
+#endif
