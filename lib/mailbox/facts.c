@@ -1,6 +1,7 @@
 /* What the cache knows of messages; what it does not know is found out. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -36,13 +37,50 @@ static const char *view(struct mailbox *m, uint64_t at, size_t n)
 	return p;
 }
 
+void session_drop_cache(struct mailbox *m)
+{
+	if (m->cache >= 0)
+		close(m->cache);
+	m->cache = -1;
+	buf_reset(&m->window);
+}
+
+/* Is there another cache file than the one we have open? */
+static bool was_replaced(struct mailbox *m)
+{
+	struct stat have, now;
+
+	if (m->cache < 0 || fstat(m->cache, &have) < 0 ||
+	    fstatat(m->f.dir, DISK_CACHE, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return have.st_ino != now.st_ino;
+}
+
+/* E's facts from the cache; false if they are not there. */
+static bool look_up(struct mailbox *m, const struct entry *e,
+		    struct mailbox_facts *f)
+{
+	uint32_t validity = m->f.head.uidvalidity;
+	int tries;
+
+	for (tries = 0; e->ncache > 0 && tries < 2; tries++) {
+		const char *p = view(m, e->cache, e->ncache);
+
+		if (p && cache_read(p, e->ncache, validity, e->uid, f))
+			return true;
+		if (!was_replaced(m))
+			return false;
+		session_drop_cache(m);
+	}
+	return false;
+}
+
 void session_cached(struct mailbox *m, const struct entry *e, struct buf *b)
 {
 	struct mailbox_facts f;
-	const char *p = view(m, e->cache, e->ncache);
 
-	if (p && cache_read(p, e->ncache, m->f.head.uidvalidity, e->uid, &f))
-		buf_put(b, p, e->ncache);
+	if (look_up(m, e, &f))
+		buf_put(b, view(m, e->cache, e->ncache), e->ncache);
 }
 
 /* Reads the message, and keeps what was found for the next who asks. */
@@ -81,13 +119,11 @@ int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f)
 {
 	const struct entry *e = session_entry(m, seq);
 	uint32_t validity = m->f.head.uidvalidity;
-	const char *p;
 	int code;
 
 	if (!e)
 		return ERR_NOT_FOUND;
-	p = view(m, e->cache, e->ncache);
-	if (p && cache_read(p, e->ncache, validity, e->uid, f))
+	if (look_up(m, e, f))
 		return ERR_OK;
 	if (m->facts_uid != e->uid) {
 		code = find_out(m, seq);

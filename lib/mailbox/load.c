@@ -17,6 +17,17 @@
 #include "mailbox/private.h"
 #include "mailbox/session.h"
 
+#define FRESH INT64_C(600000000) /* 10 minutes, in microseconds */
+
+/* May the record still be unwritten? The kernel writes within a minute, and
+ * who wrote it synced it, unless he died. */
+static bool is_fresh(const struct record *r)
+{
+	int64_t age = clock_wall_us() - r->t.time;
+
+	return age < FRESH;
+}
+
 int session_catch_up(struct mailbox *m, bool own)
 {
 	struct journal_walk w;
@@ -30,7 +41,7 @@ int session_catch_up(struct mailbox *m, bool own)
 			m->read = w.at;
 			m->f.last = r->t;
 		}
-		if (r->type == RECORD_ADD)
+		if (r->type == RECORD_ADD && is_fresh(r))
 			m->unsynced = true;
 	}
 	journal_walk_end(&w);

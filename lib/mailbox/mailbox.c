@@ -108,6 +108,21 @@ static void take_out(struct mailbox *m, bool tell)
 	t->gone = 0;
 }
 
+/* A directory without `cur` is no folder; what else is missing is made. */
+static int open_subs(struct mailbox *m, bool inbox)
+{
+	int code;
+
+	if (folder_sub(&m->f, DIR_CUR) < 0)
+		return err_from_errno(errno);
+	if (folder_sub(&m->f, DIR_NEW) >= 0)
+		return ERR_OK;
+	code = store_make_dirs(m->f.dir, inbox);
+	if (!code && folder_sub(&m->f, DIR_NEW) < 0)
+		code = err_from_errno(errno);
+	return code;
+}
+
 int mailbox_open(struct store *s, const char *name, bool read_only,
 		 struct mailbox **out)
 {
@@ -125,13 +140,8 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	m->read_only = read_only;
 	m->cache = -1;
 	code = folder_open(s->dir, disk, &m->f);
-	/* A directory without `cur` is no folder. */
-	if (!code && folder_sub(&m->f, DIR_CUR) < 0)
-		code = err_from_errno(errno);
 	if (!code)
-		code = store_make_dirs(m->f.dir, disk[1] == '\0');
-	if (!code && folder_sub(&m->f, DIR_NEW) < 0)
-		code = err_from_errno(errno);
+		code = open_subs(m, disk[1] == '\0');
 	if (!code)
 		code = session_load(m);
 	if (!code)

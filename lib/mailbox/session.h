@@ -74,6 +74,12 @@ void session_unlink(struct mailbox *m, const struct entry *e);
 bool session_file_name(const struct mailbox *m, const struct entry *e,
 		       char out[256]);
 
+/* Writes the cache anew if most of it is of messages that are gone. */
+void session_pack_cache(struct mailbox *m);
+
+/* Forgets the open cache file: another took its place. */
+void session_drop_cache(struct mailbox *m);
+
 /* Appends E's entry of the cache to B, if there is one. */
 void session_cached(struct mailbox *m, const struct entry *e, struct buf *b);
 

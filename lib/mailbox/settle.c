@@ -86,6 +86,7 @@ void mailbox_settle(struct mailbox *m)
 		if (settle_some(m, &from) != ERR_OK)
 			return;
 	m->dirty = false;
+	session_pack_cache(m);
 	session_rotate(m);
 	snapshot_write(m);
 }

@@ -489,6 +489,46 @@ static void test_cache(void)
 	free(data);
 }
 
+static void test_pack(void)
+{
+	struct store *s, *s2;
+	struct mailbox *m, *other;
+	struct mailbox_facts f;
+	size_t n = 300000, i;
+	char *text = mem_alloc(n + 1);
+	struct delivered out;
+	uint32_t seq;
+
+	fresh();
+	/* One header field that is kept, so that the cache grows fast. */
+	strcpy(text, "Subject: x");
+	for (i = 10; i < n - 4; i++)
+		text[i] = i % 70 == 0	? '\r'
+			  : i % 70 == 1 ? '\n'
+			  : i % 70 == 2 ? ' '
+					: 'x';
+	strcpy(text + n - 4, "\r\n\r\n");
+	for (i = 0; i < 40; i++)
+		deliver_to("INBOX", text, "", &out);
+	deliver_n("INBOX", 2);
+	m = open_folder("INBOX", false, &s);
+	other = open_folder("INBOX", true, &s2);
+	ok(mailbox_facts(other, 41, &f) == ERR_OK, "facts before");
+	for (seq = 1; seq <= 38; seq++)
+		mailbox_expunge(m, &seq, 1, false);
+	ok(file_size(path(DISK_CACHE)) > 8 << 20, "a large cache");
+	mailbox_settle(m);
+	ok(file_size(path(DISK_CACHE)) < 3 << 20, "is packed");
+	ok(mailbox_facts(m, 42, &f) == ERR_OK &&
+		   memmem(f.header, f.header_len, "number 2", 8) &&
+		   mailbox_facts(other, 41, &f) == ERR_OK &&
+		   memmem(f.header, f.header_len, "number 1", 8),
+	   "and what it says is found, also by others");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+	free(text);
+}
+
 static void test_rotation(void)
 {
 	struct store *s, *s2;
@@ -612,6 +652,7 @@ int main(void)
 	test_full();
 	test_snapshot();
 	test_cache();
+	test_pack();
 	test_rotation();
 	test_cost();
 	clean();

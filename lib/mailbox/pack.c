@@ -1,0 +1,98 @@
+/*
+ * The cache only grows. When most of it is of messages that are gone, what is
+ * left is written to a new file, in UID order.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "mailbox/session.h"
+
+#define WASTE_MIN (4 << 20) /* bytes not worth the work */
+#define PIECE (1u << 20)
+
+static bool is_due(const struct mailbox *m)
+{
+	uint64_t used = 0;
+	struct stat st;
+	uint32_t i;
+
+	if (fstatat(m->f.dir, DISK_CACHE, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_size < WASTE_MIN)
+		return false;
+	for (i = 0; i < m->t.n; i++)
+		if (!(m->t.entry[i].state & ENTRY_GONE))
+			used += m->t.entry[i].ncache;
+	return (uint64_t)st.st_size > WASTE_MIN + 2 * used;
+}
+
+/* Copies all entries to FD; their new places go into B. */
+static int copy_entries(struct mailbox *m, int fd, struct batch *b)
+{
+	struct buf piece;
+	uint64_t written = 0;
+	uint32_t i;
+	int code = ERR_OK;
+
+	buf_init(&piece, 8 * (size_t)PIECE);
+	for (i = 0; !code && i < m->t.n; i++) {
+		const struct entry *e = &m->t.entry[i];
+		struct record_cached c = { .uid = e->uid };
+		size_t before = piece.len;
+
+		if (e->state & ENTRY_GONE)
+			continue;
+		session_cached(m, e, &piece);
+		c.ncache = (uint32_t)(piece.len - before);
+		c.cache = written + before;
+		batch_item(b, RECORD_CACHED, &c, sizeof(c));
+		if (piece.len < PIECE)
+			continue;
+		code = file_write(fd, piece.data, piece.len);
+		written += piece.len;
+		buf_reset(&piece);
+	}
+	if (!code)
+		code = file_write(fd, piece.data, piece.len);
+	buf_free(&piece);
+	return code;
+}
+
+static void pack(struct mailbox *m)
+{
+	const char *fresh = DISK_CACHE DISK_NEW_SUFFIX;
+	struct batch b;
+	int fd, code;
+
+	unlinkat(m->f.dir, fresh, 0);
+	fd = openat(m->f.dir, fresh,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	batch_begin(&b, NULL, false);
+	b.t = folder_next(&m->f);
+	code = copy_entries(m, fd, &b);
+	close(fd);
+	if (!code && renameat(m->f.dir, fresh, m->f.dir, DISK_CACHE) == 0) {
+		/* Until this is written, entries are found to be others', and
+		 * made again. */
+		b.f = &m->f;
+		session_commit(m, &b, true);
+		session_drop_cache(m);
+		return;
+	}
+	unlinkat(m->f.dir, fresh, 0);
+	batch_end(&b);
+}
+
+void session_pack_cache(struct mailbox *m)
+{
+	if (!is_due(m) || session_lock(m) != ERR_OK)
+		return;
+	if (is_due(m))
+		pack(m);
+	session_unlock(m);
+}
