@@ -157,6 +157,10 @@ int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms)
 
 	if (err)
 		return err;
+	/* the answer is not there yet: looking for it would be in vain */
+	err = wait_for(sock, POLLIN, until);
+	if (err)
+		return err;
 	left = until - clock_ms();
 	return ipc_recv(sock, a, left > 0 ? left : 1);
 }
