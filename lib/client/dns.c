@@ -12,7 +12,6 @@
 #include "ipc/client.h"
 
 #define RECORDS_MAX 100
-#define CLIENT_NAMES_MAX 5
 
 /* One standing connection a process. A parent never asks before it forks, so
  * no two processes share one. */
@@ -178,55 +177,4 @@ bool dns_reverse_name(const char *ip, char *out, size_t size)
 	else
 		return false;
 	return str_copy(out, size, text);
-}
-
-static bool same_address(int family, const char *a, const char *b)
-{
-	unsigned char x[16] = { 0 }, y[16] = { 0 };
-
-	return inet_pton(family, a, x) == 1 && inet_pton(family, b, y) == 1 &&
-	       memcmp(x, y, sizeof(x)) == 0;
-}
-
-/* Does NAME lead back to IP? */
-static bool leads_back(struct arena *a, const char *name, const char *ip,
-		       int64_t ms, bool *temp)
-{
-	int family = strchr(ip, ':') ? AF_INET6 : AF_INET;
-	const struct dns_answer *d =
-		dns_query(a, name, family == AF_INET ? "A" : "AAAA", ms);
-
-	if (d->status == DNS_TEMP)
-		*temp = true;
-	for (size_t i = 0; i < d->n; i++)
-		if (same_address(family, d->record[i].text, ip))
-			return true;
-	return false;
-}
-
-const char *dns_client_name(struct arena *a, const char *ip, int64_t ms,
-			    bool *temp)
-{
-	int64_t until = clock_ms() + ms;
-	const struct dns_answer *d;
-	char name[80];
-
-	*temp = false;
-	if (!dns_reverse_name(ip, name, sizeof(name)))
-		return NULL;
-	d = dns_query(a, name, "PTR", ms);
-	*temp = d->status == DNS_TEMP;
-	for (size_t i = 0; i < d->n && i < CLIENT_NAMES_MAX; i++) {
-		int64_t left = until - clock_ms();
-
-		if (left <= 0) {
-			*temp = true;
-			break;
-		}
-		if (!leads_back(a, d->record[i].text, ip, left, temp))
-			continue;
-		*temp = false;
-		return d->record[i].text;
-	}
-	return NULL;
 }
