@@ -57,8 +57,10 @@ void smtp_run_ehlo(struct smtp_session *s, char *args)
 static bool begin_tls(struct smtp_session *s)
 {
 	struct tls_info info = { .why = "" };
-	int fd = tls_accept(stream_fd(s->io), &info, HANDSHAKE_MS);
+	int fd;
 
+	smtp_local_address(s);
+	fd = tls_accept(stream_fd(s->io), &info, HANDSHAKE_MS);
 	/* input from before the handshake is dropped with the old stream
 	 * state: nothing said in plain text may count (RFC 3207 section 4.2) */
 	stream_replace_fd(s->io, fd);

@@ -12,13 +12,17 @@
 
 /* user@[our address] is user at this host (RFC 5321 section 4.5.1 wants it
  * for postmaster). */
-static void resolve_literal(const struct smtp_session *s, struct address *a)
+static void resolve_literal(struct smtp_session *s, struct address *a)
 {
 	char ours[ADDRESS_DOMAIN_SIZE];
+	const char *ip;
 
-	snprintf(ours, sizeof(ours), "[%s%s]",
-		 strchr(s->local, ':') ? "IPv6:" : "", s->local);
-	if (*s->local && strcmp(a->domain, ours) == 0)
+	if (a->domain[0] != '[')
+		return;
+	ip = smtp_local_address(s);
+	snprintf(ours, sizeof(ours), "[%s%s]", strchr(ip, ':') ? "IPv6:" : "",
+		 ip);
+	if (*ip && strcmp(a->domain, ours) == 0)
 		str_copy(a->domain, ADDRESS_DOMAIN_SIZE, s->server->origin);
 }
 

@@ -31,6 +31,17 @@ static void take_ip(const struct sockaddr_storage *ss, char *out)
 		inet_ntop(AF_INET6, &six->sin6_addr, out, INET6_ADDRSTRLEN);
 }
 
+const char *smtp_local_address(struct smtp_session *s)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t n = sizeof(ss);
+
+	if (!*s->local &&
+	    getsockname(stream_fd(s->io), (struct sockaddr *)&ss, &n) == 0)
+		take_ip(&ss, s->local);
+	return s->local;
+}
+
 static void find_client(struct smtp_session *s, int fd)
 {
 	struct sockaddr_storage ss = { 0 };
@@ -40,9 +51,6 @@ static void find_client(struct smtp_session *s, int fd)
 
 	if (getpeername(fd, (struct sockaddr *)&ss, &n) == 0)
 		take_ip(&ss, s->client);
-	n = sizeof(ss);
-	if (getsockname(fd, (struct sockaddr *)&ss, &n) == 0)
-		take_ip(&ss, s->local);
 	if (!*s->client) {
 		str_copy(s->client_name, SMTP_NAME_SIZE, "localhost");
 		s->trusted = true;

@@ -50,7 +50,7 @@ struct smtp_session {
 	/* the client */
 	char client[INET6_ADDRSTRLEN];	  /* IP address, "" for a local one */
 	char client_name[SMTP_NAME_SIZE]; /* verified, or "unknown" */
-	char local[INET6_ADDRSTRLEN];	  /* our address that it came to */
+	char local[INET6_ADDRSTRLEN];	  /* smtp_local_address, or "" */
 	bool trusted;			  /* it is in mynetworks */
 	char helo[SMTP_NAME_SIZE];
 	bool esmtp;
@@ -118,6 +118,10 @@ void smtp_reset(struct smtp_session *s);
 /* Reads one line of the client outside of commands (AUTH). *LINE is without
  * its line end, and lives until the next read. False: session is over. */
 bool smtp_read_line(struct smtp_session *s, size_t max, char **line);
+
+/* The IP address of ours that the client has reached, or "". To be asked for
+ * before the descriptor changes. */
+const char *smtp_local_address(struct smtp_session *s);
 
 /* Is a user or alias of ours behind A, or may mail for others be taken from
  * this client (RELAY)? The common part of recipient policies. */

@@ -101,7 +101,8 @@ DIALOGUE = [
     ("MAIL FROM:<joe@home.test> AUTH=<>", "250 2.1.0"),
     ("AUTH PLAIN " + PLAIN, "503 5.5.1"),
     ("RCPT TO:<x@other.test>", "250 2.1.5"),
-    ("RCPT TO:<no@home.test>", "550 5.1.1"), ("DATA", "354"),
+    ("RCPT TO:<no@home.test>", "550 5.1.1"),
+    ("RCPT TO:<no@[127.0.0.1]>", "550 5.1.1 <no@home.test>"), ("DATA", "354"),
     ("Subject: x\r\nBcc: secret@other.test\r\n\r\nhi\r\n.", "250 2.0.0"),
     ("QUIT", "221"),
 ]
