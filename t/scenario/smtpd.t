@@ -344,10 +344,63 @@ starts(Client(PORT).begin(), "451 4.3.0", "no queue")
 queue.refuse = None
 starts(Client(PORT).begin(), "354", "the queue is back")
 
+# DNS: names of clients, domains of senders, networks that may relay
+
+folder.write("zone", """
+1.0.0.127.in-addr.arpa. 300 IN PTR host.client.test.
+host.client.test. 300 IN A 127.0.0.1
+2.0.0.127.in-addr.arpa. 300 IN PTR forged.client.test.
+forged.client.test. 300 IN A 192.0.2.1
+mx.test. 300 IN MX 10 host.client.test.
+a.test. 300 IN A 192.0.2.1
+null.test. 300 IN MX 0 .
+txt.test. 300 IN TXT "x"
+""")
+folder.programs.remove(server)
+server.stop()
+folder.configure([l for l in CONF if "sender_domain" not in l and
+                  "mynetworks" not in l] +
+                 ["resolver_zone_file = " + folder.path("zone"),
+                  "resolver_offline = yes", "mynetworks = 127.0.0.3/32"])
+folder.start("resolver")
+server = Server(folder, "smtpd", smtp=listen_tcp())
+PORT = server.port("smtp")
+SENDERS = [("a@mx.test", "250"), ("a@a.test", "250"), ("", "250"),
+           ("a@home.test", "250"), ("a@[192.0.2.1]", "250"),
+           ("a@null.test", "550 5.7.27"), ("a@missing.test", "550 5.1.8"),
+           ("a@txt.test", "550 5.1.8")]
+for sender, want in SENDERS:
+    c = Client(PORT)
+    c.ask("EHLO client.test")
+    starts(c.ask("MAIL FROM:<%s>" % sender), want, "sender <%s>" % sender)
+    c.close()
+
+
+def client_from(ip):
+    c = Client.__new__(Client)
+    c.sock = socket.create_connection(("127.0.0.1", PORT), timeout=15,
+                                      source_address=(ip, 0))
+    c.file = c.sock.makefile("rb")
+    c.reply()
+    return c
+
+
+for ip, name in (("127.0.0.1", "host.client.test"), ("127.0.0.2", "unknown"),
+                 ("127.0.0.3", "unknown")):
+    c = client_from(ip)
+    c.message(HEAD + ".\r\n", sender="a@mx.test")
+    t.ok("from client.test (%s [%s])" % (name, ip) in
+         last().header("Received")[0], "the name of %s: %s" % (ip, name))
+    c.close()
+c = client_from("127.0.0.3")
+starts(c.message(HEAD + ".\r\n", rcpt="joe@other.test",
+                 sender="a@missing.test"), "250", "mynetworks may relay")
+c.close()
+
 # Others' clients
 
 with smtplib.SMTP("127.0.0.1", PORT) as s:
-    refused = s.sendmail("a@other.test", ["joe@home.test", "no@home.test"],
+    refused = s.sendmail("a@mx.test", ["joe@home.test", "no@home.test"],
                          "Subject: smtplib\n\nhi\n.\n")
 t.ok(list(refused) == ["no@home.test"] and last().body() == b"hi\r\n.\r\n",
      "smtplib")
@@ -356,17 +409,17 @@ if subprocess.run(["which", "swaks"], capture_output=True).returncode == 0:
         n = len(queue.messages)
         p = subprocess.run(["swaks", "--server", "127.0.0.1:%d" % PORT,
                             "--to", "joe@home.test,ann@home.test", "--from",
-                            "a@other.test"] + more, capture_output=True)
+                            "a@mx.test"] + more, capture_output=True)
         t.ok(p.returncode == 0 and len(queue.messages) == n + 1,
              "swaks " + " ".join(more))
 else:
     t.ok(True, "swaks # SKIP not installed")
 log = folder.read_log()
-t.ok("disconnect from unknown[127.0.0.1] ehlo=1 mail=1 rcpt=1/2 data=1 "
+t.ok("disconnect from host.client.test[127.0.0.1] ehlo=1 mail=1 rcpt=1/2 data=1 "
      "quit=1 commands=6" in log, "the log counts commands")
-t.ok("NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 550 5.1.1 "
+t.ok("NOQUEUE: reject: RCPT from host.client.test[127.0.0.1]: 550 5.1.1 "
      "<no@home.test>: Recipient address rejected: no such user here; "
-     "from=<a@other.test> to=<no@home.test> proto=ESMTP helo=<" in log,
+     "from=<a@mx.test> to=<no@home.test> proto=ESMTP helo=<" in log,
      "the log tells of refusals")
 
 folder.end()
