@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""Aliases, lists, commands, files, .forward: what local-deliver makes of an
+address."""
+import os
+import pwd
+import smtplib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from instance import Instance, message, parse, wait_for  # noqa: E402
+
+tap = Tap()
+ROOT = os.geteuid() == 0
+LOCAL = "local.example.test"
+USERS = ["phta%d" % os.getpid(), "phtb%d" % os.getpid()]
+
+
+class Suite(Instance):
+    """With system users, a login without a domain is one of theirs."""
+
+    def imap(self, user=None, password=None):
+        return super().imap(self.address(user), password)
+
+
+def send(s, to, subject, sender=None, body="text\n", head=""):
+    done = subprocess.run(
+        [s.SENDMAIL, "-i", "-f", sender or s.address(s.USER2), "--", to],
+        input=("%sSubject: %s\n\n%s" % (head, subject, body)).encode(),
+        capture_output=True, timeout=60)
+    return done.returncode == 0
+
+
+def with_subject(s, subject, user=None):
+    return [m for m in s.messages(user) if parse(m)["Subject"] == subject]
+
+
+def arrives(s, subject, user=None, count=1):
+    return wait_for(lambda: len(with_subject(s, subject, user)) >= count)
+
+
+def text_of(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def fate(s, to, subject, **how):
+    """The log's word on what became of a message to TO."""
+    before = len(s.read_log())
+    send(s, to, subject, **how)
+    found = []
+
+    def there():
+        found[:] = [line for line in s.read_log()[before:].splitlines()
+                    if "to=<%s>" % to in line and "status=" in line]
+        return found
+    wait_for(there)
+    return found[0] if found else ""
+
+
+ALIASES = """\
+# lists
+pair: alice@{d}, bob@{d}
+team: :include:{dir}/members
+owner-team: bob@{d}
+unsafe: :include:{dir}/writable
+gone: :include:{dir}/nowhere
+nested: :include:{dir}/nested
+
+# commands and files
+env: "|env > {dir}/out/env; cat > {dir}/out/text"
+late: "|exit 75"
+never: "|echo sorry; exit 67"
+killed: "|kill -9 $$"
+deaf: "|exit 0"
+hangs: "|sleep 100"
+box: {dir}/out/box
+maildir: {dir}/out/maildir/
+null: /dev/null
+program: {dir}/out/program
+link: {dir}/out/link
+both: alice@{d}, "|exit 67"
+
+# loops and chains
+one: two
+two: one
+self: self, alice@{d}
+chain: link1
+link1: link2,
+    alice@{d}
+link2: bob@{d}
+bad: a b c
+"""
+
+
+def aliases(s):
+    alice, bob = s.address(s.USER1), s.address(s.USER2)
+    send(s, "pair@" + LOCAL, "to a pair")
+    tap.ok(arrives(s, "to a pair") and arrives(s, "to a pair", s.USER2),
+           "an alias of two reaches both")
+    send(s, "PAIR@" + LOCAL, "case")
+    tap.ok(arrives(s, "case"), "in any case")
+    send(s, "pair+tag@" + LOCAL, "with extension")
+    tap.ok(arrives(s, "with extension"), "with an extension")
+    send(s, "team@" + LOCAL, "to the team", sender="x@far.test")
+    tap.ok(arrives(s, "to the team") and
+           arrives(s, "to the team", s.USER2), ":include: reaches all in it")
+    tap.equal(parse(with_subject(s, "to the team")[0])["Return-Path"],
+              "<owner-team@%s>" % LOCAL, "owner-LIST is the new sender")
+    send(s, "nested@" + LOCAL, "to the nested")
+    tap.ok(arrives(s, "to the nested"), ":include: within :include:")
+    send(s, "chain@" + LOCAL, "down the chain")
+    tap.ok(arrives(s, "down the chain") and
+           arrives(s, "down the chain", s.USER2), "aliases of aliases")
+    time.sleep(0.5)
+    tap.equal([len(with_subject(s, x)) for x in ("to a pair", "to the team",
+                                                 "down the chain")],
+              [1, 1, 1], "each once")
+    for to, why in [("unsafe", "writable by everybody"),
+                    ("gone", "No such file"), ("bad", "faulty|looked up")]:
+        line = fate(s, "%s@%s" % (to, LOCAL), to)
+        tap.ok("status=deferred" in line and
+               any(w in line for w in why.split("|")),
+               "%s: waits, and the log says why" % to)
+    line = fate(s, "one@" + LOCAL, "loop")
+    tap.ok(wait_for(lambda: any(
+        b"5.4.6" in m for m in s.messages(s.USER2))),
+        "an alias loop goes back to its sender")
+    line = fate(s, "nosuchuser@" + LOCAL, "nobody")
+    tap.ok("dsn=5.1.1, status=bounced" in line, "an unknown user: 5.1.1")
+    line = fate(s, "alice+tag@" + s.DOMAIN, "tagged")
+    tap.ok("status=sent (delivered to maildir)" in line, "user+tag")
+    m = parse(with_subject(s, "tagged")[0])
+    tap.equal(m["Delivered-To"], "alice+tag@" + s.DOMAIN, "Delivered-To")
+    line = fate(s, alice, "looping", head="Delivered-To: %s\n" % alice)
+    tap.ok("dsn=5.4.6, status=bounced" in line,
+           "a message that was delivered there before comes from a loop")
+    line = fate(s, "v1@virt.test", "virtual")
+    tap.ok("expanded to 2" in line and arrives(s, "virtual") and
+           arrives(s, "virtual", s.USER2), "virtual_alias_maps")
+    line = fate(s, "any@virt.test", "catch-all")
+    tap.ok(arrives(s, "catch-all", s.USER2), "its catch-all")
+    line = fate(s, "keep@" + s.DOMAIN, "kept")
+    tap.ok("5.1.1" in line, "an alias to itself means its mailbox")
+
+
+def commands(s):
+    out = s.path("out")
+    line = fate(s, "env+ext@" + LOCAL, "to a command",
+                sender='"a$(touch x)"@far.test', body="From here\n.\n")
+    tap.ok("status=sent (delivered to command: env" in line,
+           "a command that ends with 0: delivered")
+    env = dict(v.split("=", 1) for v in
+               text_of(out + "/env").splitlines() if "=" in v)
+    tap.equal(env.get("SENDER"), "_a__touch_x__@far.test",
+              "SENDER in its environment holds no special character")
+    tap.equal((env.get("LOCAL"), env.get("EXTENSION"), env.get("DOMAIN")),
+              ("env+ext", "ext", LOCAL), "LOCAL, EXTENSION, DOMAIN")
+    text = text_of(out + "/text")
+    tap.ok(text.endswith("\n\nFrom here\n.\n") and "\r" not in text,
+           "it reads the message with LF line ends")
+    tap.ok("\nDelivered-To: env+ext@" + LOCAL in text, "with Delivered-To")
+    if ROOT:
+        tap.equal(os.stat(out + "/text").st_uid,
+                  pwd.getpwnam("nobody").pw_uid, "it runs as default_privs")
+    for to, want in [("late", "dsn=4.3.0, status=deferred"),
+                     ("never", "dsn=5.1.1, status=bounced"),
+                     ("killed", "dsn=4.3.0, status=deferred"),
+                     ("deaf", "dsn=2.0.0, status=sent"),
+                     ("hangs", "dsn=5.3.0, status=bounced"),
+                     ("null", "dsn=2.0.0, status=sent"),
+                     ("program", "dsn=5.2.0, status=bounced"),
+                     ("link", "dsn=5.2.0, status=bounced")]:
+        line = fate(s, "%s@%s" % (to, LOCAL), to, body="x" * 200000 + "\n")
+        tap.ok(want in line, "%s: %s" % (to, want))
+        if want not in line:
+            print("# " + line)
+    tap.ok("Command output: sorry" in s.read_log(),
+           "what a command says is in the reason")
+    fate(s, "both@" + LOCAL, "half")
+    tap.ok(arrives(s, "half"), "a failing command holds up no address")
+    tap.ok(wait_for(lambda: any(
+        b"half" in m and b"5.1.1" in m for m in s.messages(s.USER2))),
+        "and its failure is told")
+
+
+def files(s):
+    box = s.path("out/box")
+    for i in range(3):
+        fate(s, "box@" + LOCAL, "box %d" % i, body="From me\n>From you\nx")
+    text = text_of(box)
+    tap.equal(text.count("\nSubject: box"), 3, "three messages in an mbox")
+    tap.equal(text.count("\n>From me\n>From you\nx\n\n"), 3,
+              "From lines are quoted")
+    tap.equal(os.stat(box).st_mode & 0o777, 0o600, "for its owner alone")
+    tap.ok(not os.path.exists(box + ".lock"), "no lock is left")
+    fate(s, "maildir@" + LOCAL, "to a maildir")
+    tap.equal(len(os.listdir(s.path("out/maildir/new"))), 1,
+              "/path/ is a Maildir")
+
+
+def forward(s):
+    one, two = USERS
+    homes = [pwd.getpwnam(u).pw_dir for u in USERS]
+
+    def put(home, text, mode=0o644, owner=None):
+        path = os.path.join(home, ".forward")
+        if os.path.exists(path):
+            os.unlink(path)
+        with open(path, "w") as f:
+            f.write(text)
+        st = os.stat(home)
+        os.chown(path, st.st_uid if owner is None else owner, st.st_gid)
+        os.chmod(path, mode)
+
+    def stored(home):
+        new = os.path.join(home, "Maildir", "new")
+        return len(os.listdir(new)) if os.path.isdir(new) else 0
+
+    def is_stored(home, want, name):
+        tap.ok(wait_for(lambda: stored(home) == want), name)
+        if stored(home) != want:
+            print("# %d, not %d" % (stored(home), want))
+
+    send(s, "%s@%s" % (one, LOCAL), "plain")
+    is_stored(homes[0], 1, "a system user's mail is in ~/Maildir")
+    st = os.stat(os.path.join(homes[0], "Maildir"))
+    tap.equal((st.st_uid, st.st_mode & 0o777),
+              (pwd.getpwnam(one).pw_uid, 0o700), "which is his alone")
+    put(homes[0], "# me\n\\%s\nalice@%s, %s\n" % (one, s.DOMAIN, two))
+    send(s, "%s@%s" % (one, LOCAL), "forwarded")
+    is_stored(homes[0], 2, ".forward: a copy for himself")
+    is_stored(homes[1], 1, ".forward: another user")
+    tap.ok(arrives(s, "forwarded"), ".forward: another address")
+    put(homes[0], '"|id -un > %s/id; cat > /dev/null"\n' % homes[0])
+    fate(s, "%s@%s" % (one, LOCAL), "piped")
+    tap.equal(text_of(homes[0] + "/id"), one + "\n",
+              "its commands run as the user")
+    put(homes[0], "%s/box\n" % homes[0])
+    fate(s, "%s@%s" % (one, LOCAL), "boxed")
+    tap.equal(os.stat(homes[0] + "/box").st_uid, pwd.getpwnam(one).pw_uid,
+              "its files are the user's")
+    put(homes[0], "/etc/posthorn-test-file\n")
+    line = fate(s, "%s@%s" % (one, LOCAL), "elsewhere")
+    tap.ok("status=deferred" in line and
+           not os.path.exists("/etc/posthorn-test-file"),
+           "and never what he may not write")
+    put(homes[0], "bob@%s\n" % s.DOMAIN, mode=0o666)
+    send(s, "%s@%s" % (one, LOCAL), "unsafe")
+    is_stored(homes[0], 3, "a .forward that others can write is not used")
+    put(homes[0], "bob@%s\n" % s.DOMAIN,
+        owner=pwd.getpwnam("nobody").pw_uid)
+    send(s, "%s@%s" % (one, LOCAL), "foreign")
+    is_stored(homes[0], 4, "nor one that belongs to somebody else")
+    put(homes[0], "")
+    send(s, "%s@%s" % (one, LOCAL), "empty")
+    is_stored(homes[0], 5, "an empty .forward is none")
+    put(homes[0], two + "\n")
+    put(homes[1], one + "\n")
+    bounces = len(s.messages(s.USER2))
+    send(s, "%s@%s" % (one, LOCAL), "to and fro")
+    tap.ok(wait_for(lambda: len(s.messages(s.USER2)) > bounces),
+           "two who forward to each other: it goes back to the sender")
+    os.unlink(os.path.join(homes[0], ".forward"))
+    os.unlink(os.path.join(homes[1], ".forward"))
+
+
+def changes(s):
+    with open(s.path("aliases"), "a") as f:
+        f.write("fresh: alice@%s\n" % s.DOMAIN)
+    send(s, "fresh@" + LOCAL, "fresh")
+    tap.ok(arrives(s, "fresh"), "a changed alias file is read at once")
+    with open(s.path("members"), "w") as f:
+        f.write("".join("u%d@far.test\n" % i for i in range(6000)))
+        f.write("alice@%s\n" % s.DOMAIN)
+    line = fate(s, "team@" + LOCAL, "many")
+    tap.ok("expanded to 6001 addresses" in line and arrives(s, "many"),
+           "a list of 6001 is expanded whole")
+
+
+def all_of(s):
+    with open(s.path("aliases"), "w") as f:
+        f.write(ALIASES.format(d=s.DOMAIN, dir=s.dir))
+    os.mkdir(s.path("out"))
+    os.chmod(s.path("out"), 0o777)
+    for name, text, mode in [
+            ("members", "alice@{d}\n# a comment\nBob <bob@{d}>\n", 0o644),
+            ("writable", "alice@{d}\n", 0o666),
+            ("nested", ":include:{dir}/members\n", 0o644),
+            ("out/program", "#!/bin/sh\n", 0o755)]:
+        with open(s.path(name), "w") as f:
+            f.write(text.format(d=s.DOMAIN, dir=s.dir))
+        os.chmod(s.path(name), mode)
+    if ROOT:
+        os.chown(s.path("out/program"), pwd.getpwnam("nobody").pw_uid, -1)
+    os.symlink(s.path("members"), s.path("out/link"))
+    aliases(s)
+    commands(s)
+    files(s)
+    if ROOT:
+        forward(s)
+    changes(s)
+
+
+def users(command, *options):
+    for user in USERS if ROOT else []:
+        subprocess.run([command, *options, user], check=True,
+                       capture_output=True)
+
+
+users("useradd", "-m", "-s", "/bin/sh")
+try:
+    with Suite("mydestination=" + LOCAL, "myorigin=" + LOCAL,
+               "virtual_alias_domains=virt.test",
+               "virtual_alias_maps=inline:{{v1@virt.test=alice@example."
+               "test, bob@example.test},@virt.test=bob@example.test,"
+               "keep@example.test=keep@example.test}",
+               "command_time_limit=2s",
+               "local_users=" + ("yes" if ROOT else "no")) as s:
+        all_of(s)
+finally:
+    users("userdel", "-r")
+tap.done()
