@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/log.h"
@@ -21,9 +20,6 @@ static const struct table_type *const types[] = {
 
 #define NTYPES (sizeof(types) / sizeof(types[0]))
 
-/* Lookups that come in one burst share one look at the file. */
-#define CHECK_MS 10
-
 #define KEY_MAX 4096
 
 struct table {
@@ -32,7 +28,6 @@ struct table {
 	char *path; /* NULL if the table is no file */
 	void *content;
 	struct stat stamp; /* of the file that `content` is, or was tried */
-	int64_t checked_ms;
 	int trouble; /* errno of the last look at the file */
 };
 
@@ -98,7 +93,6 @@ static void refresh(struct table *t, struct buf *faults)
 {
 	struct stat st;
 
-	t->checked_ms = clock_ms();
 	if (stat(t->path, &st) < 0) {
 		out_of_reach(t, errno, faults);
 		return;
@@ -120,8 +114,6 @@ static void refresh_and_log(struct table *t)
 {
 	struct buf faults;
 
-	if (clock_ms() - t->checked_ms < CHECK_MS)
-		return;
 	buf_init(&faults, 65536);
 	refresh(t, &faults);
 	log_faults(t, faults.data);
