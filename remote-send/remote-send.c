@@ -1,6 +1,6 @@
 /* The program remote-send: takes jobs of qmgr, and gives their messages to
  * other hosts by SMTP. */
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -100,17 +100,22 @@ static bool do_job(int fd)
 }
 
 /* Waits for a packet; a session that stays unused is ended meanwhile. False
- * when there will be none. */
+ * when this instance retires, also if there are further jobs: qmgr never lets
+ * them run out. They go back to it when the connection closes. */
 static bool wait_for_job(int fd)
 {
-	int err;
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = prefork_retire_fd(),
+				 .events = POLLIN } };
 
-	do {
-		err = prefork_await(fd, self.session.stream ? IDLE_MS : -1);
-		if (err == ERR_TIMEOUT)
+	for (;;) {
+		int n = poll(p, 2, self.session.stream ? IDLE_MS : -1);
+
+		if (n > 0)
+			return !p[1].revents;
+		if (n == 0)
 			session_close(&self.session, true);
-	} while (err == ERR_TIMEOUT);
-	return err == ERR_OK;
+	}
 }
 
 static bool serve(void *context, const struct prefork_listener *listener,

@@ -66,7 +66,7 @@ static void put_dsn(struct reply *r, const struct line *l)
 	if (n > 0)
 		snprintf(r->dsn, sizeof(r->dsn), "%.*s", (int)n, l->text);
 	else
-		snprintf(r->dsn, sizeof(r->dsn), "%d.0.0", l->code / 100);
+		snprintf(r->dsn, sizeof(r->dsn), "%c.0.0", '0' + l->code / 100);
 }
 
 /* Adds the line's text to what is kept, made visible. A part of an escape at

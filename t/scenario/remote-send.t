@@ -123,7 +123,10 @@ class Stage:
 
 
 def plain_delivery(t, s):
-    p, d = s.one("one.test", prologue="X-First: 1\r\n")
+    p = s.peer("127.0.0.11")
+    q = s.qmgr()
+    d = q.deliver("one.test", prologue="X-First: 1\r\n")
+    q.close()
     t.equal(status(d), ("sent", "2.0.0"), "a message is sent")
     t.equal(d["results"][0]["relay"], "mx.one.test[127.0.0.11]:%d" % s.port,
             "… by the host of the MX record")
@@ -141,6 +144,7 @@ def plain_delivery(t, s):
                    log), "… the log has Postfix's line")
     wait_for(lambda: p.heard[-1] == "QUIT", 2)
     t.equal(p.heard[-1], "QUIT", "… and QUIT at the end")
+    s.clear()
 
 
 def hosts(t, s):
@@ -313,6 +317,17 @@ def extensions(t, s):
     t.equal(status(d), ("failed", "5.1.3"), "an address with a line end")
 
 
+def injected(t, s):
+    """What comes in plain after the reply to STARTTLS (CVE-2011-0411)."""
+    ehlo = "250-x\r\n250 STARTTLS"
+    p, d = s.one("one.test", {
+        "EHLO": ehlo, "STARTTLS": "220 go\r\n250-x\r\n250 SIZE 1"})
+    t.equal((status(d), p.connections), (("sent", "2.0.0"), 2),
+            "plain text after STARTTLS: that connection is not used")
+    _, d = s.one("one.test", {"EHLO": ehlo, "STARTTLS": "454 4.7.0 no"})
+    t.equal(status(d), ("sent", "2.0.0"), "STARTTLS refused: in plain")
+
+
 def contents(t, s):
     big = b"Subject: big\r\n\r\n" + b"".join(
         b".%d %s\r\n" % (i, b"y" * (i % 900)) for i in range(5000))
@@ -395,6 +410,22 @@ def reuse(t, s):
     s.clear()
 
 
+def ending(t, s):
+    """SIGTERM while jobs are under way: the one at hand is finished."""
+    p = s.peer("127.0.0.11", {".": lambda: time.sleep(1) or "250 2.0.0 ok"})
+    q = s.qmgr()
+    q.send("one.test")
+    q.send("one.test")
+    wait_for(lambda: "DATA" in p.heard)
+    s.program.process.terminate()
+    t.equal(status(q.take()), ("sent", "2.0.0"),
+            "SIGTERM: the job at hand is finished")
+    t.equal(q.sock.recv(10), b"", "… the next one goes back")
+    t.equal(s.program.stop(), 0, "… and it ends with status 0")
+    t.equal(len(p.messages), 1, "… one message was sent")
+    s.clear()
+
+
 def policies(t, s):
     _, d = s.one("sts.test")
     t.equal(status(d), ("deferred", "4.7.4"),
@@ -438,9 +469,10 @@ def relayhost(t):
     q = s.qmgr()
     q.sock.send(b"rubbish")
     t.equal(q.sock.recv(10), b"", "a malformed job closes the connection")
-    p = s.peer("127.0.0.11", {".": lambda: time.sleep(1) or "250 2.0.0 ok"})
     q.close()
-    t.equal(s.program.stop(), 0, "SIGTERM ends it with status 0")
+    s.end()
+    s = Stage(t)
+    ending(t, s)
     s.end()
 
 
@@ -450,7 +482,7 @@ def main():
     try:
         t.ok(s.program.ready, "says that it is ready")
         for part in (plain_delivery, hosts, second_host, replies, recipients,
-                     extensions, contents, reuse, policies, real_server):
+                     extensions, injected, contents, reuse, policies, real_server):
             part(t, s)
         relayhost(t)
         t.ok("ended by signal" not in s.folder.read_log(),
