@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""Clients that others wrote: they send, read, and find nothing to complain
+of."""
+import glob
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from instance import Instance, message, parse, wait_for  # noqa: E402
+
+BULK = 2000
+
+tap = Tap()
+
+
+def run(*command, **how):
+    how.setdefault("timeout", 120)
+    return subprocess.run(command, capture_output=True, text=True,
+                          errors="replace", **how)
+
+
+def has(program):
+    return shutil.which(program) is not None
+
+
+def write(path, text, mode=0o600):
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def subjects(s, user=None, folder="INBOX"):
+    return [parse(m)["Subject"] for m in s.messages(user, folder)]
+
+
+def sending(s):
+    """swaks, s-nail, mutt and git send-email put messages in."""
+    bob = s.address(s.USER2)
+    done = run("swaks", "--server", s.HOST, "--port", str(s.SMTP_PORT),
+               "--from", "a@client.test", "--to", bob, "--tls",
+               "--header", "Subject: by swaks")
+    tap.ok(done.returncode == 0, "swaks sends with STARTTLS")
+    done = run("swaks", "--server", s.HOST, "--port",
+               str(s.SUBMISSIONS_PORT), "--tlsc", "--auth", "PLAIN",
+               "--auth-user", s.USER1, "--auth-password", s.PASS1,
+               "--from", s.address(), "--to", bob, "--header",
+               "Subject: by swaks and login")
+    tap.ok(done.returncode == 0, "swaks submits over TLS")
+    done = run("swaks", "--server", s.HOST, "--port",
+               str(s.SUBMISSION_PORT), "--tls", "--auth", "LOGIN",
+               "--auth-user", s.USER1, "--auth-password", "wrong",
+               "--from", s.address(), "--to", bob)
+    tap.ok(done.returncode == 28, "a wrong password is refused")
+    done = run("swaks", "--socket", s.LMTP_SOCKET, "--protocol", "LMTP",
+               "--from", "a@client.test", "--to", bob,
+               "--header", "Subject: by lmtp")
+    tap.ok(done.returncode == 0, "swaks speaks LMTP")
+    wanted = ["by swaks", "by swaks and login", "by lmtp"]
+
+    if has("s-nail"):
+        done = run("s-nail", "-:/", "-n", "-S", "mta=" + s.SENDMAIL, "-S",
+                   "from=" + s.address(), "-s", "by s-nail", bob,
+                   input="hello\n")
+        tap.ok(done.returncode == 0, "s-nail sends: " + done.stderr[:200])
+        wanted.append("by s-nail")
+    if has("mutt"):
+        rc = write(s.path("muttrc"), "set sendmail=\"%s -oem -oi\"\n"
+                   "set from=%s\nset use_envelope_from\nset copy=no\n" %
+                   (s.SENDMAIL, s.address()))
+        done = run("mutt", "-F", rc, "-s", "by mutt", "--", bob,
+                   input="hello\n", env=dict(os.environ, HOME=s.dir))
+        tap.ok(done.returncode == 0, "mutt sends: " + done.stderr[:200])
+        wanted.append("by mutt")
+    if run("git", "send-email", "-h").returncode in (0, 129):
+        wanted += git_send_email(s, bob)
+    got = s.wait_messages(len(wanted), s.USER2)
+    tap.equal(sorted(parse(m)["Subject"] for m in got), sorted(wanted),
+              "all of that arrives")
+
+
+def git_send_email(s, to):
+    repo = s.path("repo")
+    env = dict(os.environ, HOME=s.dir, GIT_CONFIG_GLOBAL="/dev/null",
+               GIT_AUTHOR_NAME="Alice", GIT_AUTHOR_EMAIL=s.address(),
+               GIT_COMMITTER_NAME="Alice",
+               GIT_COMMITTER_EMAIL=s.address())
+    os.mkdir(repo)
+    run("git", "init", "-q", repo, env=env)
+    write(repo + "/file", "text\n")
+    run("git", "-C", repo, "add", "file", env=env)
+    run("git", "-C", repo, "commit", "-q", "-m", "by git", env=env)
+    run("git", "-C", repo, "format-patch", "-q", "--root", "-1", env=env)
+    patch = glob.glob(repo + "/*.patch")
+    common = ["git", "-C", repo, "send-email", "--confirm=never", "--quiet",
+              "--from", s.address(), "--to", to, "--suppress-cc=all"]
+    done = run(*common, "--sendmail-cmd=" + s.SENDMAIL, *patch, env=env)
+    tap.ok(done.returncode == 0, "git send-email by sendmail: " +
+           done.stderr[-300:])
+    done = run(*common, "--smtp-server=localhost",
+               "--smtp-server-port=%d" % s.SUBMISSIONS_PORT,
+               "--smtp-encryption=ssl", "--smtp-user=" + s.USER1,
+               "--smtp-pass=" + s.PASS1, "--smtp-ssl-cert-path=" + s.CA_FILE,
+               *patch, env=env)
+    tap.ok(done.returncode == 0, "git send-email by SMTP and TLS: " +
+           done.stderr[-300:])
+    return ["[PATCH] by git"] * 2
+
+
+def local_maildir(path, count):
+    for name in ("cur", "new", "tmp"):
+        os.makedirs(path + "/" + name)
+    for i in range(count):
+        with open("%s/cur/%d.bulk:2,%s" % (path, 1000000000 + i,
+                                           "S" if i % 3 else ""), "wb") as f:
+            f.write(message("a@client.test", "b@client.test", "bulk %d" % i,
+                            "line\r\n" * (i % 50)).replace(b"\r\n", b"\n"))
+
+
+MBSYNC = """
+IMAPAccount server
+Host localhost
+Port %d
+User %s
+Pass %s
+SSLType IMAPS
+CertificateFile %s
+
+IMAPStore far
+Account server
+
+MaildirStore near
+Path %s/
+Inbox %s/inbox
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns %s
+Create Both
+Expunge Both
+SyncState *
+"""
+
+
+def mbsync(s):
+    def rc(name, patterns):
+        os.makedirs(s.path(name), exist_ok=True)
+        return write(s.path(name + ".rc"), MBSYNC % (
+            s.IMAPS_PORT, s.USER1, s.PASS1, s.CA_FILE, s.path(name),
+            s.path(name), patterns))
+
+    first = rc("near", "Bulk")
+    local_maildir(s.path("near/Bulk"), BULK)
+    done = run("mbsync", "-c", first, "all", timeout=300)
+    tap.ok(done.returncode == 0, "mbsync uploads %d messages: %s" %
+           (BULK, done.stderr[-300:]))
+    second = rc("copy", "Bulk")
+    done = run("mbsync", "-c", second, "all", timeout=300)
+    tap.ok(done.returncode == 0, "mbsync copies them: " + done.stderr[-300:])
+    files = glob.glob(s.path("copy/Bulk/*/*"))
+    tap.equal(len(files), BULK, "all of them")
+    seen = sum(1 for f in files if "S" in f.rpartition(",")[2])
+    tap.equal(seen, sum(1 for i in range(BULK) if i % 3), "with their flags")
+    before = sorted(files)
+    done = run("mbsync", "-V", "-c", second, "all", timeout=300)
+    tap.ok(done.returncode == 0 and sorted(glob.glob(
+        s.path("copy/Bulk/*/*"))) == before,
+        "the second time there is nothing to do")
+    uploaded = {open(f, "rb").read().split(b"\n\n", 1)[1]
+                for f in glob.glob(s.path("near/Bulk/cur/*"))}
+    copied = {open(f, "rb").read().replace(b"\r\n", b"\n")
+              .split(b"\n\n", 1)[1] for f in files}
+    tap.ok(copied == uploaded, "and the content is the same")
+
+    # a flag and an expunge travel
+    one = before[0]
+    base, _, flags = one.rpartition(",")
+    os.rename(one, base + "," + "".join(sorted(set(flags + "T"))))
+    run("mbsync", "-c", second, "all", timeout=300)
+    run("mbsync", "-c", first, "all", timeout=300)
+    tap.equal(len(glob.glob(s.path("near/Bulk/*/*"))), BULK - 1,
+              "an expunge reaches the other copy")
+
+
+def on_terminal(command, keys, until, env, seconds=30):
+    """Runs COMMAND on a terminal, types KEYS when UNTIL shows, gives all it
+    wrote and its exit status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(env)
+        os.execvp(command[0], command)
+    text, typed = b"", False
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ready, _, _ = select.select([fd], [], [], 0.2)
+        if ready:
+            try:
+                more = os.read(fd, 65536)
+            except OSError:
+                break
+            if not more:
+                break
+            text += more
+        if not typed and until in text:
+            time.sleep(0.5)
+            os.write(fd, keys)
+            typed = True
+    else:
+        os.kill(pid, 9)
+    os.close(fd)
+    return text, os.waitpid(pid, 0)[1]
+
+
+def mutt(s):
+    rc = write(s.path("mutt-imap"), """
+set imap_user=%s
+set imap_pass=%s
+set certificate_file=%s
+set ssl_ca_certificates_file=%s
+set ssl_starttls=yes
+set header_cache=
+set mark_old=no
+set quit=yes
+""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE))
+    text, status = on_terminal(
+        ["mutt", "-F", rc, "-f", "imaps://localhost:%d/Bulk" % s.IMAPS_PORT],
+        b"q", b"bulk", {"HOME": s.dir, "TERM": "xterm", "LC_ALL": "C"})
+    tap.ok(b"bulk" in text and status == 0,
+           "mutt opens the mailbox and leaves it")
+    shown = re.search(rb"Msgs:(\d+)", text)
+    tap.equal(shown and int(shown.group(1)), BULK - 1,
+              "and counts its messages")
+
+
+def pop3_clients(s):
+    bob = s.USER2
+    count = len(s.messages(bob))
+    out = s.path("fetched")
+    if has("fetchmail"):
+        rc = write(s.path("fetchmailrc"), "poll localhost protocol pop3 "
+                   "service %d user %s password \"%s\" ssl sslcertck "
+                   "sslcertfile %s keep uidl mda \"/bin/sh -c 'cat >> %s; "
+                   "echo >> %s'\"\n" % (s.POP3S_PORT, bob, s.PASS2,
+                                        s.CA_FILE, out, out))
+        done = run("fetchmail", "-f", rc, "--pidfile", s.path("fm.pid"),
+                   "-i", s.path("fm.ids"), env=dict(os.environ, HOME=s.dir))
+        tap.ok(done.returncode == 0, "fetchmail: %s%s" % (
+            done.stdout[-100:], done.stderr[-300:]))
+        with open(out, errors="replace") as f:
+            tap.equal(len(re.findall(r"^Subject: ", f.read(), re.M)), count,
+                      "it fetches all")
+        done = run("fetchmail", "-f", rc, "--pidfile", s.path("fm.pid"),
+                   "-i", s.path("fm.ids"), env=dict(os.environ, HOME=s.dir))
+        tap.equal(done.returncode, 1, "and the second time nothing is new")
+    if has("getmail"):
+        os.makedirs(s.path("getmail"))
+        for name in ("cur", "new", "tmp"):
+            os.makedirs(s.path("got/" + name))
+        write(s.path("getmail/rc"), """[retriever]
+type = SimplePOP3SSLRetriever
+server = localhost
+port = %d
+username = %s
+password = %s
+ca_certs = %s
+[destination]
+type = Maildir
+path = %s/
+user = root
+[options]
+delete = false
+""" % (s.POP3S_PORT, bob, s.PASS2, s.CA_FILE, s.path("got")))
+        text = open(s.path("getmail/rc")).read()
+        if os.geteuid():
+            write(s.path("getmail/rc"), text.replace("user = root\n", ""))
+        done = run("getmail", "--getmaildir", s.path("getmail"), "--rcfile",
+                   s.path("getmail/rc"))
+        tap.ok(done.returncode == 0 and
+               len(os.listdir(s.path("got/new"))) == count,
+               "getmail fetches all: " + done.stderr[-300:])
+
+
+def idle(s):
+    """A new message reaches an idle client at once."""
+    m = s.imap()
+    m.select("INBOX")
+    m.send(b"x1 IDLE\r\n")
+    assert m.readline().startswith(b"+")
+    with s.smtp() as c:
+        began = time.monotonic()
+        c.sendmail("a@client.test", [s.address()],
+                   message("a@client.test", s.address(), "idle"))
+    line = m.readline()
+    took = time.monotonic() - began
+    tap.ok(b"EXISTS" in line, "an idle client hears of new mail")
+    tap.ok(took < 2, "at once (%.0f ms from MAIL to EXISTS)" % (took * 1000))
+    m.send(b"DONE\r\n")
+    while not m.readline().startswith(b"x1 OK"):
+        pass
+    m.logout()
+
+
+with Instance() as s:
+    sending(s)
+    if has("mbsync"):
+        mbsync(s)
+        if has("mutt"):
+            mutt(s)
+    pop3_clients(s)
+    idle(s)
+    log = s.read_log()
+    for line in log.splitlines():
+        if "fatal" in line or "signal" in line or "panic" in line:
+            tap.ok(False, "the log is clean: " + line)
+            break
+    else:
+        tap.ok(True, "the log is clean")
+
+tap.done()
