@@ -23,6 +23,8 @@ tap = Tap()
 
 def run(*command, **how):
     how.setdefault("timeout", 120)
+    if "input" not in how:
+        how["stdin"] = subprocess.DEVNULL
     return subprocess.run(command, capture_output=True, text=True,
                           errors="replace", **how)
 
