@@ -22,7 +22,7 @@ static void run_noop(struct smtp_session *s, char *args)
 static void run_vrfy(struct smtp_session *s, char *args)
 {
 	if (*args)
-		smtp_say(s, "252 2.0.0 Send some mail, we will do our best");
+		smtp_say(s, "252 2.0.0 Cannot verify: mail to it may be tried");
 	else
 		smtp_say(s, "501 5.5.4 Syntax: VRFY address");
 }

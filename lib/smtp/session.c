@@ -236,8 +236,7 @@ static void unknown_command(struct smtp_session *s, const char *word)
 {
 	s->unknown++;
 	if (foreign_word(word)) {
-		smtp_say(s, "221 2.7.0 Error: I can break rules, too. "
-			    "Goodbye.");
+		smtp_say(s, "221 2.7.0 Error: SMTP is spoken here");
 		smtp_hang_up(s, "non-SMTP command");
 		return;
 	}

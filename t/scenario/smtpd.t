@@ -325,6 +325,22 @@ except OSError:
 starts(c.reply(), "421 4.4.2", "neither does a message")
 c.close()
 
+# Mended instead of refused, and still no end of a message
+
+folder.configure(CONF + ["smtpd_forbid_bare_newline = normalize"])
+mending = Server(folder, "smtpd", smtp=listen_tcp())
+c = Client(mending.port("smtp"))
+c.send("EHLO client.test\n")
+starts(c.reply(), "250", "normalize: a command may end with LF")
+for end in ENDS:
+    starts(c.message(HEAD + "a" + end + "b\r\n.\r\n"), "250",
+           "normalize: %r is mended" % end)
+    body = last().body()
+    t.ok(body.startswith(b"a\r\n") and body.endswith(b"b\r\n") and
+         b"\r" not in body.replace(b"\r\n", b"") and
+         b"\n" not in body.replace(b"\r\n", b""), "and ends nothing")
+c.close()
+
 # The queue is away, or full
 
 queue.refuse = "no-space"

@@ -197,8 +197,44 @@ static void test_long(void)
 	ok(!address_equal("a@b.example", "b@b.example"), "others differ");
 }
 
+/* Whatever the bytes are: what parses has a text that parses to the same. */
+static void test_noise(void)
+{
+	static const char bytes[] = "ab@.<>()\",;:\\[] \t\r\n\xc3\xbc%!";
+	unsigned seed = 1;
+	bool good = true;
+
+	for (int i = 0; i < 100000; i++) {
+		char in[24], text[ADDRESS_TEXT_SIZE];
+		struct address a, again;
+		struct strlist l = { 0 };
+		size_t n = 0, used;
+
+		while (n < (size_t)(i % 24)) {
+			seed = seed * 1103515245 + 12345;
+			in[n++] = bytes[(seed >> 16) % (sizeof(bytes) - 1)];
+		}
+		if (address_parse(in, n, &a) == ERR_OK) {
+			address_text(&a, text);
+			good = good &&
+			       !address_parse(text, strlen(text), &again) &&
+			       strcmp(a.local, again.local) == 0 &&
+			       strcmp(a.domain, again.domain) == 0;
+		}
+		address_parse_path(in, n, &a, &used);
+		good = good && used <= n;
+		address_header(in, n, 10, &l);
+		for (size_t j = 0; j < l.n; j++)
+			good = good &&
+			       !address_parse(l.item[j], strlen(l.item[j]), &a);
+		strlist_free(&l);
+	}
+	ok(good, "noise");
+}
+
 int main(void)
 {
+	test_noise();
 	test_paths();
 	test_headers();
 	test_limit();
