@@ -2,6 +2,7 @@
  * other hosts by SMTP. */
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -11,8 +12,9 @@
 #include "remote-send/deliver.h"
 #include "service/service.h"
 
-#define IDLE_MS 5000	/* a session without a job is kept so long */
-#define ANSWER_MS 60000 /* for qmgr to take an answer */
+#define IDLE_MS 5000	 /* a session without a job is kept so long */
+#define ANSWER_MS 60000	 /* for qmgr to take an answer */
+#define HANG_UP_MS 10000 /* for qmgr to close its end */
 #define GRACE_S 60
 
 static struct {
@@ -101,7 +103,7 @@ static bool do_job(int fd)
 
 /* Waits for a packet; a session that stays unused is ended meanwhile. False
  * when this instance retires, also if there are further jobs: qmgr never lets
- * them run out. They go back to it when the connection closes. */
+ * them run out. They go back to it when the connection ends. */
 static bool wait_for_job(int fd)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
@@ -118,6 +120,18 @@ static bool wait_for_job(int fd)
 	}
 }
 
+/* Ends the connection. Jobs that were not read must not be left in it: the
+ * kernel would tell qmgr of a broken connection before the answers that are
+ * on their way, and what was sent would be sent again. */
+static void hang_up(int fd)
+{
+	shutdown(fd, SHUT_WR);
+	while (ipc_recv(fd, &self.in, HANG_UP_MS) == ERR_OK)
+		;
+	ipc_in_reset(&self.in);
+	close(fd);
+}
+
 static bool serve(void *context, const struct prefork_listener *listener,
 		  int fd)
 {
@@ -128,8 +142,7 @@ static bool serve(void *context, const struct prefork_listener *listener,
 		if (!deliver_may_keep(&self.session))
 			session_close(&self.session, true);
 	session_close(&self.session, true);
-	ipc_in_reset(&self.in);
-	close(fd);
+	hang_up(fd);
 	return true;
 }
 

@@ -421,6 +421,7 @@ def ending(t, s):
     t.equal(status(q.take()), ("sent", "2.0.0"),
             "SIGTERM: the job at hand is finished")
     t.equal(q.sock.recv(10), b"", "… the next one goes back")
+    q.close()
     t.equal(s.program.stop(), 0, "… and it ends with status 0")
     t.equal(len(p.messages), 1, "… one message was sent")
     s.clear()
