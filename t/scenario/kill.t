@@ -123,7 +123,7 @@ def read_bodies(s):
     """number -> list of (whole?) for every message in the Maildirs."""
     found = {}
     for path in glob.glob(s.MAILROOT + "/*/Maildir/*/*"):
-        if "/tmp/" in path or not os.path.isfile(path):
+        if path.split("/")[-2] == "tmp" or not os.path.isfile(path):
             continue
         with open(path, "rb") as f:
             head, _, body = f.read().decode("latin-1").replace(
@@ -140,7 +140,7 @@ with Instance("minimal_backoff_time=2s", "maximal_backoff_time=4s") as s:
     flow = Flow(s)
     killed = {}
     while flow.alive():
-        time.sleep(rng.uniform(0.02, 0.4))
+        time.sleep(rng.uniform(0.02, 0.15))
         name = kill_one(s.PID)
         if name:
             killed[name] = killed.get(name, 0) + 1
