@@ -22,6 +22,20 @@ static void deliver(struct settings *s, struct message *m,
 	report(&r);
 }
 
+/* An expansion that no answer can hold is no list anybody meant. */
+static void refuse_expansions(struct job_result *result, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (result[i].status != JOB_EXPANDED)
+			continue;
+		result[i].status = JOB_FAILED;
+		result[i].dsn = "5.4.6";
+		result[i].reply = "expands to too many addresses at once";
+		log_warn("an alias expands to %zu addresses: refused",
+			 result[i].nexpanded);
+	}
+}
+
 static int do_job(struct settings *s, struct message *m, int fd,
 		  struct ipc_out *out)
 {
@@ -33,6 +47,11 @@ static int do_job(struct settings *s, struct message *m, int fd,
 		deliver(s, m, &j->recipient[i], &result[i]);
 	job_results_write(out, j, result, j->nrecipients, JOB_DEST_OK);
 	err = ipc_send(fd, out, SEND_MS);
+	if (err == ERR_TOO_LONG) {
+		refuse_expansions(result, j->nrecipients);
+		job_results_write(out, j, result, j->nrecipients, JOB_DEST_OK);
+		err = ipc_send(fd, out, SEND_MS);
+	}
 	free(result);
 	return err;
 }

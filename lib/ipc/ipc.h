@@ -28,6 +28,7 @@ struct ipc_out {
 	struct buf data;
 	int fd[IPC_FDS_MAX];
 	int nfds;
+	unsigned owned;	/* which of fd end with the message, by bit */
 	bool ready;	/* data is initialised */
 };
 
@@ -58,6 +59,8 @@ void ipc_put_int(struct ipc_out *m, const char *name, int64_t value);
 void ipc_put_base64(struct ipc_out *m, const char *name, const void *data,
 		    size_t n);
 void ipc_put_fd(struct ipc_out *m, int fd);
+/* The same, but FD is M's from now on: closed when M begins afresh or ends. */
+void ipc_put_own_fd(struct ipc_out *m, int fd);
 void ipc_out_free(struct ipc_out *m);
 
 /* Sends M, waiting at most MS milliseconds (0: not at all, ERR_BUSY).

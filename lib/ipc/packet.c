@@ -10,6 +10,15 @@
 #include "base/mem.h"
 #include "ipc/packet.h"
 
+static void close_owned(struct ipc_out *m)
+{
+	for (int i = 0; m->owned && i < m->nfds; i++)
+		if (m->owned & 1U << i)
+			close(m->fd[i]);
+	m->owned = 0;
+	m->nfds = 0;
+}
+
 void ipc_begin(struct ipc_out *m, const char *verb)
 {
 	if (!m->ready) {
@@ -17,7 +26,7 @@ void ipc_begin(struct ipc_out *m, const char *verb)
 		m->ready = true;
 	}
 	buf_reset(&m->data);
-	m->nfds = 0;
+	close_owned(m);
 	buf_put(&m->data, verb, strlen(verb) + 1);
 }
 
@@ -61,8 +70,18 @@ void ipc_put_fd(struct ipc_out *m, int fd)
 		m->fd[m->nfds++] = fd;
 }
 
+void ipc_put_own_fd(struct ipc_out *m, int fd)
+{
+	if (m->nfds == IPC_FDS_MAX)
+		close(fd);
+	else
+		m->owned |= 1U << m->nfds;
+	ipc_put_fd(m, fd);
+}
+
 void ipc_out_free(struct ipc_out *m)
 {
+	close_owned(m);
 	if (m->ready)
 		buf_free(&m->data);
 	m->ready = false;

@@ -3,12 +3,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
+
+#define EXPANDED_INLINE_MAX 32768 /* bytes of a list within the packet */
+#define EXPANDED_MAX (32 << 20)	  /* … and in a file */
 
 /* One attribute holds several values: words in percent encoding. */
 
@@ -172,16 +177,35 @@ int job_read(struct arena *a, struct ipc_in *m, struct job *j)
 	return j->fd < 0 ? ERR_SYNTAX : ERR_OK;
 }
 
-static void put_expanded(struct ipc_out *m, struct buf *b,
-			 const struct job_result *r)
+/* A list too long for a packet travels in a file in memory. */
+static void put_long_list(struct ipc_out *m, const struct buf *list)
 {
-	buf_reset(b);
-	for (size_t i = 0; i < r->nexpanded; i++)
-		add_word(b, r->expanded[i]);
-	if (b->over)
+	int fd = memfd_create("expanded", MFD_CLOEXEC);
+
+	if (fd < 0 || file_write(fd, list->data, list->len)) {
 		m->data.over = true;
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	ipc_put_int(m, "expanded-file", (int64_t)list->len);
+	ipc_put_own_fd(m, fd);
+}
+
+static void put_expanded(struct ipc_out *m, const struct job_result *r)
+{
+	struct buf list;
+
+	buf_init(&list, EXPANDED_MAX);
+	for (size_t i = 0; i < r->nexpanded; i++)
+		add_word(&list, r->expanded[i]);
+	if (list.over)
+		m->data.over = true;
+	else if (list.len > EXPANDED_INLINE_MAX)
+		put_long_list(m, &list);
 	else
-		ipc_put_span(m, "expanded", b->data, b->len);
+		ipc_put_span(m, "expanded", list.data, list.len);
+	buf_free(&list);
 }
 
 /* "INDEX STATUS DSN FLAGS RELAY REPLY OWNER" */
@@ -212,7 +236,7 @@ static void put_result(struct ipc_out *m, struct buf *b,
 	else
 		ipc_put_span(m, "result", b->data, b->len);
 	if (r->status == JOB_EXPANDED)
-		put_expanded(m, b, r);
+		put_expanded(m, r);
 }
 
 void job_results_write(struct ipc_out *m, const struct job *j,
@@ -272,14 +296,37 @@ static bool read_expanded(struct arena *a, const char *value,
 	return n == 0 || get_words(a, value, list, n);
 }
 
-static bool read_attr(struct arena *a, const struct ipc_attr *at,
+static bool read_long_list(struct arena *a, struct ipc_in *m, const char *value,
+			   struct job_result *r)
+{
+	int fd = ipc_take_fd(m);
+	int64_t n;
+	char *list;
+	bool good = fd >= 0 && str_to_int(value, 0, EXPANDED_MAX, &n);
+
+	if (good) {
+		list = arena_alloc(a, (size_t)n + 1);
+		good = file_pread(fd, list, (size_t)n, 0) == ERR_OK &&
+		       !memchr(list, '\0', (size_t)n) &&
+		       read_expanded(a, list, r);
+	}
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+static bool read_attr(struct arena *a, struct ipc_in *m, size_t i,
 		      struct job_result *r, size_t *k)
 {
+	const struct ipc_attr *at = &m->attr[i];
+	bool expanded = *k > 0 && r[*k - 1].status == JOB_EXPANDED;
+
 	if (strcmp(at->name, "result") == 0)
 		return read_result(a, at->value, &r[(*k)++]);
 	if (strcmp(at->name, "expanded") == 0)
-		return *k > 0 && r[*k - 1].status == JOB_EXPANDED &&
-		       read_expanded(a, at->value, &r[*k - 1]);
+		return expanded && read_expanded(a, at->value, &r[*k - 1]);
+	if (strcmp(at->name, "expanded-file") == 0)
+		return expanded && read_long_list(a, m, at->value, &r[*k - 1]);
 	return true;
 }
 
@@ -299,7 +346,7 @@ int job_results_read(struct arena *a, struct ipc_in *m, uint64_t *number,
 								: JOB_DEST_OK;
 	*r = arena_alloc(a, *n * sizeof(**r));
 	for (size_t i = 0; i < m->nattrs; i++)
-		if (!read_attr(a, &m->attr[i], *r, &k))
+		if (!read_attr(a, m, i, *r, &k))
 			return ERR_SYNTAX;
 	return ERR_OK;
 }
