@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "server/user.h"
 
 static const char help[] =
 	"usage: posthorn user list               the virtual users\n"
@@ -31,13 +32,14 @@ struct users {
 	const char *path;
 	struct buf text;
 	int lock;
-	mode_t mode;
+	struct stat st; /* whose it is; st_nlink 0: there was none */
+	gid_t reader;	/* the group of accountd */
 };
 
 static int users_open(struct users *u, const struct admin *a)
 {
 	char *lock;
-	struct stat st;
+	uid_t ignored;
 	int err;
 
 	u->path = config_string(a->config, "virtual_users_file");
@@ -52,7 +54,11 @@ static int users_open(struct users *u, const struct admin *a)
 	free(lock);
 	if (err)
 		return err;
-	u->mode = stat(u->path, &st) == 0 ? st.st_mode & 0777 : 0600;
+	if (stat(u->path, &u->st) < 0)
+		u->st.st_nlink = 0;
+	if (!user_find(config_string(a->config, "account_user"), &ignored,
+		       &u->reader))
+		u->reader = getegid();
 	err = file_read(u->path, &u->text);
 	if (err && err != ERR_NOT_FOUND)
 		return admin_fail(EX_NOINPUT, "%s: %s", u->path, err_text(err));
@@ -80,6 +86,10 @@ static char *find(const struct users *u, const char *user, char **end)
 static int users_save(struct users *u, const char *from, const char *end,
 		      const char *line)
 {
+	bool old = u->st.st_nlink > 0;
+	mode_t mode = old ? u->st.st_mode & 0777 : 0640;
+	uid_t owner = old ? u->st.st_uid : (uid_t)-1;
+	gid_t group = old ? u->st.st_gid : u->reader;
 	struct buf out;
 	int err;
 
@@ -88,7 +98,10 @@ static int users_save(struct users *u, const char *from, const char *end,
 	buf_puts(&out, line);
 	buf_puts(&out, end);
 	err = out.over ? ERR_TOO_LONG
-		       : file_replace(u->path, u->mode, out.data, out.len);
+		       : file_replace(u->path, mode, out.data, out.len);
+	/* accountd, which is not root, must be able to read it */
+	if (!err && geteuid() == 0 && chown(u->path, owner, group) < 0)
+		err = err_from_errno(errno);
 	buf_free(&out);
 	return err ? admin_fail(EX_CANTCREAT, "%s: cannot write: %s", u->path,
 				err_text(err))
