@@ -1,7 +1,6 @@
 #include "accountd/checker.h"
 
 #include <crypt.h>
-#include <poll.h>
 #include <security/pam_appl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,15 +109,6 @@ static const char *check(struct ipc_in *q)
 	return ipc_is(q, "pam") ? check_pam(q) : NULL;
 }
 
-/* Waits for a question; false at the end of the loop or of the service. */
-static bool wait_question(int fd)
-{
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-			       { .fd = prefork_stop_fd(), .events = POLLIN } };
-
-	return poll(p, 2, -1) > 0 && p[0].revents && !p[1].revents;
-}
-
 bool checker_serve(void *context, const struct prefork_listener *listener,
 		   int fd)
 {
@@ -127,7 +117,8 @@ bool checker_serve(void *context, const struct prefork_listener *listener,
 
 	(void)context;
 	(void)listener;
-	while (wait_question(fd) && ipc_recv(fd, &q, 0) == ERR_OK) {
+	while (prefork_await(fd, -1) == ERR_OK &&
+	       ipc_recv(fd, &q, 0) == ERR_OK) {
 		const char *answer = check(&q);
 
 		mem_wipe(q.data, q.len);
