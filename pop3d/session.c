@@ -279,7 +279,7 @@ static void run(struct session *s)
 	reply(s, "-ERR unknown command");
 }
 
-/* Waits for the next command. False: the server stops. */
+/* Waits for the next command. False: the server stops, or silence for long. */
 static bool wait_for_command(struct session *s)
 {
 	struct pollfd p[2] = { { .fd = stream_fd(s->io), .events = POLLIN },
@@ -291,9 +291,10 @@ static bool wait_for_command(struct session *s)
 		return true;
 	if (stream_flush(s->io))
 		return false;
-	if (poll(p, 2, IDLE_MS) < 0 || p[0].revents || !p[1].revents)
+	if (poll(p, 2, IDLE_MS) < 0 || p[0].revents)
 		return true;
-	reply(s, "-ERR [SYS/TEMP] the server is shutting down");
+	reply(s, p[1].revents ? "-ERR [SYS/TEMP] the server is shutting down"
+			      : "-ERR idle for too long");
 	return false;
 }
 
