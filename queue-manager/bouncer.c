@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "queue-manager/dsn.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "queue-manager/dsn.h"
 #include "queue-manager/qmgr.h"
 #include "queue/receive.h"
 

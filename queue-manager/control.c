@@ -6,12 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "queue-manager/dest.h"
 #include "log/log.h"
+#include "queue-manager/active.h"
+#include "queue-manager/dest.h"
 #include "queue/id.h"
 
 #define STEPS_PER_WAKEUP 32

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "queue-manager/active.h"
 #include "queue/job.h"
 
 #define IDLE_S 20    /* free connections are closed after this */

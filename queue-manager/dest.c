@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "log/log.h"
 #include "queue-manager/active.h"
 #include "queue-manager/backoff.h"
-#include "base/mem.h"
 #include "queue-manager/courier.h"
-#include "log/log.h"
 
 #define FORGET_S 600   /* idle destinations are kept so long */
 #define FORGET_MAX 100 /* at most so many are forgotten at once */

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "queue-manager/active.h"
 #include "queue-manager/pool.h"
 #include "queue/id.h"
 

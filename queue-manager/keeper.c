@@ -18,8 +18,8 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "queue-manager/message.h"
-#include "queue/journal.h"
 #include "queue/id.h"
+#include "queue/journal.h"
 #include "queue/slot.h"
 
 struct keeper {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "queue-manager/bouncer.h"
 #include "log/log.h"
+#include "queue-manager/bouncer.h"
 
 #define ASKED_MAX \
 	(sizeof(((struct qmgr *)NULL)->bouncing) / sizeof(struct active *))

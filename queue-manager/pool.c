@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
-#include "queue-manager/active.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "log/log.h"
+#include "queue-manager/active.h"
 #include "queue-manager/intake.h"
 #include "queue-manager/keeper.h"
-#include "log/log.h"
 #include "queue/id.h"
 
 #define SPARE_LOW 16   /* make more below this */

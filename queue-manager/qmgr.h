@@ -4,7 +4,8 @@
  *
  *     pool.c       slots made ahead of need, by the helper keeper.c
  *     intake.c     receivers get slots and commit messages
- *     active.c     messages being delivered: begin, results, end of a pass
+ *     active.c     messages being delivered: begin, results
+ *     pass.c       the end of a pass over a message
  *     route.c      which transport and destination a recipient has
  *     dest.c       queues of destinations, their concurrency and rest
  *     courier.c    connections to local-deliver and remote-send

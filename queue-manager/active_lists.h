@@ -1,0 +1,50 @@
+/*
+ * Shared by the files that lead messages through a pass: active.c (begin,
+ * results) and pass.c (the end of it, the administrator's wishes).
+ */
+#ifndef ACTIVE_LISTS_H
+#define ACTIVE_LISTS_H
+
+#include "queue-manager/active.h"
+
+/* Adds a record of these words to the journal of A, and does what it says. */
+#define NOTE(a, ...)                                                \
+	message_note(&(a)->m, (const char *const[]){ __VA_ARGS__ }, \
+		     sizeof((const char *const[]){ __VA_ARGS__ }) / \
+			     sizeof(const char *))
+
+/* Puts A into one of the lists of qmgr.h, unless it is there. */
+#define ENLIST(q, a, list, flag)                                \
+	do {                                                    \
+		if (!((a)->lists & (flag))) {                   \
+			TAILQ_INSERT_TAIL(&(q)->list, a, list); \
+			(a)->lists |= (flag);                   \
+		}                                               \
+	} while (0)
+
+#define DELIST(q, a, list, flag)                           \
+	do {                                               \
+		if ((a)->lists & (flag)) {                 \
+			TAILQ_REMOVE(&(q)->list, a, list); \
+			(a)->lists &= ~(unsigned)(flag);   \
+		}                                          \
+	} while (0)
+
+/* Frees A; its slot stays. */
+void active_end(struct qmgr *q, struct active *a);
+
+/* Marks A as having records to write. */
+void active_dirty(struct qmgr *q, struct active *a);
+
+/* Marks A for the end of its pass, if nothing of it is under way. */
+void active_check(struct qmgr *q, struct active *a);
+
+/* Adds the record of a result. */
+void active_note_result(struct active *a, const char *verb, unsigned index,
+			const char *dsn, const char *flags, const char *relay,
+			const char *reply);
+
+/* Takes what waits out of the queues of destinations. */
+void active_cancel(struct qmgr *q, struct active *a);
+
+#endif
