@@ -225,8 +225,8 @@ static void begin(struct session *s, struct handover *h)
 		s->ended = true;
 		return;
 	}
-	log_info("imap: login: user=%s, client=%s, tls=%s", h->user, h->client,
-		 h->tls ? "yes" : "no");
+	log_debug("imap: session: user=%s, client=%s, tls=%s", h->user,
+		  h->client, h->tls ? "yes" : "no");
 	conn_reply(&s->c,
 		   "OK [CAPABILITY " CAPABILITY_AFTER_LOGIN "] Logged in");
 	conn_prepend(&s->c, h->pending.data, h->pending.len);

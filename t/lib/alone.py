@@ -32,6 +32,7 @@ class Tap:
     def equal(self, got, want, name):
         if not self.ok(got == want, name):
             print("#  got: %r\n# want: %r" % (got, want), flush=True)
+        return got == want
 
     def done(self):
         print("1..%d" % self.run)

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Mail clients of others with our IMAP: mbsync and mutt."""
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from instance import Instance  # noqa: E402
+
+COUNT = 2000
+tap = Tap()
+
+
+def letter(i):
+    return ("From: <friend%d@elsewhere.test>\r\nTo: <alice@example.test>\r\n"
+            "Subject: letter %d\r\nMessage-ID: <%d@client.test>\r\n"
+            "Date: Tue, 24 Nov 2026 02:00:00 +0000\r\n\r\nbody %d\r\n%s" % (
+                i % 7, i, i, i, "line\r\n" * (i % 50))).encode()
+
+
+def skip(program, name):
+    tap.ok(True, "%s # SKIP %s is not installed" % (name, program))
+
+
+def mbsync(s, home):
+    with open(os.path.join(home, "mbsyncrc"), "w") as f:
+        f.write("""IMAPAccount us
+Host localhost
+Port %d
+User %s
+Pass %s
+SSLType IMAPS
+CertificateFile %s
+
+IMAPStore far
+Account us
+
+MaildirStore near
+Path %s/near/
+Inbox %s/near/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+""" % (s.IMAPS_PORT, s.USER1, s.PASS1, s.CA_FILE, home, home))
+    return subprocess.run(
+        ["mbsync", "-c", os.path.join(home, "mbsyncrc"), "-V", "-a"],
+        capture_output=True, text=True, timeout=300,
+        env=dict(os.environ, HOME=home))
+
+
+def near(home, folder="INBOX"):
+    return sum(len(os.listdir(os.path.join(home, "near", folder, d)))
+               for d in ("new", "cur"))
+
+
+def test_mbsync(s, home):
+    if not shutil.which("mbsync"):
+        skip("mbsync", "mbsync copies a mailbox")
+        return
+    os.mkdir(os.path.join(home, "near"))
+    done = mbsync(s, home)
+    tap.ok(done.returncode == 0 and "rror" not in done.stderr,
+           "mbsync copies without a complaint")
+    if done.returncode or "rror" in done.stderr:
+        print("#", done.stderr[-2000:])
+    tap.equal(near(home), COUNT, "all messages")
+    tap.equal(near(home, "Work"), 1, "of all folders")
+    before = s.pid_of("imapd")
+    done = mbsync(s, home)
+    tap.ok(done.returncode == 0 and before, "the second time")
+    pulled = [w for w in (done.stdout + done.stderr).splitlines()
+              if "Pulling" in w or "Pushing" in w or "opying" in w]
+    tap.equal((pulled, near(home)), ([], COUNT), "there is nothing to do")
+
+    # changes on both sides
+    cur = os.path.join(home, "near", "INBOX", "cur")
+    new = os.path.join(home, "near", "INBOX", "new")
+    name = sorted(os.listdir(cur))[0] if os.listdir(cur) else None
+    if name is None:
+        name = sorted(os.listdir(new))[0]
+        os.rename(os.path.join(new, name), os.path.join(cur, name + ":2,F"))
+    else:
+        base = name.rpartition(":2,")[0]
+        os.rename(os.path.join(cur, name), os.path.join(cur, base + ":2,F"))
+    with open(os.path.join(new, "1800000000.1.near"), "wb") as f:
+        f.write(letter(9999).replace(b"\r\n", b"\n"))
+    with s.imap() as m:
+        m.select()
+        m.store("5", "+FLAGS", "(\\Deleted)")
+        m.expunge()
+    done = mbsync(s, home)
+    tap.equal(done.returncode, 0, "changes on both sides")
+    with s.imap() as m:
+        tap.equal(m.select()[1], [b"%d" % COUNT],
+                  "one is gone and one is new")
+        tap.equal(len(m.search(None, "FLAGGED")[1][0].split()), 1,
+                  "a flag has come over")
+    tap.equal(near(home), COUNT, "on both sides")
+
+
+def on_terminal(command, env, seconds=60):
+    """Runs COMMAND on a terminal of its own: its status, and what it said."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(command[0], command, env)
+    said, until = b"", time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not select.select([terminal], [], [], 1)[0]:
+            continue
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:
+            break
+        said += data
+        if not data:
+            break
+    else:
+        os.kill(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    os.close(terminal)
+    return status, said
+
+
+def test_mutt(s, home):
+    if not shutil.which("mutt"):
+        skip("mutt", "mutt opens a mailbox")
+        return
+    with s.imap() as m:
+        m.select()
+        m.store("1:*", "-FLAGS.SILENT", "(\\Flagged)")
+    rc = os.path.join(home, "muttrc")
+    with open(rc, "w") as f:
+        f.write("""set imap_user=%s
+set imap_pass=%s
+set ssl_ca_certificates_file=%s
+set certificate_file=%s
+set ssl_verify_host=no
+set folder=%s
+set header_cache=""
+set quit=yes
+set delete=yes
+set timeout=1
+""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE, home))
+    # flag the first message, delete the second, write back, end
+    keys = ("<first-entry><flag-message><next-entry><delete-message>"
+            "<sync-mailbox><quit>")
+    status, screen = on_terminal(
+        ["mutt", "-F", rc, "-f", "imaps://localhost:%d/INBOX" % s.IMAPS_PORT,
+         "-e", "push '%s'" % keys], dict(os.environ, TERM="vt100", HOME=home))
+    if not tap.equal(status, 0, "mutt opens the mailbox, and ends"):
+        print("# screen: %r" % screen[-1500:])
+    with s.imap() as m:
+        count = int(m.select()[1][0])
+        tap.equal(count, COUNT - 1, "what it deleted is gone")
+        tap.ok(len(m.search(None, "FLAGGED")[1][0].split()) >= 1,
+               "and what it flagged is flagged")
+
+
+with Instance() as s:
+    home = s.path("home")
+    os.mkdir(home)
+    with s.imap() as m:
+        m.create("Work")
+        m.append("Work", None, None, letter(1))
+        for i in range(COUNT):
+            m.append("INBOX", None, None, letter(i))
+    test_mbsync(s, home)
+    test_mutt(s, home)
+tap.done()
