@@ -7,8 +7,6 @@
 #include "imapd/set.h"
 #include "imapd/update.h"
 
-#define SEND_AT 32768
-
 /* What a response needs besides the table: gone messages have none of it. */
 #define FACTS (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE)
 
@@ -51,15 +49,17 @@ static void put_table(struct session *s, const struct mailbox_message *m,
 	struct buf *b = &s->out;
 
 	if (what & FETCH_UID)
-		buf_printf(b, "UID %u ", m->uid);
+		update_put_uid(b, m->uid);
 	if (what & FETCH_FLAGS) {
 		buf_puts(b, "FLAGS ");
 		update_put_message_flags(s, b, m);
 		buf_putc(b, ' ');
 	}
-	if (what & FETCH_INTERNALDATE)
-		buf_printf(b, "INTERNALDATE \"%s\" ",
-			   clock_imap_date(date, sizeof(date), m->received));
+	if (what & FETCH_INTERNALDATE) {
+		buf_puts(b, "INTERNALDATE \"");
+		buf_puts(b, clock_imap_date(date, sizeof(date), m->received));
+		buf_puts(b, "\" ");
+	}
 }
 
 static void put_named(struct buf *b, const char *name, const char *data,
@@ -88,6 +88,13 @@ static int put_facts(struct session *s, uint32_t seq, unsigned what)
 	return ERR_OK;
 }
 
+static void put_size_item(struct buf *b, uint32_t size)
+{
+	buf_puts(b, "RFC822.SIZE ");
+	buf_put_uint(b, size);
+	buf_putc(b, ' ');
+}
+
 static int put_size(struct session *s, uint32_t seq,
 		    const struct mailbox_message *m)
 {
@@ -95,7 +102,7 @@ static int put_size(struct session *s, uint32_t seq,
 	int code = size ? ERR_OK : mailbox_size(s->box, seq, &size);
 
 	if (code == ERR_OK)
-		buf_printf(&s->out, "RFC822.SIZE %u ", size);
+		put_size_item(&s->out, size);
 	return code;
 }
 
@@ -133,7 +140,7 @@ static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 	stream_put(s->c.io, b->data, b->len);
 	buf_reset(b);
 	s->flushed = false;
-	buf_printf(b, "* %u FETCH (", seq);
+	update_put_fetch(b, seq);
 	code = put_items(t, seq, &m, what);
 	if (code == ERR_OK) {
 		b->data[b->len - 1] = ')';

@@ -11,9 +11,11 @@ static void search(struct session *s, const struct search_key *key)
 	buf_reset(b);
 	buf_puts(b, "* SEARCH");
 	for (seq = 1; seq <= count; seq++)
-		if (search_match(m, key, seq))
-			buf_printf(b, " %u",
-				   s->by_uid ? mailbox_uid(s->box, seq) : seq);
+		if (search_match(m, key, seq)) {
+			buf_putc(b, ' ');
+			buf_put_uint(b, s->by_uid ? mailbox_uid(s->box, seq)
+						  : seq);
+		}
 	buf_puts(b, "\r\n");
 	stream_put(s->c.io, b->data, b->len);
 	search_free(&m);

@@ -34,9 +34,9 @@ static void tell(struct session *s, const uint32_t *seq, size_t n)
 
 		if (m.gone)
 			continue;
-		buf_printf(b, "* %u FETCH (", seq[i]);
+		update_put_fetch(b, seq[i]);
 		if (s->by_uid)
-			buf_printf(b, "UID %u ", m.uid);
+			update_put_uid(b, m.uid);
 		buf_puts(b, "FLAGS ");
 		update_put_message_flags(s, b, &m);
 		buf_puts(b, ")\r\n");

@@ -19,6 +19,20 @@ void update_put_message_flags(struct session *s, struct buf *out,
 	buf_put(out, s->flags.data, s->flags.len);
 }
 
+void update_put_fetch(struct buf *out, uint32_t seq)
+{
+	buf_put(out, "* ", 2);
+	buf_put_uint(out, seq);
+	buf_put(out, " FETCH (", 8);
+}
+
+void update_put_uid(struct buf *out, uint32_t uid)
+{
+	buf_put(out, "UID ", 4);
+	buf_put_uint(out, uid);
+	buf_putc(out, ' ');
+}
+
 static void put_keywords(struct session *s, struct buf *b)
 {
 	const char *keyword;
@@ -60,8 +74,11 @@ static void put_expunges(struct session *s, const struct mailbox_changes *c)
 	size_t i;
 
 	buf_reset(b);
-	for (i = 0; i < c->nexpunged; i++)
-		buf_printf(b, "* %u EXPUNGE\r\n", c->expunged[i]);
+	for (i = 0; i < c->nexpunged; i++) {
+		buf_put(b, "* ", 2);
+		buf_put_uint(b, c->expunged[i]);
+		buf_puts(b, " EXPUNGE\r\n");
+	}
 	s->told -= (uint32_t)c->nexpunged;
 	stream_put(s->c.io, b->data, b->len);
 }
@@ -76,9 +93,9 @@ static void put_flag_changes(struct session *s, const struct mailbox_changes *c)
 	for (i = 0; i < c->nflagged; i++) {
 		struct mailbox_message m = mailbox_get(s->box, c->flagged[i]);
 
-		buf_printf(b, "* %u FETCH (", c->flagged[i]);
+		update_put_fetch(b, c->flagged[i]);
 		if (s->by_uid)
-			buf_printf(b, "UID %u ", m.uid);
+			update_put_uid(b, m.uid);
 		buf_puts(b, "FLAGS ");
 		update_put_message_flags(s, b, &m);
 		buf_puts(b, ")\r\n");

@@ -16,6 +16,12 @@ void update_put_flags(struct session *s);
 /* Says FLAGS again if the folder has got new keywords. */
 void update_keywords(struct session *s);
 
+/* "* SEQ FETCH (", appended to OUT. */
+void update_put_fetch(struct buf *out, uint32_t seq);
+
+/* "UID n " */
+void update_put_uid(struct buf *out, uint32_t uid);
+
 /* The flags of a message as a list with parentheses, appended to OUT. */
 void update_put_message_flags(struct session *s, struct buf *out,
 			      const struct mailbox_message *m);
