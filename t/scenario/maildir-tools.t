@@ -28,7 +28,7 @@ class Mutt:
             os.execvp("mutt", [
                 "mutt", "-F", "/dev/null", "-f", path, "-e",
                 "set sort=subject quit=yes delete=yes move=no"])
-        self.see(b"Mutt:", 10)
+        self.see(b"(subject", 20)
         self.wait(1)
 
     def wait(self, seconds):
@@ -120,7 +120,7 @@ with Sessions() as all_sessions:
 
     if shutil.which("mutt"):
         home = all_sessions.folder.path("home")
-        os.makedirs(home)
+        os.makedirs(os.path.join(home, "Mail"))  # else mutt asks
         mutt = Mutt(all_sessions.maildir, home)
         # foreign, number 1, 2, 3, 5
         mutt.type("2\n", "\n", "i", "F", "4\n", "d")
