@@ -1,5 +1,6 @@
 #include "server/user.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <string.h>
@@ -34,4 +35,20 @@ bool user_find(const char *name, uid_t *uid, gid_t *gid)
 		*gid = (gid_t)u;
 	}
 	return true;
+}
+
+bool group_find(const char *name, gid_t *gid)
+{
+	const struct group *group;
+	uid_t ignored;
+	int64_t g;
+
+	if (str_to_int(name, 0, UINT32_MAX - 1, &g)) {
+		*gid = (gid_t)g;
+		return true;
+	}
+	group = getgrnam(name);
+	if (group)
+		*gid = group->gr_gid;
+	return group || user_find(name, &ignored, gid);
 }
