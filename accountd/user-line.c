@@ -61,18 +61,10 @@ static const char *usable_hash(const char *text, const char **why)
 
 static bool parse_ids(struct user *u, const char *uid, const char *gid)
 {
-	uid_t user = u->uid, ignored_uid;
-	gid_t group = u->gid, own_group;
+	gid_t ignored;
 
-	if (*uid && !user_find(uid, &user, &own_group))
-		return false;
-	if (*uid)
-		group = own_group;
-	if (*gid && !user_find(gid, &ignored_uid, &group))
-		return false;
-	u->uid = user;
-	u->gid = group;
-	return user >= USER_UID_MIN;
+	return (!*uid || user_find(uid, &u->uid, &ignored)) &&
+	       (!*gid || group_find(gid, &u->gid)) && u->uid >= USER_UID_MIN;
 }
 
 /* "~/x" is below the home, "/x" is itself. */

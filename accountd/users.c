@@ -38,30 +38,38 @@ static struct {
 	bool told; /* the log has the reason why it cannot be read */
 } self;
 
-/* "static:ID". */
-static void read_owner(const struct config *c, const char *parameter,
-		       uid_t *uid, gid_t *gid)
+/* What stands behind "static:". Ends the process if nothing does. */
+static const char *static_value(const struct config *c, const char *parameter)
 {
 	const char *text = config_string(c, parameter);
 
-	if (!str_starts(text, "static:") || !user_find(text + 7, uid, gid))
-		log_die(EX_CONFIG,
-			"%s wants static: and a user or group that exists: %s",
+	if (!str_starts(text, "static:"))
+		log_die(EX_CONFIG, "%s wants static: and a name or number: %s",
 			parameter, text);
+	return text + 7;
+}
+
+static void read_owner(const struct config *c)
+{
+	const char *user = static_value(c, "virtual_uid_maps");
+	const char *group = static_value(c, "virtual_gid_maps");
+	gid_t ignored;
+
+	if (!user_find(user, &self.defaults.uid, &ignored))
+		log_die(EX_CONFIG, "virtual_uid_maps: there is no user %s",
+			user);
+	if (!group_find(group, &self.defaults.gid))
+		log_die(EX_CONFIG, "virtual_gid_maps: there is no group %s",
+			group);
 }
 
 void users_begin(const struct config *c)
 {
-	uid_t ignored;
-
 	self.path = config_string(c, "virtual_users_file");
 	self.wanted = config_list(c, "virtual_mailbox_domains")->n > 0;
 	self.defaults.base = config_string(c, "virtual_mailbox_base");
-	if (!self.wanted)
-		return;
-	read_owner(c, "virtual_uid_maps", &self.defaults.uid,
-		   &self.defaults.gid);
-	read_owner(c, "virtual_gid_maps", &ignored, &self.defaults.gid);
+	if (self.wanted)
+		read_owner(c);
 }
 
 static void free_users(struct map **users)

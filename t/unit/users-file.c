@@ -1,0 +1,112 @@
+/*
+ * Lines of posthorn-users(5).
+ *
+ * link: accountd/user-line.c
+ */
+#include "accountd/user-line.h"
+
+#include "base/str.h"
+#include "tap.h"
+
+static const struct user_defaults defaults = { 700, 701, "/srv/mail" };
+
+struct line {
+	const char *promise;
+	const char *line;
+	const char *name; /* NULL: no user */
+	const char *hash;
+	const char *home;
+	const char *maildir;
+	uid_t uid;
+	gid_t gid;
+	bool told; /* something is said about the line */
+};
+
+static const struct line lines[] = {
+	{ "a name and a hash alone", "a@x.test:$6$s$h", "a@x.test", "$6$s$h",
+	  "/srv/mail/x.test/a", "/srv/mail/x.test/a/Maildir", 700, 701, false },
+	{ "a name alone", "a@x.test", "a@x.test", "", "/srv/mail/x.test/a",
+	  "/srv/mail/x.test/a/Maildir", 700, 701, false },
+	{ "all fields of Dovecot's passwd-file",
+	  "A@X.Test:{CRYPT}$y$j$s$h:5:6:Ann, O.:/home/a:/bin/sh:x=1 y=2",
+	  "a@x.test", "$y$j$s$h", "/home/a", "/home/a/Maildir", 5, 6, false },
+	{ "white space around, CR at the end", "  a@x.test:$2b$05$x::\r",
+	  "a@x.test", "$2b$05$x", "/srv/mail/x.test/a",
+	  "/srv/mail/x.test/a/Maildir", 700, 701, false },
+	{ "userdb_mail below the home",
+	  "a@x.test::::::"
+	  ":"
+	  "userdb_mail=maildir:~/M/x",
+	  "a@x.test", "", "/srv/mail/x.test/a", "/srv/mail/x.test/a/M/x", 700,
+	  701, false },
+	{ "userdb_mail elsewhere, with options",
+	  "a@x.test:::::/h/::userdb_mail=maildir:/v/a:INBOX=/w", "a@x.test", "",
+	  "/h", "/v/a", 700, 701, false },
+	{ "userdb_mail that is no path",
+	  "a@x.test:::::/h::userdb_mail=maildir:M", NULL, NULL, NULL, NULL, 0,
+	  0, true },
+	{ "locked with !", "a@x.test:!$6$s$h", "a@x.test", "",
+	  "/srv/mail/x.test/a", "/srv/mail/x.test/a/Maildir", 700, 701, false },
+	{ "locked with *", "a@x.test:*", "a@x.test", "", "/srv/mail/x.test/a",
+	  "/srv/mail/x.test/a/Maildir", 700, 701, false },
+	{ "a password in clear text lets nobody in", "a@x.test:{PLAIN}secret",
+	  "a@x.test", "", "/srv/mail/x.test/a", "/srv/mail/x.test/a/Maildir",
+	  700, 701, true },
+	{ "nor does one without scheme", "a@x.test:secret", "a@x.test", "",
+	  "/srv/mail/x.test/a", "/srv/mail/x.test/a/Maildir", 700, 701, true },
+	{ "a prefix in lower case", "a@x.test:{sha512-crypt}$6$s$h", "a@x.test",
+	  "$6$s$h", "/srv/mail/x.test/a", "/srv/mail/x.test/a/Maildir", 700,
+	  701, false },
+	{ "an empty line", "", NULL, NULL, NULL, NULL, 0, 0, false },
+	{ "a comment", " # a@x.test:x", NULL, NULL, NULL, NULL, 0, 0, false },
+	{ "a name without domain", "a:$6$s$h", NULL, NULL, NULL, NULL, 0, 0,
+	  true },
+	{ "no name", ":$6$s$h", NULL, NULL, NULL, NULL, 0, 0, true },
+	{ "root as the owner", "a@x.test:$6$s$h:0:0", NULL, NULL, NULL, NULL, 0,
+	  0, true },
+	{ "root by name", "a@x.test:$6$s$h:root", NULL, NULL, NULL, NULL, 0, 0,
+	  true },
+	{ "an owner who does not exist", "a@x.test:$6$s$h:no-such-user", NULL,
+	  NULL, NULL, NULL, 0, 0, true },
+	{ "a negative owner", "a@x.test:$6$s$h:-1", NULL, NULL, NULL, NULL, 0,
+	  0, true },
+	{ "a relative home", "a@x.test:$6$s$h::::home/a", NULL, NULL, NULL,
+	  NULL, 0, 0, true },
+	{ "a name that leads out of the base", "../b@x.test:$6$s$h", NULL, NULL,
+	  NULL, NULL, 0, 0, true },
+	{ "a name with a slash", "a/b@x.test:$6$s$h", NULL, NULL, NULL, NULL, 0,
+	  0, true },
+	{ "a name with a slash and a home", "a/b@x.test:$6$s$h::::/h",
+	  "a/b@x.test", "$6$s$h", "/h", "/h/Maildir", 700, 701, false },
+};
+
+static void run(const struct line *l)
+{
+	char text[300];
+	const char *why;
+	struct user *u;
+	bool good;
+
+	str_copy(text, sizeof(text), l->line);
+	u = user_parse(text, &defaults, &why);
+	good = (u != NULL) == (l->name != NULL) && (why != NULL) == l->told;
+	if (u && l->name)
+		good = good && str_equal(u->name, l->name) &&
+		       str_equal(u->hash, l->hash) &&
+		       str_equal(u->home, l->home) &&
+		       str_equal(u->maildir, l->maildir) && u->uid == l->uid &&
+		       u->gid == l->gid;
+	if (!ok(good, "%s", l->promise))
+		printf("# %s | %s %s %s %s %d %d\n", why ? why : "",
+		       u ? u->name : "-", u ? u->hash : "", u ? u->home : "",
+		       u ? u->maildir : "", u ? (int)u->uid : 0,
+		       u ? (int)u->gid : 0);
+	user_free(u);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		run(&lines[i]);
+	return done();
+}
