@@ -1,254 +1,151 @@
 #include "imapd/login.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "client/account.h"
-#include "client/tls.h"
 #include "imapd/capability.h"
 #include "imapd/conn.h"
-#include "log/log.h"
 
-#define WINDOW_MAX 8192
 #define COMMAND_MAX 16384 /* AUTHENTICATE with a long token */
-#define LOGIN_MS 180000	  /* for all from connect to login */
-#define TLS_MS 30000
-#define AUTH_MS 60000
-#define FAILURES_MAX 5
 #define BAD_MAX 10
 
-struct login {
-	const struct login_settings *set;
-	struct conn c;
-	char client[INET6_ADDRSTRLEN];
-	bool tls;
-	unsigned failures;
-	bool over; /* close the connection */
+struct visit {
+	struct login l;
+	struct conn c; /* over the stream of l */
+	bool over;     /* close the connection */
 };
 
 struct command {
 	const char *name;
-	void (*act)(struct login *l);
+	void (*act)(struct visit *v);
 	size_t min; /* arguments */
 	size_t max;
 };
 
 #define ANY 1000
 
-static bool passwords_allowed(const struct login *l)
-{
-	return l->tls || l->set->plaintext;
-}
-
-static void put_capabilities(struct login *l, struct buf *out)
+static void put_capabilities(struct visit *v, struct buf *out)
 {
 	buf_puts(out, CAPABILITY_BEFORE_LOGIN);
-	if (!l->tls && l->set->starttls)
+	if (login_can_start_tls(&v->l))
 		buf_puts(out, " STARTTLS");
-	buf_puts(out, passwords_allowed(l) ? " AUTH=PLAIN AUTH=LOGIN"
-					   : " LOGINDISABLED");
+	buf_puts(out, login_passwords_allowed(&v->l) ? " AUTH=PLAIN AUTH=LOGIN"
+						     : " LOGINDISABLED");
 }
 
-static void greet(struct login *l)
+static void greet(struct visit *v)
 {
 	struct buf b;
 
 	buf_init(&b, 512);
-	put_capabilities(l, &b);
-	conn_put(&l->c, "* OK [CAPABILITY %s] %s ready", b.data,
-		 l->set->hostname);
+	put_capabilities(v, &b);
+	conn_put(&v->c, "* OK [CAPABILITY %s] %s ready", b.data,
+		 v->l.rules->hostname);
 	buf_free(&b);
 }
 
-static void capability(struct login *l)
+static void capability(struct visit *v)
 {
 	struct buf b;
 
 	buf_init(&b, 512);
-	put_capabilities(l, &b);
-	conn_put(&l->c, "* CAPABILITY %s", b.data);
-	conn_reply(&l->c, "OK Capability completed.");
+	put_capabilities(v, &b);
+	conn_put(&v->c, "* CAPABILITY %s", b.data);
+	conn_reply(&v->c, "OK Capability completed.");
 	buf_free(&b);
 }
 
-static void noop(struct login *l)
+static void noop(struct visit *v)
 {
-	conn_reply(&l->c, "OK NOOP completed.");
+	conn_reply(&v->c, "OK NOOP completed.");
 }
 
-static void id(struct login *l)
+static void id(struct visit *v)
 {
-	conn_put(&l->c, CAPABILITY_ID);
-	conn_reply(&l->c, "OK ID completed.");
+	conn_put(&v->c, CAPABILITY_ID);
+	conn_reply(&v->c, "OK ID completed.");
 }
 
-static void log_out(struct login *l)
+static void log_out(struct visit *v)
 {
-	conn_put(&l->c, "* BYE Logging out");
-	conn_reply(&l->c, "OK Logout completed.");
-	l->over = true;
+	conn_put(&v->c, "* BYE Logging out");
+	conn_reply(&v->c, "OK Logout completed.");
+	v->over = true;
 }
 
 /* What the client sent before TLS counts for nothing: not its commands, and
  * not what it sent behind STARTTLS (RFC 3501 section 6.2.1). */
-static void starttls(struct login *l)
+static void starttls(struct visit *v)
 {
-	struct tls_info info;
-	int fd;
-
-	if (l->tls || !l->set->starttls) {
-		conn_reply(&l->c, "BAD STARTTLS is not available.");
+	if (!login_can_start_tls(&v->l)) {
+		conn_reply(&v->c, "BAD STARTTLS is not available.");
 		return;
 	}
-	conn_reply(&l->c, "OK Begin TLS negotiation now.");
-	stream_flush(l->c.io);
-	fd = stream_release(&l->c.io);
-	fd = tls_accept(fd, &info, TLS_MS);
-	if (fd < 0) {
-		log_info("imap: TLS handshake with %s failed: %s", l->client,
-			 info.why);
-		l->over = true;
+	conn_reply(&v->c, "OK Begin TLS negotiation now.");
+	v->over = !login_start_tls(&v->l);
+	v->c.io = v->l.io;
+}
+
+/* Replies to what is not the end of the connection. */
+static void answer(struct visit *v, enum login_result result)
+{
+	static const char *const replies[] = {
+		[LOGIN_FAILED] = "NO [AUTHENTICATIONFAILED] Authentication "
+				 "failed.",
+		[LOGIN_MANY] = "NO [AUTHENTICATIONFAILED] Authentication "
+			       "failed.",
+		[LOGIN_TEMP] = "NO [UNAVAILABLE] Cannot check passwords just "
+			       "now.",
+		[LOGIN_CANCELLED] = "BAD Authentication cancelled.",
+	};
+
+	v->over = result == LOGIN_DONE || result == LOGIN_LOST ||
+		  result == LOGIN_MANY;
+	if (result == LOGIN_DONE || result == LOGIN_LOST)
 		return;
-	}
-	l->c.io = stream_new(fd, WINDOW_MAX);
-	stream_set_timeout(l->c.io, LOGIN_MS);
-	l->tls = true;
+	conn_reply(&v->c, "%s", replies[result]);
+	if (result == LOGIN_MANY)
+		conn_put(&v->c, "* BYE Too many failures");
 }
 
-static void refused(struct login *l, enum account_auth result,
-		    const struct account_auth_state *st)
+static bool refuse_password(struct visit *v)
 {
-	if (result == AUTH_TEMP) {
-		conn_reply(&l->c, "NO [UNAVAILABLE] Cannot check passwords "
-				  "just now.");
-		return;
-	}
-	log_info("imap: login failed: client=%s, user=%s, why=%s", l->client,
-		 st->user, st->why);
-	conn_reply(&l->c, "NO [AUTHENTICATIONFAILED] Authentication "
-			  "failed.");
-	if (++l->failures < FAILURES_MAX)
-		return;
-	conn_put(&l->c, "* BYE Too many failures");
-	l->over = true;
-}
-
-/* One answer of the client within a SASL exchange: a line in base64, or "*".
- * NULL: the exchange is over. */
-static const char *ask(struct login *l, const char *challenge)
-{
-	char *line;
-	size_t n;
-
-	stream_printf(l->c.io, "+ %s\r\n", challenge);
-	if (stream_line(l->c.io, WINDOW_MAX, &line, &n) != 0) {
-		l->over = true;
-		return NULL;
-	}
-	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-		n--;
-	if (memchr(line, '\0', n) || (n == 1 && *line == '*'))
-		return NULL;
-	return arena_strndup(l->c.arena, line, n);
-}
-
-/* Runs the exchange; on success the connection is another process's. */
-static void authenticate(struct login *l, const char *mechanism,
-			 const char *response)
-{
-	struct account_auth_state st = { .sock = -1 };
-	struct account_client_info info = { .service = "imap",
-					    .client = l->client,
-					    .tls = l->tls,
-					    .session = "imap",
-					    .tag = l->c.tag };
-	enum account_auth result;
-
-	stream_flush(l->c.io);
-	info.fd = stream_fd(l->c.io);
-	/* Without a response what was read ahead is the response. */
-	if (response)
-		info.pending = stream_window(l->c.io, &info.npending);
-	result = account_auth_start(&st, &info, mechanism, response);
-	while (result == AUTH_CONTINUE) {
-		response = ask(l, st.challenge);
-		if (!response) {
-			account_auth_cancel(&st);
-			conn_reply(&l->c, "BAD Authentication cancelled.");
-			return;
-		}
-		st.pending = stream_window(l->c.io, &st.npending);
-		result = account_auth_step(&st, response);
-	}
-	if (result == AUTH_OK)
-		l->over = true;
-	else
-		refused(l, result, &st);
-}
-
-static bool refuse_password(struct login *l)
-{
-	if (passwords_allowed(l))
+	if (login_passwords_allowed(&v->l))
 		return false;
-	conn_reply(&l->c, "NO [PRIVACYREQUIRED] Passwords are taken only "
+	conn_reply(&v->c, "NO [PRIVACYREQUIRED] Passwords are taken only "
 			  "under TLS.");
 	return true;
 }
 
-static void log_in(struct login *l)
+static void log_in(struct visit *v)
 {
-	const char *user = arg_astring(&l->c.args[0]);
-	const char *password = arg_astring(&l->c.args[1]);
-	struct buf plain, text;
+	const char *user = arg_astring(&v->c.args[0]);
+	const char *password = arg_astring(&v->c.args[1]);
 
-	if (!user || !password) {
-		conn_reply(&l->c, "BAD LOGIN takes a name and a password.");
-		return;
-	}
-	if (refuse_password(l))
-		return;
-	buf_init(&plain, COMMAND_MAX);
-	buf_init(&text, 2 * COMMAND_MAX);
-	buf_putc(&plain, '\0');
-	buf_puts(&plain, user);
-	buf_putc(&plain, '\0');
-	buf_puts(&plain, password);
-	encode_base64(&text, plain.data, plain.len);
-	authenticate(l, "PLAIN", text.data);
-	mem_wipe(plain.data, plain.len);
-	mem_wipe(text.data, text.len);
-	buf_free(&plain);
-	buf_free(&text);
+	if (!user || !password)
+		conn_reply(&v->c, "BAD LOGIN takes a name and a password.");
+	else if (!refuse_password(v))
+		answer(v, login_password(&v->l, user, password, v->c.tag));
 }
 
-/* The initial response "=" is an empty one (RFC 4959 section 3). */
-static void sasl(struct login *l)
+static void sasl(struct visit *v)
 {
-	const struct arg *a = l->c.args;
-	const char *response = a[1].type == ARG_END ? NULL : a[1].s;
+	const struct arg *a = v->c.args;
 
 	if (a[0].type != ARG_ATOM ||
 	    (a[1].type != ARG_END && a[1].type != ARG_ATOM)) {
-		conn_reply(&l->c, "BAD AUTHENTICATE takes a mechanism.");
+		conn_reply(&v->c, "BAD AUTHENTICATE takes a mechanism.");
 		return;
 	}
 	if (!str_equal_ci(a[0].s, "PLAIN") && !str_equal_ci(a[0].s, "LOGIN")) {
-		conn_reply(&l->c, "NO [CANNOT] Unknown mechanism.");
+		conn_reply(&v->c, "NO [CANNOT] Unknown mechanism.");
 		return;
 	}
-	if (refuse_password(l))
+	if (refuse_password(v))
 		return;
-	if (response && strcmp(response, "=") == 0)
-		response = "";
-	authenticate(l, a[0].s, response);
+	answer(v, login_sasl(&v->l, a[0].s,
+			     a[1].type == ARG_END ? NULL : a[1].s, v->c.tag));
 }
 
 static const struct command commands[] = {
@@ -261,96 +158,59 @@ static const struct command commands[] = {
 	{ "AUTHENTICATE", sasl, 1, 2 },
 };
 
-static void run(struct login *l)
+static void run(struct visit *v)
 {
-	size_t n = args_count(l->c.args), i;
+	size_t n = args_count(v->c.args), i;
 
 	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-		if (!str_equal_ci(l->c.name, commands[i].name))
+		if (!str_equal_ci(v->c.name, commands[i].name))
 			continue;
 		if (n < commands[i].min || n > commands[i].max) {
-			l->c.bad++;
-			conn_reply(&l->c, "BAD Wrong number of arguments.");
+			v->c.bad++;
+			conn_reply(&v->c, "BAD Wrong number of arguments.");
 			return;
 		}
-		commands[i].act(l);
+		commands[i].act(v);
 		return;
 	}
-	l->c.bad++;
-	conn_reply(&l->c, "BAD Unknown command, or login needed.");
+	v->c.bad++;
+	conn_reply(&v->c, "BAD Unknown command, or login needed.");
 }
 
-static void dialogue(struct login *l)
+static void dialogue(struct visit *v)
 {
-	int64_t end = clock_ms() + LOGIN_MS;
-
-	stream_set_timeout(l->c.io, LOGIN_MS);
-	greet(l);
-	while (!l->over && l->c.bad < BAD_MAX) {
-		stream_set_deadline(l->c.io, end);
-		switch (conn_read(&l->c)) {
+	greet(v);
+	while (!v->over && v->c.bad < BAD_MAX) {
+		switch (conn_read(&v->c)) {
 		case CONN_COMMAND:
-			run(l);
+			run(v);
 			break;
 		case CONN_BAD:
 			break;
 		case CONN_TIMEOUT:
-			conn_put(&l->c, "* BYE Too slow");
-			l->over = true;
+			conn_put(&v->c, "* BYE Too slow");
+			v->over = true;
 			break;
 		case CONN_END:
-			l->over = true;
+			v->over = true;
 			break;
 		}
 	}
-	if (l->c.bad >= BAD_MAX)
-		conn_put(&l->c, "* BYE Too many errors");
-	if (l->c.io)
-		stream_flush(l->c.io);
+	if (v->c.bad >= BAD_MAX)
+		conn_put(&v->c, "* BYE Too many errors");
+	if (v->c.io)
+		stream_flush(v->c.io);
 }
 
-/* The peer's address; IPv4 behind an IPv6 socket in its own form. */
-static void find_client(int fd, char *out, size_t size)
+void login_serve(const struct login_rules *rules, int fd, bool tls_first)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	const char *text = NULL;
+	struct visit v = { .over = false };
 
-	memset(&ss, 0, sizeof(ss));
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) < 0)
-		ss.ss_family = AF_UNSPEC;
-	if (ss.ss_family == AF_INET)
-		text = inet_ntop(AF_INET,
-				 &((struct sockaddr_in *)&ss)->sin_addr, out,
-				 (socklen_t)size);
-	else if (ss.ss_family == AF_INET6)
-		text = inet_ntop(AF_INET6,
-				 &((struct sockaddr_in6 *)&ss)->sin6_addr, out,
-				 (socklen_t)size);
-	if (!text)
-		str_copy(out, size, "unknown");
-	else if (str_starts_ci(out, "::ffff:") && strchr(out, '.'))
-		memmove(out, out + 7, strlen(out + 7) + 1);
-}
-
-void login_serve(const struct login_settings *set, int fd, bool tls_first)
-{
-	struct login l = { .set = set };
-	struct tls_info info;
-
-	find_client(fd, l.client, sizeof(l.client));
-	if (tls_first) {
-		fd = tls_accept(fd, &info, TLS_MS);
-		if (fd < 0) {
-			log_info("imap: TLS handshake with %s failed: %s",
-				 l.client, info.why);
-			return;
-		}
-		l.tls = true;
-	}
-	conn_init(&l.c, stream_new(fd, WINDOW_MAX), COMMAND_MAX);
-	l.c.limits = (struct args_limits){ .depth = 1, .args = 80 };
-	dialogue(&l);
-	mem_wipe(l.c.reader.text.data, l.c.reader.text.len);
-	conn_free(&l.c);
+	if (!login_begin(&v.l, rules, fd, tls_first))
+		return;
+	conn_init(&v.c, v.l.io, COMMAND_MAX);
+	v.c.limits = (struct args_limits){ .depth = 1, .args = 80 };
+	dialogue(&v);
+	mem_wipe(v.c.reader.text.data, v.c.reader.text.len);
+	conn_free(&v.c); /* and the stream */
 }

@@ -17,7 +17,7 @@
 
 struct program {
 	struct service service;
-	struct login_settings login;
+	struct login_rules login;
 	int64_t message_max;
 };
 
@@ -58,9 +58,7 @@ static int run_login(struct program *p)
 		.serve = serve_login,
 	};
 
-	p->login.hostname = config_string(c, "myhostname");
-	p->login.plaintext = !config_bool(c, "disable_plaintext_auth");
-	p->login.starttls = *config_string(c, "smtpd_tls_cert_file") != '\0';
+	login_read_rules(&p->login, c, "imap");
 	service_confine(&p->service, SANDBOX_FORK);
 	return service_prefork(&p->service, &set);
 }

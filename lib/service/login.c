@@ -68,22 +68,23 @@ static bool add_tls(struct login *l, int fd)
 	return true;
 }
 
-static void set_limits(struct login *l, int64_t until_ms)
+static void set_limits(struct login *l)
 {
 	stream_set_timeout(l->io, LOGIN_MS);
-	stream_set_deadline(l->io, until_ms);
+	stream_set_deadline(l->io, l->until_ms);
 }
 
 bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 		 bool tls_first)
 {
-	*l = (struct login){ .rules = rules };
+	*l = (struct login){ .rules = rules,
+			     .until_ms = clock_ms() + LOGIN_MS };
 	find_client(fd, l->client, sizeof(l->client));
 	if (tls_first && !add_tls(l, fd))
 		return false;
 	if (!l->io)
 		l->io = stream_new(fd, WINDOW_MAX);
-	set_limits(l, clock_ms() + LOGIN_MS);
+	set_limits(l);
 	return true;
 }
 
@@ -107,7 +108,7 @@ bool login_start_tls(struct login *l)
 {
 	if (stream_flush(l->io) || !add_tls(l, stream_release(&l->io)))
 		return false;
-	set_limits(l, clock_ms() + LOGIN_MS);
+	set_limits(l);
 	return true;
 }
 

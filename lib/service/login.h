@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config/config.h"
 #include "io/stream.h"
@@ -28,6 +29,7 @@ struct login {
 	char client[INET6_ADDRSTRLEN]; /* IP address, or "unknown" */
 	bool tls;
 	unsigned failures; /* of passwords */
+	int64_t until_ms;  /* when the login must be done */
 };
 
 enum login_result {
