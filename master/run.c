@@ -20,7 +20,7 @@
 
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS 60000
-#define STEADY_MS 10000 /* who lived that long is no crash loop */
+#define STEADY_MS 3000		/* who lived that long is no crash loop */
 #define STOP_MS 20000	/* for a stage to end before it is killed */
 
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY };

@@ -69,7 +69,7 @@ def sending(s):
     wanted = ["by swaks", "by swaks and login", "by lmtp"]
 
     if has("s-nail"):
-        done = run("s-nail", "-:/", "-n", "-S", "mta=" + s.SENDMAIL, "-S",
+        done = run("s-nail", "-:/", "-S", "mta=" + s.SENDMAIL, "-S",
                    "from=" + s.address(), "-s", "by s-nail", bob,
                    input="hello\n")
         tap.ok(done.returncode == 0, "s-nail sends: " + done.stderr[:200])
@@ -82,7 +82,7 @@ def sending(s):
                    input="hello\n", env=dict(os.environ, HOME=s.dir))
         tap.ok(done.returncode == 0, "mutt sends: " + done.stderr[:200])
         wanted.append("by mutt")
-    if run("git", "send-email", "-h").returncode in (0, 129):
+    if os.path.exists("/usr/lib/git-core/git-send-email"):
         wanted += git_send_email(s, bob)
     got = s.wait_messages(len(wanted), s.USER2)
     tap.equal(sorted(parse(m)["Subject"] for m in got), sorted(wanted),
@@ -233,7 +233,8 @@ set ssl_starttls=yes
 set header_cache=
 set mark_old=no
 set quit=yes
-""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE))
+set folder=%s
+""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE, s.dir))
     text, status = on_terminal(
         ["mutt", "-F", rc, "-f", "imaps://localhost:%d/Bulk" % s.IMAPS_PORT],
         b"q", b"bulk", {"HOME": s.dir, "TERM": "xterm", "LC_ALL": "C"})
@@ -250,8 +251,8 @@ def pop3_clients(s):
     out = s.path("fetched")
     if has("fetchmail"):
         rc = write(s.path("fetchmailrc"), "poll localhost protocol pop3 "
-                   "service %d user %s password \"%s\" ssl sslcertck "
-                   "sslcertfile %s keep uidl mda \"/bin/sh -c 'cat >> %s; "
+                   "service %d uidl user %s password \"%s\" ssl "
+                   "sslcertck sslcertfile %s keep mda \"/bin/sh -c 'cat >> %s; "
                    "echo >> %s'\"\n" % (s.POP3S_PORT, bob, s.PASS2,
                                         s.CA_FILE, out, out))
         done = run("fetchmail", "-f", rc, "--pidfile", s.path("fm.pid"),
@@ -264,7 +265,7 @@ def pop3_clients(s):
         done = run("fetchmail", "-f", rc, "--pidfile", s.path("fm.pid"),
                    "-i", s.path("fm.ids"), env=dict(os.environ, HOME=s.dir))
         tap.equal(done.returncode, 1, "and the second time nothing is new")
-    if has("getmail"):
+    if has("getmail") and os.geteuid():	# it refuses to work as root
         os.makedirs(s.path("getmail"))
         for name in ("cur", "new", "tmp"):
             os.makedirs(s.path("got/" + name))
@@ -278,13 +279,9 @@ ca_certs = %s
 [destination]
 type = Maildir
 path = %s/
-user = root
 [options]
 delete = false
 """ % (s.POP3S_PORT, bob, s.PASS2, s.CA_FILE, s.path("got")))
-        text = open(s.path("getmail/rc")).read()
-        if os.geteuid():
-            write(s.path("getmail/rc"), text.replace("user = root\n", ""))
         done = run("getmail", "--getmaildir", s.path("getmail"), "--rcfile",
                    s.path("getmail/rc"))
         tap.ok(done.returncode == 0 and

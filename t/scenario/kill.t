@@ -18,6 +18,7 @@ from instance import Instance, wait_for  # noqa: E402
 
 MESSAGES = int(os.environ.get("KILL_MESSAGES", "500"))
 SENDERS = 4
+PAUSE = 0.25	# of each sender after a message, so that the flow lasts
 SEED = int(os.environ.get("KILL_SEED", str(os.getpid())))
 
 tap = Tap()
@@ -71,6 +72,7 @@ class Flow:
                 continue
             with self.lock:
                 self.promised.add(number)
+            time.sleep(PAUSE)
             number = self.take()
         if c:
             c.close()

@@ -33,7 +33,7 @@ class Key:
         der = openssl("pkey", "-in", path, "-pubout", "-outform", "DER")
         # RFC 8463: the bare 32 bytes
         public = der if kind == "rsa" else der[-32:]
-        os.chmod(path, 0o644)
+        os.chmod(path, 0o600)
         text = "v=DKIM1; k=%s; p=%s" % (
             kind, base64.b64encode(public).decode())
         self.record = " ".join('"%s"' % text[i:i + 200]
