@@ -52,7 +52,7 @@ static uint32_t letters_of(const char *s)
 		if (*s >= 'a' && *s <= 'z')
 			letters |= 1u << (*s - 'a');
 		else if (capital)
-			letters |= LETTER_D << (capital - capitals);
+			letters |= (uint32_t)LETTER_D << (capital - capitals);
 	}
 	return letters;
 }
