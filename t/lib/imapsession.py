@@ -63,7 +63,7 @@ class Sessions:
     def raw(self, **how):
         return Raw(self.socket(**how))
 
-    def put(self, message, sub="cur", name="1700000000.M%dP1.host:2,"):
+    def put(self, message, sub="cur", name="17%08d.M1P1.host:2,"):
         """Puts a message file into INBOX as a foreign program does."""
         self.count = getattr(self, "count", 0) + 1
         path = os.path.join(self.maildir, sub, name % self.count)

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""What we say of messages, beside what Dovecot says of the same Maildir.
+
+The samples are those of Python's own email tests. Where we differ on purpose
+the reason stands below.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from imapsession import Sessions  # noqa: E402
+
+DOVECOT = "/usr/lib/dovecot/imap"
+SAMPLES = sorted(glob.glob(os.path.join(
+    sysconfig.get_paths()["stdlib"], "test", "test_email", "data", "*.txt")))
+if not SAMPLES:
+    SAMPLES = sorted(glob.glob("/usr/lib/python3*/test/test_email/data/*.txt"))
+
+# A multipart without boundary is shown as the text that it is, so that
+# people can read it; so is a type that does not parse. What has no domain
+# gets an empty one, not an invented one. Parameters stay as they are on the
+# wire (RFC 2231 is the client's), and type names as they are written.
+ON_PURPOSE = {"msg_%02d.txt" % n
+              for n in (5, 14, 15, 16, 25, 29, 32, 33, 41, 43)}
+
+tap = Tap()
+
+
+def value(data, at):
+    """The IMAP value at AT as Python's, and where it ends."""
+    while data[at:at + 1] == b" ":
+        at += 1
+    first = data[at:at + 1]
+    if first == b"(":
+        found, at = [], at + 1
+        while True:
+            while data[at:at + 1] == b" ":
+                at += 1
+            if data[at:at + 1] == b")":
+                return found, at + 1
+            got, at = value(data, at)
+            found.append(got)
+    if first == b'"':
+        text, at = b"", at + 1
+        while data[at:at + 1] != b'"':
+            at += data[at:at + 1] == b"\\"
+            text += data[at:at + 1]
+            at += 1
+        return text, at + 1
+    if first == b"{":
+        close = data.index(b"}", at)
+        n = int(data[at + 1:close])
+        return data[close + 3:close + 3 + n], close + 3 + n
+    m = re.compile(rb"[^ ()\r\n]+").match(data, at)
+    return ("atom", m.group()), m.end()
+
+
+def answers(out):
+    """{number: {item: value}} of FETCH responses."""
+    found = {}
+    for m in re.finditer(rb"\* (\d+) FETCH ", out):
+        got = value(out, m.end())[0]
+        found[int(m.group(1))] = dict(
+            (k[1], v) for k, v in zip(got[::2], got[1::2]))
+    return found
+
+
+def dovecot(maildir, home, uid, commands):
+    conf = os.path.join(home, "dovecot.conf")
+    with open(conf, "w") as f:
+        f.write("base_dir=%s/run\nstate_dir=%s/run\nlog_path=%s/log\nssl=no\n"
+                "first_valid_uid=0\nmail_location=maildir:%s\n"
+                % (home, home, home, maildir))
+    user = subprocess.run(["id", "-un", str(uid)], capture_output=True,
+                          text=True).stdout.strip() or "nobody"
+    command = [DOVECOT, "-c", conf]
+    if os.getuid() == 0:
+        command = ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid,
+                   "--clear-groups"] + command
+    return subprocess.run(command, input=commands, capture_output=True,
+                          timeout=60, env={"USER": user, "HOME": home,
+                                           "PATH": "/usr/bin:/bin"}).stdout
+
+
+COMMANDS = (b"a SELECT INBOX\r\nb FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY "
+            b"RFC822.SIZE)\r\nc LOGOUT\r\n")
+
+if not os.path.exists(DOVECOT) or not SAMPLES:
+    print("1..0 # SKIP Dovecot or the samples are not installed")
+    sys.exit(0)
+
+with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
+    r = all_sessions.raw()
+    r.ask("LOGOUT")
+    for sample in SAMPLES:
+        with open(sample, "rb") as f:
+            all_sessions.put(f.read())
+    os.chmod(home, 0o755)
+    copy = os.path.join(home, "Maildir")
+    shutil.copytree(os.path.join(all_sessions.maildir, "cur"),
+                    os.path.join(copy, "cur"))
+    subprocess.run(["chown", "-R", "%d:%d" % (
+        all_sessions.uid, all_sessions.gid), home])
+    theirs = answers(dovecot(copy, home, all_sessions.uid, COMMANDS))
+    r = all_sessions.raw()
+    r.ask("SELECT INBOX")
+    ours = answers(b"\r\n".join(r.ask(
+        "FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY RFC822.SIZE)")[0]))
+    tap.equal((len(ours), len(theirs)), (len(SAMPLES), len(SAMPLES)),
+              "all samples are answered")
+    for i, sample in enumerate(SAMPLES, 1):
+        name = os.path.basename(sample)
+        if name in ON_PURPOSE:
+            tap.equal(ours.get(i, {}).get(b"RFC822.SIZE"),
+                      theirs.get(i, {}).get(b"RFC822.SIZE"), name + ": size")
+        else:
+            tap.equal(ours.get(i), theirs.get(i), name)
+
+    for i, sample in enumerate(SAMPLES, 1):
+        whole = r.ask("FETCH %d BODY.PEEK[]" % i)[0][0]
+        got = answers(whole)[i][b"BODY[]"]
+        with open(sample, "rb") as f:
+            want = re.sub(rb"\r?\n", b"\r\n", f.read())
+        tap.equal(got, want, os.path.basename(sample) + ": byte for byte")
+tap.done()
