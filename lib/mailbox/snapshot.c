@@ -79,6 +79,19 @@ static bool map_names(struct mailbox *m, int fd, const struct snapshot_head *h)
 	return true;
 }
 
+/* A checksum is no proof of who wrote it: what we rely on is looked at. */
+static bool good_entries(const struct entry *e, uint32_t n)
+{
+	uint32_t last = 0, i;
+
+	for (i = 0; i < n; i++) {
+		if (e[i].uid <= last || e[i].dir >= DIRS || e[i].state != 0)
+			return false;
+		last = e[i].uid;
+	}
+	return true;
+}
+
 static bool load(struct mailbox *m, int fd)
 {
 	struct snapshot_head h;
@@ -96,7 +109,7 @@ static bool load(struct mailbox *m, int fd)
 		     (size_t)h.n * sizeof(struct entry));
 	if (m->t.nnames > 0)
 		crc = crc32c(crc, m->t.names + m->t.nskip, m->t.nnames);
-	if (crc != h.crc)
+	if (crc != h.crc || !good_entries(m->t.entry, h.n))
 		return false;
 	m->t.n = h.n;
 	m->t.nkeywords = h.nkeywords;
