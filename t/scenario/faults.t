@@ -169,8 +169,12 @@ if mounted("/tmp/ph-small-%d" % os.getpid(), "3M"):
                         f.write(b"\0" * 65536)
                 except OSError:
                     pass
-            time.sleep(6)
-            code = send(s, "no room")
+            # what was made ahead may still be used: nothing else
+            code = 250
+            while code == 250 and taken < 200:
+                code = send(s, "no room")
+                taken += code == 250
+                time.sleep(0.1)
             tap.ok(code in (451, 452), "a full queue disk: %d" % code)
             os.unlink(small + "/ballast")
             tap.ok(wait_for(lambda: send(s, "room again") == 250, 30, 1),

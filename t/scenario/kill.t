@@ -18,7 +18,7 @@ from instance import Instance, wait_for  # noqa: E402
 
 MESSAGES = int(os.environ.get("KILL_MESSAGES", "500"))
 SENDERS = 4
-PAUSE = 0.25	# of each sender after a message, so that the flow lasts
+PAUSE = 0.35	# of each sender after a message, so that the flow lasts
 SEED = int(os.environ.get("KILL_SEED", str(os.getpid())))
 
 tap = Tap()
