@@ -22,6 +22,7 @@
 
 #define OUTPUT_MAX 1024 /* of what the command says, kept for the sender */
 #define KILL_AFTER_MS 5000
+#define LOOK_MS 1000 /* how often a silent command is looked at */
 
 static const struct {
 	int code;
@@ -158,7 +159,18 @@ static void take_output(struct run *run)
 	buf_put(&run->output, data, (size_t)n);
 }
 
-/* Feeds and listens until the command has closed its output. */
+/* Has it ended, though another process may still hold its output? */
+static bool has_ended(const struct run *run)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)run->pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == run->pid;
+}
+
+/* Feeds and listens until the command has closed its output, or ended and
+ * left that to a process in the background. */
 static void converse(struct run *run)
 {
 	while (run->from >= 0) {
@@ -170,8 +182,13 @@ static void converse(struct run *run)
 			run->timed_out = true;
 			return;
 		}
-		if (poll(p, 2, (int)left) <= 0)
+		if (left > LOOK_MS)
+			left = LOOK_MS;
+		if (poll(p, 2, (int)left) <= 0) {
+			if (has_ended(run))
+				return;
 			continue;
+		}
 		if (p[0].revents)
 			take_output(run);
 		if (run->to >= 0 && p[1].revents)

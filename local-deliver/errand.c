@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "local-deliver/identity.h"
 #include "log/log.h"
+#include "server/sandbox.h"
 
 /* One read into OUT; what is over its limit is dropped. False at the end. */
 static bool take(int fd, struct buf *out)
@@ -69,6 +70,7 @@ int errand_run(const struct identity *id, int keep,
 		const int kept[] = { fd[1], keep };
 
 		identity_become(id, kept, keep < 0 ? 1 : 2);
+		sandbox_enter(SANDBOX_OPEN);
 		_exit(act(context, fd[1]));
 	}
 	close(fd[1]);

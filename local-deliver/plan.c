@@ -6,8 +6,7 @@
 #include "local-deliver/command.h"
 #include "local-deliver/file.h"
 #include "local-deliver/mailbox.h"
-
-#define ACCOUNT_MS 30000
+#include "local-deliver/owner.h"
 
 struct identity plan_owner(const struct recipient *r, uid_t uid)
 {
@@ -26,7 +25,7 @@ static void to_other_mailbox(struct recipient *r, const char *address)
 {
 	struct account account;
 
-	switch (account_lookup(address, &account, ACCOUNT_MS)) {
+	switch (owner_find(address, &account)) {
 	case ACCOUNT_FOUND:
 		mailbox_deliver(r, &account, address, false, NULL, NULL);
 		break;

@@ -9,10 +9,10 @@
 #include "client/account.h"
 #include "local-deliver/loop.h"
 #include "local-deliver/mailbox.h"
+#include "local-deliver/owner.h"
 #include "local-deliver/plan.h"
 #include "table/lookup.h"
 
-#define ACCOUNT_MS 30000
 #define VALUE_MAX TABLE_VALUE_MAX
 
 #define LOCAL_DOMAINS (1U << ADDRESS_LOCAL)
@@ -195,7 +195,7 @@ static bool by_account(struct recipient *r)
 {
 	struct account account;
 
-	switch (account_lookup(r->text, &account, ACCOUNT_MS)) {
+	switch (owner_find(r->text, &account)) {
 	case ACCOUNT_FOUND:
 		to_mailbox(r, &account);
 		return true;

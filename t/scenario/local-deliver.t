@@ -79,6 +79,7 @@ late: "|exit 75"
 never: "|echo sorry; exit 67"
 killed: "|kill -9 $$"
 deaf: "|exit 0"
+leaves: "|sleep 30 & exit 0"
 hangs: "|sleep 100"
 box: {dir}/out/box
 maildir: {dir}/out/maildir/
@@ -173,6 +174,7 @@ def commands(s):
                      ("never", "dsn=5.1.1, status=bounced"),
                      ("killed", "dsn=4.3.0, status=deferred"),
                      ("deaf", "dsn=2.0.0, status=sent"),
+                     ("leaves", "dsn=2.0.0, status=sent"),
                      ("hangs", "dsn=5.3.0, status=bounced"),
                      ("null", "dsn=2.0.0, status=sent"),
                      ("program", "dsn=5.2.0, status=bounced"),
