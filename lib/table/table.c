@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -27,8 +28,9 @@ struct table {
 	char *spec;
 	char *path; /* NULL if the table is no file */
 	void *content;
+	pid_t opener;	   /* which process made `content` */
 	struct stat stamp; /* of the file that `content` is, or was tried */
-	int trouble; /* errno of the last look at the file */
+	int trouble;	   /* errno of the last look at the file */
 };
 
 static const struct table_type *find_type(const char *spec, size_t n)
@@ -74,6 +76,18 @@ static void load(struct table *t, struct buf *faults)
 	if (t->content)
 		t->type->free(t->content);
 	t->content = fresh;
+	t->opener = getpid();
+}
+
+/* In a child the parent's content may be of no use. */
+static void disown(struct table *t)
+{
+	if (!t->content || !(t->type->flags & TABLE_OWN) ||
+	    t->opener == getpid())
+		return;
+	t->type->free(t->content);
+	t->content = NULL;
+	t->stamp = (struct stat){ 0 };
 }
 
 /* Says why the file cannot be looked at, once. */
@@ -114,6 +128,7 @@ static void refresh_and_log(struct table *t)
 {
 	struct buf faults;
 
+	disown(t);
 	buf_init(&faults, 65536);
 	refresh(t, &faults);
 	log_faults(t, faults.data);

@@ -254,6 +254,37 @@ def while_down(s):
               "nothing arrives twice")
 
 
+def no_space(s):
+    """A full disk is 75, whoever notices it, and leaves nothing behind."""
+    drop = os.path.join(s.QUEUE, "drop")
+    if ROOT and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode="
+                                "3733", "none", drop]).returncode == 0:
+        try:
+            done = run([s.SENDMAIL, s.address()], "x\n" * 100000)
+            tap.equal(done.returncode, 75, "drop folder full: exit 75")
+            tap.ok(b"No space left" in done.stderr, "and says so")
+            tap.equal(os.listdir(drop), [], "nothing is left in it")
+        finally:
+            subprocess.run(["umount", drop])
+    with open(s.CONF) as f:
+        text = f.read()
+    with open(s.CONF, "w") as f:
+        f.write(text.replace("queue_minfree = 1M",
+                             "queue_minfree = 1000000G"))
+    s.start()
+    # space that was set aside before is used first
+    said = []
+
+    def is_full():
+        done = run([s.SENDMAIL, s.address()], "Subject: x\n\nx\n")
+        said[:] = [done.stderr]
+        return done.returncode == 75
+    tap.ok(wait_for(is_full, pause=0.3), "queue full: exit 75")
+    tap.ok(b"452 4.3.1" in said[0], "and says so")
+    tap.equal([f for f in os.listdir(drop) if f.startswith("mail.")], [],
+              "it is not left in the drop folder either")
+
+
 with Instance("message_size_limit=1000000") as s:
     os.chmod(s.dir, 0o755)
     callers(s)
@@ -263,4 +294,6 @@ with Instance("message_size_limit=1000000") as s:
     socket_abuse(s)
     s.stop()
     while_down(s)
+    s.stop()
+    no_space(s)
 tap.done()

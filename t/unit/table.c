@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -247,6 +248,32 @@ static void test_missing(void)
 	free(hash);
 }
 
+/* A Berkeley DB handle must not be used by two processes. */
+static void test_child(void)
+{
+	char *path = put_file("child", "a b\n");
+	char *spec = mem_printf("hash:%s", path);
+	struct table_built built;
+	struct buf faults, value;
+	struct table *t;
+	int status = 1;
+
+	buf_init(&faults, 65536);
+	buf_init(&value, TABLE_VALUE_MAX);
+	table_build(spec, TABLE_SOURCE_MAP, &built, &faults);
+	t = table_open(spec, &faults);
+	if (fork() == 0)
+		_exit(table_get(t, "a", &value));
+	wait(&status);
+	ok(status == 0, "a child asks a table that its parent opened");
+	ok(table_get(t, "a", &value) == ERR_OK, "and the parent does, too");
+	table_free(&t);
+	buf_free(&faults);
+	buf_free(&value);
+	free(path);
+	free(spec);
+}
+
 static void test_limit(void)
 {
 	char *path = put_file("limit", "/^(a+)+$/ x\n");
@@ -355,6 +382,7 @@ int main(void)
 		test_fault(i);
 	test_change();
 	test_missing();
+	test_child();
 	test_limit();
 	test_addresses();
 	test_splits();
