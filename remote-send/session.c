@@ -53,10 +53,7 @@ static int await_reply(struct session *s, int64_t ms, struct reply *r,
 		if (!until)
 			until = clock_ms() + ms;
 		stream_set_deadline(s->stream, until);
-		/* waiting first saves a look at what cannot be there yet */
-		err = stream_wait(s->stream, until - clock_ms());
-		if (!err)
-			err = stream_fill(s->stream);
+		err = stream_fill(s->stream);
 		if (err)
 			return err;
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 static socklen_t fill_address(struct sockaddr_storage *a, const char *ip,
 			      int port)
@@ -64,8 +65,10 @@ int connect_to(const char *ip, int port, int64_t ms)
 	/* the end of a message must not wait for an acknowledgement */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, (struct sockaddr *)&a, len) == 0 ||
-	    (errno == EINPROGRESS && finish(fd, ms)))
+	    (errno == EINPROGRESS && finish(fd, ms))) {
+		file_set_nonblock(fd, false);
 		return fd;
+	}
 	err = errno;
 	close(fd);
 	errno = err;

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Connects to IP, PORT within MS milliseconds. The descriptor, or -1 with
- * errno. */
+/* Connects to IP, PORT within MS milliseconds. The descriptor, which
+ * blocks, or -1 with errno. */
 int connect_to(const char *ip, int port, int64_t ms);
 
 #endif
