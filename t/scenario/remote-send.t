@@ -364,6 +364,25 @@ def contents(t, s):
     s.clear()
 
 
+def dripping(t, s):
+    """A server that sends a byte now and then wins no time by it."""
+    def drip():
+        for _ in range(8):
+            p.open[-1].sendall(b"2")
+            time.sleep(0.5)
+        return "20 late"
+    p = s.peer("127.0.0.11")
+    p.replies["MAIL"] = drip
+    q = s.qmgr()
+    start = time.monotonic()
+    d = q.deliver("one.test")
+    took = time.monotonic() - start
+    t.ok(status(d)[0] == "deferred" and took < 3.5,
+         "a reply that drips is waited for as long as any")
+    q.close()
+    s.clear()
+
+
 def reuse(t, s):
     p = s.peer("127.0.0.11")
     q = s.qmgr()
@@ -483,7 +502,8 @@ def main():
     try:
         t.ok(s.program.ready, "says that it is ready")
         for part in (plain_delivery, hosts, second_host, replies, recipients,
-                     extensions, injected, contents, reuse, policies, real_server):
+                     extensions, injected, contents, dripping,
+                     reuse, policies, real_server):
             part(t, s)
         relayhost(t)
         t.ok("ended by signal" not in s.folder.read_log(),
