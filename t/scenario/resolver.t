@@ -2,14 +2,13 @@
 """resolver: local zones, stub zones of a real server, DNSSEC states."""
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
-from alone import Folder, Tap, packet, parse, wait_for  # noqa: E402
+from alone import Folder, Tap, packet, parse  # noqa: E402
 from nameserver import Nameserver, tools_missing  # noqa: E402
 
 ZONE = """

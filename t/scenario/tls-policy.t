@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
-from alone import Folder, Tap, free_port, packet, parse, wait_for  # noqa: E402
+from alone import Folder, Tap, free_port, packet, parse  # noqa: E402
 from certificate import Authority  # noqa: E402
 from qmgrpeer import Qmgr, status  # noqa: E402
 from smtppeer import EHLO, Peer  # noqa: E402
