@@ -2,32 +2,16 @@
 
 #include <string.h>
 
+#include "address/address.h"
 #include "base/err.h"
 
-#define LOCAL_MAX 1024
-
-static const char *const unsplit[] = { "mailer-daemon", "postmaster",
-				       "double-bounce" };
-
-bool lookup_split(const char *local, const char *delimiters, size_t *n)
+/* The length of the user in LOCAL; all of it if there is no extension. */
+static size_t user_length(const char *local, const char *delimiters)
 {
-	size_t len = strlen(local);
+	char user[ADDRESS_LOCAL_SIZE], extension[ADDRESS_LOCAL_SIZE];
 
-	*n = len;
-	if (*delimiters == '\0')
-		return false;
-	for (size_t i = 0; i < sizeof(unsplit) / sizeof(unsplit[0]); i++)
-		if (str_equal_ci(local, unsplit[i]))
-			return false;
-	if (strchr(delimiters, '-') &&
-	    (str_starts_ci(local, "owner-") || str_ends_ci(local, "-request")))
-		return false;
-	*n = strcspn(local, delimiters);
-	if (*n == 0 || *n == len) {
-		*n = len;
-		return false;
-	}
-	return true;
+	address_split(local, delimiters, user, extension);
+	return strlen(user);
 }
 
 /* One address and what its keys are made of. */
@@ -43,7 +27,7 @@ struct asking {
 /* Asks for the first N bytes of the local part with TAIL. */
 static int ask(const struct asking *q, size_t n, const char *tail)
 {
-	char key[LOCAL_MAX + 512];
+	char key[ADDRESS_LOCAL_SIZE + ADDRESS_TEXT_SIZE];
 	size_t ntail = strlen(tail);
 
 	if (n + ntail + 1 > sizeof(key))
@@ -89,7 +73,7 @@ int lookup_virtual(const struct table_list *maps, const char *address,
 {
 	struct asking q = { .maps = maps, .value = value };
 	const char *at = strrchr(address, '@');
-	char local[LOCAL_MAX];
+	char local[ADDRESS_LOCAL_SIZE];
 	bool stripped = false;
 	int err;
 
@@ -104,7 +88,7 @@ int lookup_virtual(const struct table_list *maps, const char *address,
 	local[q.full] = '\0';
 	q.local = local;
 	q.domain = at;
-	lookup_split(local, delimiters, &q.user);
+	q.user = user_length(local, delimiters);
 	err = table_list_get(maps, address, value, NULL);
 	if (err == ERR_NOT_FOUND)
 		err = ask_parts(&q, bare, &stripped);
@@ -119,16 +103,16 @@ int lookup_alias(const struct table_list *maps, const char *local,
 		 const char *delimiters, struct buf *value,
 		 const char **extension, struct table **from)
 {
-	char user[LOCAL_MAX];
+	char user[ADDRESS_LOCAL_SIZE];
 	size_t n;
 	int err;
 
 	*extension = "";
-	if (maps->n == 0)
+	if (maps->n == 0 || strlen(local) >= sizeof(user))
 		return ERR_NOT_FOUND;
 	err = table_list_get_part(maps, local, value, from);
-	if (err != ERR_NOT_FOUND || !lookup_split(local, delimiters, &n) ||
-	    n >= sizeof(user))
+	n = user_length(local, delimiters);
+	if (err != ERR_NOT_FOUND || local[n] == '\0')
 		return err;
 	memcpy(user, local, n);
 	user[n] = '\0';

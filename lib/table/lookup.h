@@ -1,7 +1,8 @@
 /*
  * Looking up mail addresses in tables: whole, then by parts, with and
  * without the extension (user+ext), in the orders that Postfix documents in
- * virtual(5) and aliases(5).
+ * virtual(5) and aliases(5). What an extension is, address_split of
+ * address/address.h says.
  */
 #ifndef TABLE_LOOKUP_H
 #define TABLE_LOOKUP_H
@@ -10,13 +11,6 @@
 
 #include "base/buf.h"
 #include "table/table.h"
-
-/* Splits LOCAL at a recipient delimiter of DELIMITERS into user and
- * extension. False, and all of it is the user, if there is none, if it would
- * leave no user, or for a name that never has one (mailer-daemon, postmaster,
- * double-bounce, and owner-x, x-request where the delimiter is `-`). *N gets
- * the length of the user; the extension begins at LOCAL + *N + 1. */
-bool lookup_split(const char *local, const char *delimiters, size_t *n);
 
 /* virtual_alias_maps: user+ext@domain, user@domain, then user+ext and user if
  * BARE (the domain is myorigin or in mydestination), then @domain. Pattern

@@ -4,15 +4,18 @@
  */
 #include "tap.h"
 
+#include <stdlib.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "table/aliases.h"
 
 static const struct {
 	const char *text;
 	const char *want; /* kind letter and text, ended by ';' */
-} good[] = {
+} cases[] = {
 	{ "user", "Auser;" },
 	{ "a, b,c", "Aa;Ab;Ac;" },
 	{ "a@b.example", "Aa@b.example;" },
@@ -69,26 +72,50 @@ static void describe(struct buf *out, const struct alias_target *t, size_t n)
 		buf_printf(out, "%c%s;", letter[t[i].kind], t[i].text);
 }
 
+/* Input cut off anywhere is read to its end and no further, and the reason
+ * for refusing it is said. */
+static void test_prefixes(struct arena *a)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t n = 0; n <= strlen(cases[i].text); n++) {
+			/* a copy of its own, so that a sanitizer sees */
+			char *text = mem_strndup(cases[i].text, n);
+			struct alias_target *target;
+			const char *why;
+			size_t count;
+			int err =
+				aliases_targets(a, text, &target, &count, &why);
+
+			good = good && !err == !why;
+			free(text);
+		}
+	ok(good, "every beginning of each is taken, or refused with a reason");
+}
+
 int main(void)
 {
 	struct arena *a = arena_new();
 	struct buf out;
 
 	buf_init(&out, 65536);
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct alias_target *target;
 		const char *why;
 		size_t n;
-		int err = aliases_targets(a, good[i].text, &target, &n, &why);
+		int err = aliases_targets(a, cases[i].text, &target, &n, &why);
 
 		buf_reset(&out);
 		describe(&out, target, n);
-		ok((err == ERR_OK) == (good[i].want != NULL) && !why == !err,
-		   "%s: taken or refused", good[i].want ? good[i].want : "bad");
+		ok((err == ERR_OK) == (cases[i].want != NULL) && !why == !err,
+		   "%s: taken or refused",
+		   cases[i].want ? cases[i].want : "bad");
 		if (!err)
-			is(out.data, good[i].want,
-			   good[i].text[0] ? "parts" : "empty");
+			is(out.data, cases[i].want,
+			   cases[i].text[0] ? "parts" : "empty");
 	}
+	test_prefixes(a);
 	buf_free(&out);
 	arena_free(&a);
 	return done();

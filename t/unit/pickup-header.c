@@ -6,7 +6,10 @@
  */
 #include "tap.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
+#include "base/mem.h"
 #include "submit/pickup-header.h"
 
 static const struct {
@@ -36,6 +39,30 @@ static const struct {
 	{ " =?UTF-8?B?SsO8cmc=?= <j>", " =?UTF-8?B?SsO8cmc=?= <j@o>" },
 };
 
+/* Input cut off anywhere is read to its end and no further, and what comes
+ * out is what went in, but for what was added. */
+static void test_prefixes(void)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t n = 0; n <= strlen(cases[i].value); n++) {
+			char *value = mem_strndup(cases[i].value, n);
+			struct buf out;
+
+			buf_init(&out, 4096);
+			pickup_complete(&out, value, n, "");
+			for (size_t k = 0, at = 0; k < n; k++, at++) {
+				if (out.data[at] != value[k])
+					at++; /* the @ before no origin */
+				good = good && out.data[at] == value[k];
+			}
+			buf_free(&out);
+			free(value);
+		}
+	ok(good, "every beginning of each stays as it is");
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -47,5 +74,6 @@ int main(void)
 		is(out.data, cases[i].want, cases[i].value);
 		buf_free(&out);
 	}
+	test_prefixes();
 	return done();
 }

@@ -341,32 +341,6 @@ static void test_addresses(void)
 	buf_free(&value);
 }
 
-static const struct {
-	const char *local;
-	const char *delimiters;
-	size_t n; /* 0: no split */
-} splits[] = {
-	{ "user+ext", "+", 4 },	 { "user", "+", 0 },
-	{ "+ext", "+", 0 },	 { "user+", "+", 4 },
-	{ "a-b+c", "+-", 1 },	 { "owner-x", "-", 0 },
-	{ "x-request", "-", 0 }, { "MAILER-DAEMON", "-", 0 },
-	{ "user+ext", "", 0 },
-};
-
-static void test_splits(void)
-{
-	for (size_t i = 0; i < sizeof(splits) / sizeof(splits[0]); i++) {
-		size_t n;
-		bool split =
-			lookup_split(splits[i].local, splits[i].delimiters, &n);
-
-		ok(split == (splits[i].n != 0) &&
-			   n == (split ? splits[i].n : strlen(splits[i].local)),
-		   "split of %s by \"%s\"", splits[i].local,
-		   splits[i].delimiters);
-	}
-}
-
 int main(void)
 {
 	char *clean;
@@ -385,7 +359,6 @@ int main(void)
 	test_child();
 	test_limit();
 	test_addresses();
-	test_splits();
 	clean = mem_printf("rm -rf %s", dir);
 	ok(system(clean) == 0, "cleaned up");
 	free(clean);
