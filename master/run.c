@@ -20,8 +20,8 @@
 
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS 60000
-#define STEADY_MS 3000		/* who lived that long is no crash loop */
-#define STOP_MS 20000	/* for a stage to end before it is killed */
+#define STEADY_MS 1000 /* who served that long is in no crash loop */
+#define STOP_MS 20000  /* for a stage to end before it is killed */
 
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY };
 
@@ -225,7 +225,8 @@ static void remove_process(struct process *p, int status)
 	forget_ready(p);
 	if (s->current == p) {
 		s->current = NULL;
-		if (clock_ms() - p->since_ms > STEADY_MS)
+		if (p->state == STATE_READY &&
+		    clock_ms() - p->since_ms > STEADY_MS)
 			s->delay_ms = 0;
 		if (!expected) {
 			say_end(s, status);

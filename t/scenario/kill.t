@@ -17,6 +17,7 @@ from alone import Tap  # noqa: E402
 from instance import Instance, wait_for  # noqa: E402
 
 MESSAGES = int(os.environ.get("KILL_MESSAGES", "500"))
+KILLS = int(os.environ.get("KILL_KILLS", "150"))	# then the flow may end
 SENDERS = 4
 PAUSE = 0.35	# of each sender after a message, so that the flow lasts
 SEED = int(os.environ.get("KILL_SEED", str(os.getpid())))
@@ -142,8 +143,8 @@ with Instance("minimal_backoff_time=2s", "maximal_backoff_time=4s") as s:
     flow = Flow(s)
     killed = {}
     while flow.alive():
-        time.sleep(rng.uniform(0.02, 0.15))
-        name = kill_one(s.PID)
+        time.sleep(rng.uniform(0.05, 0.4))
+        name = sum(killed.values()) < KILLS and kill_one(s.PID)
         if name:
             killed[name] = killed.get(name, 0) + 1
     print("# killed: " + ", ".join(
