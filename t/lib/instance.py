@@ -106,19 +106,19 @@ class Instance:
     def submission(self, user=None, password=None):
         s = smtplib.SMTP(self.HOST, self.SUBMISSION_PORT, timeout=60,
                          local_hostname="client.test")
-        s._host = "localhost"
+        s._host = self.HOST
         s.starttls(context=self.context())
         s.login(user or self.USER1, password or self.PASS1)
         return s
 
     def imap(self, user=None, password=None):
-        m = imaplib.IMAP4_SSL("localhost", self.IMAPS_PORT,
+        m = imaplib.IMAP4_SSL(self.HOST, self.IMAPS_PORT,
                               ssl_context=self.context(), timeout=60)
         m.login(user or self.USER1, password or self.PASS1)
         return m
 
     def pop3(self, user=None, password=None):
-        p = poplib.POP3_SSL("localhost", self.POP3S_PORT,
+        p = poplib.POP3_SSL(self.HOST, self.POP3S_PORT,
                             context=self.context(), timeout=60)
         p.user(user or self.USER1)
         p.pass_(password or self.PASS1)
