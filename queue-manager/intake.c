@@ -120,12 +120,13 @@ static bool put_slot(struct receiver *r)
 		own(r, slot);
 		ipc_put_fd(out, slot->files->rw);
 	}
-	for (size_t i = 0; i < r->nclose; i++)
-		ipc_put_int(out, "close", r->close[i]);
-	r->nclose = 0;
 	r->filling = slot;
 	if (!slot)
 		return false;
+	/* only into a packet that is sent: else it would keep them all */
+	for (size_t i = 0; i < r->nclose; i++)
+		ipc_put_int(out, "close", r->close[i]);
+	r->nclose = 0;
 	ipc_put_int(out, "slot", slot->number);
 	ipc_put_int(out, "generation", slot->generation);
 	return true;

@@ -14,7 +14,8 @@
 #include "queue-manager/keeper.h"
 #include "queue/id.h"
 
-#define SPARE_LOW 16   /* make more below this */
+#define SPARE_MIN 16   /* make more below this; while they run out, below */
+#define SPARE_MAX 256  /* twice as many, up to this */
 #define FILES_LOW 1000 /* free inodes that are kept */
 
 /* Asks keeper to do what is in q->keeper_out. False if it takes no packet now. */
@@ -38,10 +39,10 @@ static void forget_making(struct qmgr *q, uint32_t first)
 
 static void make_more(struct qmgr *q)
 {
-	uint32_t first = q->next_number, count = KEEPER_BATCH / 2;
+	uint32_t first = q->next_number, count = KEEPER_BATCH;
 	uint32_t left = QUEUE_SLOTS_PER_DIR - first % QUEUE_SLOTS_PER_DIR;
 
-	if (q->making || q->nspare >= SPARE_LOW || q->keeper.sock < 0 ||
+	if (q->making || q->nspare >= q->spare_low || q->keeper.sock < 0 ||
 	    q->intake_stopped || q->disk_full)
 		return;
 	if (count > left)
@@ -73,6 +74,9 @@ struct slot *pool_take(struct qmgr *q)
 
 	if (q->nspare)
 		slot = q->spare[--q->nspare];
+	else
+		q->spare_low = q->spare_low < SPARE_MAX / 2 ? q->spare_low * 2
+							    : SPARE_MAX;
 	make_more(q);
 	return slot;
 }
@@ -241,7 +245,8 @@ static void on_died(struct qmgr *q)
 
 void pool_start(struct qmgr *q)
 {
-	q->spare = mem_array(SPARE_LOW + KEEPER_BATCH, sizeof(*q->spare));
+	q->spare = mem_array(SPARE_MAX + KEEPER_BATCH, sizeof(*q->spare));
+	q->spare_low = SPARE_MIN;
 	q->scanning = true;
 	q->keeper.name = "keeper";
 	q->keeper.q = q;
@@ -276,6 +281,8 @@ void pool_tick(struct qmgr *q)
 		log_info("there is space again: mail is taken");
 	q->intake_stopped = low;
 	q->disk_full = false;
+	if (q->spare_low > SPARE_MIN)
+		q->spare_low--;
 	make_more(q);
 	intake_feed(q);
 }

@@ -60,7 +60,7 @@ struct qmgr {
 	struct helper keeper;
 	struct ipc_out keeper_out;
 	struct slot **spare;
-	size_t nspare, making;
+	size_t nspare, spare_low, making;
 	uint32_t making_first;
 	uint32_t *gone;			/* removed, keeper is to be told */
 	size_t ngone, gone_cap;
