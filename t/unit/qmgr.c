@@ -507,6 +507,27 @@ static void test_reload(struct queue_receiver *r)
 	free(cmd);
 }
 
+/* Slots of messages that wait are taken from their receiver, and new ones
+ * made for it, faster than they were at start. */
+static void test_backlog(struct queue_receiver *r)
+{
+	int64_t want = 300, n;
+	struct buf why;
+	int good = 0;
+
+	buf_init(&why, 1000);
+	for (int i = 0; i < 300; i++)
+		good += post(r, "backlog", "down@backlog.test") == ERR_OK;
+	ok(good == 300, "300 messages for a dead destination are taken (%d)",
+	   good);
+	ok(in_queue() == want, "they wait");
+	ok(queue_admin_act(self.public, QUEUE_DELETE, "ALL", &n, &why) ==
+			   ERR_OK &&
+		   n == 300 && wait_until(is_empty, NULL, 10000),
+	   "and are deleted at one word");
+	buf_free(&why);
+}
+
 struct seen {
 	int n;
 	char id[64], address[64], reason[64];
@@ -692,6 +713,7 @@ int main(void)
 	test_many(r);
 	test_results(r);
 	test_retry(r);
+	test_backlog(r);
 	test_admin(r);
 	test_reload(r);
 	test_damage(r);
