@@ -149,21 +149,32 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t n)
 	return err;
 }
 
+/* The name of the directory PATH, just made, is to last. */
+static int sync_parent(const char *path)
+{
+	char *copy = mem_strdup(path);
+	int err = file_sync_dir(dirname(copy));
+
+	free(copy);
+	/* one that may not be read cannot be synced either */
+	return err == ERR_DENIED ? ERR_OK : err;
+}
+
 int file_make_dirs(const char *dir, mode_t mode)
 {
 	char *path = mem_strdup(dir);
 	int err = ERR_OK;
 
-	for (char *p = path + 1;; p++) {
+	for (char *p = path + 1; !err; p++) {
 		char c = *p;
 
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(path, mode) < 0 && errno != EEXIST) {
+		if (mkdir(path, mode) == 0)
+			err = sync_parent(path);
+		else if (errno != EEXIST)
 			err = err_from_errno(errno);
-			break;
-		}
 		*p = c;
 		if (c == '\0')
 			break;

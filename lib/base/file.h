@@ -30,7 +30,8 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t n);
 /* Syncs a directory by its path. */
 int file_sync_dir(const char *path);
 
-/* Makes DIR and missing parents with MODE. */
+/* Makes DIR and missing parents with MODE; the names of those that were made
+ * are durable. */
 int file_make_dirs(const char *dir, mode_t mode);
 
 /* Sets FD_CLOEXEC or O_NONBLOCK. */
