@@ -14,8 +14,9 @@
 #define AT_ONCE 1000 /* renames under one lock */
 
 /* Renames E's file to what its flags are. What fails is left: another
- * program was there, and the next scan sees what it did. */
-static void rename_one(struct mailbox *m, struct batch *b, struct entry *e)
+ * program was there, and the next scan sees what it did. True if its flags in
+ * the name are others now. */
+static bool rename_one(struct mailbox *m, struct batch *b, struct entry *e)
 {
 	uint32_t letters = name_letters(e->letters, e->flags);
 	struct record_named named = { e->uid, letters, DIR_CUR };
@@ -24,25 +25,28 @@ static void rename_one(struct mailbox *m, struct batch *b, struct entry *e)
 
 	if (e->state & ENTRY_GONE ||
 	    (letters == e->letters && e->dir == DIR_CUR))
-		return;
+		return false;
 	now.letters = letters;
 	now.dir = DIR_CUR;
 	if (!session_file_name(m, e, from) || !session_file_name(m, &now, to))
-		return;
-	if (renameat(m->f.sub[e->dir], from, m->f.sub[DIR_CUR], to) == 0)
-		batch_item(b, RECORD_NAMED, &named, sizeof(named));
+		return false;
+	if (renameat(m->f.sub[e->dir], from, m->f.sub[DIR_CUR], to) < 0)
+		return false;
+	batch_item(b, RECORD_NAMED, &named, sizeof(named));
+	return letters != e->letters;
 }
 
-static void settle_one(struct mailbox *m, struct batch *b, struct entry *e)
+static bool settle_one(struct mailbox *m, struct batch *b, struct entry *e)
 {
-	if (e->state & ENTRY_DIRTY)
-		rename_one(m, b, e);
+	bool renamed = e->state & ENTRY_DIRTY && rename_one(m, b, e);
+
 	if (e->state & ENTRY_CACHED && !(e->state & ENTRY_GONE)) {
 		struct record_cached c = { e->uid, e->ncache, e->cache };
 
 		batch_item(b, RECORD_CACHED, &c, sizeof(c));
 	}
 	e->state &= (uint8_t) ~(ENTRY_DIRTY | ENTRY_CACHED);
+	return renamed;
 }
 
 /* Entries from *FROM on, at most AT_ONCE of them, under one lock. */
@@ -50,6 +54,7 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 {
 	int64_t before[DIRS];
 	struct batch b;
+	bool renamed = false;
 	int n = 0, code = session_lock(m);
 
 	if (code)
@@ -61,9 +66,13 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 
 		if (!(e->state & (ENTRY_DIRTY | ENTRY_CACHED)))
 			continue;
-		settle_one(m, &b, e);
+		renamed |= settle_one(m, &b, e);
 		n++;
 	}
+	/* A record of a name that is not there after a power cut would make
+	 * the old one look as if another program had changed flags. */
+	if (!code && renamed && fsync(m->f.sub[DIR_CUR]) < 0)
+		code = err_from_errno(errno);
 	batch_close(&b);
 	folder_keep_marks(&m->f, BOTH_DIRS, before, &b.t);
 	if (b.any)
