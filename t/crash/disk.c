@@ -1,0 +1,373 @@
+#include "t/crash/disk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { SLOT, JOURNAL, MESSAGE, FOLDER, OTHER };
+
+const char *const disk_kinds[] = { "slot",   "journal", "message",
+				   "folder", "other",	NULL };
+
+static bool begins(const struct name *n, const char *text)
+{
+	size_t size = strlen(text);
+
+	return n->n >= size && memcmp(n->text, text, size) == 0;
+}
+
+/* Tells by its name and place what it is. */
+static void tell_kind(const struct name *n)
+{
+	struct object *o = n->to;
+	int kind = OTHER;
+
+	if (!n->dir->ordered && n->dir->kind == disk_kinds[OTHER])
+		kind = o->folder ? OTHER : SLOT;
+	else if (begins(n, "posthorn-journal"))
+		kind = JOURNAL;
+	else if (o->folder && (begins(n, "new") || begins(n, "cur")))
+		kind = FOLDER;
+	else if (n->dir->kind == disk_kinds[FOLDER])
+		kind = MESSAGE;
+	o->kind = disk_kinds[kind];
+}
+
+static struct object *add_object(struct disk *d, uint64_t ino, bool folder)
+{
+	struct object *o = mem_alloc(sizeof(*o));
+
+	*o = (struct object){ .ino = ino,
+			      .folder = folder,
+			      .kind = disk_kinds[OTHER],
+			      .index = (uint32_t)d->nobjects };
+	d->object = mem_resize(d->object, d->nobjects + 1, sizeof(*d->object));
+	d->object[d->nobjects++] = o;
+	return o;
+}
+
+/* The newest of that number: numbers are used again. */
+static struct object *find_object(const struct disk *d, uint64_t ino)
+{
+	for (size_t i = d->nobjects; i-- > 0;)
+		if (d->object[i]->ino == ino)
+			return d->object[i];
+	return NULL;
+}
+
+void disk_init(struct disk *d)
+{
+	*d = (struct disk){ .object = NULL };
+	add_object(d, DISK_TOP, true);
+}
+
+void disk_free(struct disk *d)
+{
+	for (size_t i = 0; i < d->nobjects; i++) {
+		free(d->object[i]->stable);
+		free(d->object[i]->change);
+		free(d->object[i]);
+	}
+	free(d->object);
+	free(d->stable.name);
+	free(d->now.name);
+	free(d->pending);
+	free(d->sync);
+}
+
+static bool is_same(const struct name *a, const struct name *b)
+{
+	return a->dir && a->dir == b->dir && a->n == b->n &&
+	       memcmp(a->text, b->text, a->n) == 0;
+}
+
+const struct name *names_find(const struct names *n, const struct object *dir,
+			      const char *text, size_t size)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (n->name[i].dir == dir && n->name[i].n == size &&
+		    memcmp(n->name[i].text, text, size) == 0)
+			return &n->name[i];
+	return NULL;
+}
+
+static void take_out(struct names *n, const struct name *gone)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (is_same(&n->name[i], gone)) {
+			n->name[i] = n->name[--n->n];
+			return;
+		}
+}
+
+void names_change(struct names *n, const struct rename *r)
+{
+	take_out(n, &r->gone);
+	if (!r->come.dir)
+		return;
+	take_out(n, &r->come);
+	n->name = mem_resize(n->name, n->n + 1, sizeof(*n->name));
+	n->name[n->n++] = r->come;
+}
+
+void names_copy(struct names *to, const struct names *from)
+{
+	to->name = mem_resize(to->name, from->n + 1, sizeof(*to->name));
+	if (from->n)
+		memcpy(to->name, from->name, from->n * sizeof(*to->name));
+	to->n = from->n;
+}
+
+bool rename_touches(const struct rename *a, const struct rename *b)
+{
+	return is_same(&a->gone, &b->gone) || is_same(&a->gone, &b->come) ||
+	       is_same(&a->come, &b->gone) || is_same(&a->come, &b->come);
+}
+
+static void add_rename(struct disk *d, struct rename *r)
+{
+	r->when = d->when;
+	names_change(&d->now, r);
+	d->pending =
+		mem_resize(d->pending, d->npending + 1, sizeof(*d->pending));
+	d->pending[d->npending++] = *r;
+}
+
+int64_t object_size(const struct object *o, size_t k)
+{
+	int64_t size = (int64_t)o->size;
+
+	for (size_t i = 0; i < k; i++)
+		if (o->change[i].type == OP_TRUNCATE)
+			size = o->change[i].to;
+		else if (o->change[i].type == OP_WRITE &&
+			 o->change[i].to > size)
+			size = o->change[i].to;
+	return size;
+}
+
+static void resize(struct object *o, size_t size)
+{
+	o->stable = mem_resize(o->stable, size + 1, 1);
+	if (size > o->size)
+		memset(o->stable + o->size, 0, size - o->size);
+	o->size = size;
+}
+
+static void settle_change(struct object *o, const struct change *c)
+{
+	if (c->type == OP_TRUNCATE) {
+		resize(o, (size_t)c->to);
+	} else if (c->type == OP_WRITE) {
+		if ((size_t)c->to > o->size)
+			resize(o, (size_t)c->to);
+		memcpy(o->stable + c->from, c->data, (size_t)(c->to - c->from));
+	} else {
+		size_t end = (size_t)c->to < o->size ? (size_t)c->to : o->size;
+
+		if ((size_t)c->from < end)
+			memset(o->stable + c->from, 0, end - (size_t)c->from);
+	}
+}
+
+static void settle_content(struct object *o, uint64_t before)
+{
+	size_t n = 0;
+
+	while (n < o->nchanges && o->change[n].when < before)
+		settle_change(o, &o->change[n++]);
+	o->nchanges -= n;
+	if (n && o->nchanges)
+		memmove(o->change, o->change + n,
+			o->nchanges * sizeof(*o->change));
+}
+
+/* What comes before a change of the same name goes with it. */
+static void spread_backwards(const struct disk *d, bool *chosen)
+{
+	for (size_t i = d->npending; i-- > 0;)
+		for (size_t k = 0; chosen[i] && k < i; k++)
+			if (rename_touches(&d->pending[i], &d->pending[k]))
+				chosen[k] = true;
+}
+
+static void settle_name(struct disk *d, const struct rename *r)
+{
+	names_change(&d->stable, r);
+	if (r->gone.dir)
+		r->gone.dir->mtime = r->gone_mtime;
+	if (r->come.dir)
+		r->come.dir->mtime = r->come_mtime;
+}
+
+static void settle_names(struct disk *d, const struct object *dir,
+			 uint64_t before)
+{
+	bool *chosen = mem_array(d->npending + 1, sizeof(*chosen));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->npending; i++)
+		chosen[i] = d->pending[i].when < before &&
+			    (d->pending[i].gone.dir == dir ||
+			     d->pending[i].come.dir == dir);
+	spread_backwards(d, chosen);
+	for (size_t i = 0; i < d->npending; i++)
+		if (chosen[i])
+			settle_name(d, &d->pending[i]);
+		else
+			d->pending[kept++] = d->pending[i];
+	d->npending = kept;
+	free(chosen);
+}
+
+static bool sync_begins(struct disk *d, const struct record_entry *e)
+{
+	d->sync = mem_resize(d->sync, d->nsyncs + 1, sizeof(*d->sync));
+	d->sync[d->nsyncs++] = (struct sync){ e->pid, e->ino, d->when };
+	return false;
+}
+
+static bool sync_ended(struct disk *d, const struct record_entry *e)
+{
+	struct object *o = find_object(d, e->ino);
+
+	for (size_t i = d->nsyncs; i-- > 0;) {
+		if (d->sync[i].pid != e->pid || d->sync[i].ino != e->ino)
+			continue;
+		if (o && d->without && strcmp(o->kind, d->without) == 0)
+			o = NULL;
+		if (o && o->folder)
+			settle_names(d, o, d->sync[i].when);
+		else if (o)
+			settle_content(o, d->sync[i].when);
+		d->sync[i] = d->sync[--d->nsyncs];
+		return o != NULL;
+	}
+	return false;
+}
+
+static bool change_content(struct disk *d, const struct record_entry *e,
+			   const char *data)
+{
+	struct object *o = find_object(d, e->ino);
+	struct change c = { .type = e->type, .when = d->when, .data = data };
+
+	if (!o || o->folder)
+		return false;
+	c.from = e->offset;
+	c.to = e->type == OP_WRITE   ? e->offset + (int64_t)e->ndata
+	       : e->type == OP_PUNCH ? e->offset + e->length
+				     : e->length;
+	o->change = mem_resize(o->change, o->nchanges + 1, sizeof(c));
+	o->change[o->nchanges++] = c;
+	return true;
+}
+
+static bool make_name(struct disk *d, const struct record_entry *e,
+		      const char *name)
+{
+	struct object *dir = find_object(d, e->dir);
+	struct rename r = { .come = { dir, NULL, e->nname, name } };
+	const struct name *old;
+
+	if (!dir)
+		return false;
+	old = names_find(&d->now, dir, name, e->nname);
+	if (old && old->to->ino == e->ino)
+		return false; /* it was opened, not made */
+	r.come.to = add_object(d, e->ino, e->type == OP_MKDIR);
+	r.come.to->ordered = dir->ordered;
+	tell_kind(&r.come);
+	r.come_mtime = e->mtime;
+	add_rename(d, &r);
+	return true;
+}
+
+static bool make_link(struct disk *d, const struct record_entry *e,
+		      const char *name2)
+{
+	struct object *dir = find_object(d, e->dir2);
+	struct rename r = { .come = { dir, find_object(d, e->ino), e->nname2,
+				      name2 } };
+
+	if (!dir || !r.come.to)
+		return false;
+	r.come.to->ordered = dir->ordered;
+	tell_kind(&r.come);
+	r.come_mtime = e->mtime2;
+	add_rename(d, &r);
+	return true;
+}
+
+static bool change_name(struct disk *d, const struct record_entry *e,
+			const char *name, const char *name2)
+{
+	struct object *from = find_object(d, e->dir);
+	struct object *to = find_object(d, e->dir2);
+	const struct name *old =
+		from ? names_find(&d->now, from, name, e->nname) : NULL;
+	struct rename r = { .gone_mtime = e->mtime, .come_mtime = e->mtime2 };
+
+	if (!old)
+		return false;
+	r.gone = *old;
+	if (e->type == OP_RENAME && to)
+		r.come = (struct name){ to, old->to, e->nname2, name2 };
+	add_rename(d, &r);
+	return true;
+}
+
+static bool was_there(struct disk *d, const struct record_entry *e,
+		      const char *name, const char *data)
+{
+	struct object *dir = find_object(d, e->dir);
+	struct rename r = { .come = { dir, NULL, e->nname, name } };
+
+	if (!dir)
+		return false;
+	r.come.to = add_object(d, e->ino, e->type == OP_BASE_DIR);
+	r.come.to->ordered =
+		dir->ordered || (e->dir == DISK_TOP && d->ordered &&
+				 strlen(d->ordered) == e->nname &&
+				 memcmp(d->ordered, name, e->nname) == 0);
+	tell_kind(&r.come);
+	r.come.to->mtime = e->mtime;
+	resize(r.come.to, (size_t)e->ndata);
+	memcpy(r.come.to->stable, data, (size_t)e->ndata);
+	names_change(&d->now, &r);
+	names_change(&d->stable, &r);
+	return true;
+}
+
+bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
+		const char *name2, const char *data)
+{
+	d->when++;
+	switch (e->type) {
+	case OP_BASE_DIR:
+	case OP_BASE_FILE:
+		return was_there(d, e, name, data);
+	case OP_CREATE:
+	case OP_MKDIR:
+		return make_name(d, e, name);
+	case OP_UNNAMED:
+		add_object(d, e->ino, false);
+		return false;
+	case OP_WRITE:
+	case OP_TRUNCATE:
+	case OP_PUNCH:
+		return change_content(d, e, data);
+	case OP_SYNC:
+		return sync_begins(d, e);
+	case OP_SYNCED:
+		return sync_ended(d, e);
+	case OP_RENAME:
+	case OP_UNLINK:
+		return change_name(d, e, name, name2);
+	case OP_LINK:
+		return make_link(d, e, name2);
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,117 @@
+/*
+ * A model of a disk with a cache that is lost when the power goes.
+ *
+ * Entries of the record are applied in order. A file has content that is
+ * stable and changes that are pending; so have the names, all in one list. A
+ * sync that ended makes stable what was done to that file, or in that folder,
+ * before it began: content by a sync of the file, names only by one of their
+ * folder. Nothing else does, though many file systems do more.
+ *
+ * Of what is pending a power cut leaves anything: each sector of 512 bytes as
+ * it was after any of the changes to it, the size as after any change, each
+ * name old or new. Only what every file system keeps is taken for granted: a
+ * sector is whole, a rename happens or not, and changes of one name have
+ * happened in their order.
+ *
+ * In a tree that is `ordered` a file that grew has at no time more length
+ * than content: what the usual file systems promise (ext4 with data=ordered,
+ * XFS, btrfs), and what posthorn-mailbox(5) builds on.
+ */
+#ifndef T_CRASH_DISK_H
+#define T_CRASH_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "t/crash/record.h"
+
+#define SECTOR 512
+
+/* A change of a file's content; `data` is in the record. */
+struct change {
+	uint32_t type; /* OP_WRITE, OP_TRUNCATE, OP_PUNCH */
+	uint64_t when; /* number of the entry */
+	int64_t from, to;
+	const char *data;
+};
+
+struct object {
+	uint64_t ino;
+	bool folder;
+	bool ordered;	  /* its size is never ahead of its content */
+	const char *kind; /* what it is to the suite: disk_kinds */
+	char *stable;
+	size_t size;
+	struct change *change;
+	size_t nchanges;
+	int64_t mtime;	/* of a folder, stable */
+	uint32_t index; /* its place in the disk's list */
+};
+
+struct name {
+	struct object *dir;
+	struct object *to;
+	uint16_t n;
+	const char *text; /* in the record */
+};
+
+/* A pending change of names: the first, if it is there, goes; the second, if
+ * it is there, comes. */
+struct rename {
+	uint64_t when;
+	struct name gone, come;
+	int64_t gone_mtime, come_mtime;
+};
+
+struct names {
+	struct name *name;
+	size_t n;
+};
+
+struct sync {
+	uint32_t pid;
+	uint64_t ino;
+	uint64_t when;
+};
+
+struct disk {
+	struct object **object;
+	size_t nobjects;
+	struct names stable, now;
+	struct rename *pending;
+	size_t npending;
+	struct sync *sync; /* begun */
+	size_t nsyncs;
+	uint64_t when;	     /* entries applied */
+	const char *ordered; /* name of the tree that is */
+	const char *without; /* syncs of this kind count as not made */
+};
+
+/* "slot", "journal", "message", "folder" (new and cur), "other"; NULL ends
+ * the list. */
+extern const char *const disk_kinds[];
+
+/* The top of the tree: base folders whose `dir` is this are in it. */
+#define DISK_TOP UINT64_MAX
+
+void disk_init(struct disk *d);
+void disk_free(struct disk *d);
+
+/* Applies entry E with NAME, NAME2 and DATA, which live as long as D. True if
+ * it changed what a power cut could leave. */
+bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
+		const char *name2, const char *data);
+
+/* Applies R to N. */
+void names_change(struct names *n, const struct rename *r);
+void names_copy(struct names *to, const struct names *from);
+const struct name *names_find(const struct names *n, const struct object *dir,
+			      const char *text, size_t size);
+/* Do both change the same name? */
+bool rename_touches(const struct rename *a, const struct rename *b);
+
+/* The size of O after its first K pending changes. */
+int64_t object_size(const struct object *o, size_t k);
+
+#endif
