@@ -1,0 +1,213 @@
+/* The mailboxes after a power cut, beside what clients were told. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "mailbox/disk.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/store.h"
+#include "t/crash/check-parts.h"
+
+struct folder_check {
+	struct check *c;
+	const char *user, *folder;
+	struct mailbox *m;
+};
+
+static void check_place(struct folder_check *fc, struct place *p,
+			const struct mailbox_message *msg, const char *token)
+{
+	p->seen = true;
+	if (p->gone)
+		check_fail(fc->c, "came back: %s %s UID %u (%s) was expunged",
+			   fc->user, fc->folder, p->uid, p->token);
+	else if (strcmp(p->token, token) != 0)
+		check_fail(fc->c, "another: %s %s UID %u was %s, is %s",
+			   fc->user, fc->folder, p->uid, p->token, token);
+	else if (p->flags_known && p->flags != msg->flags)
+		check_fail(fc->c, "flags: %s %s UID %u had %u, has %u",
+			   fc->user, fc->folder, p->uid, p->flags, msg->flags);
+}
+
+static bool is_here(const struct folder_check *fc, const char *user,
+		    const char *folder)
+{
+	return strcmp(user, fc->user) == 0 && strcmp(folder, fc->folder) == 0;
+}
+
+static void see_text(struct folder_check *fc, const struct mailbox_message *msg,
+		     const struct buf *text)
+{
+	struct facts *f = fc->c->f;
+	char token[WORD] = "", rcpt[2 * WORD];
+	struct mail *mail;
+	bool whole;
+
+	if (!fact_token(text->data, text->len, token, &whole)) {
+		check_bounce(fc->c, text->data, text->len);
+		strcpy(token, "a-bounce");
+		if (text->len < 4 ||
+		    memcmp(text->data + text->len - 4, "--\r\n", 4) != 0)
+			check_fail(fc->c, "half: a bounce: %s %s UID %u",
+				   fc->user, fc->folder, msg->uid);
+	} else {
+		snprintf(rcpt, sizeof(rcpt), "%s@example.test", fc->user);
+		mail = fact_mail(f, token, rcpt);
+		if (!whole)
+			check_fail(fc->c, "half: %s: %s %s UID %u", token,
+				   fc->user, fc->folder, msg->uid);
+		if (!mail)
+			check_fail(fc->c, "invented: %s: %s %s UID %u", token,
+				   fc->user, fc->folder, msg->uid);
+		else
+			mail->found++;
+	}
+	for (size_t i = 0; i < f->nplaces; i++)
+		if (f->place[i].uid == msg->uid &&
+		    is_here(fc, f->place[i].user, f->place[i].folder))
+			check_place(fc, &f->place[i], msg, token);
+}
+
+/* What was never promised, and has no whole file, goes when somebody wants
+ * to read it (posthorn-mailbox(5)). */
+static bool reread(struct folder_check *fc)
+{
+	const struct mailbox_changes *changes;
+	struct buf text;
+
+	for (uint32_t i = 1; i <= mailbox_count(fc->m); i++) {
+		buf_init(&text, 64 << 20);
+		mailbox_text(fc->m, i, &text);
+		buf_free(&text);
+	}
+	return mailbox_refresh(fc->m, true, &changes) == ERR_OK;
+}
+
+static void see_message(struct folder_check *fc, uint32_t seq)
+{
+	struct mailbox_message msg = mailbox_get(fc->m, seq);
+	struct buf text;
+	int code;
+
+	buf_init(&text, 64 << 20);
+	code = mailbox_text(fc->m, seq, &text);
+	if (code)
+		check_fail(fc->c, "half: %s %s UID %u cannot be read: %s",
+			   fc->user, fc->folder, msg.uid, err_text(code));
+	else
+		see_text(fc, &msg, &text);
+	buf_free(&text);
+}
+
+static void check_numbers(struct folder_check *fc, struct numbers *n)
+{
+	n->seen = true;
+	if (mailbox_uidvalidity(fc->m) != n->validity)
+		check_fail(fc->c, "numbered anew: %s %s UIDVALIDITY %u was %u",
+			   fc->user, fc->folder, mailbox_uidvalidity(fc->m),
+			   n->validity);
+	else if (mailbox_uidnext(fc->m) < n->uidnext)
+		check_fail(fc->c, "went back: %s %s UIDNEXT %u was %u",
+			   fc->user, fc->folder, mailbox_uidnext(fc->m),
+			   n->uidnext);
+	else if (mailbox_highestmodseq(fc->m) < n->modseq)
+		check_fail(fc->c,
+			   "went back: %s %s HIGHESTMODSEQ %" PRIu64
+			   " was %" PRIu64,
+			   fc->user, fc->folder, mailbox_highestmodseq(fc->m),
+			   n->modseq);
+}
+
+static void check_folder(struct check *c, struct store *s, const char *user,
+			 const char *folder)
+{
+	struct folder_check fc = { c, user, folder, NULL };
+	const struct mailbox_changes *changes;
+	int code = mailbox_open(s, folder, false, &fc.m);
+
+	if (!code)
+		code = mailbox_refresh(fc.m, true, &changes);
+	if (!code && !reread(&fc))
+		code = ERR_IO;
+	if (code) {
+		check_fail(c, "%s %s cannot be opened: %s", user, folder,
+			   err_text(code));
+		mailbox_close(&fc.m);
+		return;
+	}
+	for (uint32_t i = 1; i <= mailbox_count(fc.m); i++)
+		see_message(&fc, i);
+	for (size_t i = 0; i < c->f->nnumbers; i++)
+		if (is_here(&fc, c->f->numbers[i].user,
+			    c->f->numbers[i].folder))
+			check_numbers(&fc, &c->f->numbers[i]);
+	mailbox_close(&fc.m);
+}
+
+/* A journal that was put aside as damaged, in DIR or a folder of it. */
+static void check_damage(struct check *c, const char *dir, int depth)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char *inner;
+
+		if (strstr(e->d_name, DISK_JOURNAL ".damaged"))
+			check_fail(c, "false alarm: %s/%s", dir, e->d_name);
+		if (e->d_name[0] != '.' || !e->d_name[1] ||
+		    e->d_name[1] == '.' || depth == 0)
+			continue;
+		inner = mem_printf("%s/%s", dir, e->d_name);
+		check_damage(c, inner, depth - 1);
+		free(inner);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void check_user(struct check *c, const char *user)
+{
+	char *path = mem_printf("%s/mail/%s/Maildir", c->top, user);
+	struct store_list list;
+	struct store *s;
+	int code = store_open(path, false, &s);
+
+	if (code == ERR_OK) {
+		code = store_list(s, &list);
+		for (size_t i = 0; !code && i < list.n; i++)
+			if (list.folder[i].exists)
+				check_folder(c, s, user, list.folder[i].name);
+		if (!code)
+			store_list_free(&list);
+		store_close(&s);
+		check_damage(c, path, 1);
+	} else if (code == ERR_NOT_FOUND) {
+		code = ERR_OK; /* nobody had mail yet */
+	}
+	if (code)
+		check_fail(c, "mailbox of %s: %s", user, err_text(code));
+	free(path);
+}
+
+void check_mailboxes(struct check *c)
+{
+	struct facts *f = c->f;
+
+	check_user(c, "alice");
+	check_user(c, "bob");
+	for (size_t i = 0; i < f->nplaces; i++)
+		if (!f->place[i].seen && !f->place[i].leaving &&
+		    !f->place[i].gone)
+			check_fail(c, "lost: %s %s UID %u (%s) was told",
+				   f->place[i].user, f->place[i].folder,
+				   f->place[i].uid, f->place[i].token);
+	for (size_t i = 0; i < f->nnumbers; i++)
+		if (!f->numbers[i].seen)
+			check_fail(c, "lost: folder %s of %s",
+				   f->numbers[i].folder, f->numbers[i].user);
+}

@@ -1,0 +1,30 @@
+/* Between the files of the check. */
+#ifndef T_CRASH_CHECK_PARTS_H
+#define T_CRASH_CHECK_PARTS_H
+
+#include <stdarg.h>
+
+#include "t/crash/check.h"
+
+struct check {
+	struct facts *f;
+	const char *top;
+	char *why;
+	size_t size;
+	bool failed;
+};
+
+/* Notes the first thing that is wrong. */
+void check_fail(struct check *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Scans the queue, notes what is pending, delivers what is local. */
+void check_queue(struct check *c);
+
+/* Opens all folders and compares them with what clients were told. */
+void check_mailboxes(struct check *c);
+
+/* Is this a bounce, and of which mail? Notes it. */
+void check_bounce(struct check *c, const char *text, size_t n);
+
+#endif

@@ -1,0 +1,51 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "t/crash/check-parts.h"
+
+void check_fail(struct check *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->failed)
+		return;
+	c->failed = true;
+	va_start(ap, fmt);
+	vsnprintf(c->why, c->size, fmt, ap);
+	va_end(ap);
+}
+
+void check_bounce(struct check *c, const char *text, size_t n)
+{
+	static const char field[] = "X-Crash: ";
+	const char *p = memmem(text, n, field, strlen(field));
+	char head[2 * WORD], token[WORD];
+
+	if (!p)
+		return;
+	snprintf(head, sizeof(head), "%.*s", (int)(n - (size_t)(p - text)), p);
+	if (sscanf(head, "X-Crash: %63s", token) != 1)
+		return;
+	for (size_t i = 0; i < c->f->nmails; i++)
+		if (strcmp(c->f->mail[i].token, token) == 0)
+			c->f->mail[i].bounced = true;
+}
+
+static void check_mail(struct check *c, const struct mail *m)
+{
+	if (!m->promised || m->erased || m->found || m->pending || m->sunk ||
+	    m->bounced)
+		return;
+	check_fail(c, "lost: %s for %s was promised", m->token, m->rcpt);
+}
+
+bool check_state(struct facts *f, const char *top, char *why, size_t size)
+{
+	struct check c = { .f = f, .top = top, .why = why, .size = size };
+
+	check_queue(&c);
+	check_mailboxes(&c);
+	for (size_t i = 0; i < f->nmails; i++)
+		check_mail(&c, &f->mail[i]);
+	return !c.failed;
+}

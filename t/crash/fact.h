@@ -1,0 +1,79 @@
+/*
+ * What clients were told: the facts of the record, each one line of words.
+ *
+ *     mail TOKEN LINES SENDER RCPT    will be sent, or appended
+ *     promised TOKEN                  250 for it, or OK to APPEND
+ *     sunk TOKEN                      the next host has it
+ *     erasing TOKEN USER              a client will remove it for good
+ *     copying TOKEN USER              a client will copy or move it
+ *     have USER FOLDER VALIDITY UID TOKEN
+ *     leaving USER FOLDER UID         a client will expunge or move it
+ *     gone USER FOLDER UID            that was answered with OK
+ *     flagging USER FOLDER UID        a client will change its flags
+ *     flags USER FOLDER UID BITS      they are these (enum mailbox_flag)
+ *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ
+ *
+ * A message of token T and N lines has the field "X-Crash: T N" and the body
+ * of fact_body: so it is seen of each message alone whether it is whole.
+ */
+#ifndef T_CRASH_FACT_H
+#define T_CRASH_FACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define WORD 64
+
+struct mail {
+	char token[WORD], sender[WORD], rcpt[WORD];
+	unsigned lines;
+	bool promised, sunk, erased;
+	unsigned copies; /* at most */
+	/* found in the state at hand */
+	unsigned found;
+	bool pending, bounced;
+};
+
+struct place {
+	char user[WORD], folder[WORD], token[WORD];
+	uint32_t validity, uid;
+	bool leaving, gone, flags_known;
+	unsigned flags;
+	bool seen; /* in the state at hand */
+};
+
+struct numbers {
+	char user[WORD], folder[WORD];
+	uint32_t validity, uidnext;
+	uint64_t modseq;
+	bool seen;
+};
+
+struct facts {
+	struct mail *mail;
+	struct place *place;
+	struct numbers *numbers;
+	size_t nmails, nplaces, nnumbers;
+};
+
+/* Adds LINE of N bytes; false if it is none. */
+bool fact_add(struct facts *f, const char *line, size_t n);
+void facts_free(struct facts *f);
+
+/* The mail of TOKEN to RCPT (NULL: any), or NULL. */
+struct mail *fact_mail(struct facts *f, const char *token, const char *rcpt);
+
+/* Is a message found more often than clients made copies of it? */
+bool facts_twice(const struct facts *f);
+
+/* Appends the body of a message. */
+void fact_body(struct buf *b, const char *token, unsigned lines);
+
+/* Reads the token of TEXT, a message. False if the message has none. *WHOLE:
+ * it is as it was sent. */
+bool fact_token(const char *text, size_t n, char token[WORD], bool *whole);
+
+#endif
