@@ -1,0 +1,307 @@
+"""What happens while crash-check records: a day of a small mail server.
+
+Messages come in by SMTP, LMTP, submission and sendmail(1), are delivered,
+relayed, deferred, held and bounced; IMAP and POP3 sessions change mailboxes.
+Whatever a client is told is written into the record as a fact (fact.h), just
+after it was told; what it will ask for, just before.
+"""
+import os
+import re
+import struct
+import subprocess
+import threading
+import time
+
+from instance import wait_for
+from smtppeer import Peer
+
+MAGIC = 0x48534352
+BASE_DIR, BASE_FILE, FACT = 1, 2, 3
+TOP = 2 ** 64 - 1
+FLAGS = {"\\Seen": 1, "\\Answered": 2, "\\Flagged": 4, "\\Deleted": 8,
+         "\\Draft": 16}
+
+
+class Record:
+    def __init__(self, path):
+        self.fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def put(self, kind, data=b"", ino=0, folder=0, name="", mtime=0):
+        name = os.fsencode(name)
+        head = struct.pack("=IIQQQQqqqqIHHQ", MAGIC, kind,
+                           88 + len(name) + len(data), ino, folder, 0, 0, 0,
+                           mtime, 0, os.getpid(), len(name), 0, len(data))
+        os.write(self.fd, head + name + data)
+
+    def fact(self, *words):
+        self.put(FACT, " ".join(map(str, words)).encode())
+
+    def base(self, path, name, folder=TOP):
+        """What is at PATH now, as it will be taken for durable."""
+        st = os.stat(path)
+        if not os.path.isdir(path):
+            with open(path, "rb") as f:
+                self.put(BASE_FILE, f.read(), st.st_ino, folder, name)
+            return
+        self.put(BASE_DIR, b"", st.st_ino, folder, name, st.st_mtime_ns)
+        for inner in sorted(os.listdir(path)):
+            self.base(os.path.join(path, inner), inner, st.st_ino)
+
+
+def flag_bits(text):
+    return sum(bit for name, bit in FLAGS.items() if name in text)
+
+
+class Session:
+    """An IMAP session that writes down what it hears."""
+
+    def __init__(self, story, user, folder="INBOX"):
+        self.story, self.fact, self.user = story, story.record.fact, user
+        s = story.suite
+        self.m = s.imap(user, s.PASS2 if user == s.USER2 else s.PASS1)
+        self.m.enable("CONDSTORE")
+        self.messages = {}      # UID: token
+        self.select(folder)
+
+    def code(self, name):
+        value = self.m.response(name)[1][-1]
+        return int(value) if value else 0
+
+    def select(self, folder):
+        self.folder = folder
+        assert self.m.select(folder)[0] == "OK"
+        self.validity = self.code("UIDVALIDITY")
+        self.fact("numbers", self.user, folder, self.validity,
+                  self.code("UIDNEXT"), self.code("HIGHESTMODSEQ"))
+        self.look()
+
+    def look(self):
+        self.messages = {}
+        self.m.noop()
+        kind, data = self.m.uid(
+            "FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (X-CRASH)])")
+        for part in data or []:
+            if not isinstance(part, tuple):
+                continue
+            head = part[0].decode()
+            uid = int(re.search(r"UID (\d+)", head).group(1))
+            words = part[1].decode().split()
+            token = words[1] if len(words) > 1 else "a-bounce"
+            self.messages[uid] = token
+            self.have(self.folder, self.validity, uid, token)
+            self.fact("flags", self.user, self.folder, uid,
+                      flag_bits(re.search(r"FLAGS \(([^)]*)\)",
+                                          head).group(1)))
+
+    def have(self, folder, validity, uid, token):
+        self.fact("have", self.user, folder, validity, uid, token)
+
+    def store(self, uids, how, *flags):
+        for uid in uids:
+            self.fact("flagging", self.user, self.folder, uid)
+        kind, data = self.m.uid("STORE", ",".join(map(str, uids)), how,
+                                "(%s)" % " ".join(flags))
+        assert kind == "OK"
+        for part in data:
+            text = part.decode() if isinstance(part, bytes) else ""
+            got = re.search(r"FLAGS \(([^)]*)\).*UID (\d+)", text) or \
+                re.search(r"UID (\d+).*FLAGS \(([^)]*)\)", text)
+            if got:
+                a, b = got.groups()
+                uid, names = (a, b) if a.isdigit() else (b, a)
+                self.fact("flags", self.user, self.folder, uid,
+                          flag_bits(names))
+
+    def append(self, folder, lines=3):
+        token = self.story.token(lines, "-", [self.user])
+        text = self.story.text(token, lines)
+        assert self.m.append(folder, "(\\Seen)", None, text)[0] == "OK"
+        validity, uid = self.m.response("APPENDUID")[1][-1].split()
+        self.have(folder, int(validity), int(uid), token)
+        self.fact("promised", token)
+
+    def copy(self, uids, folder, move=False):
+        for uid in uids:
+            self.fact("copying", self.messages[uid], self.user)
+            if move:
+                self.fact("leaving", self.user, self.folder, uid)
+        kind, data = self.m.uid("MOVE" if move else "COPY",
+                                ",".join(map(str, uids)), folder)
+        assert kind == "OK"
+        validity, old, new = self.m.response("COPYUID")[1][-1].decode().split()
+        for uid, to in zip(numbers(old), numbers(new)):
+            self.have(folder, int(validity), to, self.messages[uid])
+            if move:
+                self.fact("gone", self.user, self.folder, uid)
+                del self.messages[uid]
+
+    def expunge(self, uids):
+        self.store(uids, "+FLAGS", "\\Deleted")
+        for uid in uids:
+            self.fact("erasing", self.messages[uid], self.user)
+            self.fact("leaving", self.user, self.folder, uid)
+        assert self.m.uid("EXPUNGE", ",".join(map(str, uids)))[0] == "OK"
+        for uid in uids:
+            self.fact("gone", self.user, self.folder, uid)
+            del self.messages[uid]
+
+    def end(self):
+        self.m.logout()
+
+
+def numbers(text):
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        yield from range(int(first), int(last or first) + 1)
+
+
+class Sink(Peer):
+    """The next host: takes, defers and refuses by the recipient's name."""
+
+    def __init__(self, story, port):
+        self.story = story
+        self.down = True
+        super().__init__("127.0.0.1", port, {".": self.taken})
+
+    def taken(self):
+        text = self.messages[-1]
+        text = text if isinstance(text, str) else text.decode()
+        if "To: <bad@" in text:
+            return "550 5.1.1 no such user"
+        if "To: <later@" in text and self.down:
+            return "451 4.3.0 later"
+        self.story.record.fact(
+            "sunk", re.search(r"X-Crash: (\S+)", text).group(1))
+        return "250 2.0.0 taken"
+
+
+class Story:
+    def __init__(self, suite, record, port):
+        self.suite, self.record = suite, record
+        self.count = 0
+        self.ids = {}       # queue ids of tokens
+        self.lock = threading.Lock()
+        self.sink = Sink(self, port)
+
+    def address(self, user):
+        return user if "@" in user else self.suite.address(user)
+
+    def token(self, lines, sender, rcpts):
+        with self.lock:
+            self.count += 1
+            token = "t%d" % self.count
+        for r in rcpts:
+            self.record.fact("mail", token, lines, sender, self.address(r))
+        return token
+
+    def text(self, token, lines, to="someone@example.test"):
+        rows = ["From: <alice@example.test>", "To: <%s>" % to,
+                "Date: Tue, 24 Nov 2026 02:00:00 +0000",
+                "Message-ID: <%s@client.test>" % token,
+                "Subject: " + token, "X-Crash: %s %d" % (token, lines), ""]
+        rows += ["%s line %06d of %d: as it was sent" % (token, i, lines)
+                 for i in range(lines)]
+        return ("\r\n".join(rows) + "\r\n%s end\r\n" % token).encode()
+
+    def send(self, rcpts, lines=3, connection=None, sender=None):
+        sender = sender or "friend@elsewhere.test"
+        token = self.token(lines, sender, rcpts)
+        to = [self.address(r) for r in rcpts]
+        c = connection or self.suite.smtp()
+        c.ehlo_or_helo_if_needed()
+        c.mail(sender)
+        for r in to:
+            assert c.rcpt(r)[0] == 250
+        code, reply = c.data(self.text(token, lines, to[0]))
+        assert code == 250
+        self.record.fact("promised", token)
+        self.ids[token] = reply.decode().split()[-1]
+        if not connection:
+            c.quit()
+        return token
+
+    def sendmail(self, rcpt):
+        token = self.token(3, "root", [rcpt])
+        subprocess.run([self.suite.SENDMAIL, "-i", self.address(rcpt)],
+                       input=self.text(token, 3).replace(b"\r\n", b"\n"),
+                       check=True, timeout=60)
+        self.record.fact("promised", token)
+
+    def relay(self, name, lines=3):
+        with self.suite.submission() as c:
+            return self.send([name + "@far.test"], lines, c,
+                             self.suite.address())
+
+    def flow(self, rounds):
+        """Mail that comes in meanwhile."""
+        with self.suite.smtp() as c:
+            for i in range(rounds):
+                self.send(["alice"] if i % 3 else ["alice", "bob"],
+                          1 + 40 * (i % 4), c)
+
+    def mail_comes(self):
+        self.send(["alice"])
+        self.send(["alice", "bob"], 20)
+        self.send(["bob"], 2000)
+        self.sendmail("alice")
+        with self.suite.smtp() as c:
+            for i in range(4):
+                self.send(["alice", "bob"][i % 2:][:1], i, c)
+
+    def mail_leaves(self):
+        self.relay("ok")
+        self.relay("later")
+        self.relay("bad")
+        held = self.relay("later")
+        self.suite.posthorn("queue", "hold", self.ids[held])
+        self.suite.wait_log("status=deferred", 20)
+        return held
+
+    def mailbox_changes(self):
+        a = Session(self, "alice")
+        others = threading.Thread(target=self.flow, args=(6,))
+        others.start()
+        a.m.create("Kept")
+        uids = sorted(a.messages)
+        a.store(uids[:2], "+FLAGS", "\\Seen")
+        a.store(uids[1:3], "+FLAGS", "\\Flagged", "\\Answered")
+        a.append("Kept")
+        a.append("Kept", 300)
+        a.append("INBOX")
+        a.copy(uids[:2], "Kept")
+        a.copy(uids[2:3], "Kept", move=True)
+        a.expunge(uids[3:4])
+        others.join()
+        a.look()
+        a.store(sorted(a.messages)[-2:], "+FLAGS", "\\Seen")
+        a.select("Kept")
+        a.store(sorted(a.messages)[:1], "-FLAGS", "\\Seen")
+        a.end()
+
+    def pop_session(self):
+        b = Session(self, "bob")
+        first = sorted(b.messages)[0]
+        b.end()
+        p = self.suite.pop3(self.suite.USER2, self.suite.PASS2)
+        p.retr(1)
+        self.record.fact("erasing", b.messages[first], "bob")
+        self.record.fact("leaving", "bob", "INBOX", first)
+        p.dele(1)
+        p.quit()
+        self.record.fact("gone", "bob", "INBOX", first)
+
+    def run(self):
+        self.mail_comes()
+        held = self.mail_leaves()
+        self.mailbox_changes()
+        self.pop_session()
+        self.sink.down = False
+        self.suite.posthorn("queue", "release", self.ids[held])
+        self.suite.posthorn("queue", "flush", "ALL")
+        self.flow(6)
+        wait_for(lambda: "Mail queue is empty" in subprocess.run(
+            [self.suite.MAILQ], capture_output=True, text=True,
+            timeout=60).stdout, 20)
+        for user in ("alice", "bob"):
+            Session(self, user).end()
+        time.sleep(1.5)     # names of files follow the flags
