@@ -43,6 +43,17 @@ def mounted(path, size):
         capture_output=True).returncode == 0
 
 
+def fill(path):
+    """Makes a file as large as it can be."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        while os.write(fd, b"\0" * 4096):
+            pass
+    except OSError:
+        pass
+    os.close(fd)
+
+
 # the configuration
 with Instance() as s:
     with open(s.CONF) as f:
@@ -163,15 +174,11 @@ if mounted("/tmp/ph-small-%d" % os.getpid(), "3M"):
                     break
             # each is delivered at once, so hold them to fill the disk
             taken = codes.count(250)
-            with open(small + "/ballast", "wb") as f:
-                try:
-                    while True:
-                        f.write(b"\0" * 65536)
-                except OSError:
-                    pass
-            # what was made ahead may still be used: nothing else
+            # what was made ahead may still be used: nothing else; what is
+            # freed meanwhile is filled again
             code = 250
             while code == 250 and taken < 200:
+                fill(small + "/ballast")
                 code = send(s, "no room")
                 taken += code == 250
                 time.sleep(0.1)
