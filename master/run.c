@@ -69,6 +69,15 @@ static struct timeval ms_to_timeval(int64_t ms)
 	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
 }
 
+/* Does a former instance serve, until a new one is ready? */
+static bool serves_already(const struct service *s)
+{
+	for (const struct process *p = self.processes; p; p = p->next)
+		if (p->service == s && p->state == STATE_READY && !p->retired)
+			return true;
+	return false;
+}
+
 /* In the new process: only what the service shall have. */
 static void become_service(const struct service *s, int ready_fd)
 {
@@ -91,6 +100,7 @@ static void become_service(const struct service *s, int ready_fd)
 	setenv("POSTHORN_PEERS", s->peers, 1);
 	setenv("POSTHORN_CHROOT", s->root, 1);
 	setenv("POSTHORN_READY", fd, 1);
+	setenv("POSTHORN_AGAIN", serves_already(s) ? "yes" : "", 1);
 	unsetenv("NOTIFY_SOCKET");
 	execl(s->program, s->row->program, "-c", self.config_path,
 	      (char *)NULL);

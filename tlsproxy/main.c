@@ -172,6 +172,11 @@ static void prepare(struct requests_settings *r, struct service *s)
 	r->listener = service_listener(s, "tls-server");
 	if (r->listener) {
 		r->ctx = keys_read(s->config, &r->why);
+		if (!r->ctx && s->again)
+			log_die(EX_CONFIG,
+				"%s; the former certificates stay "
+				"in use",
+				r->why);
 	} else {
 		r->listener = service_listener(s, "tls-client");
 		r->outgoing = true;

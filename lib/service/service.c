@@ -179,10 +179,10 @@ static void take_ready_fd(struct service *s)
 
 static void clear_environment(void)
 {
-	static const char *const names[] = { "POSTHORN_LISTEN", "POSTHORN_USER",
-					     "POSTHORN_CHROOT",
-					     "POSTHORN_PEERS",
-					     "POSTHORN_READY" };
+	static const char *const names[] = {
+		"POSTHORN_LISTEN", "POSTHORN_USER",  "POSTHORN_CHROOT",
+		"POSTHORN_PEERS",  "POSTHORN_READY", "POSTHORN_AGAIN"
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unsetenv(names[i]);
@@ -211,6 +211,8 @@ void service_start(struct service *s, int argc, char **argv, const char *name)
 	take_identity(s);
 	take_peers(s);
 	take_ready_fd(s);
+	root = getenv("POSTHORN_AGAIN");
+	s->again = root && *root;
 	root = getenv("POSTHORN_CHROOT");
 	s->chroot = root && *root ? mem_strdup(root) : NULL;
 	clear_environment();

@@ -10,7 +10,8 @@
  * Master gives a program by its environment: POSTHORN_LISTEN
  * ("name:fd name:fd …"), POSTHORN_USER ("uid:gid" or empty), POSTHORN_CHROOT
  * (folder or empty), POSTHORN_PEERS ("uid uid …"), POSTHORN_READY (a
- * descriptor: service_ready writes a line there).
+ * descriptor: service_ready writes a line there), POSTHORN_AGAIN ("yes" if a
+ * former instance still serves).
  *
  * Reload: master starts a second instance with the same sockets and sends
  * the first SIGTERM once the second is ready: the first stops accepting,
@@ -43,6 +44,8 @@ struct service {
 	unsigned peer[SERVICE_PEERS_MAX];
 	size_t npeers;
 	int ready_fd;		/* or -1 */
+	bool again;		/* a former instance serves until we are ready:
+				 * who cannot do better than that ends */
 };
 
 /* Parses `-c FILE`, `--help`, `--version`; loads the configuration (ends with

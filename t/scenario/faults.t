@@ -112,6 +112,14 @@ with Instance() as s:
     s.posthorn("reload")
     tap.ok(s.wait_log("cert.pem"), "a missing certificate is named")
     os.rename(s.CA_FILE + ".away", s.CA_FILE)
+    try:
+        with s.submission() as c:
+            good_tls = c.noop()[0] == 250
+    except Exception as e:
+        good_tls = print("# %s" % e)
+    tap.ok(good_tls, "and the former one stays in use")
+    os.rename(s.CA_FILE, s.CA_FILE + ".away")
+    os.rename(s.CA_FILE + ".away", s.CA_FILE)
     s.posthorn("reload")
     tap.ok(wait_for(lambda: s.posthorn("status").returncode == 0, 30),
            "and all is well when it is back")
