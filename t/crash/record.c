@@ -8,7 +8,6 @@
  * where two processes work at once, the record may say that less was synced
  * than was, never more.
  */
-#define _GNU_SOURCE
 #include "t/crash/record.h"
 
 #include <errno.h>
