@@ -168,7 +168,7 @@ with Instance("alias_maps=aliases:$config_directory/aliases") as s:
         tap.ok(s.wait_log(s.path("aliases")), "the log names the file")
 
 # disks that are full
-if mounted("/tmp/ph-small-%d" % os.getpid(), "3M"):
+if mounted("/tmp/ph-small-%d" % os.getpid(), "8M"):
     small = "/tmp/ph-small-%d" % os.getpid()
     try:
         os.chmod(small, 0o755)
