@@ -1,0 +1,47 @@
+/*
+ * What all event loops of the suite do alike: they hear three signals and
+ * accept connections at their listening sockets. A program has one loop of
+ * libevent and one thread; what it does with a connection is its own.
+ */
+#ifndef SERVICE_LOOP_H
+#define SERVICE_LOOP_H
+
+#include "service/service.h"
+
+struct event_base;
+struct loop_listener;
+
+/* A loop; the program ends with EX_OSERR if there can be none. */
+struct event_base *loop_new(void);
+
+/* SIGTERM and SIGINT call STOP, SIGHUP calls RELOAD, from the loop and with
+ * CONTEXT. Without RELOAD, SIGHUP only opens the log afresh. */
+void loop_signals(struct event_base *base, void (*stop)(void *context),
+		  void (*reload)(void *context), void *context);
+
+/* Accepts one connection at LISTENER and begins to serve it. -1 with errno as
+ * of accept(2) if none was to be had; never waits. */
+typedef int loop_accept_fn(int listener, void *context);
+
+/* Calls ACCEPT for each connection at L, whose descriptor is made
+ * non-blocking: another instance may listen too, and be quicker. When
+ * descriptors or memory run short it pauses for a second instead of being
+ * called for the same connection again and again. The result is the caller's,
+ * to end with loop_unlisten. */
+struct loop_listener *loop_listen(struct event_base *base,
+				  const struct prefork_listener *l,
+				  loop_accept_fn *accept, void *context);
+
+/* The same at S's socket NAME, where our other programs connect: those that
+ * may not are refused, TAKE gets each of the others. Ends the program with
+ * EX_USAGE if S has no such socket. S must outlive the result. */
+struct loop_listener *loop_serve(struct event_base *base,
+				 const struct service *s, const char *name,
+				 void (*take)(int sock, void *context),
+				 void *context);
+
+/* Accepts no more; the descriptor stays open. Sets *L to NULL; does nothing
+ * if it is NULL. */
+void loop_unlisten(struct loop_listener **l);
+
+#endif
