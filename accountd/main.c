@@ -17,6 +17,7 @@
 #include "accountd/system.h"
 #include "accountd/users.h"
 #include "log/log.h"
+#include "service/loop.h"
 #include "service/service.h"
 
 #define FILES_MAX 65536
@@ -37,28 +38,27 @@ static void take_child_end(void)
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-static void on_signal(evutil_socket_t sig, short what, void *arg)
+static void on_child(evutil_socket_t sig, short what, void *arg)
 {
+	(void)sig;
 	(void)what;
 	(void)arg;
-	if (sig == SIGHUP)
-		log_reopen();
-	else if (sig == SIGCHLD)
-		take_child_end();
-	else
-		requests_drain();
+	take_child_end();
+}
+
+static void stop(void *context)
+{
+	(void)context;
+	requests_drain();
 }
 
 static void watch_signals(struct event_base *base)
 {
-	static const int list[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	struct event *e = evsignal_new(base, SIGCHLD, on_child, NULL);
 
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		struct event *e = evsignal_new(base, list[i], on_signal, NULL);
-
-		if (!e || event_add(e, NULL) < 0)
-			log_die(EX_OSERR, "cannot watch for signals");
-	}
+	if (!e || event_add(e, NULL) < 0)
+		log_die(EX_OSERR, "cannot watch for signals");
+	loop_signals(base, stop, NULL, NULL);
 }
 
 /* PAM's modules must be root to read what they check. */
@@ -74,10 +74,8 @@ static bool can_use_pam(const struct service *s)
 
 static void run(struct service *s, bool pam)
 {
-	struct event_base *base = event_base_new();
+	struct event_base *base = loop_new();
 
-	if (!base)
-		log_die(EX_OSERR, "cannot make an event loop");
 	watch_signals(base);
 	check_begin(base);
 	exchange_setup(base, pam);

@@ -1,22 +1,18 @@
 #include "accountd/requests.h"
 
-#include <errno.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "accountd/exchange.h"
 #include "accountd/find.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
-
-#define PAUSE_S 1 /* no accepting while there are no descriptors */
+#include "service/loop.h"
 
 struct peer {
 	struct peer *next;
@@ -29,10 +25,7 @@ struct peer {
 
 static struct {
 	struct event_base *base;
-	const struct service *service;
-	const struct prefork_listener *listener;
-	struct event listen;
-	struct event resume;
+	struct loop_listener *listener;
 	struct peer *peers;
 	struct ipc_in in;
 	struct ipc_out out;
@@ -195,10 +188,11 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 		remove_peer(p);
 }
 
-static void add_peer(int sock)
+static void add_peer(int sock, void *context)
 {
 	struct peer *p = mem_alloc(sizeof(*p));
 
+	(void)context;
 	p->sock = sock;
 	p->next = self.peers;
 	p->link = &self.peers;
@@ -211,44 +205,10 @@ static void add_peer(int sock)
 	event_add(&p->input, NULL);
 }
 
-static void on_connection(evutil_socket_t fd, short what, void *arg)
-{
-	const struct service *s = self.service;
-	struct timeval t = { PAUSE_S, 0 };
-	int sock = ipc_accept(fd, s->peer, s->npeers, NULL);
-
-	(void)what;
-	(void)arg;
-	if (sock >= 0) {
-		add_peer(sock);
-	} else if (errno == EMFILE || errno == ENFILE) {
-		log_warn("cannot take a connection: %m");
-		event_del(&self.listen);
-		evtimer_add(&self.resume, &t);
-	}
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	if (!self.draining)
-		event_add(&self.listen, NULL);
-}
-
 void requests_begin(struct event_base *base, const struct service *s)
 {
 	self.base = base;
-	self.service = s;
-	self.listener = service_listener(s, "accountd");
-	if (!self.listener)
-		log_die(EX_USAGE, "there is no socket accountd");
-	file_set_nonblock(self.listener->fd, true);
-	event_assign(&self.listen, base, self.listener->fd,
-		     EV_READ | EV_PERSIST, on_connection, NULL);
-	evtimer_assign(&self.resume, base, on_resume, NULL);
-	event_add(&self.listen, NULL);
+	self.listener = loop_serve(base, s, "accountd", add_peer, NULL);
 }
 
 void requests_drain(void)
@@ -258,8 +218,7 @@ void requests_drain(void)
 	if (self.draining)
 		return;
 	self.draining = true;
-	event_del(&self.listen);
-	evtimer_del(&self.resume);
+	loop_unlisten(&self.listener);
 	for (p = self.peers; p; p = next) {
 		next = p->next;
 		if (!p->exchange)

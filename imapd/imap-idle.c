@@ -3,10 +3,8 @@
  * they look at. It holds a socket per session and a few hundred bytes, opens
  * no file, and knows no mail.
  */
-#include <errno.h>
 #include <event2/event.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +14,11 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "imapd/imap-idle-folder.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "service/loop.h"
 #include "service/service.h"
 
 #define FILES_MAX 200000
@@ -38,7 +36,6 @@ static struct {
 	struct service service;
 	struct event_base *base;
 	struct folders *folders;
-	struct event *listener;
 	LIST_HEAD(, peer) peers;
 	struct ipc_in in;
 	struct ipc_out out;
@@ -125,10 +122,11 @@ static void on_readable(int fd, short what, void *arg)
 		peer_close(p);
 }
 
-static void add_peer(int fd)
+static void add_peer(int fd, void *context)
 {
 	struct peer *p = mem_alloc(sizeof(*p));
 
+	(void)context;
 	p->fd = fd;
 	p->watch.changed = on_changed;
 	p->readable =
@@ -137,34 +135,11 @@ static void add_peer(int fd)
 	event_add(p->readable, NULL);
 }
 
-static void on_connection(int fd, short what, void *arg)
-{
-	int peer;
-
-	(void)what;
-	(void)arg;
-	while ((peer = ipc_accept(fd, self.service.peer, self.service.npeers,
-				  NULL)) >= 0 ||
-	       errno == EACCES)
-		if (peer >= 0)
-			add_peer(peer);
-}
-
 /* Sessions notice the end of their connection and look for themselves. */
-static void on_term(int sig, short what, void *arg)
+static void stop(void *context)
 {
-	(void)sig;
-	(void)what;
-	(void)arg;
+	(void)context;
 	event_base_loopbreak(self.base);
-}
-
-static void on_hangup(int sig, short what, void *arg)
-{
-	(void)sig;
-	(void)what;
-	(void)arg;
-	log_reopen();
 }
 
 /* inotify asks for the right to read a directory. Of root's rights this one
@@ -193,31 +168,16 @@ static void confine(void)
 	sandbox_enter(0);
 }
 
-static void listen_on(const struct prefork_listener *l)
-{
-	file_set_nonblock(l->fd, true);
-	self.listener = event_new(self.base, l->fd, EV_READ | EV_PERSIST,
-				  on_connection, NULL);
-	event_add(self.listener, NULL);
-}
-
 int main(int argc, char **argv)
 {
-	const struct prefork_listener *l;
-
 	service_start(&self.service, argc, argv, "imap-idle");
-	l = service_listener(&self.service, "notify");
-	if (!l)
-		log_die(EX_USAGE, "got no socket called notify");
 	sandbox_limit(0, FILES_MAX);
 	confine();
 	LIST_INIT(&self.peers);
-	self.base = event_base_new();
+	self.base = loop_new();
 	self.folders = folders_new(self.base);
-	event_add(evsignal_new(self.base, SIGTERM, on_term, NULL), NULL);
-	event_add(evsignal_new(self.base, SIGINT, on_term, NULL), NULL);
-	event_add(evsignal_new(self.base, SIGHUP, on_hangup, NULL), NULL);
-	listen_on(l);
+	loop_signals(self.base, stop, NULL, NULL);
+	loop_serve(self.base, &self.service, "notify", add_peer, NULL);
 	service_ready(&self.service);
 	event_base_dispatch(self.base);
 	return EX_OK;

@@ -1,18 +1,18 @@
 #include "queue-manager/control.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "ipc/ipc.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
 #include "queue-manager/dest.h"
 #include "queue/id.h"
+#include "service/loop.h"
 
 #define STEPS_PER_WAKEUP 32
 #define BIT(state) (1u << (state))
@@ -239,37 +239,29 @@ static void on_more(evutil_socket_t sock, short what, void *arg)
 	go_on(arg);
 }
 
-static void on_connection(evutil_socket_t listener, short what, void *arg)
+static int take_connection(int listener, void *context)
 {
-	struct qmgr *q = arg;
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	struct qmgr *q = context;
+	uid_t uid;
 	struct control *c;
-	int sock = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC);
+	int sock = ipc_accept_any(listener, &uid);
 
-	(void)what;
 	if (sock < 0)
-		return;
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
-		close(sock);
-		return;
-	}
+		return -1;
 	c = mem_alloc(sizeof(*c));
 	c->q = q;
 	c->sock = sock;
-	c->trusted = peer.uid == 0 || peer.uid == geteuid();
+	c->trusted = uid == 0 || uid == geteuid();
 	buf_init(&c->text, 256 << 20);
 	c->readable =
 		event_new(q->base, sock, EV_READ | EV_PERSIST, on_request, c);
 	c->writable = event_new(q->base, sock, EV_WRITE, on_writable, c);
 	c->more = evtimer_new(q->base, on_more, c);
 	event_add(c->readable, NULL);
+	return sock;
 }
 
-void control_start(struct qmgr *q, int listener)
+void control_start(struct qmgr *q, const struct prefork_listener *l)
 {
-	struct event *e = event_new(q->base, listener, EV_READ | EV_PERSIST,
-				    on_connection, q);
-
-	event_add(e, NULL);
+	loop_listen(q->base, l, take_connection, q);
 }

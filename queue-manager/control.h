@@ -39,8 +39,8 @@ struct control {
 	bool unsent;
 };
 
-/* Begins to accept on LISTENER. */
-void control_start(struct qmgr *q, int listener);
+/* Begins to accept at L. */
+void control_start(struct qmgr *q, const struct prefork_listener *l);
 
 /* Sends c->out now or when the asker can take it. */
 void control_send(struct control *c);

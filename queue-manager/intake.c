@@ -1,6 +1,5 @@
 #include "queue-manager/intake.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "queue-manager/active.h"
 #include "queue-manager/pool.h"
 #include "queue/id.h"
+#include "service/loop.h"
 
 #define OWNED_MAX 8 /* slots of one receiver; queue/receive.c takes more */
 #define CLOSE_MAX 64
@@ -212,32 +212,20 @@ static void on_packet(evutil_socket_t sock, short what, void *arg)
 		receiver_end(r);
 }
 
-static void on_connection(evutil_socket_t listener, short what, void *arg)
+static void add_receiver(int sock, void *context)
 {
-	struct qmgr *q = arg;
-	struct receiver *r;
-	uid_t peers[SERVICE_PEERS_MAX];
-	int sock;
+	struct qmgr *q = context;
+	struct receiver *r = mem_alloc(sizeof(*r));
 
-	(void)what;
-	for (size_t i = 0; i < q->service->npeers; i++)
-		peers[i] = q->service->peer[i];
-	sock = ipc_accept((int)listener, peers, q->service->npeers, NULL);
-	if (sock < 0)
-		return;
-	r = mem_alloc(sizeof(*r));
 	r->q = q;
 	r->sock = sock;
 	r->event = event_new(q->base, sock, EV_READ | EV_PERSIST, on_packet, r);
 	event_add(r->event, NULL);
 }
 
-void intake_start(struct qmgr *q, int listener)
+void intake_start(struct qmgr *q)
 {
-	struct event *e = event_new(q->base, listener, EV_READ | EV_PERSIST,
-				    on_connection, q);
-
-	event_add(e, NULL);
+	loop_serve(q->base, q->service, "qmgr", add_receiver, q);
 }
 
 void intake_feed(struct qmgr *q)

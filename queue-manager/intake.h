@@ -15,8 +15,8 @@
 
 #include "queue-manager/qmgr.h"
 
-/* Begins to accept on LISTENER. */
-void intake_start(struct qmgr *q, int listener);
+/* Begins to take receivers at the socket qmgr. */
+void intake_start(struct qmgr *q);
 
 /* Gives slots to the receivers that wait for one. */
 void intake_feed(struct qmgr *q);

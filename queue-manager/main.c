@@ -8,10 +8,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "queue-manager/active.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "queue-manager/active.h"
 #include "queue-manager/control.h"
 #include "queue-manager/courier.h"
 #include "queue-manager/dest.h"
@@ -19,6 +19,7 @@
 #include "queue-manager/notice.h"
 #include "queue-manager/pool.h"
 #include "queue-manager/qmgr.h"
+#include "service/loop.h"
 
 #define DESCRIPTORS_PER_MESSAGE 3
 #define STOP_S 15 /* for deliveries under way; master waits a little longer */
@@ -63,24 +64,22 @@ static void claim_descriptors(struct qmgr *q)
 		q->settings.active_limit = room;
 }
 
-static void on_stop(evutil_socket_t sig, short what, void *arg)
+static void begin_stop(void *context)
 {
-	struct qmgr *q = arg;
+	struct qmgr *q = context;
 
-	(void)sig, (void)what;
 	q->stopping = true;
 	q->stop_at = clock_wall() + STOP_S;
 }
 
 /* Reads the configuration again. A faulty one changes nothing. */
-static void on_reload(evutil_socket_t sig, short what, void *arg)
+static void reload(void *context)
 {
-	struct qmgr *q = arg;
+	struct qmgr *q = context;
 	struct service *s = q->service;
 	struct buf faults;
 	struct config *c;
 
-	(void)sig, (void)what;
 	log_reopen();
 	buf_init(&faults, 1 << 16);
 	c = config_load(s->config_path, NULL, 0, &faults);
@@ -132,28 +131,23 @@ static void add_events(struct qmgr *q)
 	struct event *tick = event_new(q->base, -1, EV_PERSIST, on_tick, q);
 
 	event_add(tick, &second);
-	event_add(evsignal_new(q->base, SIGTERM, on_stop, q), NULL);
-	event_add(evsignal_new(q->base, SIGINT, on_stop, q), NULL);
-	event_add(evsignal_new(q->base, SIGHUP, on_reload, q), NULL);
+	loop_signals(q->base, begin_stop, reload, q);
 }
 
 static void listen_all(struct qmgr *q)
 {
-	const struct prefork_listener *receivers, *admins;
+	const struct prefork_listener *admins =
+		service_listener(q->service, "public/qmgr");
 
-	receivers = service_listener(q->service, "qmgr");
-	admins = service_listener(q->service, "public/qmgr");
-	if (!receivers)
-		log_die(EX_USAGE, "no socket called qmgr was given");
-	intake_start(q, receivers->fd);
+	intake_start(q);
 	if (admins)
-		control_start(q, admins->fd);
+		control_start(q, admins);
 }
 
 static void prepare(struct qmgr *q)
 {
 	q->now = clock_wall();
-	q->base = event_base_new();
+	q->base = loop_new();
 	q->destinations = map_new();
 	q->scratch = arena_new();
 	TAILQ_INIT(&q->hungry);

@@ -1,9 +1,7 @@
 /* The program tls-policy: keeps what domains say by MTA-STS (RFC 8461), and
  * has it fetched. One event loop; what may take long is done by fetchers. */
-#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -13,13 +11,13 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "remote-send/tls-policy-cache.h"
 #include "remote-send/tls-policy-pool.h"
+#include "service/loop.h"
 #include "service/service.h"
 
 #define RECHECK_MS 300000 /* a domain is looked up again after that */
@@ -46,7 +44,6 @@ struct domain {
 static struct {
 	struct service service;
 	struct event_base *base;
-	struct event *listener;
 	struct sts_settings set;
 	struct cache *cache;
 	struct pool *pool;
@@ -215,10 +212,11 @@ static void on_readable(int fd, short what, void *arg)
 		take_question(p);
 }
 
-static void add_peer(int fd)
+static void add_peer(int fd, void *context)
 {
 	struct peer *p;
 
+	(void)context;
 	if (self.npeers >= PEERS_MAX) {
 		log_warn("%d programs are connected: further ones are refused",
 			 PEERS_MAX);
@@ -233,39 +231,11 @@ static void add_peer(int fd)
 	self.npeers++;
 }
 
-static void on_connection(int fd, short what, void *arg)
-{
-	int peer;
-
-	(void)what;
-	(void)arg;
-	while ((peer = ipc_accept(fd, self.service.peer, self.service.npeers,
-				  NULL)) >= 0 ||
-	       errno == EACCES)
-		if (peer >= 0)
-			add_peer(peer);
-}
-
 /* The callers ask again at the successor: they can be left at once. */
-static void on_term(int sig, short what, void *arg)
+static void stop(void *context)
 {
-	(void)sig;
-	(void)what;
-	(void)arg;
+	(void)context;
 	event_base_loopbreak(self.base);
-}
-
-static void on_hangup(int sig, short what, void *arg)
-{
-	(void)sig;
-	(void)what;
-	(void)arg;
-	log_reopen();
-}
-
-static void on_signal(int sig, void (*handler)(int, short, void *))
-{
-	event_add(evsignal_new(self.base, sig, handler, NULL), NULL);
 }
 
 /* At a reload the former instance has the file until it ends: two must never
@@ -301,28 +271,18 @@ static void read_settings(const struct config *c)
 	};
 }
 
-static void prepare_loop(const struct prefork_listener *l)
+static void prepare_loop(void)
 {
-	self.base = event_base_new();
+	self.base = loop_new();
 	self.domains = map_new();
 	self.pool = pool_new(self.base, &self.set, on_finding);
-	file_set_nonblock(l->fd, true);
-	self.listener = event_new(self.base, l->fd, EV_READ | EV_PERSIST,
-				  on_connection, NULL);
-	event_add(self.listener, NULL);
-	on_signal(SIGTERM, on_term);
-	on_signal(SIGINT, on_term);
-	on_signal(SIGHUP, on_hangup);
+	loop_signals(self.base, stop, NULL, NULL);
+	loop_serve(self.base, &self.service, "tls-policy", add_peer, NULL);
 }
 
 int main(int argc, char **argv)
 {
-	const struct prefork_listener *l;
-
 	service_start(&self.service, argc, argv, "tls-policy");
-	l = service_listener(&self.service, "tls-policy");
-	if (!l)
-		log_die(EX_USAGE, "got no socket called tls-policy");
 	read_settings(self.service.config);
 	service_confine(&self.service,
 			SANDBOX_OPEN | SANDBOX_INET | SANDBOX_FORK);
@@ -330,7 +290,7 @@ int main(int argc, char **argv)
 	wait_for_former(config_string(self.service.config, "data_directory"));
 	open_cache(self.service.config);
 	sandbox_enter(SANDBOX_INET | SANDBOX_FORK);
-	prepare_loop(l);
+	prepare_loop();
 	event_base_dispatch(self.base);
 	pool_end(self.pool);
 	cache_close(&self.cache);

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +25,14 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "service/loop.h"
 #include "service/service.h"
 #include "smtpd/gate-count.h"
 
 #define RETRY_MS 100   /* until smtpd is asked again */
-#define PAUSE_MS 1000  /* without accepting, when there are no descriptors */
 #define GRACE_S 30     /* for clients that have not spoken, at the end */
 #define SPARE_FILES 64 /* descriptors that are not connections */
 
@@ -49,9 +47,7 @@ struct stranger {
 
 static struct {
 	struct event_base *base;
-	struct event *listener[SERVICE_LISTENERS_MAX];
-	size_t nlisteners;
-	struct event *resume;
+	struct loop_listener *listener[SERVICE_LISTENERS_MAX];
 	char banner[512];
 	const char *hostname;
 	bool pregreet_reject;
@@ -219,25 +215,6 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void pause_accepting(void)
-{
-	struct timeval t = { .tv_sec = PAUSE_MS / 1000 };
-
-	log_warn("cannot accept connections: %m");
-	for (size_t i = 0; i < self.nlisteners; i++)
-		event_del(self.listener[i]);
-	event_add(self.resume, &t);
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	for (size_t i = 0; i < self.nlisteners && !self.stopping; i++)
-		event_add(self.listener[i], NULL);
-}
-
 static void admit(struct stranger *x)
 {
 	char text[300];
@@ -263,7 +240,7 @@ static void admit(struct stranger *x)
 	}
 }
 
-static void on_accept(evutil_socket_t listener, short what, void *arg)
+static int take_connection(int listener, void *context)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
@@ -271,51 +248,29 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
 	int fd = accept4(listener, (struct sockaddr *)&ss, &n, SOCK_CLOEXEC);
 	struct stranger *x;
 
-	(void)what;
-	(void)arg;
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM)
-			pause_accepting();
-		return;
-	}
+	(void)context;
+	if (fd < 0)
+		return -1;
 	x = mem_alloc(sizeof(*x));
 	x->fd = fd;
 	x->client = gate_count_add(&ss);
 	self.strangers++;
 	admit(x);
+	return fd;
 }
 
 /* Clients that were greeted may speak yet; those that smtpd has are safe. */
-static void on_stop(evutil_socket_t sig, short what, void *arg)
+static void stop(void *context)
 {
 	struct timeval grace = { .tv_sec = GRACE_S };
 
-	(void)sig;
-	(void)what;
-	(void)arg;
+	(void)context;
 	self.stopping = true;
-	for (size_t i = 0; i < self.nlisteners; i++)
-		event_del(self.listener[i]);
+	for (size_t i = 0; i < SERVICE_LISTENERS_MAX; i++)
+		loop_unlisten(&self.listener[i]);
 	event_base_loopexit(self.base, &grace);
 	if (self.strangers == 0)
 		event_base_loopbreak(self.base);
-}
-
-static void on_reopen(evutil_socket_t sig, short what, void *arg)
-{
-	(void)sig;
-	(void)what;
-	(void)arg;
-	log_reopen();
-}
-
-static void watch_signal(int sig, event_callback_fn call)
-{
-	struct event *e = evsignal_new(self.base, sig, call, NULL);
-
-	if (!e || evsignal_add(e, NULL) < 0)
-		log_die(EX_OSERR, "cannot watch signals");
 }
 
 /* As many descriptors as the system lets us have. */
@@ -353,23 +308,13 @@ static void begin_loop(const struct service *s)
 							     "smtpd_timeout") };
 	struct timeval retry = { .tv_usec = RETRY_MS * 1000 };
 
-	self.base = event_base_new();
-	if (!self.base)
-		log_die(EX_OSERR, "cannot begin the event loop");
+	self.base = loop_new();
 	self.patience = event_base_init_common_timeout(self.base, &patience);
 	self.retry = event_base_init_common_timeout(self.base, &retry);
-	self.resume = evtimer_new(self.base, on_resume, NULL);
-	for (size_t i = 0; i < s->nlisteners; i++) {
-		file_set_nonblock(s->listener[i].fd, true);
-		self.listener[i] =
-			event_new(self.base, s->listener[i].fd,
-				  EV_READ | EV_PERSIST, on_accept, NULL);
-		event_add(self.listener[i], NULL);
-	}
-	self.nlisteners = s->nlisteners;
-	watch_signal(SIGTERM, on_stop);
-	watch_signal(SIGINT, on_stop);
-	watch_signal(SIGHUP, on_reopen);
+	for (size_t i = 0; i < s->nlisteners; i++)
+		self.listener[i] = loop_listen(self.base, &s->listener[i],
+					       take_connection, NULL);
+	loop_signals(self.base, stop, NULL, NULL);
 }
 
 int main(int argc, char **argv)

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "log/log.h"
+#include "service/loop.h"
 #include "service/service.h"
 #include "tlsproxy/keys.h"
 #include "tlsproxy/outgoing.h"
@@ -37,22 +37,10 @@ static struct {
 	sigset_t former;
 } self;
 
-static void on_signal(evutil_socket_t sig, short what, void *arg)
+static void stop(void *context)
 {
-	(void)what;
-	(void)arg;
-	if (sig == SIGHUP)
-		log_reopen();
-	else
-		requests_drain();
-}
-
-static void watch(struct event_base *base, int sig)
-{
-	struct event *e = evsignal_new(base, sig, on_signal, NULL);
-
-	if (!e || event_add(e, NULL) < 0)
-		log_die(EX_OSERR, "cannot watch for signals");
+	(void)context;
+	requests_drain();
 }
 
 static void run_worker(pid_t parent)
@@ -64,11 +52,8 @@ static void run_worker(pid_t parent)
 		exit(EX_OK);
 	sigprocmask(SIG_SETMASK, &self.former, NULL);
 	sandbox_enter(0);
-	base = event_base_new();
-	if (!base)
-		log_die(EX_OSERR, "cannot make an event loop");
-	watch(base, SIGTERM);
-	watch(base, SIGHUP);
+	base = loop_new();
+	loop_signals(base, stop, NULL, NULL);
 	requests_begin(base, &self.requests);
 	event_base_dispatch(base);
 	exit(EX_OK);
@@ -185,7 +170,6 @@ static void prepare(struct requests_settings *r, struct service *s)
 	if (!r->listener)
 		log_die(EX_USAGE, "neither tls-server nor tls-client is asked "
 				  "for");
-	file_set_nonblock(r->listener->fd, true);
 }
 
 int main(int argc, char **argv)

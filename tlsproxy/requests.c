@@ -1,6 +1,5 @@
 #include "tlsproxy/requests.h"
 
-#include <errno.h>
 #include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +12,7 @@
 #include "base/str.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "service/loop.h"
 #include "tlsproxy/context.h"
 #include "tlsproxy/handshake.h"
 #include "tlsproxy/outgoing.h"
@@ -20,7 +20,6 @@
 
 #define HANDSHAKE_MS_MAX 600000
 #define HANDSHAKE_MS_DEFAULT 60000
-#define PAUSE_S 1 /* no accepting while there are no descriptors */
 
 /* A program's connection. */
 struct requester {
@@ -34,8 +33,7 @@ struct requester {
 static struct {
 	struct event_base *base;
 	const struct requests_settings *set;
-	struct event listen;
-	struct event resume;
+	struct loop_listener *listener;
 	struct requester *requesters;
 	struct ipc_in in;
 	struct ipc_out out;
@@ -226,10 +224,11 @@ static void on_request(evutil_socket_t fd, short what, void *arg)
 		remove_requester(q);
 }
 
-static void add_requester(int sock)
+static void add_requester(int sock, void *context)
 {
 	struct requester *q = mem_alloc(sizeof(*q));
 
+	(void)context;
 	q->sock = sock;
 	q->next = self.requesters;
 	q->link = &self.requesters;
@@ -241,40 +240,12 @@ static void add_requester(int sock)
 	event_add(&q->input, NULL);
 }
 
-static void on_connection(evutil_socket_t fd, short what, void *arg)
-{
-	const struct service *s = self.set->service;
-	struct timeval t = { PAUSE_S, 0 };
-	int sock = ipc_accept(fd, s->peer, s->npeers, NULL);
-
-	(void)what;
-	(void)arg;
-	if (sock >= 0) {
-		add_requester(sock);
-	} else if (errno == EMFILE || errno == ENFILE) {
-		log_warn("cannot take a connection: %m");
-		event_del(&self.listen);
-		evtimer_add(&self.resume, &t);
-	}
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	if (!self.draining)
-		event_add(&self.listen, NULL);
-}
-
 void requests_begin(struct event_base *base, const struct requests_settings *s)
 {
 	self.base = base;
 	self.set = s;
-	event_assign(&self.listen, base, s->listener->fd, EV_READ | EV_PERSIST,
-		     on_connection, NULL);
-	evtimer_assign(&self.resume, base, on_resume, NULL);
-	event_add(&self.listen, NULL);
+	self.listener = loop_serve(base, s->service, s->listener->name,
+				   add_requester, NULL);
 }
 
 void requests_drain(void)
@@ -284,8 +255,7 @@ void requests_drain(void)
 	if (self.draining)
 		return;
 	self.draining = true;
-	event_del(&self.listen);
-	evtimer_del(&self.resume);
+	loop_unlisten(&self.listener);
 	for (q = self.requesters; q; q = next) {
 		next = q->next;
 		if (!q->handshake)
