@@ -1,8 +1,10 @@
 /*
  * :include: files. The file is read as whoever vouches for the alias that
  * names it, never as root; it must be a regular file that nobody else can
- * write. Commands and files in it are done as its owner, or, where that is
- * root, as default_privs.
+ * write. Where root's own alias names it, commands and files in it are done
+ * as its owner, or, if that is root, as default_privs. Where a user names it,
+ * they are done as that user: nobody gets another's rights by including what
+ * the other one owns.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +62,7 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	struct alias_target *target;
 	struct identity id;
 	struct plan_source inner = { .name = from->name,
-				     .who = &id,
+				     .who = from->who,
 				     .includes = from->includes + 1 };
 	const char *why;
 	size_t n;
@@ -77,7 +79,11 @@ static bool use(struct recipient *r, const struct plan_source *from,
 		settle(r, JOB_DEFERRED, "4.3.5", "local", ":include:%s", why);
 		return false;
 	}
-	id = plan_owner(r, owner.uid);
+	if (from->by_root) {
+		id = plan_owner(r, owner.uid);
+		inner.who = &id;
+		inner.by_root = owner.uid == 0;
+	}
 	return plan_add(r, &inner, target, n);
 }
 

@@ -17,6 +17,7 @@ struct plan_source {
 	const char *name;	    /* "alias list", for people */
 	const struct identity *who; /* as whom commands and files are done */
 	bool virtual_alias;	    /* addresses only */
+	bool by_root;		    /* only root could write what led here */
 	int includes;		    /* how deep in :include: files */
 };
 

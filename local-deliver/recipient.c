@@ -133,6 +133,7 @@ static bool use_alias(struct recipient *r, const char *value,
 	};
 
 	owner = plan_owner(r, table_owner(table));
+	from.by_root = table_owner(table) == 0;
 	if (!find_owner(r) || !plan_add_text(r, &from, value, "", 0))
 		return true;
 	return carry_out(r);

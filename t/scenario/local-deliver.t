@@ -244,6 +244,14 @@ def forward(s):
     fate(s, "%s@%s" % (one, LOCAL), "piped")
     tap.equal(text_of(homes[0] + "/id"), one + "\n",
               "its commands run as the user")
+    with open(os.path.join(homes[1], "theirs"), "w") as f:
+        f.write('"|id -un > %s/id; cat > /dev/null"\n' % homes[0])
+    os.chown(f.name, pwd.getpwnam(two).pw_uid, -1)
+    put(homes[0], ":include:%s\n" % f.name)
+    os.unlink(homes[0] + "/id")
+    fate(s, "%s@%s" % (one, LOCAL), "included")
+    tap.equal(text_of(homes[0] + "/id"), one + "\n",
+              "also those in another's file that he includes")
     put(homes[0], "%s/box\n" % homes[0])
     fate(s, "%s@%s" % (one, LOCAL), "boxed")
     tap.equal(os.stat(homes[0] + "/box").st_uid, pwd.getpwnam(one).pw_uid,
