@@ -63,6 +63,8 @@ BIN = $(O)/bin
 LIB_OBJ = $(LIB_SRC:%.c=$(B)/%.o)
 UNIT_SRC = $(wildcard t/unit/*.c)
 UNIT = $(UNIT_SRC:t/unit/%.c=$(B)/t/unit/%.t)
+FUZZ_SRC = $(filter-out t/fuzz/driver.c,$(wildcard t/fuzz/*.c))
+FUZZ = $(FUZZ_SRC:t/fuzz/%.c=$(B)/t/fuzz/%.t)
 
 # `make V=1` shows the commands.
 Q = $(if $(V),,@)
@@ -81,7 +83,7 @@ $(B)/libposthorn.a: $(LIB_OBJ)
 $(B)/%.o: %.c $(O)/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(COVERAGE) -MMD -MP -c -o $@ $<
 
 define program
 $(BIN)/$(1): $$(patsubst %.c,$(B)/%.o,$$(call own,$(1))) $(B)/libposthorn.a
@@ -100,11 +102,18 @@ $(B)/t/unit/%.t: $(B)/t/unit/%.o $(B)/libposthorn.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< \
-		$(patsubst %.c,$(B)/%.o,$(call linked,$*)) \
-		$(B)/libposthorn.a $(call linklibs,$*) $(LIBS_BASE)
-linked = $(shell sed -n 's/^ \* link: //p' t/unit/$(1).c)
-linklibs = $(foreach v,$(shell sed -n 's/^ \* libs: //p' t/unit/$(1).c),$($(v)))
-$(foreach u,$(UNIT_SRC:t/unit/%.c=%),$(eval $(B)/t/unit/$(u).t: \
+		$(patsubst %.c,$(B)/%.o,$(call linked,unit/$*)) \
+		$(B)/libposthorn.a $(call linklibs,unit/$*) $(LIBS_BASE)
+
+# A fuzz target is the driver, its file, and the same.
+$(B)/t/fuzz/%.t: $(B)/t/fuzz/%.o $(B)/t/fuzz/driver.o $(B)/libposthorn.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(B)/t/fuzz/driver.o \
+		$(patsubst %.c,$(B)/%.o,$(call linked,fuzz/$*)) \
+		$(B)/libposthorn.a $(call linklibs,fuzz/$*) $(LIBS_BASE)
+linked = $(shell sed -n 's/^ \* link: //p' t/$(1).c)
+linklibs = $(foreach v,$(shell sed -n 's/^ \* libs: //p' t/$(1).c),$($(v)))
+$(foreach u,$(UNIT_SRC:t/%.c=%) $(FUZZ_SRC:t/%.c=%),$(eval $(B)/t/$(u).t: \
 	$(patsubst %.c,$(B)/%.o,$(call linked,$(u)))))
 
 # crash-check: what records, and what replays with the queue's own recovery.
@@ -149,7 +158,7 @@ man: $(MAN)
 SCENARIOS = $(sort $(wildcard t/scenario/*.t))
 # what is run once more in a sanitized build
 MAIN_JOB = $(wildcard t/scenario/main-job.t)
-CHECK = $(UNIT) $(if $(SANITIZE),$(MAIN_JOB),$(SCENARIOS))
+CHECK = $(UNIT) $(FUZZ) $(if $(SANITIZE),$(MAIN_JOB),$(SCENARIOS))
 
 deps:
 	@dist/deps build
@@ -158,11 +167,24 @@ check:
 	@dist/deps build test
 	@$(MAKE) --no-print-directory check-built
 
-check-built: all $(UNIT) $(if $(SANITIZE),,$(CRASH)) man floors
+check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH)) man floors
 	POSTHORN_BIN=$(abspath $(BIN)) prove -j$(or $(JOBS),2) $(CHECK)
 
 unit: $(UNIT)
 	prove $(UNIT)
+
+# Fuzzing: FUZZ_SECONDS for all targets together; FUZZ_SEED repeats a run.
+# Built in a tree of its own, sanitized, and so that the driver sees which
+# code an input reaches. Finds are left in build/fuzz/finds.
+FUZZ_SECONDS = 60
+
+fuzz:
+	@$(MAKE) -s --no-print-directory O=build/fuzz \
+		SANITIZE=address,undefined COVERAGE=-fsanitize-coverage=trace-pc \
+		fuzz-run
+
+fuzz-run: $(FUZZ)
+	@t/fuzz/run $(FUZZ_SECONDS) $(O)/finds '$(FUZZ_SEED)' $(FUZZ)
 
 floors:
 	@dist/floors
@@ -216,6 +238,7 @@ help:
 	@echo 'make check-built  the tests alone; CHECK="FILE …" some of them'
 	@echo 'make unit         the unit tests'
 	@echo 'make crash-check  what power cuts could leave, 12000 states of it'
+	@echo 'make fuzz         FUZZ_SECONDS=60: random input for all that reads any'
 	@echo 'make floors       do the folders of lib keep their order?'
 	@echo 'make bench        measure beside Postfix'
 	@echo 'make install      DESTDIR= is put before every place'
@@ -228,8 +251,8 @@ clean:
 distclean: clean
 	rm -f config.h config.mk config.log
 
-.PHONY: all man deps check check-built unit floors crash-check demo demo-stop \
-	bench \
+.PHONY: all man deps check check-built unit fuzz fuzz-run \
+	floors crash-check demo demo-stop bench \
 	install uninstall help clean distclean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,131 @@
+/*
+ * A session of IMAP after its login, on a Maildir that earlier inputs have
+ * left behind; it is made anew now and then.
+ *
+ * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/pattern.c imapd/reader.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/update.c
+ */
+#include "fuzz.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "client/notify.h"
+#include "imapd/session.h"
+#include "maildir.h"
+#include "service/handover.h"
+
+#define INPUTS_PER_MAILDIR 200
+
+static struct {
+	int fd; /* the session's end */
+	int client;
+	unsigned inputs;
+} self;
+
+FUZZ_SEEDS(
+	"a SELECT INBOX\r\nb FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE "
+	"BODY[] "
+	"BODY.PEEK[1.MIME]<0.10> BODY[HEADER.FIELDS (From \"To\")] RFC822.SIZE "
+	"INTERNALDATE MODSEQ)\r\nc LOGOUT\r\n",
+	"a EXAMINE INBOX\r\nb UID SEARCH CHARSET utf-8 OR (NOT SEEN) (SINCE "
+	"1-Jan-2020 HEADER x \"y\") TEXT {3+}\r\nabc LARGER 5 1:3,5:*\r\n",
+	"a SELECT INBOX\r\nb STORE 1,2 +FLAGS.SILENT (\\Seen $a)\r\nc COPY 1 "
+	"x\r\n"
+	"d UID MOVE 1:* INBOX.y\r\ne EXPUNGE\r\nf UID EXPUNGE 1:9\r\ng "
+	"CLOSE\r\n",
+	"a LIST (SUBSCRIBED) \"\" (\"%\" *) RETURN (CHILDREN STATUS (MESSAGES "
+	"UIDNEXT))\r\nb LSUB \"\" *\r\nc STATUS x (UNSEEN HIGHESTMODSEQ "
+	"SIZE)\r\n",
+	"a CREATE x/&AOQ-\r\nb RENAME x y\r\nc SUBSCRIBE y\r\nd DELETE y\r\n"
+	"e CREATE z (USE (\\Sent))\r\nf NAMESPACE\r\ng ENABLE CONDSTORE\r\n",
+	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "
+	"b\r\n"
+	"\r\nc\r\nb ID (\"a\" NIL)\r\nc NOOP\r\nd IDLE\r\nDONE\r\ne CHECK\r\n")
+
+struct notify *notify_open(void)
+{
+	return NULL;
+}
+
+void notify_close(struct notify **n)
+{
+	*n = NULL;
+}
+
+void notify_changed(struct notify *n, dev_t dev, ino_t ino)
+{
+	(void)n;
+	(void)dev;
+	(void)ino;
+}
+
+bool notify_watch(struct notify *n, int dirfd)
+{
+	(void)n;
+	(void)dirfd;
+	return false;
+}
+
+int notify_fd(const struct notify *n)
+{
+	(void)n;
+	return -1;
+}
+
+bool notify_drain(struct notify *n)
+{
+	(void)n;
+	return false;
+}
+
+bool handover_take(int sock, struct handover *h)
+{
+	(void)sock;
+	*h = (struct handover){ .user = "u",
+				.maildir = maildir.path,
+				.client = "",
+				.tag = "0",
+				.fd = self.fd };
+	h->store_code = store_open(maildir.path, true, &h->store);
+	return true;
+}
+
+void handover_free(struct handover *h)
+{
+	(void)h;
+}
+
+/* Takes all that the session says. */
+__attribute__((no_sanitize_coverage)) static void *drain(void *context)
+{
+	char data[65536];
+
+	(void)context;
+	while (read(self.client, data, sizeof(data)) > 0)
+		;
+	return NULL;
+}
+
+void fuzz_one(const char *data, size_t n)
+{
+	pthread_t reader;
+	int pair[2];
+
+	if (self.inputs++ % INPUTS_PER_MAILDIR == 0)
+		maildir_make();
+	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	file_write(pair[1], data, n);
+	shutdown(pair[1], SHUT_WR);
+	self.fd = pair[0];
+	self.client = pair[1];
+	FUZZ_CHECK(pthread_create(&reader, NULL, drain, NULL) == 0);
+	session_serve(-1, 1 << 20);
+	pthread_join(reader, NULL);
+	close(pair[1]);
+}

@@ -1,0 +1,135 @@
+/*
+ * What is kept beside the messages of a folder: journal, snapshot, cache,
+ * lock file, list of subscriptions. The first letter of an input says which
+ * of them the rest replaces.
+ */
+#include "fuzz.h"
+
+#include "maildir.h"
+#include "mailbox/disk.h"
+#include "mailbox/mailbox.h"
+#include "no-crc.h"
+
+static const struct {
+	char letter;
+	const char *name;
+} files[] = { { 'J', DISK_JOURNAL },	  { 'S', DISK_SNAPSHOT },
+	      { 'C', DISK_CACHE },	  { 'L', DISK_LOCK },
+	      { 'V', DISK_COUNTER },	  { 'U', DISK_USES },
+	      { 'B', DISK_SUBSCRIPTIONS } };
+
+#define FILES (sizeof(files) / sizeof(*files))
+
+#define INPUTS_PER_MAILDIR 100
+
+static struct buf fresh[FILES];
+static unsigned inputs;
+
+static const char *path_of(size_t i)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", maildir.path, files[i].name);
+	return path;
+}
+
+/* A Maildir whose files have all kinds of records. */
+static void prepare(void)
+{
+	static const uint32_t one = 1, two = 2;
+	struct mailbox *m = NULL;
+	struct store *s = NULL;
+	uint64_t bit;
+
+	maildir_make();
+	store_open(maildir.path, true, &s);
+	store_subscribe(s, "INBOX", true);
+	store_create(s, "Sent", NULL);
+	FUZZ_CHECK(mailbox_open(s, "INBOX", false, &m) == ERR_OK);
+	mailbox_keyword_bit(m, "word", true, &bit);
+	mailbox_store(m, &one, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
+		      NULL);
+	mailbox_expunge(m, &two, 1, false);
+	mailbox_close(&m);
+	store_close(&s);
+	for (size_t i = 0; i < FILES; i++) {
+		buf_free(&fresh[i]);
+		buf_init(&fresh[i], 1 << 20);
+		file_read(path_of(i), &fresh[i]);
+	}
+}
+
+bool fuzz_seed(unsigned i, struct buf *b)
+{
+	if (!*maildir.root)
+		prepare();
+	if (i >= FILES)
+		return false;
+	buf_putc(b, files[i].letter);
+	buf_put(b, fresh[i].data, fresh[i].len);
+	return true;
+}
+
+static void put_file(size_t i, const char *data, size_t n)
+{
+	int fd = open(path_of(i), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	FUZZ_CHECK(fd >= 0 && file_write(fd, data, n) == ERR_OK);
+	close(fd);
+}
+
+static void use(struct mailbox *m)
+{
+	const struct mailbox_changes *c;
+	struct mailbox_facts f;
+	struct buf b;
+	uint32_t size;
+
+	buf_init(&b, 1 << 20);
+	for (uint32_t seq = 1; seq <= mailbox_count(m); seq++) {
+		mailbox_get(m, seq);
+		mailbox_size(m, seq, &size);
+		mailbox_facts(m, seq, &f);
+		if (seq > 20)
+			continue;
+		mailbox_text(m, seq, &b);
+		buf_reset(&b);
+	}
+	for (unsigned i = 0; mailbox_keyword(m, i); i++)
+		FUZZ_CHECK(strlen(mailbox_keyword(m, i)) <
+			   MAILBOX_KEYWORD_SIZE);
+	size = 1;
+	if (mailbox_count(m))
+		mailbox_store(m, &size, 1, MAILBOX_SET, MAILBOX_FLAGGED, 0,
+			      UINT64_MAX, NULL);
+	mailbox_refresh(m, true, &c);
+	buf_free(&b);
+}
+
+void fuzz_one(const char *data, size_t n)
+{
+	struct store_status st;
+	struct mailbox *m = NULL;
+	struct store_list list;
+	struct store *s;
+
+	/* deliveries and lost journals let it grow */
+	if (inputs++ % INPUTS_PER_MAILDIR == 0)
+		prepare();
+	for (size_t i = 0; i < FILES; i++)
+		if (n && data[0] == files[i].letter)
+			put_file(i, data + 1, n - 1);
+		else
+			put_file(i, fresh[i].data, fresh[i].len);
+	FUZZ_CHECK(store_open(maildir.path, false, &s) == ERR_OK);
+	if (store_list(s, &list) == ERR_OK)
+		store_list_free(&list);
+	store_status(s, "INBOX", &st);
+	if (mailbox_open(s, "INBOX", false, &m) == ERR_OK) {
+		use(m);
+		mailbox_close(&m);
+	}
+	store_close(&s);
+	if (n % 16 == 0)
+		maildir_deliver("Subject: more\r\n\r\n");
+}

@@ -1,0 +1,85 @@
+/* Messages: the tree of parts, ENVELOPE, BODY, BODYSTRUCTURE, the texts that
+ * SEARCH looks at, and the entry of the cache. */
+#include "fuzz.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "mailbox/cache.h"
+#include "mime/field.h"
+#include "mime/imap.h"
+#include "mime/part.h"
+
+FUZZ_SEEDS("From: \"A, B\" <a@b>, g: c@d;\r\nTo: <@x:e@f>\r\nSubject: "
+	   "=?utf-8?b?w7Y=?=\r\n"
+	   " =?iso-8859-1?q?=fc_?=\r\nDate: x\r\n\r\nbody\r\n",
+	   "Content-Type: multipart/mixed; "
+	   "boundary=\"b\"\r\n\r\n--b\r\n\r\ntext\r\n"
+	   "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\n"
+	   "--b\r\nContent-Type: text/html; charset=utf-8; format=flowed\r\n"
+	   "Content-Disposition: attachment; filename*0*=utf-8''a%20; "
+	   "filename*1=b\r\n"
+	   "Content-Transfer-Encoding: base64\r\nContent-MD5: "
+	   "x\r\nContent-Language: en,de\r\n"
+	   "Content-Location: y\r\nContent-ID: <z>\r\n\r\neHl6\r\n--b--\r\n",
+	   "Content-Type: multipart/digest; boundary=x\n\n--x\n\nA: "
+	   "b\n\nc\n--x--\n",
+	   "Content-Type: multipart/alternative; "
+	   "boundary*=''q%22\n\n--q\"\n\n--q\"--",
+	   "Subject: \x80\xff\"\\\r\nno colon\r\n\tfolded\r\n: empty\r\n\r\n")
+
+static void check_parts(const struct mime_part *p, size_t n)
+{
+	for (; p; p = p->next) {
+		FUZZ_CHECK(p->header <= n && p->nheader <= n - p->header);
+		FUZZ_CHECK(p->body <= n && p->nbody <= n - p->body);
+		FUZZ_CHECK(p->header_crlf >= p->nheader);
+		FUZZ_CHECK(p->body_crlf >= p->nbody);
+		check_parts(p->child, n);
+	}
+}
+
+static void check_out(struct buf *out)
+{
+	FUZZ_CHECK(out->over || !out->len || !memchr(out->data, 0, out->len));
+	buf_reset(out);
+}
+
+static void check_cache(struct buf *out, const char *data, size_t n)
+{
+	struct mailbox_facts f;
+
+	cache_make(out, 1, 2, data, n);
+	if (out->len)
+		FUZZ_CHECK(cache_read(out->data, out->len, 1, 2, &f));
+	cache_read(data, n, 1, 2, &f);
+}
+
+void fuzz_one(const char *data, size_t n)
+{
+	struct arena *a = arena_new();
+	struct mime_part *root = mime_parse(a, data, n);
+	struct mime_field f;
+	const char *at = data;
+	struct buf out;
+
+	buf_init(&out, MIME_IMAP_MAX);
+	check_parts(root, n);
+	mime_structure(&out, data, root, true);
+	check_out(&out);
+	mime_structure(&out, data, root, false);
+	check_out(&out);
+	mime_envelope(&out, data, root->nheader);
+	check_out(&out);
+	while (mime_field_next(&at, data + n, &f)) {
+		mime_unfold(&out, f.value, f.nvalue);
+		buf_reset(&out);
+		mime_addresses(&out, f.value, f.nvalue);
+		check_out(&out);
+	}
+	buf_free(&out);
+	buf_init(&out, 2 * CACHE_ENTRY_MAX);
+	check_cache(&out, data, n);
+	buf_free(&out);
+	arena_free(&a);
+}

@@ -1,0 +1,132 @@
+/*
+ * An SMTP or LMTP dialogue from the client's first byte to its last, with
+ * intake and accountd played here.
+ *
+ * There is no resolver: DNS fails.
+ */
+#include "fuzz.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "client/account.h"
+#include "smtp/session.h"
+
+FUZZ_SEEDS(
+	"EHLO x\r\nMAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME SMTPUTF8 "
+	"RET=HDRS ENVID=x+2By\r\nRCPT TO:<c@d.test> NOTIFY=SUCCESS,DELAY "
+	"ORCPT=rfc822;c+40d\r\nDATA\r\nSubject: x\r\n\r\n..\r\n.\r\nQUIT\r\n",
+	"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<@h:c@d>\r\nDATA\r\na\nb\r\n.\r\n"
+	"RSET\r\nVRFY x\r\nNOOP\r\nHELP\r\n",
+	"LHLO x\r\nMAIL FROM:<a@[192.0.2.1]>\r\nRCPT TO:<postmaster>\r\n"
+	"RCPT TO:<\"a b\"@d>\r\nDATA\r\nx\r\n.\r\n",
+	"EHLO [127.0.0.1]\r\nSTARTTLS\r\nAUTH PLAIN =\r\nBDAT 5\r\n"
+	"mail from: a@b\r\nrcpt to: c@d\r\ndata\r\n.\r\n")
+
+struct intake {
+	const struct envelope *envelope;
+	bool failed;
+	size_t size;
+};
+
+bool intake_begin(struct intake *in, enum intake_kind kind, struct envelope *e,
+		  struct smtp_reply *r)
+{
+	(void)kind;
+	in->envelope = e;
+	in->failed = false;
+	smtp_reply_set(r, "354 go");
+	return true;
+}
+
+const char *intake_id(const struct intake *in)
+{
+	return in ? "ID" : "";
+}
+
+int intake_write(void *in, const void *data, size_t n)
+{
+	((struct intake *)in)->size += n;
+	FUZZ_CHECK(data || !n);
+	return ERR_OK;
+}
+
+void intake_refuse(struct intake *in, const char *fmt, ...)
+{
+	in->failed = fmt != NULL;
+}
+
+bool intake_failed(const struct intake *in)
+{
+	return in->failed;
+}
+
+bool intake_end(struct intake *in, const char *client, struct smtp_reply *r)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	FUZZ_CHECK(client && in->envelope->nrecipients > 0);
+	envelope_write(&b, in->envelope);
+	buf_free(&b);
+	smtp_reply_set(r, in->failed ? "550 no" : "250 yes");
+	return !in->failed;
+}
+
+void intake_abandon(struct intake *in)
+{
+	in->failed = false;
+}
+
+enum account_status account_recipient(const char *address, int64_t ms)
+{
+	(void)ms;
+	return strchr(address, 'x') ? ACCOUNT_NONE : ACCOUNT_FOUND;
+}
+
+static enum intake_kind kind(const struct smtp_session *s)
+{
+	return s->lmtp ? INTAKE_RELAYED : INTAKE_OUTSIDE;
+}
+
+static bool sender(struct smtp_session *s, const struct address *a,
+		   struct smtp_reply *r)
+{
+	return smtp_check_sender_domain(s, a, r);
+}
+
+static bool recipient(struct smtp_session *s, struct address *a,
+		      struct smtp_reply *r)
+{
+	return smtp_check_recipient(s, a, s->trusted, r);
+}
+
+void fuzz_one(const char *data, size_t n)
+{
+	static const char *const lines[] = { "mydestination=d.test",
+					     "log_target=/dev/null" };
+	static const struct smtp_policy policy = { .kind = kind,
+						   .sender = sender,
+						   .recipient = recipient };
+	static struct smtp_server server;
+	struct intake in = { 0 };
+	struct smtp_session s;
+	int pair[2];
+	struct buf faults;
+
+	buf_init(&faults, 1 << 16);
+	if (!server.config)
+		smtp_server_init(&server, config_load(NULL, lines, 2, &faults),
+				 &policy);
+	buf_free(&faults);
+	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	file_write(pair[1], data, n);
+	shutdown(pair[1], SHUT_WR);
+	smtp_session_init(&s, &server, &in, pair[0]);
+	s.lmtp = n && (data[0] == 'L' || data[0] == 'l');
+	smtp_session_run(&s);
+	close(pair[1]);
+}
