@@ -51,11 +51,14 @@ int admin_start(const struct admin *a)
 {
 	struct ipc_in m = { 0 };
 	char *program;
+	int status;
 
 	if (wants_help(a))
 		return admin_usage("usage: posthorn start\n\nStarts master, "
 				   "and waits until all services are ready.\n");
-	if (ask_master(a, "status", &m) == EX_OK)
+	status = ask_master(a, "status", &m);
+	ipc_in_free(&m);
+	if (status == EX_OK)
 		return admin_fail(EX_TEMPFAIL, "the suite runs already");
 	program = mem_printf("%s/master",
 			     config_string(a->config, "daemon_directory"));
@@ -93,6 +96,7 @@ int admin_stop(const struct admin *a)
 		return admin_usage("usage: posthorn stop\n\nStops the "
 				   "services in order, and waits for them.\n");
 	status = ask_master(a, "stop", &m);
+	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
 		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
 	return status == EX_OK ? wait_for_end(a) : status;
@@ -109,6 +113,7 @@ int admin_reload(const struct admin *a)
 				   "refused, and the old one\nstays in "
 				   "force.\n");
 	status = ask_master(a, "reload", &m);
+	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
 		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
 	return status;
@@ -141,12 +146,30 @@ static void print_line(const struct admin *a, const struct service_line *l,
 		       l->pid, l->restarts, l->seconds);
 }
 
+/* Prints what master says; true if all services are ready. */
+static bool print_lines(const struct admin *a, const struct ipc_in *m)
+{
+	struct service_line l;
+	bool all = true;
+
+	if (!a->json)
+		printf("%-14s %-9s %7s %9s %10s\n", "SERVICE", "STATE", "PID",
+		       "RESTARTS", "FOR");
+	for (size_t i = 0; i < m->nattrs; i++) {
+		if (!parse_line(m->attr[i].value, &l))
+			continue;
+		all = all && strcmp(l.state, "ready") == 0;
+		print_line(a, &l, i == 0);
+	}
+	if (a->json)
+		puts(m->nattrs ? "\n]" : "[]");
+	return all;
+}
+
 int admin_status(const struct admin *a)
 {
 	struct ipc_in m = { 0 };
-	struct service_line l;
 	int status;
-	bool down = false;
 
 	if (wants_help(a))
 		return admin_usage("usage: posthorn status [--json]\n\nExit "
@@ -155,19 +178,9 @@ int admin_status(const struct admin *a)
 				   "ready.\n");
 	status = ask_master(a, "status", &m);
 	if (status == EX_UNAVAILABLE)
-		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
-	if (status != EX_OK)
-		return status;
-	if (!a->json)
-		printf("%-14s %-9s %7s %9s %10s\n", "SERVICE", "STATE", "PID",
-		       "RESTARTS", "FOR");
-	for (size_t i = 0; i < m.nattrs; i++) {
-		if (!parse_line(m.attr[i].value, &l))
-			continue;
-		down = down || strcmp(l.state, "ready") != 0;
-		print_line(a, &l, i == 0);
-	}
-	if (a->json)
-		puts(m.nattrs ? "\n]" : "[]");
-	return down ? EX_TEMPFAIL : EX_OK;
+		status = admin_fail(EX_UNAVAILABLE, "the suite does not run");
+	else if (status == EX_OK && !print_lines(a, &m))
+		status = EX_TEMPFAIL;
+	ipc_in_free(&m);
+	return status;
 }
