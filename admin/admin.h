@@ -13,9 +13,10 @@
 
 struct admin {
 	const char *config_path;
-	struct config *config;	/* NULL where the command loads none */
+	struct config *config; /* NULL where the command loads none */
 	bool json;
-	int argc;		/* the words after the sub-command */
+	bool help; /* asked for, not an error */
+	int argc;  /* the words after the sub-command */
 	char **argv;
 };
 
@@ -33,8 +34,9 @@ int admin_user(const struct admin *a);
 int admin_fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A word of the command line that is none: says so, gives EX_USAGE. */
-int admin_usage(const char *text);
+/* How the sub-command is called: TEXT on standard output and EX_OK where help
+ * was asked for, else on standard error and EX_USAGE. */
+int admin_usage(const struct admin *a, const char *text);
 
 /* The absolute path of a socket in the public folder; free() it. */
 char *admin_socket(const struct admin *a, const char *name);

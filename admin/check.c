@@ -220,7 +220,7 @@ int admin_check(const struct admin *a)
 	struct buf faults;
 
 	if (a->argc > 0)
-		return admin_usage(help);
+		return admin_usage(a, help);
 	buf_init(&faults, 1 << 20);
 	c = config_load(a->config_path, NULL, 0, &faults);
 	if (!c) {

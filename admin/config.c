@@ -193,14 +193,12 @@ int admin_config(const struct admin *a)
 		return print_manual();
 	if (strcmp(word, "--help") == 0 && a->argc == 2)
 		return explain(a->argv[1]);
-	if (strcmp(word, "--help") == 0) {
-		fputs(help, stdout);
-		return EX_OK;
-	}
+	if (a->help)
+		return admin_usage(a, help);
 	if (strcmp(word, "-n") == 0 || strcmp(word, "-d") == 0)
 		mode = word[1];
 	else if (*word == '-')
-		return admin_usage(help);
+		return admin_usage(a, help);
 	buf_init(&faults, 1 << 20);
 	with.config = config_load(a->config_path, NULL, 0, &faults);
 	if (!with.config) {

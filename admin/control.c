@@ -15,11 +15,6 @@
 #define ANSWER_MS 30000
 #define STOP_WAIT_MS 120000
 
-static bool wants_help(const struct admin *a)
-{
-	return a->argc > 0;
-}
-
 /* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE if it does
  * not run. */
 static int ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
@@ -42,6 +37,8 @@ static int ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
 				  err_text(err));
 	if (ipc_is(m, "ok"))
 		return EX_OK;
+	if (ipc_is(m, "denied"))
+		return admin_fail(EX_NOPERM, "%s", ipc_get(m, "why"));
 	for (size_t i = 0; i < m->nattrs; i++)
 		fprintf(stderr, "%s\n", m->attr[i].value);
 	return EX_CONFIG;
@@ -53,8 +50,9 @@ int admin_start(const struct admin *a)
 	char *program;
 	int status;
 
-	if (wants_help(a))
-		return admin_usage("usage: posthorn start\n\nStarts master, "
+	if (a->argc > 0)
+		return admin_usage(a,
+				   "usage: posthorn start\n\nStarts master, "
 				   "and waits until all services are ready.\n");
 	status = ask_master(a, "status", &m);
 	ipc_in_free(&m);
@@ -92,8 +90,9 @@ int admin_stop(const struct admin *a)
 	struct ipc_in m = { 0 };
 	int status;
 
-	if (wants_help(a))
-		return admin_usage("usage: posthorn stop\n\nStops the "
+	if (a->argc > 0)
+		return admin_usage(a,
+				   "usage: posthorn stop\n\nStops the "
 				   "services in order, and waits for them.\n");
 	status = ask_master(a, "stop", &m);
 	ipc_in_free(&m);
@@ -107,11 +106,11 @@ int admin_reload(const struct admin *a)
 	struct ipc_in m = { 0 };
 	int status;
 
-	if (wants_help(a))
-		return admin_usage("usage: posthorn reload\n\nReads the "
-				   "configuration again. A faulty one is "
-				   "refused, and the old one\nstays in "
-				   "force.\n");
+	if (a->argc > 0)
+		return admin_usage(a, "usage: posthorn reload\n\nReads the "
+				      "configuration again. A faulty one is "
+				      "refused, and the old one\nstays in "
+				      "force.\n");
 	status = ask_master(a, "reload", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
@@ -171,8 +170,9 @@ int admin_status(const struct admin *a)
 	struct ipc_in m = { 0 };
 	int status;
 
-	if (wants_help(a))
-		return admin_usage("usage: posthorn status [--json]\n\nExit "
+	if (a->argc > 0)
+		return admin_usage(a,
+				   "usage: posthorn status [--json]\n\nExit "
 				   "code 0: all services are ready; 69: the "
 				   "suite does not run;\n75: a service is not "
 				   "ready.\n");

@@ -56,10 +56,10 @@ int admin_fail(int status, const char *fmt, ...)
 	return status;
 }
 
-int admin_usage(const char *text)
+int admin_usage(const struct admin *a, const char *text)
 {
-	fputs(text, stderr);
-	return EX_USAGE;
+	fputs(text, a->help ? stdout : stderr);
+	return a->help ? EX_OK : EX_USAGE;
 }
 
 char *admin_socket(const struct admin *a, const char *name)
@@ -103,7 +103,7 @@ static int run_command(struct admin *a, const char *name)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		if (commands[i].wants_config) {
+		if (commands[i].wants_config && !a->help) {
 			status = load_config(a);
 			if (status != EX_OK)
 				return status;
@@ -167,6 +167,7 @@ int main(int argc, char **argv)
 	}
 	a.argc = argc - i - 1;
 	a.argv = argv + i + 1;
+	a.help = a.argc > 0 && str_equal(argv[argc - 1], "--help");
 	take_json(&a);
 	return run_command(&a, argv[i]);
 }

@@ -37,7 +37,10 @@ static int build(const char *spec, enum table_source source)
 	fputs(faults.data, stderr);
 	buf_free(&faults);
 	if (err == ERR_UNSUPPORTED)
-		return EX_USAGE;
+		return admin_fail(EX_USAGE,
+				  "%s: only hash: and btree: tables are "
+				  "built",
+				  spec);
 	if (err)
 		return EX_DATAERR;
 	printf("%s: %zu entries\n", spec, built.entries);
@@ -68,7 +71,7 @@ int admin_map(const struct admin *a)
 	enum table_source source = TABLE_SOURCE_MAP;
 	int i = 0, status = EX_OK;
 
-	if (a->argc > 0 && strcmp(a->argv[0], "--help") == 0) {
+	if (a->help) {
 		print_help(stdout);
 		return EX_OK;
 	}

@@ -262,7 +262,7 @@ static int dispatch(const struct admin *a, const char *socket, struct buf *why)
 		if (strcmp(actions[i].name, verb) == 0 && a->argc == 2)
 			return do_act(socket, actions[i].action, a->argv[1],
 				      why);
-	return admin_usage(help);
+	return admin_usage(a, help);
 }
 
 int admin_queue(const struct admin *a)
@@ -271,12 +271,8 @@ int admin_queue(const struct admin *a)
 	struct buf why;
 	int status;
 
-	if (a->argc == 0)
-		return admin_usage(help);
-	if (strcmp(a->argv[0], "--help") == 0) {
-		fputs(help, stdout);
-		return EX_OK;
-	}
+	if (a->argc == 0 || a->help)
+		return admin_usage(a, help);
 	socket = admin_socket(a, "qmgr");
 	buf_init(&why, 4096);
 	status = dispatch(a, socket, &why);

@@ -264,14 +264,12 @@ static int change(const struct admin *a,
 
 int admin_user(const struct admin *a)
 {
+	if (a->help)
+		return admin_usage(a, help);
 	if (a->argc == 1 && strcmp(a->argv[0], "list") == 0)
 		return do_list(a);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (a->argc == 2 && strcmp(a->argv[0], verbs[i].name) == 0)
 			return change(a, verbs[i].act);
-	if (a->argc == 1 && strcmp(a->argv[0], "--help") == 0) {
-		fputs(help, stdout);
-		return EX_OK;
-	}
-	return admin_usage(help);
+	return admin_usage(a, help);
 }

@@ -77,8 +77,11 @@ static void answer(const struct ipc_in *q, bool trusted, struct ipc_out *a)
 		verbs[i].act(a);
 		return;
 	}
-	ipc_begin(a, "failed");
-	ipc_put(a, "why", trusted ? "no such verb" : "permission denied");
+	ipc_begin(a, trusted ? "failed" : "denied");
+	ipc_put(a, "why",
+		trusted ? "no such verb"
+			: "only root and the user that the suite "
+			  "runs as may do that");
 }
 
 /* A peer gets one question, and no time: it was to be asked at once. */
