@@ -19,6 +19,7 @@ static const char *const texts[] = {
 	[ERR_LIMIT] = "limit exceeded",
 	[ERR_TEMP] = "temporarily unavailable",
 	[ERR_UNSUPPORTED] = "not supported",
+	[ERR_STOPPING] = "shutting down",
 };
 
 const char *err_text(int code)

@@ -19,6 +19,7 @@
 #define OUT_FLUSH 32768 /* output is sent once it is that much */
 #define IN_START 8192
 #define DEFAULT_TIMEOUT_MS 300000
+#define STOP_LOOK_MS 1000 /* silence after which the stop is watched */
 
 struct stream {
 	int fd;
@@ -34,6 +35,8 @@ struct stream {
 	int64_t timeout_ms;
 	int64_t deadline_ms;
 	int64_t socket_ms; /* SO_RCVTIMEO as we set it */
+	int64_t read_ms;   /* … at most, 0: no limit */
+	int stop_fd;	   /* or -1 */
 };
 
 static void take_fd(struct stream *s, int fd)
@@ -55,6 +58,7 @@ struct stream *stream_new(int fd, size_t in_max)
 	take_fd(s, fd);
 	s->in_max = in_max;
 	s->timeout_ms = DEFAULT_TIMEOUT_MS;
+	s->stop_fd = -1;
 	buf_init(&s->out, SIZE_MAX / 2);
 	return s;
 }
@@ -102,6 +106,12 @@ void stream_set_deadline(struct stream *s, int64_t at_ms)
 	s->deadline_ms = at_ms;
 }
 
+void stream_set_stop(struct stream *s, int fd)
+{
+	s->stop_fd = fd;
+	s->read_ms = STOP_LOOK_MS;
+}
+
 /* When a call that begins now has to end. */
 static int64_t limit(const struct stream *s)
 {
@@ -127,6 +137,26 @@ static int wait_for(int fd, short events, int64_t until_ms)
 		if (n == 0 && clock_ms() >= until_ms)
 			return ERR_TIMEOUT;
 	}
+}
+
+/* As wait_for, for input; a stop ends it. */
+static int wait_input(const struct stream *s, int64_t until_ms)
+{
+	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
+			       { .fd = s->stop_fd, .events = POLLIN } };
+	int64_t left = until_ms - clock_ms();
+	int n;
+
+	if (s->stop_fd < 0)
+		return wait_for(s->fd, POLLIN, until_ms);
+	if (left < 0)
+		left = 0;
+	n = poll(p, 2, left > 1000000 ? 1000000 : (int)left);
+	if (n > 0)
+		return p[0].revents ? ERR_OK : ERR_STOPPING;
+	if (n < 0 && errno != EINTR)
+		return ERR_IO;
+	return clock_ms() < until_ms ? ERR_OK : ERR_TIMEOUT;
 }
 
 /* Sends N bytes; all, or an error. */
@@ -285,6 +315,8 @@ static bool limit_read(struct stream *s, int64_t ms)
 {
 	struct timeval t;
 
+	if (s->read_ms && ms > s->read_ms)
+		ms = s->read_ms;
 	if (ms > 5000)
 		ms = (ms + 999) / 1000 * 1000;
 	if (ms < 1)
@@ -337,8 +369,9 @@ int stream_fill(struct stream *s)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_from_errno(errno);
-		/* the time is over, or the descriptor does not block */
-		err = wait_for(s->fd, POLLIN, until);
+		/* the time is over, or a part of it, or the descriptor does
+		 * not block */
+		err = wait_input(s, until);
 		if (err)
 			return err;
 	}

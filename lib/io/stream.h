@@ -41,6 +41,11 @@ void stream_set_timeout(struct stream *s, int64_t ms);
  * of it and the timeout counts. */
 void stream_set_deadline(struct stream *s, int64_t at_ms);
 
+/* From now on a wait for input ends with ERR_STOPPING when FD is readable and
+ * the stream is not; -1: no longer. It may take a second, since nothing is
+ * spent on it while the peer answers quickly. */
+void stream_set_stop(struct stream *s, int fd);
+
 /* Puts N bytes before the input to come: what another process had read of the
  * connection. Only before the first read. */
 void stream_prepend(struct stream *s, const void *data, size_t n);
@@ -49,7 +54,7 @@ void stream_prepend(struct stream *s, const void *data, size_t n);
 const char *stream_window(const struct stream *s, size_t *n);
 
 /* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
- * ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes. Flushes
+ * ERR_STOPPING, ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes. Flushes
  * output first: the peer may wait for it. A time of more than five seconds
  * may take up to one more. */
 int stream_fill(struct stream *s);

@@ -114,11 +114,38 @@ static void test_window(void)
 	end();
 }
 
+static void test_stop(void)
+{
+	int64_t start = clock_ms();
+	char *line;
+	size_t n;
+	int stop[2];
+
+	if (pipe(stop) < 0)
+		exit(1);
+	begin(100, 60000);
+	stream_set_stop(self.s, stop[0]);
+	close(stop[1]);
+	file_write(self.peer, "one\n", 4);
+	ok(stream_line(self.s, 100, &line, &n) == ERR_OK,
+	   "what has come is read, stop or no stop");
+	ok(stream_line(self.s, 100, &line, &n) == ERR_STOPPING &&
+		   clock_ms() - start < 10000,
+	   "a stop ends a long wait");
+	stream_set_stop(self.s, -1);
+	stream_set_timeout(self.s, 50);
+	ok(stream_line(self.s, 100, &line, &n) == ERR_TIMEOUT,
+	   "unless it is looked for no more");
+	close(stop[0]);
+	end();
+}
+
 int main(void)
 {
 	test_lines();
 	test_times(false);
 	test_times(true);
 	test_window();
+	test_stop();
 	return done();
 }
