@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "server/prefork.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
 
@@ -24,6 +25,8 @@ static int read_content(struct smtp_session *s, struct smtp_data_reader *d)
 	int64_t start = clock_ms(), received = 0;
 	int err = ERR_OK;
 
+	/* what has been begun may be finished in the time of grace */
+	stream_set_stop(s->io, -1);
 	while (d->state != SMTP_DATA_END) {
 		size_t n, used;
 		const char *w = stream_window(s->io, &n);
@@ -40,6 +43,7 @@ static int read_content(struct smtp_session *s, struct smtp_data_reader *d)
 		received += (int64_t)used;
 	}
 	stream_set_deadline(s->io, 0);
+	stream_set_stop(s->io, prefork_stop_fd());
 	return err;
 }
 
@@ -63,13 +67,7 @@ static void say_result(struct smtp_session *s, const struct smtp_reply *r)
 static void lose_content(struct smtp_session *s, int err)
 {
 	intake_abandon(s->intake);
-	if (err == ERR_TIMEOUT) {
-		smtp_say(s, "421 4.4.2 %s Error: timeout exceeded",
-			 s->server->hostname);
-		smtp_hang_up(s, "timeout");
-	} else {
-		smtp_hang_up(s, "lost connection");
-	}
+	smtp_lose(s, err);
 }
 
 static void end_content(struct smtp_session *s,
@@ -86,6 +84,8 @@ static void end_content(struct smtp_session *s,
 	intake_end(s->intake, client, &r);
 	say_result(s, &r);
 	smtp_reset(s);
+	if (prefork_stopping())
+		smtp_lose(s, ERR_STOPPING);
 }
 
 void smtp_run_data(struct smtp_session *s, char *args)

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "client/dns.h"
 #include "log/log.h"
+#include "server/prefork.h"
 #include "smtp/command.h"
 
 #define NAME_MS 10000 /* for the name of a client */
@@ -72,6 +73,7 @@ void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
 	s->memory = arena_new();
 	s->io = stream_new(fd, SMTP_WINDOW);
 	stream_set_timeout(s->io, server->timeout_ms);
+	stream_set_stop(s->io, prefork_stop_fd());
 	find_client(s, fd);
 	smtp_reset(s);
 	log_info("connect from %s[%s]", s->client_name, s->client);
@@ -159,7 +161,7 @@ static int skip_line(struct smtp_session *s)
 	return ERR_TOO_LONG;
 }
 
-static void lose(struct smtp_session *s, int err)
+void smtp_lose(struct smtp_session *s, int err)
 {
 	if (err == ERR_TIMEOUT) {
 		smtp_say(s, "421 4.4.2 %s Error: timeout exceeded",
@@ -169,6 +171,10 @@ static void lose(struct smtp_session *s, int err)
 		smtp_say(s, "421 4.5.2 %s Error: too much input",
 			 s->server->hostname);
 		smtp_hang_up(s, "too much input");
+	} else if (err == ERR_STOPPING) {
+		smtp_say(s, "421 4.3.2 %s Service is shutting down",
+			 s->server->hostname);
+		smtp_hang_up(s, "shutdown");
 	} else {
 		smtp_hang_up(s, "lost connection");
 	}
@@ -202,7 +208,7 @@ bool smtp_read_line(struct smtp_session *s, size_t max, char **line)
 		smtp_say(s, "500 5.5.2 Error: a line ends with <CR><LF>");
 	}
 	if (err)
-		lose(s, err);
+		smtp_lose(s, err);
 	return !err;
 }
 

@@ -89,7 +89,8 @@ bool smtp_session_start_tls(struct smtp_session *s);
 /* Says the banner. Not for a client that gate has greeted. */
 void smtp_session_greet(struct smtp_session *s);
 
-/* Leads the dialogue to its end and logs it; closes the connection and frees
+/* Leads the dialogue to its end, or until the suite stops and the client is at
+ * rest (421, RFC 5321 section 3.8), and logs it; closes the connection and frees
  * what the session holds. */
 void smtp_session_run(struct smtp_session *s);
 
@@ -107,6 +108,9 @@ void smtp_log_refusal(const struct smtp_session *s, const char *command,
 /* Ends the session after the reply that was said last. WHY is a constant for
  * the log. */
 void smtp_hang_up(struct smtp_session *s, const char *why);
+
+/* Ends the session for ERR, with a 421 where the client can still hear it. */
+void smtp_lose(struct smtp_session *s, int err);
 
 /* Is there input behind the command at hand? It is then refused and the
  * session ended: for commands after which nothing may be pipelined. */
