@@ -54,6 +54,8 @@ enum conn_result conn_fill(struct conn *c)
 		return CONN_COMMAND;
 	case ERR_TIMEOUT:
 		return CONN_TIMEOUT;
+	case ERR_STOPPING:
+		return CONN_STOPPING;
 	default:
 		return CONN_END;
 	}

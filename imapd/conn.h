@@ -35,7 +35,8 @@ enum conn_result {
 	CONN_COMMAND, /* there is a command */
 	CONN_BAD,     /* there was none, which the client was told */
 	CONN_TIMEOUT,
-	CONN_END /* the connection is gone, or of no use any more */
+	CONN_STOPPING, /* the suite stops; only before login */
+	CONN_END       /* the connection is gone, or of no use any more */
 };
 
 /* Over IO, with commands up to MAX bytes. */

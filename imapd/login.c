@@ -191,6 +191,10 @@ static void dialogue(struct visit *v)
 			conn_put(&v->c, "* BYE Too slow");
 			v->over = true;
 			break;
+		case CONN_STOPPING:
+			conn_put(&v->c, "* BYE Server is shutting down");
+			v->over = true;
+			break;
 		case CONN_END:
 			v->over = true;
 			break;

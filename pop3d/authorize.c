@@ -166,6 +166,11 @@ static void dialogue(struct authorize *a)
 			reply(a, "-ERR too slow");
 			a->over = true;
 			break;
+		case COMMAND_STOPPING:
+			reply(a, "-ERR [SYS/TEMP] the server is shutting "
+				 "down");
+			a->over = true;
+			break;
 		case COMMAND_END:
 			a->over = true;
 			break;

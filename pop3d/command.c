@@ -59,6 +59,8 @@ enum command_result command_read(struct stream *io, struct command *c)
 
 	if (err == ERR_TIMEOUT)
 		return COMMAND_TIMEOUT;
+	if (err == ERR_STOPPING)
+		return COMMAND_STOPPING;
 	if (err == ERR_TOO_LONG)
 		command_reply(io, "-ERR line too long");
 	if (err)

@@ -21,9 +21,10 @@ struct command {
 
 enum command_result {
 	COMMAND_GOOD,
-	COMMAND_BAD,	 /* no command; the client was told */
-	COMMAND_TIMEOUT, /* it said nothing for too long */
-	COMMAND_END	 /* the connection is gone, or of no use */
+	COMMAND_BAD,	  /* no command; the client was told */
+	COMMAND_TIMEOUT,  /* it said nothing for too long */
+	COMMAND_STOPPING, /* the suite stops; only before login */
+	COMMAND_END	  /* the connection is gone, or of no use */
 };
 
 /* Reads the next line from IO into C. */

@@ -317,6 +317,7 @@ static void dialogue(struct session *s)
 			reply(s, "-ERR idle for too long");
 			s->over = true;
 			break;
+		case COMMAND_STOPPING: /* seen by wait_for_command */
 		case COMMAND_END:
 			s->over = true;
 			break;

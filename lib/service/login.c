@@ -15,6 +15,7 @@
 #include "client/account.h"
 #include "client/tls.h"
 #include "log/log.h"
+#include "server/prefork.h"
 
 #define WINDOW_MAX 16384 /* a SASL response is up to 8192 */
 #define LOGIN_MS 180000	 /* from connect to login */
@@ -85,6 +86,7 @@ bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 	if (!l->io)
 		l->io = stream_new(fd, WINDOW_MAX);
 	set_limits(l);
+	stream_set_stop(l->io, prefork_stop_fd());
 	return true;
 }
 
