@@ -375,25 +375,15 @@ bool run_apply(const struct config *c, struct buf *faults)
 	return true;
 }
 
-/* SIGTERM lets a parent's children take their time, as a reload wants it;
- * SIGINT bounds that. An event loop knows SIGTERM alone. */
-static void signal_process(const struct process *p, int sig)
-{
-	if (sig == SIGKILL)
-		kill(-p->pid, SIGKILL);
-	else if (sig == SIGTERM && !(p->service->row->flags & FLAG_EVENT))
-		kill(p->pid, SIGINT);
-	else
-		kill(p->pid, sig);
-}
-
+/* SIGTERM would let sessions take their time, as a reload wants it; SIGINT
+ * bounds that. */
 static int signal_stage(int stage, int sig)
 {
 	int n = 0;
 
 	for (struct process *p = self.processes; p; p = p->next)
 		if ((int)p->service->row->stage == stage) {
-			signal_process(p, sig);
+			kill(sig == SIGKILL ? -p->pid : p->pid, sig);
 			n++;
 		}
 	return n;
@@ -421,7 +411,7 @@ static void stop_next_stage(void)
 	if (count_stage(self.stopping_stage) > 0)
 		return;
 	while (self.stopping_stage > 0) {
-		if (signal_stage(--self.stopping_stage, SIGTERM) > 0) {
+		if (signal_stage(--self.stopping_stage, SIGINT) > 0) {
 			evtimer_add(self.stop_timer, &t);
 			return;
 		}

@@ -21,8 +21,7 @@ enum {
 	FLAG_CHROOT = 1 << 0,	/* its root directory is the private folder */
 	FLAG_IN_PLACE = 1 << 1,	/* reloads by SIGHUP, since there must never
 				 * be two of it */
-	FLAG_NEEDS_TLS = 1 << 2, /* only if there is a certificate */
-	FLAG_EVENT = 1 << 3	/* an event loop, not a parent of children */
+	FLAG_NEEDS_TLS = 1 << 2	/* only if there is a certificate */
 };
 
 /* Order of starting; stopping goes the other way. */

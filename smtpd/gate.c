@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,6 @@
 #include "smtpd/gate-count.h"
 
 #define RETRY_MS 100   /* until smtpd is asked again */
-#define GRACE_S 30     /* for clients that have not spoken, at the end */
 #define SPARE_FILES 64 /* descriptors that are not connections */
 
 enum stage { WAITING, GREETED, QUEUED, SERVED };
@@ -259,18 +259,44 @@ static int take_connection(int listener, void *context)
 	return fd;
 }
 
-/* Clients that were greeted may speak yet; those that smtpd has are safe. */
-static void stop(void *context)
+/* Clients that were greeted may speak yet, to smtpd as it is now; those that
+ * it has are safe. */
+static void retire(void *context)
 {
-	struct timeval grace = { .tv_sec = GRACE_S };
-
 	(void)context;
 	self.stopping = true;
 	for (size_t i = 0; i < SERVICE_LISTENERS_MAX; i++)
 		loop_unlisten(&self.listener[i]);
-	event_base_loopexit(self.base, &grace);
 	if (self.strangers == 0)
 		event_base_loopbreak(self.base);
+}
+
+static int say_stopping(const struct event_base *base, const struct event *e,
+			void *text)
+{
+	const struct stranger *x = event_get_callback_arg(e);
+
+	(void)base;
+	if (event_get_callback(e) == on_event && x->stage != SERVED) {
+		say(x, text);
+		drain(x);
+	}
+	return 0;
+}
+
+/* SIGINT ends the suite: nobody would serve them (RFC 5321 section 3.8). */
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	char text[300];
+
+	(void)sig;
+	(void)what;
+	(void)arg;
+	snprintf(text, sizeof(text),
+		 "421 4.3.2 %.200s Service is shutting down\r\n",
+		 self.hostname);
+	event_base_foreach_event(self.base, say_stopping, text);
+	event_base_loopbreak(self.base);
 }
 
 /* As many descriptors as the system lets us have. */
@@ -307,6 +333,7 @@ static void begin_loop(const struct service *s)
 	struct timeval patience = { .tv_sec = config_seconds(s->config,
 							     "smtpd_timeout") };
 	struct timeval retry = { .tv_usec = RETRY_MS * 1000 };
+	struct event *stop;
 
 	self.base = loop_new();
 	self.patience = event_base_init_common_timeout(self.base, &patience);
@@ -314,7 +341,10 @@ static void begin_loop(const struct service *s)
 	for (size_t i = 0; i < s->nlisteners; i++)
 		self.listener[i] = loop_listen(self.base, &s->listener[i],
 					       take_connection, NULL);
-	loop_signals(self.base, stop, NULL, NULL);
+	loop_signals(self.base, retire, NULL, NULL);
+	stop = evsignal_new(self.base, SIGINT, on_stop, NULL);
+	if (!stop || evsignal_add(stop, NULL) < 0)
+		log_die(EX_OSERR, "cannot watch signals");
 }
 
 int main(int argc, char **argv)
