@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Clients that others wrote: they send, read, and find nothing to complain
-of."""
+"""Clients that others wrote send mail and fetch it, and find nothing to
+complain of. (Those that speak IMAP are in imap-clients.t.)"""
 import glob
 import os
-import pty
 import re
-import select
 import shutil
 import subprocess
 import sys
@@ -14,9 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Instance, message, parse, wait_for  # noqa: E402
-
-BULK = 2000
+from instance import Instance, message, parse  # noqa: E402
 
 tap = Tap()
 
@@ -38,10 +34,6 @@ def write(path, text, mode=0o600):
         f.write(text)
     os.chmod(path, mode)
     return path
-
-
-def subjects(s, user=None, folder="INBOX"):
-    return [parse(m)["Subject"] for m in s.messages(user, folder)]
 
 
 def sending(s):
@@ -117,134 +109,6 @@ def git_send_email(s, to):
     return ["[PATCH] by git"] * 2
 
 
-def local_maildir(path, count):
-    for name in ("cur", "new", "tmp"):
-        os.makedirs(path + "/" + name)
-    for i in range(count):
-        with open("%s/cur/%d.bulk:2,%s" % (path, 1000000000 + i,
-                                           "S" if i % 3 else ""), "wb") as f:
-            f.write(message("a@client.test", "b@client.test", "bulk %d" % i,
-                            "line\r\n" * (i % 50)).replace(b"\r\n", b"\n"))
-
-
-MBSYNC = """
-IMAPAccount server
-Host localhost
-Port %d
-User %s
-Pass %s
-SSLType IMAPS
-CertificateFile %s
-
-IMAPStore far
-Account server
-
-MaildirStore near
-Path %s/
-Inbox %s/inbox
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns %s
-Create Both
-Expunge Both
-SyncState *
-"""
-
-
-def mbsync(s):
-    def rc(name, patterns):
-        os.makedirs(s.path(name), exist_ok=True)
-        return write(s.path(name + ".rc"), MBSYNC % (
-            s.IMAPS_PORT, s.USER1, s.PASS1, s.CA_FILE, s.path(name),
-            s.path(name), patterns))
-
-    first = rc("near", "Bulk")
-    local_maildir(s.path("near/Bulk"), BULK)
-    done = run("mbsync", "-c", first, "all", timeout=300)
-    tap.ok(done.returncode == 0, "mbsync uploads %d messages: %s" %
-           (BULK, done.stderr[-300:]))
-    second = rc("copy", "Bulk")
-    done = run("mbsync", "-c", second, "all", timeout=300)
-    tap.ok(done.returncode == 0, "mbsync copies them: " + done.stderr[-300:])
-    files = glob.glob(s.path("copy/Bulk/*/*"))
-    tap.equal(len(files), BULK, "all of them")
-    seen = sum(1 for f in files if "S" in f.rpartition(",")[2])
-    tap.equal(seen, sum(1 for i in range(BULK) if i % 3), "with their flags")
-    before = sorted(files)
-    done = run("mbsync", "-V", "-c", second, "all", timeout=300)
-    tap.ok(done.returncode == 0 and sorted(glob.glob(
-        s.path("copy/Bulk/*/*"))) == before,
-        "the second time there is nothing to do")
-    uploaded = {open(f, "rb").read().split(b"\n\n", 1)[1]
-                for f in glob.glob(s.path("near/Bulk/cur/*"))}
-    copied = {open(f, "rb").read().replace(b"\r\n", b"\n")
-              .split(b"\n\n", 1)[1] for f in files}
-    tap.ok(copied == uploaded, "and the content is the same")
-
-    # a flag and an expunge travel
-    one = before[0]
-    base, _, flags = one.rpartition(",")
-    os.rename(one, base + "," + "".join(sorted(set(flags + "T"))))
-    run("mbsync", "-c", second, "all", timeout=300)
-    run("mbsync", "-c", first, "all", timeout=300)
-    tap.equal(len(glob.glob(s.path("near/Bulk/*/*"))), BULK - 1,
-              "an expunge reaches the other copy")
-
-
-def on_terminal(command, keys, until, env, seconds=30):
-    """Runs COMMAND on a terminal, types KEYS when UNTIL shows, gives all it
-    wrote and its exit status."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(env)
-        os.execvp(command[0], command)
-    text, typed = b"", False
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        ready, _, _ = select.select([fd], [], [], 0.2)
-        if ready:
-            try:
-                more = os.read(fd, 65536)
-            except OSError:
-                break
-            if not more:
-                break
-            text += more
-        if not typed and until in text:
-            time.sleep(0.5)
-            os.write(fd, keys)
-            typed = True
-    else:
-        os.kill(pid, 9)
-    os.close(fd)
-    return text, os.waitpid(pid, 0)[1]
-
-
-def mutt(s):
-    rc = write(s.path("mutt-imap"), """
-set imap_user=%s
-set imap_pass=%s
-set certificate_file=%s
-set ssl_ca_certificates_file=%s
-set ssl_starttls=yes
-set header_cache=
-set mark_old=no
-set quit=yes
-set folder=%s
-""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE, s.dir))
-    text, status = on_terminal(
-        ["mutt", "-F", rc, "-f", "imaps://localhost:%d/Bulk" % s.IMAPS_PORT],
-        b"q", b"bulk", {"HOME": s.dir, "TERM": "xterm", "LC_ALL": "C"})
-    tap.ok(b"bulk" in text and status == 0,
-           "mutt opens the mailbox and leaves it")
-    shown = re.search(rb"Msgs:(\d+)", text)
-    tap.equal(shown and int(shown.group(1)), BULK - 1,
-              "and counts its messages")
-
-
 def pop3_clients(s):
     bob = s.USER2
     count = len(s.messages(bob))
@@ -311,10 +175,6 @@ def idle(s):
 
 with Instance() as s:
     sending(s)
-    if has("mbsync"):
-        mbsync(s)
-        if has("mutt"):
-            mutt(s)
     pop3_clients(s)
     idle(s)
     log = s.read_log()
