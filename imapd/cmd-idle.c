@@ -131,7 +131,8 @@ void cmd_idle(struct session *s)
 
 	stream_puts(s->c.io, "+ idling\r\n");
 	watch(&i);
-	/* After the watch began: no change can fall between. */
+	/* And once more when imap-idle says that the watch has begun: so no
+	 * change can fall between. */
 	update_send(s, true);
 	conn_window(&s->c, &n);
 	if (n > 0)

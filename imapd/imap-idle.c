@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -77,13 +78,18 @@ static bool take_changed(struct peer *p, const struct ipc_in *m)
 static bool take_watch(struct peer *p, struct ipc_in *m)
 {
 	int fd = ipc_take_fd(m);
+	struct stat st;
 	bool good;
 
 	if (fd < 0) {
 		folders_unwatch(self.folders, &p->watch);
 		return true;
 	}
-	good = folders_watch(self.folders, &p->watch, fd);
+	good = folders_watch(self.folders, &p->watch, fd) &&
+	       fstat(fd, &st) == 0;
+	/* what changed before the watch began was told to nobody */
+	if (good)
+		on_changed(&p->watch, st.st_dev, st.st_ino);
 	close(fd);
 	return good;
 }

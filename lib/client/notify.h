@@ -7,8 +7,9 @@
  * and whoever watches must look for itself now and then.
  *
  * Packets (posthorn-protocol(7)): `changed` dev ino, and `watch` with the
- * folder's directory attached, without it: no longer. imap-idle answers
- * nothing; it sends `changed` for the folder watched.
+ * folder's directory attached, without it: no longer. imap-idle sends
+ * `changed` for the folder watched, the first time at once when the watch has
+ * begun: what came before that, the watcher finds by looking then.
  */
 #ifndef CLIENT_NOTIFY_H
 #define CLIENT_NOTIFY_H
