@@ -17,6 +17,7 @@
 /* Our own programs say what they did as soon as it is whole. What only
  * inotify saw waits so long, so that nobody looks at half a delivery. */
 #define SETTLE_S 1
+#define LOOK_S 30 /* where the kernel does not tell us */
 
 #define EVENTS                                                              \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | \
@@ -33,6 +34,7 @@ struct folder {
 	ino_t ino;
 	int wd[SUBDIRS]; /* -1: not watched */
 	struct event *settle;
+	struct event *look; /* NULL: inotify tells of all changes */
 	LIST_HEAD(, watch) watches;
 };
 
@@ -67,7 +69,7 @@ static void tell(struct folder *f, const struct watch *by)
 	}
 }
 
-static void on_settled(int fd, short what, void *arg)
+static void on_time(int fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -120,18 +122,28 @@ struct folders *folders_new(struct event_base *base)
 	return all;
 }
 
+/* Whoever watches F shall look for itself now and then. */
+static void look_often(struct folder *f)
+{
+	static const struct timeval pause = { LOOK_S, 0 };
+
+	if (f->look)
+		return;
+	f->look = event_new(f->all->base, -1, EV_PERSIST, on_time, f);
+	event_add(f->look, &pause);
+}
+
 static void add_inotify(struct folders *all, struct folder *f, int dirfd)
 {
 	char path[64], key[KEY_SIZE];
 	int i;
 
 	for (i = 0; i < SUBDIRS; i++) {
-		f->wd[i] = -1;
-		if (all->inotify < 0)
-			continue;
 		snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd,
 			 subdirs[i]);
 		f->wd[i] = inotify_add_watch(all->inotify, path, EVENTS);
+		if (f->wd[i] < 0)
+			look_often(f);
 		wd_key(key, f->wd[i]);
 		if (f->wd[i] >= 0 && map_get(all->by_wd, key)) {
 			f->wd[i] = -1; /* one directory in two folders */
@@ -155,7 +167,7 @@ static struct folder *folder_new(struct folders *all, dev_t dev, ino_t ino,
 	f->dev = dev;
 	f->ino = ino;
 	LIST_INIT(&f->watches);
-	f->settle = evtimer_new(all->base, on_settled, f);
+	f->settle = evtimer_new(all->base, on_time, f);
 	add_inotify(all, f, dirfd);
 	inode_key(key, dev, ino);
 	map_put(all->by_inode, key, f);
@@ -175,6 +187,8 @@ static void folder_free(struct folders *all, struct folder *f)
 		map_remove(all->by_wd, key);
 	}
 	event_free(f->settle);
+	if (f->look)
+		event_free(f->look);
 	inode_key(key, f->dev, f->ino);
 	map_remove(all->by_inode, key);
 	free(f);
