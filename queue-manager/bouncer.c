@@ -33,8 +33,9 @@ bool bouncer_concerns(const struct recipient *r, unsigned kind)
 		return r->state == RECIPIENT_FAILED &&
 		       recipient_wants(r, NOTIFY_FAILURE);
 	case TOLD_SUCCESS:
-		return r->state == RECIPIENT_SENT && !r->dsn_passed &&
-		       recipient_wants(r, NOTIFY_SUCCESS);
+		return (r->state == RECIPIENT_SENT ||
+			(r->state == RECIPIENT_EXPANDED && r->list)) &&
+		       !r->dsn_passed && recipient_wants(r, NOTIFY_SUCCESS);
 	default:
 		return r->state == RECIPIENT_TODO &&
 		       recipient_wants(r, NOTIFY_DELAY);

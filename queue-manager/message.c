@@ -157,8 +157,14 @@ static bool apply_expanded(struct message *m, time_t when,
 	r->state = RECIPIENT_EXPANDED;
 	r->when = when;
 	parent = *r;
-	if (strchr(word[2], 'o'))
+	/* RFC 3461 section 5.2.7.1: delivered, as far as the sender goes */
+	if (strchr(word[2], 'o')) {
 		owner = arena_strdup(m->arena, word[3]);
+		r->list = r->local = true;
+		r->dsn = "2.0.0";
+		r->relay = "local";
+		r->reply = "delivered to a mailing list";
+	}
 	make_known(m);
 	for (size_t i = 4; i < n; i++) {
 		struct recipient *new;
@@ -201,7 +207,8 @@ static bool apply_told(struct message *m, time_t when, const char *const *word,
 		if (strcmp(word[1], kind[k].name) != 0)
 			continue;
 		for (size_t i = 0; i < m->nrcpts; i++)
-			if (m->rcpt[i].state == kind[k].state)
+			if (m->rcpt[i].state == kind[k].state ||
+			    (m->rcpt[i].list && kind[k].bit == TOLD_SUCCESS))
 				m->rcpt[i].told |= kind[k].bit;
 	}
 	return true;

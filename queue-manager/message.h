@@ -54,6 +54,7 @@ struct recipient {
 	bool remote_reply;
 	bool dsn_passed;	/* the next host tells of success */
 	bool local;		/* delivered here, not relayed */
+	bool list;		/* expanded, and answers for its members */
 };
 
 struct message {
