@@ -58,6 +58,8 @@ static int run_login(struct program *p)
 		.serve = serve_login,
 	};
 
+	set.client_max = service_client_max(c, set.max);
+	set.refusal = "* BYE [UNAVAILABLE] Too many logins at once\r\n";
 	login_read_rules(&p->login, c, "imap");
 	service_confine(&p->service, SANDBOX_FORK);
 	return service_prefork(&p->service, &set);

@@ -46,6 +46,8 @@ static int run_login(struct program *p, struct prefork *set)
 	set->uses = USES;
 	set->child_start = confine_child;
 	set->serve = serve_login;
+	set->client_max = service_client_max(p->service.config, set->max);
+	set->refusal = "-ERR [SYS/TEMP] too many logins at once\r\n";
 	login_read_rules(&p->rules, p->service.config, "pop3");
 	service_confine(&p->service, SANDBOX_FORK);
 	return service_prefork(&p->service, set);

@@ -114,6 +114,8 @@ int main(int argc, char **argv)
 	service_start(&s, argc, argv, "submit");
 	smtp_server_init(&self.server, s.config, &policy);
 	p.max = (int)config_int(s.config, "smtpd_process_limit");
+	p.client_max = service_client_max(s.config, p.max);
+	p.refusal = "421 4.7.0 Error: too many connections from you\r\n";
 	service_confine(&s, SANDBOX_FORK);
 	return service_prefork(&s, &p);
 }

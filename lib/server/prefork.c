@@ -7,12 +7,15 @@
  */
 #include "server/prefork.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -34,7 +37,8 @@ enum state { STATE_FREE, STATE_IDLE, STATE_BUSY };
 
 struct slot {
 	_Atomic int state;
-	pid_t pid; /* the parent's business alone */
+	_Atomic uint64_t client; /* whom it serves; 0: no IP address */
+	pid_t pid;		 /* the parent's business alone */
 };
 
 enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
@@ -117,16 +121,66 @@ static void become_busy(struct slot *me)
 		log_warn("cannot wake the parent");
 }
 
+/* A number for the client behind FD, and its address as text; 0 if it has no
+ * IP address. */
+static uint64_t client_of(int fd, char text[INET6_ADDRSTRLEN])
+{
+	struct sockaddr_storage ss = { 0 };
+	const struct sockaddr_in6 *six = (const void *)&ss;
+	const struct sockaddr_in *four = (const void *)&ss;
+	socklen_t n = sizeof(ss);
+	uint64_t network;
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &n) < 0)
+		return 0;
+	if (ss.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &four->sin_addr, text, INET6_ADDRSTRLEN);
+		return four->sin_addr.s_addr;
+	}
+	if (ss.ss_family != AF_INET6)
+		return 0;
+	inet_ntop(AF_INET6, &six->sin6_addr, text, INET6_ADDRSTRLEN);
+	memcpy(&network, six->sin6_addr.s6_addr, sizeof(network));
+	/* ::ffff:192.0.2.1, and what else is in ::/64 */
+	if (network == 0)
+		memcpy(&network, six->sin6_addr.s6_addr + 8, sizeof(network));
+	return network;
+}
+
+/* Has the client of FD, whom ME is to serve, too many connections? Then it
+ * is refused and closed. */
+static bool refuse_client(struct slot *me, int fd)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint64_t client = self.set->client_max ? client_of(fd, text) : 0;
+	int n = 0;
+
+	atomic_store(&me->client, client);
+	for (int i = 0; client && i < self.set->max; i++)
+		n += atomic_load(&self.board[i].client) == client;
+	if (n <= self.set->client_max)
+		return false;
+	atomic_store(&me->client, 0);
+	log_info("refused: %s has %d connections already", text,
+		 self.set->client_max);
+	if (self.set->refusal)
+		send(fd, self.set->refusal, strlen(self.set->refusal),
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+	return true;
+}
+
 /* Takes one connection from L, if another child was not quicker. */
 static bool serve_one(struct slot *me, const struct prefork_listener *l)
 {
 	int fd = accept_on(l);
 	bool again;
 
-	if (fd < 0)
+	if (fd < 0 || refuse_client(me, fd))
 		return true;
 	become_busy(me);
 	again = self.set->serve(self.set->context, l, fd);
+	atomic_store(&me->client, 0);
 	atomic_store(&me->state, STATE_IDLE);
 	return again;
 }
@@ -252,6 +306,7 @@ static void collect_children(void)
 		for (int i = 0; i < self.set->max; i++)
 			if (self.board[i].pid == pid) {
 				self.board[i].pid = 0;
+				atomic_store(&self.board[i].client, 0);
 				atomic_store(&self.board[i].state, STATE_FREE);
 			}
 	}

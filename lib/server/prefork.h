@@ -19,10 +19,10 @@
 #include <stddef.h>
 
 struct prefork_listener {
-	const char *name;	/* as in the service table, e.g. "smtp" */
+	const char *name; /* as in the service table, e.g. "smtp" */
 	int fd;
-	bool ipc;	/* a packet socket of ours: peers' uids are checked … */
-	bool open_to_all;	/* … unless it is in the public folder */
+	bool ipc; /* a packet socket of ours: peers' uids are checked … */
+	bool open_to_all; /* … unless it is in the public folder */
 };
 
 struct prefork {
@@ -30,8 +30,11 @@ struct prefork {
 	size_t nlisteners;
 	int spare;	/* idle children kept ahead of need, at least 1 */
 	int max;	/* children at most: connections served at once */
-	int uses;	/* connections until a child is renewed, 0: no limit */
-	int grace_s;	/* time to finish after SIGINT */
+	int client_max; /* … of one IP address (IPv6: of one /64), so that no
+			 * client keeps all others out; 0: no limit */
+	const char *refusal; /* said to a client beyond that; or NULL */
+	int uses;    /* connections until a child is renewed, 0: no limit */
+	int grace_s; /* time to finish after SIGINT */
 	const unsigned *peer_uids; /* who may use ipc listeners */
 	size_t npeers;
 	void *context;

@@ -250,6 +250,14 @@ void service_ready(struct service *s)
 	s->ready_fd = -1;
 }
 
+int service_client_max(const struct config *c, int max)
+{
+	int64_t n = config_int(c, "smtpd_client_connection_count_limit");
+	int quarter = max < 4 ? 1 : max / 4;
+
+	return n < quarter ? (int)n : quarter;
+}
+
 int service_prefork(struct service *s, struct prefork *p)
 {
 	p->listener = s->listener;

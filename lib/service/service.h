@@ -38,13 +38,13 @@ struct service {
 	struct config *config;
 	struct prefork_listener listener[SERVICE_LISTENERS_MAX];
 	size_t nlisteners;
-	uid_t uid;		/* to become; our own if master gave none */
+	uid_t uid; /* to become; our own if master gave none */
 	gid_t gid;
-	const char *chroot;	/* or NULL */
+	const char *chroot; /* or NULL */
 	unsigned peer[SERVICE_PEERS_MAX];
 	size_t npeers;
-	int ready_fd;		/* or -1 */
-	bool again;		/* a former instance serves until we are ready:
+	int ready_fd; /* or -1 */
+	bool again;   /* a former instance serves until we are ready:
 				 * who cannot do better than that ends */
 };
 
@@ -53,8 +53,7 @@ struct service {
  * collects sockets, ignores SIGPIPE, sets the umask to 077, points ipc at the
  * private folder. A program started by hand without sockets ends with a
  * message that says to use `posthorn start`. */
-void service_start(struct service *s, int argc, char **argv,
-		   const char *name);
+void service_start(struct service *s, int argc, char **argv, const char *name);
 
 /* chroot, user, limits, seccomp with RIGHTS; ipc then looks in the chroot.
  * Nothing from outside may be read before. */
@@ -66,6 +65,11 @@ const struct prefork_listener *service_listener(const struct service *s,
 
 /* Tells master that we serve; idempotent. */
 void service_ready(struct service *s);
+
+/* For struct prefork, client_max: how many of MAX connections one client may
+ * have, by smtpd_client_connection_count_limit, and never more than a quarter
+ * of them; 0: no limit. */
+int service_client_max(const struct config *c, int max);
 
 /* Runs P over all listeners of S (fills listeners and peers, calls
  * service_ready), see server/prefork.h. */
