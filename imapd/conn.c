@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #define TAG_MAX 128
+#define MORE_MAX 65536
 #define SKIP_MAX (256LL << 20) /* of a literal that came unasked */
 
 void conn_init(struct conn *c, struct stream *io, size_t max)
@@ -198,6 +199,7 @@ static void begin(struct conn *c)
 	c->name = "";
 	c->args = NULL;
 	c->literal = c->answered = false;
+	c->skipped = 0;
 }
 
 /* Feeds what is there; READER_MORE when all of it is taken. */
@@ -209,7 +211,22 @@ static enum reader_result feed(struct conn *c)
 
 	result = reader_feed(&c->reader, data, n, &used);
 	conn_consume(c, used);
+	if (c->reader.state == READER_SKIP_LINE ||
+	    c->reader.state == READER_SKIP_LITERAL)
+		c->skipped += used;
 	return result;
+}
+
+/* More of a command that may be given up already: as much again may come as
+ * could have been taken, and a bit, then the client is no client. */
+static enum conn_result more(struct conn *c)
+{
+	if (c->skipped > (uint64_t)c->reader.text.max + MORE_MAX) {
+		conn_put(c, "* BYE Command too long");
+		stream_flush(c->io);
+		return CONN_END;
+	}
+	return conn_fill(c);
 }
 
 enum conn_result conn_read(struct conn *c)
@@ -231,7 +248,7 @@ enum conn_result conn_read(struct conn *c)
 		case READER_SYNTAX:
 			return failed(c, "Invalid byte in command");
 		case READER_MORE:
-			got = conn_fill(c);
+			got = more(c);
 			if (got != CONN_COMMAND)
 				return got;
 			break;

@@ -22,6 +22,7 @@ struct conn {
 	struct buf ahead;   /* input that came before the stream's */
 	bool stream_append; /* APPEND's message is left to the command */
 	unsigned bad;	    /* bad commands one after the other */
+	uint64_t skipped;   /* bytes of the command at hand, given up */
 
 	/* The command at hand. */
 	const char *tag;
