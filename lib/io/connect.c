@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
+#include "io/wait.h"
 
 static socklen_t fill_address(struct sockaddr_storage *a, const char *ip,
 			      int port)
@@ -31,22 +33,15 @@ static socklen_t fill_address(struct sockaddr_storage *a, const char *ip,
 
 static bool finish(int fd, int64_t ms)
 {
-	int64_t until = clock_ms() + ms;
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int err = 0, n;
-	socklen_t len = sizeof(err);
+	int err = wait_until(fd, POLLOUT, clock_ms() + ms), so_error = 0;
+	socklen_t len = sizeof(so_error);
 
-	do {
-		int64_t left = until - clock_ms();
-
-		n = poll(&p, 1, left > 0 ? (int)left : 0);
-	} while (n < 0 && errno == EINTR);
-	if (n == 0)
+	if (err == ERR_TIMEOUT)
 		errno = ETIMEDOUT;
-	if (n <= 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+	if (err || getsockopt(fd, SOL_SOCKET, SO_ERROR, &so_error, &len) < 0)
 		return false;
-	errno = err;
-	return err == 0;
+	errno = so_error;
+	return so_error == 0;
 }
 
 int connect_to(const char *ip, int port, int64_t ms)

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "io/wait.h"
 #include "ipc/packet.h"
 #include "log/log.h"
 
@@ -26,22 +27,6 @@ union control {
 	struct cmsghdr align;
 	char space[CMSG_SPACE(IPC_FDS_MAX * sizeof(int))];
 };
-
-static int wait_for(int sock, short events, int64_t until_ms)
-{
-	for (;;) {
-		struct pollfd p = { .fd = sock, .events = events };
-		int64_t left = until_ms - clock_ms();
-		int n = poll(&p, 1, left < 0 ? 0 : (int)left);
-
-		if (n > 0)
-			return ERR_OK;
-		if (n < 0 && errno != EINTR)
-			return ERR_IO;
-		if (n == 0)
-			return ERR_TIMEOUT;
-	}
-}
 
 static void attach(struct msghdr *h, union control *c, const int *fd, int n)
 {
@@ -81,7 +66,7 @@ int ipc_send(int sock, const struct ipc_out *m, int64_t ms)
 			return ERR_BUSY;
 		if (!until)
 			until = clock_ms() + ms;
-		err = wait_for(sock, POLLOUT, until);
+		err = wait_until(sock, POLLOUT, until);
 		if (err)
 			return err;
 	}
@@ -144,7 +129,7 @@ int ipc_recv(int sock, struct ipc_in *m, int64_t ms)
 			return err;
 		if (!until)
 			until = clock_ms() + ms;
-		err = wait_for(sock, POLLIN, until);
+		err = wait_until(sock, POLLIN, until);
 		if (err)
 			return err;
 	}
@@ -158,7 +143,7 @@ int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms)
 	if (err)
 		return err;
 	/* the answer is not there yet: looking for it would be in vain */
-	err = wait_for(sock, POLLIN, until);
+	err = wait_until(sock, POLLIN, until);
 	if (err)
 		return err;
 	left = until - clock_ms();
