@@ -29,7 +29,9 @@ bool dmarc_prepare(const char *path, bool cross_check)
 	return self.suffixes != NULL;
 }
 
-const char *dmarc_organizational(const char *domain)
+/* The organizational domain of DOMAIN (lower case): its public suffix and one
+ * label. A public suffix is its own. Points into DOMAIN. */
+static const char *organizational_domain(const char *domain)
 {
 	const char *found = psl_registrable_domain(self.suffixes, domain);
 
@@ -40,7 +42,7 @@ bool dmarc_aligned(const char *a, const char *b, bool strict)
 {
 	if (strict)
 		return str_equal_ci(a, b);
-	return str_equal_ci(dmarc_organizational(a), dmarc_organizational(b));
+	return str_equal_ci(organizational_domain(a), organizational_domain(b));
 }
 
 /* Which record the domain itself or its organizational domain has. */
@@ -76,7 +78,7 @@ static void find_at(const struct lookup *l, const char *domain,
 static void discover(const struct lookup *l, const char *domain,
 		     struct discovery *d)
 {
-	const char *above = dmarc_organizational(domain);
+	const char *above = organizational_domain(domain);
 
 	d->organizational = false;
 	find_at(l, domain, d);

@@ -44,10 +44,6 @@ const char *dmarc_word(enum dmarc d);
  * With CROSS_CHECK libopendmarc reads each record too, for the debug log. */
 bool dmarc_prepare(const char *path, bool cross_check);
 
-/* The organizational domain of DOMAIN (lower case): its public suffix and one
- * label. A public suffix is its own. Points into DOMAIN. */
-const char *dmarc_organizational(const char *domain);
-
 /* Do A and B (lower case) align (section 3.1)? Strictly: are they the same? */
 bool dmarc_aligned(const char *a, const char *b, bool strict);
 

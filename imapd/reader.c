@@ -15,11 +15,6 @@ void reader_free(struct reader *r)
 	buf_free(&r->text);
 }
 
-void reader_set_max(struct reader *r, size_t max)
-{
-	r->text.max = max;
-}
-
 void reader_reset(struct reader *r)
 {
 	buf_reset(&r->text);

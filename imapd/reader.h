@@ -46,9 +46,6 @@ struct reader {
 void reader_init(struct reader *r, size_t max);
 void reader_free(struct reader *r);
 
-/* Another limit, after login. */
-void reader_set_max(struct reader *r, size_t max);
-
 /* Forgets the command that ended and begins the next one. */
 void reader_reset(struct reader *r);
 

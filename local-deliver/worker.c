@@ -39,7 +39,7 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 	ipc_put_fd(m, d->fd);
 }
 
-bool worker_get_request(struct ipc_in *m, struct worker_request *q)
+static bool get_request(struct ipc_in *m, struct worker_request *q)
 {
 	struct delivery *d = &q->delivery;
 	int64_t offset, length;
@@ -156,7 +156,7 @@ static void answer(struct ipc_in *in, struct ipc_out *out)
 	struct worker_request q;
 	struct buf told;
 
-	if (!worker_get_request(in, &q)) {
+	if (!get_request(in, &q)) {
 		ipc_begin(out, "failed");
 		ipc_put_int(out, "code", ERR_SYNTAX);
 		return;

@@ -49,7 +49,6 @@ void worker_main(int sock, const struct account *account)
 
 /* Verb and attributes as above. */
 void worker_put_request(struct ipc_out *m, const struct worker_request *q);
-bool worker_get_request(struct ipc_in *m, struct worker_request *q);
 
 #define WORKER_FORWARD_MAX 65536 /* bytes of a .forward */
 

@@ -145,7 +145,8 @@ static void begin_fails(struct qmgr *q, struct slot *slot, int err)
 		 (uint32_t)(q->now + backoff(&q->settings, slot->attempts)));
 }
 
-void active_begin(struct qmgr *q, struct slot *slot)
+/* Begins a pass for a waiting message. */
+static void begin_pass(struct qmgr *q, struct slot *slot)
 {
 	struct active *a = active_new(q, slot);
 	int fd = slot_rw(slot), err;
@@ -192,7 +193,7 @@ void active_run_due(struct qmgr *q)
 				 (uint32_t)(slot->only->rests_until +
 					    random() % 16));
 		else
-			active_begin(q, slot);
+			begin_pass(q, slot);
 	}
 }
 

@@ -39,9 +39,6 @@ struct active {
  * promised. ERR_OK, or why it cannot be taken. */
 int active_accept(struct qmgr *q, struct slot *slot);
 
-/* Begins a pass for a waiting message. */
-void active_begin(struct qmgr *q, struct slot *slot);
-
 /* Begins passes for what is due, as far as there is room. */
 void active_run_due(struct qmgr *q);
 

@@ -42,7 +42,7 @@ void control_send(struct control *c)
 		c->step = NULL;
 }
 
-void control_fail(struct control *c, const char *code, const char *why)
+static void fail(struct control *c, const char *code, const char *why)
 {
 	c->step = NULL;
 	ipc_begin(&c->out, "failed");
@@ -118,13 +118,12 @@ static void do_action(struct control *c, const struct action *a)
 	struct slot *slot = slot_of_request(c);
 
 	if (!c->trusted) {
-		control_fail(c, "denied",
-			     "only root and the queue's user may do that");
+		fail(c, "denied", "only root and the queue's user may do that");
 		return;
 	}
 	c->all = strcmp(id, "ALL") == 0;
 	if (!c->all && !slot) {
-		control_fail(c, "not-found", "no such message");
+		fail(c, "not-found", "no such message");
 		return;
 	}
 	log_info("the administrator asked to %s %s", a->verb, id);
@@ -143,7 +142,7 @@ static void do_list(struct control *c)
 
 	c->all = ipc_get(&c->q->in, "id") == NULL;
 	if (!c->all && !slot) {
-		control_fail(c, "not-found", "no such message");
+		fail(c, "not-found", "no such message");
 		return;
 	}
 	c->cursor = c->all ? 0 : slot->number;
@@ -155,7 +154,7 @@ static void do_show(struct control *c)
 	struct slot *slot = slot_of_request(c);
 
 	if (!slot || !show_begin(c, slot))
-		control_fail(c, "not-found", "no such message");
+		fail(c, "not-found", "no such message");
 	else
 		c->step = show_step;
 }
@@ -204,7 +203,7 @@ static void dispatch(struct control *c)
 			do_action(c, &actions[i]);
 			return;
 		}
-	control_fail(c, "syntax", "no such request");
+	fail(c, "syntax", "no such request");
 }
 
 static void on_request(evutil_socket_t sock, short what, void *arg)

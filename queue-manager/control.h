@@ -44,7 +44,6 @@ void control_start(struct qmgr *q, const struct prefork_listener *l);
 
 /* Sends c->out now or when the asker can take it. */
 void control_send(struct control *c);
-void control_fail(struct control *c, const char *code, const char *why);
 
 /* list.c: what `list` and `show` do for each step. */
 bool list_step(struct control *c);

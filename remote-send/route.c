@@ -41,9 +41,12 @@ static void cut_at_us(const struct settings *set, struct route *r)
 	}
 }
 
-bool route_order(const struct settings *set, struct arena *a,
-		 const char *domain, const struct dns_record *mx, size_t n,
-		 struct route *r, struct fault *f)
+/* The usable ones of N MX records, in the order in which they are tried:
+ * ours and what is not preferred to us is cut off, lots break ties. False,
+ * and F, if none is left. DOMAIN is for the text. */
+static bool order_records(const struct settings *set, struct arena *a,
+			  const char *domain, const struct dns_record *mx,
+			  size_t n, struct route *r, struct fault *f)
 {
 	*r = (struct route){ .mx = true };
 	r->host = arena_alloc(a, (n + 1) * sizeof(*r->host));
@@ -114,7 +117,7 @@ bool route_find(const struct settings *set, struct arena *a,
 		one_host(a, hop->name, r);
 		good = true;
 	} else {
-		good = route_order(set, a, hop->name, d->record, d->n, r, f);
+		good = order_records(set, a, hop->name, d->record, d->n, r, f);
 	}
 	r->secure = d->security == DNS_SECURE;
 	return good;

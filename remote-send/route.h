@@ -40,13 +40,6 @@ struct route_addresses {
 bool route_find(const struct settings *set, struct arena *a,
 		const struct hop *hop, struct route *r, struct fault *f);
 
-/* The usable ones of N MX records, in the order in which they are tried:
- * ours and what is not preferred to us is cut off, lots break ties. False,
- * and F, if none is left. DOMAIN is for the text. */
-bool route_order(const struct settings *set, struct arena *a,
-		 const char *domain, const struct dns_record *mx, size_t n,
-		 struct route *r, struct fault *f);
-
 /* The addresses of host I of R. False, and F, if it has none. */
 bool route_addresses(const struct settings *set, struct arena *a,
 		     const struct route *r, size_t i,

@@ -20,7 +20,6 @@ struct block {
 
 struct arena {
 	struct block *head; /* the block that is being filled */
-	size_t taken;
 };
 
 static struct block *block_new(size_t size, struct block *next)
@@ -59,7 +58,6 @@ void arena_free(struct arena **a)
 
 void arena_reset(struct arena *a)
 {
-	a->taken = 0;
 	if (!a->head)
 		return;
 	free_blocks(a->head->next);
@@ -69,11 +67,6 @@ void arena_reset(struct arena *a)
 		free(a->head);
 		a->head = NULL;
 	}
-}
-
-size_t arena_used(const struct arena *a)
-{
-	return a->taken;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -89,7 +82,6 @@ void *arena_alloc(struct arena *a, size_t size)
 				    a->head);
 	p = a->head->data + a->head->used;
 	a->head->used += want;
-	a->taken += want;
 	memset(p, 0, size);
 	return p;
 }

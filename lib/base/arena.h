@@ -17,9 +17,6 @@ void arena_free(struct arena **a);
 /* Frees all that was taken but keeps one block for the next use. */
 void arena_reset(struct arena *a);
 
-/* Bytes taken since the arena was made or reset: to bound a peer's use. */
-size_t arena_used(const struct arena *a);
-
 /* SIZE zeroed bytes, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size);
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/wait.h"
 
 #define OUT_FLUSH 32768 /* output is sent once it is that much */
 #define IN_START 8192
@@ -120,26 +120,7 @@ static int64_t limit(const struct stream *s)
 	return s->deadline_ms && s->deadline_ms < at ? s->deadline_ms : at;
 }
 
-static int wait_for(int fd, short events, int64_t until_ms)
-{
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = until_ms - clock_ms();
-		int n;
-
-		if (left < 0)
-			left = 0;
-		n = poll(&p, 1, left > 1000000 ? 1000000 : (int)left);
-		if (n > 0)
-			return ERR_OK;
-		if (n < 0 && errno != EINTR)
-			return ERR_IO;
-		if (n == 0 && clock_ms() >= until_ms)
-			return ERR_TIMEOUT;
-	}
-}
-
-/* As wait_for, for input; a stop ends it. */
+/* As wait_until, for input; a stop ends it. */
 static int wait_input(const struct stream *s, int64_t until_ms)
 {
 	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
@@ -148,7 +129,7 @@ static int wait_input(const struct stream *s, int64_t until_ms)
 	int n;
 
 	if (s->stop_fd < 0)
-		return wait_for(s->fd, POLLIN, until_ms);
+		return wait_until(s->fd, POLLIN, until_ms);
 	if (left < 0)
 		left = 0;
 	n = poll(p, 2, left > 1000000 ? 1000000 : (int)left);
@@ -181,7 +162,7 @@ static int send_all(struct stream *s, const char *data, size_t n)
 			return err_from_errno(errno);
 		if (!until)
 			until = limit(s);
-		err = wait_for(s->fd, POLLOUT, until);
+		err = wait_until(s->fd, POLLOUT, until);
 		if (err)
 			return err;
 	}
@@ -226,36 +207,6 @@ void stream_printf(struct stream *s, const char *fmt, ...)
 	va_end(ap);
 	if (s->out.len >= OUT_FLUSH)
 		stream_flush(s);
-}
-
-int stream_put_file(struct stream *s, int fd, int64_t at, int64_t n)
-{
-	off_t pos = at;
-	int64_t until = 0;
-	int err = stream_flush(s);
-
-	while (!err && n > 0) {
-		ssize_t done;
-
-		/* sendfile would wait where it could: so it is asked only
-		 * when there is room, at most a buffer at a time */
-		if (!until)
-			until = limit(s);
-		err = wait_for(s->fd, POLLOUT, until);
-		if (err)
-			break;
-		done = sendfile(s->fd, fd, &pos, n > 65536 ? 65536 : (size_t)n);
-		if (done > 0) {
-			n -= done;
-			until = 0;
-		} else if (done == 0) {
-			err = ERR_EOF;
-		} else if (errno != EINTR && errno != EAGAIN) {
-			err = err_from_errno(errno);
-		}
-	}
-	s->out_error = err;
-	return err;
 }
 
 const char *stream_window(const struct stream *s, size_t *n)
@@ -412,38 +363,4 @@ int stream_line(struct stream *s, size_t max, char **line, size_t *n)
 	}
 	s->timeout_ms = timeout;
 	return err;
-}
-
-int stream_read(struct stream *s, void *data, size_t n)
-{
-	char *to = data;
-
-	while (n > 0) {
-		size_t have;
-		const char *w = stream_window(s, &have);
-		int err;
-
-		if (have == 0) {
-			err = stream_fill(s);
-			if (err)
-				return err;
-			continue;
-		}
-		if (have > n)
-			have = n;
-		memcpy(to, w, have);
-		stream_consume(s, have);
-		to += have;
-		n -= have;
-	}
-	return ERR_OK;
-}
-
-int stream_wait(struct stream *s, int64_t ms)
-{
-	if (s->to > s->from)
-		return ERR_OK;
-	if (stream_flush(s))
-		return s->out_error;
-	return wait_for(s->fd, POLLIN, clock_ms() + ms);
 }

@@ -67,9 +67,6 @@ void stream_consume(struct stream *s, size_t n);
  * bytes (nothing is consumed). */
 int stream_line(struct stream *s, size_t max, char **line, size_t *n);
 
-/* Exactly N bytes copied to DATA. */
-int stream_read(struct stream *s, void *data, size_t n);
-
 /* Output. An error is kept and given by the next stream_flush, and by every
  * reading call after it. */
 void stream_put(struct stream *s, const void *data, size_t n);
@@ -77,13 +74,6 @@ void stream_puts(struct stream *s, const char *text);
 void stream_printf(struct stream *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Sends N bytes of the file FD from AT, without copying where possible. */
-int stream_put_file(struct stream *s, int fd, int64_t at, int64_t n);
-
 int stream_flush(struct stream *s);
-
-/* Waits until FD has input or MS milliseconds passed. ERR_OK, ERR_TIMEOUT
- * or ERR_IO. Buffered input counts at once. */
-int stream_wait(struct stream *s, int64_t ms);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-void ipc_client_close(struct ipc_client *c)
+static void disconnect(struct ipc_client *c)
 {
 	if (c->sock >= 0)
 		close(c->sock);
@@ -25,7 +25,7 @@ int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 	/* an answer that comes late would be taken for that of the next
 	 * question: so the connection ends with the first error */
 	if (err)
-		ipc_client_close(c);
+		disconnect(c);
 	return err;
 }
 

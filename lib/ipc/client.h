@@ -27,6 +27,4 @@ int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 		    struct ipc_in *a, int64_t ms);
 
-void ipc_client_close(struct ipc_client *c);
-
 #endif

@@ -190,7 +190,8 @@ static int sync_all(struct folder *f, struct addition *a, size_t n)
 	return add_sync(f, dirs_of(a, n));
 }
 
-void add_undo(struct folder *f, const struct entry *e, size_t n)
+/* Takes back N messages from FIRST on that were recorded and not promised. */
+static void undo(struct folder *f, const struct entry *e, size_t n)
 {
 	struct record_range range = { e[0].uid, e[0].uid + (uint32_t)n - 1 };
 	struct totals t;
@@ -231,7 +232,7 @@ static void take_back(struct folder *f, struct addition *a, size_t n)
 	}
 	for (i = 0; i < n; i++) {
 		one = a[i].e;
-		add_undo(f, &one, 1);
+		undo(f, &one, 1);
 	}
 	errno = kept;
 }

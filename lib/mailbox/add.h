@@ -39,9 +39,6 @@ void addition_end(struct addition *a);
  * *UID on, records, links, syncs. On failure nothing is there. */
 int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid);
 
-/* Takes back N messages from FIRST on that were recorded and not promised. */
-void add_undo(struct folder *f, const struct entry *e, size_t n);
-
 /* Syncs the journal, and the directories whose bit is set in DIRS. */
 int add_sync(struct folder *f, unsigned dirs);
 

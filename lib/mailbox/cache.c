@@ -36,7 +36,8 @@ static const char *const cached[] = {
 	"Delivered-To", "X-Label",
 };
 
-bool mailbox_is_cached_field(const char *name, size_t n)
+/* Is the field NAME among those in `header`? */
+static bool is_cached_field(const char *name, size_t n)
 {
 	size_t i;
 
@@ -52,7 +53,7 @@ static void put_header(struct buf *b, const char *header, size_t n)
 	struct mime_field f;
 
 	while (mime_field_next(&pos, end, &f))
-		if (f.nname > 0 && mailbox_is_cached_field(f.name, f.nname))
+		if (f.nname > 0 && is_cached_field(f.name, f.nname))
 			mime_put_crlf(b, 0, f.raw, f.nraw);
 }
 

@@ -166,9 +166,6 @@ struct mailbox_facts {
 	size_t header_len;
 };
 
-/* Is the field NAME among those in `header`? */
-bool mailbox_is_cached_field(const char *name, size_t n);
-
 int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f);
 
 /* An idle moment: writes changed flags into file names, and a new snapshot

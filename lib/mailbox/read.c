@@ -80,7 +80,10 @@ static void remove_torn(struct mailbox *m, const struct entry *e)
 	session_scan(m);
 }
 
-int session_open_file(struct mailbox *m, uint32_t uid, int *code)
+/* Opens E's file: a descriptor, or -1 (*CODE: ERR_NOT_FOUND …). A file that
+ * was moved by others is found by a scan; one that is shorter than recorded
+ * was torn by a power cut and never promised: it is removed. */
+static int open_file(struct mailbox *m, uint32_t uid, int *code)
 {
 	const struct entry *e;
 	struct stat st;
@@ -115,7 +118,8 @@ void session_unlink(struct mailbox *m, const struct entry *e)
 		unlinkat(m->f.sub[e->dir], name, 0);
 }
 
-int session_set_size(struct mailbox *m, uint32_t uid, uint32_t wire)
+/* The size of E, as sent, is WIRE. */
+static int set_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 {
 	struct record_size item = { uid, wire };
 	const struct entry *e;
@@ -177,13 +181,13 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 	if (e->wire > 0 || e->size == 0)
 		return ERR_OK;
 	uid = e->uid;
-	fd = session_open_file(m, uid, &code);
+	fd = open_file(m, uid, &code);
 	if (fd < 0)
 		return code;
 	code = measure(fd, entries_get(&m->t, uid)->size, size);
 	close(fd);
 	if (!code)
-		code = session_set_size(m, uid, *size);
+		code = set_size(m, uid, *size);
 	return code;
 }
 
@@ -198,7 +202,7 @@ int mailbox_read_open(struct mailbox *m, uint32_t seq,
 
 	if (code)
 		return code;
-	fd = session_open_file(m, uid, &code);
+	fd = open_file(m, uid, &code);
 	if (fd < 0)
 		return code;
 	e = entries_get(&m->t, uid);

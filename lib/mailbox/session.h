@@ -62,11 +62,6 @@ void snapshot_write(struct mailbox *m);
 /* Puts a journal without what is past in place of a long one. */
 void session_rotate(struct mailbox *m);
 
-/* Opens E's file: a descriptor, or -1 (*CODE: ERR_NOT_FOUND …). A file that
- * was moved by others is found by a scan; one that is shorter than recorded
- * was torn by a power cut and never promised: it is removed. */
-int session_open_file(struct mailbox *m, uint32_t uid, int *code);
-
 /* Removes E's file, wherever it is now. */
 void session_unlink(struct mailbox *m, const struct entry *e);
 
@@ -82,9 +77,6 @@ void session_drop_cache(struct mailbox *m);
 
 /* Appends E's entry of the cache to B, if there is one. */
 void session_cached(struct mailbox *m, const struct entry *e, struct buf *b);
-
-/* The size of E, as sent, is WIRE. */
-int session_set_size(struct mailbox *m, uint32_t uid, uint32_t wire);
 
 /* The entry at SEQ, or NULL. */
 struct entry *session_entry(const struct mailbox *m, uint32_t seq);

@@ -9,7 +9,17 @@
 #define ENVID_MAX 100 /* RFC 3461 section 4.4 */
 #define ORCPT_MAX 500 /* RFC 3461 section 4.2 */
 
-bool smtp_next_param(char **args, char **name, char **value)
+/* One parameter of MAIL or RCPT: stores what VALUE says. False, with the
+ * reply, if it is wrong. */
+struct smtp_param {
+	const char *name;
+	bool (*take)(struct smtp_session *s, const char *value,
+		     struct smtp_reply *r);
+};
+
+/* Takes the next "NAME=VALUE" or "NAME" off *ARGS, in place; VALUE is ""
+ * if there is none. False at the end. */
+static bool next_param(char **args, char **name, char **value)
 {
 	char *p = *args;
 
@@ -30,13 +40,14 @@ bool smtp_next_param(char **args, char **name, char **value)
 	return true;
 }
 
-bool smtp_take_params(struct smtp_session *s, char *args,
-		      const struct smtp_param *table, size_t n,
-		      struct smtp_reply *r)
+/* Takes all parameters in ARGS by the N rows of TABLE. */
+static bool take_params(struct smtp_session *s, char *args,
+			const struct smtp_param *table, size_t n,
+			struct smtp_reply *r)
 {
 	char *name, *value;
 
-	while (smtp_next_param(&args, &name, &value)) {
+	while (next_param(&args, &name, &value)) {
 		size_t i = 0;
 
 		while (i < n && !str_equal_ci(table[i].name, name))
@@ -260,7 +271,7 @@ static bool take_sender(struct smtp_session *s, char *args,
 		return false;
 	complete(s, &a);
 	s->envelope.sender = keep_text(s, &a);
-	return smtp_take_params(s, args, mail_params, COUNT(mail_params), r) &&
+	return take_params(s, args, mail_params, COUNT(mail_params), r) &&
 	       check_utf8(s, &a, r) && s->server->policy->sender(s, &a, r);
 }
 
@@ -308,7 +319,7 @@ static bool take_recipient(struct smtp_session *s, char *args,
 	if ((int64_t)s->envelope.nrecipients >= s->server->recipient_limit)
 		return smtp_refuse(r, "452 4.5.3 Error: too many recipients");
 	if (!check_utf8(s, &a, r) ||
-	    !smtp_take_params(s, args, rcpt_params, COUNT(rcpt_params), r) ||
+	    !take_params(s, args, rcpt_params, COUNT(rcpt_params), r) ||
 	    !s->server->policy->recipient(s, &a, r))
 		return false;
 	last_recipient(s)->address = keep_text(s, &a);

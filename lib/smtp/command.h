@@ -33,23 +33,6 @@ const char *smtp_protocol(const struct smtp_session *s);
 /* Logs how the session went. */
 void smtp_log_end(const struct smtp_session *s);
 
-/* Takes the next "NAME=VALUE" or "NAME" off *ARGS, in place; VALUE is ""
- * if there is none. False at the end. */
-bool smtp_next_param(char **args, char **name, char **value);
-
-/* One parameter of MAIL or RCPT: stores what VALUE says. False, with the
- * reply, if it is wrong. */
-struct smtp_param {
-	const char *name;
-	bool (*take)(struct smtp_session *s, const char *value,
-		     struct smtp_reply *r);
-};
-
-/* Takes all parameters in ARGS by the N rows of TABLE. */
-bool smtp_take_params(struct smtp_session *s, char *args,
-		      const struct smtp_param *table, size_t n,
-		      struct smtp_reply *r);
-
 /* Handlers, in the files named after them. */
 void smtp_run_helo(struct smtp_session *s, char *args);
 void smtp_run_ehlo(struct smtp_session *s, char *args);

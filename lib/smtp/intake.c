@@ -30,19 +30,6 @@ struct intake *intake_new(const struct config *c)
 	return in;
 }
 
-void intake_free(struct intake **inp)
-{
-	struct intake *in = *inp;
-
-	if (!in)
-		return;
-	queue_receiver_free(&in->queue);
-	buf_free(&in->header);
-	buf_free(&in->fields);
-	free(in);
-	*inp = NULL;
-}
-
 /* What to say when the queue does not take a message. */
 static const char *queue_fault(int err)
 {

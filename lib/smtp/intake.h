@@ -32,7 +32,6 @@ struct intake;
  * serves a process for its life, one message at a time. It connects to the
  * queue when it is first used: make it in the child. C must outlive it. */
 struct intake *intake_new(const struct config *c);
-void intake_free(struct intake **in);
 
 /* Begins a message: gets a place in the queue, notes Received. E and what it
  * points to must stay until the end; arrival_us is set, and prologue at the

@@ -37,17 +37,3 @@ char smtp_reply_class(const struct smtp_reply *r)
 {
 	return r->text[0];
 }
-
-bool smtp_reply_good(const struct smtp_reply *r)
-{
-	return r->text[0] == '2' || r->text[0] == '3';
-}
-
-const char *smtp_reply_rest(const struct smtp_reply *r)
-{
-	const char *p = r->text;
-
-	for (int i = 0; i < 4 && *p; i++)
-		p++;
-	return p;
-}

@@ -25,10 +25,4 @@ bool smtp_refuse(struct smtp_reply *r, const char *fmt, ...)
 /* The first digit of the code: '2' done, '3' go on, '4' try again, '5' no. */
 char smtp_reply_class(const struct smtp_reply *r);
 
-/* Was it 2xx or 3xx? */
-bool smtp_reply_good(const struct smtp_reply *r);
-
-/* The enhanced code and text ("5.1.1 <x>: no such user"). */
-const char *smtp_reply_rest(const struct smtp_reply *r);
-
 #endif

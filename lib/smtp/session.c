@@ -130,7 +130,9 @@ void smtp_hang_up(struct smtp_session *s, const char *why)
 	s->end = why;
 }
 
-bool smtp_refuse_pipelined(struct smtp_session *s)
+/* Is there input behind the command at hand? It is then refused and the
+ * session ended: for commands after which nothing may be pipelined. */
+static bool refuse_pipelined(struct smtp_session *s)
 {
 	size_t n;
 
@@ -256,7 +258,7 @@ static void run_row(struct smtp_session *s, const struct smtp_command *c,
 	int64_t errors = s->errors;
 
 	s->after = c->word;
-	if ((c->flags & SMTP_LAST) && smtp_refuse_pipelined(s))
+	if ((c->flags & SMTP_LAST) && refuse_pipelined(s))
 		return;
 	if ((c->flags & SMTP_JUNK) && ++s->junk > s->server->junk_limit)
 		s->errors++;

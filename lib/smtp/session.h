@@ -112,10 +112,6 @@ void smtp_hang_up(struct smtp_session *s, const char *why);
 /* Ends the session for ERR, with a 421 where the client can still hear it. */
 void smtp_lose(struct smtp_session *s, int err);
 
-/* Is there input behind the command at hand? It is then refused and the
- * session ended: for commands after which nothing may be pipelined. */
-bool smtp_refuse_pipelined(struct smtp_session *s);
-
 /* Forgets the message at hand. */
 void smtp_reset(struct smtp_session *s);
 
