@@ -22,12 +22,16 @@
 #include "queue/journal.h"
 #include "queue/slot.h"
 
+#define SCAN_AGAIN_MS 1000
+
 struct keeper {
 	int sock;
 	struct ipc_in in;
 	struct ipc_out found, junk, out;
 	size_t nfound, njunk;
 	DIR *queue, *dir; /* of the scan; NULL when there is none */
+	bool missed;	  /* it could not look at something */
+	bool again;	  /* so it is repeated soon */
 	char dirname[16];
 };
 
@@ -170,9 +174,11 @@ static void do_scan(struct keeper *k)
 {
 	if (k->queue)
 		closedir(k->queue);
+	k->missed = false;
 	k->queue = opendir("queue");
+	k->again = !k->queue;
 	if (!k->queue)
-		log_error("cannot read the folder queue: %m");
+		log_error("cannot read the folder queue, tried again: %m");
 }
 
 static void flush_junk(struct keeper *k)
@@ -278,6 +284,20 @@ static void scan_open(struct keeper *k, uint32_t number, int fd)
 	message_free(&m);
 }
 
+/* PATH cannot be opened. If only for now, the scan is not done without it:
+ * what is in it is promised perhaps. */
+static void miss(struct keeper *k, const char *path)
+{
+	bool passes = errno == ENOMEM || err_from_errno(errno) == ERR_TEMP;
+
+	if (errno == ENOENT || errno == ENOTDIR)
+		return;
+	if (!passes || !k->missed)
+		log_error("cannot open %s%s: %m", path,
+			  passes ? " now, tried again" : "");
+	k->missed = k->missed || passes;
+}
+
 static void scan_file(struct keeper *k, const char *name)
 {
 	char path[QUEUE_PATH_SIZE];
@@ -289,8 +309,7 @@ static void scan_file(struct keeper *k, const char *name)
 	queue_slot_path(path, number);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
-		if (errno != ENOENT)
-			log_error("cannot open %s: %m", path);
+		miss(k, path);
 		return;
 	}
 	scan_open(k, number, fd);
@@ -303,6 +322,9 @@ static void scan_ends(struct keeper *k)
 	k->queue = NULL;
 	flush_found(k);
 	flush_junk(k);
+	k->again = k->missed;
+	if (k->again)
+		return;
 	ipc_begin(&k->out, "scanned");
 	send(k, &k->out);
 }
@@ -332,6 +354,8 @@ static void scan_step(struct keeper *k)
 		return;
 	snprintf(path, sizeof(path), "queue/%.2s", e->d_name);
 	k->dir = opendir(path);
+	if (!k->dir)
+		miss(k, path);
 }
 
 static const struct {
@@ -365,9 +389,13 @@ int keeper_run(struct qmgr *q, int sock)
 	for (;;) {
 		struct pollfd p = { .fd = sock, .events = POLLIN };
 
-		if (poll(&p, 1, k.queue ? 0 : -1) > 0)
+		int wait = k.queue ? 0 : k.again ? SCAN_AGAIN_MS : -1;
+
+		if (poll(&p, 1, wait) > 0)
 			serve(&k);
 		else if (k.queue)
 			scan_step(&k);
+		else if (k.again)
+			do_scan(&k);
 	}
 }
