@@ -1,6 +1,8 @@
 /* Changing flags, removing messages, naming keywords. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -140,8 +142,8 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 	return !code && any ? folder_sync(&m->f) : code;
 }
 
-/* Unlinks the files: after the journal says they are gone, and not needed
- * for that to hold, so failures are not failures. */
+/* Unlinks the files, after the journal says they are gone. What cannot be
+ * unlinked now is no failure. */
 static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 		       const bool *chosen)
 {
@@ -160,6 +162,17 @@ static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 	batch_mark(&b, RECORD_MARK);
 	session_commit(m, &b, true);
 	session_unlock(m);
+}
+
+/* A name that came back after a power cut would be a new message. */
+static int sync_dirs(struct mailbox *m)
+{
+	int code = ERR_OK;
+
+	for (unsigned d = 0; !code && d < DIRS; d++)
+		if (m->f.sub[d] >= 0 && fsync(m->f.sub[d]) < 0)
+			code = err_from_errno(errno);
+	return code;
 }
 
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
@@ -196,8 +209,10 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	/* What is said to be gone must not come back: first the record. */
 	if (!code && any)
 		code = folder_sync(&m->f);
-	if (!code && any)
+	if (!code && any) {
 		unlink_all(m, seq, n, chosen);
+		code = sync_dirs(m);
+	}
 	free(chosen);
 	return code;
 }
