@@ -117,7 +117,7 @@ $(foreach u,$(UNIT_SRC:t/%.c=%) $(FUZZ_SRC:t/%.c=%),$(eval $(B)/t/$(u).t: \
 	$(patsubst %.c,$(B)/%.o,$(call linked,$(u)))))
 
 # crash-check: what records, and what replays with the queue's own recovery.
-CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out %/record.c %/blind.c,\
+CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out %/record.c %/blind.c %/fault.c,\
 	$(wildcard t/crash/*.c)) queue-manager/keeper.c queue-manager/message.c)
 
 $(B)/t/crash/replay: $(CRASH_OBJ) $(B)/libposthorn.a
@@ -130,17 +130,19 @@ $(B)/t/crash/replay-blind: $(CRASH_OBJ) $(B)/t/crash/blind.o $(B)/libposthorn.a
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=slot_verify -o $@ $(CRASH_OBJ) \
 		$(B)/t/crash/blind.o $(B)/libposthorn.a $(LIBS_BASE)
 
-$(B)/t/crash/record.so: t/crash/record.c t/crash/record.h
+$(B)/t/crash/%.so: t/crash/%.c t/crash/%.h
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror \
 		-O2 -fPIC -shared -o $@ $<
 
-CRASH = $(addprefix $(B)/t/crash/,replay replay-blind record.so)
+CRASH = $(addprefix $(B)/t/crash/,replay replay-blind record.so fault.so)
 
 crash-check: all $(CRASH)
 	CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN)) \
 		t/crash/crash-check $(CRASH_OPTIONS)
+	CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN)) \
+		CRASH_SECONDS=120 prove -v t/scenario/crash-faults.t
 
 # posthorn.conf(5) gets its parameters from their table.
 $(B)/man/posthorn.conf.5: man/posthorn.conf.5.in $(BIN)/posthorn

@@ -33,6 +33,9 @@ void check_bounce(struct check *c, const char *text, size_t n)
 
 static void check_mail(struct check *c, const struct mail *m)
 {
+	if (!m->copies && m->found)
+		check_fail(c, "came back: %s was expunged by %s", m->token,
+			   m->rcpt);
 	if (!m->promised || m->erased || m->found || m->pending || m->sunk ||
 	    m->bounced)
 		return;

@@ -113,15 +113,30 @@ static bool add_have(struct facts *f, const struct line *l)
 	return true;
 }
 
+/* One copy less, for good. */
+static void count_gone(struct facts *f, const struct place *p)
+{
+	size_t n = strlen(p->user);
+
+	for (size_t i = 0; i < f->nmails; i++)
+		if (strcmp(f->mail[i].token, p->token) == 0 &&
+		    strncmp(f->mail[i].rcpt, p->user, n) == 0 &&
+		    f->mail[i].rcpt[n] == '@' && f->mail[i].copies > 0)
+			f->mail[i].copies--;
+}
+
 static bool add_leaving(struct facts *f, const struct line *l)
 {
 	struct place *p = find_place(f, l);
 
-	if (p && strcmp(l->verb, "gone") == 0)
+	if (!p)
+		return false;
+	p->leaving = true;
+	if (strcmp(l->verb, "gone") == 0) {
 		p->gone = true;
-	else if (p)
-		p->leaving = true;
-	return p;
+		count_gone(f, p);
+	}
+	return true;
 }
 
 static bool add_flags(struct facts *f, const struct line *l)

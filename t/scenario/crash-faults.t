@@ -113,7 +113,11 @@ class Trial:
                 self.flags[token] = None
                 if m.uid("STORE", uid, "+FLAGS", "(\\Seen)")[0] == "OK":
                     self.flags[token] = True
-                m.uid("MOVE" if self.count % 2 else "COPY", uid, "Other")
+                seen, self.flags[token] = self.flags[token], None
+                # half a MOVE may come back as a new message
+                how = "MOVE" if self.count % 2 else "COPY"
+                if m.uid(how, uid, "Other")[0] == "OK":
+                    self.flags[token] = seen
             finally:
                 m.logout()
         except (OSError, imaplib.IMAP4.error):
