@@ -13,7 +13,7 @@
 #include "smtp/session.h"
 
 #define USES 1000  /* connections until a child is renewed */
-#define GRACE_S 30 /* for sessions at the end */
+#define GRACE_S 15 /* for sessions at the end */
 #define HANDOVER_MS 5000
 
 static struct {

@@ -11,7 +11,7 @@
 #include "service/service.h"
 
 #define USES 1000  /* connections until a child is renewed */
-#define GRACE_S 30 /* for sessions at the end */
+#define GRACE_S 15 /* for sessions at the end */
 #define ACCOUNT_MS 30000
 
 static struct {
