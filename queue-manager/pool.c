@@ -18,7 +18,8 @@
 #define SPARE_MAX 256  /* twice as many, up to this */
 #define FILES_LOW 1000 /* free inodes that are kept */
 
-/* Asks keeper to do what is in q->keeper_out. False if it takes no packet now. */
+/* Asks keeper to do what is in q->keeper_out. False if it takes no packet
+ * now. */
 static bool ask(struct qmgr *q)
 {
 	return q->keeper.sock >= 0 &&

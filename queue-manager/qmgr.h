@@ -98,7 +98,7 @@ struct qmgr {
 	struct {
 		int64_t received, delivered, deferred, bounced;
 	} stats;
-	struct ipc_out out;		/* for any packet that is sent at once */
+	struct ipc_out out;		/* for packets that go at once */
 	struct ipc_in in;
 	struct arena *scratch;		/* for the packet at hand */
 };

@@ -4,8 +4,8 @@
  * however slowly bytes drip.
  *
  * Output is kept back until the buffer is full, stream_flush is called, or
- * the input that is there has been used up: so the replies to a pipelined batch of commands
- * leave in one packet without further care.
+ * the input that is there has been used up: so the replies to a pipelined
+ * batch of commands leave in one packet without further care.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H

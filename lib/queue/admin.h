@@ -33,7 +33,7 @@ struct queue_item {
 	const char *sender;	/* "" is the null sender */
 	int64_t size;		/* of the content, bytes */
 	int64_t arrival;	/* seconds since 1970 */
-	int64_t next;		/* of the next try, seconds since 1970; 0: none */
+	int64_t next;		/* next try, seconds since 1970; 0: none */
 	unsigned attempts;
 	const struct queue_item_recipient *recipient;
 	size_t nrecipients;
