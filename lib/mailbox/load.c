@@ -23,9 +23,7 @@
  * who wrote it synced it, unless he died. */
 static bool is_fresh(const struct record *r)
 {
-	int64_t age = clock_wall_us() - r->t.time;
-
-	return age < FRESH;
+	return r->t.time > clock_wall_us() - FRESH;
 }
 
 int session_catch_up(struct mailbox *m, bool own)

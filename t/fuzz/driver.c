@@ -57,6 +57,7 @@ static struct {
 extern const char __executable_start;
 void __sanitizer_cov_trace_pc(void);
 const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
 void __sanitizer_set_death_callback(void (*callback)(void))
 	__attribute__((weak));
 
@@ -76,6 +77,12 @@ const char *__asan_default_options(void)
 {
 	return "allocator_may_return_null=0:max_allocation_size_mb=600:"
 	       "hard_rss_limit_mb=1200:detect_stack_use_after_return=1";
+}
+
+/* Else it would end without a word to us. */
+const char *__ubsan_default_options(void)
+{
+	return "abort_on_error=1:print_stacktrace=1";
 }
 
 /* What the target died of is the current input. */
