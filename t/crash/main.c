@@ -257,6 +257,7 @@ static void work(const struct options *o, unsigned worker, size_t most,
 			    .share = most < LEAST ? most : LEAST };
 
 	snprintf(r.top, sizeof(r.top), "%s/state%u", o->folder, worker);
+	remove_tree(r.top);
 	disk_init(&r.disk);
 	r.disk.ordered = o->strict ? NULL : "mail";
 	r.disk.without = o->without;
