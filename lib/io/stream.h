@@ -54,9 +54,9 @@ void stream_prepend(struct stream *s, const void *data, size_t n);
 const char *stream_window(const struct stream *s, size_t *n);
 
 /* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
- * ERR_STOPPING, ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes. Flushes
- * output first: the peer may wait for it. A time of more than five seconds
- * may take up to one more. */
+ * ERR_STOPPING, ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes.
+ * Flushes output first: the peer may wait for it. A time of more than five
+ * seconds may take up to one more. */
 int stream_fill(struct stream *s);
 
 /* Takes N bytes off the front of the window. */

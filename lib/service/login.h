@@ -62,8 +62,8 @@ bool login_can_start_tls(const struct login *l);
  * counts for nothing. False: the connection is lost. */
 bool login_start_tls(struct login *l);
 
-/* Runs the exchange of MECHANISM with the initial RESPONSE (NULL: none came; "="
- * is an empty one). TAG is IMAP's, or "". */
+/* Runs the exchange of MECHANISM with the initial RESPONSE (NULL: none came;
+ * "=" is an empty one). TAG is IMAP's, or "". */
 enum login_result login_sasl(struct login *l, const char *mechanism,
 			     const char *response, const char *tag);
 

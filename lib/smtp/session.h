@@ -90,8 +90,8 @@ bool smtp_session_start_tls(struct smtp_session *s);
 void smtp_session_greet(struct smtp_session *s);
 
 /* Leads the dialogue to its end, or until the suite stops and the client is at
- * rest (421, RFC 5321 section 3.8), and logs it; closes the connection and frees
- * what the session holds. */
+ * rest (421, RFC 5321 section 3.8), and logs it; closes the connection and
+ * frees what the session holds. */
 void smtp_session_run(struct smtp_session *s);
 
 /* For policies and commands. */
