@@ -2,6 +2,8 @@
 number."""
 import os
 import random
+import shutil
+import tempfile
 
 SYLLABLES = ("ba ce di fo gu ha je ki lo mu na pe qui ro sa te vi wo xa yo "
              "za tra ble cro dri fle gri pla sto").split()
@@ -90,16 +92,33 @@ class Writer:
         return "\n".join(fields + ["MIME-Version: 1.0", "", body])
 
 
-def fill(maildir, n, seed=1):
-    """N messages in cur, seven of ten seen; owned by who owns MAILDIR."""
-    writer = Writer(seed)
-    owner = os.stat(maildir)
-    for i in range(n):
-        flags = "S" if i % 10 < 7 else ""
-        path = "%s/cur/%d.M%dP1.bench:2,%s" % (maildir, START + i,
-                                               i % 1000000, flags)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(fd, writer.message(i).encode())
+class Store:
+    """Messages written once; a mailbox gets the first N as hard links."""
+
+    def __init__(self, where):
+        self.dir = tempfile.mkdtemp(prefix="bench-", dir=where)
+        self.writer, self.count = Writer(), 0
+
+    def path(self, i):
+        return "%s/%d" % (self.dir, i)
+
+    def write(self, i, owner):
+        fd = os.open(self.path(i), os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+                     0o600)
+        os.write(fd, self.writer.message(i).encode())
         os.fchown(fd, owner.st_uid, owner.st_gid)
         os.close(fd)
-        os.utime(path, (START + i, START + i))
+        os.utime(self.path(i), (START + i, START + i))
+
+    def fill(self, maildir, n):
+        """Into cur, seven of ten seen; owned by who owns MAILDIR."""
+        owner = os.stat(maildir)
+        for i in range(self.count, n):
+            self.write(i, owner)
+        self.count = max(self.count, n)
+        for i in range(n):
+            os.link(self.path(i), "%s/cur/%d.M%dP1.bench:2,%s" % (
+                maildir, START + i, i % 1000000, "S" if i % 10 < 7 else ""))
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
