@@ -241,7 +241,8 @@ def as_nobody(s):
             if not packet(s, "public/qmgr", verb).startswith(b"failed\0"):
                 reached.append(verb)
         for verb in (b"stop\0", b"reload\0"):
-            if not packet(s, "public/master", verb).startswith(b"failed\0"):
+            if not packet(s, "public/master", verb).startswith(
+                    (b"failed\0", b"denied\0")):
                 reached.append(verb)
         for place in ("spool/queue", "spool/drop", "spool/corrupt", "users",
                       "key.pem"):
