@@ -142,7 +142,7 @@ crash-check: all $(CRASH)
 	CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN)) \
 		t/crash/crash-check $(CRASH_OPTIONS)
 	CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN)) \
-		CRASH_SECONDS=120 prove -v t/scenario/crash-faults.t
+		CRASH_SECONDS=120 prove -v t/crash/faults.t
 
 # posthorn.conf(5) gets its parameters from their table.
 $(B)/man/posthorn.conf.5: man/posthorn.conf.5.in $(BIN)/posthorn

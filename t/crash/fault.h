@@ -1,5 +1,5 @@
 /*
- * What fault.c does, told by a file that it maps: t/scenario/crash-faults.t
+ * What fault.c does, told by a file that it maps: t/crash/faults.t
  * writes it while the suite runs. Each call of the classes in `mask` counts
  * `left` down; the one that makes it 0 fails.
  */
