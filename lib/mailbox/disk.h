@@ -55,6 +55,9 @@ enum record_type {
 	RECORD_KEY,	  /* deliveries whose messages are gone: record_key */
 	RECORD_PAST,	  /* expunges from a former journal: record_past */
 	RECORD_UNDO,	  /* never promised, taken back: struct record_range */
+	RECORD_MISSING,	  /* messages whose files are not there, be it that
+			   * somebody removed them or that their delivery
+			   * ended before its link: struct record_range */
 	RECORD_TYPES
 };
 

@@ -126,7 +126,9 @@ static bool range_has(const struct record *r, uint32_t uid)
 	return false;
 }
 
-/* What became of UID after AT: RECORD_EXPUNGE, RECORD_UNDO, or 0. */
+/* What became of UID after AT: RECORD_EXPUNGE, RECORD_UNDO, RECORD_MISSING,
+ * or 0. Only the first says that somebody had the message: a file that is
+ * missing may never have been linked, and its delivery is done again. */
 static int fate(struct folder *f, off_t at, uint32_t uid)
 {
 	struct journal_walk w;
@@ -135,7 +137,8 @@ static int fate(struct folder *f, off_t at, uint32_t uid)
 
 	journal_walk(&w, f->journal, at);
 	while (!found && (r = journal_next(&w, &code)))
-		if ((r->type == RECORD_EXPUNGE || r->type == RECORD_UNDO) &&
+		if ((r->type == RECORD_EXPUNGE || r->type == RECORD_UNDO ||
+		     r->type == RECORD_MISSING) &&
 		    range_has(r, uid))
 			found = r->type;
 	journal_walk_end(&w);

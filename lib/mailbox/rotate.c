@@ -76,6 +76,10 @@ static void keep_item(struct history *h, const struct record *r, const void *p)
 	struct record_key k;
 
 	switch (r->type) {
+	case RECORD_MISSING:
+		memcpy(&range, p, sizeof(range));
+		forget_keys(h, &range);
+		/* fall through */
 	case RECORD_EXPUNGE:
 		memcpy(&range, p, sizeof(range));
 		past = (struct record_past){ range.first, range.last,
@@ -106,6 +110,7 @@ static void keep_record(struct history *h, const struct record *r)
 	static const size_t size[RECORD_TYPES] = {
 		[RECORD_EXPUNGE] = sizeof(struct record_range),
 		[RECORD_UNDO] = sizeof(struct record_range),
+		[RECORD_MISSING] = sizeof(struct record_range),
 		[RECORD_PAST] = sizeof(struct record_past),
 		[RECORD_KEY] = sizeof(struct record_key),
 	};

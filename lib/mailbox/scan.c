@@ -275,7 +275,7 @@ static void expunge_missing(struct scan *s)
 		if (!is_missing(s, e))
 			continue;
 		totals_add(&s->b.t, e, -1);
-		batch_item(&s->b, RECORD_EXPUNGE, &range, sizeof(range));
+		batch_item(&s->b, RECORD_MISSING, &range, sizeof(range));
 	}
 }
 

@@ -307,6 +307,7 @@ static void apply_item(struct table *t, const struct record *r,
 		break;
 	case RECORD_EXPUNGE:
 	case RECORD_UNDO:
+	case RECORD_MISSING:
 		apply_range(t, item);
 		break;
 	case RECORD_NAMED:
@@ -329,6 +330,7 @@ int entries_apply(struct table *t, const struct record *r, bool own)
 		[RECORD_FLAGS] = sizeof(struct record_flags),
 		[RECORD_EXPUNGE] = sizeof(struct record_range),
 		[RECORD_UNDO] = sizeof(struct record_range),
+		[RECORD_MISSING] = sizeof(struct record_range),
 		[RECORD_NAMED] = sizeof(struct record_named),
 		[RECORD_SIZE] = sizeof(struct record_size),
 		[RECORD_CACHED] = sizeof(struct record_cached),

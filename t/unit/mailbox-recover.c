@@ -248,6 +248,30 @@ static void test_foreign(void)
 	close_folder(&m, &s);
 }
 
+/* A delivery ended between its record and its link, and a session looked
+ * before it was done again. */
+static void test_unlinked_delivery(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	const struct mailbox_changes *c;
+	struct delivered one, two;
+	char name[600];
+
+	fresh();
+	deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "Q8", &one);
+	find_name("new", ",U=1", name);
+	if (unlink(path(name)) < 0)
+		printf("# unlink\n");
+	m = open_folder("INBOX", true, &s);
+	if (mailbox_refresh(m, true, &c) != ERR_OK)
+		printf("# refresh\n");
+	close_folder(&m, &s);
+	ok(deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "Q8", &two) == ERR_OK &&
+		   !two.duplicate && two.uid > one.uid,
+	   "a delivery whose file was never seen is done again");
+}
+
 static void test_torn_file(void)
 {
 	struct store *s;
@@ -647,6 +671,7 @@ int main(void)
 	test_loss();
 	test_foreign();
 	test_torn_file();
+	test_unlinked_delivery();
 	test_writers();
 	test_killed();
 	test_full();
