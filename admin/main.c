@@ -156,7 +156,7 @@ static void take_json(struct admin *a)
 int main(int argc, char **argv)
 {
 	struct admin a = { .config_path = getenv("POSTHORN_CONFIG") };
-	int i;
+	int i, status;
 
 	if (!a.config_path)
 		a.config_path = CONFIG_DIR "/posthorn.conf";
@@ -169,5 +169,7 @@ int main(int argc, char **argv)
 	a.argv = argv + i + 1;
 	a.help = a.argc > 0 && str_equal(argv[argc - 1], "--help");
 	take_json(&a);
-	return run_command(&a, argv[i]);
+	status = run_command(&a, argv[i]);
+	config_free(&a.config);
+	return status;
 }
