@@ -4,9 +4,10 @@
  * record.h. The suite's master hands the environment on, so all services are
  * recorded; the descriptor is opened before they give up their rights.
  *
- * An operation is recorded after it was done, a sync before and after: so
- * where two processes work at once, the record may say that less was synced
- * than was, never more.
+ * An operation and its entry happen under one lock of all processes, so the
+ * record has the order in which they happened. Only a sync, which takes long,
+ * does not: it is recorded before and after, so the record may say that less
+ * was synced than was, never more.
  */
 #include "t/crash/record.h"
 
@@ -47,6 +48,22 @@ __attribute__((constructor)) static void begin(void)
 	close(fd);
 	if (self.fd >= 0 && fstat(self.fd, &st) == 0)
 		self.ino = st.st_ino;
+}
+
+/* Before an operation that is recorded, and after its entry. A lock of the
+ * process (not of the open file, which all have from master), and gone with
+ * it if it is killed. */
+static void lock(short how)
+{
+	struct flock all = { .l_type = how, .l_whence = SEEK_SET };
+	int saved = errno;
+
+	if (self.fd < 0)
+		return;
+	while (fcntl(self.fd, F_SETLKW, &all) < 0)
+		if (errno != EINTR)
+			abort(); /* an order by chance proves nothing */
+	errno = saved;
 }
 
 /* One write, so that entries of several processes never mix. */
@@ -139,8 +156,6 @@ static void put_opened(int fd, int at, const char *path, int flags)
 {
 	struct record_entry e;
 
-	if (!(flags & (O_CREAT | O_TRUNC)) && (flags & O_TMPFILE) != O_TMPFILE)
-		return;
 	if (!is_file(fd, &e))
 		return;
 	e.type = OP_UNNAMED;
@@ -154,10 +169,17 @@ static void put_opened(int fd, int at, const char *path, int flags)
 
 static int open_at(int at, const char *path, int flags, mode_t mode)
 {
-	int fd = (int)syscall(SYS_openat, at, path, flags, mode);
+	bool changes = flags & (O_CREAT | O_TRUNC) ||
+		       (flags & O_TMPFILE) == O_TMPFILE;
+	int fd;
 
+	if (!changes)
+		return (int)syscall(SYS_openat, at, path, flags, mode);
+	lock(F_WRLCK);
+	fd = (int)syscall(SYS_openat, at, path, flags, mode);
 	if (fd >= 0 && self.fd >= 0)
 		put_opened(fd, at, path, flags);
+	lock(F_UNLCK);
 	return fd;
 }
 
@@ -200,6 +222,15 @@ int __openat_2(int at, const char *path, int flags)
 	return open_at(at, path, flags, 0);
 }
 
+/* A write elsewhere may wait for another process: it must not hold the lock. */
+static void lock_file(int fd, short how)
+{
+	struct record_entry e;
+
+	if (is_file(fd, &e))
+		lock(how);
+}
+
 /* What WRITTEN bytes of IOV[N] at OFFSET changed. */
 static void put_written(int fd, const struct iovec *iov, int n, off_t offset,
 			ssize_t written)
@@ -230,57 +261,74 @@ static void put_written(int fd, const struct iovec *iov, int n, off_t offset,
 ssize_t write(int fd, const void *data, size_t size)
 {
 	struct iovec iov = { (void *)(uintptr_t)data, size };
-	ssize_t n = syscall(SYS_write, fd, data, size);
+	ssize_t n;
 
+	lock_file(fd, F_WRLCK);
+	n = syscall(SYS_write, fd, data, size);
 	put_written(fd, &iov, 1, -1, n);
+	lock_file(fd, F_UNLCK);
 	return n;
 }
 
 ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	ssize_t n = syscall(SYS_writev, fd, iov, count);
+	ssize_t n;
 
+	lock_file(fd, F_WRLCK);
+	n = syscall(SYS_writev, fd, iov, count);
 	put_written(fd, iov, count, -1, n);
+	lock_file(fd, F_UNLCK);
 	return n;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
 	struct iovec iov = { (void *)(uintptr_t)data, size };
-	ssize_t n = syscall(SYS_pwrite64, fd, data, size, at);
+	ssize_t n;
 
+	lock_file(fd, F_WRLCK);
+	n = syscall(SYS_pwrite64, fd, data, size, at);
 	put_written(fd, &iov, 1, at, n);
+	lock_file(fd, F_UNLCK);
 	return n;
 }
 
 ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t at)
 {
-	ssize_t n = syscall(SYS_pwritev, fd, iov, count, at, 0);
+	ssize_t n;
 
+	lock_file(fd, F_WRLCK);
+	n = syscall(SYS_pwritev, fd, iov, count, at, 0);
 	put_written(fd, iov, count, at, n);
+	lock_file(fd, F_UNLCK);
 	return n;
 }
 
 int ftruncate(int fd, off_t length)
 {
-	int result = (int)syscall(SYS_ftruncate, fd, length);
+	int result;
 
+	lock(F_WRLCK);
+	result = (int)syscall(SYS_ftruncate, fd, length);
 	if (result == 0)
 		put_length(OP_TRUNCATE, fd, 0, length);
+	lock(F_UNLCK);
 	return result;
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
-	int result = (int)syscall(SYS_fallocate, fd, mode, offset, length);
 	struct stat st;
+	int result;
 
-	if (result < 0 || self.fd < 0)
-		return result;
-	if (mode & FALLOC_FL_PUNCH_HOLE)
+	lock(F_WRLCK);
+	result = (int)syscall(SYS_fallocate, fd, mode, offset, length);
+	if (result == 0 && mode & FALLOC_FL_PUNCH_HOLE)
 		put_length(OP_PUNCH, fd, offset, length);
-	else if (!(mode & FALLOC_FL_KEEP_SIZE) && fstat(fd, &st) == 0)
+	else if (result == 0 && !(mode & FALLOC_FL_KEEP_SIZE) &&
+		 fstat(fd, &st) == 0)
 		put_length(OP_TRUNCATE, fd, 0, st.st_size);
+	lock(F_UNLCK);
 	return result;
 }
 
@@ -307,15 +355,18 @@ int fdatasync(int fd)
 
 int renameat(int at, const char *from, int at2, const char *to)
 {
-	int result = (int)syscall(SYS_renameat2, at, from, at2, to, 0);
 	struct record_entry e = { .type = OP_RENAME };
 	const char *name, *name2;
+	int result;
 
-	if (result < 0 || self.fd < 0)
-		return result;
-	name = folder_of(at, from, &e.dir, &e.mtime);
-	name2 = folder_of(at2, to, &e.dir2, &e.mtime2);
-	put(&e, name, name2, NULL, 0);
+	lock(F_WRLCK);
+	result = (int)syscall(SYS_renameat2, at, from, at2, to, 0);
+	if (result == 0 && self.fd >= 0) {
+		name = folder_of(at, from, &e.dir, &e.mtime);
+		name2 = folder_of(at2, to, &e.dir2, &e.mtime2);
+		put(&e, name, name2, NULL, 0);
+	}
+	lock(F_UNLCK);
 	return result;
 }
 
@@ -326,17 +377,20 @@ int rename(const char *from, const char *to)
 
 int linkat(int at, const char *from, int at2, const char *to, int flags)
 {
-	int result = (int)syscall(SYS_linkat, at, from, at2, to, flags);
 	struct record_entry e = { .type = OP_LINK };
 	const char *name2;
 	struct stat st;
+	int result;
 
-	if (result < 0 || self.fd < 0)
-		return result;
-	name2 = folder_of(at2, to, &e.dir2, &e.mtime2);
-	if (fstatat(at2, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		e.ino = st.st_ino;
-	put(&e, NULL, name2, NULL, 0);
+	lock(F_WRLCK);
+	result = (int)syscall(SYS_linkat, at, from, at2, to, flags);
+	if (result == 0 && self.fd >= 0) {
+		name2 = folder_of(at2, to, &e.dir2, &e.mtime2);
+		if (fstatat(at2, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			e.ino = st.st_ino;
+		put(&e, NULL, name2, NULL, 0);
+	}
+	lock(F_UNLCK);
 	return result;
 }
 
@@ -347,10 +401,13 @@ int link(const char *from, const char *to)
 
 int unlinkat(int at, const char *path, int flags)
 {
-	int result = (int)syscall(SYS_unlinkat, at, path, flags);
+	int result;
 
+	lock(F_WRLCK);
+	result = (int)syscall(SYS_unlinkat, at, path, flags);
 	if (result == 0 && self.fd >= 0)
 		put_name(OP_UNLINK, at, path, 0);
+	lock(F_UNLCK);
 	return result;
 }
 
@@ -366,11 +423,14 @@ int rmdir(const char *path)
 
 int mkdirat(int at, const char *path, mode_t mode)
 {
-	int result = (int)syscall(SYS_mkdirat, at, path, mode);
 	struct stat st;
+	int result;
 
+	lock(F_WRLCK);
+	result = (int)syscall(SYS_mkdirat, at, path, mode);
 	if (result == 0 && self.fd >= 0 && fstatat(at, path, &st, 0) == 0)
 		put_name(OP_MKDIR, at, path, st.st_ino);
+	lock(F_UNLCK);
 	return result;
 }
 

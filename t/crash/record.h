@@ -1,6 +1,6 @@
 /*
  * The record of what a running suite did to its files, for crash-check: a
- * file of entries in the order in which the operations ended.
+ * file of entries in the order in which the operations happened.
  *
  * An entry is this head, then its first name, its second name and its data,
  * none ended by a NUL. Files and folders are told by their inode number;
