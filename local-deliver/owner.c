@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define ACCOUNT_MS 30000
 #define KEEP_MS 1000
 #define PLACES 16
 
@@ -42,7 +41,7 @@ enum account_status owner_find(const char *address, struct account *out)
 		*out = k->account;
 		return ACCOUNT_FOUND;
 	}
-	status = account_lookup(address, out, ACCOUNT_MS);
+	status = account_lookup(address, out);
 	if (status == ACCOUNT_FOUND)
 		keep(address, out, now);
 	return status;

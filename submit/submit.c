@@ -12,7 +12,6 @@
 
 #define USES 1000  /* connections until a child is renewed */
 #define GRACE_S 15 /* for sessions at the end */
-#define ACCOUNT_MS 30000
 
 static struct {
 	struct smtp_server server;
@@ -28,7 +27,7 @@ static void say_extensions(struct smtp_session *s)
 static bool check_owner(const char *login, const char *text,
 			struct smtp_reply *r)
 {
-	switch (account_may_send(login, text, ACCOUNT_MS)) {
+	switch (account_may_send(login, text)) {
 	case ACCOUNT_FOUND:
 		return true;
 	case ACCOUNT_NONE:

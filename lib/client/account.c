@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "ipc/client.h"
 
+#define QUESTION_MS 30000
 /* A check waits its turn, and for a slow guesser longer (accountd(8)). */
 #define AUTH_MS 60000
 
@@ -17,20 +18,21 @@ static struct {
 	struct ipc_in answer;
 } self = { .service = IPC_CLIENT("accountd") };
 
-static enum account_status ask(int64_t ms)
+static enum account_status ask(void)
 {
-	if (ipc_client_call(&self.service, &self.question, &self.answer, ms))
+	if (ipc_client_call(&self.service, &self.question, &self.answer,
+			    QUESTION_MS))
 		return ACCOUNT_TEMP;
 	if (ipc_is(&self.answer, "found"))
 		return ACCOUNT_FOUND;
 	return ipc_is(&self.answer, "none") ? ACCOUNT_NONE : ACCOUNT_TEMP;
 }
 
-enum account_status account_recipient(const char *address, int64_t ms)
+enum account_status account_recipient(const char *address)
 {
 	ipc_begin(&self.question, "recipient");
 	ipc_put(&self.question, "address", address);
-	return ask(ms);
+	return ask();
 }
 
 static bool take_account(const struct ipc_in *a, struct account *out)
@@ -53,26 +55,24 @@ static bool take_account(const struct ipc_in *a, struct account *out)
 			ipc_text(a, "extension"));
 }
 
-enum account_status account_lookup(const char *name, struct account *out,
-				   int64_t ms)
+enum account_status account_lookup(const char *name, struct account *out)
 {
 	enum account_status status;
 
 	ipc_begin(&self.question, "lookup");
 	ipc_put(&self.question, "name", name);
-	status = ask(ms);
+	status = ask();
 	if (status == ACCOUNT_FOUND && !take_account(&self.answer, out))
 		return ACCOUNT_TEMP;
 	return status;
 }
 
-enum account_status account_may_send(const char *user, const char *address,
-				     int64_t ms)
+enum account_status account_may_send(const char *user, const char *address)
 {
 	ipc_begin(&self.question, "may-send");
 	ipc_put(&self.question, "user", user);
 	ipc_put(&self.question, "address", address);
-	return ask(ms);
+	return ask();
 }
 
 static enum account_auth finish(struct account_auth_state *st,

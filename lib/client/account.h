@@ -1,13 +1,15 @@
 /*
  * Questions to accountd: who exists, where does mail for an address go, who
- * may send as whom, is this password right.
+ * may send as whom, is this password right. Every question has a deadline of
+ * its own (half a minute, for a password a whole one); no answer by then is
+ * ACCOUNT_TEMP or AUTH_TEMP. Addresses and names are in canonical form
+ * (address/address.h).
  */
 #ifndef CLIENT_ACCOUNT_H
 #define CLIENT_ACCOUNT_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 enum account_status {
@@ -31,17 +33,16 @@ struct account {
  * its domain one of ours)? Tries virtual users, virtual_alias_maps,
  * alias_maps, system users, each with and without the extension, in the
  * order that local-deliver uses. */
-enum account_status account_recipient(const char *address, int64_t ms);
+enum account_status account_recipient(const char *address);
 
-/* The mailbox owner behind the mail address or login name NAME. */
-enum account_status account_lookup(const char *name, struct account *out,
-				   int64_t ms);
+/* The mailbox owner behind the mail address or login name NAME, in *OUT, which
+ * is the caller's; without ACCOUNT_FOUND it holds nothing of use. */
+enum account_status account_lookup(const char *name, struct account *out);
 
 /* May the logged-in USER send as ADDRESS (his own address, with any
  * extension, an alias that leads to him alone, or smtpd_sender_login_maps)?
  * ACCOUNT_FOUND: yes, ACCOUNT_NONE: no. */
-enum account_status account_may_send(const char *user, const char *address,
-				     int64_t ms);
+enum account_status account_may_send(const char *user, const char *address);
 
 /* A SASL exchange, steps in base64 as on the wire. */
 enum account_auth {

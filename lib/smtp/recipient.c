@@ -7,7 +7,6 @@
 #include "client/dns.h"
 #include "smtp/session.h"
 
-#define ACCOUNT_MS 30000
 #define DNS_MS 30000
 
 /* user@[our address] is user at this host (RFC 5321 section 4.5.1 wants it
@@ -28,7 +27,7 @@ static void resolve_literal(struct smtp_session *s, struct address *a)
 
 static bool check_account(const char *text, struct smtp_reply *r)
 {
-	switch (account_recipient(text, ACCOUNT_MS)) {
+	switch (account_recipient(text)) {
 	case ACCOUNT_FOUND:
 		return true;
 	case ACCOUNT_NONE:

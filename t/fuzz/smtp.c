@@ -80,9 +80,8 @@ void intake_abandon(struct intake *in)
 	in->failed = false;
 }
 
-enum account_status account_recipient(const char *address, int64_t ms)
+enum account_status account_recipient(const char *address)
 {
-	(void)ms;
 	return strchr(address, 'x') ? ACCOUNT_NONE : ACCOUNT_FOUND;
 }
 
