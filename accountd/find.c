@@ -41,15 +41,11 @@ static void open_tables(const struct config *c, const char *parameter,
 			struct table_list *list)
 {
 	struct buf faults;
-	char *line, *rest;
 	bool good;
 
 	buf_init(&faults, 1 << 20);
 	good = table_list_open(list, config_list(c, parameter), &faults);
-	rest = faults.data;
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			log_error("%s: %s", parameter, line);
+	log_error_lines(parameter, faults.data);
 	buf_free(&faults);
 	if (!good)
 		log_die(EX_CONFIG, "%s cannot be used", parameter);

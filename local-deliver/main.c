@@ -1,5 +1,4 @@
 /* local-deliver: mail for the users, aliases and lists of this machine. */
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -9,12 +8,6 @@
 #include "service/service.h"
 
 static struct settings settings;
-
-static void say_faults(char *text)
-{
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-		log_warn("%s", line);
-}
 
 static void open_tables(struct settings *s, struct buf *faults)
 {
@@ -62,7 +55,7 @@ static void prepare(struct settings *s, const struct config *c)
 	s->domains = address_domains_new(c, &faults);
 	open_tables(s, &faults);
 	find_nobody(s);
-	say_faults(faults.data);
+	log_warn_lines(NULL, faults.data);
 	buf_free(&faults);
 }
 

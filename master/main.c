@@ -185,14 +185,6 @@ static void report(const char *text)
 	self.report_fd = -1;
 }
 
-static void log_lines(const struct buf *text)
-{
-	const char *p = text->data, *end;
-
-	for (; (end = strchr(p, '\n')); p = end + 1)
-		log_error("%.*s", (int)(end - p), p);
-}
-
 static void changed(void)
 {
 	if (self.stopping && run_all_gone()) {
@@ -220,7 +212,7 @@ static void on_start_limit(evutil_socket_t fd, short what, void *arg)
 		return;
 	buf_init(&text, 65536);
 	run_not_ready(&text);
-	log_lines(&text);
+	log_error_lines(NULL, text.data);
 	report(text.data);
 	buf_free(&text);
 }
@@ -241,7 +233,7 @@ static bool reload(struct buf *faults)
 	if (!fresh || faults->len > 0 || !run_apply(fresh, faults)) {
 		log_error("the new configuration is refused, the old one "
 			  "stays in force");
-		log_lines(faults);
+		log_error_lines(NULL, faults->data);
 		config_free(&fresh);
 		return false;
 	}
@@ -307,7 +299,7 @@ static void start_services(void)
 	buf_init(&faults, 65536);
 	run_begin(self.base, self.config_path, changed);
 	if (!run_apply(self.config, &faults)) {
-		log_lines(&faults);
+		log_error_lines(NULL, faults.data);
 		report(faults.data);
 		unlink(self.pid_path);
 		sockets_close();

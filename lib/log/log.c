@@ -182,6 +182,27 @@ void log_debug(const char *fmt, ...)
 		LINE(LOG_DEBUG, "debug: ");
 }
 
+static void each_line(void (*log)(const char *fmt, ...), const char *of,
+		      const char *text)
+{
+	for (size_t n; *text; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		if (n > 0)
+			log("%s%s%.*s", of ? of : "", of ? ": " : "", (int)n,
+			    text);
+	}
+}
+
+void log_warn_lines(const char *of, const char *text)
+{
+	each_line(log_warn, of, text);
+}
+
+void log_error_lines(const char *of, const char *text)
+{
+	each_line(log_error, of, text);
+}
+
 void log_die(int status, const char *fmt, ...)
 {
 	LINE(LOG_CRIT, "fatal: ");

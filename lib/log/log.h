@@ -34,6 +34,11 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Logs each line of TEXT, a list of faults as others collect them, as an event
+ * of its own: "OF: line", or the line alone if OF is NULL. */
+void log_warn_lines(const char *of, const char *text);
+void log_error_lines(const char *of, const char *text);
+
 /* Logs "fatal: …" and ends the process with the sysexits code STATUS. */
 void log_die(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), noreturn));

@@ -1,20 +1,8 @@
 #include "smtp/server.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "log/log.h"
-
-static void log_faults(const struct buf *faults)
-{
-	char *text = mem_strdup(faults->data), *rest = text, *line;
-
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			log_warn("%s", line);
-	free(text);
-}
 
 static void read_lists(struct smtp_server *s, const struct config *c)
 {
@@ -24,7 +12,7 @@ static void read_lists(struct smtp_server *s, const struct config *c)
 	s->domains = address_domains_new(c, &faults);
 	s->networks =
 		address_networks_new(config_list(c, "mynetworks"), &faults);
-	log_faults(&faults);
+	log_warn_lines(NULL, faults.data);
 	buf_free(&faults);
 }
 

@@ -118,12 +118,6 @@ static void refresh(struct table *t, struct buf *faults)
 	load(t, faults);
 }
 
-static void log_faults(const struct table *t, char *text)
-{
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-		log_warn("table %s: %s", t->spec, line);
-}
-
 static void refresh_and_log(struct table *t)
 {
 	struct buf faults;
@@ -131,7 +125,7 @@ static void refresh_and_log(struct table *t)
 	disown(t);
 	buf_init(&faults, 65536);
 	refresh(t, &faults);
-	log_faults(t, faults.data);
+	log_warn_lines(t->spec, faults.data);
 	buf_free(&faults);
 }
 
