@@ -1,31 +1,24 @@
 #include "authcheck/message.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "mime/field.h"
 
 #define FIRST_READ (64 << 10)
 #define BLOCK (256 << 10)
 
-/* Looks for the empty line; FROM is how much was searched before. */
-static bool find_end(struct message *m, size_t from)
+/* Looks for the empty line; the first SEEN bytes were searched before. */
+static bool find_end(struct message *m, size_t seen)
 {
-	const char *p;
+	size_t end = mime_header_end(m->data, m->ndata, seen);
 
-	if (m->ndata >= 2 && memcmp(m->data, "\r\n", 2) == 0) {
-		m->header = 0;
-		m->body = 2;
-		return true;
-	}
-	from = from > 3 ? from - 3 : 0;
-	p = memmem(m->data + from, m->ndata - from, "\r\n\r\n", 4);
-	if (!p)
+	if (end == 0)
 		return false;
-	m->header = (size_t)(p - m->data) + 2;
-	m->body = m->header + 2;
+	m->header = end - 2;
+	m->body = end;
 	return true;
 }
 

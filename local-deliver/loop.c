@@ -6,20 +6,13 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "mime/field.h"
 
 #define CHUNK 16384
 #define HEADER_MAX 262144 /* no further is looked */
 #define FIELDS_MAX 100
 
 static const char field[] = "Delivered-To:";
-
-/* The end of the header in the first N bytes, or NULL if it is not there. */
-static const char *header_end(const char *data, size_t n)
-{
-	if (n >= 2 && memcmp(data, "\r\n", 2) == 0)
-		return data;
-	return memmem(data, n, "\r\n\r\n", 4);
-}
 
 static void scan(const char *data, const char *end, struct strlist *found)
 {
@@ -44,21 +37,21 @@ static void read_header(const struct job *j, struct strlist *found)
 {
 	struct buf b;
 	off_t at = 0;
-	const char *end = NULL;
+	size_t end = 0;
 
 	buf_init(&b, HEADER_MAX);
 	while (!end && at < j->length && b.len + CHUNK <= b.max) {
 		off_t left = j->length - at;
-		size_t n = left < CHUNK ? (size_t)left : CHUNK;
+		size_t n = left < CHUNK ? (size_t)left : CHUNK, seen = b.len;
 		char *to = buf_room(&b, n);
 
 		if (file_pread(j->fd, to, n, j->offset + at))
 			break;
 		buf_added(&b, n);
 		at += (off_t)n;
-		end = header_end(b.data, b.len);
+		end = mime_header_end(b.data, b.len, seen);
 	}
-	scan(b.data, end ? end : b.data + b.len, found);
+	scan(b.data, b.data + (end ? end : b.len), found);
 	buf_free(&b);
 }
 

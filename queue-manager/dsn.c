@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "mime/field.h"
 #include "queue-manager/bouncer.h"
 
 #define FIELD_MAX 900 /* of foreign text in one line */
@@ -223,15 +224,12 @@ static void put_status(const struct dsn *d, struct buf *out)
 			put_recipient_status(d, out, &d->m->rcpt[i]);
 }
 
-/* Where the header ends: after its empty line, or the end. */
+/* The bytes of the header's fields. */
 static size_t header_length(const char *text, size_t n)
 {
-	const char *end;
+	size_t end = mime_header_end(text, n, 0);
 
-	if (n >= 2 && memcmp(text, "\r\n", 2) == 0)
-		return 0;
-	end = memmem(text, n, "\r\n\r\n", 4);
-	return end ? (size_t)(end - text) + 2 : n;
+	return end ? end - 2 : n;
 }
 
 static bool wants_whole(const struct dsn *d)

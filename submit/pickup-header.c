@@ -178,21 +178,6 @@ static void hand_on(struct pickup_header *h, size_t n)
 	h->done = true;
 }
 
-/* The bytes of all fields, if the header is complete. */
-static bool is_complete(const struct buf *b, size_t seen, size_t *n)
-{
-	size_t from = seen > 3 ? seen - 3 : 0;
-	const char *gap;
-
-	*n = 0;
-	if (b->len >= 2 && memcmp(b->data, "\r\n", 2) == 0)
-		return true;
-	gap = memmem(b->data + from, b->len - from, "\r\n\r\n", 4);
-	if (gap)
-		*n = (size_t)(gap - b->data) + 2;
-	return gap != NULL;
-}
-
 void pickup_header_begin(struct pickup_header *h, struct intake *intake,
 			 const char *origin)
 {
@@ -203,13 +188,14 @@ void pickup_header_begin(struct pickup_header *h, struct intake *intake,
 int pickup_header_write(void *header, const void *data, size_t n)
 {
 	struct pickup_header *h = header;
-	size_t seen = h->buf.len, fields_size;
+	size_t seen = h->buf.len, end;
 
 	if (h->done)
 		return intake_write(h->intake, data, n);
 	buf_put(&h->buf, data, n);
-	if (is_complete(&h->buf, seen, &fields_size))
-		hand_on(h, fields_size);
+	end = mime_header_end(h->buf.data, h->buf.len, seen);
+	if (end > 0)
+		hand_on(h, end - 2);
 	else if (h->buf.len > HEADER_MAX)
 		hand_on(h, 0);
 	return ERR_OK;

@@ -85,6 +85,17 @@ size_t mime_header_size(const char *data, size_t n)
 	return n;
 }
 
+size_t mime_header_end(const char *data, size_t n, size_t seen)
+{
+	size_t from = seen > 3 ? seen - 3 : 0;
+	const char *gap;
+
+	if (n >= 2 && memcmp(data, "\r\n", 2) == 0)
+		return 2;
+	gap = memmem(data + from, n - from, "\r\n\r\n", 4);
+	return gap ? (size_t)(gap - data) + 4 : 0;
+}
+
 void mime_unfold(struct buf *out, const char *value, size_t n)
 {
 	const char *end = value + n, *p, *next;

@@ -37,6 +37,11 @@ bool mime_field_find(const char *header, size_t n, const char *name,
  * is no such line. */
 size_t mime_header_size(const char *data, size_t n);
 
+/* The same for content as the queue holds it, where CRLF alone ends a line,
+ * while it comes in: 0 as long as the empty line is not within the N bytes.
+ * The first SEEN of them were looked at before. */
+size_t mime_header_end(const char *data, size_t n, size_t seen);
+
 /* Appends a value without its line ends, white space cut off both ends
  * (RFC 5322 section 2.2.3); a tab behind a line end becomes a space. */
 void mime_unfold(struct buf *out, const char *value, size_t n);

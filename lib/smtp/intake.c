@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "mime/field.h"
 
 #define HEADER_STEP 65536 /* bytes added to a header at once */
 
@@ -103,25 +104,12 @@ void intake_put(struct intake *in, const void *data, size_t n)
 		intake_refuse(in, "%s", queue_fault(err));
 }
 
-/* The bytes of the header with its empty line, or 0 if that has not come
- * within the first N bytes; the first SEEN were looked at before. */
-static size_t header_end(const struct buf *b, size_t seen)
-{
-	size_t from = seen > 3 ? seen - 3 : 0;
-	const char *p;
-
-	if (b->len >= 2 && memcmp(b->data, "\r\n", 2) == 0)
-		return 2;
-	p = memmem(b->data + from, b->len - from, "\r\n\r\n", 4);
-	return p ? (size_t)(p - b->data) + 4 : 0;
-}
-
 static void take_header(struct intake *in, const void *data, size_t n)
 {
 	size_t seen = in->header.len, end;
 
 	buf_put(&in->header, data, n);
-	end = header_end(&in->header, seen);
+	end = mime_header_end(in->header.data, in->header.len, seen);
 	if (end > INTAKE_HEADER_MAX ||
 	    (!end && in->header.len > INTAKE_HEADER_MAX)) {
 		intake_refuse(in, "552 5.3.4 Error: the header is too large");

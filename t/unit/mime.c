@@ -247,6 +247,35 @@ static void test_fields(void)
 	buf_free(&b);
 }
 
+/* Content that comes in piece by piece: each end looked for but once. */
+static const struct {
+	const char *promise;
+	const char *content;
+	size_t want;
+} header_ends[] = {
+	{ "a header and a body", "A: b\r\n\r\nc\r\n", 8 },
+	{ "an empty line at once: no header", "\r\nc\r\n", 2 },
+	{ "no empty line", "A: b\r\nc\r\n", 0 },
+	{ "bare LF ends no line here", "A: b\n\nc\r\n", 0 },
+	{ "nothing", "", 0 },
+};
+
+static void test_header_end(void)
+{
+	for (size_t i = 0; i < sizeof(header_ends) / sizeof(*header_ends);
+	     i++) {
+		const char *text = header_ends[i].content;
+		size_t n = strlen(text), k, end = 0;
+
+		ok(mime_header_end(text, n, 0) == header_ends[i].want,
+		   "header's end: %s", header_ends[i].promise);
+		for (k = 1; k <= n && end == 0; k++)
+			end = mime_header_end(text, k, k - 1);
+		ok(end == header_ends[i].want && (!end || k - 1 == end),
+		   "and byte by byte");
+	}
+}
+
 static void test_envelope(void)
 {
 	static const char header[] =
@@ -276,6 +305,7 @@ int main(void)
 	test_prefixes();
 	test_depth();
 	test_fields();
+	test_header_end();
 	test_envelope();
 	return done();
 }
