@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -61,18 +60,15 @@ static const char *unfit(int fd)
 static void put_separator(const struct append *a, struct buf *out)
 {
 	const char *sender = a->recipient->message->job->sender;
-	time_t now = clock_wall();
-	char date[32];
-	struct tm t;
+	char date[CLOCK_DATE_SIZE];
 
-	strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
-		 localtime_r(&now, &t));
 	buf_puts(out, "From ");
 	if (*sender == '\0')
 		buf_puts(out, "MAILER-DAEMON");
 	for (; *sender; sender++)
 		buf_putc(out, (unsigned char)*sender <= ' ' ? '_' : *sender);
-	buf_printf(out, " %s\n", date);
+	buf_printf(out, " %s\n",
+		   clock_mbox_date(date, sizeof(date), clock_wall()));
 }
 
 static int write_message(const struct append *a, int fd)

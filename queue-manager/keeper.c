@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -161,7 +161,7 @@ static void do_corrupt(struct keeper *k)
 		return;
 	queue_slot_path(path, (uint32_t)number);
 	snprintf(to, sizeof(to), "corrupt/%s.%" PRId64, path + 9,
-		 (int64_t)time(NULL));
+		 (int64_t)clock_wall());
 	if (rename(path, to) < 0)
 		log_error("cannot move %s to %s: %m", path, to);
 	else

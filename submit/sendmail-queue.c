@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "queue/admin.h"
 #include "submit/sendmail.h"
@@ -43,9 +43,7 @@ static void print_recipients(const struct queue_item *m)
 static bool print_item(void *context, const struct queue_item *m)
 {
 	struct totals *t = context;
-	time_t arrival = (time_t)m->arrival;
-	char id[64], date[32];
-	struct tm tm;
+	char id[64], date[CLOCK_DATE_SIZE];
 
 	if (t->messages++ == 0)
 		printf("%-11s %7s %-20s %s\n", "-Queue ID-", "--Size--",
@@ -55,9 +53,9 @@ static bool print_item(void *context, const struct queue_item *m)
 		 m->state == QUEUE_ACTIVE ? "*"
 		 : m->state == QUEUE_HELD ? "!"
 					  : " ");
-	strftime(date, sizeof(date), "%a %b %e %H:%M:%S",
-		 localtime_r(&arrival, &tm));
-	printf("%-11s %7" PRId64 " %-20s %s\n", id, m->size, date,
+	/* the year is left out, as in Postfix */
+	printf("%-11s %7" PRId64 " %-20.19s %s\n", id, m->size,
+	       clock_mbox_date(date, sizeof(date), (time_t)m->arrival),
 	       *m->sender ? m->sender : "MAILER-DAEMON");
 	print_recipients(m);
 	return true;

@@ -77,3 +77,22 @@ char *clock_imap_date(char *out, size_t size, time_t when)
 		 t.tm_sec, z.sign, z.hours, z.minutes);
 	return out;
 }
+
+char *clock_mbox_date(char *out, size_t size, time_t when)
+{
+	struct tm t = local_time(when);
+
+	snprintf(out, size, "%s %s %2d %02d:%02d:%02d %d", days[t.tm_wday],
+		 months[t.tm_mon], t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+		 t.tm_year + 1900);
+	return out;
+}
+
+char *clock_log_date(char *out, size_t size, time_t when)
+{
+	struct tm t = local_time(when);
+
+	snprintf(out, size, "%s %2d %02d:%02d:%02d", months[t.tm_mon],
+		 t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+	return out;
+}

@@ -1,6 +1,7 @@
 /*
  * Time. Deadlines use the monotonic clock, dates the wall clock; neither is
- * ever compared with the other.
+ * ever compared with the other. Dates are written here alone: in local time,
+ * names of days and months in English whatever the locale.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -13,12 +14,19 @@ int64_t clock_ms(void);		/* monotonic, milliseconds */
 int64_t clock_wall_us(void);	/* since 1970, microseconds */
 time_t clock_wall(void);	/* since 1970, seconds */
 
-/* "Tue, 24 Nov 2026 02:00:00 +0000" (RFC 5322 section 3.3), in local time.
- * SIZE of at least CLOCK_DATE_SIZE; gives OUT. */
+/* "Tue, 24 Nov 2026 02:00:00 +0000" (RFC 5322 section 3.3). SIZE of at least
+ * CLOCK_DATE_SIZE; gives OUT. A time that no calendar has is written as the
+ * year 1970. So with those below. */
 #define CLOCK_DATE_SIZE 40
 char *clock_date(char *out, size_t size, time_t when);
 
-/* "24-Nov-2026 02:00:00 +0000" (date-time of RFC 3501 section 9); same. */
+/* "24-Nov-2026 02:00:00 +0000" (date-time of RFC 3501 section 9). */
 char *clock_imap_date(char *out, size_t size, time_t when);
+
+/* "Tue Nov 24 02:00:00 2026" (as ctime(3); the From line of an mbox). */
+char *clock_mbox_date(char *out, size_t size, time_t when);
+
+/* "Nov 24 02:00:00" (a line of a log file, RFC 3164 section 4.1.2). */
+char *clock_log_date(char *out, size_t size, time_t when);
 
 #endif

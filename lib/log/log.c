@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/mem.h"
 
@@ -26,7 +26,7 @@ static struct {
 	char host[65];
 	struct buf line;
 	time_t stamp_of; /* second for which `stamp` was made */
-	char stamp[32];
+	char stamp[CLOCK_DATE_SIZE];
 } self = { .fd = STDERR_FILENO };
 
 static const char *program(void)
@@ -94,21 +94,14 @@ void log_set_debug(bool on)
 	self.debug = on;
 }
 
-/* "Nov 24 02:00:00", made once a second. */
+/* The date of now, made once a second. */
 static const char *stamp(void)
 {
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr",
-					    "May", "Jun", "Jul", "Aug",
-					    "Sep", "Oct", "Nov", "Dec" };
-	time_t now = time(NULL);
-	struct tm t;
+	time_t now = clock_wall();
 
-	if (now != self.stamp_of && localtime_r(&now, &t)) {
-		snprintf(self.stamp, sizeof(self.stamp),
-			 "%s %2d %02d:%02d:%02d", months[t.tm_mon], t.tm_mday,
-			 t.tm_hour, t.tm_min, t.tm_sec);
-		self.stamp_of = now;
-	}
+	if (now != self.stamp_of)
+		clock_log_date(self.stamp, sizeof(self.stamp), now);
+	self.stamp_of = now;
 	return self.stamp;
 }
 
