@@ -94,9 +94,5 @@ void plan_finish(struct recipient *r)
 
 	if (r->result->status == JOB_DEFERRED || p->naddresses == 0)
 		return;
-	if (r->job->depth >= PLAN_DEPTH_MAX)
-		settle(r, JOB_FAILED, "5.4.6", "local",
-		       "alias loop: more than %d expansions", PLAN_DEPTH_MAX);
-	else
-		expand(r);
+	expand(r);
 }

@@ -9,7 +9,6 @@
 #include "table/aliases.h"
 
 #define PLAN_ADDRESSES_MAX 100000
-#define PLAN_DEPTH_MAX 30   /* expansions that lead from one to the next */
 #define PLAN_INCLUDES_MAX 5 /* :include: files within each other */
 
 /* Where targets come from, which decides what they may do. */

@@ -240,9 +240,8 @@ static void fill_recipients(struct job *j, const struct load *l, size_t n,
 		const struct recipient *r = &m->rcpt[index];
 
 		j->recipient[i] =
-			(struct job_recipient){ index,	   r->address,
-						r->orcpt,  r->original,
-						r->notify, r->depth };
+			(struct job_recipient){ index, r->address, r->orcpt,
+						r->original, r->notify };
 	}
 }
 

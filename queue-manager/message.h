@@ -20,7 +20,8 @@
 #include "queue/envelope.h"
 #include "queue/slot.h"
 
-#define EXPANSIONS_MAX 20	/* depth of aliases in aliases */
+/* Aliases in aliases: qmgr alone counts, for it alone knows the whole way. */
+#define EXPANSIONS_MAX 20
 
 enum recipient_state {
 	RECIPIENT_TODO,		/* not tried, or to be tried again */

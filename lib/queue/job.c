@@ -60,7 +60,6 @@ static void put_recipient(struct ipc_out *m, struct buf *b,
 	buf_reset(b);
 	add_number(b, r->index);
 	add_number(b, r->notify);
-	add_number(b, r->depth);
 	add_word(b, r->address);
 	add_word(b, r->orcpt);
 	add_word(b, r->original);
@@ -116,15 +115,14 @@ static bool get_number(const char *word, unsigned *value)
 static bool read_recipient(struct arena *a, const char *value,
 			   struct job_recipient *r)
 {
-	const char *w[6];
+	const char *w[5];
 
-	if (!get_words(a, value, w, 6) || !get_number(w[0], &r->index) ||
-	    !get_number(w[1], &r->notify) || !get_number(w[2], &r->depth) ||
-	    !*w[3])
+	if (!get_words(a, value, w, 5) || !get_number(w[0], &r->index) ||
+	    !get_number(w[1], &r->notify) || !*w[2])
 		return false;
-	r->address = w[3];
-	r->orcpt = w[4];
-	r->original = w[5];
+	r->address = w[2];
+	r->orcpt = w[3];
+	r->original = w[4];
 	return true;
 }
 

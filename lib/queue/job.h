@@ -25,7 +25,6 @@ struct job_recipient {
 	const char *orcpt;	/* or "" */
 	const char *original;	/* address before expansion, or its own */
 	unsigned notify;
-	unsigned depth;		/* how many expansions led to it */
 };
 
 struct job {

@@ -14,7 +14,7 @@
 
 FUZZ_SEEDS("deliver\nnumber=1\nid=ABC\noffset=512\nlength=10\ndestination=x\n"
 	   "sender=a@b\nenvid=\nret=\nbody=8BITMIME\nsmtputf8=0\narrival=1\n"
-	   "prologue=\nrcpt=0 0 0 u@v  u@v\nrcpt=1 15 9 w@x rfc822%3By w@x\n",
+	   "prologue=\nrcpt=0 0 u@v  u@v\nrcpt=1 15 w@x rfc822%3By w@x\n",
 	   "done\nnumber=1\ndestination=ok\nresult=0 sent 2.0.0 x y 1\n"
 	   "result=1 expanded 2.0.0 a@b x 0\nexpanded=a@b c@d\nowner=c@d\n"
 	   "expanded-file=100\n",

@@ -34,7 +34,7 @@ class Qmgr:
         rcpts = rcpts or ["to@" + destination]
         for i, r in enumerate(rcpts):
             r = (r, 0, "%", "%") if isinstance(r, str) else r
-            attrs.append(("rcpt", "%d %d 0 %s %s %s" %
+            attrs.append(("rcpt", "%d %d %s %s %s" %
                           (i, r[1], r[0], r[2], r[3])))
         self.sock.sendmsg([packet("deliver", *attrs)],
                           [(socket.SOL_SOCKET, socket.SCM_RIGHTS,

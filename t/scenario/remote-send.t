@@ -354,7 +354,7 @@ def contents(t, s):
         q.sock.sendmsg([packet(
             "deliver", ("number", 1), ("id", "x"), ("offset", 0),
             ("length", 500), ("destination", "one.test"), ("sender", "a@b"),
-            ("smtputf8", 0), ("arrival", 1), ("rcpt", "0 0 0 a@one.test % %"))],
+            ("smtputf8", 0), ("arrival", 1), ("rcpt", "0 0 a@one.test % %"))],
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
               array.array("i", [f.fileno()]))])
     t.equal(status(q.take()), ("deferred", "4.3.0"),
