@@ -1,0 +1,140 @@
+/*
+ * qmgr: what the administrator asks and does, and a reload.
+ *
+ * link: t/lib/bed.c
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "t/lib/bed.h"
+#include "t/unit/tap.h"
+
+struct seen {
+	int n;
+	char id[64], address[64], reason[64];
+	enum queue_state state;
+};
+
+static bool see(void *context, const struct queue_item *m)
+{
+	struct seen *s = context;
+
+	s->n++;
+	s->state = m->state;
+	str_copy(s->id, sizeof(s->id), m->id);
+	if (m->nrecipients) {
+		str_copy(s->address, sizeof(s->address),
+			 m->recipient[0].address);
+		str_copy(s->reason, sizeof(s->reason), m->recipient[0].reason);
+	}
+	return true;
+}
+
+static bool is_held(const void *arg)
+{
+	struct seen s = { .n = 0 };
+	struct buf why;
+
+	(void)arg;
+	buf_init(&why, 1000);
+	queue_admin_list(bed.public, NULL, see, &s, &why);
+	buf_free(&why);
+	return s.n == 1 && s.state == QUEUE_HELD;
+}
+
+static void test_admin(struct queue_receiver *r)
+{
+	struct seen s = { .n = 0 };
+	struct buf why, text;
+	off_t offset, length;
+	char data[32] = "";
+	int64_t n;
+	int fd;
+
+	buf_init(&why, 1000);
+	buf_init(&text, 1 << 20);
+	bed_forget_record();
+	bed_post(r, "shown", "defer2@remote.test");
+	bed_wait(bed_tried_twice, "defer2@");
+	ok(queue_admin_list(bed.public, NULL, see, &s, &why) == ERR_OK &&
+		   s.n == 1,
+	   "list shows a message");
+	is(s.address, "defer2@remote.test", "with its recipient");
+	is(s.reason, "come again", "and why it waits");
+	ok(queue_admin_act(bed.public, QUEUE_HOLD, s.id, &n, &why) == ERR_OK &&
+		   n == 1 && bed_wait(is_held, NULL),
+	   "hold");
+	bed_end_qmgr(SIGKILL);
+	bed_start_qmgr();
+	ok(bed_wait(is_held, NULL), "it is held after a crash, too");
+	ok(queue_admin_show(bed.public, s.id, &text, &fd, &offset, &length,
+			    &why) == ERR_OK &&
+		   strstr(text.data, "rcpt defer2@remote.test") != NULL,
+	   "show");
+	ok(fd >= 0 && file_pread(fd, data, 14, offset) == ERR_OK &&
+		   strcmp(data, "Subject: shown") == 0,
+	   "with the content");
+	bed_forget_record();
+	ok(queue_admin_act(bed.public, QUEUE_RELEASE, s.id, &n, &why) ==
+			   ERR_OK &&
+		   bed_wait(bed_is_recorded, "defer2@"),
+	   "release: it is tried at once");
+	ok(queue_admin_act(bed.public, QUEUE_DELETE, s.id, &n, &why) ==
+			   ERR_OK &&
+		   bed_wait(bed_is_empty, NULL),
+	   "delete");
+	ok(queue_admin_act(bed.public, QUEUE_DELETE, s.id, &n, &why) ==
+		   ERR_NOT_FOUND,
+	   "what is not there is not found: %s", why.data);
+	close(fd);
+	buf_free(&why);
+	buf_free(&text);
+}
+
+static bool is_reloaded(const void *arg)
+{
+	(void)arg;
+	return bed_occurs(bed.log, "configuration read again") > 0;
+}
+
+/* SIGHUP and the death of helpers: the same process goes on. */
+static void test_reload(struct queue_receiver *r)
+{
+	char *cmd =
+		mem_printf("kill -9 $(ps -o pid= --ppid %d)", (int)bed.qmgr);
+
+	bed_forget_record();
+	ok(kill(bed.qmgr, SIGHUP) == 0 && bed_wait(is_reloaded, NULL),
+	   "SIGHUP: the configuration is read again");
+	sleep(2);
+	ok(bed_post(r, "reloaded", "fail@remote.test") == ERR_OK &&
+		   bed_wait(bed_is_recorded, "to=<sender@remote.test>"),
+	   "mail and bounces go on");
+	ok(system(cmd) == 0, "both helpers are killed");
+	ok(bed_post(r, "helpless", "fail2@remote.test") == ERR_OK &&
+		   bed_wait(bed_tried_twice, "to=<sender@remote.test>"),
+	   "they come back, and bounces with them");
+	ok(bed_wait(bed_is_empty, NULL), "nothing stays");
+	free(cmd);
+}
+
+int main(void)
+{
+	struct queue_receiver *r;
+
+	if (!bed_begin())
+		return 0;
+	ok(bed_wait(bed_is_empty, NULL), "it starts");
+	r = queue_receiver_new();
+	test_admin(r);
+	test_reload(r);
+	queue_receiver_free(&r);
+	bed_end();
+	return done();
+}

@@ -1,0 +1,88 @@
+/*
+ * qmgr: what cannot go out now waits, is tried again, and holds nobody up.
+ *
+ * link: t/lib/bed.c
+ */
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "t/lib/bed.h"
+#include "t/unit/tap.h"
+
+static void test_retry(struct queue_receiver *r)
+{
+	int64_t n;
+	struct buf why;
+
+	buf_init(&why, 1000);
+	bed_forget_record();
+	ok(bed_post(r, "later", "defer@remote.test") == ERR_OK &&
+		   bed_wait(bed_tried_twice, "to=<defer@remote.test>"),
+	   "what is deferred is tried again");
+	ok(bed_in_queue() == 1, "and stays in the queue");
+	ok(queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why) ==
+			   ERR_OK &&
+		   n == 1 && bed_wait(bed_is_empty, NULL),
+	   "until it is deleted");
+	bed_forget_record();
+	for (int i = 0; i < 20; i++) {
+		char to[64];
+
+		snprintf(to, sizeof(to), "down%d@dead.test", i);
+		bed_post(r, "dead", to);
+	}
+	bed_wait(bed_is_recorded, "@dead.test");
+	usleep(200000);
+	n = bed_occurs(bed.record, "@dead.test");
+	ok(n == 1, "a destination that is down costs one probe (%d)", (int)n);
+	queue_admin_act(bed.public, QUEUE_BOUNCE, "ALL", &n, &why);
+	ok(bed_wait(bed_is_empty, NULL) &&
+		   bed_occurs(bed.record, "to=<sender@remote.test>") == 20,
+	   "the administrator gives them up: each sender is told");
+	ok(bed_post(r, "deadly", "die@local.test") == ERR_OK,
+	   "a deadly message");
+	ok(bed_wait(bed_is_logged, "queue active") &&
+		   bed_post(r, "after", "ok-after@local.test") == ERR_OK &&
+		   bed_wait(bed_is_recorded, "ok-after@"),
+	   "does not hold up others");
+	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
+	ok(bed_wait(bed_is_empty, NULL), "and can be deleted");
+	buf_free(&why);
+}
+
+/* Slots of messages that wait are taken from their receiver, and new ones
+ * made for it, faster than they were at start. */
+static void test_backlog(struct queue_receiver *r)
+{
+	int64_t want = 300, n;
+	struct buf why;
+	int good = 0;
+
+	buf_init(&why, 1000);
+	for (int i = 0; i < 300; i++)
+		good += bed_post(r, "backlog", "down@backlog.test") == ERR_OK;
+	ok(good == 300, "300 messages for a dead destination are taken (%d)",
+	   good);
+	ok(bed_in_queue() == want, "they wait");
+	ok(queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why) ==
+			   ERR_OK &&
+		   n == 300 && bed_wait(bed_is_empty, NULL),
+	   "and are deleted at one word");
+	buf_free(&why);
+}
+
+int main(void)
+{
+	struct queue_receiver *r;
+
+	if (!bed_begin())
+		return 0;
+	ok(bed_wait(bed_is_empty, NULL), "it starts");
+	r = queue_receiver_new();
+	test_retry(r);
+	test_backlog(r);
+	queue_receiver_free(&r);
+	bed_end();
+	return done();
+}
