@@ -27,9 +27,11 @@ static void put_xtext(struct stream *s, const char *text)
 
 /* The message as it is sent, but for doubled dots (RFC 1870 section 5 wants
  * no more). */
-static int64_t message_size(const struct job *j)
+static int64_t message_size(const struct delivery *d)
 {
-	return (int64_t)j->length + (int64_t)strlen(j->prologue);
+	int64_t content = d->convert ? d->seven.size : d->job->length;
+
+	return content + (int64_t)strlen(d->job->prologue);
 }
 
 void command_mail(struct session *s, const struct delivery *d)
@@ -39,9 +41,7 @@ void command_mail(struct session *s, const struct delivery *d)
 	stream_printf(s->stream, "MAIL FROM:<%s>", j->sender);
 	if (s->features & FEATURE_SIZE)
 		stream_printf(s->stream, " SIZE=%lld",
-			      (long long)message_size(j));
-	/* a server without 8BITMIME gets the content as it is: to convert it
-	 * would break its signatures */
+			      (long long)message_size(d));
 	if ((s->features & FEATURE_8BITMIME) && strcmp(j->body, "7BIT") != 0)
 		stream_puts(s->stream, " BODY=8BITMIME");
 	if ((s->features & FEATURE_SMTPUTF8) && d->utf8_wish)
@@ -186,12 +186,40 @@ static void check_recipients(const struct session *s, struct delivery *d)
 	}
 }
 
+/* Has the content converted for a server that takes ASCII only. False, and F,
+ * if that cannot be done. */
+static bool prepare_content(const struct session *s, struct delivery *d,
+			    struct fault *f)
+{
+	d->convert = false;
+	if ((s->features & FEATURE_8BITMIME) || !d->set->convert)
+		return true;
+	if (d->seven.state == SEVEN_BIT_UNKNOWN)
+		seven_bit_look(&d->seven, d->arena, d->job);
+	d->convert = d->seven.state == SEVEN_BIT_CONVERTED;
+	if (d->seven.state == SEVEN_BIT_UNREADABLE) {
+		fault_set(f, "4.3.0", "cannot read the queue file");
+	} else if (d->seven.state == SEVEN_BIT_IMPOSSIBLE) {
+		fault_set(f, "5.6.3",
+			  "8BITMIME is required, but was not offered by host "
+			  "%.*s, and the message cannot be converted",
+			  (int)(strcspn(s->relay, "]") + 1), s->relay);
+		str_copy(f->relay, sizeof(f->relay), s->relay);
+	}
+	return d->convert || d->seven.state == SEVEN_BIT_CLEAN;
+}
+
 void command_check(const struct session *s, struct delivery *d)
 {
-	int64_t size = message_size(d->job);
+	int64_t size;
 	struct fault f;
 
 	check_recipients(s, d);
+	if (!prepare_content(s, d, &f)) {
+		outcome_fail_all(d, &f);
+		return;
+	}
+	size = message_size(d);
 	if (s->size_limit == 0 || size <= s->size_limit)
 		return;
 	fault_set(&f, "5.3.4",

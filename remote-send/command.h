@@ -8,8 +8,9 @@
 void command_mail(struct session *s, const struct delivery *d);
 void command_rcpt(struct session *s, const struct delivery *d, size_t i);
 
-/* Decides what the server's offers make impossible: SMTPUTF8, SIZE, and
- * addresses that no command can hold. */
+/* Decides what the server's offers make impossible: SMTPUTF8, 8BITMIME, SIZE,
+ * and addresses that no command can hold. Notes whether the content has to be
+ * converted. */
 void command_check(const struct session *s, struct delivery *d);
 
 /* Finds out what of the message needs SMTPUTF8. */

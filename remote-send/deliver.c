@@ -189,5 +189,6 @@ enum job_destination deliver(struct session *s, struct delivery *d)
 			try_hosts(&t);
 	}
 	outcome_fail_all(d, &t.fault);
+	seven_bit_end(&d->seven);
 	return t.answered || t.fault.permanent ? JOB_DEST_OK : JOB_DEST_DOWN;
 }

@@ -6,13 +6,14 @@
 
 static const struct {
 	const char *keyword;
-	enum feature feature;
+	unsigned feature;
 } keywords[] = {
-	{ "PIPELINING", FEATURE_PIPELINING },	     /* RFC 2920 */
-	{ "SIZE", FEATURE_SIZE },		     /* RFC 1870 */
-	{ "8BITMIME", FEATURE_8BITMIME },	     /* RFC 6152 */
-	{ "DSN", FEATURE_DSN },			     /* RFC 3461 */
-	{ "SMTPUTF8", FEATURE_SMTPUTF8 },	     /* RFC 6531 */
+	{ "PIPELINING", FEATURE_PIPELINING }, /* RFC 2920 */
+	{ "SIZE", FEATURE_SIZE },	      /* RFC 1870 */
+	{ "8BITMIME", FEATURE_8BITMIME },     /* RFC 6152 */
+	{ "DSN", FEATURE_DSN },		      /* RFC 3461 */
+	/* who knows SMTPUTF8 has to know 8BITMIME: RFC 6531 section 3.1 */
+	{ "SMTPUTF8", FEATURE_SMTPUTF8 | FEATURE_8BITMIME },
 	{ "STARTTLS", FEATURE_STARTTLS },	     /* RFC 3207 */
 	{ "ENHANCEDSTATUSCODES", FEATURE_ENHANCED }, /* RFC 2034 */
 };

@@ -170,21 +170,27 @@ static int to_stream(void *context, const void *data, size_t n)
 	return ERR_OK;
 }
 
-/* The content with prologue and end mark: left in the stream's buffer if it
- * is small, so that it leaves in one packet. */
-static int send_content(struct run *r)
+static int to_writer(void *context, const void *data, size_t n)
+{
+	return smtp_data_write(context, data, n);
+}
+
+static int send_converted(struct run *r, struct smtp_data_writer *w)
+{
+	int err = seven_bit_write(&r->d->seven, to_writer, w);
+
+	return err ? err : stream_flush(r->s->stream);
+}
+
+static int send_as_it_is(struct run *r, struct smtp_data_writer *w)
 {
 	const struct job *j = r->d->job;
 	struct stream *out = r->s->stream;
-	struct smtp_data_writer w;
 	off_t at = 0;
-	int err;
+	int err = ERR_OK;
 
 	if (!self.block)
 		self.block = mem_alloc(BLOCK);
-	stream_set_timeout(out, r->d->set->data_xfer_ms);
-	smtp_data_write_begin(&w, to_stream, out);
-	err = smtp_data_write(&w, j->prologue, strlen(j->prologue));
 	while (!err && at < j->length) {
 		off_t left = j->length - at;
 		size_t n = left < BLOCK ? (size_t)left : BLOCK;
@@ -195,9 +201,27 @@ static int send_content(struct run *r)
 		if (!err && file_pread(j->fd, self.block, n, j->offset + at))
 			err = ERR_CORRUPT;
 		if (!err)
-			err = smtp_data_write(&w, self.block, n);
+			err = smtp_data_write(w, self.block, n);
 		at += (off_t)n;
 	}
+	return err;
+}
+
+/* The content with prologue and end mark: left in the stream's buffer if it
+ * is small, so that it leaves in one packet. */
+static int send_content(struct run *r)
+{
+	const char *prologue = r->d->job->prologue;
+	struct stream *out = r->s->stream;
+	struct smtp_data_writer w;
+	int err;
+
+	stream_set_timeout(out, r->d->set->data_xfer_ms);
+	smtp_data_write_begin(&w, to_stream, out);
+	err = smtp_data_write(&w, prologue, strlen(prologue));
+	if (!err)
+		err = r->d->convert ? send_converted(r, &w)
+				    : send_as_it_is(r, &w);
 	return err ? err : smtp_data_write_end(&w);
 }
 

@@ -14,6 +14,7 @@
 #include "queue/job.h"
 #include "remote-send/fault.h"
 #include "remote-send/session.h"
+#include "remote-send/seven-bit.h"
 
 /* A recipient's fate. */
 struct outcome {
@@ -32,6 +33,9 @@ struct delivery {
 	int64_t connected_ms;	 /* when the session was there */
 	bool utf8;	/* SMTPUTF8 is needed, for the sender or the header */
 	bool utf8_wish; /* … or for a recipient, or was asked for */
+	struct seven_bit seven; /* how the content goes to a host without
+				 * 8BITMIME */
+	bool convert;		/* the host at hand is one */
 };
 
 enum transaction_end {

@@ -54,6 +54,8 @@ const struct config_param config_params[] = {
   "User (name or number) for commands and files in aliases that belong to root." },
 { "delay_warning_time", SECONDS, "0", "0-3153600000", "queue",
   "After how long a sender is told that a message still waits; 0: never." },
+{ "disable_mime_output_conversion", BOOL, "no", NULL, "SMTP client",
+  "Send 8-bit text as it is to hosts that do not offer 8BITMIME, instead of converting it to 7-bit MIME, which breaks DKIM signatures." },
 { "disable_plaintext_auth", BOOL, "yes", NULL, "users",
   "Refuse passwords on IMAP and POP3 connections without TLS." },
 { "disabled_services", LIST, "", NULL, "services",
