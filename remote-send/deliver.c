@@ -25,7 +25,10 @@ struct attempt {
 	struct tls_need tls;
 	struct fault fault; /* of those so far the one that counts */
 	int tried;
-	bool answered; /* some host took a session */
+	int sessions;	   /* that were opened, or kept */
+	char refused[400]; /* the relay that put some off last, or "" */
+	bool looped;	   /* a host is us: those after it are not preferred */
+	bool answered;	   /* some host took a session */
 };
 
 /* What TLS has to be by the configuration, and by the domain's own word,
@@ -74,14 +77,20 @@ static bool use_session(struct attempt *t)
 	struct fault f;
 
 	t->d->connected_ms = clock_ms();
+	t->sessions++;
 	switch (transaction_run(t->s, t->d, &f)) {
 	case TRANSACTION_DONE:
 		return true;
+	case TRANSACTION_OTHER:
+		str_copy(t->refused, sizeof(t->refused), t->s->relay);
+		session_close(t->s, true);
+		break;
 	case TRANSACTION_LAST:
 		session_close(t->s, false);
 		return true;
 	case TRANSACTION_STALE:
 		session_close(t->s, false);
+		t->sessions--;
 		break;
 	case TRANSACTION_BROKEN:
 		session_close(t->s, false);
@@ -92,20 +101,53 @@ static bool use_session(struct attempt *t)
 	return !outcome_any_left(t->d);
 }
 
-/* True when nobody is left to be tried for. */
-static bool try_address(struct attempt *t, const char *name, const char *ip)
+/* After the session at hand, is it over? */
+static bool is_last_session(const struct attempt *t)
+{
+	int limit = t->d->set->session_limit;
+
+	return limit > 0 && t->sessions + 1 >= limit;
+}
+
+/* Has the kept session with that host just shown what it says? */
+static bool has_refused(const struct attempt *t, const struct peer *peer)
+{
+	char relay[sizeof(t->refused)];
+
+	session_relay(peer, relay, sizeof(relay));
+	return strcmp(relay, t->refused) == 0;
+}
+
+/* LAST: there is no further address. True when nobody is left to be tried
+ * for. */
+static bool try_address(struct attempt *t, const char *name, const char *ip,
+			bool last)
 {
 	struct peer peer = { name, ip, t->hop.port };
 	struct fault f;
 
+	if (has_refused(t, &peer))
+		return false;
 	t->tried++;
 	if (!session_open(t->s, &peer, &t->tls, &f)) {
 		fault_keep(&t->fault, &f);
+		t->looped = f.loop;
 		log_info("%s: %s", t->d->job->id, f.text);
 		return false;
 	}
 	t->answered = true;
+	t->s->only = last && t->tried == 1;
+	t->d->last = last || is_last_session(t);
 	return use_session(t);
+}
+
+/* May further addresses be tried? */
+static bool goes_on(const struct attempt *t)
+{
+	int limit = t->d->set->session_limit;
+
+	return !t->looped && t->tried < SESSIONS_MAX &&
+	       (limit == 0 || t->sessions < limit);
 }
 
 /* May mail go to that host by MTA-STS? In testing mode it is only noted. */
@@ -138,8 +180,9 @@ static bool try_host(struct attempt *t, size_t i)
 		fault_keep(&t->fault, &f);
 		return false;
 	}
-	for (size_t k = 0; k < at.n && t->tried < SESSIONS_MAX; k++)
-		if (try_address(t, name, at.ip[k]))
+	for (size_t k = 0; k < at.n && goes_on(t); k++)
+		if (try_address(t, name, at.ip[k],
+				i + 1 == t->route.n && k + 1 == at.n))
 			return true;
 	return false;
 }
@@ -148,7 +191,7 @@ static void try_hosts(struct attempt *t)
 {
 	if (!find_hosts(t))
 		return;
-	for (size_t i = 0; i < t->route.n && t->tried < SESSIONS_MAX; i++)
+	for (size_t i = 0; i < t->route.n && goes_on(t); i++)
 		if (try_host(t, i))
 			return;
 }
@@ -168,6 +211,7 @@ static bool use_kept(struct attempt *t)
 	if (deliver_may_keep(s) &&
 	    strcmp(s->destination, t->d->job->destination) == 0) {
 		t->answered = true;
+		t->d->last = s->only;
 		return use_session(t);
 	}
 	session_close(s, true);

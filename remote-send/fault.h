@@ -14,6 +14,7 @@
 struct fault {
 	bool set;
 	bool permanent;
+	bool loop; /* the host is us */
 	char dsn[REPLY_DSN_SIZE];
 	char text[FAULT_TEXT_SIZE];   /* for the log */
 	char remote[REPLY_TEXT_SIZE]; /* what the host said, or "" */

@@ -24,9 +24,39 @@ void outcome_fail(struct delivery *d, size_t i, const struct fault *f)
 
 void outcome_fail_all(struct delivery *d, const struct fault *f)
 {
+	for (size_t i = 0; i < d->job->nrecipients; i++) {
+		const struct outcome *o = &d->outcome[i];
+
+		if (!o->decided)
+			outcome_fail(d, i, o->refusal ? o->refusal : f);
+	}
+}
+
+void outcome_refuse(struct delivery *d, size_t i, const struct fault *f)
+{
+	struct fault *copy;
+
+	if (f->permanent || d->last) {
+		outcome_fail(d, i, f);
+		return;
+	}
+	copy = arena_alloc(d->arena, sizeof(*copy));
+	*copy = *f;
+	d->outcome[i].refusal = copy;
+}
+
+void outcome_refuse_all(struct delivery *d, const struct fault *f)
+{
 	for (size_t i = 0; i < d->job->nrecipients; i++)
 		if (!d->outcome[i].decided)
-			outcome_fail(d, i, f);
+			outcome_refuse(d, i, f);
+}
+
+void outcome_refuse_accepted(struct delivery *d, const struct fault *f)
+{
+	for (size_t i = 0; i < d->job->nrecipients; i++)
+		if (!d->outcome[i].decided && d->outcome[i].accepted)
+			outcome_refuse(d, i, f);
 }
 
 void outcome_fail_accepted(struct delivery *d, const struct fault *f)

@@ -54,6 +54,7 @@ static void read_settings(struct settings *set, const struct config *c)
 		.ipv4 = strcmp(protocols, "ipv6") != 0,
 		.ipv6 = strcmp(protocols, "ipv4") != 0,
 		.tls = read_tls(c),
+		.session_limit = (int)config_int(c, "smtp_mx_session_limit"),
 		.convert = !config_bool(c, "disable_mime_output_"
 					   "conversion"),
 		.connect_ms = ms(c, "smtp_connect_timeout"),

@@ -75,13 +75,17 @@ bool session_reply(struct session *s, int64_t ms, const char *when,
 	return true;
 }
 
+void session_relay(const struct peer *p, char *out, size_t size)
+{
+	snprintf(out, size, "%s[%s]:%d", p->name, p->ip, p->port);
+}
+
 static bool connect_peer(struct session *s, const struct peer *p,
 			 struct fault *f)
 {
 	int fd;
 
-	snprintf(s->relay, sizeof(s->relay), "%s[%s]:%d", p->name, p->ip,
-		 p->port);
+	session_relay(p, s->relay, sizeof(s->relay));
 	fd = connect_to(p->ip, p->port, s->set->connect_ms);
 	if (fd < 0) {
 		fault_set(f, "4.4.1", "connect to %s: %s", s->relay,
@@ -91,7 +95,7 @@ static bool connect_peer(struct session *s, const struct peer *p,
 	s->stream = stream_new(fd, REPLY_MAX);
 	s->features = 0;
 	s->uses = 0;
-	s->tls = s->reset_due = s->ends = false;
+	s->tls = s->reset_due = s->ends = s->only = false;
 	s->opened_ms = clock_ms();
 	return true;
 }
@@ -166,6 +170,7 @@ static bool say_ehlo(struct session *s, struct fault *f)
 		fault_set(f, "5.4.6", "mail for %s loops back to myself",
 			  s->destination);
 		str_copy(f->relay, sizeof(f->relay), s->relay);
+		f->loop = true;
 		return false;
 	}
 	if (r.code / 100 == 2)

@@ -36,6 +36,7 @@ struct session {
 	int uses;	    /* messages it was used for */
 	int64_t opened_ms;
 	bool tls;
+	bool only;	/* the destination has no other address */
 	bool reset_due; /* a transaction was left open: RSET comes first */
 	bool ends;	/* the server said 421 */
 };
@@ -53,6 +54,9 @@ struct tls_need {
 	bool must;   /* no mail without */
 	bool verify; /* the certificate must prove the peer's name */
 };
+
+/* "host[ip]:port", as in S->relay. */
+void session_relay(const struct peer *p, char *out, size_t size);
 
 /* Opens a session; false, and F, if that fails: no session then. */
 bool session_open(struct session *s, const struct peer *peer,

@@ -14,7 +14,8 @@ struct settings {
 	bool ipv4;
 	bool ipv6;
 	enum tls_wish tls;
-	bool convert; /* for hosts without 8BITMIME */
+	int session_limit; /* sessions for one job, 0: none */
+	bool convert;	   /* for hosts without 8BITMIME */
 	int64_t connect_ms;
 	int64_t helo_ms; /* greeting, EHLO, STARTTLS, RSET */
 	int64_t mail_ms;

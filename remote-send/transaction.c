@@ -87,7 +87,7 @@ static bool take_rcpt(struct run *r, size_t i)
 	/* RFC 5321 section 4.5.3.1.10: it may mean too many recipients */
 	if (reply.code == 552 && r->naccepted > 0)
 		fault_soften(&f);
-	outcome_fail(r->d, i, &f);
+	outcome_refuse(r->d, i, &f);
 	return true;
 }
 
@@ -246,7 +246,7 @@ static enum transaction_end finish(struct run *r)
 	} else {
 		fault_from_reply(&f, &reply, r->s->relay,
 				 "in reply to end of DATA command");
-		outcome_fail_accepted(r->d, &f);
+		outcome_refuse_accepted(r->d, &f);
 	}
 	return TRANSACTION_DONE;
 }
@@ -297,7 +297,7 @@ static enum transaction_end after_data(struct run *r)
 	if (reply.code == 354)
 		return r->naccepted > 0 ? send_message(r) : send_nothing(r);
 	fault_from_reply(&f, &reply, r->s->relay, "in reply to DATA command");
-	outcome_fail_accepted(r->d, &f);
+	outcome_refuse_accepted(r->d, &f);
 	return TRANSACTION_DONE;
 }
 
@@ -310,7 +310,7 @@ static enum transaction_end run(struct run *r)
 	if (r->pipelining || r->naccepted > 0)
 		end = after_data(r);
 	if (!r->mail_good)
-		outcome_fail_all(r->d, &r->mail_fault);
+		outcome_refuse_all(r->d, &r->mail_fault);
 	return end;
 }
 
@@ -332,6 +332,6 @@ enum transaction_end transaction_run(struct session *s, struct delivery *d,
 	end = run(&r);
 	s->uses++;
 	if (end == TRANSACTION_DONE && outcome_any_left(d))
-		return TRANSACTION_BROKEN;
+		return TRANSACTION_OTHER;
 	return end == TRANSACTION_DONE && s->ends ? TRANSACTION_LAST : end;
 }

@@ -2,7 +2,8 @@
  * One message over one session: MAIL, RCPT, DATA, content (RFC 5321 section
  * 3.3), pipelined where the server allows it. What the server decides about
  * a recipient is noted in its outcome at once; who has no outcome afterwards
- * may be tried at another host.
+ * may be tried at another host: also after a 4xx, for which one host may have
+ * a reason that another has not (a full disk, too much work).
  */
 #ifndef REMOTE_SEND_TRANSACTION_H
 #define REMOTE_SEND_TRANSACTION_H
@@ -19,7 +20,9 @@
 /* A recipient's fate. */
 struct outcome {
 	bool decided;
-	bool accepted; /* by RCPT in the transaction at hand */
+	bool accepted;		     /* by RCPT in the transaction at hand */
+	const struct fault *refusal; /* 4xx of a host that was not the last
+				      * one, or NULL */
 	struct job_result result;
 	const char *log; /* what stands in parentheses in the log */
 };
@@ -36,10 +39,12 @@ struct delivery {
 	struct seven_bit seven; /* how the content goes to a host without
 				 * 8BITMIME */
 	bool convert;		/* the host at hand is one */
+	bool last; /* no other host is tried after the one at hand */
 };
 
 enum transaction_end {
 	TRANSACTION_DONE,   /* all are decided; the session may go on */
+	TRANSACTION_OTHER,  /* some are left to another host */
 	TRANSACTION_STALE,  /* a kept session was dead: nothing happened */
 	TRANSACTION_BROKEN, /* the session ended before the message did */
 	TRANSACTION_LAST    /* all are decided; the session has to end */
@@ -49,10 +54,19 @@ enum transaction_end {
 enum transaction_end transaction_run(struct session *s, struct delivery *d,
 				     struct fault *f);
 
-/* Decides all who are not decided, or all accepted ones, as F says. */
-void outcome_fail_all(struct delivery *d, const struct fault *f);
-void outcome_fail_accepted(struct delivery *d, const struct fault *f);
+/* Decides recipient I, or all accepted ones, as F says. */
 void outcome_fail(struct delivery *d, size_t i, const struct fault *f);
+void outcome_fail_accepted(struct delivery *d, const struct fault *f);
+
+/* Decides all who are not decided: as a host has said of them, if one did,
+ * else as F says. */
+void outcome_fail_all(struct delivery *d, const struct fault *f);
+
+/* The server refused with F recipient I, the accepted ones, or all who are
+ * not decided: they are, if it is for good or no other host is left. */
+void outcome_refuse(struct delivery *d, size_t i, const struct fault *f);
+void outcome_refuse_accepted(struct delivery *d, const struct fault *f);
+void outcome_refuse_all(struct delivery *d, const struct fault *f);
 
 /* The accepted ones were taken by RELAY with the reply R. */
 void outcome_sent(struct delivery *d, const struct reply *r, const char *relay,

@@ -162,6 +162,8 @@ const struct config_param config_params[] = {
   "Time for the greeting, and for the replies to EHLO, HELO and STARTTLS." },
 { "smtp_mail_timeout", SECONDS, "300s", "1-3600", "SMTP client",
   "Time for the reply to MAIL." },
+{ "smtp_mx_session_limit", INT, "2", "0-100", "SMTP client",
+  "Hosts of a destination that are asked for one delivery, if the first ones put it off; 0: all." },
 { "smtp_port", INT, "25", "0-65535", "services",
   "Port on which mail from others is taken; 0: none." },
 { "smtp_rcpt_timeout", SECONDS, "300s", "1-3600", "SMTP client",

@@ -193,6 +193,32 @@ def second_host(t, s):
         a, d = s.one("two.test", replies, ip="127.0.0.12")
         t.equal((status(d), len(b.messages)), (("sent", "2.0.0"), 1),
                 "the next host is tried: " + name)
+    for key in ("MAIL", "RCPT", "DATA", "."):
+        for ehlo in (EHLO % "x", "250 x"):
+            b = s.peer("127.0.0.13")
+            a, d = s.one("two.test", {key: "451 4.3.0 later", "EHLO": ehlo},
+                         ip="127.0.0.12")
+            t.equal((status(d), len(b.messages), a.heard[-1]),
+                    (("sent", "2.0.0"), 1, "QUIT"),
+                    "4xx at %s%s: the next host is tried" %
+                    (key, ", pipelined" if "PIPE" in ehlo else ""))
+    b = s.peer("127.0.0.13", {"RCPT": ["250 ok", "550 5.1.1 no"]})
+    a, d = s.one("two.test", {"RCPT": ["250 ok", "450 4.2.1 a", "452 4.5.3 b",
+                                       "551 5.1.6 c"]}, ip="127.0.0.12",
+                 rcpts=["%d@two.test" % i for i in range(4)])
+    t.equal([status(d, i)[1] for i in range(4)],
+            ["2.0.0", "2.0.0", "5.1.1", "5.1.6"],
+            "the next host gets whom the first put off, and them alone")
+    t.equal([len(p.messages) for p in (a, b)], [1, 1], "… and nobody twice")
+    b = s.peer("127.0.0.13", {"": "421 4.3.2 busy"})
+    _, d = s.one("two.test", {"RCPT": "450 4.2.0 grey"}, ip="127.0.0.12")
+    t.equal((status(d), d["destination"]), (("deferred", "4.2.0"), "ok"),
+            "what a host said of a recipient counts more than that the next "
+            "was away")
+    b = s.peer("127.0.0.13", {"RCPT": "450 4.2.0 grey"})
+    a, d = s.one("two.test", {"RCPT": "450 4.2.9 grey"}, ip="127.0.0.12")
+    t.equal((status(d), a.connections, b.connections),
+            (("deferred", "4.2.0"), 1, 1), "4xx of all: deferred")
     b = s.peer("127.0.0.13", {"": "554 no"})
     _, d = s.one("two.test", {"": "554 no"}, ip="127.0.0.12")
     t.equal((status(d), d["destination"]), (("deferred", "4.0.0"), "down"),
@@ -206,6 +232,49 @@ def second_host(t, s):
     a, d = s.one("loop.test", {"EHLO": EHLO % "mail.home.test"},
                  ip="127.0.0.12")
     t.equal(status(d), ("failed", "5.4.6"), "a server with our name is us")
+
+
+def session_limit(t, s):
+    ips = ["127.0.0.97", "127.0.0.98", "127.0.0.11"]
+    peers = [s.peer(ip, {"MAIL": "451 4.3.0 later"}) for ip in ips]
+    q = s.qmgr()
+    d = q.deliver("many.test")
+    t.equal((status(d), sum(p.connections for p in peers)),
+            (("deferred", "4.3.0"), 2), "at most two hosts are asked")
+    q.close()
+    s.clear()
+    # a kept session, of a destination with one host and with two
+    p = s.peer("127.0.0.11")
+    q = s.qmgr()
+    q.deliver("one.test")
+    p.replies["RCPT"] = ["450 4.2.2 full", "250 ok"]
+    first, second = status(q.deliver("one.test")), status(
+        q.deliver("one.test"))
+    t.equal((first, second, p.connections),
+            (("deferred", "4.2.2"), ("sent", "2.0.0"), 1),
+            "4xx of the only host: its session goes on")
+    p.replies["MAIL"] = ["550 5.7.1 no", "421 4.3.2 bye", "250 ok"]
+    first, second = status(q.deliver("one.test")), status(
+        q.deliver("one.test"))
+    t.equal((first, second, p.connections),
+            (("failed", "5.7.1"), ("sent", "2.0.0"), 2),
+            "a kept session that ends: the same host again")
+    q.close()
+    a, b = s.peer("127.0.0.12"), s.peer("127.0.0.13")
+    q = s.qmgr()
+    q.deliver("two.test")
+    a.replies["RCPT"] = "450 4.2.2 full"
+    d = q.deliver("two.test")
+    t.equal((status(d), a.connections, b.connections),
+            (("sent", "2.0.0"), 1, 1),
+            "4xx on a kept session: the other host, and not the same again")
+    q.close()
+    s.clear()
+    b = s.peer("127.0.0.13")
+    a, d = s.one("two.test", {"EHLO": EHLO % "mail.home.test"},
+                 ip="127.0.0.12")
+    t.equal((status(d), b.connections), (("failed", "5.4.6"), 0),
+            "a host that is us: none after it is tried")
 
 
 def replies(t, s):
@@ -501,7 +570,8 @@ def main():
     s = Stage(t)
     try:
         t.ok(s.program.ready, "says that it is ready")
-        for part in (plain_delivery, hosts, second_host, replies, recipients,
+        for part in (plain_delivery, hosts, second_host, session_limit,
+                     replies, recipients,
                      extensions, injected, contents, dripping,
                      reuse, policies, real_server):
             part(t, s)
