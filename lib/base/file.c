@@ -149,15 +149,23 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t n)
 	return err;
 }
 
-/* The name of the directory PATH, just made, is to last. */
-static int sync_parent(const char *path)
+/* The name of the directory PATH, just made, is to last, and the name of the
+ * one that it is in: who made that may have died before its sync. */
+static int sync_parents(const char *path)
 {
-	char *copy = mem_strdup(path);
-	int err = file_sync_dir(dirname(copy));
+	char *copy = mem_strdup(path), *dir = copy;
+	int err = ERR_OK;
 
+	for (int i = 0; i < 2 && !err; i++) {
+		dir = dirname(dir);
+		err = file_sync_dir(dir);
+		/* one that may not be read cannot be synced, nor one that
+		 * is on no disk */
+		if (err == ERR_DENIED || (err && errno == EINVAL))
+			err = ERR_OK;
+	}
 	free(copy);
-	/* one that may not be read cannot be synced either */
-	return err == ERR_DENIED ? ERR_OK : err;
+	return err;
 }
 
 int file_make_dirs(const char *dir, mode_t mode)
@@ -172,7 +180,7 @@ int file_make_dirs(const char *dir, mode_t mode)
 			continue;
 		*p = '\0';
 		if (mkdir(path, mode) == 0)
-			err = sync_parent(path);
+			err = sync_parents(path);
 		else if (errno != EEXIST)
 			err = err_from_errno(errno);
 		*p = c;

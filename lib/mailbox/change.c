@@ -116,7 +116,6 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 {
 	struct wish w = { how, flags & MAILBOX_FLAGS_ALL, keywords };
 	struct batch b;
-	bool any;
 	size_t i;
 	int code;
 
@@ -136,10 +135,10 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		if (good)
 			change_one(m, &b, e, &w);
 	}
-	any = b.any;
 	code = session_commit(m, &b, true);
 	session_unlock(m);
-	return !code && any ? folder_sync(&m->f) : code;
+	/* also if all was so already: by a record that may not be durable */
+	return code ? code : session_sync(m);
 }
 
 /* Unlinks the files, after the journal says they are gone. What cannot be
@@ -207,8 +206,8 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	code = session_commit(m, &b, true);
 	session_unlock(m);
 	/* What is said to be gone must not come back: first the record. */
-	if (!code && any)
-		code = folder_sync(&m->f);
+	if (!code)
+		code = session_sync(m);
 	if (!code && any) {
 		unlink_all(m, seq, n, chosen);
 		code = sync_dirs(m);

@@ -69,6 +69,33 @@ static bool fill(struct mailbox *m, struct addition *a, const struct entry *e,
 	return fstatat(a->from_dir, a->from, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* What was delivered just now may not be durable yet: the copy is to be, and
+ * a MOVE ends what the delivery would try again. */
+static int sync_content(const struct addition *a, const struct entry *e)
+{
+	int fd, code;
+
+	if (!folder_fresh(e->saved * INT64_C(1000000)))
+		return ERR_OK;
+	fd = openat(a->from_dir, a->from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_from_errno(errno);
+	code = fsync(fd) < 0 ? err_from_errno(errno) : ERR_OK;
+	close(fd);
+	return code;
+}
+
+static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n,
+			 const struct addition *a)
+{
+	size_t i;
+	int code = ERR_OK;
+
+	for (i = 0; !code && i < n; i++)
+		code = sync_content(&a[i], session_entry(m, seq[i]));
+	return code;
+}
+
 static int gather(struct mailbox *m, const uint32_t *seq, size_t n,
 		  struct addition *a, const uint64_t *bits)
 {
@@ -85,7 +112,7 @@ static int gather(struct mailbox *m, const uint32_t *seq, size_t n,
 			return ERR_NOT_FOUND;
 		looked = true;
 	}
-	return ERR_OK;
+	return sync_contents(m, seq, n, a);
 }
 
 static int lock_destination(struct mailbox *m, const char *to, struct folder *f)

@@ -201,6 +201,8 @@ void folder_unlock(struct folder *f)
 	f->locked = false;
 }
 
+#define FRESH INT64_C(600000000) /* 10 minutes, in microseconds */
+
 /* The high water is written ahead in steps, so that most changes need not
  * touch it. */
 #define UID_STEP 1024u
@@ -270,9 +272,9 @@ struct totals folder_next(const struct folder *f)
 	return t;
 }
 
-int folder_sync(struct folder *f)
+bool folder_fresh(int64_t time)
 {
-	return fdatasync(f->journal) < 0 ? err_from_errno(errno) : ERR_OK;
+	return time > clock_wall_us() - FRESH;
 }
 
 int folder_times(const struct folder *f, unsigned dirs, int64_t when[DIRS])
@@ -361,4 +363,43 @@ int folder_replace_journal(struct folder *f, uint32_t uidvalidity,
 	f->last = *t;
 	f->end = (off_t)(sizeof(f->head) + records->len);
 	return ERR_OK;
+}
+
+/* Under the lock. The records are read from memory, where they still are. */
+static int write_anew(struct folder *f)
+{
+	size_t n = (size_t)f->end - sizeof(f->head);
+	struct totals t = f->last;
+	struct buf b;
+	char *p;
+	int code = ERR_LIMIT;
+
+	if (f->end < (off_t)sizeof(f->head))
+		return ERR_IO;
+	buf_init(&b, INT32_MAX);
+	p = buf_room(&b, n);
+	if (p)
+		code = file_pread(f->journal, p, n, sizeof(f->head));
+	if (!code) {
+		buf_added(&b, n);
+		code = folder_replace_journal(f, f->head.uidvalidity, &b, &t);
+	}
+	buf_free(&b);
+	return code;
+}
+
+int folder_sync(struct folder *f)
+{
+	bool locked = f->locked;
+	int code;
+
+	if (fdatasync(f->journal) == 0)
+		return ERR_OK;
+	code = err_from_errno(errno);
+	log_error("mailbox journal: cannot be synced, is written anew: %m");
+	if ((locked || folder_lock(f) == ERR_OK) && write_anew(f) != ERR_OK)
+		log_error("mailbox journal: cannot be written anew: %m");
+	if (!locked)
+		folder_unlock(f);
+	return code;
 }

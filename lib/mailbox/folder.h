@@ -63,8 +63,14 @@ int folder_write(struct folder *f, const struct buf *b, const struct totals *t);
 /* Totals for a next record: f->last with the time of now. */
 struct totals folder_next(const struct folder *f);
 
-/* Syncs the journal. */
+/* Syncs the journal. What a failed sync was to write counts as lost, though
+ * the next one may succeed: so the journal is written anew then. That does
+ * not make it a success. */
 int folder_sync(struct folder *f);
+
+/* May a record of TIME (microseconds) not be durable yet? Who wrote it synced
+ * it, unless he died; the kernel writes within a minute. */
+bool folder_fresh(int64_t time);
 
 /* Modification times, now, of the directories whose bit is set in DIRS, in
  * nanoseconds. */

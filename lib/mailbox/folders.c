@@ -400,7 +400,8 @@ static bool quick_status(struct store *s, const char *disk, struct folder *f)
 	good = folder_peek(f) == ERR_OK &&
 	       folder_times(f, BOTH_DIRS, now) == ERR_OK &&
 	       now[DIR_NEW] == f->last.mark[DIR_NEW] &&
-	       now[DIR_CUR] == f->last.mark[DIR_CUR];
+	       now[DIR_CUR] == f->last.mark[DIR_CUR] &&
+	       (!folder_fresh(f->last.time) || folder_sync(f) == ERR_OK);
 	folder_close(f);
 	return good;
 }

@@ -17,13 +17,19 @@
 #include "mailbox/private.h"
 #include "mailbox/session.h"
 
-#define FRESH INT64_C(600000000) /* 10 minutes, in microseconds */
-
-/* May the record still be unwritten? The kernel writes within a minute, and
- * who wrote it synced it, unless he died. */
-static bool is_fresh(const struct record *r)
+/* Does R change what clients are told as lasting: UIDs, mod-sequences? */
+static bool is_told(const struct record *r)
 {
-	return r->t.time > clock_wall_us() - FRESH;
+	switch (r->type) {
+	case RECORD_ADD:
+	case RECORD_FLAGS:
+	case RECORD_EXPUNGE:
+	case RECORD_UNDO:
+	case RECORD_MISSING:
+		return folder_fresh(r->t.time);
+	default:
+		return false;
+	}
 }
 
 int session_catch_up(struct mailbox *m, bool own)
@@ -39,8 +45,7 @@ int session_catch_up(struct mailbox *m, bool own)
 			m->read = w.at;
 			m->f.last = r->t;
 		}
-		if (r->type == RECORD_ADD && is_fresh(r))
-			m->unsynced = true;
+		m->unsynced = m->unsynced || is_told(r);
 	}
 	journal_walk_end(&w);
 	if (bad || code)
@@ -162,6 +167,8 @@ static int make_or_mend(struct mailbox *m)
 	folder_unlock(&m->f);
 	if (code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		return code;
+	/* This syncs the Maildir, too: who made the folder may have died
+	 * before its name was durable. */
 	code = store_next_uidvalidity(m->store, &validity);
 	if (code)
 		return code;

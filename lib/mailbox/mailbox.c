@@ -54,8 +54,7 @@ static int claim(struct mailbox *m)
 	return code;
 }
 
-/* UIDs are told only from records that are on stable storage. */
-static int settle_uids(struct mailbox *m)
+int session_sync(struct mailbox *m)
 {
 	int code = m->unsynced ? folder_sync(&m->f) : ERR_OK;
 
@@ -149,7 +148,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	if (!code)
 		code = claim(m);
 	if (!code)
-		code = settle_uids(m);
+		code = session_sync(m);
 	if (code) {
 		m->read_only = true;
 		mailbox_close(&m);
@@ -263,11 +262,9 @@ int session_commit(struct mailbox *m, struct batch *b, bool own)
 {
 	bool any = b->any;
 	int code = batch_end(b);
-	bool unsynced = m->unsynced;
 
 	if (!code && any)
 		code = session_catch_up(m, own);
-	m->unsynced = unsynced;
 	return code;
 }
 
@@ -332,7 +329,7 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	if (!code)
 		code = claim(m);
 	if (!code)
-		code = settle_uids(m);
+		code = session_sync(m);
 	reserve_changes(m);
 	*out = c;
 	if (code)

@@ -18,7 +18,7 @@ struct mailbox {
 	bool read_only;
 	bool suspect;	 /* something was not where it should be: scan */
 	bool recover;	 /* the journal was lost: take UIDs from names */
-	bool unsynced;	 /* additions of others were read, perhaps not synced */
+	bool unsynced;	 /* records were read or written, perhaps not synced */
 	bool renumbered; /* new UIDVALIDITY: nothing more can be done here */
 	bool dirty;	 /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
 	off_t snapshot;	 /* the snapshot holds what is before, 0: none */
@@ -42,6 +42,10 @@ void session_unlock(struct mailbox *m);
 /* Ends a batch that was begun under the lock: writes, applies. OWN: not to be
  * told by the next refresh. */
 int session_commit(struct mailbox *m, struct batch *b, bool own);
+
+/* Syncs the journal if a UID or mod-sequence in it may not be durable: before
+ * clients are told, be the record ours or another's. */
+int session_sync(struct mailbox *m);
 
 /* Loads journal and snapshot of an open folder, making or mending the
  * journal if need be. */

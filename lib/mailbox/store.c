@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,29 +41,34 @@ int store_make_dirs(int dir, bool inbox)
 	return ERR_OK;
 }
 
+/* Of the directory PATH, in the one above it. */
+static int sync_name(const char *path)
+{
+	char *copy = mem_strdup(path);
+	int code = file_sync_dir(dirname(copy));
+
+	free(copy);
+	/* one that may not be read cannot be synced either */
+	return code == ERR_DENIED ? ERR_OK : code;
+}
+
 static int make_maildir(const char *path)
 {
-	char *parent = mem_strdup(path);
-	char *slash = strrchr(parent, '/');
 	int code = file_make_dirs(path, 0700);
 	int dir;
 
-	if (code) {
-		free(parent);
+	/* `cur`, which comes last, says that all is made: so the Maildir's own
+	 * name is made to last first, be it that another made it and died. */
+	if (!code)
+		code = sync_name(path);
+	if (code)
 		return code;
-	}
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	code = dir < 0 ? err_from_errno(errno) : store_make_dirs(dir, true);
 	if (!code && fsync(dir) < 0)
 		code = err_from_errno(errno);
 	if (dir >= 0)
 		close(dir);
-	/* The Maildir's own name, too, is to last. */
-	if (!code && slash && slash > parent) {
-		*slash = '\0';
-		file_sync_dir(parent);
-	}
-	free(parent);
 	return code;
 }
 
