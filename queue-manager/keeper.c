@@ -30,8 +30,9 @@ struct keeper {
 	struct ipc_out found, junk, out;
 	size_t nfound, njunk;
 	DIR *queue, *dir; /* of the scan; NULL when there is none */
-	bool missed;	  /* it could not look at something */
-	bool again;	  /* so it is repeated soon */
+	int64_t promised, torn, unused, damaged; /* what it found so far */
+	bool missed; /* it could not look at something */
+	bool again;  /* so it is repeated soon */
 	char dirname[16];
 };
 
@@ -86,11 +87,13 @@ static bool sync_all(int *fd, size_t n, const char *dir)
 	return file_sync_dir(dir) == ERR_OK;
 }
 
+/* One that is there already, too, may be of a keeper that died before its
+ * sync. */
 static bool make_dir(const char *dir)
 {
-	if (mkdir(dir, 0700) == 0)
-		return file_sync_dir("queue") == ERR_OK;
-	return errno == EEXIST;
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return false;
+	return file_sync_dir("queue") == ERR_OK;
 }
 
 /* Slots of one folder: qmgr asks for no others at once. */
@@ -175,6 +178,7 @@ static void do_scan(struct keeper *k)
 	if (k->queue)
 		closedir(k->queue);
 	k->missed = false;
+	k->promised = k->torn = k->unused = k->damaged = 0;
 	k->queue = opendir("queue");
 	k->again = !k->queue;
 	if (!k->queue)
@@ -209,6 +213,7 @@ static void say_found(struct keeper *k, uint32_t number,
 {
 	char text[128];
 
+	k->promised++;
 	if (k->nfound == 0)
 		ipc_begin(&k->found, "found");
 	snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %jd %jd %u %d",
@@ -222,6 +227,7 @@ static void say_found(struct keeper *k, uint32_t number,
 static void say_rot(struct keeper *k, uint32_t number, const char *id,
 		    const char *why)
 {
+	k->damaged++;
 	ipc_begin(&k->out, "rot");
 	ipc_put_int(&k->out, "slot", number);
 	ipc_put(&k->out, "id", id);
@@ -253,6 +259,7 @@ static void judge_damaged(struct keeper *k, uint32_t number, int fd,
 	}
 	log_info("%s: not written to its end before a crash, never promised",
 		 s->id);
+	k->torn++;
 	say_junk(k, number);
 }
 
@@ -268,6 +275,7 @@ static void scan_open(struct keeper *k, uint32_t number, int fd)
 		return;
 	}
 	if (err || s.freed || !queue_id_slot(s.id, &slot) || slot != number) {
+		k->unused++;
 		say_junk(k, number);
 		return;
 	}
@@ -326,6 +334,10 @@ static void scan_ends(struct keeper *k)
 	if (k->again)
 		return;
 	ipc_begin(&k->out, "scanned");
+	ipc_put_int(&k->out, "promised", k->promised);
+	ipc_put_int(&k->out, "torn", k->torn);
+	ipc_put_int(&k->out, "unused", k->unused);
+	ipc_put_int(&k->out, "damaged", k->damaged);
 	send(k, &k->out);
 }
 

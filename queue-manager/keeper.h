@@ -15,7 +15,8 @@
  *                                 next attempts held"
  *     junk    slot…               files that hold no promise
  *     rot     slot, id, why       a promise that cannot be kept
- *     scanned                     the end of the scan
+ *     scanned promised, torn, unused, damaged
+ *                                 the end of the scan: how many of each
  *
  * What the scan says may be out of date when it arrives: qmgr ignores slots
  * that it knows already.

@@ -205,10 +205,13 @@ static void on_rot(struct qmgr *q)
 static void on_scanned(struct qmgr *q)
 {
 	q->scanning = false;
-	log_info("scan of the queue done: %zu messages wait, %zu are held",
+	log_info("scan of the queue done: %zu messages wait, %zu are held; "
+		 "found: promised %s, torn %s, unused %s, damaged %s",
 		 q->store.by_state[SLOT_WAITING] +
 			 q->store.by_state[SLOT_ACTIVE],
-		 q->store.by_state[SLOT_HELD]);
+		 q->store.by_state[SLOT_HELD], ipc_text(&q->in, "promised"),
+		 ipc_text(&q->in, "torn"), ipc_text(&q->in, "unused"),
+		 ipc_text(&q->in, "damaged"));
 }
 
 static const struct {
