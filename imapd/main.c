@@ -76,6 +76,7 @@ static int run_session(struct program *p)
 		.serve = serve_session,
 	};
 
+	set.client_max = service_client_max(c, set.max);
 	p->message_max = config_bytes(c, "message_size_limit");
 	/* Neither can be read from disk once a child is a user. */
 	tzset();

@@ -46,7 +46,6 @@ static int run_login(struct program *p, struct prefork *set)
 	set->uses = USES;
 	set->child_start = confine_child;
 	set->serve = serve_login;
-	set->client_max = service_client_max(p->service.config, set->max);
 	set->refusal = "-ERR [SYS/TEMP] too many logins at once\r\n";
 	login_read_rules(&p->rules, p->service.config, "pop3");
 	service_confine(&p->service, SANDBOX_FORK);
@@ -70,6 +69,7 @@ int main(int argc, char **argv)
 
 	service_start(&p.service, argc, argv, "pop3d");
 	set.max = (int)config_int(p.service.config, "pop3_process_limit");
+	set.client_max = service_client_max(p.service.config, set.max);
 	return service_listener(&p.service, "pop3-session")
 		       ? run_session(&p, &set)
 		       : run_login(&p, &set);

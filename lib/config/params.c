@@ -177,7 +177,7 @@ const struct config_param config_params[] = {
 { "smtpd_banner", STRING, "$myhostname ESMTP", NULL, "SMTP server",
   "The text after 220." },
 { "smtpd_client_connection_count_limit", INT, "50", "0-100000", "SMTP server",
-  "Connections at once from one client, to each service; of IMAP and POP3 only those without a login count; 0: no limit." },
+  "Connections at once from one client, to each service; of IMAP and POP3 also those of one user; 0: no limit." },
 { "smtpd_forbid_bare_newline", CHOICE, "reject", "reject normalize", "SMTP server",
   "Messages with a bare CR or LF: refused, or mended. Never does one end a message." },
 { "smtpd_hard_error_limit", INT, "20", "1-100000", "SMTP server",

@@ -31,7 +31,7 @@
 #include "log/log.h"
 
 #define IDLE_END_MS 60000   /* a surplus idle child ends after that */
-#define FAULT_PAUSE_MS 1000 /* no new child so soon after one failed */
+#define FAULT_PAUSE_MS 1000 /* no new child so soon after an idle one failed */
 
 enum state { STATE_FREE, STATE_IDLE, STATE_BUSY };
 
@@ -51,6 +51,7 @@ static struct {
 	int stop[2];
 	int signals;
 	sigset_t former;
+	struct slot *me; /* in a child */
 	int64_t pause_until_ms;
 	int64_t full_said_ms;
 	enum ending ending;
@@ -147,20 +148,40 @@ static uint64_t client_of(int fd, char text[INET6_ADDRSTRLEN])
 	return network;
 }
 
+/* Notes whom ME serves, unless that one has client_max children already. */
+static bool claim(struct slot *me, uint64_t client)
+{
+	int n = 0;
+
+	if (!self.set->client_max || !client)
+		return true;
+	atomic_store(&me->client, client);
+	for (int i = 0; i < self.set->max; i++)
+		n += atomic_load(&self.board[i].client) == client;
+	if (n <= self.set->client_max)
+		return true;
+	atomic_store(&me->client, 0);
+	return false;
+}
+
+bool prefork_claim(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) *
+		       UINT64_C(0x100000001b3);
+	return !self.me || claim(self.me, hash);
+}
+
 /* Has the client of FD, whom ME is to serve, too many connections? Then it
  * is refused and closed. */
 static bool refuse_client(struct slot *me, int fd)
 {
 	char text[INET6_ADDRSTRLEN];
-	uint64_t client = self.set->client_max ? client_of(fd, text) : 0;
-	int n = 0;
 
-	atomic_store(&me->client, client);
-	for (int i = 0; client && i < self.set->max; i++)
-		n += atomic_load(&self.board[i].client) == client;
-	if (n <= self.set->client_max)
+	if (!self.set->client_max || claim(me, client_of(fd, text)))
 		return false;
-	atomic_store(&me->client, 0);
 	log_info("refused: %s has %d connections already", text,
 		 self.set->client_max);
 	if (self.set->refusal)
@@ -228,6 +249,7 @@ static void child_main(struct slot *me)
 	close(self.retire[1]);
 	close(self.wake[0]);
 	close(self.signals);
+	self.me = me;
 	sigprocmask(SIG_SETMASK, &self.former, NULL);
 	if (self.set->child_start)
 		self.set->child_start(self.set->context);
@@ -283,7 +305,9 @@ static void keep_spare(void)
 		say_full();
 }
 
-static void report_end(pid_t pid, int status)
+/* Who died with a connection at hand died of that, and another comes when one
+ * more connection does. Who died without one may do so again at once. */
+static void report_end(pid_t pid, int status, bool busy)
 {
 	if (WIFSIGNALED(status))
 		log_error("process %ld ended by signal %d%s", (long)pid,
@@ -292,7 +316,23 @@ static void report_end(pid_t pid, int status)
 	else
 		log_warn("process %ld ended with status %d", (long)pid,
 			 WEXITSTATUS(status));
-	self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
+	if (!busy)
+		self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
+}
+
+/* Frees the slot of PID. Was it busy? */
+static bool free_slot(pid_t pid)
+{
+	for (int i = 0; i < self.set->max; i++) {
+		struct slot *slot = &self.board[i];
+
+		if (slot->pid != pid)
+			continue;
+		slot->pid = 0;
+		atomic_store(&slot->client, 0);
+		return atomic_exchange(&slot->state, STATE_FREE) == STATE_BUSY;
+	}
+	return false;
 }
 
 static void collect_children(void)
@@ -301,14 +341,10 @@ static void collect_children(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		bool busy = free_slot(pid);
+
 		if (status != 0 && !self.ending)
-			report_end(pid, status);
-		for (int i = 0; i < self.set->max; i++)
-			if (self.board[i].pid == pid) {
-				self.board[i].pid = 0;
-				atomic_store(&self.board[i].client, 0);
-				atomic_store(&self.board[i].state, STATE_FREE);
-			}
+			report_end(pid, status, busy);
 	}
 }
 

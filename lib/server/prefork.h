@@ -31,7 +31,8 @@ struct prefork {
 	int spare;	/* idle children kept ahead of need, at least 1 */
 	int max;	/* children at most: connections served at once */
 	int client_max; /* … of one IP address (IPv6: of one /64), so that no
-			 * client keeps all others out; 0: no limit */
+			 * client keeps all others out; or of one user, see
+			 * prefork_claim; 0: no limit */
 	const char *refusal; /* said to a client beyond that; or NULL */
 	int uses;    /* connections until a child is renewed, 0: no limit */
 	int grace_s; /* time to finish after SIGINT */
@@ -51,6 +52,11 @@ struct prefork {
 
 /* Runs until stopped. Gives the exit status of the parent. */
 int prefork_run(const struct prefork *p);
+
+/* In a child: the connection is from now on one of the user NAME, whatever
+ * address it comes from. False: NAME has client_max of them already. (Two
+ * names may share a number, once in 2^64.) */
+bool prefork_claim(const char *name);
 
 /* In a child. A session with a client polls the first descriptor beside its
  * own: it becomes readable when the suite stops, and the session then ends

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "log/log.h"
+#include "server/prefork.h"
 #include "server/sandbox.h"
 
 #define WAIT_MS 10000
@@ -70,7 +71,7 @@ bool handover_take(int sock, struct handover *h)
 {
 	uid_t uid;
 	gid_t gid;
-	bool good;
+	bool good, welcome;
 
 	memset(h, 0, sizeof(*h));
 	h->fd = -1;
@@ -80,11 +81,14 @@ bool handover_take(int sock, struct handover *h)
 	if (good)
 		h->fd = ipc_take_fd(&h->packet);
 	good = good && h->fd >= 0;
+	welcome = !good || prefork_claim(h->user);
+	good = good && welcome;
 	good = confirm(sock, good ? "ok" : "failed") && good;
 	close(sock);
 	if (!good) {
-		log_warn("a hand-over that cannot be served: user=%s",
-			 h->user ? h->user : "");
+		log_warn("a hand-over that cannot be served: user=%s%s",
+			 h->user ? h->user : "",
+			 welcome ? "" : ", who has too many sessions");
 		if (h->fd >= 0)
 			close(h->fd);
 		handover_free(h);
