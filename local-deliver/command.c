@@ -210,6 +210,14 @@ static bool wait_until(pid_t pid, int *status, int64_t until_ms)
 	return true;
 }
 
+/* To all of the command, and to the process that is waited for: it may have
+ * gone to another group. */
+static void signal_command(const struct run *run, int sig)
+{
+	kill(-run->pid, sig);
+	kill(run->pid, sig);
+}
+
 /* Its end; a command out of time is asked to end, then made to. */
 static int finish(struct run *run)
 {
@@ -218,10 +226,10 @@ static int finish(struct run *run)
 	if (!run->timed_out)
 		run->timed_out = !wait_until(run->pid, &status, run->until_ms);
 	if (run->timed_out) {
-		kill(-run->pid, SIGTERM);
+		signal_command(run, SIGTERM);
 		if (!wait_until(run->pid, &status,
 				clock_ms() + KILL_AFTER_MS)) {
-			kill(-run->pid, SIGKILL);
+			signal_command(run, SIGKILL);
 			waitpid(run->pid, &status, 0);
 		}
 	}

@@ -21,13 +21,19 @@ static void *grown(struct recipient *r, void *array, size_t n, size_t *cap,
 	return bigger;
 }
 
-static void add_act(struct recipient *r, const struct plan_source *from,
+static bool add_act(struct recipient *r, const struct plan_source *from,
 		    const struct alias_target *t)
 {
 	struct plan *p = r->plan;
 
+	if (p->nacts == PLAN_ACTS_MAX) {
+		settle(r, JOB_FAILED, "5.4.6", "local",
+		       "%s: too many commands and files", from->name);
+		return false;
+	}
 	p->act = grown(r, p->act, p->nacts, &p->cap_acts, sizeof(*p->act));
 	p->act[p->nacts++] = (struct plan_act){ t->kind, t->text, *from->who };
+	return true;
 }
 
 static bool add_address(struct recipient *r, const char *text)
@@ -105,18 +111,17 @@ static bool add_self(struct recipient *r, const struct plan_source *from,
 
 	if (!complete(r, t->text, "", 0, &a))
 		return unusable(r, from, "an address", t->text);
-	if (is_own(r, &a)) {
-		r->plan->self = true;
-		r->plan->self_mailbox = true;
-	} else {
+	if (!is_own(r, &a)) {
 		char text[ADDRESS_TEXT_SIZE];
 		struct alias_target other = {
 			ALIAS_SELF,
 			arena_strdup(r->message->arena, address_text(&a, text))
 		};
 
-		add_act(r, from, &other);
+		return add_act(r, from, &other);
 	}
+	r->plan->self = true;
+	r->plan->self_mailbox = true;
 	return true;
 }
 
@@ -132,8 +137,7 @@ static bool add_target(struct recipient *r, const struct plan_source *from,
 		return add_self(r, from, t);
 	case ALIAS_FILE:
 	case ALIAS_COMMAND:
-		add_act(r, from, t);
-		return true;
+		return add_act(r, from, t);
 	case ALIAS_INCLUDE:
 		return plan_include(r, from, t->text);
 	case ALIAS_ADDRESS:

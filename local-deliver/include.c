@@ -100,6 +100,12 @@ bool plan_include(struct recipient *r, const struct plan_source *from,
 		       ":include:%s: too many files within each other", path);
 		return false;
 	}
+	/* each names many, and those again: no depth alone bounds that */
+	if (r->plan->nfiles++ == PLAN_FILES_MAX) {
+		settle(r, JOB_FAILED, "5.4.6", "local",
+		       ":include:%s: too many files for one recipient", path);
+		return false;
+	}
 	buf_init(&told, TARGETS_TOLD_MAX + sizeof(struct told_owner));
 	if (errand_run(from->who, -1, read_include, copy, &told) < 0)
 		buf_reset(&told);

@@ -9,7 +9,9 @@
 #include "table/aliases.h"
 
 #define PLAN_ADDRESSES_MAX 100000
-#define PLAN_INCLUDES_MAX 5 /* :include: files within each other */
+#define PLAN_INCLUDES_MAX 5 /* :include: files within each other … */
+#define PLAN_FILES_MAX 100  /* … and all that one recipient leads to */
+#define PLAN_ACTS_MAX 100   /* commands, files, mailboxes of one recipient */
 
 /* Where targets come from, which decides what they may do. */
 struct plan_source {
@@ -32,6 +34,7 @@ struct plan {
 	struct plan_act *act;
 	size_t nacts, cap_acts;
 	size_t acts_done;
+	size_t nfiles;	   /* :include: files that were read */
 	bool self;	   /* the address stands for itself, too … */
 	bool self_mailbox; /* … and means its mailbox, nothing further */
 	const char *owner; /* new sender for the addresses, or NULL */

@@ -33,12 +33,12 @@ static struct {
 	struct ipc_in in;
 } self;
 
-/* Closing its socket ends a worker that waits. */
-static void dismiss(struct worker *w, bool at_once)
+/* A worker that waits has nothing in hand. To ask it to end would be to trust
+ * it: its user may have stopped it. */
+static void dismiss(struct worker *w)
 {
 	close(w->sock);
-	if (at_once)
-		kill(w->pid, SIGKILL);
+	kill(w->pid, SIGKILL);
 	while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	w->pid = 0;
@@ -64,7 +64,7 @@ static struct worker *choose_place(void)
 		if (w->used_ms < oldest->used_ms)
 			oldest = w;
 	}
-	dismiss(oldest, false);
+	dismiss(oldest);
 	return oldest;
 }
 
@@ -163,7 +163,7 @@ static int ask(const struct worker_request *q)
 	err = ipc_call(w->sock, &self.out, &self.in, WORK_MS);
 	w->used_ms = clock_ms();
 	if (err)
-		dismiss(w, true);
+		dismiss(w);
 	return err;
 }
 

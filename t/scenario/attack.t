@@ -5,6 +5,7 @@ import fcntl
 import os
 import random
 import resource
+import signal
 import socket
 import ssl
 import sys
@@ -20,14 +21,15 @@ ROOT = os.getuid() == 0
 NOBODY = 65534
 F_ADD_SEALS, ALL_SEALS = 1033, 15
 CLIENT_LIMIT = 10
+WORKERS = 32  # of one process of local-deliver
 MEMORY_MAX = 60 << 10  # KiB, of any one process
 PORTS = ("SMTP", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "POP3",
          "POP3S")
 noise = random.Random(1)
 
 
-def processes(s):
-    """Parent and resident KiB of each process below master."""
+def all_processes():
+    """Parent and resident KiB of each."""
     found = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -36,6 +38,16 @@ def processes(s):
         except OSError:
             continue
         found[int(name)] = (int(words[1]), int(words[21]) * 4)
+    return found
+
+
+def children(pid):
+    return [p for p, (parent, _) in all_processes().items() if parent == pid]
+
+
+def processes(s):
+    """Resident KiB of each process below master."""
+    found = all_processes()
 
     def ours(pid):
         while pid in found and pid != s.PID:
@@ -385,10 +397,45 @@ def locked(s):
     steady(s, "a lock")
 
 
+def stopped(s):
+    """A user may stop the process that has become him."""
+    users = ["w%d" % n for n in range(WORKERS + 2)]
+    with open(s.path("users")) as f:
+        line = next(x for x in f if x.startswith(s.USER1))
+    with open(s.path("users"), "a") as f:
+        for user in users:
+            f.write(line.replace(s.USER1, user))
+    before = workers(s)
+    send(s, users[0], "to one who stops")
+    tap.ok(wait_for(lambda: stored(s, users[0])), "a worker is made")
+    for pid in workers(s) - before:
+        os.kill(pid, signal.SIGSTOP)
+    for user in users[1:]:
+        send(s, user, "to another")
+        wait_for(lambda: stored(s, user))
+    tap.ok(all(stored(s, user) for user in users),
+           "a worker that its user stopped holds up no other")
+
+
+def workers(s):
+    parent = s.pid_of("local-deliver")
+    return {pid for child in children(parent) for pid in children(child)}
+
+
+def stored(s, user):
+    try:
+        return len(os.listdir(os.path.join(s.MAILROOT, user, "Maildir",
+                                           "new")))
+    except OSError:
+        return 0
+
+
 resource.setrlimit(resource.RLIMIT_NOFILE, (4000, 4000))
 with Instance("smtpd_client_connection_count_limit=%d" % CLIENT_LIMIT,
               "smtpd_pregreet_reject=no") as s:
     many(s)
+with Instance() as s:
+    stopped(s)
 with Instance() as s:
     listeners(s)
     starttls(s)

@@ -72,6 +72,8 @@ owner-team: bob@{d}
 unsafe: :include:{dir}/writable
 gone: :include:{dir}/nowhere
 nested: :include:{dir}/nested
+bomb: :include:{dir}/bomb1
+busy: :include:{dir}/busy
 
 # commands and files
 env: "|env > {dir}/out/env; cat > {dir}/out/text"
@@ -81,6 +83,7 @@ killed: "|kill -9 $$"
 deaf: "|exit 0"
 leaves: "|sleep 30 & exit 0"
 hangs: "|sleep 100"
+escapes: "|exec perl {dir}/escape"
 box: {dir}/out/box
 maildir: {dir}/out/maildir/
 null: /dev/null
@@ -176,6 +179,9 @@ def commands(s):
                      ("deaf", "dsn=2.0.0, status=sent"),
                      ("leaves", "dsn=2.0.0, status=sent"),
                      ("hangs", "dsn=5.3.0, status=bounced"),
+                     ("escapes", "dsn=5.3.0, status=bounced"),
+                     ("busy", "dsn=5.4.6, status=bounced"),
+                     ("bomb", "dsn=5.4.6, status=bounced"),
                      ("null", "dsn=2.0.0, status=sent"),
                      ("program", "dsn=5.2.0, status=bounced"),
                      ("link", "dsn=5.2.0, status=bounced")]:
@@ -294,6 +300,16 @@ def changes(s):
            "a list of 20001 is expanded whole")
 
 
+# Leaves the group of processes that it was started in.
+ESCAPE = """\
+$child = fork;
+if (!$child) { setpgrp(0, 0); sleep 20; exit }
+select(undef, undef, undef, 0.3);
+setpgrp(0, $child);
+sleep 100;
+"""
+
+
 def all_of(s):
     with open(s.path("aliases"), "w") as f:
         f.write(ALIASES.format(d=s.DOMAIN, dir=s.dir))
@@ -303,12 +319,20 @@ def all_of(s):
             ("members", "alice@{d}\n# a comment\nBob <bob@{d}>\n", 0o644),
             ("writable", "alice@{d}\n", 0o666),
             ("nested", ":include:{dir}/members\n", 0o644),
+            ("bomb1", ":include:{dir}/bomb2\n" * 1000, 0o644),
+            ("bomb2", ":include:{dir}/bomb3\n" * 1000, 0o644),
+            ("bomb3", ":include:{dir}/bomb4\n" * 1000, 0o644),
+            ("bomb4", "# nothing\n", 0o644),
+            ("busy", '"|exit 0"\n' * 200, 0o644),
             ("out/program", "#!/bin/sh\n", 0o755)]:
         with open(s.path(name), "w") as f:
             f.write(text.format(d=s.DOMAIN, dir=s.dir))
         os.chmod(s.path(name), mode)
     if ROOT:
         os.chown(s.path("out/program"), pwd.getpwnam("nobody").pw_uid, -1)
+    with open(s.path("escape"), "w") as f:
+        f.write(ESCAPE)
+    os.chmod(s.path("escape"), 0o644)
     os.symlink(s.path("members"), s.path("out/link"))
     aliases(s)
     commands(s)
