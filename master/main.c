@@ -33,7 +33,8 @@ static struct {
 	struct config *config;
 	const char *config_path;
 	bool foreground;
-	bool announced;
+	bool announced; /* all services were ready */
+	bool reported;	/* it was said which are not */
 	bool stopping;
 	int report_fd; /* tells the waiting command how the start went */
 	int pid_fd;
@@ -185,36 +186,53 @@ static void report(const char *text)
 	self.report_fd = -1;
 }
 
+/* Somebody waits for the start: tell them what does not come up. All the
+ * rest serves, so to systemd it is a start. */
+static void report_missing(void)
+{
+	struct buf text, state;
+
+	if (self.announced || self.reported || self.stopping)
+		return;
+	self.reported = true;
+	buf_init(&text, 65536);
+	buf_init(&state, 65536 + 100);
+	run_not_ready(&text);
+	log_error_lines(NULL, text.data);
+	buf_printf(&state, "READY=1\nSTATUS=%.*s", (int)strcspn(text.data, "\n"),
+		   text.data);
+	notify_systemd(state.data);
+	buf_puts(&text, "the other services run, and what is not ready is "
+			"tried again; see posthorn status\n");
+	report(text.data);
+	buf_free(&state);
+	buf_free(&text);
+}
+
+static void on_start_limit(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	report_missing();
+}
+
 static void changed(void)
 {
 	if (self.stopping && run_all_gone()) {
 		event_base_loopbreak(self.base);
 		return;
 	}
-	if (self.announced || !run_all_ready())
+	if (self.announced || !run_all_tried())
 		return;
+	if (!run_all_ready()) {
+		report_missing();
+		return;
+	}
 	self.announced = true;
 	log_info("all services are ready");
 	report("ok");
-	notify_systemd("READY=1");
-}
-
-/* Somebody waits for the start: tell them what does not come up. All the
- * rest serves, and master goes on trying. */
-static void on_start_limit(evutil_socket_t fd, short what, void *arg)
-{
-	struct buf text;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	if (self.announced)
-		return;
-	buf_init(&text, 65536);
-	run_not_ready(&text);
-	log_error_lines(NULL, text.data);
-	report(text.data);
-	buf_free(&text);
+	notify_systemd("READY=1\nSTATUS=all services are ready");
 }
 
 static void limit_start(void)
@@ -226,8 +244,10 @@ static void limit_start(void)
 
 static bool reload(struct buf *faults)
 {
-	struct config *fresh = config_load(self.config_path, NULL, 0, faults);
+	struct config *fresh;
 
+	log_reopen(); /* first, so that refusals are in the file of now */
+	fresh = config_load(self.config_path, NULL, 0, faults);
 	if (fresh)
 		folders_prepare(fresh, faults);
 	if (!fresh || faults->len > 0 || !run_apply(fresh, faults)) {
@@ -239,7 +259,6 @@ static bool reload(struct buf *faults)
 	}
 	config_free(&self.config);
 	self.config = fresh;
-	log_reopen();
 	log_info("reload: the services change over");
 	return true;
 }

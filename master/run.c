@@ -1,27 +1,26 @@
 #include "master/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "log/log.h"
 #include "master/services.h"
 #include "master/sockets.h"
+#include "master/spawn.h"
 #include "master/users.h"
 
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS 60000
 #define STEADY_MS 1000 /* who served that long is in no crash loop */
 #define STOP_MS 20000  /* for a stage to end before it is killed */
+#define FAILURES_MANY 3 /* so often in a row is no accident */
 
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY };
 
@@ -33,7 +32,7 @@ struct process {
 	pid_t pid;
 	enum state state;
 	int64_t since_ms;
-	int ready_fd;
+	struct spawn_links links;
 	struct event *ready;
 	bool retired;
 };
@@ -42,11 +41,9 @@ struct service {
 	const struct service_row *row;
 	struct process *current;
 	struct event *restart;
-	char *listen;
-	char *user;
-	char *peers;
-	char *program;
-	char *root;
+	struct spawn set; /* what its process gets */
+	char *why; /* what it said when it ended before it served, or NULL */
+	int failures; /* how often it did, in a row */
 	int restarts;
 	int delay_ms;
 	bool wanted;
@@ -54,7 +51,6 @@ struct service {
 
 static struct {
 	struct event_base *base;
-	const char *config_path;
 	void (*changed)(void);
 	struct service *service;
 	struct process *processes;
@@ -78,42 +74,13 @@ static bool serves_already(const struct service *s)
 	return false;
 }
 
-/* In the new process: only what the service shall have. */
-static void become_service(const struct service *s, int ready_fd)
-{
-	char *fd = mem_printf("%d", ready_fd);
-	char *words = mem_strdup(s->listen), *word;
-	sigset_t none;
-
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	while ((word = strsep(&words, " "))) {
-		char *colon = strrchr(word, ':');
-
-		if (colon)
-			file_set_cloexec(atoi(colon + 1), false);
-	}
-	file_set_cloexec(ready_fd, false);
-	setenv("POSTHORN_LISTEN", s->listen, 1);
-	setenv("POSTHORN_USER", s->user, 1);
-	setenv("POSTHORN_PEERS", s->peers, 1);
-	setenv("POSTHORN_CHROOT", s->root, 1);
-	setenv("POSTHORN_READY", fd, 1);
-	setenv("POSTHORN_AGAIN", serves_already(s) ? "yes" : "", 1);
-	unsetenv("NOTIFY_SOCKET");
-	execl(s->program, s->row->program, "-c", self.config_path,
-	      (char *)NULL);
-	log_die(EX_OSERR, "cannot execute %s: %m", s->program);
-}
-
 static void forget_ready(struct process *p)
 {
 	if (!p->ready)
 		return;
 	event_free(p->ready);
 	p->ready = NULL;
-	close(p->ready_fd);
+	close(p->links.ready);
 }
 
 /* The new instance serves: the ones before it may finish and go. */
@@ -126,19 +93,33 @@ static void retire_older(struct service *s)
 		}
 }
 
+static void set_why(struct service *s, const char *text)
+{
+	free(s->why);
+	s->why = text && *text ? mem_strdup(text) : NULL;
+}
+
+/* It serves, or says its last words; or it ended without any. */
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct process *p = arg;
-	char line[16];
-	ssize_t n = read(fd, line, sizeof(line));
+	struct service *s = p->service;
+	char text[1024];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
 
 	(void)what;
 	forget_ready(p);
-	if (n <= 0)
-		return; /* it ended: SIGCHLD says the rest */
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (strcmp(text, "ready") != 0) {
+		set_why(s, text);
+		return; /* SIGCHLD says the rest */
+	}
 	p->state = STATE_READY;
-	if (p->service->current == p)
-		retire_older(p->service);
+	set_why(s, NULL);
+	s->failures = 0;
+	if (s->current == p)
+		retire_older(s);
 	self.changed();
 }
 
@@ -153,7 +134,8 @@ static void later(struct service *s)
 	event_add(s->restart, &t);
 }
 
-static struct process *add_process(struct service *s, pid_t pid, int ready_fd)
+static struct process *add_process(struct service *s, pid_t pid,
+				   const struct spawn_links *links)
 {
 	struct process *p = mem_alloc(sizeof(*p));
 
@@ -161,8 +143,8 @@ static struct process *add_process(struct service *s, pid_t pid, int ready_fd)
 	p->pid = pid;
 	p->state = STATE_STARTING;
 	p->since_ms = clock_ms();
-	p->ready_fd = ready_fd;
-	p->ready = event_new(self.base, ready_fd, EV_READ, on_ready, p);
+	p->links = *links;
+	p->ready = event_new(self.base, links->ready, EV_READ, on_ready, p);
 	event_add(p->ready, NULL);
 	p->next = self.processes;
 	self.processes = p;
@@ -171,26 +153,15 @@ static struct process *add_process(struct service *s, pid_t pid, int ready_fd)
 
 static void start(struct service *s)
 {
-	int fds[2];
-	pid_t pid;
+	struct spawn_links links;
+	pid_t pid = spawn(&s->set, serves_already(s), &links);
 
-	if (pipe2(fds, O_CLOEXEC) < 0) {
-		log_error("cannot start %s: %m", s->row->name);
-		later(s);
-		return;
-	}
-	pid = fork();
-	if (pid == 0)
-		become_service(s, fds[1]);
-	close(fds[1]);
 	if (pid < 0) {
 		log_error("cannot start %s: %m", s->row->name);
-		close(fds[0]);
 		later(s);
 		return;
 	}
-	setpgid(pid, pid);
-	s->current = add_process(s, pid, fds[0]);
+	s->current = add_process(s, pid, &links);
 }
 
 static void on_restart(evutil_socket_t fd, short what, void *arg)
@@ -233,11 +204,14 @@ static void remove_process(struct process *p, int status)
 	*at = p->next;
 	end_group(p->pid);
 	forget_ready(p);
+	if (p->links.log >= 0)
+		close(p->links.log);
 	if (s->current == p) {
 		s->current = NULL;
 		if (p->state == STATE_READY &&
 		    clock_ms() - p->since_ms > STEADY_MS)
 			s->delay_ms = 0;
+		s->failures += p->state != STATE_READY;
 		if (!expected) {
 			say_end(s, status);
 			s->restarts++;
@@ -274,11 +248,15 @@ void run_begin(struct event_base *base, const char *config_path,
 	struct event *child = evsignal_new(base, SIGCHLD, on_child, NULL);
 
 	self.base = base;
-	self.config_path = config_path;
 	self.changed = changed;
 	self.service = mem_array(service_count, sizeof(*self.service));
 	for (size_t i = 0; i < service_count; i++) {
 		self.service[i].row = &service_rows[i];
+		self.service[i].set = (struct spawn){
+			.name = service_rows[i].program,
+			.config_path = config_path,
+			.in_place = service_rows[i].flags & FLAG_IN_PLACE
+		};
 		self.service[i].restart =
 			evtimer_new(base, on_restart, &self.service[i]);
 	}
@@ -327,17 +305,17 @@ static void prepare(struct service *s, const struct config *c,
 	if (is_enabled(row, c))
 		sockets_open(c, row, &listen, faults);
 	s->wanted = listen.len > 0;
-	replace(&s->listen, buf_steal(&listen));
+	replace(&s->set.listen, buf_steal(&listen));
 	users_find(c, row->user, &uid, &gid, faults);
-	replace(&s->user, mem_printf("%ld:%ld", (long)uid, (long)gid));
-	replace(&s->peers, peers_text(c, row->peers, faults));
-	replace(&s->program,
+	replace(&s->set.user, mem_printf("%ld:%ld", (long)uid, (long)gid));
+	replace(&s->set.peers, peers_text(c, row->peers, faults));
+	replace(&s->set.program,
 		mem_printf("%s/%s", config_string(c, "daemon_directory"),
 			   row->program));
-	if (s->wanted && access(s->program, X_OK) < 0)
-		buf_printf(faults, "%s: cannot execute: %s\n", s->program,
+	if (s->wanted && access(s->set.program, X_OK) < 0)
+		buf_printf(faults, "%s: cannot execute: %s\n", s->set.program,
 			   strerror(errno));
-	replace(&s->root,
+	replace(&s->set.root,
 		row->flags & FLAG_CHROOT
 			? mem_printf("%s/private",
 				     config_string(c, "run_directory"))
@@ -350,7 +328,7 @@ static void start_or_reload(struct service *s)
 		s->current = NULL;
 		retire_older(s);
 	} else if (s->current && s->row->flags & FLAG_IN_PLACE) {
-		kill(s->current->pid, SIGHUP);
+		spawn_reload(s->current->pid, &s->current->links);
 	} else {
 		event_del(s->restart);
 		s->delay_ms = 0;
@@ -440,14 +418,25 @@ bool run_all_ready(void)
 	return true;
 }
 
-void run_not_ready(struct buf *out)
+bool run_all_tried(void)
 {
 	for (size_t i = 0; i < service_count; i++)
-		if (is_missing(&self.service[i]))
-			buf_printf(out,
-				   "the service %s is not ready: the log says "
-				   "why\n",
-				   service_rows[i].name);
+		if (is_missing(&self.service[i]) &&
+		    self.service[i].failures < FAILURES_MANY)
+			return false;
+	return true;
+}
+
+void run_not_ready(struct buf *out)
+{
+	for (size_t i = 0; i < service_count; i++) {
+		const struct service *s = &self.service[i];
+
+		if (is_missing(s))
+			buf_printf(out, "the service %s is not ready: %s\n",
+				   s->row->name,
+				   s->why ? s->why : "the log says why");
+	}
 }
 
 bool run_all_gone(void)

@@ -33,7 +33,10 @@ void run_stop(void);
 bool run_all_ready(void);
 bool run_all_gone(void);
 
-/* One line for each wanted service that is not ready, for people. */
+/* Are all wanted services ready, or do they fail again and again? */
+bool run_all_tried(void);
+
+/* One line for each wanted service that is not ready and why, for people. */
 void run_not_ready(struct buf *out);
 
 /* One line for each service: "name pid state restarts seconds\n". */

@@ -89,7 +89,7 @@ const struct config_param config_params[] = {
 { "local_users", BOOL, "yes", NULL, "users",
   "Do the users of the system receive mail and log in?" },
 { "log_target", STRING, "syslog", NULL, "log",
-  "syslog, stderr, or the path of a file. Rotate a file by copying and truncating it, since not every program may open it again." },
+  "syslog, stderr, or the path of a file. To rotate a file rename it, then call posthorn reload. A change of this parameter needs a restart." },
 { "maximal_backoff_time", SECONDS, "4000s", "1-3153600000", "queue",
   "The longest time between two tries." },
 { "maximal_queue_lifetime", SECONDS, "5d", "0-3153600000", "queue",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -21,13 +22,15 @@ static struct {
 	char *program;
 	char *path; /* NULL unless the target is a file */
 	int fd;
+	int last_words; /* where log_die writes, too; or -1 */
+	int giver; /* who hands us the file that was opened again, or -1 */
 	bool syslog;
 	bool debug;
 	char host[65];
 	struct buf line;
 	time_t stamp_of; /* second for which `stamp` was made */
 	char stamp[CLOCK_DATE_SIZE];
-} self = { .fd = STDERR_FILENO };
+} self = { .fd = STDERR_FILENO, .last_words = -1, .giver = -1 };
 
 static const char *program(void)
 {
@@ -63,21 +66,81 @@ bool log_open(const char *name, const char *target)
 	return true;
 }
 
-void log_reopen(void)
+void log_expect(int sock)
+{
+	self.giver = sock;
+}
+
+/* A descriptor that lies ready at the giver's socket, or -1. */
+static int receive(void)
+{
+	char byte[64];
+	struct iovec data = { byte, sizeof(byte) };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr m = { .msg_iov = &data,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	const struct cmsghdr *c;
+	int fd = -1;
+
+	if (self.giver < 0 ||
+	    recvmsg(self.giver, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+		return -1;
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* The last descriptor that was handed to us, or -1. */
+static int receive_last(void)
+{
+	int last = -1, fd;
+
+	while ((fd = receive()) >= 0) {
+		if (last >= 0)
+			close(last);
+		last = fd;
+	}
+	return last;
+}
+
+/* Does the path lead to another file than the one that is open? */
+static bool is_renamed(void)
 {
 	struct stat now, then;
-	int fd;
 
-	if (!self.path ||
-	    (stat(self.path, &now) == 0 && fstat(self.fd, &then) == 0 &&
-	     now.st_ino == then.st_ino && now.st_dev == then.st_dev))
+	return stat(self.path, &now) < 0 || fstat(self.fd, &then) < 0 ||
+	       now.st_ino != then.st_ino || now.st_dev != then.st_dev;
+}
+
+void log_reopen(void)
+{
+	int fd = receive_last();
+
+	if (fd < 0 && (!self.path || !is_renamed()))
 		return;
-	fd = open_file(self.path);
 	if (fd < 0)
+		fd = open_file(self.path);
+	if (fd < 0) {
+		log_warn("%s: cannot be opened again: %m; further lines go to "
+			 "the file that had this name",
+			 self.path);
 		return;
+	}
 	/* the number stays, so that a forked child can keep just this one */
-	dup3(fd, self.fd, O_CLOEXEC);
+	if (self.path)
+		dup3(fd, self.fd, O_CLOEXEC);
 	close(fd);
+}
+
+int log_fd(void)
+{
+	return self.path ? self.fd : -1;
 }
 
 int log_keep_fd(void)
@@ -196,8 +259,30 @@ void log_error_lines(const char *of, const char *text)
 	each_line(log_error, of, text);
 }
 
+void log_last_words(int fd)
+{
+	self.last_words = fd;
+}
+
+__attribute__((format(printf, 1, 0))) static void say_last_words(const char *fmt,
+								 va_list ap)
+{
+	char text[LINE_MAX_BYTES];
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+
+	/* it may be that nobody listens */
+	if (n > 0 && write(self.last_words, text, strlen(text)) < 0)
+		self.last_words = -1;
+}
+
 void log_die(int status, const char *fmt, ...)
 {
+	va_list words;
+
 	LINE(LOG_CRIT, "fatal: ");
+	va_start(words, fmt);
+	if (self.last_words >= 0)
+		say_last_words(fmt, words);
+	va_end(words);
 	exit(status);
 }

@@ -18,8 +18,17 @@
  * the call lines go to standard error. Call it before chroot. */
 bool log_open(const char *program, const char *target);
 
-/* Opens the file again: after rotation, where the path still leads to it. */
+/* Programs that gave up their rights cannot open the file again: who started
+ * them does, and hands them the descriptor (SCM_RIGHTS) through SOCK. */
+void log_expect(int sock);
+
+/* After the file was renamed: lines go to the descriptor that was handed to
+ * us, or else to what is at the path now, which is made if need be. If that
+ * fails it is logged, and nothing changes. Never waits. */
 void log_reopen(void);
+
+/* The descriptor of the file that lines go to; -1 if it is none. */
+int log_fd(void);
 
 /* Before a process closes all its descriptors: the one that lines go to, to
  * be spared, or -1 if there is none. A connection to syslog is ended here; it
@@ -38,6 +47,9 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * of its own: "OF: line", or the line alone if OF is NULL. */
 void log_warn_lines(const char *of, const char *text);
 void log_error_lines(const char *of, const char *text);
+
+/* What log_die says goes to FD as well, without a line end; -1: no more. */
+void log_last_words(int fd);
 
 /* Logs "fatal: …" and ends the process with the sysexits code STATUS. */
 void log_die(int status, const char *fmt, ...)

@@ -165,23 +165,24 @@ static void take_peers(struct service *s)
 	free(text);
 }
 
-static void take_ready_fd(struct service *s)
+/* The descriptor that a variable names, or -1. */
+static int take_fd(const char *name)
 {
-	const char *env = getenv("POSTHORN_READY");
+	const char *env = getenv(name);
 	int64_t fd;
 
-	s->ready_fd = -1;
 	if (!env || !str_to_int(env, 0, 65535, &fd))
-		return;
-	s->ready_fd = (int)fd;
-	file_set_cloexec(s->ready_fd, true);
+		return -1;
+	file_set_cloexec((int)fd, true);
+	return (int)fd;
 }
 
 static void clear_environment(void)
 {
 	static const char *const names[] = {
 		"POSTHORN_LISTEN", "POSTHORN_USER",  "POSTHORN_CHROOT",
-		"POSTHORN_PEERS",  "POSTHORN_READY", "POSTHORN_AGAIN"
+		"POSTHORN_PEERS",  "POSTHORN_READY", "POSTHORN_AGAIN",
+		"POSTHORN_LOG"
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -210,7 +211,9 @@ void service_start(struct service *s, int argc, char **argv, const char *name)
 	take_listeners(s);
 	take_identity(s);
 	take_peers(s);
-	take_ready_fd(s);
+	s->ready_fd = take_fd("POSTHORN_READY");
+	log_last_words(s->ready_fd);
+	log_expect(take_fd("POSTHORN_LOG"));
 	root = getenv("POSTHORN_AGAIN");
 	s->again = root && *root;
 	root = getenv("POSTHORN_CHROOT");
@@ -246,6 +249,7 @@ void service_ready(struct service *s)
 		return;
 	if (write(s->ready_fd, "ready\n", 6) < 0)
 		log_warn("cannot tell master that we are ready: %m");
+	log_last_words(-1);
 	close(s->ready_fd);
 	s->ready_fd = -1;
 }

@@ -11,7 +11,8 @@
  * ("name:fd name:fd …"), POSTHORN_USER ("uid:gid" or empty), POSTHORN_CHROOT
  * (folder or empty), POSTHORN_PEERS ("uid uid …"), POSTHORN_READY (a
  * descriptor: service_ready writes a line there), POSTHORN_AGAIN ("yes" if a
- * former instance still serves).
+ * former instance still serves), POSTHORN_LOG (a socket through which a
+ * program that reloads in place gets the log file when it was opened again).
  *
  * Reload: master starts a second instance with the same sockets and sends
  * the first SIGTERM once the second is ready: the first stops accepting,
