@@ -165,9 +165,12 @@ CHECK = $(UNIT) $(FUZZ) $(if $(SANITIZE),$(MAIN_JOB),$(SCENARIOS))
 deps:
 	@dist/deps build
 
+# as many compilers as processors, but where the caller has said how many
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc))
+
 check:
 	@dist/deps build test
-	@$(MAKE) --no-print-directory check-built
+	@$(MAKE) --no-print-directory $(PARALLEL) check-built
 
 check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH)) man floors
 	POSTHORN_BIN=$(abspath $(BIN)) prove -j$(or $(JOBS),2) $(CHECK)
@@ -193,7 +196,7 @@ floors:
 
 demo:
 	@dist/deps build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@dist/demo start
 
 demo-stop:
