@@ -81,9 +81,11 @@ static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
 			     .npeers = 1,
 			     .serve = checker_serve };
 
+	if (!pam)
+		sandbox_become(uid, gid);
+	/* they end with accountd; a change of uid would clear it */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (!pam) {
-		sandbox_become(uid, gid);
 		sandbox_enter(SANDBOX_FORK);
 	} else {
 		/* its modules may do what they like, but for that */

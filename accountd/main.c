@@ -3,7 +3,6 @@
  * right. One loop answers; processes of their own check passwords (check.h).
  */
 #include <event2/event.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -82,7 +81,6 @@ static void run(struct service *s, bool pam)
 	requests_begin(base, s);
 	service_ready(s);
 	event_base_dispatch(base);
-	kill(self.checkers, SIGTERM);
 }
 
 int main(int argc, char **argv)

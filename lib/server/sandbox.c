@@ -20,7 +20,13 @@ static const int never[] = {
 	CALL(ptrace),
 	CALL(process_vm_readv),
 	CALL(process_vm_writev),
+	CALL(pidfd_getfd),
+	CALL(kcmp),
 	CALL(mount),
+	CALL(open_tree),
+	CALL(move_mount),
+	CALL(fsopen),
+	CALL(fsmount),
 	CALL(umount2),
 	CALL(pivot_root),
 	CALL(swapon),
@@ -48,10 +54,12 @@ static const int never[] = {
 	CALL(settimeofday),
 	CALL(clock_settime),
 	CALL(adjtimex),
+	CALL(clock_adjtime),
 	CALL(sethostname),
 	CALL(setdomainname),
 	CALL(iopl),
 	CALL(ioperm),
+	CALL(name_to_handle_at),
 	CALL(open_by_handle_at),
 	CALL(fanotify_init),
 	CALL(syslog),
@@ -67,6 +75,21 @@ static const int opening[] = {
 	CALL(link),	CALL(linkat),	CALL(symlink),	 CALL(symlinkat),
 	CALL(truncate), CALL(chmod),	CALL(fchmodat),	 CALL(chown),
 	CALL(lchown),	CALL(fchownat), CALL(setxattr),	 CALL(lsetxattr),
+};
+
+/* Other processes of the same user: of the services that share one. Who has
+ * children may end them. */
+static const int signalling[] = {
+	CALL(kill),
+	CALL(tkill),
+	CALL(pidfd_send_signal),
+	CALL(rt_sigqueueinfo),
+	CALL(rt_tgsigqueueinfo),
+	CALL(setpriority),
+	CALL(sched_setaffinity),
+	CALL(sched_setscheduler),
+	CALL(sched_setparam),
+	CALL(sched_setattr),
 };
 
 static const int executing[] = { CALL(execve), CALL(execveat) };
@@ -85,20 +108,24 @@ static void refuse(scmp_filter_ctx ctx, const int *call, size_t n)
 
 #define REFUSE(ctx, list) refuse(ctx, list, sizeof(list) / sizeof(list[0]))
 
+/* Whole ranges, so that no family is forgotten; and none by equality alone:
+ * the filter sees 64 bits, of which the kernel takes 32. */
 static void refuse_families(scmp_filter_ctx ctx, unsigned rights)
 {
-	static const int inet[] = { AF_INET, AF_INET6 };
-	static const int others[] = { AF_PACKET, AF_ALG, AF_BLUETOOTH, AF_CAN,
-				      AF_VSOCK,	 AF_XDP, AF_KEY };
+	static const bool allowed[] = { [AF_UNIX] = true,
+					[AF_INET] = true,
+					[AF_INET6] = true,
+					[AF_NETLINK] = true };
+	const size_t n = sizeof(allowed) / sizeof(allowed[0]);
+	const bool inet = rights & SANDBOX_INET;
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1,
-				 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)others[i]));
-	if (rights & SANDBOX_INET)
-		return;
-	for (size_t i = 0; i < sizeof(inet) / sizeof(inet[0]); i++)
-		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1,
-				 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)inet[i]));
+	for (size_t i = 0; i < n; i++)
+		if (!allowed[i] || (!inet && (i == AF_INET || i == AF_INET6)))
+			seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+					 CALL(socket), 1,
+					 SCMP_A0(SCMP_CMP_EQ, i));
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1,
+			 SCMP_A0(SCMP_CMP_GE, n));
 }
 
 /* New processes; threads stay allowed. clone3 hides its flags from filters:
@@ -110,6 +137,14 @@ static void refuse_fork(scmp_filter_ctx ctx)
 	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0);
 	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(clone), 1,
 			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+}
+
+/* abort() sends a signal to its own process, by tgkill. */
+static void refuse_signals(scmp_filter_ctx ctx)
+{
+	REFUSE(ctx, signalling);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
+			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
 }
 
 void sandbox_enter(unsigned rights)
@@ -128,8 +163,10 @@ void sandbox_enter(unsigned rights)
 		REFUSE(ctx, executing);
 	if (!(rights & SANDBOX_IDENTITY))
 		REFUSE(ctx, changing_identity);
-	if (!(rights & SANDBOX_FORK))
+	if (!(rights & SANDBOX_FORK)) {
 		refuse_fork(ctx);
+		refuse_signals(ctx);
+	}
 	refuse_families(ctx, rights);
 	err = seccomp_load(ctx);
 	if (err < 0)

@@ -1,0 +1,115 @@
+/* What a process can do no more after sandbox_enter. Each case is a process
+ * of its own. */
+#include "server/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define HIGH 0x100000000L /* what the kernel does not look at */
+
+static bool denied(long result)
+{
+	return result == -1 && (errno == EPERM || errno == ENOSYS);
+}
+
+static bool sockets(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 &&
+	       denied(socket(AF_INET, SOCK_STREAM, 0)) &&
+	       denied(socket(AF_INET6, SOCK_STREAM, 0)) &&
+	       denied(socket(AF_ALG, SOCK_SEQPACKET, 0)) &&
+	       denied(socket(AF_RDS, SOCK_SEQPACKET, 0)) &&
+	       denied(socket(AF_TIPC, SOCK_SEQPACKET, 0));
+}
+
+static bool high_bits(void)
+{
+	return denied(syscall(SYS_socket, HIGH | AF_INET, SOCK_STREAM, 0L)) &&
+	       denied(syscall(SYS_socket, HIGH | AF_ALG, SOCK_SEQPACKET, 0L));
+}
+
+static bool files(void)
+{
+	return denied(open("/dev/null", O_RDONLY)) &&
+	       denied(unlink("/nothing")) && denied(chmod("/nothing", 0));
+}
+
+static bool processes(void)
+{
+	return denied(fork()) && denied(kill(getppid(), 0)) &&
+	       denied(syscall(SYS_tkill, getppid(), 0)) &&
+	       denied(syscall(SYS_tgkill, getppid(), getppid(), 0)) &&
+	       denied(syscall(SYS_pidfd_send_signal, -1, 0, NULL, 0)) &&
+	       denied(syscall(SYS_pidfd_getfd, -1, 0, 0)) &&
+	       denied(syscall(SYS_ptrace, 16, getppid(), 0, 0));
+}
+
+static bool identity(void)
+{
+	return denied(setuid(0)) && denied(chroot("/")) &&
+	       denied(execl("/bin/true", "true", (char *)NULL));
+}
+
+static bool own_signal(void)
+{
+	signal(SIGUSR1, SIG_IGN);
+	return raise(SIGUSR1) == 0;
+}
+
+/* Does CASE hold in a process that has RIGHTS? */
+static bool within(unsigned rights, bool (*holds)(void))
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sandbox_enter(rights);
+		_exit(holds() ? 0 : 1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static bool inet(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0 &&
+	       denied(socket(AF_ALG, SOCK_SEQPACKET, 0));
+}
+
+static bool children(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid > 0 && kill(pid, SIGKILL) == 0 &&
+	       waitpid(pid, NULL, 0) == pid;
+}
+
+int main(void)
+{
+	/* a kernel, or a container, may have none */
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
+		puts("1..0 # SKIP no seccomp");
+		return 0;
+	}
+	ok(within(0, sockets), "sockets: of this machine alone");
+	ok(within(0, high_bits), "also where the family has 64 bits");
+	ok(within(0, files), "files: none by their names");
+	ok(within(0, processes), "processes: none made, none touched");
+	ok(within(0, own_signal), "but its own");
+	ok(within(0, identity), "identity: as it is");
+	ok(within(SANDBOX_INET, inet), "INET: the Internet, and no more");
+	ok(within(SANDBOX_FORK, children), "FORK: may end what it made");
+	return done();
+}
