@@ -9,12 +9,23 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 
+#define WAIT_S 1 /* for a peer to say what it wants */
+#define STRANGERS_MAX 20
+
 static struct {
 	const struct control_actions *act;
 	char *path;
 	int fd;
 	struct event *listener;
+	int strangers; /* peers that are not trusted */
 } self = { .fd = -1 };
+
+/* Somebody who has connected. */
+struct peer {
+	int fd;
+	bool trusted; /* may reload and stop */
+	struct event *readable;
+};
 
 static void put_lines(struct ipc_out *m, const char *name, struct buf *text)
 {
@@ -84,26 +95,53 @@ static void answer(const struct ipc_in *q, bool trusted, struct ipc_out *a)
 			  "runs as may do that");
 }
 
+static void end(struct peer *p)
+{
+	if (!p->trusted)
+		self.strangers--;
+	event_free(p->readable);
+	close(p->fd);
+	free(p);
+}
+
 /* A peer gets one question, and no time: it was to be asked at once. */
-static void on_connect(evutil_socket_t listener, short what, void *arg)
+static void on_question(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipc_in q = { 0 };
 	struct ipc_out a = { 0 };
-	uid_t uid;
-	int fd = ipc_accept_any(listener, &uid);
+	struct peer *p = arg;
 
-	(void)what;
-	(void)arg;
-	if (fd < 0)
-		return;
-	if (ipc_recv(fd, &q, 200) == ERR_OK) {
-		answer(&q, uid == 0 || uid == geteuid(), &a);
-		if (ipc_send(fd, &a, 0))
+	if ((what & EV_READ) && ipc_recv((int)fd, &q, 0) == ERR_OK) {
+		answer(&q, p->trusted, &a);
+		if (ipc_send((int)fd, &a, 0))
 			log_debug("nobody waits for master's answer");
 	}
-	close(fd);
+	end(p);
 	ipc_in_free(&q);
 	ipc_out_free(&a);
+}
+
+/* Anyone may connect; only so many of those that may do nothing but look. */
+static void on_connect(evutil_socket_t listener, short what, void *arg)
+{
+	static const struct timeval wait = { WAIT_S, 0 };
+	uid_t uid;
+	int fd = ipc_accept_any(listener, &uid);
+	struct peer *p;
+
+	(void)what;
+	if (fd < 0)
+		return;
+	p = mem_alloc(sizeof(*p));
+	p->fd = fd;
+	p->trusted = uid == 0 || uid == geteuid();
+	p->readable = event_new(arg, fd, EV_READ, on_question, p);
+	if (!p->trusted)
+		self.strangers++;
+	if (self.strangers > STRANGERS_MAX)
+		end(p);
+	else
+		event_add(p->readable, &wait);
 }
 
 bool control_begin(struct event_base *base, const char *path,
@@ -115,7 +153,7 @@ bool control_begin(struct event_base *base, const char *path,
 		return false;
 	self.path = mem_strdup(path);
 	self.listener = event_new(base, self.fd, EV_READ | EV_PERSIST,
-				  on_connect, NULL);
+				  on_connect, base);
 	event_add(self.listener, NULL);
 	return true;
 }
