@@ -15,11 +15,19 @@
 #include "service/loop.h"
 
 #define STEPS_PER_WAKEUP 32
+#define STRANGERS_MAX 100  /* askers at once that may only look … */
+#define STRANGER_WAIT_S 30 /* … and their time to ask, and to take answers */
 #define BIT(state) (1u << (state))
 #define MESSAGES (BIT(SLOT_ACTIVE) | BIT(SLOT_WAITING) | BIT(SLOT_HELD))
 
+static struct {
+	int strangers;
+} self;
+
 static void control_end(struct control *c)
 {
+	if (!c->trusted)
+		self.strangers--;
 	event_free(c->readable);
 	event_free(c->writable);
 	event_free(c->more);
@@ -35,6 +43,7 @@ void control_send(struct control *c)
 	int err = ipc_send(c->sock, &c->out, 0);
 
 	c->unsent = err == ERR_BUSY;
+	c->moved = c->moved || !err;
 	if (c->unsent)
 		event_add(c->writable, NULL);
 	else if (err)
@@ -209,9 +218,16 @@ static void dispatch(struct control *c)
 static void on_request(evutil_socket_t sock, short what, void *arg)
 {
 	struct control *c = arg;
-	int err = ipc_recv((int)sock, &c->q->in, 0);
+	int err;
 
-	(void)what;
+	if (what & EV_TIMEOUT) {
+		if (!c->moved)
+			control_end(c);
+		else
+			c->moved = false;
+		return;
+	}
+	err = ipc_recv((int)sock, &c->q->in, 0);
 	if (err == ERR_BUSY)
 		return;
 	/* one request at a time: who asks during an answer is cut off */
@@ -238,6 +254,22 @@ static void on_more(evutil_socket_t sock, short what, void *arg)
 	go_on(arg);
 }
 
+/* Whom anybody may be has a number and a time: or all descriptors could be
+ * taken that way. */
+static void welcome(struct control *c)
+{
+	static const struct timeval wait = { STRANGER_WAIT_S, 0 };
+
+	if (c->trusted) {
+		event_add(c->readable, NULL);
+		return;
+	}
+	if (++self.strangers > STRANGERS_MAX)
+		control_end(c);
+	else
+		event_add(c->readable, &wait);
+}
+
 static int take_connection(int listener, void *context)
 {
 	struct qmgr *q = context;
@@ -256,7 +288,7 @@ static int take_connection(int listener, void *context)
 		event_new(q->base, sock, EV_READ | EV_PERSIST, on_request, c);
 	c->writable = event_new(q->base, sock, EV_WRITE, on_writable, c);
 	c->more = evtimer_new(q->base, on_more, c);
-	event_add(c->readable, NULL);
+	welcome(c);
 	return sock;
 }
 

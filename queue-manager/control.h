@@ -37,6 +37,7 @@ struct control {
 	struct buf text;
 	struct ipc_out out;		/* packet to send; kept while busy */
 	bool unsent;
+	bool moved;			/* a packet was sent of late */
 };
 
 /* Begins to accept at L. */

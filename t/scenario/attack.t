@@ -206,6 +206,59 @@ def packets(s):
     steady(s, "packets")
 
 
+def connect_packets(s, name):
+    c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    c.settimeout(5)
+    c.connect(s.path("run/public/" + name))
+    return c
+
+
+def hold_open(s, name):
+    """Connects as nobody until no more is accepted; says how many are."""
+    held = []
+    try:
+        for _ in range(1000):
+            held.append(connect_packets(s, name))
+    except OSError:
+        pass
+    time.sleep(0.5)
+    alive = 0
+    for c in held:
+        c.settimeout(0)
+        try:
+            c.recv(1)
+        except BlockingIOError:
+            alive += 1
+        except OSError:
+            pass
+    return held, alive
+
+
+def crowd(s):
+    """Another user of the machine holds all that he can of the sockets that
+    are anybody's."""
+    ready, over = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        become_nobody()
+        kept = {name: hold_open(s, name) for name in ("master", "qmgr")}
+        os.write(ready[1], repr({n: k[1] for n, k in kept.items()}).encode())
+        os.close(over[1])
+        os.read(over[0], 1)
+        os._exit(0)
+    alive = eval(os.read(ready[0], 1000))
+    tap.ok(alive["master"] <= 20 and alive["qmgr"] <= 100,
+           "one who may only look holds few connections")
+    print("#", alive)
+    begun = time.monotonic()
+    tap.ok(s.posthorn("status").returncode == 0 and
+           s.posthorn("queue", "flush", "ALL").returncode == 0 and
+           time.monotonic() - begun < 5, "and root is answered at once")
+    os.close(over[0])
+    os.close(over[1])
+    os.waitpid(pid, 0)
+
+
 def records(s):
     return b"sender a%%40b.test\nrcpt %s 0 \n\n" % \
         s.address().replace("@", "%40").encode()
@@ -235,13 +288,17 @@ def submissions(s):
     steady(s, "submissions")
 
 
+def become_nobody():
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
 def as_nobody(s):
     """What another user of the machine can reach."""
     pid = os.fork()
     if pid == 0:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        become_nobody()
         reached = []
         for name in ("accountd", "authcheck", "imap-session", "pop3-session",
                      "local-deliver", "notify", "qmgr", "remote-send",
@@ -443,6 +500,7 @@ with Instance() as s:
     submissions(s)
     if ROOT:
         as_nobody(s)
+        crowd(s)
     drop(s)
     beside(s)
     locked(s)
