@@ -18,6 +18,8 @@
 #include "mailbox/private.h"
 #include "mailbox/session.h"
 
+#define SYNC_EACH 16 /* files; more are a sync of the file system */
+
 /* The bits in the destination of the keywords that the messages have. */
 static int translate(struct mailbox *m, const char *to, uint64_t used,
 		     uint64_t bits[MAILBOX_KEYWORDS_MAX])
@@ -69,15 +71,12 @@ static bool fill(struct mailbox *m, struct addition *a, const struct entry *e,
 	return fstatat(a->from_dir, a->from, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* What was delivered just now may not be durable yet: the copy is to be, and
- * a MOVE ends what the delivery would try again. */
-static int sync_content(const struct addition *a, const struct entry *e)
+static int sync_content(const struct addition *a)
 {
-	int fd, code;
+	int fd = openat(a->from_dir, a->from,
+			O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int code;
 
-	if (!folder_fresh(e->saved * INT64_C(1000000)))
-		return ERR_OK;
-	fd = openat(a->from_dir, a->from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_from_errno(errno);
 	code = fsync(fd) < 0 ? err_from_errno(errno) : ERR_OK;
@@ -85,14 +84,22 @@ static int sync_content(const struct addition *a, const struct entry *e)
 	return code;
 }
 
+/* What was delivered just now may not be durable yet: the copy is to be, and
+ * a MOVE ends what the delivery would try again. Each sync may be a flush of
+ * the disk, so many are one sync of the file system. */
 static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n,
 			 const struct addition *a)
 {
-	size_t i;
+	size_t i, fresh = 0;
 	int code = ERR_OK;
 
 	for (i = 0; !code && i < n; i++)
-		code = sync_content(&a[i], session_entry(m, seq[i]));
+		if (folder_fresh(session_entry(m, seq[i])->saved *
+				 INT64_C(1000000)) &&
+		    ++fresh <= SYNC_EACH)
+			code = sync_content(&a[i]);
+	if (!code && fresh > SYNC_EACH && syncfs(m->store->dir) < 0)
+		code = err_from_errno(errno);
 	return code;
 }
 
