@@ -32,14 +32,8 @@ static void tell(struct session *s, const uint32_t *seq, size_t n)
 	for (i = 0; i < n; i++) {
 		struct mailbox_message m = mailbox_get(s->box, seq[i]);
 
-		if (m.gone)
-			continue;
-		update_put_fetch(b, seq[i]);
-		if (s->by_uid)
-			update_put_uid(b, m.uid);
-		buf_puts(b, "FLAGS ");
-		update_put_message_flags(s, b, &m);
-		buf_puts(b, ")\r\n");
+		if (!m.gone)
+			update_put_fetch_flags(s, b, seq[i], &m);
 	}
 	stream_put(s->c.io, b->data, b->len);
 }

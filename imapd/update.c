@@ -33,6 +33,17 @@ void update_put_uid(struct buf *out, uint32_t uid)
 	buf_putc(out, ' ');
 }
 
+void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
+			    const struct mailbox_message *m)
+{
+	update_put_fetch(out, seq);
+	if (s->by_uid)
+		update_put_uid(out, m->uid);
+	buf_puts(out, "FLAGS ");
+	update_put_message_flags(s, out, m);
+	buf_puts(out, ")\r\n");
+}
+
 static void put_keywords(struct session *s, struct buf *b)
 {
 	const char *keyword;
@@ -83,7 +94,6 @@ static void put_expunges(struct session *s, const struct mailbox_changes *c)
 	stream_put(s->c.io, b->data, b->len);
 }
 
-/* With UIDs when a command by UID is at hand (RFC 3501 section 6.4.8). */
 static void put_flag_changes(struct session *s, const struct mailbox_changes *c)
 {
 	struct buf *b = &s->out;
@@ -93,12 +103,7 @@ static void put_flag_changes(struct session *s, const struct mailbox_changes *c)
 	for (i = 0; i < c->nflagged; i++) {
 		struct mailbox_message m = mailbox_get(s->box, c->flagged[i]);
 
-		update_put_fetch(b, c->flagged[i]);
-		if (s->by_uid)
-			update_put_uid(b, m.uid);
-		buf_puts(b, "FLAGS ");
-		update_put_message_flags(s, b, &m);
-		buf_puts(b, ")\r\n");
+		update_put_fetch_flags(s, b, c->flagged[i], &m);
 	}
 	stream_put(s->c.io, b->data, b->len);
 }

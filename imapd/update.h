@@ -16,6 +16,11 @@ void update_put_flags(struct session *s);
 /* Says FLAGS again if the folder has got new keywords. */
 void update_keywords(struct session *s);
 
+/* "* SEQ FETCH (FLAGS (…))", with the UID when a command by UID is at hand
+ * (RFC 3501 section 6.4.8). */
+void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
+			    const struct mailbox_message *m);
+
 /* "* SEQ FETCH (", appended to OUT. */
 void update_put_fetch(struct buf *out, uint32_t seq);
 
