@@ -110,6 +110,26 @@ static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
 	}
 }
 
+/* Every change is one batch: found out and committed under the lock, and
+ * durable before anybody is told of it. */
+static int change_begin(struct mailbox *m, struct batch *b)
+{
+	int code = m->read_only ? ERR_DENIED : session_lock(m);
+
+	if (!code)
+		batch_begin(b, &m->f, true);
+	return code;
+}
+
+static int change_end(struct mailbox *m, struct batch *b)
+{
+	int code = session_commit(m, b, true);
+
+	session_unlock(m);
+	/* also if all was so already: by a record that may not be durable */
+	return code ? code : session_sync(m);
+}
+
 int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		  enum mailbox_store_how how, unsigned flags, uint64_t keywords,
 		  uint64_t unchanged_since, bool *failed)
@@ -117,14 +137,10 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 	struct wish w = { how, flags & MAILBOX_FLAGS_ALL, keywords };
 	struct batch b;
 	size_t i;
-	int code;
+	int code = change_begin(m, &b);
 
-	if (m->read_only)
-		return ERR_DENIED;
-	code = session_lock(m);
 	if (code)
 		return code;
-	batch_begin(&b, &m->f, true);
 	for (i = 0; i < n; i++) {
 		struct entry *e = session_entry(m, seq[i]);
 		bool good = e && !(e->state & ENTRY_GONE) &&
@@ -135,10 +151,7 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		if (good)
 			change_one(m, &b, e, &w);
 	}
-	code = session_commit(m, &b, true);
-	session_unlock(m);
-	/* also if all was so already: by a record that may not be durable */
-	return code ? code : session_sync(m);
+	return change_end(m, &b);
 }
 
 /* Unlinks the files, after the journal says they are gone. What cannot be
@@ -181,15 +194,11 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	bool *chosen;
 	bool any;
 	size_t i;
-	int code;
+	int code = change_begin(m, &b);
 
-	if (m->read_only)
-		return ERR_DENIED;
-	code = session_lock(m);
 	if (code)
 		return code;
 	chosen = mem_array(n + 1, sizeof(*chosen));
-	batch_begin(&b, &m->f, true);
 	for (i = 0; i < n; i++) {
 		struct entry *e = session_entry(m, seq[i]);
 		struct record_range range;
@@ -203,11 +212,8 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		batch_item(&b, RECORD_EXPUNGE, &range, sizeof(range));
 	}
 	any = b.any;
-	code = session_commit(m, &b, true);
-	session_unlock(m);
-	/* What is said to be gone must not come back: first the record. */
-	if (!code)
-		code = session_sync(m);
+	/* What is said to be gone must not come back: the record is first. */
+	code = change_end(m, &b);
 	if (!code && any) {
 		unlink_all(m, seq, n, chosen);
 		code = sync_dirs(m);

@@ -122,6 +122,17 @@ static int open_subs(struct mailbox *m, bool inbox)
 	return code;
 }
 
+/* Takes in what other programs did to the directories, claims what is new,
+ * and makes durable every UID that the session is about to tell. */
+static int catch_up(struct mailbox *m)
+{
+	int code = session_scan(m);
+
+	if (!code)
+		code = claim(m);
+	return code ? code : session_sync(m);
+}
+
 int mailbox_open(struct store *s, const char *name, bool read_only,
 		 struct mailbox **out)
 {
@@ -144,11 +155,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	if (!code)
 		code = session_load(m);
 	if (!code)
-		code = session_scan(m);
-	if (!code)
-		code = claim(m);
-	if (!code)
-		code = session_sync(m);
+		code = catch_up(m);
 	if (code) {
 		m->read_only = true;
 		mailbox_close(&m);
@@ -325,11 +332,7 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	int code = look(m);
 
 	if (!code)
-		code = session_scan(m);
-	if (!code)
-		code = claim(m);
-	if (!code)
-		code = session_sync(m);
+		code = catch_up(m);
 	reserve_changes(m);
 	*out = c;
 	if (code)
