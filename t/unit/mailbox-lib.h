@@ -2,6 +2,7 @@
 #ifndef T_UNIT_MAILBOX_LIB_H
 #define T_UNIT_MAILBOX_LIB_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -148,6 +149,50 @@ __attribute__((unused)) static bool text_is(struct mailbox *m, uint32_t seq,
 		printf("# got: %.200s\n", b.data);
 	buf_free(&b);
 	return same;
+}
+
+/* The content of the file P and its size, to be freed. */
+__attribute__((unused)) static char *slurp(const char *p, size_t *n)
+{
+	long size = file_size(p);
+	char *data = mem_alloc((size_t)size + 1);
+	int fd = open(p, O_RDONLY);
+
+	*n = (size_t)read(fd, data, (size_t)size);
+	close(fd);
+	return data;
+}
+
+/* UIDVALIDITY of a folder, and two further numbers of it. */
+__attribute__((unused)) static uint32_t validity_of(const char *folder,
+						    uint32_t *count,
+						    uint32_t *uidnext)
+{
+	struct store *s;
+	struct mailbox *m = open_folder(folder, true, &s);
+	uint32_t v = m ? mailbox_uidvalidity(m) : 0;
+
+	*count = m ? mailbox_count(m) : 0;
+	*uidnext = m ? mailbox_uidnext(m) : 0;
+	close_folder(&m, &s);
+	return v;
+}
+
+/* A name in DIR (new, cur): the first that has HAVING in it. */
+__attribute__((unused)) static bool find_name(const char *dir,
+					      const char *having, char *out)
+{
+	DIR *d = opendir(path(dir));
+	struct dirent *e;
+	bool found = false;
+
+	while (!found && (e = readdir(d)))
+		if (e->d_name[0] != '.' && strstr(e->d_name, having)) {
+			sprintf(out, "%s/%s", dir, e->d_name);
+			found = true;
+		}
+	closedir(d);
+	return found;
 }
 
 #endif

@@ -1,0 +1,251 @@
+/*
+ * What lib/mailbox keeps beside the messages: snapshot and cache, which may
+ * be lost or damaged at any time, and the journal's rotation; and that with
+ * them a large folder costs what a small one does.
+ */
+#include <sys/resource.h>
+
+#include "mailbox/disk.h"
+#include "t/unit/mailbox-lib.h"
+
+static void test_snapshot(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	uint32_t i, good = 0, tries = 0;
+	size_t n;
+	char *data;
+
+	fresh();
+	deliver_n("INBOX", 400);
+	m = open_folder("INBOX", false, &s);
+	for (i = 1; i <= 400; i += 2)
+		mailbox_store(m, &i, 1, MAILBOX_ADD, MAILBOX_SEEN, 0,
+			      UINT64_MAX, NULL);
+	close_folder(&m, &s);
+	ok(file_size(path(DISK_SNAPSHOT)) > 400 * 64, "a snapshot is written");
+	deliver_n("INBOX", 1);
+	data = slurp(path(DISK_SNAPSHOT), &n);
+	for (i = 0; i < 40; i++) {
+		size_t where = (size_t)i * n / 40;
+
+		data[where] ^= 1;
+		write_file(path(DISK_SNAPSHOT), data, n);
+		data[where] ^= 1;
+		m = open_folder("INBOX", true, &s);
+		good += mailbox_count(m) == 401 &&
+			mailbox_get(m, 399).flags == MAILBOX_SEEN &&
+			mailbox_get(m, 400).flags == 0;
+		tries++;
+		close_folder(&m, &s);
+	}
+	for (i = 0; i < 20; i++) {
+		write_file(path(DISK_SNAPSHOT), data, (size_t)i * n / 20);
+		m = open_folder("INBOX", true, &s);
+		good += mailbox_count(m) == 401;
+		tries++;
+		close_folder(&m, &s);
+	}
+	ok(good == tries, "a damaged or cut snapshot changes nothing");
+	write_file(path(DISK_SNAPSHOT), data, n);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == 401 && mailbox_uid(m, 401) == 401,
+	   "snapshot and journal behind it");
+	close_folder(&m, &s);
+	free(data);
+}
+
+static void test_cache(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	struct mailbox_facts f;
+	uint32_t i, good = 0;
+	size_t n;
+	char *data;
+
+	fresh();
+	deliver_n("INBOX", 5);
+	data = slurp(path(DISK_CACHE), &n);
+	for (i = 0; i < n; i += 5) {
+		data[i] ^= 4;
+		write_file(path(DISK_CACHE), data, n);
+		data[i] ^= 4;
+		m = open_folder("INBOX", true, &s);
+		good += mailbox_facts(m, 3, &f) == ERR_OK &&
+			memmem(f.envelope, f.envelope_len, "number 3", 8) &&
+			memmem(f.header, f.header_len, "Subject: number 3\r\n",
+			       19) &&
+			!memmem(f.envelope, f.envelope_len, "body", 4);
+		close_folder(&m, &s);
+	}
+	ok(good == (n + 4) / 5, "a damaged cache changes nothing");
+	unlink(path(DISK_CACHE));
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_facts(m, 5, &f) == ERR_OK, "without cache");
+	close_folder(&m, &s);
+	ok(file_size(path(DISK_CACHE)) > 0, "what was found out is kept");
+	free(data);
+}
+
+static void test_pack(void)
+{
+	struct store *s, *s2;
+	struct mailbox *m, *other;
+	struct mailbox_facts f;
+	size_t n = 300000, i;
+	char *text = mem_alloc(n + 1);
+	struct delivered out;
+	uint32_t seq;
+
+	fresh();
+	/* One header field that is kept, so that the cache grows fast. */
+	strcpy(text, "Subject: x");
+	for (i = 10; i < n - 4; i++)
+		text[i] = i % 70 == 0	? '\r'
+			  : i % 70 == 1 ? '\n'
+			  : i % 70 == 2 ? ' '
+					: 'x';
+	strcpy(text + n - 4, "\r\n\r\n");
+	for (i = 0; i < 40; i++)
+		deliver_to("INBOX", text, "", &out);
+	deliver_n("INBOX", 2);
+	m = open_folder("INBOX", false, &s);
+	other = open_folder("INBOX", true, &s2);
+	ok(mailbox_facts(other, 41, &f) == ERR_OK, "facts before");
+	for (seq = 1; seq <= 38; seq++)
+		mailbox_expunge(m, &seq, 1, false);
+	ok(file_size(path(DISK_CACHE)) > 8 << 20, "a large cache");
+	mailbox_settle(m);
+	ok(file_size(path(DISK_CACHE)) < 3 << 20, "is packed");
+	ok(mailbox_facts(m, 42, &f) == ERR_OK &&
+		   memmem(f.header, f.header_len, "number 2", 8) &&
+		   mailbox_facts(other, 41, &f) == ERR_OK &&
+		   memmem(f.header, f.header_len, "number 1", 8),
+	   "and what it says is found, also by others");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+	free(text);
+}
+
+static void test_rotation(void)
+{
+	struct store *s, *s2;
+	struct mailbox *m, *other;
+	const struct mailbox_changes *c;
+	struct delivered one, two;
+	uint32_t i, k, seq = 2;
+	long before;
+
+	fresh();
+	deliver_n("INBOX", 3);
+	deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "Q9", &one);
+	m = open_folder("INBOX", false, &s);
+	other = open_folder("INBOX", false, &s2);
+	for (i = 0; i < 3000; i++)
+		mailbox_store(m, &seq, 1, i % 2 ? MAILBOX_ADD : MAILBOX_REMOVE,
+			      MAILBOX_SEEN, 0, UINT64_MAX, NULL);
+	k = 1;
+	mailbox_expunge(m, &k, 1, false);
+	before = file_size(path(DISK_JOURNAL));
+	mailbox_settle(m);
+	ok(file_size(path(DISK_JOURNAL)) < before / 10,
+	   "a long journal is made short");
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 3,
+	   "the session goes on");
+	ok(mailbox_refresh(other, true, &c) == ERR_OK && c->nexpunged == 1 &&
+		   c->expunged[0] == 1 && c->nflagged == 1 &&
+		   c->flagged[0] == 1 && mailbox_count(other) == 3 &&
+		   mailbox_uid(other, 1) == 2,
+	   "other sessions follow");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+	{
+		struct delivery d = {
+			.maildir = at.maildir,
+			.folder = "INBOX",
+			.prologue = "",
+			.queue_id = "Q9",
+			.recipient = "u@example.org",
+			.arrival_us = clock_wall_us() - 60000000,
+		};
+
+		d.fd = open("/dev/null", O_RDONLY);
+		ok(deliver_message(&d, &two) == ERR_OK && two.duplicate &&
+			   two.uid == one.uid,
+		   "a second delivery is recognised over a rotation");
+		close(d.fd);
+	}
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == 3 && mailbox_uidnext(m) == 5 &&
+		   mailbox_get(m, 1).flags == MAILBOX_SEEN,
+	   "the state is the same");
+	close_folder(&m, &s);
+}
+
+static int64_t cpu_us(void)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * INT64_C(1000000) +
+	       r.ru_utime.tv_usec + r.ru_stime.tv_usec;
+}
+
+static void test_cost(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	struct append *a;
+	uint32_t validity, uid, i, n = 20000;
+	int64_t small, large;
+	dev_t dev;
+	ino_t ino;
+
+	fresh();
+	deliver_n("INBOX", 1);
+	small = cpu_us();
+	deliver_n("INBOX", 100);
+	small = cpu_us() - small;
+	store_open(at.maildir, false, &s);
+	for (i = 0; i < n; i += 400) {
+		uint32_t k;
+
+		append_new(s, "INBOX", &a);
+		for (k = 0; k < 400; k++) {
+			append_begin(a, 0, NULL, 0, -1);
+			append_write(a, "A: b\r\n\r\n", 8);
+		}
+		if (append_commit(a, &validity, &uid, &dev, &ino) != ERR_OK)
+			printf("# append failed\n");
+		append_free(&a);
+	}
+	store_close(&s);
+	large = cpu_us();
+	deliver_n("INBOX", 100);
+	large = cpu_us() - large;
+	ok(large < 3 * small + 20000,
+	   "delivery into 20,000 messages costs what it costs into 10 "
+	   "(CPU %lld us, %lld us)",
+	   (long long)large / 100, (long long)small / 100);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == n + 201, "all there");
+	close_folder(&m, &s);
+	small = cpu_us();
+	m = open_folder("INBOX", true, &s);
+	small = cpu_us() - small;
+	ok(small < 20000, "opening it from the snapshot: %lld us",
+	   (long long)small);
+	close_folder(&m, &s);
+}
+
+int main(void)
+{
+	test_snapshot();
+	test_cache();
+	test_pack();
+	test_rotation();
+	test_cost();
+	clean();
+	return done();
+}
