@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "client/account.h"
 #include "client/notify.h"
 #include "imapd/conn.h"
 #include "mailbox/mailbox.h"
@@ -45,7 +46,7 @@ struct session {
 	struct buf flags; /* of the latest message, formatted */
 	struct mailbox_message flags_of;
 	int64_t message_max; /* largest message taken */
-	char user[321];
+	char user[ACCOUNT_USER_SIZE];
 };
 
 /* Serves the session that accountd sends over SOCK (closed here), and ends

@@ -13,7 +13,7 @@
 
 static void succeed(struct smtp_session *s, const struct account_auth_state *st)
 {
-	if (str_copy(s->login, SMTP_LOGIN_SIZE, st->user))
+	if (str_copy(s->login, ACCOUNT_USER_SIZE, st->user))
 		smtp_say(s, "235 2.7.0 Authentication successful");
 	else
 		smtp_say(s, "454 4.7.0 Temporary authentication failure");

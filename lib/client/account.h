@@ -18,9 +18,13 @@ enum account_status {
 	ACCOUNT_TEMP	/* could not find out just now */
 };
 
+/* Bytes of a login name with its NUL: as long as a mailbox, 64 + 1 + 255. */
+#define ACCOUNT_USER_SIZE 321
+
 struct account {
-	char user[321];		/* the login name, canonical, with domain for
-				 * virtual users, bare for system users */
+	char user[ACCOUNT_USER_SIZE];	/* the login name, canonical: with domain
+					 * for virtual users, bare for those of
+					 * the system */
 	char home[1024];
 	char maildir[1024];	/* the INBOX: absolute path of the Maildir */
 	uid_t uid;
@@ -55,7 +59,7 @@ enum account_auth {
 struct account_auth_state {
 	int sock;		/* connection of this exchange, -1 at start */
 	char challenge[1024];	/* base64 for AUTH_CONTINUE */
-	char user[321];		/* for AUTH_OK */
+	char user[ACCOUNT_USER_SIZE];	/* for AUTH_OK */
 	char why[256];		/* for AUTH_FAILED, for the log */
 	/* Set before a step, with a session: input read ahead behind the
 	 * response, instead of what account_client_info said. */

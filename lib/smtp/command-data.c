@@ -73,7 +73,7 @@ static void lose_content(struct smtp_session *s, int err)
 static void end_content(struct smtp_session *s,
 			const struct smtp_data_reader *d)
 {
-	char client[SMTP_NAME_SIZE + SMTP_LOGIN_SIZE + 100];
+	char client[SMTP_NAME_SIZE + ACCOUNT_USER_SIZE + 100];
 	struct smtp_reply r;
 
 	snprintf(client, sizeof(client), "client=%s[%s]%s%s", s->client_name,

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "client/account.h"
 #include "client/tls.h"
 #include "io/stream.h"
 #include "queue/envelope.h"
@@ -28,7 +29,6 @@
 #define SMTP_LINE_MAX 4096 /* of a command */
 #define SMTP_WINDOW 65536  /* of input read at once */
 #define SMTP_NAME_SIZE 256
-#define SMTP_LOGIN_SIZE 321
 #define SMTP_COMMANDS_MAX 20
 
 /* Where the dialogue stands; commands name the states they may come in. */
@@ -56,7 +56,7 @@ struct smtp_session {
 	bool esmtp;
 	bool tls;
 	char tls_text[160];
-	char login[SMTP_LOGIN_SIZE]; /* "" if not authenticated */
+	char login[ACCOUNT_USER_SIZE]; /* "" if not authenticated */
 
 	/* the dialogue */
 	enum smtp_state state;
