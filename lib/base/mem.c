@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#define TIDY_SIZE 65536
 
 static void out_of_memory(void)
 {
@@ -65,6 +68,13 @@ char *mem_printf(const char *fmt, ...)
 		out_of_memory();
 	va_end(ap);
 	return p;
+}
+
+void mem_tidy(void)
+{
+	/* a request that no free piece meets puts them all in order */
+	free(mem_resize(NULL, TIDY_SIZE, 1));
+	malloc_trim(0);
 }
 
 void mem_wipe(void *p, size_t n)

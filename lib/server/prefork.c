@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 
@@ -457,6 +458,7 @@ static void prepare(const struct prefork *p)
 	self.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (self.signals < 0)
 		log_die(EX_OSERR, "cannot prepare for signals: %m");
+	mem_tidy();
 }
 
 int prefork_run(const struct prefork *p)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """smtpd alone: dialogue, limits, smuggling, what comes into the queue."""
 import os
+import re
 import smtplib
 import socket
 import subprocess
@@ -36,6 +37,38 @@ def starts(got, want, name):
 def last():
     return queue.messages[-1]
 
+
+# What a process that waits has for itself: more was due to a heap that each
+# child put in order anew
+
+
+def text_of(pid, name):
+    with open("/proc/%d/%s" % (pid, name)) as f:
+        return f.read()
+
+
+def private_kib(pid):
+    return int(re.search(r"Private_Dirty:\s+(\d+)",
+                         text_of(pid, "smaps_rollup")).group(1))
+
+
+def waits(pid):
+    fds = "/proc/%d/fd" % pid
+    return any("eventpoll" in os.readlink(os.path.join(fds, fd))
+               for fd in os.listdir(fds))
+
+
+def spare():
+    pid = server.process.pid
+    return [int(p) for p in text_of(pid, "task/%d/children" % pid).split()]
+
+
+t.ok(wait_for(lambda: sum(map(waits, spare())) == 2), "two processes wait")
+if "libasan" in text_of(server.process.pid, "maps"):
+    t.ok(True, "a process that waits is small # SKIP sanitized")
+else:
+    t.ok(max(map(private_kib, spare())) < 100,
+         "a process that waits is small")
 
 # Dialogue
 
