@@ -32,7 +32,8 @@ struct destination *dest_get(struct qmgr *q, enum transport t, const char *key,
 		return d;
 	}
 	d = mem_alloc(sizeof(*d));
-	TAILQ_INIT(&d->loads);
+	for (unsigned i = 0; i < LANES; i++)
+		TAILQ_INIT(&d->lane[i]);
 	d->transport = t;
 	d->key = full;
 	d->name = mem_strdup(name);
@@ -85,7 +86,7 @@ bool dest_rests(const struct destination *d)
 
 void dest_update(struct qmgr *q, struct destination *d)
 {
-	bool work = !TAILQ_EMPTY(&d->loads);
+	bool work = d->nloads > 0;
 	bool ready = work && d->busy < dest_jobs_max(d);
 	bool idle = !work && d->busy == 0 && d->refs == 0;
 
@@ -103,6 +104,18 @@ void dest_update(struct qmgr *q, struct destination *d)
 	d->in_idle = idle;
 }
 
+/* The lane of SENDER. Senders that differ in an extension alone, as those of a
+ * list mailing do (bounces+joe=example.org@), share it. */
+static unsigned lane_of(const char *sender)
+{
+	const char *at = strrchr(sender, '@');
+	uint64_t hash = map_hash(sender, strcspn(sender, "+-=@"));
+
+	if (at)
+		hash ^= map_hash(at, strlen(at));
+	return (unsigned)(hash % LANES);
+}
+
 /* The load of A for D and SENDER. A message's recipients are added in one
  * go, so it is the newest one, or there is none. */
 static struct load *load_of(struct destination *d, struct active *a,
@@ -116,8 +129,10 @@ static struct load *load_of(struct destination *d, struct active *a,
 	l->active = a;
 	l->dest = d;
 	l->sender = sender;
+	l->lane = lane_of(sender);
 	l->queued = true;
-	TAILQ_INSERT_TAIL(&d->loads, l, in_dest);
+	d->nloads++;
+	TAILQ_INSERT_TAIL(&d->lane[l->lane], l, in_dest);
 	TAILQ_INSERT_TAIL(&a->loads, l, in_message);
 	d->newest = l;
 	return l;
@@ -143,14 +158,21 @@ void dest_add(struct qmgr *q, struct destination *d, struct active *a,
 
 struct load *dest_next(struct destination *d)
 {
-	return TAILQ_FIRST(&d->loads);
+	for (unsigned i = 0; i < LANES; i++) {
+		struct load *l = TAILQ_FIRST(&d->lane[(d->turn + i) % LANES]);
+
+		if (l)
+			return l;
+	}
+	return NULL;
 }
 
 void dest_drop(struct qmgr *q, struct load *l)
 {
 	struct destination *d = l->dest;
 
-	TAILQ_REMOVE(&d->loads, l, in_dest);
+	TAILQ_REMOVE(&d->lane[l->lane], l, in_dest);
+	d->nloads--;
 	TAILQ_REMOVE(&l->active->loads, l, in_message);
 	l->queued = false;
 	if (d->newest == l)
@@ -162,13 +184,14 @@ void dest_taken(struct qmgr *q, struct load *l, size_t n)
 {
 	struct destination *d = l->dest;
 
+	d->turn = (l->lane + 1) % LANES;
 	l->n -= n;
 	if (l->n == 0) {
 		dest_drop(q, l);
 		return;
 	}
-	TAILQ_REMOVE(&d->loads, l, in_dest);
-	TAILQ_INSERT_TAIL(&d->loads, l, in_dest);
+	TAILQ_REMOVE(&d->lane[l->lane], l, in_dest);
+	TAILQ_INSERT_TAIL(&d->lane[l->lane], l, in_dest);
 	dest_update(q, d);
 }
 
@@ -177,7 +200,7 @@ static void send_home(struct qmgr *q, struct destination *d)
 {
 	struct load *l;
 
-	while ((l = TAILQ_FIRST(&d->loads))) {
+	while ((l = dest_next(d))) {
 		size_t n = l->n;
 
 		for (size_t i = 0; i < n; i++)

@@ -1,7 +1,10 @@
 /*
  * Destinations: where mail goes the same way. Each has a queue of loads (one
- * message's recipients for it), served in turn, so that a list mailing does
- * not hold up a single letter; and a window: how many deliveries may go on
+ * message's recipients for it) in lanes. A sender's mail is in one of them;
+ * the lanes are served in turn, and within each its loads, a part at a time:
+ * so neither many messages of one sender hold up another's, nor a list
+ * mailing a single letter. (Senders whom chance puts into one lane share its
+ * turns.) And it has a window: how many deliveries may go on
  * at once. It grows by one for each window of successes, and shrinks by one
  * with each failure to reach the destination. A destination begins with one
  * delivery, its probe; at window zero it is dead, and rests, longer each
@@ -21,13 +24,18 @@ struct load {
 	const char *sender;
 	unsigned *index;	/* recipients that wait */
 	size_t n, cap;
+	unsigned lane;
 	bool queued;
 };
 TAILQ_HEAD(load_list, load);
 
+#define LANES 16
+
 struct destination {
 	TAILQ_ENTRY(destination) link;	/* in q->ready or q->idle */
-	struct load_list loads;
+	struct load_list lane[LANES];
+	unsigned turn;			/* the lane that is next */
+	size_t nloads;			/* in all of them */
 	enum transport transport;
 	bool in_ready, in_idle;
 	bool proven;			/* it was reached since its last rest */
