@@ -92,9 +92,16 @@ static void log_active(const struct message *m)
 		 m->nrcpts);
 }
 
-/* No room just now: it waits, and is due at once. */
-static void queue_up(struct qmgr *q, struct slot *slot)
+/* No room just now: it waits, and is due at once. Nothing of it stays open:
+ * descriptors are what there is no room for. */
+static void queue_up(struct qmgr *q, struct active *a)
 {
+	struct slot *slot = a->slot;
+
+	message_trim(&a->m, slot_rw(slot));
+	active_end(q, a);
+	intake_disown(slot);
+	slot_close(slot);
 	store_set_state(&q->store, slot, SLOT_WAITING);
 	wait_add(&q->waiting, slot, (uint32_t)q->now);
 }
@@ -118,8 +125,7 @@ int active_accept(struct qmgr *q, struct slot *slot)
 		return err;
 	}
 	if ((int64_t)q->nactive > q->settings.active_limit) {
-		active_end(q, a);
-		queue_up(q, slot);
+		queue_up(q, a);
 		return ERR_OK;
 	}
 	ENLIST(q, a, unsure, IN_UNSURE);
