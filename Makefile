@@ -117,8 +117,8 @@ $(foreach u,$(UNIT_SRC:t/%.c=%) $(FUZZ_SRC:t/%.c=%),$(eval $(B)/t/$(u).t: \
 	$(patsubst %.c,$(B)/%.o,$(call linked,$(u)))))
 
 # crash-check: what records, and what replays with the queue's own recovery.
-CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out %/record.c %/blind.c %/fault.c,\
-	$(wildcard t/crash/*.c)) queue-manager/keeper.c queue-manager/message.c)
+CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out $(addprefix t/crash/,\
+	record.c record-put.c blind.c fault.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c queue-manager/message.c)
 
 $(B)/t/crash/replay: $(CRASH_OBJ) $(B)/libposthorn.a
 	$(call say,LINK,$@)
@@ -130,11 +130,12 @@ $(B)/t/crash/replay-blind: $(CRASH_OBJ) $(B)/t/crash/blind.o $(B)/libposthorn.a
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=slot_verify -o $@ $(CRASH_OBJ) \
 		$(B)/t/crash/blind.o $(B)/libposthorn.a $(LIBS_BASE)
 
+$(B)/t/crash/record.so: t/crash/record-put.c t/crash/record-put.h
 $(B)/t/crash/%.so: t/crash/%.c t/crash/%.h
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror \
-		-O2 -fPIC -shared -o $@ $<
+		-O2 -fPIC -shared -o $@ $(filter %.c,$^)
 
 CRASH = $(addprefix $(B)/t/crash/,replay replay-blind record.so fault.so)
 

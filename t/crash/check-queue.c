@@ -18,7 +18,7 @@
 #include "queue/id.h"
 #include "t/crash/check-parts.h"
 
-#define SCAN_MS 20000
+#define SCAN_MS 300000
 
 /* Are all addresses of this domain mailboxes? Others are remote, or aliases,
  * and count as long as they are in the queue. */
@@ -63,22 +63,48 @@ static void deliver(struct check *c, const struct message *m, int fd,
 	free(maildir);
 }
 
-static void see_recipient(struct check *c, const struct message *m, int fd,
-			  const struct recipient *r, const char *token)
+static void note_sent(struct message *m, size_t index)
 {
-	char user[WORD];
+	char number[24];
+	const char *word[] = { "sent", number, "2.0.0", "l", "local", "ok" };
 
-	if (r->state == RECIPIENT_FAILED && !(r->told & TOLD_FAILURE))
-		note_pending(c, token);
-	if (r->state != RECIPIENT_TODO)
-		return;
-	if (is_mailbox(r->address, user))
-		deliver(c, m, fd, r, user);
-	else
-		note_pending(c, token);
+	snprintf(number, sizeof(number), "%zu", index);
+	message_note(m, word, 6);
 }
 
-static void see_message(struct check *c, const struct message *m, int fd)
+/* False: something is left to do for it. */
+static bool see_recipient(struct check *c, struct message *m, int fd,
+			  size_t index, const char *token)
+{
+	struct recipient *r = &m->rcpt[index];
+	char user[WORD];
+
+	if (r->state == RECIPIENT_TODO && is_mailbox(r->address, user)) {
+		deliver(c, m, fd, r, user);
+		note_sent(m, index);
+		return true;
+	}
+	if (r->state == RECIPIENT_FAILED ? r->told & TOLD_FAILURE
+					 : r->state != RECIPIENT_TODO)
+		return true;
+	note_pending(c, token);
+	return false;
+}
+
+/* Delivers what can be; what is done is freed, as by qmgr. */
+static void work_on(struct check *c, struct message *m, int fd,
+		    const char *token)
+{
+	bool done = true;
+
+	for (size_t i = 0; i < m->nrcpts; i++)
+		done = see_recipient(c, m, fd, i, token) && done;
+	if (message_write_journal(m, fd) != ERR_OK ||
+	    (done && slot_mark_freed(fd, &m->super) != ERR_OK))
+		check_fail(c, "%s cannot be marked as done", m->super.id);
+}
+
+static void see_message(struct check *c, struct message *m, int fd)
 {
 	size_t n = (size_t)m->super.length;
 	char *text = mem_alloc(n + 1), token[WORD] = "";
@@ -96,8 +122,7 @@ static void see_message(struct check *c, const struct message *m, int fd)
 	else if (!fact_mail(c->f, token, NULL))
 		check_fail(c, "invented: %s in the queue (%s)", token,
 			   m->super.id);
-	for (size_t i = 0; i < m->nrcpts; i++)
-		see_recipient(c, m, fd, &m->rcpt[i], token);
+	work_on(c, m, fd, token);
 	free(text);
 }
 
@@ -112,7 +137,8 @@ static void see_found(struct check *c, const char *value)
 	if (sscanf(value, "%" SCNu32 " %" SCNu32, &slot, &generation) != 2)
 		return;
 	queue_slot_path(path, slot);
-	fd = open(path, O_RDONLY);
+	c->found++;
+	fd = open(path, O_RDWR);
 	code = fd < 0 ? ERR_IO : message_load(&m, fd, generation, false);
 	if (code)
 		check_fail(c, "%s was found and cannot be loaded: %s", path,
@@ -124,8 +150,45 @@ static void see_found(struct check *c, const char *value)
 		close(fd);
 }
 
-static bool see_packet(struct check *c, const struct ipc_in *in)
+/* Slots without a promise: qmgr has them removed. */
+static void see_junk(struct check *c, int sock, const struct ipc_in *in)
 {
+	struct ipc_out out = { .ready = false };
+
+	ipc_begin(&out, "remove");
+	for (size_t i = 0; i < in->nattrs; i++)
+		ipc_put(&out, "slot", in->attr[i].value);
+	if (ipc_send(sock, &out, SCAN_MS) != ERR_OK)
+		check_fail(c, "the scan of the queue takes no answer");
+	c->junk += in->nattrs;
+	ipc_out_free(&out);
+}
+
+static size_t number(const struct ipc_in *in, const char *name)
+{
+	int64_t n = -1;
+
+	return ipc_int(in, name, 0, INT32_MAX, &n) ? (size_t)n : SIZE_MAX;
+}
+
+/* Recovery says what it found: is that so? */
+static void see_end(struct check *c, const struct ipc_in *in)
+{
+	if (number(in, "promised") != c->found ||
+	    number(in, "torn") + number(in, "unused") != c->junk ||
+	    number(in, "damaged") != 0)
+		check_fail(c,
+			   "said wrong: recovery found %zu promised, %zu "
+			   "without a promise, and says otherwise",
+			   c->found, c->junk);
+}
+
+static bool see_packet(struct check *c, int sock, const struct ipc_in *in)
+{
+	if (ipc_is(in, "junk"))
+		see_junk(c, sock, in);
+	if (ipc_is(in, "scanned"))
+		see_end(c, in);
 	if (ipc_is(in, "rot"))
 		check_fail(c, "false alarm: %s counts as damaged: %s",
 			   ipc_text(in, "id"), ipc_text(in, "why"));
@@ -167,7 +230,7 @@ void check_queue(struct check *c)
 	ipc_begin(&out, "scan");
 	code = ipc_send(sock, &out, SCAN_MS);
 	while (!code && (code = ipc_recv(sock, &in, SCAN_MS)) == ERR_OK &&
-	       see_packet(c, &in))
+	       see_packet(c, sock, &in))
 		;
 	if (code)
 		check_fail(c, "the scan of the queue ends: %s", err_text(code));

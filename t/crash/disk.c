@@ -1,5 +1,7 @@
 #include "t/crash/disk.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +76,24 @@ void disk_free(struct disk *d)
 	free(d->now.name);
 	free(d->pending);
 	free(d->sync);
+}
+
+bool disk_gap(struct disk *d, const char *name, size_t n, const char *why)
+{
+	if (!d->based)
+		return false;
+	if (d->gaps++ == 0)
+		snprintf(d->gap, sizeof(d->gap), "entry %" PRIu64 ": %.*s %s",
+			 d->when, (int)n, name, why);
+	return false;
+}
+
+/* A name in a folder that is not known: elsewhere, or a gap. */
+static bool elsewhere(struct disk *d, uint32_t inside, const char *name,
+		      size_t n)
+{
+	return inside ? disk_gap(d, name, n, "is in a folder nobody made")
+		      : false;
 }
 
 static bool is_same(const struct name *a, const struct name *b)
@@ -272,10 +292,12 @@ static bool make_name(struct disk *d, const struct record_entry *e,
 	const struct name *old;
 
 	if (!dir)
-		return false;
+		return elsewhere(d, e->inside, name, e->nname);
 	old = names_find(&d->now, dir, name, e->nname);
 	if (old && old->to->ino == e->ino)
 		return false; /* it was opened, not made */
+	if (old)
+		disk_gap(d, name, e->nname, "became another file");
 	r.come.to = add_object(d, e->ino, e->type == OP_MKDIR);
 	r.come.to->ordered = dir->ordered;
 	tell_kind(&r.come);
@@ -291,8 +313,10 @@ static bool make_link(struct disk *d, const struct record_entry *e,
 	struct rename r = { .come = { dir, find_object(d, e->ino), e->nname2,
 				      name2 } };
 
-	if (!dir || !r.come.to)
-		return false;
+	if (!dir)
+		return elsewhere(d, e->inside2, name2, e->nname2);
+	if (!r.come.to)
+		return disk_gap(d, name2, e->nname2, "is a file nobody made");
 	r.come.to->ordered = dir->ordered;
 	tell_kind(&r.come);
 	r.come_mtime = e->mtime2;
@@ -309,8 +333,12 @@ static bool change_name(struct disk *d, const struct record_entry *e,
 		from ? names_find(&d->now, from, name, e->nname) : NULL;
 	struct rename r = { .gone_mtime = e->mtime, .come_mtime = e->mtime2 };
 
+	if (!from && !to)
+		return elsewhere(d, e->inside | e->inside2, name, e->nname);
 	if (!old)
-		return false;
+		return disk_gap(d, name, e->nname, "goes and was never made");
+	if (e->type == OP_RENAME && !to)
+		elsewhere(d, e->inside2, name2, e->nname2);
 	r.gone = *old;
 	if (e->type == OP_RENAME && to)
 		r.come = (struct name){ to, old->to, e->nname2, name2 };
@@ -324,8 +352,9 @@ static bool was_there(struct disk *d, const struct record_entry *e,
 	struct object *dir = find_object(d, e->dir);
 	struct rename r = { .come = { dir, NULL, e->nname, name } };
 
+	d->based = true;
 	if (!dir)
-		return false;
+		return disk_gap(d, name, e->nname, "was in a folder not known");
 	r.come.to = add_object(d, e->ino, e->type == OP_BASE_DIR);
 	r.come.to->ordered =
 		dir->ordered || (e->dir == DISK_TOP && d->ordered &&
@@ -340,10 +369,47 @@ static bool was_there(struct disk *d, const struct record_entry *e,
 	return true;
 }
 
+static bool is_still(struct disk *d, const struct record_entry *e,
+		     const char *name, const char *data)
+{
+	const struct object *dir = find_object(d, e->dir);
+	const struct name *n =
+		dir ? names_find(&d->now, dir, name, e->nname) : NULL;
+
+	struct name same;
+
+	d->ended++;
+	if (!n || n->to->ino != e->ino)
+		return disk_gap(d, name, e->nname,
+				"is there and was never made");
+	same = *n;
+	take_out(&d->now, &same);
+	if (e->type == OP_END_DIR)
+		return false;
+	settle_content(same.to, UINT64_MAX);
+	if (same.to->size != e->ndata ||
+	    (e->ndata && memcmp(same.to->stable, data, e->ndata) != 0))
+		disk_gap(d, name, e->nname,
+			 "was changed in a way not recorded");
+	return false;
+}
+
+void disk_end(struct disk *d)
+{
+	const struct name *left = d->now.name;
+
+	if (d->ended == 0)
+		disk_gap(d, "", 0, "the end was not compared");
+	else if (d->now.n > 0)
+		disk_gap(d, left->text, left->n, "should be there and is not");
+}
+
 bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
 		const char *name2, const char *data)
 {
 	d->when++;
+	if (d->ended && e->type != OP_END_DIR && e->type != OP_END_FILE)
+		return false; /* after the story */
 	switch (e->type) {
 	case OP_BASE_DIR:
 	case OP_BASE_FILE:
@@ -367,6 +433,9 @@ bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
 		return change_name(d, e, name, name2);
 	case OP_LINK:
 		return make_link(d, e, name2);
+	case OP_END_DIR:
+	case OP_END_FILE:
+		return is_still(d, e, name, data);
 	default:
 		return false;
 	}

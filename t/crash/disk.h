@@ -13,6 +13,10 @@
  * sector is whole, a rename happens or not, and changes of one name have
  * happened in their order.
  *
+ * The record must explain all that it says: an entry for a file or name in a
+ * recorded tree that came about in no way known, and a tree that is not at the
+ * end what the entries make of it, are gaps; then nothing is proven.
+ *
  * In a tree that is `ordered` a file that grew has at no time more length
  * than content: what the usual file systems promise (ext4 with data=ordered,
  * XFS, btrfs), and what posthorn-mailbox(5) builds on.
@@ -86,6 +90,10 @@ struct disk {
 	uint64_t when;	     /* entries applied */
 	const char *ordered; /* name of the tree that is */
 	const char *without; /* syncs of this kind count as not made */
+	bool based;	     /* what was there before is known */
+	uint64_t ended;	     /* names compared at the end, and taken out */
+	uint64_t gaps;	     /* things that the record does not explain */
+	char gap[256];	     /* the first of them */
 };
 
 /* "slot", "journal", "message", "folder" (new and cur), "other"; NULL ends
@@ -102,6 +110,14 @@ void disk_free(struct disk *d);
  * it changed what a power cut could leave. */
 bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
 		const char *name2, const char *data);
+
+/* Counts a gap: NAME of N bytes, and why. Before the base nothing is known
+ * yet. Gives false. */
+bool disk_gap(struct disk *d, const char *name, size_t n, const char *why);
+
+/* After the last entry: counts as gaps what is not there that should be. All
+ * content becomes stable. */
+void disk_end(struct disk *d);
 
 /* Applies R to N. */
 void names_change(struct names *n, const struct rename *r);

@@ -101,7 +101,7 @@ static bool add_have(struct facts *f, const struct line *l)
 	struct place *p = find_place(f, l);
 
 	if (p)
-		return strcmp(p->token, l->word[4]) != 0;
+		return strcmp(p->token, l->word[4]) == 0;
 	f->place = mem_resize(f->place, f->nplaces + 1, sizeof(*f->place));
 	p = &f->place[f->nplaces++];
 	*p = (struct place){ .flags_known = false };

@@ -31,6 +31,8 @@ enum {
 	OP_RENAME,   /* name in dir is now name2 in dir2 */
 	OP_LINK,     /* name2 in dir2 is now ino, too */
 	OP_UNLINK,   /* name in dir is gone: file or folder */
+	OP_END_DIR,  /* as OP_BASE_…, at the end: how the tree is, to see */
+	OP_END_FILE, /* whether all that happened to it is in the record */
 	OP_TYPES
 };
 
@@ -49,6 +51,8 @@ struct record_entry {
 	uint16_t nname;
 	uint16_t nname2;
 	uint64_t ndata;
+	uint32_t inside; /* dir is in a tree that is recorded */
+	uint32_t inside2;
 };
 
 #endif

@@ -19,6 +19,7 @@ const char *const state_kind_name[STATE_KINDS] = {
 	[STATE_SHORT] = "size short",
 	[STATE_COMBINATION] = "every combination",
 	[STATE_SAMPLE] = "combination drawn by seed",
+	[STATE_AGAIN] = "cut off again in recovery",
 };
 
 uint64_t draw(uint64_t seed, uint64_t n)

@@ -27,6 +27,7 @@ enum state_kind {
 	STATE_SHORT,	   /* a size between two others */
 	STATE_COMBINATION, /* one of all combinations */
 	STATE_SAMPLE,	   /* a combination that was drawn */
+	STATE_AGAIN,	   /* any of these, of recovery from one of them */
 	STATE_KINDS
 };
 

@@ -5,6 +5,7 @@ relayed, deferred, held and bounced; IMAP and POP3 sessions change mailboxes.
 Whatever a client is told is written into the record as a fact (fact.h), just
 after it was told; what it will ask for, just before.
 """
+import fcntl
 import os
 import re
 import struct
@@ -16,7 +17,7 @@ from instance import wait_for
 from smtppeer import Peer
 
 MAGIC = 0x48534352
-BASE_DIR, BASE_FILE, FACT = 1, 2, 3
+BASE_DIR, BASE_FILE, FACT, END_DIR, END_FILE = 1, 2, 3, 15, 16
 TOP = 2 ** 64 - 1
 FLAGS = {"\\Seen": 1, "\\Answered": 2, "\\Flagged": 4, "\\Deleted": 8,
          "\\Draft": 16}
@@ -28,24 +29,40 @@ class Record:
 
     def put(self, kind, data=b"", ino=0, folder=0, name="", mtime=0):
         name = os.fsencode(name)
-        head = struct.pack("=IIQQQQqqqqIHHQ", MAGIC, kind,
-                           88 + len(name) + len(data), ino, folder, 0, 0, 0,
-                           mtime, 0, os.getpid(), len(name), 0, len(data))
+        head = struct.pack("=IIQQQQqqqqIHHQII", MAGIC, kind,
+                           96 + len(name) + len(data), ino, folder, 0, 0, 0,
+                           mtime, 0, os.getpid(), len(name), 0, len(data),
+                           1, 0)
         os.write(self.fd, head + name + data)
 
     def fact(self, *words):
         self.put(FACT, " ".join(map(str, words)).encode())
 
-    def base(self, path, name, folder=TOP):
-        """What is at PATH now, as it will be taken for durable."""
+    def base(self, suite):
+        """What is there now, as it will be taken for durable."""
+        self.trees(suite, BASE_DIR, BASE_FILE)
+
+    def end(self, suite):
+        """What is there, so that a gap in the record is seen."""
+        self.trees(suite, END_DIR, END_FILE)
+
+    def trees(self, suite, *kinds):
+        # the lock of record-put.c: nothing changes meanwhile
+        fcntl.lockf(self.fd, fcntl.LOCK_EX)
+        self.tree(suite.QUEUE, "spool", TOP, *kinds)
+        self.tree(suite.MAILROOT, "mail", TOP, *kinds)
+        fcntl.lockf(self.fd, fcntl.LOCK_UN)
+
+    def tree(self, path, name, folder, of_dir, of_file):
         st = os.stat(path)
         if not os.path.isdir(path):
             with open(path, "rb") as f:
-                self.put(BASE_FILE, f.read(), st.st_ino, folder, name)
+                self.put(of_file, f.read(), st.st_ino, folder, name)
             return
-        self.put(BASE_DIR, b"", st.st_ino, folder, name, st.st_mtime_ns)
+        self.put(of_dir, b"", st.st_ino, folder, name, st.st_mtime_ns)
         for inner in sorted(os.listdir(path)):
-            self.base(os.path.join(path, inner), inner, st.st_ino)
+            self.tree(os.path.join(path, inner), inner, st.st_ino, of_dir,
+                      of_file)
 
 
 def flag_bits(text):

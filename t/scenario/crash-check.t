@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """A sample of crash-check (`make crash-check` is the whole), and that it
-bites: without one kind of sync, or without the queue's checksum, it fails."""
+bites: without one kind of sync, or without the queue's checksum, it fails; and
+a record that something is missing in is refused."""
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,8 @@ from alone import TOP, Tap  # noqa: E402
 
 BUILD = os.path.join(TOP, "build", "t", "crash")
 STATES = os.environ.get("CRASH_STATES", "1200")
+KINDS = {"a file made": 4, "a write": 7, "a rename": 12, "a link": 13,
+         "a removal": 14}      # t/crash/record.h
 SEED = os.environ.get("CRASH_SEED", str(os.getpid()))
 
 tap = Tap()
@@ -24,7 +28,7 @@ record = os.path.join(folder, "record")
 
 def run(*words):
     """The exit code; what it says becomes comments."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=3000)
     for line in (done.stdout + done.stderr).splitlines():
         print("#", line.lstrip("# ")[:300])
     return done.returncode
@@ -33,6 +37,39 @@ def run(*words):
 def replay(program, *words):
     return run(os.path.join(BUILD, program), "-1", "-n", "12000", "-s", SEED,
                "-w", folder, *words, record)
+
+
+def entries():
+    """Place, size, and head (struct record_entry) of each."""
+    with open(record, "rb") as f:
+        data = f.read()
+    at = 0
+    while at < len(data):
+        head = struct.unpack_from("=IIQQQQqqqqIHHQII", data, at)
+        yield at, head[2], head
+        at += head[2]
+
+
+def leave_out(kind):
+    """A copy of the record without one entry of KIND, the last that has left
+    a trace; its path."""
+    end = {head[3] for _, _, head in entries() if head[1] in (15, 16)}
+    known, chosen = set(), None
+    for at, size, head in entries():
+        if head[1] == 15:
+            break
+        inside, new = head[14] or head[15], head[3] not in known
+        if known and head[1] == kind and (
+                head[3] in end and not new if kind == 7 else inside and new):
+            chosen = at, size
+        if head[1] in (1, 2) or head[1] == 4 and known:
+            known.add(head[3])
+    at, size = chosen
+    with open(record, "rb") as f:
+        data = f.read()
+    with open(record + ".gap", "wb") as f:
+        f.write(data[:at] + data[at + size:])
+    return record + ".gap"
 
 
 print("# CRASH_SEED=%s" % SEED)
@@ -48,6 +85,10 @@ try:
                   "without the sync %s they are not" % what)
     tap.equal(replay("replay-blind"), 1,
               "a recovery that looks at no checksum is found out")
+    for what, kind in KINDS.items():
+        tap.equal(run(os.path.join(BUILD, "replay"), "-n", "1", "-w", folder,
+                      leave_out(kind)), 2,
+                  "a record that %s is missing in proves nothing" % what)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
 tap.done()
