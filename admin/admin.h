@@ -30,6 +30,10 @@ int admin_map(const struct admin *a);
 int admin_queue(const struct admin *a);
 int admin_user(const struct admin *a);
 
+/* Says on standard error what posthorn check would say of A's
+ * configuration. */
+void admin_warn(const struct admin *a);
+
 /* Prints "posthorn: …" on standard error and gives STATUS. */
 int admin_fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

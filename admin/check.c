@@ -1,239 +1,247 @@
 /* posthorn check: what would go wrong, before it does. */
+#include "admin/check.h"
+
 #include <errno.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "address/address.h"
+#include "address/domains.h"
 #include "admin/admin.h"
-#include "base/str.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "server/user.h"
-#include "table/table.h"
-
-#define WARN_DAYS 14
 
 static const char help[] =
-	"usage: posthorn check\n\n"
-	"Looks at the configuration, its tables, certificates, users and "
-	"folders, and says\nwhat is wrong. Exit code 0: nothing; 78: "
-	"something would not work.\n";
+	"usage: posthorn check [--json]\n\n"
+	"Looks at the configuration, its tables, certificates, users, files "
+	"and ports, and says\nwhat is wrong. Exit code 0: no fault; 78: "
+	"something does not work or is dangerous.\n";
 
-struct findings {
-	int faults;
-	int warnings;
-};
+/* Where the parameter is set with whose name TEXT begins; "" if it does not
+ * begin so, or if that is the default. */
+static const char *origin_of(const struct config *c, const char *text)
+{
+	size_t n = strcspn(text, ": ");
 
-__attribute__((format(printf, 2, 3))) static void fault(struct findings *f,
-							const char *fmt, ...)
+	for (const struct config_param *p = config_params; c && p->name; p++)
+		if (strlen(p->name) == n && strncmp(p->name, text, n) == 0)
+			return config_origin(c, p->name);
+	return "";
+}
+
+__attribute__((format(printf, 3, 0))) static void
+add(struct findings *f, const char *level, const char *fmt, va_list ap)
+{
+	char text[2048], *located;
+	const char *origin;
+
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		return;
+	origin = origin_of(f->config, text);
+	located = mem_printf("%s%s%s", origin, *origin ? ": " : "", text);
+	strlist_add(&f->text, located);
+	strlist_add(&f->level, level);
+	free(located);
+}
+
+void check_fault(struct findings *f, const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("fault: ", stdout);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	add(f, "fault", fmt, ap);
 	va_end(ap);
-	putchar('\n');
 	f->faults++;
 }
 
-__attribute__((format(printf, 2, 3))) static void warning(struct findings *f,
-							  const char *fmt, ...)
+void check_warning(struct findings *f, const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("warning: ", stdout);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	add(f, "warning", fmt, ap);
 	va_end(ap);
-	putchar('\n');
-	f->warnings++;
 }
 
-static X509 *load_certificate(const char *path)
+void check_faults(struct findings *f, const char *param,
+		  const struct buf *text)
 {
-	FILE *in = fopen(path, "re");
-	X509 *x;
+	const char *p = text->len ? text->data : "";
 
-	if (!in)
-		return NULL;
-	x = PEM_read_X509(in, NULL, NULL, NULL);
-	fclose(in);
-	return x;
-}
-
-static EVP_PKEY *load_key(const char *path)
-{
-	FILE *in = fopen(path, "re");
-	EVP_PKEY *k;
-
-	if (!in)
-		return NULL;
-	k = PEM_read_PrivateKey(in, NULL, NULL, NULL);
-	fclose(in);
-	return k;
-}
-
-static void check_dates(struct findings *f, const char *path, const X509 *x)
-{
-	int days, seconds;
-
-	if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)))
-		return;
-	if (days < 0 || seconds < 0)
-		fault(f, "%s: this certificate has expired", path);
-	else if (days < WARN_DAYS)
-		warning(f, "%s: this certificate expires in %d days", path,
-			days);
-}
-
-static void check_pair(struct findings *f, const char *cert, const char *key)
-{
-	X509 *x = load_certificate(cert);
-	EVP_PKEY *k = load_key(key);
-
-	if (!x)
-		fault(f, "%s: no certificate (PEM) can be read: %s", cert,
-		      errno ? strerror(errno) : "it holds none");
-	else
-		check_dates(f, cert, x);
-	if (!k)
-		fault(f, "%s: no key (PEM) can be read: %s", key,
-		      errno ? strerror(errno) : "it holds none");
-	if (x && k && X509_check_private_key(x, k) != 1)
-		fault(f, "%s is not the key of %s", key, cert);
-	X509_free(x);
-	EVP_PKEY_free(k);
-}
-
-static void check_tls(struct findings *f, const struct config *c)
-{
-	const char *cert = config_string(c, "smtpd_tls_cert_file");
-
-	if (!*cert) {
-		warning(f, "smtpd_tls_cert_file is empty: there is no TLS, "
-			   "and nobody can log in");
-		return;
+	for (size_t n; *p; p += n + (p[n] == '\n')) {
+		n = strcspn(p, "\n");
+		if (n > 0)
+			check_fault(f, "%s%s%.*s", param ? param : "",
+				    param ? ": " : "", (int)n, p);
 	}
-	errno = 0;
-	check_pair(f, cert, config_string(c, "smtpd_tls_key_file"));
 }
 
-static void check_tables(struct findings *f, const struct config *c)
+/* In the new process: `master -t`, whose output goes to FD. */
+static void become_master(const struct admin *a, const char *program, int fd)
 {
-	static const char *const params[] = { "alias_maps",
-					      "virtual_alias_maps",
-					      "smtpd_sender_login_maps" };
-	struct table_list l = { 0 };
+	dup2(fd, STDOUT_FILENO);
+	execl(program, "master", "-t", "-c", a->config_path, (char *)NULL);
+	_exit(EX_OSFILE);
+}
+
+/* What keeps master from starting only master knows. */
+static void check_start(struct findings *f, const struct admin *a,
+			const struct config *c)
+{
+	char *program = mem_printf("%s/master",
+				   config_string(c, "daemon_directory"));
+	struct buf text;
+	int fds[2];
+	pid_t pid;
+
+	buf_init(&text, 1 << 20);
+	if (access(program, X_OK) < 0) {
+		check_fault(f, "%s: cannot execute: %s (daemon_directory)",
+			    program, strerror(errno));
+	} else if (pipe2(fds, O_CLOEXEC) == 0) {
+		pid = fork();
+		if (pid == 0)
+			become_master(a, program, fds[1]);
+		close(fds[1]);
+		file_read_fd(fds[0], &text);
+		close(fds[0]);
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+		check_faults(f, NULL, &text);
+	}
+	buf_free(&text);
+	free(program);
+}
+
+static void check_domains(struct findings *f, const struct config *c)
+{
+	struct address_domains *d;
 	struct buf faults;
 
-	buf_init(&faults, 1 << 20);
-	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
-		table_list_open(&l, config_list(c, params[i]), &faults);
-		table_list_free(&l);
-	}
-	for (char *line, *rest = faults.data;
-	     faults.len > 0 && (line = strsep(&rest, "\n"));)
-		if (*line)
-			fault(f, "%s", line);
+	buf_init(&faults, 65536);
+	d = address_domains_new(c, &faults);
+	check_faults(f, NULL, &faults);
+	address_domains_free(&d);
 	buf_free(&faults);
 }
 
-static void check_users(struct findings *f, const struct config *c)
+static void check_domain(struct findings *f, const struct config *c,
+			 const char *param)
 {
-	static const char *const params[] = { "net_user", "queue_user",
-					      "check_user", "tls_user",
-					      "default_privs" };
-	uid_t uid;
-	gid_t gid;
+	const char *name = config_string(c, param);
+	char domain[ADDRESS_DOMAIN_SIZE];
 
-	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
-		const char *name = config_string(c, params[i]);
-
-		if (user_find(name, &uid, &gid))
-			continue;
-		if (geteuid() == 0)
-			fault(f, "%s = %s: there is no such user", params[i],
-			      name);
-	}
-}
-
-static void check_place(struct findings *f, const struct config *c,
-			const char *param)
-{
-	const char *path = config_string(c, param);
-	struct stat st;
-
-	if (stat(path, &st) < 0) {
-		if (errno != ENOENT)
-			fault(f, "%s = %s: %s", param, path, strerror(errno));
-	} else if (!S_ISDIR(st.st_mode)) {
-		fault(f, "%s = %s: is not a folder", param, path);
-	} else if (st.st_mode & S_IWOTH) {
-		fault(f, "%s = %s: everybody can write there", param, path);
-	}
-}
-
-static void check_places(struct findings *f, const struct config *c)
-{
-	static const char *const params[] = { "config_directory",
-					      "queue_directory",
-					      "data_directory",
-					      "run_directory" };
-	struct stat st;
-	const char *users = config_string(c, "virtual_users_file");
-
-	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
-		check_place(f, c, params[i]);
-	if (stat(users, &st) == 0 && st.st_mode & (S_IROTH | S_IWOTH))
-		fault(f,
-		      "%s: others can read or write the users' passwords; "
-		      "chmod 600 it",
-		      users);
+	if (address_domain(name, strlen(name), domain))
+		check_fault(f, "%s = %s: is not a domain name", param, name);
 }
 
 static void check_names(struct findings *f, const struct config *c)
 {
-	const struct strlist *local = config_list(c, "mydestination");
-	const struct strlist *virt = config_list(c, "virtual_mailbox_domains");
+	const char *host = config_string(c, "myhostname");
+	const char *privs = config_string(c, "default_privs");
+	const char *last = config_string(c, "2bounce_notice_recipient");
+	struct address a;
+	uid_t uid;
+	gid_t gid;
 
-	if (!strchr(config_string(c, "myhostname"), '.'))
-		warning(f,
-			"myhostname = %s: not a full name, other hosts may "
-			"refuse our mail",
-			config_string(c, "myhostname"));
-	for (size_t i = 0; i < virt->n; i++)
-		if (strlist_has_ci(local, virt->item[i]))
-			fault(f,
-			      "%s is in mydestination and in "
-			      "virtual_mailbox_domains",
-			      virt->item[i]);
+	check_domain(f, c, "myhostname");
+	check_domain(f, c, "mydomain");
+	check_domain(f, c, "myorigin");
+	check_domains(f, c);
+	if (!strchr(host, '.') || str_ends_ci(host, ".localdomain"))
+		check_warning(f,
+			      "myhostname = %s: not a full name, other hosts "
+			      "may refuse our mail",
+			      host);
+	if (!user_find(privs, &uid, &gid))
+		check_fault(f, "default_privs = %s: there is no such user",
+			    privs);
+	if (*last && address_parse(last, strlen(last), &a))
+		check_fault(f,
+			    "2bounce_notice_recipient = %s: is no address",
+			    last);
+}
+
+static void look(struct findings *f, const struct admin *a,
+		 const struct config *c)
+{
+	f->config = c;
+	check_file(f, "the configuration", a->config_path, false);
+	check_names(f, c);
+	check_start(f, a, c);
+	check_files(f, c);
+	check_network(f, c);
+	check_tls(f, c);
+	check_tables(f, c);
+}
+
+static void print_json(const struct findings *f)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 24);
+	for (size_t i = 0; i < f->text.n; i++) {
+		buf_puts(&b, i ? ",\n{\"level\":" : "[\n{\"level\":");
+		admin_json_string(&b, f->level.item[i]);
+		buf_puts(&b, ",\"text\":");
+		admin_json_string(&b, f->text.item[i]);
+		buf_putc(&b, '}');
+	}
+	printf("%s\n", f->text.n ? b.data : "[");
+	puts("]");
+	buf_free(&b);
+}
+
+static void print_text(const struct findings *f, FILE *to)
+{
+	for (size_t i = 0; i < f->text.n; i++)
+		fprintf(to, "%s: %s\n", f->level.item[i], f->text.item[i]);
+}
+
+static void findings_free(struct findings *f)
+{
+	strlist_free(&f->text);
+	strlist_free(&f->level);
+}
+
+void admin_warn(const struct admin *a)
+{
+	struct findings f = { 0 };
+
+	look(&f, a, a->config);
+	print_text(&f, stderr);
+	findings_free(&f);
 }
 
 int admin_check(const struct admin *a)
 {
 	struct findings f = { 0 };
-	struct config *c;
+	struct config *c = NULL;
 	struct buf faults;
 
 	if (a->argc > 0)
 		return admin_usage(a, help);
 	buf_init(&faults, 1 << 20);
 	c = config_load(a->config_path, NULL, 0, &faults);
-	if (!c) {
-		fputs(faults.data, stderr);
-		return EX_CONFIG;
-	}
-	check_names(&f, c);
-	check_users(&f, c);
-	check_places(&f, c);
-	check_tls(&f, c);
-	check_tables(&f, c);
+	if (c)
+		look(&f, a, c);
+	else
+		check_faults(&f, NULL, &faults);
 	config_free(&c);
-	if (f.faults == 0 && f.warnings == 0)
+	buf_free(&faults);
+	if (a->json)
+		print_json(&f);
+	else if (f.text.n == 0)
 		puts("no fault found");
+	else
+		print_text(&f, stdout);
+	findings_free(&f);
 	return f.faults ? EX_CONFIG : EX_OK;
 }

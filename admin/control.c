@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -44,6 +45,28 @@ static int ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
 	return EX_CONFIG;
 }
 
+/* Runs master, which says itself why it does not start. Of what it starts in
+ * spite of, the caller hears now. */
+static int run_master(const struct admin *a, const char *program)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		execl(program, "master", "-c", a->config_path, (char *)NULL);
+		_exit(admin_fail(EX_OSFILE, "%s: cannot execute: %s", program,
+				 strerror(errno)));
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid < 0 || !WIFEXITED(status))
+		return admin_fail(EX_OSERR, "%s was not run to its end",
+				  program);
+	if (WEXITSTATUS(status) == EX_OK)
+		admin_warn(a);
+	return WEXITSTATUS(status);
+}
+
 int admin_start(const struct admin *a)
 {
 	struct ipc_in m = { 0 };
@@ -53,16 +76,17 @@ int admin_start(const struct admin *a)
 	if (a->argc > 0)
 		return admin_usage(a,
 				   "usage: posthorn start\n\nStarts master, "
-				   "and waits until all services are ready.\n");
+				   "waits until all services are ready, and "
+				   "says what posthorn\ncheck finds.\n");
 	status = ask_master(a, "status", &m);
 	ipc_in_free(&m);
 	if (status == EX_OK)
 		return admin_fail(EX_TEMPFAIL, "the suite runs already");
 	program = mem_printf("%s/master",
 			     config_string(a->config, "daemon_directory"));
-	execl(program, "master", "-c", a->config_path, (char *)NULL);
-	return admin_fail(EX_OSFILE, "%s: cannot execute: %s", program,
-			  strerror(errno));
+	status = run_master(a, program);
+	free(program);
+	return status;
 }
 
 /* Waits until nobody listens on master's socket any more. */
@@ -110,11 +134,14 @@ int admin_reload(const struct admin *a)
 		return admin_usage(a, "usage: posthorn reload\n\nReads the "
 				      "configuration again. A faulty one is "
 				      "refused, and the old one\nstays in "
-				      "force.\n");
+				      "force. Says what posthorn check "
+				      "finds.\n");
 	status = ask_master(a, "reload", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
 		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
+	if (status == EX_OK)
+		admin_warn(a);
 	return status;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "master/users.h"
@@ -30,7 +29,7 @@ static const struct {
 	{ "data_directory", "", 0711, USER_NET },
 };
 
-static void prepare(const struct config *c, const char *path, mode_t mode,
+static bool prepare(const struct config *c, const char *path, mode_t mode,
 		    enum user user, struct buf *faults)
 {
 	struct stat st;
@@ -40,11 +39,11 @@ static void prepare(const struct config *c, const char *path, mode_t mode,
 
 	if (err || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
 		buf_printf(faults, "%s: cannot make this folder: %s\n", path,
-			   err ? err_text(err) : "it is no folder");
-		return;
+			   err ? strerror(errno) : "it is no folder");
+		return false;
 	}
 	if (!users_find(c, user, &uid, &gid, faults))
-		return;
+		return false;
 	if ((st.st_uid != uid || st.st_gid != gid) &&
 	    lchown(path, uid, gid) < 0)
 		buf_printf(faults, "%s: cannot give it to uid %ld: %s\n", path,
@@ -52,16 +51,22 @@ static void prepare(const struct config *c, const char *path, mode_t mode,
 	else if ((st.st_mode & 07777) != mode && chmod(path, mode) < 0)
 		buf_printf(faults, "%s: cannot set mode %04o: %s\n", path,
 			   (unsigned)mode, strerror(errno));
+	return true;
 }
 
 void folders_prepare(const struct config *c, struct buf *faults)
 {
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		char *path =
-			mem_printf("%s%s", config_string(c, folders[i].param),
-				   folders[i].below);
+	const char *failed = ""; /* what is below need not be tried */
 
-		prepare(c, path, folders[i].mode, folders[i].user, faults);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		const char *param = folders[i].param;
+		char *path = mem_printf("%s%s", config_string(c, param),
+					folders[i].below);
+
+		if (strcmp(param, failed) != 0 &&
+		    !prepare(c, path, folders[i].mode, folders[i].user,
+			     faults))
+			failed = param;
 		free(path);
 	}
 }

@@ -24,6 +24,7 @@
 #include "master/notify.h"
 #include "master/run.h"
 #include "master/sockets.h"
+#include "master/verify.h"
 #include "server/sandbox.h"
 
 #define START_LIMIT_S 20
@@ -33,6 +34,7 @@ static struct {
 	struct config *config;
 	const char *config_path;
 	bool foreground;
+	bool test;
 	bool announced; /* all services were ready */
 	bool reported;	/* it was said which are not */
 	bool stopping;
@@ -43,12 +45,13 @@ static struct {
 
 static void usage(FILE *to)
 {
-	fputs("usage: master [-f] [-c FILE]\n\n"
+	fputs("usage: master [-f | -t] [-c FILE]\n\n"
 	      "Starts and watches the programs of the mail suite Posthorn. "
 	      "`posthorn start` is the\nusual way to call it. See "
 	      "master(8).\n\n"
 	      "  -c FILE     the configuration [" CONFIG_DIR "/posthorn.conf]\n"
 	      "  -f          stay in the foreground\n"
+	      "  -t          start nothing, say what would hinder it\n"
 	      "  --help      this text\n"
 	      "  --version   the version\n",
 	      to);
@@ -62,6 +65,8 @@ static void parse_options(int argc, char **argv)
 			self.config_path = argv[++i];
 		} else if (strcmp(argv[i], "-f") == 0) {
 			self.foreground = true;
+		} else if (strcmp(argv[i], "-t") == 0) {
+			self.test = true;
 		} else if (strcmp(argv[i], "--help") == 0) {
 			usage(stdout);
 			exit(EX_OK);
@@ -81,6 +86,29 @@ static void die_of(const struct buf *faults, int status)
 	exit(status);
 }
 
+/* Does a master hold the lock of its process id's file? */
+static bool is_running(void)
+{
+	char *path = mem_printf("%s/master.pid",
+				config_string(self.config, "run_directory"));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return locked;
+}
+
+/* -t: what a start would trip over, on standard output. */
+static void return_verdict(struct buf *faults)
+{
+	if (!is_running())
+		verify_ports(self.config, faults);
+	fputs(faults->data, stdout);
+	exit(faults->len > 0 ? EX_CONFIG : EX_OK);
+}
+
 static void load_config(void)
 {
 	struct buf faults;
@@ -91,6 +119,11 @@ static void load_config(void)
 	buf_init(&faults, 1 << 20);
 	self.config = config_load(self.config_path, NULL, 0, &faults);
 	if (!self.config)
+		die_of(&faults, EX_CONFIG);
+	verify_config(self.config, &faults);
+	if (self.test)
+		return_verdict(&faults);
+	if (faults.len > 0)
 		die_of(&faults, EX_CONFIG);
 	folders_prepare(self.config, &faults);
 	if (faults.len > 0)
@@ -249,6 +282,8 @@ static bool reload(struct buf *faults)
 	log_reopen(); /* first, so that refusals are in the file of now */
 	fresh = config_load(self.config_path, NULL, 0, faults);
 	if (fresh)
+		verify_config(fresh, faults);
+	if (fresh && faults->len == 0)
 		folders_prepare(fresh, faults);
 	if (!fresh || faults->len > 0 || !run_apply(fresh, faults)) {
 		log_error("the new configuration is refused, the old one "

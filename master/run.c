@@ -312,9 +312,6 @@ static void prepare(struct service *s, const struct config *c,
 	replace(&s->set.program,
 		mem_printf("%s/%s", config_string(c, "daemon_directory"),
 			   row->program));
-	if (s->wanted && access(s->set.program, X_OK) < 0)
-		buf_printf(faults, "%s: cannot execute: %s\n", s->set.program,
-			   strerror(errno));
 	replace(&s->set.root,
 		row->flags & FLAG_CHROOT
 			? mem_printf("%s/private",

@@ -107,18 +107,44 @@ static int open_stream(const char *path)
 	return fd;
 }
 
+/* What to do about a socket that cannot be opened. */
+static const char *advice(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "; `ss -lntp` shows the program that has it";
+	case EADDRNOTAVAIL:
+		return "; inet_interfaces names an address that this host "
+		       "does not have";
+	case EINVAL:
+		return "; inet_interfaces wants IP addresses, all or "
+		       "loopback-only";
+	case EACCES:
+		return "; ports below 1024 are for root alone";
+	default:
+		return "";
+	}
+}
+
 /* Uses or opens one socket; its key says what it is. */
 static void use(const char *name, const char *key, int (*make)(const char *),
 		struct buf *listen_to, struct buf *faults)
 {
 	struct open_socket *s = find(key);
 
+	if (s && s->wanted) {
+		buf_printf(faults,
+			   "cannot listen on %s for %s: another service of "
+			   "the suite is to listen there\n",
+			   key, name);
+		return;
+	}
 	if (!s) {
 		int fd = make(key);
 
 		if (fd < 0) {
-			buf_printf(faults, "cannot listen on %s for %s: %s\n",
-				   key, name, strerror(errno));
+			buf_printf(faults, "cannot listen on %s for %s: %s%s\n",
+				   key, name, strerror(errno), advice(errno));
 			return;
 		}
 		remember(key, fd);
@@ -240,6 +266,18 @@ void sockets_open(const struct config *c, const struct service_row *row,
 {
 	for (int i = 0; i < SOCKETS_MAX; i++)
 		open_one(c, &row->socket[i], listen_to, faults);
+}
+
+void sockets_try(const struct config *c, const struct service_row *row,
+		 struct buf *faults)
+{
+	struct buf ignored;
+
+	buf_init(&ignored, 65536);
+	for (int i = 0; i < SOCKETS_MAX; i++)
+		if (row->socket[i].kind == SOCKET_TCP)
+			open_one(c, &row->socket[i], &ignored, faults);
+	buf_free(&ignored);
 }
 
 void sockets_begin(void)

@@ -19,6 +19,11 @@
 void sockets_open(const struct config *c, const struct service_row *row,
 		  struct buf *listen, struct buf *faults);
 
+/* Opens only the TCP sockets of ROW, as above, to see whether it can be
+ * done. */
+void sockets_try(const struct config *c, const struct service_row *row,
+		 struct buf *faults);
+
 /* Marks all sockets as unwanted; sockets_open marks those it uses; and
  * sockets_sweep closes the rest. */
 void sockets_begin(void);

@@ -1,0 +1,188 @@
+/* Folders and files, and who may do what with them. */
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/check.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "server/user.h"
+
+void check_file(struct findings *f, const char *param, const char *path,
+		bool secret)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0) {
+		check_fault(f, "%s: %s: %s", param, path, strerror(errno));
+		return;
+	}
+	if (st.st_mode & S_IWOTH)
+		check_fault(f,
+			    "%s: everybody can write to %s; chmod o-w it, and "
+			    "look whether it is still as it was",
+			    param, path);
+	if (secret && st.st_mode & S_IROTH)
+		check_fault(f,
+			    "%s: everybody can read %s, which is secret; chmod "
+			    "600 it, and make a new secret",
+			    param, path);
+}
+
+static void check_place(struct findings *f, const struct config *c,
+			const char *param)
+{
+	const char *path = config_string(c, param);
+	struct stat st;
+
+	if (stat(path, &st) < 0) {
+		if (errno != ENOENT)
+			check_fault(f, "%s = %s: %s", param, path,
+				    strerror(errno));
+	} else if (!S_ISDIR(st.st_mode)) {
+		check_fault(f, "%s = %s: is not a folder", param, path);
+	} else if (st.st_mode & S_IWOTH) {
+		check_fault(f,
+			    "%s = %s: everybody can write there; chmod o-w it",
+			    param, path);
+	}
+}
+
+static bool may_read(const struct stat *st, uid_t uid, gid_t gid)
+{
+	if (st->st_uid == uid)
+		return st->st_mode & S_IRUSR;
+	if (st->st_gid == gid)
+		return st->st_mode & S_IRGRP;
+	return st->st_mode & S_IROTH;
+}
+
+/* accountd is not root and must read it. */
+static void check_users_file(struct findings *f, const struct config *c)
+{
+	const char *path = config_string(c, "virtual_users_file");
+	const char *user = config_string(c, "account_user");
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+
+	if (stat(path, &st) < 0) {
+		if (config_list(c, "virtual_mailbox_domains")->n > 0)
+			check_fault(f,
+				    "virtual_users_file = %s: %s; posthorn "
+				    "user add makes it",
+				    path, strerror(errno));
+		return;
+	}
+	check_file(f, "virtual_users_file", path, true);
+	if (geteuid() == 0 && user_find(user, &uid, &gid) && uid != 0 &&
+	    !may_read(&st, uid, gid))
+		check_fault(f,
+			    "virtual_users_file: %s cannot read %s; chgrp %s "
+			    "and chmod 640 it",
+			    user, path, user);
+}
+
+/* A line of domain, selector and key file. */
+static void check_dkim_line(struct findings *f, const char *path, char *line)
+{
+	char *rest = str_trim(line), *word = NULL, *copy, *full;
+	int n = 0;
+
+	if (!*rest || *rest == '#')
+		return;
+	while (n < 3 && (word = strsep(&rest, " \t")))
+		n += *word != '\0';
+	if (n < 3)
+		return; /* authcheck names the line */
+	copy = mem_strdup(path);
+	full = *word == '/' ? mem_strdup(word)
+			    : mem_printf("%s/%s", dirname(copy), word);
+	check_file(f, "dkim_keys_file", full, true);
+	free(full);
+	free(copy);
+}
+
+static void check_dkim(struct findings *f, const struct config *c)
+{
+	const char *path = config_string(c, "dkim_keys_file");
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	if (file_read(path, &text) == 0 && text.len > 0) {
+		check_file(f, "dkim_keys_file", path, false);
+		for (char *line, *rest = text.data;
+		     (line = strsep(&rest, "\n"));)
+			check_dkim_line(f, path, line);
+	}
+	buf_free(&text);
+}
+
+static void check_present(struct findings *f, const struct config *c,
+			  const char *param, const char *advice)
+{
+	const char *path = config_string(c, param);
+
+	if (*path && access(path, R_OK) < 0)
+		check_fault(f, "%s = %s: %s%s", param, path, strerror(errno),
+			    advice);
+}
+
+static void check_owner(struct findings *f, const struct config *c,
+			const char *param)
+{
+	const char *text = config_string(c, param);
+	uid_t uid;
+	gid_t gid;
+
+	if (!str_starts(text, "static:"))
+		check_fault(f, "%s = %s: wants static: and a name or number",
+			    param, text);
+	else if (geteuid() == 0 && !user_find(text + 7, &uid, &gid) &&
+		 !group_find(text + 7, &gid))
+		check_fault(f, "%s = %s: there is no such name", param, text);
+}
+
+static void check_home(struct findings *f, const struct config *c)
+{
+	const char *box = config_string(c, "home_mailbox");
+
+	if (!*box || *box == '/' || strstr(box, ".."))
+		check_fault(f, "home_mailbox = %s: wants a path below the home",
+			    box);
+}
+
+static void check_lmtp(struct findings *f, const struct config *c)
+{
+	const char *path = config_string(c, "lmtp_socket");
+	char *copy = mem_strdup(path), *folder = dirname(copy);
+
+	if (*path && access(folder, X_OK) < 0)
+		check_fault(f, "lmtp_socket = %s: %s: %s", path, folder,
+			    strerror(errno));
+	free(copy);
+}
+
+void check_files(struct findings *f, const struct config *c)
+{
+	static const char *const places[] = { "config_directory",
+					      "daemon_directory",
+					      "queue_directory",
+					      "data_directory",
+					      "run_directory" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		check_place(f, c, places[i]);
+	check_users_file(f, c);
+	check_dkim(f, c);
+	check_present(f, c, "resolver_zone_file", "");
+	check_present(f, c, "resolver_trust_anchor_file",
+		      " (package dns-root-data)");
+	check_owner(f, c, "virtual_uid_maps");
+	check_owner(f, c, "virtual_gid_maps");
+	check_home(f, c);
+	check_lmtp(f, c);
+}

@@ -1,0 +1,104 @@
+#include "master/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "master/services.h"
+#include "master/sockets.h"
+#include "master/users.h"
+
+/* May a file be made at PATH? */
+static bool can_make(const char *path)
+{
+	char *copy = mem_strdup(path);
+	bool good = access(dirname(copy), W_OK | X_OK) == 0;
+
+	free(copy);
+	return good;
+}
+
+static void verify_log(const struct config *c, struct buf *faults)
+{
+	const char *target = config_string(c, "log_target");
+	int fd;
+
+	if (strcmp(target, "syslog") == 0 || strcmp(target, "stderr") == 0)
+		return;
+	fd = open(target, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else if (errno != ENOENT || !can_make(target))
+		buf_printf(faults, "log_target = %s: cannot be written: %s\n",
+			   target, strerror(errno));
+}
+
+static bool is_service(const char *name)
+{
+	for (size_t i = 0; i < service_count; i++)
+		if (str_equal_ci(service_rows[i].name, name))
+			return true;
+	return false;
+}
+
+static void verify_disabled(const struct config *c, struct buf *faults)
+{
+	const struct strlist *l = config_list(c, "disabled_services");
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (is_service(l->item[i]))
+			continue;
+		buf_printf(faults,
+			   "%s: disabled_services: there is no service %s; "
+			   "there are",
+			   config_origin(c, "disabled_services"), l->item[i]);
+		for (size_t j = 0; j < service_count; j++)
+			buf_printf(faults, " %s", service_rows[j].name);
+		buf_putc(faults, '\n');
+	}
+}
+
+static void verify_program(const struct config *c, const char *program,
+			   struct buf *faults)
+{
+	char *path = mem_printf("%s/%s", config_string(c, "daemon_directory"),
+				program);
+
+	if (access(path, X_OK) < 0)
+		buf_printf(faults,
+			   "%s: cannot execute: %s (daemon_directory)\n", path,
+			   strerror(errno));
+	free(path);
+}
+
+/* Programs stand in the table more than once, one after the other. */
+static bool is_new_program(size_t row)
+{
+	return row == 0 || strcmp(service_rows[row].program,
+				  service_rows[row - 1].program) != 0;
+}
+
+void verify_config(const struct config *c, struct buf *faults)
+{
+	uid_t uid;
+	gid_t gid;
+
+	verify_log(c, faults);
+	verify_disabled(c, faults);
+	for (size_t i = 0; i < service_count; i++) {
+		users_find(c, service_rows[i].user, &uid, &gid, faults);
+		if (is_new_program(i))
+			verify_program(c, service_rows[i].program, faults);
+	}
+}
+
+void verify_ports(const struct config *c, struct buf *faults)
+{
+	for (size_t i = 0; i < service_count; i++)
+		sockets_try(c, &service_rows[i], faults);
+	sockets_close();
+}

@@ -1,0 +1,16 @@
+/* What must hold before anything is started. */
+#ifndef MASTER_VERIFY_H
+#define MASTER_VERIFY_H
+
+#include "base/buf.h"
+#include "config/config.h"
+
+/* A line in FAULTS for each thing in C by which a start or reload would
+ * fail: users, programs, names of services, the log. Nothing is made. */
+void verify_config(const struct config *c, struct buf *faults);
+
+/* The same for the ports: each is bound and let go again. Only where the
+ * suite does not run, which has them. */
+void verify_ports(const struct config *c, struct buf *faults);
+
+#endif
