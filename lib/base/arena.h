@@ -1,6 +1,7 @@
 /*
  * Memory that ends together: one arena per connection, per command or per
- * message. Nothing in it is freed alone. Name it after its owner.
+ * message. Nothing in it is freed alone. Name it after its owner. There is no
+ * error to check: without memory the process ends (base/mem.h).
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -20,6 +21,7 @@ void arena_reset(struct arena *a);
 /* SIZE zeroed bytes, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* Copies, and printed text, ended by a NUL. */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...)

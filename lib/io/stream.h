@@ -27,6 +27,7 @@ void stream_free(struct stream **s);
  * lost unless taken before with stream_window. */
 int stream_release(struct stream **s);
 
+/* The descriptor under the stream; it stays the stream's. */
 int stream_fd(const struct stream *s);
 
 /* Puts another descriptor under the stream (after STARTTLS; the former one
@@ -74,6 +75,8 @@ void stream_puts(struct stream *s, const char *text);
 void stream_printf(struct stream *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Sends what is kept back: ERR_OK, ERR_TIMEOUT, or ERR_IO if the peer is gone,
+ * now or at an earlier output. */
 int stream_flush(struct stream *s);
 
 #endif

@@ -38,6 +38,9 @@ int log_keep_fd(void);
 /* Are debugging lines wanted (parameter `debug_log`)? */
 void log_set_debug(bool on);
 
+/* What happens every day; what somebody should see to, though mail goes on;
+ * what keeps mail from going on; what helps to find a fault, where it is
+ * wanted. %m is the text of errno, which is unchanged afterwards. */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -166,6 +166,9 @@ struct mailbox_facts {
 	size_t header_len;
 };
 
+/* ERR_OK; ERR_NOT_FOUND if the message is gone; ERR_TOO_LONG if its header is
+ * beyond what the cache takes; ERR_IO and the like if its file had to be read
+ * and could not be. */
 int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f);
 
 /* An idle moment: writes changed flags into file names, and a new snapshot

@@ -60,6 +60,7 @@ struct table {
 	unsigned nkeywords;
 };
 
+/* An empty table, and its end. */
 void entries_init(struct table *t);
 void entries_free(struct table *t);
 

@@ -83,6 +83,7 @@ int queue_admin_show(const char *path, const char *id, struct buf *text,
 int queue_admin_act(const char *path, enum queue_action action, const char *id,
 		    int64_t *count, struct buf *why);
 
+/* Counts of the whole queue, into *S. */
 int queue_admin_stats(const char *path, struct queue_stats *s,
 		      struct buf *why);
 

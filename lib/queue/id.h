@@ -20,6 +20,7 @@
 #define QUEUE_SLOT_MAX ((1u << 30) - 1)
 #define QUEUE_SLOTS_PER_DIR 1024
 
+/* The id of a message that came at TIME_US (since 1970) into SLOT. */
 void queue_id_make(char out[QUEUE_ID_SIZE], int64_t time_us, uint32_t slot);
 
 /* The slot of ID; false if ID is not one. */

@@ -83,6 +83,9 @@ enum job_destination {
 void job_write(struct ipc_out *m, const struct job *j);
 int job_read(struct arena *a, struct ipc_in *m, struct job *j);
 
+/* The answer to job J: N results, their recipients by index, each once. *R of
+ * job_results_read is in A; whether every recipient of the job has one is for
+ * the reader to check. */
 void job_results_write(struct ipc_out *m, const struct job *j,
 		       const struct job_result *r, size_t n,
 		       enum job_destination dest);

@@ -15,6 +15,7 @@ struct smtp_reply {
 	char text[SMTP_REPLY_SIZE - 2]; /* "550 5.1.1 <x>: no such user" */
 };
 
+/* Sets the whole text: codes first, as in a constant of the source. */
 void smtp_reply_set(struct smtp_reply *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

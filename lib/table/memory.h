@@ -11,6 +11,7 @@
 
 struct memory;
 
+/* An empty one, to be freed; `void *` as the table types want it. */
 struct memory *memory_new(void);
 void memory_free(void *memory);
 
