@@ -264,14 +264,14 @@ static void make_sockets(void)
 	free(dir);
 }
 
-bool bed_begin(void)
+struct queue_receiver *bed_begin(void)
 {
 	const char *bin = getenv("POSTHORN_BIN");
 
 	bed.program = mem_printf("%s/qmgr", bin ? bin : "bin");
 	if (access(bed.program, X_OK) < 0) {
 		printf("1..0 # SKIP %s is not built\n", bed.program);
-		return false;
+		return NULL;
 	}
 	make_dirs();
 	write_configuration();
@@ -279,13 +279,19 @@ bool bed_begin(void)
 	start_deliverer(0, "local-deliver");
 	start_deliverer(1, "remote-send");
 	bed_start_qmgr();
-	return true;
+	if (!bed_wait(bed_is_empty, NULL)) {
+		printf("Bail out! qmgr does not come up\n");
+		bed_end(NULL);
+		exit(1);
+	}
+	return queue_receiver_new();
 }
 
-void bed_end(void)
+void bed_end(struct queue_receiver *r)
 {
 	char *cmd = mem_printf("rm -rf '%s'", bed.dir);
 
+	queue_receiver_free(&r);
 	bed_end_qmgr(SIGTERM);
 	for (int i = 0; i < 2; i++) {
 		kill(bed.deliverer[i], SIGKILL);

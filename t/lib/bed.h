@@ -30,12 +30,14 @@ extern struct bed {
 	pid_t qmgr, deliverer[2];
 } bed;
 
-/* Makes the folder and starts all. False, with the line that prove(1) wants
- * for a test that is skipped, if qmgr is not built. */
-bool bed_begin(void);
+/* Makes the folder, starts all, and gives a receiver when qmgr serves. NULL,
+ * with the line that prove(1) wants for a test that is skipped, if qmgr is not
+ * built. */
+struct queue_receiver *bed_begin(void);
 
-/* Ends all; removes the folder, unless KEEP is in the environment. */
-void bed_end(void);
+/* Ends R and all else; removes the folder, unless KEEP is in the
+ * environment. */
+void bed_end(struct queue_receiver *r);
 
 /* qmgr dies, by SIG, and comes back on the same sockets. */
 void bed_end_qmgr(int sig);
@@ -43,8 +45,9 @@ void bed_start_qmgr(void);
 
 /* Sends a message of about SIZE bytes whose subject is MARK to the recipients
  * in TO, separated by blanks, each with NOTIFY. */
-int bed_post_from(struct queue_receiver *r, const char *sender, const char *mark,
-	      const char *to, size_t size, unsigned notify);
+int bed_post_from(struct queue_receiver *r, const char *sender,
+		  const char *mark, const char *to, size_t size,
+		  unsigned notify);
 /* The same, small, from sender@remote.test. */
 int bed_post(struct queue_receiver *r, const char *mark, const char *to);
 
@@ -64,9 +67,9 @@ bool bed_wait(bool (*good)(const void *), const void *arg);
 
 /* To be waited for. */
 bool bed_is_empty(const void *none);	/* the queue is */
-bool bed_is_recorded(const void *text);	/* within a line of the record */
-bool bed_tried_twice(const void *text);	/* is in two of them */
+bool bed_is_recorded(const void *text); /* within a line of the record */
+bool bed_tried_twice(const void *text); /* is in two of them */
 bool bed_is_logged(const void *text);
-bool bed_has_messages(const void *n);	/* an int64_t: so many in the queue */
+bool bed_has_messages(const void *n); /* an int64_t: so many in the queue */
 
 #endif
