@@ -1,4 +1,14 @@
-#include "queue-manager/active_lists.h"
+/*
+ * A pass is over when no recipient is pending, no job is out and no bouncer at
+ * work. That may become true many times within one wake-up, and each result is
+ * a record: so messages are only put on lists here (IN_DIRTY, IN_SETTLING …),
+ * and active_settle writes each journal once, before the loop waits again.
+ *
+ * A message that a receiver handed over is IN_UNSURE until its journal says
+ * `committed`: that record, unsynced, tells damage from a write that never
+ * ended (posthorn-queue(5)).
+ */
+#include "queue-manager/active-lists.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,8 +5,8 @@
  * the sender is told what he must know, and the message waits for the next
  * pass, or is done.
  */
-#ifndef ACTIVE_H
-#define ACTIVE_H
+#ifndef QUEUE_MANAGER_ACTIVE_H
+#define QUEUE_MANAGER_ACTIVE_H
 
 #include "queue-manager/dest.h"
 #include "queue-manager/message.h"

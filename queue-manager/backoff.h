@@ -3,13 +3,14 @@
  * doubled each time up to maximal_backoff_time, and up to a quarter more by
  * chance, so that what failed together does not come back together.
  */
-#ifndef BACKOFF_H
-#define BACKOFF_H
+#ifndef QUEUE_MANAGER_BACKOFF_H
+#define QUEUE_MANAGER_BACKOFF_H
 
 #include <time.h>
 
 #include "queue-manager/settings.h"
 
+/* Seconds to wait. */
 time_t backoff(const struct settings *s, unsigned n);
 
 #endif

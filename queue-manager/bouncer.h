@@ -8,8 +8,8 @@
  *
  *     told     good (0 or 1)
  */
-#ifndef BOUNCER_H
-#define BOUNCER_H
+#ifndef QUEUE_MANAGER_BOUNCER_H
+#define QUEUE_MANAGER_BOUNCER_H
 
 #include "queue-manager/message.h"
 

@@ -12,8 +12,8 @@
  *
  * and to all of them, failed: code (not-found, denied, syntax), why.
  */
-#ifndef CONTROL_H
-#define CONTROL_H
+#ifndef QUEUE_MANAGER_CONTROL_H
+#define QUEUE_MANAGER_CONTROL_H
 
 #include "queue-manager/message.h"
 #include "queue-manager/qmgr.h"

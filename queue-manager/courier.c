@@ -1,3 +1,13 @@
+/*
+ * Who owes what for a recipient: while it waits it is in a load of its
+ * destination (dest.c), while it is with a deliverer in a `handed` of a
+ * courier here. Both ways it is pending in its message (active.c). An answer,
+ * or the end of the connection, gives back all that a handed stands for: place
+ * in the destination's window, job of the message, recipients.
+ *
+ * Answers come in the order of the jobs: one that is not for the oldest ends
+ * the connection.
+ */
 #include "queue-manager/courier.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
  * waiting, and answers them in order. A connection that is free stays for a
  * while: for remote-send it may hold an SMTP session with its destination.
  */
-#ifndef COURIER_H
-#define COURIER_H
+#ifndef QUEUE_MANAGER_COURIER_H
+#define QUEUE_MANAGER_COURIER_H
 
 #include "queue-manager/dest.h"
 #include "queue-manager/qmgr.h"

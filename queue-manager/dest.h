@@ -10,8 +10,8 @@
  * delivery, its probe; at window zero it is dead, and rests, longer each
  * time: what goes there waits without being tried.
  */
-#ifndef DEST_H
-#define DEST_H
+#ifndef QUEUE_MANAGER_DEST_H
+#define QUEUE_MANAGER_DEST_H
 
 #include "queue-manager/qmgr.h"
 
@@ -95,6 +95,7 @@ void dest_update(struct qmgr *q, struct destination *d);
 /* Once a second: ends rests, forgets what was not used for long. */
 void dest_tick(struct qmgr *q);
 
+/* How many there are, and how many of them are at rest. */
 void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead);
 
 #endif

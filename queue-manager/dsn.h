@@ -3,8 +3,8 @@
  * for people, message/delivery-status of RFC 3464, and the message or its
  * header; in the forms of RFC 6533 where an address needs UTF-8.
  */
-#ifndef DSN_H
-#define DSN_H
+#ifndef QUEUE_MANAGER_DSN_H
+#define QUEUE_MANAGER_DSN_H
 
 #include "queue-manager/message.h"
 

@@ -3,8 +3,8 @@
  * writes bounces. They talk by packets over a socket pair. A helper that
  * dies is started again a second later; it ends when qmgr does.
  */
-#ifndef HELPER_H
-#define HELPER_H
+#ifndef QUEUE_MANAGER_HELPER_H
+#define QUEUE_MANAGER_HELPER_H
 
 #include <event2/event.h>
 #include <stdbool.h>

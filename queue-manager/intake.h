@@ -10,8 +10,8 @@
  *     commit  slot, generation    -> queued, and the next slot as above if
  *                                    there is one; or refused: why
  */
-#ifndef INTAKE_H
-#define INTAKE_H
+#ifndef QUEUE_MANAGER_INTAKE_H
+#define QUEUE_MANAGER_INTAKE_H
 
 #include "queue-manager/qmgr.h"
 

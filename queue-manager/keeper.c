@@ -1,3 +1,10 @@
+/*
+ * The scan takes a file for a message only if a superblock, content, envelope
+ * and journal check. What does not check was promised only if its journal says
+ * `committed`; else it is a write that a crash cut off, and the slot is junk.
+ * What could not be opened for want of memory or descriptors is neither: the
+ * scan is done again.
+ */
 #include "queue-manager/keeper.h"
 
 #include <dirent.h>

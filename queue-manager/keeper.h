@@ -21,8 +21,8 @@
  * What the scan says may be out of date when it arrives: qmgr ignores slots
  * that it knows already.
  */
-#ifndef KEEPER_H
-#define KEEPER_H
+#ifndef QUEUE_MANAGER_KEEPER_H
+#define QUEUE_MANAGER_KEEPER_H
 
 struct qmgr;
 

@@ -7,8 +7,8 @@
  * message_note makes the record and applies it by the same code that applies
  * records read from disk. So memory and disk cannot drift apart.
  */
-#ifndef MESSAGE_H
-#define MESSAGE_H
+#ifndef QUEUE_MANAGER_MESSAGE_H
+#define QUEUE_MANAGER_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * (bouncer.h) writes the notice as a new message, like any receiver; only
  * when it is promised does the journal of the first message say so.
  */
-#ifndef NOTICE_H
-#define NOTICE_H
+#ifndef QUEUE_MANAGER_NOTICE_H
+#define QUEUE_MANAGER_NOTICE_H
 
 #include "queue-manager/active.h"
 

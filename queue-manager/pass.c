@@ -1,5 +1,5 @@
 /* The end of a pass, and what the administrator wants in between. */
-#include "queue-manager/active_lists.h"
+#include "queue-manager/active-lists.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,3 +1,9 @@
+/*
+ * A slot's number is taken (SLOT_MAKING) when keeper is asked for its file,
+ * not when the file is there: so neither the scan, which may find it first,
+ * nor a second request can give it another meaning. How many are kept ready
+ * follows demand: the mark doubles each time they run out.
+ */
 #include "queue-manager/pool.h"
 
 #include <inttypes.h>

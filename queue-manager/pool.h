@@ -2,8 +2,8 @@
  * Slots made ahead of need, their removal, and the scan at start: qmgr's
  * side of keeper.h.
  */
-#ifndef POOL_H
-#define POOL_H
+#ifndef QUEUE_MANAGER_POOL_H
+#define QUEUE_MANAGER_POOL_H
 
 #include "queue-manager/qmgr.h"
 

@@ -15,8 +15,8 @@
  *
  * qmgr never syncs and never waits for anybody: what does is in the helpers.
  */
-#ifndef QMGR_H
-#define QMGR_H
+#ifndef QUEUE_MANAGER_QMGR_H
+#define QUEUE_MANAGER_QMGR_H
 
 #include <event2/event.h>
 #include <stdbool.h>

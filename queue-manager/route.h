@@ -2,8 +2,8 @@
  * Where a recipient goes: by the class of its domain (doc/architecture.md)
  * to local-deliver, else to remote-send, which gets relayhost or the domain.
  */
-#ifndef ROUTE_H
-#define ROUTE_H
+#ifndef QUEUE_MANAGER_ROUTE_H
+#define QUEUE_MANAGER_ROUTE_H
 
 #include "queue-manager/message.h"
 #include "queue-manager/qmgr.h"

@@ -2,8 +2,8 @@
  * The parameters of qmgr, read from the configuration at start and at
  * reload.
  */
-#ifndef SETTINGS_H
-#define SETTINGS_H
+#ifndef QUEUE_MANAGER_SETTINGS_H
+#define QUEUE_MANAGER_SETTINGS_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * message is one struct slot and its places in this table and in the wait
  * heap: about 80 bytes. The rest is read from the file when its time comes.
  */
-#ifndef STORE_H
-#define STORE_H
+#ifndef QUEUE_MANAGER_STORE_H
+#define QUEUE_MANAGER_STORE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -64,6 +64,7 @@ struct store {
 	size_t by_state[SLOT_HELD + 1];
 };
 
+/* The slot NUMBER, or NULL: qmgr does not know it. The store owns it. */
 struct slot *store_get(const struct store *s, uint32_t number);
 
 /* A new slot, or NULL if the number is taken. */
@@ -73,6 +74,7 @@ struct slot *store_add(struct store *s, uint32_t number,
 /* Forgets and frees SLOT; its files must be closed. */
 void store_remove(struct store *s, struct slot *slot);
 
+/* The only way in which a slot changes its state: the counts follow. */
 void store_set_state(struct store *s, struct slot *slot,
 		     enum slot_state state);
 

@@ -1,8 +1,8 @@
 /*
  * Waiting messages, ordered by the time of their next try: a heap.
  */
-#ifndef WAIT_H
-#define WAIT_H
+#ifndef QUEUE_MANAGER_WAIT_H
+#define QUEUE_MANAGER_WAIT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +17,7 @@ struct wait_heap {
 /* Puts SLOT in, to be tried at NEXT (seconds). */
 void wait_add(struct wait_heap *h, struct slot *slot, uint32_t next);
 
+/* Takes SLOT out, which must be in. */
 void wait_remove(struct wait_heap *h, struct slot *slot);
 
 /* The one that is due first, or NULL. It stays in. */

@@ -2,8 +2,8 @@
  * Shared by the files that lead messages through a pass: active.c (begin,
  * results) and pass.c (the end of it, the administrator's wishes).
  */
-#ifndef ACTIVE_LISTS_H
-#define ACTIVE_LISTS_H
+#ifndef QUEUE_MANAGER_ACTIVE_LISTS_H
+#define QUEUE_MANAGER_ACTIVE_LISTS_H
 
 #include "queue-manager/active.h"
 
