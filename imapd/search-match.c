@@ -1,3 +1,9 @@
+/*
+ * A message is opened only when a key wants what the cache does not keep, and
+ * read once whatever the number of keys: the struct has what was read and
+ * folded until the next message. Case is folded in key and text alike
+ * (mime_fold_case), so a match is a search for bytes.
+ */
 #include "imapd/search.h"
 
 #include <stdlib.h>

@@ -1,3 +1,10 @@
+/*
+ * A process is starting until it has written to its ready_fd, ready until it
+ * ends (SIGCHLD). After a reload a service has two: the former one serves
+ * until the new one is ready, and is then asked (SIGTERM) to finish what it
+ * has; one that ends without being asked is started again. Each is the leader
+ * of a process group, so that its children do not outlive it.
+ */
 #include "master/run.h"
 
 #include <errno.h>

@@ -1,3 +1,11 @@
+/*
+ * The replies are taken in the order of the commands, whatever was pipelined;
+ * take_… reads one and notes what it says. A refusal of RCPT is noted at once,
+ * one of MAIL for all recipients, one of DATA for those that were accepted. A
+ * session may be left with a MAIL that came to nothing: the RSET for it goes
+ * out with the next transaction's commands (reset_due), for it would cost a
+ * round trip here.
+ */
 #include "remote-send/transaction.h"
 
 #include <string.h>

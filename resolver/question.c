@@ -1,3 +1,9 @@
+/*
+ * libunbound may answer from within the call that asks. A question that ends
+ * there is marked over and freed by the caller (asking, over); and the next
+ * link of a chain of CNAMEs is asked for in the next turn of the loop, never
+ * from the answer to the one before.
+ */
 #include "resolver/question.h"
 
 #include <stdlib.h>

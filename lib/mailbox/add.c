@@ -1,3 +1,12 @@
+/*
+ * How messages come into a folder. Under the lock: their records in the
+ * journal, then the files' names, then a note of the directories' times.
+ * Without it: the sync of journal, files and directories, begun together. Only
+ * then is anything promised, and a UID told. So a power cut in between leaves
+ * a record without a file, which the next scan takes out, or a file without a
+ * record, which the next scan takes for a new message; a file whose size is
+ * not that of its name is torn, and none.
+ */
 #include "mailbox/add.h"
 
 #include <errno.h>

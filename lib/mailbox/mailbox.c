@@ -1,3 +1,10 @@
+/*
+ * What a client knows of a folder, and what has happened since. Sequence
+ * numbers 1 to `shown` are the client's. Messages that came later stand behind
+ * them in the table and get numbers with the next refresh; those that are gone
+ * keep theirs (ENTRY_GONE) until a refresh may tell of it, as RFC 3501 section
+ * 7.4.1 wants. So nothing moves under a command that is being answered.
+ */
 #include "mailbox/mailbox.h"
 
 #include <errno.h>
