@@ -10,12 +10,12 @@
 #define HANDSHAKE_MS 60000
 
 /* A host name, an address literal, or what people's computers call
- * themselves: any printable word is taken (RFC 5321 section 4.1.4 forbids
- * refusing mail since the name is wrong). */
+ * themselves: any word of printable ASCII is taken (RFC 5321 section 4.1.4
+ * forbids refusing mail since the name is wrong). */
 static bool take_name(struct smtp_session *s, const char *word, char *name)
 {
 	for (const char *p = name; *p; p++)
-		if (*p <= ' ' || *p == 0x7f)
+		if (*p == ' ' || !str_isprint((unsigned char)*p))
 			*name = '\0';
 	if (!*name || !str_copy(s->helo, SMTP_NAME_SIZE, name)) {
 		smtp_say(s, "501 5.5.4 Syntax: %s hostname", word);

@@ -6,8 +6,9 @@
 #include "base/mem.h"
 #include "smtp/command.h"
 
-#define ENVID_MAX 100 /* RFC 3461 section 4.4 */
-#define ORCPT_MAX 500 /* RFC 3461 section 4.2 */
+#define ENVID_MAX 100  /* RFC 3461 section 4.4 */
+#define ORCPT_MAX 500  /* RFC 3461 section 4.2 */
+#define SIZE_DIGITS 20 /* RFC 1870 section 3 */
 
 /* One parameter of MAIL or RCPT: stores what VALUE says. False, with the
  * reply, if it is wrong. */
@@ -66,11 +67,12 @@ static bool take_params(struct smtp_session *s, char *args,
 static bool take_size(struct smtp_session *s, const char *value,
 		      struct smtp_reply *r)
 {
-	int64_t size;
+	int64_t limit = s->server->size_limit, size;
+	size_t digits = strspn(value, "0123456789");
 
-	if (!str_to_int(value, 0, INT64_MAX, &size))
+	if (!digits || digits > SIZE_DIGITS || value[digits])
 		return smtp_refuse(r, "501 5.5.4 Bad message size syntax");
-	if (s->server->size_limit && size > s->server->size_limit)
+	if (!str_to_int(value, 0, limit ? limit : INT64_MAX, &size))
 		return smtp_refuse(
 			r, "552 5.3.4 Message size exceeds fixed limit");
 	return true;
@@ -106,9 +108,12 @@ static bool take_ret(struct smtp_session *s, const char *value,
  * UTF-8 in a message with SMTPUTF8 (RFC 6533 section 3). */
 static char *decode_xtext(struct smtp_session *s, const char *in, size_t max)
 {
-	char *out = arena_alloc(s->memory, strlen(in) + 1), *to = out;
 	static const char digits[] = "0123456789ABCDEF";
+	char *out, *to;
 
+	if (strlen(in) > 3 * max)
+		return NULL;
+	out = to = arena_alloc(s->memory, strlen(in) + 1);
 	for (; *in; in++) {
 		const char *high, *low;
 		int c = (unsigned char)*in;
@@ -310,14 +315,14 @@ static bool take_recipient(struct smtp_session *s, char *args,
 	struct address a;
 
 	make_room(s);
+	if ((int64_t)s->envelope.nrecipients >= s->server->recipient_limit)
+		return smtp_refuse(r, "452 4.5.3 Error: too many recipients");
 	if (!take_path(&args, "TO:", bad, &a, r))
 		return false;
 	if (address_is_null(&a))
 		return smtp_refuse(r, "%s", bad);
 	complete(s, &a);
 	last_recipient(s)->address = keep_text(s, &a);
-	if ((int64_t)s->envelope.nrecipients >= s->server->recipient_limit)
-		return smtp_refuse(r, "452 4.5.3 Error: too many recipients");
 	if (!check_utf8(s, &a, r) ||
 	    !take_params(s, args, rcpt_params, COUNT(rcpt_params), r) ||
 	    !s->server->policy->recipient(s, &a, r))
