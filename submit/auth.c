@@ -52,6 +52,8 @@ static void exchange(struct smtp_session *s, const char *mechanism,
 	enum account_auth result =
 		account_auth_start(&st, &info, mechanism, response);
 
+	if (response)
+		mem_wipe(response, strlen(response));
 	while (result == AUTH_CONTINUE) {
 		if (!ask(s, &st, &response))
 			return;
