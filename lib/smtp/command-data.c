@@ -81,11 +81,21 @@ static void end_content(struct smtp_session *s,
 	if (d->bare && !s->server->normalize)
 		intake_refuse(s->intake, "550 5.5.2 Error: bare <CR> or <LF> "
 					 "received");
-	intake_end(s->intake, client, &r);
+	if (intake_end(s->intake, client, &r))
+		smtp_forgive(s);
 	say_result(s, &r);
 	smtp_reset(s);
 	if (prefork_stopping())
 		smtp_lose(s, ERR_STOPPING);
+}
+
+/* LMTP knows one code for this (RFC 2033 section 4.2). */
+static const char *no_recipients(const struct smtp_session *s)
+{
+	if (!s->refused_recipients)
+		return "503 5.5.1 Error: need RCPT command";
+	return s->lmtp ? "503 5.5.1 Error: no valid recipients"
+		       : "554 5.5.1 Error: no valid recipients";
 }
 
 void smtp_run_data(struct smtp_session *s, char *args)
@@ -99,9 +109,7 @@ void smtp_run_data(struct smtp_session *s, char *args)
 		return;
 	}
 	if (s->envelope.nrecipients == 0) {
-		smtp_say(s, s->refused_recipients
-				    ? "554 5.5.1 Error: no valid recipients"
-				    : "503 5.5.1 Error: need RCPT command");
+		smtp_say(s, "%s", no_recipients(s));
 		return;
 	}
 	begin_envelope(s);

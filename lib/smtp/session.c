@@ -108,6 +108,15 @@ void smtp_reset(struct smtp_session *s)
 		s->state = SMTP_READY;
 }
 
+static void count_refusal(struct smtp_session *s, char class)
+{
+	if (class != '4' && class != '5')
+		return;
+	s->refused = true;
+	if (class == '5' || ++s->put_off > s->server->recipient_limit)
+		s->errors++;
+}
+
 void smtp_say(struct smtp_session *s, const char *fmt, ...)
 {
 	struct smtp_reply r;
@@ -120,8 +129,12 @@ void smtp_say(struct smtp_session *s, const char *fmt, ...)
 	smtp_reply_set(&r, "%s", text);
 	stream_puts(s->io, r.text);
 	stream_put(s->io, "\r\n", 2);
-	if (smtp_reply_class(&r) == '5')
-		s->errors++;
+	count_refusal(s, smtp_reply_class(&r));
+}
+
+void smtp_forgive(struct smtp_session *s)
+{
+	s->errors = s->put_off = s->junk = 0;
 }
 
 void smtp_hang_up(struct smtp_session *s, const char *why)
@@ -255,9 +268,8 @@ static void unknown_command(struct smtp_session *s, const char *word)
 static void run_row(struct smtp_session *s, const struct smtp_command *c,
 		    size_t index, char *args)
 {
-	int64_t errors = s->errors;
-
 	s->after = c->word;
+	s->refused = false;
 	if ((c->flags & SMTP_LAST) && refuse_pipelined(s))
 		return;
 	if ((c->flags & SMTP_JUNK) && ++s->junk > s->server->junk_limit)
@@ -267,7 +279,7 @@ static void run_row(struct smtp_session *s, const struct smtp_command *c,
 	else
 		c->run(s, args);
 	s->count[index].all++;
-	s->count[index].good += errors == s->errors;
+	s->count[index].good += !s->refused;
 }
 
 static void run_line(struct smtp_session *s, char *line)
@@ -283,11 +295,14 @@ static void run_line(struct smtp_session *s, char *line)
 		run_row(s, c, index, str_trim(args));
 	else
 		unknown_command(s, line);
-	if (!s->over && s->errors >= s->server->error_limit) {
-		smtp_say(s, "421 4.7.0 %s Error: too many errors",
-			 s->server->hostname);
-		smtp_hang_up(s, "too many errors");
-	}
+}
+
+static void limit_errors(struct smtp_session *s)
+{
+	if (s->over || s->errors < s->server->error_limit)
+		return;
+	smtp_say(s, "421 4.7.0 %s Error: too many errors", s->server->hostname);
+	smtp_hang_up(s, "too many errors");
 }
 
 /* Input that nobody read would make the kernel cut the connection before the
@@ -319,8 +334,9 @@ void smtp_session_run(struct smtp_session *s)
 	while (!s->over && smtp_read_line(s, SMTP_LINE_MAX, &line)) {
 		if (line)
 			run_line(s, line);
-		else if (++s->unknown >= s->server->error_limit)
-			smtp_hang_up(s, "too many errors");
+		else
+			s->unknown++;
+		limit_errors(s);
 	}
 	end_session(s);
 }

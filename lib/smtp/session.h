@@ -63,7 +63,9 @@ struct smtp_session {
 	bool over;
 	const char *end;   /* why it was lost, or NULL */
 	const char *after; /* the last command */
-	int64_t errors;
+	bool refused;	   /* it was */
+	int64_t errors;	   /* these three since the last message */
+	int64_t put_off;   /* replies that begin with 4 */
 	int64_t junk;
 	struct {
 		unsigned good;
@@ -96,9 +98,15 @@ void smtp_session_run(struct smtp_session *s);
 
 /* For policies and commands. */
 
-/* Says a reply; counts a permanent refusal as an error of the client. */
+/* Says a reply. A permanent refusal counts as an error of the client; so does
+ * a temporary one, when there were as many as a message may have recipients:
+ * a list that is too long for one message must not end the session. */
 void smtp_say(struct smtp_session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* A message came through: the errors before it do not count any more, so that
+ * a host with much mail can keep its connection. */
+void smtp_forgive(struct smtp_session *s);
 
 /* Logs a refusal of COMMAND, with what is known of the message. TO is the
  * recipient it is about, or NULL. */

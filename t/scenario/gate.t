@@ -137,6 +137,9 @@ c = lmtp()
 starts(c.greeting, "220 ", "LMTP greets")
 starts(c.ask("EHLO x"), "500", "EHLO is not LMTP")
 starts(c.ask("LHLO x"), "250", "LHLO is")
+c.talk("MAIL FROM:<>", "RCPT TO:<no@home.test>")
+starts(c.ask("DATA"), "503 5.5.1", "DATA without a recipient is out of place")
+c.ask("RSET")
 DIALOGUE = [("MAIL FROM:<a@other.test>", "250"),
             ("RCPT TO:<joe@home.test>", "250"),
             ("RCPT TO:<no@home.test>", "550 5.1.1"),

@@ -147,9 +147,16 @@ c = Client(PORT)
 c.talk("EHLO client.test", "MAIL FROM:<>")
 for i in range(5):
     c.ask("RCPT TO:<joe%d@home.test>" % i)
-starts(c.ask("RCPT TO:<joe6@home.test>"), "452 4.5.3",
-       "smtpd_recipient_limit")
+for i in range(5):
+    starts(c.ask("RCPT TO:<more%d@home.test>" % i), "452 4.5.3",
+           "smtpd_recipient_limit")
 starts(c.ask("DATA"), "354", "DATA with the recipients within the limit")
+c.send(".\r\n")
+starts(c.reply(), "250", "and the message is taken")
+c.talk("MAIL FROM:<>", *["RCPT TO:<joe@home.test>"] * 10)
+t.equal([r[:3] for r in c.talk(*["RCPT TO:<joe@home.test>"] * 20)],
+        ["452"] * 20, "who does not stop then")
+starts(c.reply(), "421 4.7.0", "is sent away")
 c.close()
 
 # Messages
@@ -307,7 +314,7 @@ GARBAGE = [
     (b"EHLO x\n", "500 5.5.2"), (b"EHLO\rx\r\n", "500 5.5.2"),
     (b"x" * 100000 + b"\r\n", "500 5.5.2"), (b"\r\n", "500 5.5.2"),
     (b"GET / HTTP/1.1\r\n", "221 2.7.0"), (b"Host: x\r\n", "221 2.7.0"),
-    (b"EHLO \x01\r\n", "501"), (b"EHLO " + b"x" * 300 + b"\r\n", "501"),
+    (b"EHLO \x01\r\n", "501"), (b"EHLO \xe4\r\n", "501"), (b"EHLO " + b"x" * 300 + b"\r\n", "501"),
 ]
 for line, want in GARBAGE:
     c = Client(PORT)
@@ -323,6 +330,22 @@ c.close()
 c = Client(PORT)
 replies = [c.ask("FOO")[:3] for _ in range(20)] + [c.reply()[:3]]
 t.equal(replies, ["500"] * 20 + ["421"], "smtpd_hard_error_limit")
+c.close()
+c = Client(PORT)
+c.send("NOOP\n" * 20)
+replies = [c.reply()[:3] for _ in range(21)]
+t.equal(replies, ["500"] * 20 + ["421"], "and for lines that are none")
+c.close()
+c = Client(PORT)
+c.ask("EHLO client.test")
+n = len(queue.messages)
+for _ in range(25):
+    c.talk("RSET", "MAIL FROM:<>", "RCPT TO:<nobody@home.test>",
+           "RCPT TO:<joe@home.test>", "DATA")
+    c.send(".\r\n")
+    c.reply()
+t.equal(len(queue.messages) - n, 25,
+        "neither limit is for a host with much mail")
 c.close()
 c = Client(PORT)
 c.ask("EHLO x")
@@ -467,7 +490,13 @@ if subprocess.run(["which", "swaks"], capture_output=True).returncode == 0:
              "swaks " + " ".join(more))
 else:
     t.ok(True, "swaks # SKIP not installed")
+c = Client(PORT)
+c.talk("EHLO x", "MAIL FROM:<>", "RCPT TO:<temp@home.test>",
+       "RCPT TO:<joe@home.test>", "QUIT")
+c.close()
 log = folder.read_log()
+t.ok("ehlo=1 mail=1 rcpt=1/2 quit=1 commands=5" in log,
+     "the log counts what was put off as refused")
 t.ok("disconnect from host.client.test[127.0.0.1] ehlo=1 mail=1 rcpt=1/2 data=1 "
      "quit=1 commands=6" in log, "the log counts commands")
 t.ok("NOQUEUE: reject: RCPT from host.client.test[127.0.0.1]: 550 5.1.1 "
