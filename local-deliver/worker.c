@@ -64,7 +64,22 @@ static bool get_request(struct ipc_in *m, struct worker_request *q)
 
 /* Who can write the file can have the user's mail, and run commands as him:
  * only he, a group of his own, and root may. */
-static bool is_safe(int fd, const char *path, struct buf *out)
+static bool others_write(const struct stat *st)
+{
+	return (st->st_mode & S_IWOTH) ||
+	       ((st->st_mode & S_IWGRP) && st->st_gid != getegid());
+}
+
+/* Who can write the folder can put another file of the user into its place. */
+static bool is_safe_folder(const char *home)
+{
+	struct stat st;
+
+	return stat(home, &st) == 0 &&
+	       (!others_write(&st) || (st.st_mode & S_ISVTX));
+}
+
+static bool is_safe(int fd, const char *path, const char *home, struct buf *out)
 {
 	struct stat st;
 
@@ -74,16 +89,18 @@ static bool is_safe(int fd, const char *path, struct buf *out)
 		targets_tell_fault(out, "%s: is no regular file", path);
 	else if (st.st_uid != geteuid() && st.st_uid != 0)
 		targets_tell_fault(out, "%s: belongs to somebody else", path);
-	else if ((st.st_mode & S_IWOTH) ||
-		 ((st.st_mode & S_IWGRP) && st.st_gid != getegid()))
+	else if (others_write(&st))
 		targets_tell_fault(out, "%s: is writable by others", path);
+	else if (!is_safe_folder(home))
+		targets_tell_fault(out, "%s: the folder is writable by others",
+				   path);
 	else
 		return true;
 	return false;
 }
 
-/* Tells what the file PATH holds. False if it is not there. */
-static bool tell_forward(const char *path, struct buf *out)
+/* Tells what the file PATH in HOME holds. False if it is not there. */
+static bool tell_forward(const char *path, const char *home, struct buf *out)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
@@ -91,7 +108,7 @@ static bool tell_forward(const char *path, struct buf *out)
 		return false;
 	if (fd < 0)
 		targets_tell_fault(out, "%s: %s", path, strerror(errno));
-	else if (is_safe(fd, path, out))
+	else if (is_safe(fd, path, home, out))
 		targets_tell(fd, path, WORKER_FORWARD_MAX, out);
 	if (fd >= 0)
 		close(fd);
@@ -108,13 +125,13 @@ static bool find_forward(const struct ipc_in *m, struct buf *out)
 
 	if (*extension && !strchr(extension, '/')) {
 		path = mem_printf("%s/.forward+%s", home, extension);
-		found = tell_forward(path, out);
+		found = tell_forward(path, home, out);
 		free(path);
 	}
 	if (found)
 		return true;
 	path = mem_printf("%s/.forward", home);
-	found = tell_forward(path, out);
+	found = tell_forward(path, home, out);
 	free(path);
 	return found;
 }

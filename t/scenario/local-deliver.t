@@ -78,6 +78,7 @@ busy: :include:{dir}/busy
 # commands and files
 env: "|env > {dir}/out/env; cat > {dir}/out/text"
 late: "|exit 75"
+noroom: "|exit 71"
 never: "|echo sorry; exit 67"
 killed: "|kill -9 $$"
 deaf: "|exit 0"
@@ -174,6 +175,7 @@ def commands(s):
         tap.equal(os.stat(out + "/text").st_uid,
                   pwd.getpwnam("nobody").pw_uid, "it runs as default_privs")
     for to, want in [("late", "dsn=4.3.0, status=deferred"),
+                     ("noroom", "dsn=4.3.0, status=deferred"),
                      ("never", "dsn=5.1.1, status=bounced"),
                      ("killed", "dsn=4.3.0, status=deferred"),
                      ("deaf", "dsn=2.0.0, status=sent"),
@@ -274,9 +276,14 @@ def forward(s):
         owner=pwd.getpwnam("nobody").pw_uid)
     send(s, "%s@%s" % (one, LOCAL), "foreign")
     is_stored(homes[0], 4, "nor one that belongs to somebody else")
+    put(homes[0], "bob@%s\n" % s.DOMAIN)
+    os.chmod(homes[0], 0o777)
+    send(s, "%s@%s" % (one, LOCAL), "open house")
+    is_stored(homes[0], 5, "nor one in a folder that others can write")
+    os.chmod(homes[0], 0o700)
     put(homes[0], "")
     send(s, "%s@%s" % (one, LOCAL), "empty")
-    is_stored(homes[0], 5, "an empty .forward is none")
+    is_stored(homes[0], 6, "an empty .forward is none")
     put(homes[0], two + "\n")
     put(homes[1], one + "\n")
     bounces = len(s.messages(s.USER2))
