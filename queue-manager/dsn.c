@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "mime/encode.h"
 #include "mime/field.h"
 #include "queue-manager/bouncer.h"
 
@@ -86,9 +87,15 @@ static bool needs_utf8(const struct dsn *d)
 	for (size_t i = 0; i < d->m->nrcpts; i++)
 		if (dsn_concerns(d, &d->m->rcpt[i]) &&
 		    (!is_ascii(d->m->rcpt[i].address) ||
-		     !is_ascii(d->m->rcpt[i].original)))
+		     !is_ascii(d->m->rcpt[i].original) ||
+		     !is_ascii(d->m->rcpt[i].orcpt)))
 			return true;
 	return false;
+}
+
+static bool has_8bit(const struct buf *b)
+{
+	return mime_count_8bit(b->data, b->len, 1) > 0;
 }
 
 static void put_header(struct dsn *d, struct buf *out)
@@ -113,22 +120,21 @@ static void put_header(struct dsn *d, struct buf *out)
 }
 
 static void put_part(const struct dsn *d, struct buf *out,
-		     const char *description, const char *type)
+		     const char *description, const char *type,
+		     const struct buf *body)
 {
 	buf_printf(out,
 		   "\r\n--%s/%s\r\nContent-Description: %s\r\n"
 		   "Content-Type: %s\r\n",
 		   d->id, d->host, description, type);
-	if (d->eight_bit)
+	if (has_8bit(body))
 		buf_puts(out, "Content-Transfer-Encoding: 8bit\r\n");
 	buf_puts(out, "\r\n");
+	buf_put(out, body->data, body->len);
 }
 
 static void put_explanation(const struct dsn *d, struct buf *out)
 {
-	put_part(d, out, "Notification",
-		 d->eight_bit ? "text/plain; charset=utf-8"
-			      : "text/plain; charset=us-ascii");
 	buf_printf(out, "This is the mail system of %s.\r\n\r\n", d->host);
 	buf_puts(out, kind_of(d)->text);
 	for (size_t i = 0; i < d->m->nrcpts; i++) {
@@ -211,9 +217,6 @@ static void put_status(const struct dsn *d, struct buf *out)
 {
 	const struct envelope *e = &d->m->envelope;
 
-	put_part(d, out, "Delivery report",
-		 d->utf8 ? "message/global-delivery-status"
-			 : "message/delivery-status");
 	buf_printf(out, "Reporting-MTA: dns; %s\r\n", d->host);
 	if (*e->envid)
 		put_field(out, "Original-Envelope-Id", e->envid);
@@ -222,6 +225,10 @@ static void put_status(const struct dsn *d, struct buf *out)
 	for (size_t i = 0; i < d->m->nrcpts; i++)
 		if (dsn_concerns(d, &d->m->rcpt[i]))
 			put_recipient_status(d, out, &d->m->rcpt[i]);
+	/* RFC 3464 section 2.1: 7-bit; RFC 6533 has a type for the rest */
+	for (size_t i = 0; i < out->len && !d->utf8; i++)
+		if ((unsigned char)out->data[i] >= 0x80)
+			out->data[i] = '?';
 }
 
 /* The bytes of the header's fields. */
@@ -276,28 +283,44 @@ static void put_original(const struct dsn *d, struct buf *out,
 	bool whole = wants_whole(d);
 
 	put_part(d, out, whole ? "Undelivered message" : "Message header",
-		 type[d->utf8][whole]);
-	buf_put(out, original->data, original->len);
+		 type[d->utf8][whole], original);
+}
+
+static void put_parts(const struct dsn *d, struct buf *out,
+		      const struct buf *explanation, const struct buf *status,
+		      const struct buf *original)
+{
+	put_part(d, out, "Notification",
+		 has_8bit(explanation) ? "text/plain; charset=utf-8"
+				       : "text/plain; charset=us-ascii",
+		 explanation);
+	put_part(d, out, "Delivery report",
+		 d->utf8 ? "message/global-delivery-status"
+			 : "message/delivery-status",
+		 status);
+	put_original(d, out, original);
 	buf_printf(out, "\r\n--%s/%s--\r\n", d->id, d->host);
 }
 
 int dsn_write(struct dsn *d, struct buf *out)
 {
-	struct buf original;
+	struct buf explanation, status, original;
 	int err;
 
+	buf_init(&explanation, out->max);
+	buf_init(&status, out->max);
 	buf_init(&original, (size_t)d->size_limit + (1 << 20));
 	err = read_original(d, &original);
 	d->utf8 = needs_utf8(d);
-	d->eight_bit = d->utf8;
-	for (size_t i = 0; i < original.len && !d->eight_bit; i++)
-		d->eight_bit = (unsigned char)original.data[i] >= 0x80;
-	for (size_t i = 0; i < d->m->nrcpts && !d->eight_bit; i++)
-		d->eight_bit = !is_ascii(d->m->rcpt[i].reply);
+	put_explanation(d, &explanation);
+	put_status(d, &status);
+	d->eight_bit = d->utf8 || has_8bit(&explanation) || has_8bit(&original);
 	put_header(d, out);
-	put_explanation(d, out);
-	put_status(d, out);
-	put_original(d, out, &original);
+	put_parts(d, out, &explanation, &status, &original);
+	if (!err && (explanation.over || status.over || out->over))
+		err = ERR_TOO_LONG;
+	buf_free(&explanation);
+	buf_free(&status);
 	buf_free(&original);
-	return err ? err : out->over ? ERR_TOO_LONG : ERR_OK;
+	return err;
 }

@@ -3,6 +3,7 @@
 in UTF-8 and 8 bits (RFC 6531, RFC 6533, RFC 6152), from one host to others:
 one like us, one that knows none of these extensions."""
 import os
+import re
 import socket
 import sys
 
@@ -191,6 +192,70 @@ def test_eight_bit(one, two, peer):
            == body, "to a host without 8BITMIME as 7 bits, with that meaning")
 
 
+def test_eight_bit_refused(one, peer):
+    alice = one.address("alice")
+    peer.replies["RCPT"] = "550 5.1.1 gr\u00f6\u00dfer"
+    content = message(alice, "w@plain.test", "refused", MIME_Version="1.0",
+                      Content_Type="text/plain; charset=utf-8",
+                      Content_Transfer_Encoding="8bit",
+                      body="\u017elu\u0165\r\n")
+    submit(one, alice, ["BODY=8BITMIME"], [("w@plain.test", [])],
+           content.encode() if isinstance(content, str) else content)
+    whole, r = find(one, "w@plain.test")
+    text = whole.mail.get_payload()[0].get_payload(decode=True) if r else b""
+    tap.ok(r and "550 5.1.1 gr????er" in r["Diagnostic-Code"] and
+           "gr\u00f6\u00dfer".encode() in text,
+           "a reply beyond ASCII: whole for people, ASCII for programs")
+    tap.ok(r and "\u017elu\u0165".encode() in whole.raw,
+           "and the 8-bit message comes back as it was")
+
+
+def faults_of(raw):
+    """What RFC 6522, 3464, 6533 and 3834 do not allow."""
+    r = Report(raw)
+    m, parts = r.mail, r.mail.get_payload()
+    types = [p.get_content_type() for p in parts]
+    glob = "global-" if r.kind.startswith("global") else ""
+    inner = [types[0] == "text/plain",
+             types[1] == "message/%sdelivery-status" % glob,
+             types[2] in (("message/global", "message/global-headers") if glob
+                          else ("message/rfc822", "text/rfc822-headers"))]
+    rows = [
+        ("type", m.get_content_type() == "multipart/report" and
+         len(parts) == 3 and all(inner)),
+        ("header", m["Return-Path"] == "<>" and m["MIME-Version"] == "1.0" and
+         m["Auto-Submitted"] == "auto-replied" and m["Message-ID"] and
+         m["Date"] and "MAILER-DAEMON@" in m["From"]),
+        ("line length", max(map(len, raw.split(b"\r\n"))) <= 998),
+        ("8-bit label", all(
+            p["Content-Transfer-Encoding"] == "8bit" for p in parts
+            if re.search(rb"[\x80-\xff]", p.as_bytes()))),
+        ("7-bit status", glob or max(r.status.as_bytes()) < 0x80),
+        ("status has no 8-bit label", glob or
+         r.status["Content-Transfer-Encoding"] is None),
+        ("message fields", r.about["Reporting-MTA"].startswith("dns; ") and
+         r.about["Arrival-Date"]),
+        ("recipients", r.recipients and all(
+            re.match(r"(rfc822|utf-8); \S+@\S+$", x["Final-Recipient"]) and
+            x["Action"] in ("failed", "delayed", "delivered", "relayed",
+                            "expanded") and
+            re.match(r"[245]\.\d{1,3}\.\d{1,3}$", x["Status"]) and
+            re.match(r"[\w-]+;\s+\S", x["Diagnostic-Code"] or "x; x") and
+            (x["Remote-MTA"] or "dns; x").startswith("dns; ")
+            for x in r.recipients)),
+    ]
+    return [name for name, good in rows if not good]
+
+
+def test_form(one):
+    all_reports = [m for m in one.messages()
+                   if parse(m).get_content_type() == "multipart/report"]
+    faults = [(parse(m)["Subject"], faults_of(m)) for m in all_reports
+              if faults_of(m)]
+    tap.equal((len(all_reports) > 4, faults), (True, []),
+              "%d reports are as the standards want them" % len(all_reports))
+
+
 port = free_port()
 one = Instance("sandbox_domain=one.test", "smtp_port=%d" % port, zone=ZONE,
                aliases="team: bob+team@one.test\n"
@@ -207,6 +272,8 @@ try:
     test_reports(one, two, peer)
     test_utf8(one, two, peer)
     test_eight_bit(one, two, peer)
+    test_eight_bit_refused(one, peer)
+    test_form(one)
     for place in (one, two):
         tap.ok("fatal" not in place.read_log() and
                "signal" not in place.read_log(), "the log tells of no fault")
