@@ -30,7 +30,8 @@ class Peer:
         self.messages = []   # contents, as they came
         self.connections = 0
         self.writes = []     # how many commands came with one read
-        self.listener = socket.socket()
+        self.listener = socket.socket(socket.AF_INET6 if ":" in ip
+                                      else socket.AF_INET)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((ip, port))
         self.listener.listen(20)

@@ -43,6 +43,11 @@ many.test. IN MX 10 mx.many.test.
 mx.many.test. IN A 127.0.0.97
 mx.many.test. IN A 127.0.0.98
 mx.many.test. IN A 127.0.0.11
+six.test. IN MX 10 mx.six.test.
+mx.six.test. IN AAAA ::1
+mixed.test. IN MX 10 mx.mixed.test.
+mx.mixed.test. IN A 127.0.0.99
+mx.mixed.test. IN AAAA ::1
 """
 class PolicyServer:
     """The test in the place of tls-policy."""
@@ -73,7 +78,7 @@ class PolicyServer:
 
 
 class Stage:
-    def __init__(self, t, lines=()):
+    def __init__(self, t, lines=(), protocols="ipv4"):
         self.t = t
         self.port = free_port()
         self.folder = Folder()
@@ -82,7 +87,7 @@ class Stage:
             "resolver_zone_file = " + self.folder.write("zone", ZONE),
             "resolver_trust_anchor_file =",
             "smtp_tcp_port = %d" % self.port,
-            "inet_protocols = ipv4",
+            "inet_protocols = " + protocols,
             "remote_process_limit = 5",
             "smtp_connect_timeout = 2s",
             "smtp_helo_timeout = 2s",
@@ -545,6 +550,28 @@ def real_server(t, s):
     process.wait()
 
 
+def ipv6(t):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        print("# there is no IPv6 here")
+        return
+    s = Stage(t, protocols="all")
+    rows = [("six.test", "a host with IPv6 alone"),
+            ("mixed.test", "a host whose IPv4 address is dead"),
+            ("[IPv6:::1]", "an IPv6 literal")]
+    for destination, name in rows:
+        _, d = s.one(destination, ip="::1", rcpts=["a@one.test"])
+        t.ok(status(d) == ("sent", "2.0.0") and
+             "[::1]:" in d["results"][0]["relay"], name)
+    s.end()
+    s = Stage(t)
+    _, d = s.one("six.test")
+    t.equal(status(d), ("failed", "5.4.4"), "… is none without IPv6")
+    s.end()
+
+
 def relayhost(t):
     s = Stage(t, ["relayhost = [mx.one.test]"])
     _, d = s.one("nothing.test")
@@ -575,6 +602,7 @@ def main():
                      extensions, injected, contents, dripping,
                      reuse, policies, real_server):
             part(t, s)
+        ipv6(t)
         relayhost(t)
         t.ok("ended by signal" not in s.folder.read_log(),
              "no process died")

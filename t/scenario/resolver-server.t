@@ -150,7 +150,8 @@ ZONE = {
     (LONG, "A"): answers(record(LONG, "A", address("192.0.2.255"))),
     ("other.example", "A"): answers(record("victim.example", "A",
                                         address("192.0.2.66"))),
-    ("short.example", "TXT"): answers(record("short.example", "TXT", b"\xff" + b"x")),
+    ("short.example", "TXT"): answers(record("short.example", "TXT",
+                                             b"\xff" + b"x")),
     ("victim.example", "A"): answers(record("victim.example", "A",
                                          address("192.0.2.5"))),
 }
