@@ -118,7 +118,7 @@ $(foreach u,$(UNIT_SRC:t/%.c=%) $(FUZZ_SRC:t/%.c=%),$(eval $(B)/t/$(u).t: \
 
 # crash-check: what records, and what replays with the queue's own recovery.
 CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out $(addprefix t/crash/,\
-	record.c record-put.c blind.c fault.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c queue-manager/message.c)
+	record.c record-put.c blind.c fault.c killer.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c queue-manager/message.c)
 
 $(B)/t/crash/replay: $(CRASH_OBJ) $(B)/libposthorn.a
 	$(call say,LINK,$@)
@@ -137,13 +137,17 @@ $(B)/t/crash/%.so: t/crash/%.c t/crash/%.h
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror \
 		-O2 -fPIC -shared -o $@ $(filter %.c,$^)
 
-CRASH = $(addprefix $(B)/t/crash/,replay replay-blind record.so fault.so)
+$(B)/t/crash/killer: $(B)/t/crash/killer.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $<
+
+CRASH = $(addprefix $(B)/t/crash/,replay replay-blind record.so fault.so killer)
+CRASH_ENV = CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN))
 
 crash-check: all $(CRASH)
-	CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN)) \
-		t/crash/crash-check $(CRASH_OPTIONS)
-	CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN)) \
-		CRASH_SECONDS=120 prove -v t/crash/faults.t
+	$(CRASH_ENV) t/crash/crash-check $(CRASH_OPTIONS)
+	$(CRASH_ENV) CRASH_SECONDS=$(or $(CRASH_SECONDS),180) \
+		prove -v t/crash/faults.t t/crash/kills.t
 
 # posthorn.conf(5) gets its parameters from their table.
 $(B)/man/posthorn.conf.5: man/posthorn.conf.5.in $(BIN)/posthorn
