@@ -31,9 +31,11 @@ static bool open_tables(struct findings *f, const struct config *c,
 	table_list_open(l, specs, &faults);
 	check_faults(f, param, &faults);
 	buf_free(&faults);
+	if (f->faults > before)
+		return false;
 	for (size_t i = 0; i < specs->n; i++)
 		check_spec(f, param, specs->item[i]);
-	return f->faults == before;
+	return true;
 }
 
 /* Is there a virtual user of that name? True also where we cannot tell. */

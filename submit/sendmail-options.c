@@ -18,6 +18,7 @@ enum argument {
 struct parsing {
 	struct sendmail_options *o;
 	struct buf *why;
+	bool verbose;
 };
 
 typedef bool handler(struct parsing *p, const char *value);
@@ -55,14 +56,30 @@ static const struct {
 	{ 'l', MODE_DAEMON },  { 'h', MODE_NOTHING }, { 'H', MODE_NOTHING },
 };
 
+/* Modes of Sendmail that are not here, and what does their work. */
+static bool refuse_mode(struct parsing *p, char mode)
+{
+	if (mode == 'v')
+		buf_puts(p->why, "-bv: addresses cannot be verified without "
+				 "sending; -v sends the message and asks for "
+				 "a report of its delivery");
+	else if (mode == 't')
+		buf_puts(p->why, "-bt: there is no address test; `posthorn map "
+				 "-q ADDRESS TABLE` asks a table, `posthorn "
+				 "check` looks for faults");
+	return mode == 'v' || mode == 't';
+}
+
 static bool set_mode(struct parsing *p, const char *value)
 {
+	if (refuse_mode(p, *value))
+		return false;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (*value == modes[i].letter) {
 			p->o->mode = modes[i].mode;
 			return true;
 		}
-	return fault(p, "unsupported mode -b", value);
+	return fault(p, "there is no mode -b", value);
 }
 
 static bool set_config(struct parsing *p, const char *value)
@@ -154,6 +171,26 @@ static bool set_envid(struct parsing *p, const char *value)
 	return true;
 }
 
+/* -XV or -XVxy; any other -X names a log of the dialogue: ignored. */
+static bool set_verp(struct parsing *p, const char *value)
+{
+	if (*value != 'V')
+		return true;
+	value++;
+	if (*value && (strlen(value) != 2 || strspn(value, "-+=") != 2))
+		return fault(p, "-XV wants two delimiters out of -, + and =",
+			     value);
+	p->o->verp = *value ? value : "+=";
+	return true;
+}
+
+static bool set_verbose(struct parsing *p, const char *value)
+{
+	(void)value;
+	p->verbose = true;
+	return true;
+}
+
 static bool extract(struct parsing *p, const char *value)
 {
 	(void)value;
@@ -200,7 +237,7 @@ static const struct row {
 	{ 'N', NEEDED, set_notify }, { 'O', NEEDED, ignore },
 	{ 'Q', GLUED, ignore },	     { 'R', NEEDED, set_ret },
 	{ 'T', NONE, ignore },	     { 'U', NONE, ignore },
-	{ 'V', NEEDED, set_envid },  { 'X', NEEDED, ignore },
+	{ 'V', NEEDED, set_envid },  { 'X', NEEDED, set_verp },
 	{ 'b', NEEDED, set_mode },   { 'c', NONE, ignore },
 	{ 'd', GLUED, ignore },	     { 'e', NEEDED, ignore },
 	{ 'f', NEEDED, set_sender }, { 'h', NEEDED, ignore },
@@ -208,7 +245,7 @@ static const struct row {
 	{ 'n', NONE, ignore },	     { 'o', NEEDED, set_old_option },
 	{ 'p', NEEDED, ignore },     { 'q', GLUED, set_queue_run },
 	{ 'r', NEEDED, set_sender }, { 's', NONE, ignore },
-	{ 't', NONE, extract },	     { 'v', NONE, ignore },
+	{ 't', NONE, extract },	     { 'v', NONE, set_verbose },
 	{ 'x', NONE, ignore },
 };
 
@@ -257,7 +294,7 @@ static bool parse_word(struct parsing *p, const char *letters, const char *next,
 bool sendmail_parse(struct sendmail_options *o, const char *name, int argc,
 		    char *const *argv, struct buf *why)
 {
-	struct parsing p = { o, why };
+	struct parsing p = { .o = o, .why = why };
 	int i = 1;
 
 	*o = (struct sendmail_options){
@@ -279,6 +316,9 @@ bool sendmail_parse(struct sendmail_options *o, const char *name, int argc,
 			return false;
 		i += took;
 	}
+	/* as in Postfix, a report of the delivery, unless -N says which */
+	if (p.verbose && !o->notify)
+		o->notify = NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY;
 	o->argument = argv + i;
 	o->narguments = argc - i;
 	return true;

@@ -1,6 +1,6 @@
 /*
- * mailq and -q. The list is byte for byte that of Postfix, since monitoring
- * tools read it.
+ * mailq and -q. The list is byte for byte that of Postfix with long queue
+ * ids, since monitoring tools read it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/err.h"
-#include "queue/admin.h"
 #include "submit/sendmail.h"
 
 struct totals {
@@ -23,6 +23,17 @@ static const char *socket_path(const struct sendmail *s)
 			    config_string(s->config, "run_directory"));
 }
 
+/* Of remote origin: it must not reach the terminal as it is. */
+static void put_visible(const char *text)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	encode_visible(&b, text, strlen(text));
+	fputs(b.data, stdout);
+	buf_free(&b);
+}
+
 static void print_recipients(const struct queue_item *m)
 {
 	const char *reason = "";
@@ -32,10 +43,15 @@ static void print_recipients(const struct queue_item *m)
 		int left = 76 - (int)strlen(r->reason);
 
 		/* one reason stands before all recipients that share it */
-		if (*r->reason && strcmp(reason, r->reason) != 0)
-			printf("%*s(%s)\n", left > 0 ? left : 0, "", r->reason);
+		if (*r->reason && strcmp(reason, r->reason) != 0) {
+			printf("%*s(", left > 0 ? left : 0, "");
+			put_visible(r->reason);
+			puts(")");
+		}
 		reason = r->reason;
-		printf("%41s%s\n", "", r->address);
+		printf("%47s", "");
+		put_visible(r->address);
+		putchar('\n');
 	}
 	putchar('\n');
 }
@@ -44,43 +60,60 @@ static bool print_item(void *context, const struct queue_item *m)
 {
 	struct totals *t = context;
 	char id[64], date[CLOCK_DATE_SIZE];
+	int left;
 
 	if (t->messages++ == 0)
-		printf("%-11s %7s %-20s %s\n", "-Queue ID-", "--Size--",
-		       "----Arrival Time----", "-Sender/Recipient-------");
+		puts("----Queue ID----- --Size-- ---Arrival Time---- "
+		     "--Sender/Recipient------");
 	t->bytes += m->size;
 	snprintf(id, sizeof(id), "%s%s", m->id,
 		 m->state == QUEUE_ACTIVE ? "*"
 		 : m->state == QUEUE_HELD ? "!"
-					  : " ");
+					  : "");
+	/* an id of 17 characters and its mark take the blank before the size */
+	left = 26 - (int)strlen(id);
 	/* the year is left out, as in Postfix */
-	printf("%-11s %7" PRId64 " %-20.19s %s\n", id, m->size,
-	       clock_mbox_date(date, sizeof(date), (time_t)m->arrival),
-	       *m->sender ? m->sender : "MAILER-DAEMON");
+	printf("%s%*" PRId64 " %-19.19s ", id, left > 1 ? left : 1, m->size,
+	       clock_mbox_date(date, sizeof(date), (time_t)m->arrival));
+	put_visible(*m->sender ? m->sender : "MAILER-DAEMON");
+	putchar('\n');
 	print_recipients(m);
 	return true;
 }
 
+/* What is said while qmgr does not answer: the queue is its own, only the
+ * drop folder can be looked at. */
+static int report_down(const struct buf *why, int drop)
+{
+	sendmail_fail(EX_UNAVAILABLE,
+		      "Queue report unavailable - mail system is down: %s",
+		      why->data);
+	if (drop == ERR_DENIED)
+		sendmail_fail(EX_UNAVAILABLE,
+			      "what waits in the drop folder only root can "
+			      "list");
+	return EX_UNAVAILABLE;
+}
+
 int sendmail_list(struct sendmail *s)
 {
+	int err, drop, status = EX_OK;
 	struct totals t = { 0 };
 	struct buf why;
-	int err;
 
 	buf_init(&why, 4096);
 	err = queue_admin_list(socket_path(s), NULL, print_item, &t, &why);
-	if (err)
-		sendmail_fail(EX_UNAVAILABLE,
-			      "Queue report unavailable - mail system is "
-			      "down: %s",
-			      why.data);
-	else if (t.messages == 0)
-		puts("Mail queue is empty");
-	else
+	drop = sendmail_list_drop(s, print_item, &t);
+	if (t.messages > 0)
 		printf("-- %" PRId64 " Kbytes in %" PRId64 " Request%s.\n",
 		       t.bytes / 1024, t.messages, t.messages == 1 ? "" : "s");
+	else if (!err)
+		puts("Mail queue is empty");
+	fflush(stdout);
+	if (err)
+		status = report_down(&why, drop);
 	buf_free(&why);
-	return err ? EX_UNAVAILABLE : EX_OK;
+	return status;
 }
 
 int sendmail_flush(struct sendmail *s)

@@ -34,6 +34,7 @@ struct outgoing {
 	struct strlist recipients;
 	struct envelope envelope;
 	int fd;
+	off_t begin; /* of the message in it */
 	int64_t size, limit;
 };
 
@@ -248,6 +249,8 @@ static int hand_over(struct outgoing *m)
 	struct buf reply;
 	int status;
 
+	if (m->s->options->verp && *m->envelope.sender)
+		return sendmail_verp(m->s, &m->envelope, m->fd, m->begin);
 	buf_init(&reply, 4096);
 	status = sendmail_hand_over(m->s, m->fd, &reply);
 	if (status)
@@ -271,6 +274,7 @@ static int send_message(struct outgoing *m)
 	if (m->fd < 0)
 		return sendmail_fail(EX_TEMPFAIL, "cannot keep the message: %s",
 				     strerror(errno));
+	m->begin = lseek(m->fd, 0, SEEK_CUR);
 	status = put_header(m);
 	if (!status)
 		status = put_body(m);

@@ -27,7 +27,7 @@ int sendmail_fail(int status, const char *fmt, ...)
 	return status;
 }
 
-static int usage(FILE *to)
+static int usage(void)
 {
 	fputs("usage: sendmail [option ...] [recipient ...]\n"
 	      "       mailq\n"
@@ -39,20 +39,31 @@ static int usage(FILE *to)
 	      "  -F NAME     full name of the sender\n"
 	      "  -N WHEN     notify: never, or success,failure,delay\n"
 	      "  -R PART     of the message in a bounce: full, hdrs\n"
+	      "  -v          ask for a report of the delivery\n"
 	      "  -V ENVID    identification for notifications\n"
+	      "  -XV         a sender of its own for each recipient (VERP)\n"
 	      "  -bs         speak SMTP on standard input and output\n"
 	      "  -bp         list the queue (mailq)\n"
 	      "  -bi         rebuild alias databases (newaliases)\n"
 	      "  -q          try all waiting mail now\n"
 	      "  -C FILE     the configuration\n",
-	      to);
-	return to == stderr ? EX_USAGE : EX_OK;
+	      stdout);
+	return EX_OK;
+}
+
+static const char *config_path(const struct sendmail_options *o)
+{
+	const char *env = getenv("POSTHORN_CONFIG");
+
+	if (o->config)
+		return o->config;
+	return env && *env ? env : CONFIG_DIR "/posthorn.conf";
 }
 
 static int start_suite(struct sendmail *s)
 {
-	(void)s;
-	execl(SBIN_DIR "/posthorn", "posthorn", "start", (char *)NULL);
+	execl(SBIN_DIR "/posthorn", "posthorn", "-c", config_path(s->options),
+	      "start", (char *)NULL);
 	return sendmail_fail(EX_OSFILE, "cannot run %s",
 			     SBIN_DIR "/posthorn start");
 }
@@ -69,15 +80,6 @@ static int (*const run[])(struct sendmail *s) = {
 	[MODE_DAEMON] = start_suite,	   [MODE_FLUSH] = sendmail_flush,
 	[MODE_FLUSH_ONE] = sendmail_flush, [MODE_NOTHING] = nothing,
 };
-
-static const char *config_path(const struct sendmail_options *o)
-{
-	const char *env = getenv("POSTHORN_CONFIG");
-
-	if (o->config)
-		return o->config;
-	return env && *env ? env : CONFIG_DIR "/posthorn.conf";
-}
 
 static int run_with_config(struct sendmail *s)
 {
@@ -128,12 +130,12 @@ int main(int argc, char **argv)
 
 	self.name = slash ? slash + 1 : argv[0];
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
-		return usage(stdout);
+		return usage();
 	buf_init(&why, 4096);
-	if (!sendmail_parse(&options, self.name, argc, argv, &why)) {
-		sendmail_fail(EX_USAGE, "%s", why.data);
-		return usage(stderr);
-	}
+	if (!sendmail_parse(&options, self.name, argc, argv, &why))
+		return sendmail_fail(EX_USAGE,
+				     "%s\n%s --help lists what there is",
+				     why.data, self.name);
 	buf_free(&why);
 	return run_with_config(&s);
 }

@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "queue/admin.h"
 #include "queue/envelope.h"
 
 enum sendmail_mode {
@@ -38,7 +40,8 @@ struct sendmail_options {
 	const char *ret;       /* -R: "FULL", "HDRS", "" */
 	const char *aliases;   /* -oA; NULL: alias_maps */
 	const char *flush_id;  /* -qI */
-	unsigned notify;       /* -N */
+	unsigned notify;       /* -N, or what -v asks for */
+	const char *verp;      /* -XV: two delimiters; NULL: not asked for */
 	char *const *argument; /* recipients */
 	int narguments;
 };
@@ -71,6 +74,12 @@ int sendmail_list(struct sendmail *s);
 int sendmail_aliases(struct sendmail *s);
 int sendmail_flush(struct sendmail *s);
 
+/* Calls EACH for every message in the drop folder, the oldest first: ERR_OK,
+ * or ERR_DENIED if the caller may not look, or another error. */
+int sendmail_list_drop(struct sendmail *s,
+		       bool (*each)(void *context, const struct queue_item *m),
+		       void *context);
+
 /* The caller's address, by his login name. NULL if he has none. */
 const char *sendmail_caller(const struct sendmail *s);
 
@@ -81,6 +90,12 @@ const char *sendmail_full_name(const struct sendmail *s);
  * EX_OK means that it is safe. REPLY gets what there is to say otherwise, in
  * SMTP's form. */
 int sendmail_hand_over(const struct sendmail *s, int fd, struct buf *reply);
+
+/* Hands one message over for each recipient of E, with a sender made of both
+ * (-XV). The message is what FD holds behind AT; the sender is not null. Gives
+ * the exit status. */
+int sendmail_verp(const struct sendmail *s, const struct envelope *e, int fd,
+		  off_t at);
 
 /* The header of a message, as it was read. */
 struct sendmail_header {

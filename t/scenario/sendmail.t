@@ -4,6 +4,7 @@ them; and the drop folder while the suite does not run."""
 import array
 import fcntl
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -100,6 +101,8 @@ def statuses(s):
             ("no recipient", [], "x", 64),
             ("no recipient in the header", ["-t"], "Subject: x\n\nx", 64),
             ("unknown option", ["-k"], "", 64),
+            ("address verification", ["-bv", alice], "", 64),
+            ("address test", ["-bt"], "", 64),
             ("bad recipient", ["a b c"], "x", 65),
             ("bad list in To", ["-t"], "To: a b c\n\nx", 65),
             ("bad sender", ["-f", "a b c", alice], "x", 64),
@@ -162,6 +165,53 @@ def git(s, script, env, alice):
         return
     tap.equal(done.returncode, 0, "git send-email exits 0")
     tap.ok(arrived(s, "[PATCH] second"), "git send-email sends")
+
+
+def reports(s):
+    """-v: a report comes back; -XV: senders of their own."""
+    alice, bob = s.address(), s.address(s.USER2)
+    run([s.SENDMAIL, "-v", "-f", bob, alice], "Subject: verbose\n\nx\n")
+    tap.ok(arrived(s, "verbose"), "-v sends")
+    tap.ok(wait_for(lambda: any(
+        b"\nAction: delivered\r\n" in m and alice.encode() in m
+        for m in s.messages(s.USER2))), "and its sender gets a report")
+    done = run([s.SENDMAIL, "-XV", "-f", "list@a.test", alice, bob],
+               "Subject: verp\n\nx\n")
+    tap.equal((done.returncode, done.stderr), (0, b""), "-XV: exit 0")
+    for user in (s.USER1, s.USER2):
+        m = parse(arrived(s, "verp", user))
+        tap.equal(m["Return-Path"], "<list+%s=%s@a.test>" % (user, s.DOMAIN),
+                  "-XV: the sender names " + user)
+    done = run([s.SENDMAIL, "-XV", "-f", "x" * 250 + "@a.test", alice, bob],
+               "Subject: too long\n\nx\n")
+    tap.equal(done.returncode, 65, "-XV: a sender that cannot be made: 65")
+    run([s.SENDMAIL, "-XV", "-f", "<>", alice], "Subject: verp null\n\nx\n")
+    tap.equal(parse(arrived(s, "verp null"))["Return-Path"], "<>",
+              "-XV: the null sender stays")
+
+
+def list_held(s):
+    """mailq has the columns of Postfix, marks and all."""
+    run([s.SENDMAIL, "-f", "<>", "u@[127.0.0.9]", "v@[127.0.0.9]"],
+        "Subject: waits\n\nx\n")
+    text = []
+
+    def waits():
+        text[:] = run([s.MAILQ]).stdout.decode().split("\n")
+        return len(text) > 4 and text[2].strip().startswith("(")
+    tap.ok(wait_for(waits), "mailq shows why a message waits")
+    tap.ok(re.match(r"[0-9A-Z]{17} {6,8}\d{2,4} \w{3} \w{3} [ \d]\d "
+                    r"[\d:]{8} MAILER-DAEMON$", text[1]) and
+           len(text[1].split(" MAILER")[0]) == 46, "columns: " + text[1])
+    tap.equal(len(text[2]), max(78, len(text[2].strip())),
+              "the reason ends at the edge")
+    tap.equal(text[3], " " * 47 + "u@[127.0.0.9]", "the recipient's column")
+    s.posthorn("queue", "hold", text[1].split()[0])
+    held = run([s.MAILQ]).stdout.decode().split("\n")[1]
+    tap.equal(held[17:18] + held[18:].lstrip(), "!" + text[1][17:].lstrip(),
+              "a held one has a mark")
+    tap.equal(len(held), len(text[1]), "and the same columns")
+    s.posthorn("queue", "delete", "ALL")
 
 
 def socket_abuse(s):
@@ -228,6 +278,15 @@ def while_down(s):
     done = run([s.MAILQ])
     tap.equal(done.returncode, 69, "mailq while down: exit 69")
     tap.ok(b"mail system is down" in done.stderr, "and says why")
+    lines = done.stdout.decode().split("\n")
+    tap.equal(lines[0], "----Queue ID----- --Size-- ---Arrival Time---- "
+              "--Sender/Recipient------", "it lists the drop folder")
+    tap.ok(re.match(r"[0-9a-f]{16} {8}\d\d \w{3} \w{3} [ \d]\d "
+                    r"[\d:]{8} me@a.test$", lines[1]),
+           "in the form of Postfix: " + lines[1])
+    tap.equal(lines[3], " " * 47 + alice, "with the recipient")
+    tap.equal(lines[-2], "-- 0 Kbytes in %d Request%s." %
+              (len(users), "s" if len(users) > 1 else ""), "and a sum")
     done = run([s.path("newaliases")])
     tap.equal(done.returncode, 0, "newaliases does not need the suite")
     # rubbish that must not hold up the others
@@ -291,6 +350,8 @@ with Instance("message_size_limit=1000000") as s:
     headers(s)
     statuses(s)
     programs(s)
+    reports(s)
+    list_held(s)
     socket_abuse(s)
     s.stop()
     while_down(s)

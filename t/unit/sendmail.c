@@ -33,7 +33,7 @@ static const struct {
 	{ "mutt", "sendmail -oem -oi -N failure,delay -R hdrs -- a@b",
 	  "mode=0 dots=0 notify=12 ret=HDRS rcpt=a@b" },
 	{ "mailx", "sendmail -i -m -v -r me a@b",
-	  "mode=0 dots=0 from=me rcpt=a@b" },
+	  "mode=0 dots=0 from=me notify=14 rcpt=a@b" },
 	{ "joined letters", "sendmail -ti", "mode=0 t dots=0" },
 	{ "joined with an argument", "sendmail -tifa@b c",
 	  "mode=0 t dots=0 from=a@b rcpt=c" },
@@ -62,7 +62,8 @@ static const struct {
 	{ "-bs", "sendmail -bs", "mode=1 dots=1" },
 	{ "-bs of alpine", "sendmail -bs -odb -oem", "mode=1 dots=1" },
 	{ "-q", "sendmail -q", "mode=5 dots=1" },
-	{ "-q does not eat the next word", "sendmail -q -v", "mode=5 dots=1" },
+	{ "-q does not eat the next word", "sendmail -q -v",
+	  "mode=5 dots=1 notify=14" },
 	{ "-qI", "sendmail -qIABC", "mode=6 dots=1 id=ABC" },
 	{ "-q with a time", "sendmail -q30m", "mode=7 dots=1" },
 	{ "daemon", "sendmail -bd -q30m", "mode=4 dots=1" },
@@ -74,6 +75,17 @@ static const struct {
 	{ "wrong -R", "sendmail -R some a", NULL },
 	{ "wrong -B", "sendmail -B 9BIT a", NULL },
 	{ "wrong mode", "sendmail -bz", NULL },
+	{ "-v asks for a report", "sendmail -v a",
+	  "mode=0 dots=1 notify=14 rcpt=a" },
+	{ "-N says which, with -v", "sendmail -N never -v a",
+	  "mode=0 dots=1 notify=1 rcpt=a" },
+	{ "-XV", "sendmail -XV a", "mode=0 dots=1 verp=+= rcpt=a" },
+	{ "-XV with delimiters", "sendmail -X V-= a",
+	  "mode=0 dots=1 verp=-= rcpt=a" },
+	{ "-XV with one", "sendmail -XV+ a", NULL },
+	{ "-XV with others", "sendmail -XV:: a", NULL },
+	{ "address verification", "sendmail -bv a", NULL },
+	{ "address test", "sendmail -bt", NULL },
 };
 
 static void describe(struct buf *out, const struct sendmail_options *o)
@@ -88,6 +100,8 @@ static void describe(struct buf *out, const struct sendmail_options *o)
 		buf_printf(out, " body=%s", o->body);
 	if (o->notify)
 		buf_printf(out, " notify=%u", o->notify);
+	if (o->verp)
+		buf_printf(out, " verp=%s", o->verp);
 	if (*o->ret)
 		buf_printf(out, " ret=%s", o->ret);
 	if (*o->envid)
