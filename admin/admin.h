@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "ipc/ipc.h"
+#include "queue/admin.h"
 
 struct admin {
 	const char *config_path;
@@ -29,6 +31,14 @@ int admin_config(const struct admin *a);
 int admin_map(const struct admin *a);
 int admin_queue(const struct admin *a);
 int admin_user(const struct admin *a);
+
+/* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE, without a
+ * word, if it does not run; else what is wrong was said. */
+int admin_ask_master(const struct admin *a, const char *verb,
+		     struct ipc_in *m);
+
+/* Numbers of the queue as a JSON object, without a line end. */
+void admin_print_stats_json(const struct queue_stats *s);
 
 /* Says on standard error what posthorn check would say of A's
  * configuration. */

@@ -7,10 +7,11 @@
 #include "admin/admin.h"
 
 static const char help[] =
-	"usage: posthorn config [-n | -d] [NAME …]\n"
+	"usage: posthorn config [-n | -d] [--json] [NAME …]\n"
 	"       posthorn config --help NAME\n"
 	"       posthorn config --manual\n\n"
 	"Shows parameters with their values, as expanded.\n"
+	"  --json     one object a line, with the place where it is set\n"
 	"  -n         only those that the file sets, as written\n"
 	"  -d         the defaults\n"
 	"  --help     what a parameter means\n"
@@ -146,18 +147,39 @@ static const char *text_of(const struct config *c, const struct config_param *p,
 	return "";
 }
 
-static void print_row(const struct config *c, const struct config_param *p,
+static void put_json(const struct config *c, const struct config_param *p,
+		     const char *value)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 21);
+	buf_printf(&b, "{\"name\":\"%s\",\"value\":", p->name);
+	admin_json_string(&b, value);
+	buf_puts(&b, ",\"origin\":");
+	admin_json_string(&b, config_origin(c, p->name));
+	buf_putc(&b, '}');
+	puts(b.data);
+	buf_free(&b);
+}
+
+static void print_row(const struct admin *a, const struct config_param *p,
 		      char mode)
 {
+	const struct config *c = a->config;
+	const char *value = p->value;
 	struct buf scratch;
 
+	if (mode == 'n' && !*config_origin(c, p->name))
+		return;
 	buf_init(&scratch, 1 << 20);
-	if (mode == 'd')
-		printf("%s = %s\n", p->name, p->value);
-	else if (mode == 'n' && *config_origin(c, p->name))
-		printf("%s = %s\n", p->name, config_raw(c, p->name));
-	else if (mode != 'n')
-		printf("%s = %s\n", p->name, text_of(c, p, &scratch));
+	if (mode == 'n')
+		value = config_raw(c, p->name);
+	else if (mode != 'd')
+		value = text_of(c, p, &scratch);
+	if (a->json)
+		put_json(c, p, value);
+	else
+		printf("%s = %s\n", p->name, value);
 	buf_free(&scratch);
 }
 
@@ -167,12 +189,12 @@ static int print_rows(const struct admin *a, char mode, int first)
 
 	if (first >= a->argc)
 		for (const struct config_param *p = config_params; p->name; p++)
-			print_row(a->config, p, mode);
+			print_row(a, p, mode);
 	for (int i = first; i < a->argc; i++) {
 		const struct config_param *p = find(a->argv[i]);
 
 		if (p)
-			print_row(a->config, p, mode);
+			print_row(a, p, mode);
 		else
 			status = admin_fail(EX_DATAERR,
 					    "there is no parameter %s",

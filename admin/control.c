@@ -1,4 +1,4 @@
-/* posthorn start, stop, reload, status. */
+/* posthorn start, stop, reload. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,7 @@
 #define ANSWER_MS 30000
 #define STOP_WAIT_MS 120000
 
-/* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE if it does
- * not run. */
-static int ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
+int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
 {
 	char *path = admin_socket(a, "master");
 	struct ipc_out q = { 0 };
@@ -78,7 +76,7 @@ int admin_start(const struct admin *a)
 				   "usage: posthorn start\n\nStarts master, "
 				   "waits until all services are ready, and "
 				   "says what posthorn\ncheck finds.\n");
-	status = ask_master(a, "status", &m);
+	status = admin_ask_master(a, "status", &m);
 	ipc_in_free(&m);
 	if (status == EX_OK)
 		return admin_fail(EX_TEMPFAIL, "the suite runs already");
@@ -118,7 +116,7 @@ int admin_stop(const struct admin *a)
 		return admin_usage(a,
 				   "usage: posthorn stop\n\nStops the "
 				   "services in order, and waits for them.\n");
-	status = ask_master(a, "stop", &m);
+	status = admin_ask_master(a, "stop", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
 		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
@@ -136,78 +134,11 @@ int admin_reload(const struct admin *a)
 				      "refused, and the old one\nstays in "
 				      "force. Says what posthorn check "
 				      "finds.\n");
-	status = ask_master(a, "reload", &m);
+	status = admin_ask_master(a, "reload", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
 		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
 	if (status == EX_OK)
 		admin_warn(a);
-	return status;
-}
-
-struct service_line {
-	char name[64];
-	char state[16];
-	long pid;
-	int restarts;
-	long long seconds;
-};
-
-static bool parse_line(const char *text, struct service_line *l)
-{
-	return sscanf(text, "%63s %ld %15s %d %lld", l->name, &l->pid, l->state,
-		      &l->restarts, &l->seconds) == 5;
-}
-
-static void print_line(const struct admin *a, const struct service_line *l,
-		       bool first)
-{
-	if (a->json)
-		printf("%s\n{\"service\":\"%s\",\"state\":\"%s\",\"pid\":%ld,"
-		       "\"restarts\":%d,\"seconds\":%lld}",
-		       first ? "[" : ",", l->name, l->state, l->pid,
-		       l->restarts, l->seconds);
-	else
-		printf("%-14s %-9s %7ld %9d %8lld s\n", l->name, l->state,
-		       l->pid, l->restarts, l->seconds);
-}
-
-/* Prints what master says; true if all services are ready. */
-static bool print_lines(const struct admin *a, const struct ipc_in *m)
-{
-	struct service_line l;
-	bool all = true;
-
-	if (!a->json)
-		printf("%-14s %-9s %7s %9s %10s\n", "SERVICE", "STATE", "PID",
-		       "RESTARTS", "FOR");
-	for (size_t i = 0; i < m->nattrs; i++) {
-		if (!parse_line(m->attr[i].value, &l))
-			continue;
-		all = all && strcmp(l.state, "ready") == 0;
-		print_line(a, &l, i == 0);
-	}
-	if (a->json)
-		puts(m->nattrs ? "\n]" : "[]");
-	return all;
-}
-
-int admin_status(const struct admin *a)
-{
-	struct ipc_in m = { 0 };
-	int status;
-
-	if (a->argc > 0)
-		return admin_usage(a,
-				   "usage: posthorn status [--json]\n\nExit "
-				   "code 0: all services are ready; 69: the "
-				   "suite does not run;\n75: a service is not "
-				   "ready.\n");
-	status = ask_master(a, "status", &m);
-	if (status == EX_UNAVAILABLE)
-		status = admin_fail(EX_UNAVAILABLE, "the suite does not run");
-	else if (status == EX_OK && !print_lines(a, &m))
-		status = EX_TEMPFAIL;
-	ipc_in_free(&m);
 	return status;
 }

@@ -19,7 +19,7 @@ static const struct {
 	{ "stop", admin_stop, true, "stop it in order" },
 	{ "reload", admin_reload, true,
 	  "read the configuration again, dropping no connection" },
-	{ "status", admin_status, true, "which services run, since when" },
+	{ "status", admin_status, true, "which services run, and how the queue is" },
 	{ "check", admin_check, false,
 	  "look for faults in the configuration and its files" },
 	{ "config", admin_config, false, "show parameters" },
@@ -38,7 +38,8 @@ static void usage(FILE *to)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\n  -c FILE  the configuration [$POSTHORN_CONFIG or " CONFIG_DIR
 	      "/posthorn.conf]\n"
-	      "  --json   report in JSON (status, queue list, queue stats)\n\n"
+	      "  --json   report in JSON (status, check, config, queue list, "
+	      "queue stats,\n           user list)\n\n"
 	      "posthorn COMMAND --help says more of one command; see also "
 	      "posthorn(8).\n",
 	      to);
@@ -68,18 +69,32 @@ char *admin_socket(const struct admin *a, const char *name)
 			  config_string(a->config, "run_directory"), name);
 }
 
+/* The bytes of the character at S; 0 if it is none of UTF-8. */
+static size_t char_length(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	return strnlen(s, n) == n && str_is_utf8(s, n) ? n : 0;
+}
+
 void admin_json_string(struct buf *out, const char *s)
 {
+	size_t n;
+
 	buf_putc(out, '"');
-	for (; *s; s++) {
+	for (; *s; s += n ? n : 1) {
 		unsigned char c = (unsigned char)*s;
 
+		n = char_length(s);
 		if (c == '"' || c == '\\')
 			buf_printf(out, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			buf_printf(out, "\\u%04x", c);
+		else if (n == 0)
+			buf_puts(out, "\\ufffd");
 		else
-			buf_putc(out, *s);
+			buf_put(out, s, n);
 	}
 	buf_putc(out, '"');
 }
@@ -110,9 +125,9 @@ static int run_command(struct admin *a, const char *name)
 		}
 		return commands[i].run(a);
 	}
-	fprintf(stderr, "posthorn: there is no command %s\n\n", name);
-	usage(stderr);
-	return EX_USAGE;
+	return admin_fail(EX_USAGE,
+			  "there is no command %s; posthorn --help lists them",
+			  name);
 }
 
 /* Options before the command's name; gives the index of the name. */
@@ -132,8 +147,10 @@ static int parse_options(struct admin *a, int argc, char **argv)
 			puts("Posthorn " POSTHORN_VERSION);
 			exit(EX_OK);
 		} else {
-			usage(stderr);
-			exit(EX_USAGE);
+			exit(admin_fail(EX_USAGE,
+					"there is no option %s; posthorn "
+					"--help lists them",
+					argv[i]));
 		}
 	}
 	return i;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/err.h"
@@ -26,6 +27,17 @@ static void print_help(FILE *to)
 	buf_free(&types);
 }
 
+/* The lines of FAULTS. */
+static void say(const struct buf *faults)
+{
+	const char *p = faults->len ? faults->data : "";
+
+	for (size_t n; *p; p += n + (p[n] == '\n')) {
+		n = strcspn(p, "\n");
+		admin_fail(EX_OK, "%.*s", (int)n, p);
+	}
+}
+
 static int build(const char *spec, enum table_source source)
 {
 	struct table_built built;
@@ -34,7 +46,7 @@ static int build(const char *spec, enum table_source source)
 
 	buf_init(&faults, 1 << 20);
 	err = table_build(spec, source, &built, &faults);
-	fputs(faults.data, stderr);
+	say(&faults);
 	buf_free(&faults);
 	if (err == ERR_UNSUPPORTED)
 		return admin_fail(EX_USAGE,
@@ -42,7 +54,8 @@ static int build(const char *spec, enum table_source source)
 				  "built",
 				  spec);
 	if (err)
-		return EX_DATAERR;
+		return access(strchr(spec, ':') + 1, R_OK) < 0 ? EX_NOINPUT
+							       : EX_DATAERR;
 	printf("%s: %zu entries\n", spec, built.entries);
 	return EX_OK;
 }
@@ -56,7 +69,7 @@ static int ask(const char *key, const char *spec)
 	buf_init(&faults, 1 << 20);
 	buf_init(&value, TABLE_VALUE_MAX);
 	t = table_open(spec, &faults);
-	fputs(faults.data, stderr);
+	say(&faults);
 	if (!t)
 		return EX_USAGE;
 	err = table_get(t, key, &value);

@@ -1,4 +1,5 @@
 /* posthorn queue: looking at the queue and changing it. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +39,11 @@ static int exit_code(int err)
 	}
 }
 
-static int failed(int err, const struct buf *why)
+/* ID is what it was about, or NULL. */
+static int failed(int err, const char *id, const struct buf *why)
 {
-	return admin_fail(exit_code(err), "%s",
+	return admin_fail(exit_code(err), "%s%s%s", id ? id : "",
+			  id ? ": " : "",
 			  why->len ? why->data : err_text(err));
 }
 
@@ -143,7 +146,7 @@ static int do_list(const struct admin *a, const char *socket, const char *id,
 	int err = queue_admin_list(socket, id, print_item, &l, why);
 
 	if (err)
-		return failed(err, why);
+		return failed(err, id, why);
 	if (!a->json && l.n == 0)
 		puts("the queue is empty");
 	else if (!a->json)
@@ -180,7 +183,7 @@ static int do_show(const struct admin *a, const char *socket, const char *id,
 	buf_init(&text, 1 << 26);
 	err = queue_admin_show(socket, id, &text, &fd, &offset, &length, why);
 	if (err)
-		return failed(err, why);
+		return failed(err, id, why);
 	fputs(text.data, stdout);
 	buf_free(&text);
 	if (fd >= 0) {
@@ -191,39 +194,55 @@ static int do_show(const struct admin *a, const char *socket, const char *id,
 	return status;
 }
 
+static const struct {
+	const char *name;
+	size_t offset;
+	bool flag;
+} numbers[] = {
+	{ "active", offsetof(struct queue_stats, active), false },
+	{ "waiting", offsetof(struct queue_stats, waiting), false },
+	{ "held", offsetof(struct queue_stats, held), false },
+	{ "received", offsetof(struct queue_stats, received), false },
+	{ "delivered", offsetof(struct queue_stats, delivered), false },
+	{ "deferred", offsetof(struct queue_stats, deferred), false },
+	{ "bounced", offsetof(struct queue_stats, bounced), false },
+	{ "destinations", offsetof(struct queue_stats, destinations), false },
+	{ "dead_destinations", offsetof(struct queue_stats, dead), false },
+	{ "slots", offsetof(struct queue_stats, slots), false },
+	{ "scanning", offsetof(struct queue_stats, scanning), true },
+	{ "intake_stopped", offsetof(struct queue_stats, intake_stopped), true },
+};
+
+static long long number(const struct queue_stats *s, size_t row)
+{
+	const char *at = (const char *)s + numbers[row].offset;
+
+	return numbers[row].flag ? *(const bool *)at
+				 : (long long)*(const int64_t *)(const void *)at;
+}
+
+void admin_print_stats_json(const struct queue_stats *s)
+{
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		printf("%s\"%s\":%lld", i ? "," : "{", numbers[i].name,
+		       number(s, i));
+	putchar('}');
+}
+
 static int do_stats(const struct admin *a, const char *socket, struct buf *why)
 {
 	struct queue_stats s;
 	int err = queue_admin_stats(socket, &s, why);
-	const struct {
-		const char *name;
-		int64_t value;
-	} rows[] = {
-		{ "active", s.active },
-		{ "waiting", s.waiting },
-		{ "held", s.held },
-		{ "received", s.received },
-		{ "delivered", s.delivered },
-		{ "deferred", s.deferred },
-		{ "bounced", s.bounced },
-		{ "destinations", s.destinations },
-		{ "dead_destinations", s.dead },
-		{ "slots", s.slots },
-		{ "scanning", s.scanning },
-		{ "intake_stopped", s.intake_stopped },
-	};
 
 	if (err)
-		return failed(err, why);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (a->json)
-			printf("%s\"%s\":%lld", i ? "," : "{", rows[i].name,
-			       (long long)rows[i].value);
-		else
-			printf("%-18s %lld\n", rows[i].name,
-			       (long long)rows[i].value);
-	if (a->json)
-		puts("}");
+		return failed(err, NULL, why);
+	if (a->json) {
+		admin_print_stats_json(&s);
+		putchar('\n');
+		return EX_OK;
+	}
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		printf("%-18s %lld\n", numbers[i].name, number(&s, i));
 	return EX_OK;
 }
 
@@ -234,7 +253,7 @@ static int do_act(const char *socket, enum queue_action action, const char *id,
 	int err = queue_admin_act(socket, action, id, &count, why);
 
 	if (err)
-		return failed(err, why);
+		return failed(err, id, why);
 	printf("%lld message%s\n", (long long)count, count == 1 ? "" : "s");
 	return EX_OK;
 }
@@ -262,6 +281,8 @@ static int dispatch(const struct admin *a, const char *socket, struct buf *why)
 		if (strcmp(actions[i].name, verb) == 0 && a->argc == 2)
 			return do_act(socket, actions[i].action, a->argv[1],
 				      why);
+	admin_fail(EX_USAGE, "queue %s: there is no such command, or not with "
+			     "so many words", verb);
 	return admin_usage(a, help);
 }
 

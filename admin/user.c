@@ -18,7 +18,7 @@
 #include "server/user.h"
 
 static const char help[] =
-	"usage: posthorn user list               the virtual users\n"
+	"usage: posthorn user list [--json]      the virtual users\n"
 	"       posthorn user add USER@DOMAIN    make one\n"
 	"       posthorn user passwd USER@DOMAIN change the password\n"
 	"       posthorn user remove USER@DOMAIN remove one (mail stays)\n\n"
@@ -216,21 +216,43 @@ static int do_remove(struct users *u, const char *user)
 	return users_save(u, from, end, "");
 }
 
+static void print_name(const struct admin *a, const char *name, bool first)
+{
+	struct buf b;
+
+	if (!a->json) {
+		puts(name);
+		return;
+	}
+	buf_init(&b, 65536);
+	admin_json_string(&b, name);
+	printf("%s\n%s", first ? "" : ",", b.data);
+	buf_free(&b);
+}
+
 static int do_list(const struct admin *a)
 {
 	const char *path = config_string(a->config, "virtual_users_file");
 	struct buf text;
 	char *line, *rest;
+	size_t n = 0;
 	int err;
 
 	buf_init(&text, USERS_MAX_BYTES);
 	err = file_read(path, &text);
 	if (err && err != ERR_NOT_FOUND)
-		return admin_fail(EX_NOINPUT, "%s: %s", path, err_text(err));
+		return admin_fail(err == ERR_DENIED ? EX_NOPERM : EX_NOINPUT,
+				  "%s: %s", path, err_text(err));
 	rest = text.len ? text.data : NULL;
+	if (a->json)
+		putchar('[');
 	while ((line = strsep(&rest, "\n")))
-		if (*line && *line != '#')
-			printf("%.*s\n", (int)strcspn(line, ":"), line);
+		if (*line && *line != '#') {
+			line[strcspn(line, ":")] = '\0';
+			print_name(a, line, n++ == 0);
+		}
+	if (a->json)
+		puts(n ? "\n]" : "]");
 	buf_free(&text);
 	return EX_OK;
 }

@@ -448,6 +448,16 @@ bool run_all_gone(void)
 	return self.stopping_stage == 0 && !self.processes;
 }
 
+/* Former instances that finish their connections. */
+static int count_former(const struct service *s)
+{
+	int n = 0;
+
+	for (const struct process *p = self.processes; p; p = p->next)
+		n += p->service == s && p != s->current;
+	return n;
+}
+
 void run_status(struct buf *out)
 {
 	static const char *const states[] = { "down", "starting", "ready" };
@@ -458,10 +468,11 @@ void run_status(struct buf *out)
 
 		if (!s->wanted)
 			continue;
-		buf_printf(out, "%s %ld %s %d %lld\n", s->row->name,
+		buf_printf(out, "%s %ld %s %d %lld %d %s\n", s->row->name,
 			   p ? (long)p->pid : 0L,
 			   states[p ? p->state : STATE_DOWN], s->restarts,
 			   p ? (long long)(clock_ms() - p->since_ms) / 1000
-			     : 0LL);
+			     : 0LL,
+			   count_former(s), s->why ? s->why : "");
 	}
 }

@@ -39,7 +39,9 @@ bool run_all_tried(void);
 /* One line for each wanted service that is not ready and why, for people. */
 void run_not_ready(struct buf *out);
 
-/* One line for each service: "name pid state restarts seconds\n". */
+/* One line for each service: "name pid state restarts seconds former why\n";
+ * former instances are those that finish their connections, and why it is not
+ * ready may be empty. */
 void run_status(struct buf *out);
 
 #endif

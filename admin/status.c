@@ -1,0 +1,149 @@
+/* posthorn status: what runs, what does not and why, and how the queue is. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "admin/admin.h"
+#include "base/err.h"
+
+static const char help[] =
+	"usage: posthorn status [--json]\n\n"
+	"The services, why one is not ready, and the queue.\nExit code 0: all "
+	"services are ready; 69: the suite does not run;\n75: a service is "
+	"not ready.\n";
+
+struct line {
+	char name[64];
+	char state[16];
+	long pid;
+	int restarts;
+	long long seconds;
+	int former;
+	const char *why;
+};
+
+static bool parse_line(const char *text, struct line *l)
+{
+	int used = 0;
+
+	if (sscanf(text, "%63s %ld %15s %d %lld %d %n", l->name, &l->pid,
+		   l->state, &l->restarts, &l->seconds, &l->former,
+		   &used) != 6)
+		return false;
+	l->why = text + used;
+	return true;
+}
+
+static bool is_ready(const struct line *l)
+{
+	return strcmp(l->state, "ready") == 0;
+}
+
+static void print_text(const struct line *l)
+{
+	printf("%-14s %-9s %7ld %9d %8lld s", l->name, l->state, l->pid,
+	       l->restarts, l->seconds);
+	if (l->former)
+		printf("  (%d former finish their connections)", l->former);
+	if (!is_ready(l))
+		printf("  %s", *l->why ? l->why : "the log says why");
+	putchar('\n');
+}
+
+static void print_json(const struct line *l, bool first)
+{
+	struct buf why;
+
+	buf_init(&why, 65536);
+	admin_json_string(&why, l->why);
+	printf("%s\n{\"service\":\"%s\",\"state\":\"%s\",\"pid\":%ld,"
+	       "\"restarts\":%d,\"seconds\":%lld,\"former\":%d,\"why\":%s}",
+	       first ? "" : ",", l->name, l->state, l->pid, l->restarts,
+	       l->seconds, l->former, why.data);
+	buf_free(&why);
+}
+
+/* Prints what master says; true if all services are ready. */
+static bool print_services(const struct admin *a, const struct ipc_in *m)
+{
+	struct line l;
+	bool all = true;
+
+	if (!a->json)
+		printf("%-14s %-9s %7s %9s %10s\n", "SERVICE", "STATE", "PID",
+		       "RESTARTS", "FOR");
+	for (size_t i = 0; i < m->nattrs; i++) {
+		if (!parse_line(m->attr[i].value, &l))
+			continue;
+		all = all && is_ready(&l);
+		if (a->json)
+			print_json(&l, i == 0);
+		else
+			print_text(&l);
+	}
+	return all;
+}
+
+static void print_queue_text(const struct admin *a,
+			     const struct queue_stats *s)
+{
+	printf("\nqueue: %" PRId64 " active, %" PRId64 " waiting, %" PRId64
+	       " held; %" PRId64 " of %" PRId64 " destinations do not answer\n",
+	       s->active, s->waiting, s->held, s->dead, s->destinations);
+	if (s->intake_stopped)
+		printf("no new mail is taken: %s has less than queue_minfree "
+		       "= %" PRId64 " bytes left\n",
+		       config_string(a->config, "queue_directory"),
+		       config_bytes(a->config, "queue_minfree"));
+	if (s->scanning)
+		puts("the queue is still being looked through after the start");
+}
+
+static void print_queue(const struct admin *a)
+{
+	char *socket = admin_socket(a, "qmgr");
+	struct queue_stats s;
+	struct buf why;
+	int err;
+
+	buf_init(&why, 4096);
+	err = queue_admin_stats(socket, &s, &why);
+	if (a->json && err)
+		printf("null");
+	else if (a->json)
+		admin_print_stats_json(&s);
+	else if (err)
+		printf("\nqueue: %s\n", why.len ? why.data : err_text(err));
+	else
+		print_queue_text(a, &s);
+	buf_free(&why);
+	free(socket);
+}
+
+int admin_status(const struct admin *a)
+{
+	struct ipc_in m = { 0 };
+	int status;
+
+	if (a->argc > 0)
+		return admin_usage(a, help);
+	status = admin_ask_master(a, "status", &m);
+	if (status == EX_UNAVAILABLE)
+		admin_fail(status, "the suite does not run; posthorn start "
+				   "starts it");
+	if (status == EX_OK) {
+		if (a->json)
+			printf("{\"services\":[");
+		if (!print_services(a, &m))
+			status = EX_TEMPFAIL;
+		if (a->json)
+			printf("\n],\n\"queue\":");
+		print_queue(a);
+		if (a->json)
+			puts("}");
+	}
+	ipc_in_free(&m);
+	return status;
+}
