@@ -215,13 +215,26 @@ bench: all
 DAEMONS = $(filter-out sendmail posthorn,$(PROGRAMS))
 D = $(DESTDIR)
 CONF = $(D)$(sysconfdir)/posthorn
+UNITS = $(D)$(prefix)/lib/systemd/system
+ROTATE = $(D)$(sysconfdir)/logrotate.d
 
-install: all man
-	install -d "$(D)$(libexecdir)/posthorn" "$(D)$(sbindir)" "$(D)$(bindir)" "$(CONF)"
+# What names places of this installation.
+$(B)/dist/%: dist/%.in $(O)/config.mk
+	@mkdir -p $(@D)
+	$(Q)sed -e 's,@sbindir@,$(sbindir),g' \
+		-e 's,@libexecdir@,$(libexecdir),g' $< > $@
+
+install: all man $(B)/dist/posthorn.service $(B)/dist/posthorn.logrotate
+	install -d "$(D)$(libexecdir)/posthorn" "$(D)$(sbindir)" "$(D)$(bindir)" "$(CONF)" \
+		"$(UNITS)" "$(ROTATE)"
 	for p in $(DAEMONS); do install $(BIN)/$$p "$(D)$(libexecdir)/posthorn/" || exit 1; done
 	install $(BIN)/posthorn $(BIN)/sendmail "$(D)$(sbindir)/"
 	ln -sf "$(sbindir)/sendmail" "$(D)$(bindir)/mailq"
 	ln -sf "$(sbindir)/sendmail" "$(D)$(bindir)/newaliases"
+	ln -sf "$(sbindir)/sendmail" "$(D)$(prefix)/lib/sendmail"
+	install -m 644 $(B)/dist/posthorn.service "$(UNITS)/"
+	test -e "$(ROTATE)/posthorn" || \
+		install -m 644 $(B)/dist/posthorn.logrotate "$(ROTATE)/posthorn"
 	test -e "$(CONF)/posthorn.conf" || install -m 644 conf/posthorn.conf "$(CONF)/"
 	test -e "$(CONF)/aliases" || install -m 644 conf/aliases "$(CONF)/"
 	for m in $(MAN); do \
@@ -234,7 +247,9 @@ uninstall:
 	for p in $(DAEMONS); do rm -f "$(D)$(libexecdir)/posthorn/$$p"; done
 	-rmdir "$(D)$(libexecdir)/posthorn"
 	rm -f "$(D)$(sbindir)/posthorn" "$(D)$(sbindir)/sendmail" \
-		"$(D)$(bindir)/mailq" "$(D)$(bindir)/newaliases"
+		"$(D)$(bindir)/mailq" "$(D)$(bindir)/newaliases" \
+		"$(D)$(prefix)/lib/sendmail" "$(UNITS)/posthorn.service" \
+		"$(ROTATE)/posthorn"
 	for m in $(notdir $(MAN)); do rm -f "$(D)$(mandir)/man$${m##*.}/$$m"; done
 	@echo "left in place: configuration $(CONF), queue, users"
 
