@@ -33,6 +33,14 @@
 #define STALE_S 86400  /* an unfinished file that old is rubbish */
 #define ASIDE "bad."   /* what cannot be understood is called that */
 #define UNFINISHED "tmp."
+#define WAITING_MAX 16 /* users whose files are put off, until all are */
+
+/* Those whose file was put off just now: their others would most likely be,
+ * too. Not so those of other users, as what is wrong may be of that file. */
+struct waiting {
+	uid_t uid[WAITING_MAX];
+	size_t n;
+};
 
 static struct {
 	char (*current)[NAME_MAX + 1]; /* shared with the process that reads */
@@ -64,8 +72,17 @@ static const char *unfit(int fd, struct stat *st)
 	return NULL;
 }
 
+static bool is_waiting(const struct waiting *w, uid_t uid)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->uid[i] == uid)
+			return true;
+	return false;
+}
+
 /* False: it stays for another try. */
-static bool take_file(struct pickup *p, const char *name, int fd)
+static bool take_file(struct pickup *p, const char *name, int fd,
+		      struct waiting *w)
 {
 	struct smtp_reply reply;
 	struct stat st;
@@ -75,6 +92,8 @@ static bool take_file(struct pickup *p, const char *name, int fd)
 		put_aside(name, wrong);
 		return true;
 	}
+	if (is_waiting(w, st.st_uid))
+		return false;
 	if (pickup_take(p, fd, st.st_uid, &reply)) {
 		if (unlinkat(self.dir, name, 0) < 0)
 			log_error("drop folder: cannot remove %s: %m", name);
@@ -82,13 +101,14 @@ static bool take_file(struct pickup *p, const char *name, int fd)
 	}
 	if (smtp_reply_class(&reply) == '4') {
 		log_warn("drop folder: %s waits: %s", name, reply.text);
+		w->uid[w->n++] = st.st_uid;
 		return false;
 	}
 	put_aside(name, reply.text);
 	return true;
 }
 
-static bool take_name(struct pickup *p, const char *name)
+static bool take_name(struct pickup *p, const char *name, struct waiting *w)
 {
 	int fd = openat(self.dir, name,
 			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
@@ -98,7 +118,7 @@ static bool take_name(struct pickup *p, const char *name)
 	if (fd < 0 && errno == ENOENT)
 		return true;
 	str_copy(*self.current, sizeof(*self.current), name);
-	done = take_file(p, name, fd);
+	done = take_file(p, name, fd, w);
 	(*self.current)[0] = '\0';
 	if (fd >= 0)
 		close(fd);
@@ -129,6 +149,7 @@ static DIR *open_folder(void)
 static int take_all(struct pickup *p)
 {
 	DIR *d = open_folder();
+	struct waiting w = { .n = 0 };
 	struct dirent *e;
 	int status = EX_OK;
 
@@ -137,16 +158,12 @@ static int take_all(struct pickup *p)
 	/* during a reload two of us are there */
 	flock(dirfd(d), LOCK_EX);
 	p->intake = intake_new(p->config);
-	while ((e = readdir(d)) != NULL) {
+	while (w.n < WAITING_MAX && (e = readdir(d)) != NULL) {
 		if (str_starts(e->d_name, UNFINISHED))
 			remove_stale(e->d_name);
-		if (!str_starts(e->d_name, SUBMIT_DROP_PREFIX))
-			continue;
-		/* the next file would meet the same: all wait */
-		if (!take_name(p, e->d_name)) {
+		if (str_starts(e->d_name, SUBMIT_DROP_PREFIX) &&
+		    !take_name(p, e->d_name, &w))
 			status = EX_TEMPFAIL;
-			break;
-		}
 	}
 	return status;
 }

@@ -157,6 +157,14 @@ def message(sender, to, subject="a message", body="text\r\n", **fields):
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
+def mounted(path, size):
+    """A small file system at PATH; root only."""
+    os.makedirs(path, exist_ok=True)
+    return os.geteuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=" + size, "none", path],
+        capture_output=True).returncode == 0
+
+
 def wait_for(condition, seconds=20, pause=0.05):
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -8,13 +8,14 @@ import resource
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Instance, message, wait_for  # noqa: E402
+from instance import Instance, message, mounted, wait_for  # noqa: E402
 
 tap = Tap()
 ROOT = os.getuid() == 0
@@ -325,16 +326,20 @@ def as_nobody(s):
     steady(s, "another user")
 
 
+def put_drop(s, name, data, mode=0o644):
+    with open(s.path("tmp"), "wb") as f:
+        f.write(data)
+    os.chmod(s.path("tmp"), mode)
+    os.rename(s.path("tmp"), s.path("spool/drop/" + name))
+
+
 def drop(s):
     folder = s.path("spool/drop/")
     head = records(s)
     secret = s.path("secret")
 
     def put(name, data, mode=0o640):
-        with open(s.path("tmp"), "wb") as f:
-            f.write(data)
-        os.chmod(s.path("tmp"), mode)
-        os.rename(s.path("tmp"), folder + name)
+        put_drop(s, name, data, mode)
     with open(secret, "wb") as f:
         f.write(head + b"Subject: secret\n\n")
     os.chmod(secret, 0o644)
@@ -360,6 +365,32 @@ def drop(s):
     tap.ok("secret" not in texts(s) and os.path.exists(secret),
            "by no link is a file mailed that was not put there")
     steady(s, "drop folder")
+
+
+def put_off():
+    """Files of one user that there is no room for in the queue."""
+    small = "/tmp/ph-drop-%d" % os.getpid()
+    if not mounted(small, "16M"):
+        tap.ok(True, "# SKIP no file system of our own")
+        return
+    os.chmod(small, 0o755)
+    try:
+        with Instance("queue_directory=" + small, "queue_minfree=256k") as s:
+            for name in ("large1", "steady", "large2"):
+                path = os.path.join(small, "drop", "mail." + name)
+                with open(path + ".new", "wb") as f:
+                    f.write(records(s) + b"Subject: %s\n\n" % name.encode())
+                    if name != "steady":
+                        os.fchown(f.fileno(), NOBODY, -1)
+                        f.truncate(40 << 20)
+                os.rename(path + ".new", path)
+            tap.ok(s.wait_log("waits: 45") and
+                   wait_for(lambda: "Subject: steady" in texts(s)),
+                   "a file that has to wait holds up no other user's")
+            steady(s, "files that wait")
+    finally:
+        subprocess.run(["umount", "-l", small])
+        os.rmdir(small)
 
 
 def texts(s, user=None):
@@ -493,6 +524,7 @@ with Instance("smtpd_client_connection_count_limit=%d" % CLIENT_LIMIT,
     many(s)
 with Instance() as s:
     stopped(s)
+put_off()
 with Instance() as s:
     listeners(s)
     starttls(s)

@@ -11,7 +11,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import BIN, Tap  # noqa: E402
-from instance import SANDBOX, Instance, message, parse, wait_for  # noqa: E402
+from instance import (SANDBOX, Instance, message, mounted,  # noqa: E402
+                      parse, wait_for)
 
 tap = Tap()
 SENDER = "a@client.test"
@@ -33,14 +34,6 @@ def send(s, subject, to=None, body="text\r\n"):
 def master(conf):
     return subprocess.run([BIN + "/master", "-c", conf],
                           capture_output=True, text=True, timeout=60)
-
-
-def mounted(path, size):
-    """A small file system at PATH; root only."""
-    os.makedirs(path, exist_ok=True)
-    return os.geteuid() == 0 and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=" + size, "none", path],
-        capture_output=True).returncode == 0
 
 
 def fill(path):
