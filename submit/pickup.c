@@ -12,9 +12,13 @@
 #include "service/service.h"
 #include "submit/pickup.h"
 
-#define PROCESSES 10
-#define IDLE_MS 10000 /* for a caller to say what it wants */
+#define PROCESSES 20
+#define USER_MAX (PROCESSES / 2) /* of one user, who goes to the drop folder */
+#define IDLE_MS 10000		 /* for a caller to say what it wants */
 #define SEND_MS 10000
+
+static const char refusal[] =
+	"failed\0reply=451 4.3.2 Error: too many at once from you";
 
 static struct pickup self;
 
@@ -92,6 +96,9 @@ int main(int argc, char **argv)
 {
 	struct prefork p = { .spare = 1,
 			     .max = PROCESSES,
+			     .client_max = USER_MAX,
+			     .refusal = refusal,
+			     .nrefusal = sizeof(refusal),
 			     .grace_s = 30,
 			     .context = &self,
 			     .child_start = child_start,

@@ -97,7 +97,8 @@ int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms);
 void ipc_set_dir(const char *dir);
 
 /* A connection to the service NAME in that folder (or to an absolute path),
- * close-on-exec; -1 with errno. */
+ * close-on-exec; -1 with errno: EAGAIN after ten seconds in which the service
+ * took no further one. */
 int ipc_connect(const char *name);
 
 /* The same for event loops: does not wait where connections queue up, but

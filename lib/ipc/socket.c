@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include "io/wait.h"
 #include "ipc/packet.h"
 #include "log/log.h"
+
+#define CONNECT_S 10
 
 static struct {
 	char dir[100];
@@ -168,6 +171,7 @@ static bool fill_address(struct sockaddr_un *a, const char *path)
 
 static int connect_to(const char *name, int flags)
 {
+	static const struct timeval wait = { CONNECT_S, 0 };
 	char path[256];
 	struct sockaddr_un a;
 	int fd, err;
@@ -181,6 +185,8 @@ static int connect_to(const char *name, int flags)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -1;
+	/* as long as the other side has no place for one more */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		err = errno;
 		close(fd);

@@ -7,10 +7,8 @@
  */
 #include "server/prefork.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +28,7 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "server/caller.h"
 
 #define IDLE_END_MS 60000   /* a surplus idle child ends after that */
 #define FAULT_PAUSE_MS 1000 /* no new child so soon after an idle one failed */
@@ -42,11 +41,18 @@ struct slot {
 	pid_t pid;		 /* the parent's business alone */
 };
 
+/* One line a second tells of those that were refused. */
+struct refused {
+	_Atomic int64_t said_ms;
+	_Atomic int unsaid;
+};
+
 enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
 
 static struct {
 	const struct prefork *set;
 	struct slot *board;
+	struct refused *refused; /* behind the board */
 	int wake[2];
 	int retire[2];
 	int stop[2];
@@ -123,32 +129,6 @@ static void become_busy(struct slot *me)
 		log_warn("cannot wake the parent");
 }
 
-/* A number for the client behind FD, and its address as text; 0 if it has no
- * IP address. */
-static uint64_t client_of(int fd, char text[INET6_ADDRSTRLEN])
-{
-	struct sockaddr_storage ss = { 0 };
-	const struct sockaddr_in6 *six = (const void *)&ss;
-	const struct sockaddr_in *four = (const void *)&ss;
-	socklen_t n = sizeof(ss);
-	uint64_t network;
-
-	if (getpeername(fd, (struct sockaddr *)&ss, &n) < 0)
-		return 0;
-	if (ss.ss_family == AF_INET) {
-		inet_ntop(AF_INET, &four->sin_addr, text, INET6_ADDRSTRLEN);
-		return four->sin_addr.s_addr;
-	}
-	if (ss.ss_family != AF_INET6)
-		return 0;
-	inet_ntop(AF_INET6, &six->sin6_addr, text, INET6_ADDRSTRLEN);
-	memcpy(&network, six->sin6_addr.s6_addr, sizeof(network));
-	/* ::ffff:192.0.2.1, and what else is in ::/64 */
-	if (network == 0)
-		memcpy(&network, six->sin6_addr.s6_addr + 8, sizeof(network));
-	return network;
-}
-
 /* Notes whom ME serves, unless that one has client_max children already. */
 static bool claim(struct slot *me, uint64_t client)
 {
@@ -167,28 +147,56 @@ static bool claim(struct slot *me, uint64_t client)
 
 bool prefork_claim(const char *name)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) *
-		       UINT64_C(0x100000001b3);
-	return !self.me || claim(self.me, hash);
+	return !self.me || claim(self.me, caller_named(name));
 }
 
-/* Has the client of FD, whom ME is to serve, too many connections? Then it
- * is refused and closed. */
-static bool refuse_client(struct slot *me, int fd)
+static void say_refused(const char *client)
 {
-	char text[INET6_ADDRSTRLEN];
+	int64_t now = clock_ms();
+	int unsaid;
 
-	if (!self.set->client_max || claim(me, client_of(fd, text)))
-		return false;
-	log_info("refused: %s has %d connections already", text,
+	if (now - atomic_load(&self.refused->said_ms) < 1000) {
+		atomic_fetch_add(&self.refused->unsaid, 1);
+		return;
+	}
+	atomic_store(&self.refused->said_ms, now);
+	unsaid = atomic_exchange(&self.refused->unsaid, 0);
+	log_info("refused: %s has %d connections already", client,
 		 self.set->client_max);
+	if (unsaid)
+		log_info("refused: %d more before that", unsaid);
+}
+
+/* Says why, and takes what the client has said: input that nobody read would
+ * make the kernel cut the connection before the client has seen the reason. */
+static void turn_away(int fd)
+{
+	const size_t n = self.set->nrefusal;
+	char junk[4096];
+
 	if (self.set->refusal)
-		send(fd, self.set->refusal, strlen(self.set->refusal),
+		send(fd, self.set->refusal,
+		     n ? n : strlen(self.set->refusal),
 		     MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_RD);
+	for (int i = 0; i < 10; i++)
+		if (recv(fd, junk, sizeof(junk), MSG_DONTWAIT) <= 0)
+			break;
 	close(fd);
+}
+
+/* Has the client of FD, whom ME is to serve on L, too many connections? Then
+ * it is refused and closed. */
+static bool refuse_client(struct slot *me, const struct prefork_listener *l,
+			  int fd)
+{
+	char text[CALLER_TEXT_SIZE];
+	bool ours = l->ipc && !l->open_to_all;
+
+	if (!self.set->client_max || ours || claim(me, caller_of(fd, text)))
+		return false;
+	say_refused(text);
+	turn_away(fd);
 	return true;
 }
 
@@ -198,7 +206,7 @@ static bool serve_one(struct slot *me, const struct prefork_listener *l)
 	int fd = accept_on(l);
 	bool again;
 
-	if (fd < 0 || refuse_client(me, fd))
+	if (fd < 0 || refuse_client(me, l, fd))
 		return true;
 	become_busy(me);
 	again = self.set->serve(self.set->context, l, fd);
@@ -435,12 +443,14 @@ static void parent_loop(void)
 
 static void prepare(const struct prefork *p)
 {
+	const size_t n = (size_t)p->max;
 	sigset_t set;
 
 	self.set = p;
 	self.board =
-		mmap(NULL, (size_t)p->max * sizeof(*self.board),
+		mmap(NULL, n * sizeof(*self.board) + sizeof(*self.refused),
 		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	self.refused = (struct refused *)(void *)(self.board + n);
 	if (self.board == MAP_FAILED ||
 	    pipe2(self.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
 	    pipe2(self.retire, O_CLOEXEC) < 0 ||

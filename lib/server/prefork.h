@@ -30,10 +30,12 @@ struct prefork {
 	size_t nlisteners;
 	int spare;	/* idle children kept ahead of need, at least 1 */
 	int max;	/* children at most: connections served at once */
-	int client_max; /* … of one IP address (IPv6: of one /64), so that no
-			 * client keeps all others out; or of one user, see
-			 * prefork_claim; 0: no limit */
+	int client_max; /* … of one IP address (IPv6: of one /64), or of one
+			 * user but root on a socket that is open to all, so
+			 * that no client keeps all others out; or of one
+			 * user, see prefork_claim; 0: no limit */
 	const char *refusal; /* said to a client beyond that; or NULL */
+	size_t nrefusal;     /* bytes of it, if it is no string */
 	int uses;    /* connections until a child is renewed, 0: no limit */
 	int grace_s; /* time to finish after SIGINT */
 	const unsigned *peer_uids; /* who may use ipc listeners */

@@ -260,6 +260,50 @@ def crowd(s):
     os.waitpid(pid, 0)
 
 
+def besieged(s):
+    """Another user holds all that he can of public/submit, and takes again
+    what he loses."""
+    pid = os.fork()
+    if pid == 0:
+        become_nobody()
+        signal.alarm(60)
+        held = []
+        while True:
+            try:
+                held.append(connect_packets(s, "submit"))
+            except OSError:
+                time.sleep(0.01)
+            if len(held) > 300:
+                held.pop(0).close()
+    time.sleep(2)
+    begun = time.monotonic()
+    done = subprocess.run([s.SENDMAIL, "-i", s.address()], timeout=120,
+                          input=b"Subject: besieged\n\n")
+    took = time.monotonic() - begun
+    tap.ok(done.returncode == 0 and took < 20 and
+           wait_for(lambda: "Subject: besieged" in texts(s)),
+           "one user cannot keep the others from sending mail")
+    print("#", took)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    crowd_of_one(s)
+
+
+def crowd_of_one(s):
+    """Many at once of one user, who is refused and comes another way."""
+    many = [subprocess.Popen(
+        [s.SENDMAIL, "-i", "-f", s.address(), s.address(s.USER2)],
+        stdin=subprocess.PIPE, preexec_fn=become_nobody) for _ in range(40)]
+    for i, p in enumerate(many):
+        p.stdin.write(b"Subject: one of many %d\n\n" % i)
+        p.stdin.flush()
+    for p in many:
+        p.stdin.close()
+    tap.equal([p.wait() for p in many], [0] * 40, "forty at once are taken")
+    tap.ok(wait_for(lambda: texts(s, s.USER2).count("one of many") == 40),
+           "and each arrives")
+
+
 def records(s):
     return b"sender a%%40b.test\nrcpt %s 0 \n\n" % \
         s.address().replace("@", "%40").encode()
@@ -533,6 +577,7 @@ with Instance() as s:
     if ROOT:
         as_nobody(s)
         crowd(s)
+        besieged(s)
     drop(s)
     beside(s)
     locked(s)

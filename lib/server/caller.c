@@ -1,0 +1,54 @@
+#include "server/caller.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The user behind FD, a socket of this machine. */
+static uint64_t user_of(int fd, char text[CALLER_TEXT_SIZE])
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+		return 0;
+	snprintf(text, CALLER_TEXT_SIZE, "uid %ld", (long)peer.uid);
+	return peer.uid;
+}
+
+uint64_t caller_of(int fd, char text[CALLER_TEXT_SIZE])
+{
+	struct sockaddr_storage ss = { 0 };
+	const struct sockaddr_in6 *six = (const void *)&ss;
+	const struct sockaddr_in *four = (const void *)&ss;
+	socklen_t n = sizeof(ss);
+	uint64_t network;
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &n) < 0)
+		return 0;
+	if (ss.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &four->sin_addr, text, CALLER_TEXT_SIZE);
+		return four->sin_addr.s_addr;
+	}
+	if (ss.ss_family == AF_UNIX)
+		return user_of(fd, text);
+	if (ss.ss_family != AF_INET6)
+		return 0;
+	inet_ntop(AF_INET6, &six->sin6_addr, text, CALLER_TEXT_SIZE);
+	memcpy(&network, six->sin6_addr.s6_addr, sizeof(network));
+	/* ::ffff:192.0.2.1, and what else is in ::/64 */
+	if (network == 0)
+		memcpy(&network, six->sin6_addr.s6_addr + 8, sizeof(network));
+	return network;
+}
+
+uint64_t caller_named(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return hash;
+}
