@@ -152,6 +152,15 @@ static void close_parents(struct ub_ctx *ctx, const struct strlist *stubs)
 	check(ub_ctx_zone_add(ctx, ".", "static"), "resolver_offline", "yes");
 }
 
+/* Names of private addresses (10.in-addr.arpa and so on) do not exist for
+ * libunbound of itself (RFC 6303); who forwards may ask one that knows them.
+ * They are not signed below the root. */
+static void open_private_zones(struct ub_ctx *ctx)
+{
+	set(ctx, "unblock-lan-zones:", "yes");
+	set(ctx, "insecure-lan-zones:", "yes");
+}
+
 static void add_forwarders(struct ub_ctx *ctx, const struct strlist *servers)
 {
 	for (size_t i = 0; i < servers->n; i++) {
@@ -167,6 +176,8 @@ static void add_forwarders(struct ub_ctx *ctx, const struct strlist *servers)
 	    ub_ctx_resolvconf(ctx, NULL) != 0)
 		log_warn("cannot use /etc/resolv.conf: asking the servers of "
 			 "the domains themselves");
+	else
+		open_private_zones(ctx);
 }
 
 /* Without a network: what is not in our zones does not exist, also where a
