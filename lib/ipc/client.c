@@ -32,11 +32,10 @@ int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 		    struct ipc_in *a, int64_t ms)
 {
-	bool stale = c->sock >= 0;
 	int64_t until = clock_ms() + ms;
 	int err = ipc_client_once(c, q, a, ms);
 
-	if (stale && err == ERR_EOF && clock_ms() < until)
+	if (err == ERR_EOF && clock_ms() < until)
 		err = ipc_client_once(c, q, a, until - clock_ms());
 	return err == ERR_EOF ? ERR_TEMP : err;
 }
