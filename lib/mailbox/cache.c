@@ -7,7 +7,6 @@
 #include "base/crc32c.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/str.h"
 #include "mailbox/disk.h"
 #include "mime/field.h"
 #include "mime/imap.h"
@@ -24,28 +23,7 @@ struct cache_entry {
 	uint32_t bodystructure;
 	uint32_t header;
 };
-#define CACHE_MAGIC 0x31434850u
-
-/* What mail programs ask for in their lists of messages. */
-static const char *const cached[] = {
-	"Date",		"Subject",     "From",	     "Sender",
-	"Reply-To",	"To",	       "Cc",	     "Bcc",
-	"Message-ID",	"In-Reply-To", "References", "Content-Type",
-	"X-Priority",	"Importance",  "Priority",   "List-Id",
-	"List-Post",	"X-Spam-Flag", "Newsgroups", "Return-Path",
-	"Delivered-To", "X-Label",
-};
-
-/* Is the field NAME among those in `header`? */
-static bool is_cached_field(const char *name, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(cached) / sizeof(cached[0]); i++)
-		if (str_span_is(name, n, cached[i]))
-			return true;
-	return false;
-}
+#define CACHE_MAGIC 0x32434850u
 
 static void put_header(struct buf *b, const char *header, size_t n)
 {
@@ -53,7 +31,7 @@ static void put_header(struct buf *b, const char *header, size_t n)
 	struct mime_field f;
 
 	while (mime_field_next(&pos, end, &f))
-		if (f.nname > 0 && is_cached_field(f.name, f.nname))
+		if (f.nname > 0 && mime_is_cached_field(f.name, f.nname))
 			mime_put_crlf(b, 0, f.raw, f.nraw);
 }
 

@@ -17,6 +17,7 @@ static const char *const names[] = {
 	"Delivered-To", "X-Spam-Flag",	"Disposition-Notification-To",
 	"Chat-Version", "X-Mailer",	"Content-Description",
 	"User-Agent",	"Followup-To",	"Content-Disposition",
+	"Return-Path",
 };
 
 bool mime_is_cached_field(const char *name, size_t n)
