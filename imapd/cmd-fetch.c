@@ -8,7 +8,8 @@
 #include "imapd/update.h"
 
 /* What a response needs besides the table: gone messages have none of it. */
-#define FACTS (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE)
+#define STRUCTURE (FETCH_BODY | FETCH_BODYSTRUCTURE)
+#define FACTS (FETCH_ENVELOPE | STRUCTURE)
 
 struct fetching {
 	struct session *s;
@@ -74,7 +75,7 @@ static int put_facts(struct session *s, uint32_t seq, unsigned what)
 {
 	struct mailbox_facts f;
 	struct buf *b = &s->out;
-	int code = mailbox_facts(s->box, seq, &f);
+	int code = mailbox_facts(s->box, seq, what & STRUCTURE, &f);
 
 	if (code != ERR_OK)
 		return code;

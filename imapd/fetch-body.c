@@ -79,31 +79,6 @@ static int load(struct session *s, uint32_t seq)
 	return code;
 }
 
-/* The header alone into B, without reading the rest of the message. */
-static int read_header(struct session *s, uint32_t seq, struct buf *b)
-{
-	struct mailbox_reader *r;
-	uint32_t size;
-	size_t n, end;
-	char *room;
-	int code = mailbox_read_open(s->box, seq, &r, &size);
-
-	if (code != ERR_OK)
-		return code;
-	do {
-		room = buf_room(b, CHUNK);
-		code = room ? mailbox_read(r, room, CHUNK, &n) : ERR_TOO_LONG;
-		if (code != ERR_OK)
-			break;
-		buf_added(b, n);
-		end = mime_header_size(b->data, b->len);
-	} while (n > 0 && end == b->len);
-	mailbox_read_close(&r);
-	if (code == ERR_OK)
-		buf_truncate(b, end);
-	return code;
-}
-
 static int put_header(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq)
 {
@@ -114,12 +89,12 @@ static int put_header(struct session *s, const struct fetch_section *sec,
 	buf_init(&header, HEADER_MAX);
 	buf_init(&chosen, HEADER_MAX);
 	if (sec->cached) {
-		code = mailbox_facts(s->box, seq, &facts);
+		code = mailbox_facts(s->box, seq, false, &facts);
 		if (code == ERR_OK)
 			mime_put_fields(&chosen, facts.header, facts.header_len,
 					&sec->names, false);
 	} else {
-		code = read_header(s, seq, &header);
+		code = mailbox_header(s->box, seq, &header);
 		if (code == ERR_OK && sec->names.n > 0)
 			mime_put_fields(
 				&chosen, header.data, header.len, &sec->names,

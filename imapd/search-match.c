@@ -92,7 +92,7 @@ static bool find_header(struct search *m, const char *name, const char **header,
 	struct mailbox_facts f;
 
 	if (mime_is_cached_field(name, strlen(name))) {
-		if (mailbox_facts(m->s->box, m->seq, &f) != ERR_OK)
+		if (mailbox_facts(m->s->box, m->seq, false, &f) != ERR_OK)
 			return false;
 		*header = f.header;
 		*n = f.header_len;

@@ -45,7 +45,8 @@ int addition_finish(struct addition *a)
 {
 	/* Before the text is written out: only now it is all in memory. */
 	if (a->in.whole)
-		cache_make(&a->cached, 0, 0, a->in.text.data, a->in.text.len);
+		cache_make(&a->cached, 0, 0, a->in.text.data, a->in.text.len,
+			   true);
 	a->e.ncache = (uint32_t)a->cached.len;
 	return incoming_finish(&a->in);
 }

@@ -43,30 +43,39 @@ static void seal(struct buf *b)
 	e->crc = crc32c(0, b->data, b->len);
 }
 
+static void put_structure(struct buf *b, const char *text, size_t n,
+			  struct cache_entry *e)
+{
+	struct arena *a = arena_new();
+	struct mime_part *root = mime_parse(a, text, n);
+	size_t at = b->len;
+
+	mime_structure(b, text, root, false);
+	e->body = (uint32_t)(b->len - at);
+	at = b->len;
+	mime_structure(b, text, root, true);
+	e->bodystructure = (uint32_t)(b->len - at);
+	arena_free(&a);
+}
+
 void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
-		const char *text, size_t n)
+		const char *text, size_t n, bool whole)
 {
 	struct cache_entry e = { .magic = CACHE_MAGIC,
 				 .uidvalidity = validity,
 				 .uid = uid };
-	size_t nheader = mime_header_size(text, n), at;
-	struct arena *a = arena_new();
-	struct mime_part *root = mime_parse(a, text, n);
+	size_t nheader = whole ? mime_header_size(text, n) : n;
+	size_t at;
 
 	buf_put(b, &e, sizeof(e));
 	at = b->len;
 	mime_envelope(b, text, nheader);
 	e.envelope = (uint32_t)(b->len - at);
-	at = b->len;
-	mime_structure(b, text, root, false);
-	e.body = (uint32_t)(b->len - at);
-	at = b->len;
-	mime_structure(b, text, root, true);
-	e.bodystructure = (uint32_t)(b->len - at);
+	if (whole)
+		put_structure(b, text, n, &e);
 	at = b->len;
 	put_header(b, text, nheader);
 	e.header = (uint32_t)(b->len - at);
-	arena_free(&a);
 	if (b->over) {
 		buf_reset(b);
 		return;

@@ -14,10 +14,11 @@
 
 #define CACHE_ENTRY_MAX (4u << 20)
 
-/* Makes the entry for UID in B from the message TEXT, N (any line ends).
- * B stays empty if it would be larger than CACHE_ENTRY_MAX. */
+/* Makes the entry for UID in B, which is empty, from the message TEXT, N (any
+ * line ends); or, if it is not WHOLE, from its header: the entry then lacks
+ * the structure. B stays empty if it would get larger than its maximum. */
 void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
-		const char *text, size_t n);
+		const char *text, size_t n, bool whole);
 
 /* Gives an entry to another message: of a copy. */
 void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
@@ -26,7 +27,8 @@ void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
  * which costs time later, nothing else. */
 bool cache_append(int dir, const struct buf *b, uint64_t *at);
 
-/* Takes the entry DATA, N apart. False: not that of UID, or damaged. */
+/* Takes the entry DATA, N apart; body_len is 0 if it lacks the structure.
+ * False: not that of UID, or damaged. */
 bool cache_read(const char *data, size_t n, uint32_t validity, uint32_t uid,
 		struct mailbox_facts *f);
 

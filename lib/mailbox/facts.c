@@ -9,6 +9,17 @@
 #include "mailbox/session.h"
 
 #define WINDOW (256u << 10) /* a FETCH of all walks through the file */
+#define MADE_MAX (256u << 10)
+#define TEXT_KEEP (1u << 20)
+
+/* Entries that are not yet in the file have places from here on: in the order
+ * of m->made. Only this session sees them. */
+#define MADE_AT (UINT64_C(1) << 62)
+
+static const char *view_made(const struct mailbox *m, uint64_t at, size_t n)
+{
+	return at + n <= m->made.len ? m->made.data + at : NULL;
+}
 
 /* N bytes of the cache from AT; NULL if they are not there. */
 static const char *view(struct mailbox *m, uint64_t at, size_t n)
@@ -19,6 +30,8 @@ static const char *view(struct mailbox *m, uint64_t at, size_t n)
 
 	if (n == 0 || n > CACHE_ENTRY_MAX || at > INT64_MAX - n)
 		return NULL;
+	if (at >= MADE_AT)
+		return view_made(m, at - MADE_AT, n);
 	if (at >= m->window_at && at + n <= m->window_at + m->window.len)
 		return m->window.data + (at - m->window_at);
 	if (m->cache < 0)
@@ -83,39 +96,74 @@ void session_cached(struct mailbox *m, const struct entry *e, struct buf *b)
 		buf_put(b, view(m, e->cache, e->ncache), e->ncache);
 }
 
-/* Reads the message, and keeps what was found for the next who asks. */
-static int find_out(struct mailbox *m, uint32_t seq)
+void session_write_cache(struct mailbox *m)
 {
-	struct entry *e;
-	struct buf text;
-	uint64_t at;
-	int code;
+	const uint32_t *uid = (const uint32_t *)(const void *)m->made_uids.data;
+	size_t n = m->made_uids.len / sizeof(*uid), i;
+	uint64_t at = 0;
+	bool good;
 
-	buf_init(&text, UINT32_MAX);
-	code = mailbox_text(m, seq, &text);
-	e = session_entry(m, seq);
-	m->facts_uid = 0;
-	buf_reset(&m->facts);
-	if (!code) {
-		cache_make(&m->facts, m->f.head.uidvalidity, e->uid, text.data,
-			   text.len);
-		if (m->facts.len == 0)
-			code = ERR_TOO_LONG;
-	}
-	buf_free(&text);
-	if (code)
-		return code;
-	m->facts_uid = e->uid;
-	if (cache_append(m->f.dir, &m->facts, &at)) {
-		e->cache = at;
-		e->ncache = (uint32_t)m->facts.len;
+	if (n == 0)
+		return;
+	good = cache_append(m->f.dir, &m->made, &at);
+	for (i = 0; i < n; i++) {
+		struct entry *e = entries_get(&m->t, uid[i]);
+
+		/* Another session may have been faster. */
+		if (!e || e->ncache == 0 || e->cache < MADE_AT)
+			continue;
+		e->cache = good ? at + (e->cache - MADE_AT) : 0;
+		e->ncache = good ? e->ncache : 0;
 		e->state |= ENTRY_CACHED;
 		m->dirty = true;
 	}
+	buf_reset(&m->made);
+	buf_reset(&m->made_uids);
+}
+
+/* Keeps the entry in m->facts for the next who asks. */
+static void keep(struct mailbox *m, struct entry *e)
+{
+	if (m->made.len >= MADE_MAX)
+		session_write_cache(m);
+	e->cache = MADE_AT + m->made.len;
+	e->ncache = (uint32_t)m->facts.len;
+	buf_put(&m->made, m->facts.data, m->facts.len);
+	buf_put(&m->made_uids, &e->uid, sizeof(e->uid));
+}
+
+/* Reads what is needed of the message. */
+static int find_out(struct mailbox *m, uint32_t seq, bool structure)
+{
+	struct entry *e = session_entry(m, seq);
+	struct buf *text = &m->text;
+	int code;
+
+	buf_reset(text);
+	code = session_raw(m, e, structure, text);
+	e = session_entry(m, seq);
+	buf_reset(&m->facts);
+	if (!code) {
+		cache_make(&m->facts, m->f.head.uidvalidity, e->uid, text->data,
+			   text->len, structure);
+		if (m->facts.len == 0)
+			code = ERR_TOO_LONG;
+	}
+	if (text->cap > TEXT_KEEP)
+		buf_free(text);
+	if (code)
+		return code;
+	keep(m, e);
 	return ERR_OK;
 }
 
-int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f)
+static bool good_enough(const struct mailbox_facts *f, bool structure)
+{
+	return f->body_len > 0 || !structure;
+}
+
+int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
+		  struct mailbox_facts *f)
 {
 	const struct entry *e = session_entry(m, seq);
 	uint32_t validity = m->f.head.uidvalidity;
@@ -123,14 +171,12 @@ int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f)
 
 	if (!e)
 		return ERR_NOT_FOUND;
-	if (look_up(m, e, f))
+	if (look_up(m, e, f) && good_enough(f, structure))
 		return ERR_OK;
-	if (m->facts_uid != e->uid) {
-		code = find_out(m, seq);
-		if (code)
-			return code;
-		e = session_entry(m, seq);
-	}
+	code = find_out(m, seq, structure);
+	if (code)
+		return code;
+	e = session_entry(m, seq);
 	return cache_read(m->facts.data, m->facts.len, validity, e->uid, f)
 		       ? ERR_OK
 		       : ERR_CORRUPT;

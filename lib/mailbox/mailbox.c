@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "mailbox/cache.h"
 #include "mailbox/private.h"
 #include "mailbox/session.h"
 
@@ -152,7 +153,11 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	m = mem_alloc(sizeof(*m));
 	entries_init(&m->t);
 	buf_init(&m->window, RECORD_MAX * 2);
-	buf_init(&m->facts, RECORD_MAX);
+	buf_init(&m->text, UINT32_MAX);
+	buf_init(&m->facts, CACHE_ENTRY_MAX);
+	buf_init(&m->made, 2 * CACHE_ENTRY_MAX);
+	buf_init(&m->made_uids, CACHE_ENTRY_MAX);
+	buf_init(&m->sizes, RECORD_MAX);
 	m->store = s;
 	m->read_only = read_only;
 	m->cache = -1;
@@ -165,6 +170,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 		code = catch_up(m);
 	if (code) {
 		m->read_only = true;
+		m->dirty = false;
 		mailbox_close(&m);
 		return code;
 	}
@@ -182,12 +188,18 @@ void mailbox_close(struct mailbox **out)
 
 	if (!m)
 		return;
-	if (!m->read_only)
+	session_write_cache(m);
+	session_write_sizes(m);
+	if (!m->read_only || m->dirty)
 		mailbox_settle(m);
 	entries_free(&m->t);
 	folder_close(&m->f);
 	buf_free(&m->window);
+	buf_free(&m->text);
 	buf_free(&m->facts);
+	buf_free(&m->made);
+	buf_free(&m->made_uids);
+	buf_free(&m->sizes);
 	if (m->cache >= 0)
 		close(m->cache);
 	free(m->changes.expunged);
@@ -338,6 +350,8 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	uint32_t recent = m->nrecent;
 	int code = look(m);
 
+	if (!code)
+		session_write_sizes(m);
 	if (!code)
 		code = catch_up(m);
 	reserve_changes(m);

@@ -150,13 +150,17 @@ void mailbox_read_close(struct mailbox_reader **r);
 
 /* The whole message appended to B (which bounds it: ERR_TOO_LONG). */
 int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b);
+/* Its header, with the empty line that ends it, appended to B: reads no more
+ * of the message than that. */
+int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);
 
 /* What the cache keeps of a message, made at delivery, or now by reading the
  * message. Bytes ready to send; valid until the next call for M. */
 struct mailbox_facts {
 	const char *envelope; /* ENVELOPE's parenthesised list */
 	size_t envelope_len;
-	const char *body; /* BODY: without extension data */
+	const char *body; /* BODY: without extension data; none without
+			   * STRUCTURE */
 	size_t body_len;
 	const char *bodystructure;
 	size_t bodystructure_len;
@@ -166,10 +170,12 @@ struct mailbox_facts {
 	size_t header_len;
 };
 
-/* ERR_OK; ERR_NOT_FOUND if the message is gone; ERR_TOO_LONG if its header is
- * beyond what the cache takes; ERR_IO and the like if its file had to be read
- * and could not be. */
-int mailbox_facts(struct mailbox *m, uint32_t seq, struct mailbox_facts *f);
+/* STRUCTURE: BODY and BODYSTRUCTURE are wanted, for which the whole message
+ * has to be read if they are not known. ERR_OK; ERR_NOT_FOUND if the message is
+ * gone; ERR_TOO_LONG if its header is beyond what the cache takes; ERR_IO and
+ * the like if its file had to be read and could not be. */
+int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
+		  struct mailbox_facts *f);
 
 /* An idle moment: writes changed flags into file names, and a new snapshot
  * if it is due. Call it when nothing was asked for a second or so, at most

@@ -12,10 +12,13 @@
 #include "log/log.h"
 #include "mailbox/name.h"
 #include "mailbox/session.h"
+#include "mime/field.h"
 #include "mime/part.h"
 #include "mime/section.h"
 
 #define PIECE (64u << 10)
+#define HEADER_PIECE 8192 /* most headers are shorter */
+#define SIZES_AT_ONCE 1000
 
 struct mailbox_reader {
 	int fd;
@@ -118,26 +121,54 @@ void session_unlink(struct mailbox *m, const struct entry *e)
 		unlinkat(m->f.sub[e->dir], name, 0);
 }
 
-/* The size of E, as sent, is WIRE. */
-static int set_size(struct mailbox *m, uint32_t uid, uint32_t wire)
+static void put_size(struct mailbox *m, struct batch *b,
+		     const struct record_size *item)
+{
+	const struct entry *e = entries_get(&m->t, item->uid);
+
+	/* Another session may have been faster. */
+	if (!e || e->state & ENTRY_GONE || e->wire > 0)
+		return;
+	b->t.bytes += item->wire;
+	batch_item(b, RECORD_SIZE, item, sizeof(*item));
+}
+
+void session_write_sizes(struct mailbox *m)
+{
+	const struct record_size *item = (const void *)m->sizes.data;
+	size_t n = m->sizes.len / sizeof(*item), i;
+	struct batch b;
+
+	if (n > 0 && session_lock(m) == ERR_OK) {
+		batch_begin(&b, &m->f, false);
+		for (i = 0; i < n; i++)
+			put_size(m, &b, &item[i]);
+		session_commit(m, &b, true);
+		session_unlock(m);
+	}
+	buf_reset(&m->sizes);
+}
+
+/* The size just found, as sent, is kept: written with others. */
+static void keep_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 {
 	struct record_size item = { uid, wire };
-	const struct entry *e;
-	struct batch b;
-	int code = session_lock(m);
 
-	if (code)
-		return code;
-	e = entries_get(&m->t, uid);
-	if (e && !(e->state & ENTRY_GONE)) {
-		batch_begin(&b, &m->f, false);
-		b.t.bytes += wire;
-		b.t.bytes -= e->wire;
-		batch_item(&b, RECORD_SIZE, &item, sizeof(item));
-		code = session_commit(m, &b, true);
-	}
-	session_unlock(m);
-	return code;
+	buf_put(&m->sizes, &item, sizeof(item));
+	if (m->sizes.len >= SIZES_AT_ONCE * sizeof(item))
+		session_write_sizes(m);
+}
+
+/* The size of E if it is known, else 0. */
+static uint32_t known_size(const struct mailbox *m, const struct entry *e)
+{
+	struct record_size last;
+
+	if (e->wire > 0 || m->sizes.len < sizeof(last))
+		return e->wire;
+	memcpy(&last, m->sizes.data + m->sizes.len - sizeof(last),
+	       sizeof(last));
+	return last.uid == e->uid ? last.wire : 0;
 }
 
 /* Counts as the reader converts. */
@@ -177,8 +208,8 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 
 	if (!e)
 		return ERR_NOT_FOUND;
-	*size = e->wire;
-	if (e->wire > 0 || e->size == 0)
+	*size = known_size(m, e);
+	if (*size > 0 || e->size == 0)
 		return ERR_OK;
 	uid = e->uid;
 	fd = open_file(m, uid, &code);
@@ -187,7 +218,7 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 	code = measure(fd, entries_get(&m->t, uid)->size, size);
 	close(fd);
 	if (!code)
-		code = set_size(m, uid, *size);
+		keep_size(m, uid, *size);
 	return code;
 }
 
@@ -209,8 +240,8 @@ int mailbox_read_open(struct mailbox *m, uint32_t seq,
 	r = mem_alloc(sizeof(*r));
 	r->fd = fd;
 	r->left = e->size;
-	r->wire = e->wire;
-	r->plain = e->size == e->wire;
+	r->wire = *size;
+	r->plain = e->size == *size;
 	buf_init(&r->out, 2 * (size_t)PIECE);
 	*out = r;
 	return ERR_OK;
@@ -296,5 +327,74 @@ int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b)
 		}
 	}
 	mailbox_read_close(&r);
+	return code;
+}
+
+/* The first bytes of the file FD, which holds SIZE, up to the end of the
+ * message's header, as they are on disk. */
+static int read_header(int fd, uint32_t size, struct buf *b)
+{
+	size_t left = size, piece = HEADER_PIECE, end;
+	ssize_t n;
+	char *room;
+
+	do {
+		room = buf_room(b, piece < left ? piece : left);
+		if (!room)
+			return ERR_TOO_LONG;
+		n = read(fd, room, piece < left ? piece : left);
+		if (n < 0)
+			return err_from_errno(errno);
+		buf_added(b, (size_t)n);
+		left -= (size_t)n;
+		piece = PIECE;
+		end = mime_header_size(b->data, b->len);
+	} while (n > 0 && left > 0 && end == b->len);
+	buf_truncate(b, end);
+	return ERR_OK;
+}
+
+static int read_whole(int fd, uint32_t size, struct buf *b)
+{
+	char *room = buf_room(b, size);
+	int code = room ? file_pread(fd, room, size, 0) : ERR_TOO_LONG;
+
+	if (!code)
+		buf_added(b, size);
+	return code;
+}
+
+int session_raw(struct mailbox *m, const struct entry *e, bool whole,
+		struct buf *b)
+{
+	uint32_t uid = e->uid, size;
+	int code, fd = open_file(m, uid, &code);
+
+	if (fd < 0)
+		return code;
+	e = entries_get(&m->t, uid);
+	size = e->size;
+	code = whole ? read_whole(fd, size, b) : read_header(fd, size, b);
+	close(fd);
+	if (!code && whole && size > 0 && known_size(m, e) == 0)
+		keep_size(m, uid, (uint32_t)mime_crlf_size(b->data, b->len));
+	return code;
+}
+
+int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b)
+{
+	const struct entry *e = session_entry(m, seq);
+	struct buf raw;
+	int code;
+
+	if (!e)
+		return ERR_NOT_FOUND;
+	buf_init(&raw, b->max);
+	code = session_raw(m, e, false, &raw);
+	if (!code)
+		mime_put_crlf(b, 0, raw.data, raw.len);
+	if (!code && b->over)
+		code = ERR_TOO_LONG;
+	buf_free(&raw);
 	return code;
 }

@@ -26,9 +26,12 @@ struct mailbox {
 	size_t changes_room;
 	struct buf window; /* of the cache, from window_at on */
 	uint64_t window_at;
-	struct buf facts; /* an entry just made */
-	uint32_t facts_uid;
-	int cache; /* or -1 */
+	struct buf text;  /* of the message at hand */
+	struct buf facts; /* the entry made of it */
+	int cache;	 /* or -1 */
+	struct buf made; /* entries for the cache, not yet written */
+	struct buf made_uids;
+	struct buf sizes; /* struct record_size, not yet written */
 };
 
 /* Applies what was appended to the journal since. OWN: by this session. */
@@ -75,6 +78,18 @@ bool session_file_name(const struct mailbox *m, const struct entry *e,
 
 /* Writes the cache anew if most of it is of messages that are gone. */
 void session_pack_cache(struct mailbox *m);
+
+/* Appends to the cache what was made for it since: before E->cache of any
+ * entry is written to a file. */
+void session_write_cache(struct mailbox *m);
+
+/* Writes the sizes that were found by reading. If that fails they are found
+ * again, nothing else. */
+void session_write_sizes(struct mailbox *m);
+
+/* E's message, or its header alone, as it is on disk, appended to B. */
+int session_raw(struct mailbox *m, const struct entry *e, bool whole,
+		struct buf *b);
 
 /* Forgets the open cache file: another took its place. */
 void session_drop_cache(struct mailbox *m);

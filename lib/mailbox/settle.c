@@ -91,6 +91,7 @@ void mailbox_settle(struct mailbox *m)
 
 	if (m->renumbered)
 		return;
+	session_write_cache(m);
 	while (m->dirty && from < m->t.n)
 		if (settle_some(m, &from) != ERR_OK)
 			return;

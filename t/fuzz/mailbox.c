@@ -89,7 +89,7 @@ static void use(struct mailbox *m)
 	for (uint32_t seq = 1; seq <= mailbox_count(m); seq++) {
 		mailbox_get(m, seq);
 		mailbox_size(m, seq, &size);
-		mailbox_facts(m, seq, &f);
+		mailbox_facts(m, seq, true, &f);
 		if (seq > 20)
 			continue;
 		mailbox_text(m, seq, &b);

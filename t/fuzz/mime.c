@@ -49,9 +49,13 @@ static void check_cache(struct buf *out, const char *data, size_t n)
 {
 	struct mailbox_facts f;
 
-	cache_make(out, 1, 2, data, n);
-	if (out->len)
-		FUZZ_CHECK(cache_read(out->data, out->len, 1, 2, &f));
+	for (int whole = 0; whole < 2; whole++) {
+		buf_reset(out);
+		cache_make(out, 1, 2, data, n, whole);
+		if (out->len)
+			FUZZ_CHECK(cache_read(out->data, out->len, 1, 2, &f) &&
+				   (f.body_len > 0) == whole);
+	}
 	cache_read(data, n, 1, 2, &f);
 }
 

@@ -1,7 +1,7 @@
 /*
- * What lib/mailbox keeps beside the messages: snapshot and cache, which may
- * be lost or damaged at any time, and the journal's rotation; and that with
- * them a large folder costs what a small one does.
+ * What lib/mailbox keeps beside the messages: the snapshot, which may be lost
+ * or damaged at any time, and the journal's rotation; and that with them a
+ * large folder costs what a small one does. The cache: mailbox-cache.c.
  */
 #include <sys/resource.h>
 
@@ -53,79 +53,6 @@ static void test_snapshot(void)
 	   "snapshot and journal behind it");
 	close_folder(&m, &s);
 	free(data);
-}
-
-static void test_cache(void)
-{
-	struct store *s;
-	struct mailbox *m;
-	struct mailbox_facts f;
-	uint32_t i, good = 0;
-	size_t n;
-	char *data;
-
-	fresh();
-	deliver_n("INBOX", 5);
-	data = slurp(path(DISK_CACHE), &n);
-	for (i = 0; i < n; i += 5) {
-		data[i] ^= 4;
-		write_file(path(DISK_CACHE), data, n);
-		data[i] ^= 4;
-		m = open_folder("INBOX", true, &s);
-		good += mailbox_facts(m, 3, &f) == ERR_OK &&
-			memmem(f.envelope, f.envelope_len, "number 3", 8) &&
-			memmem(f.header, f.header_len, "Subject: number 3\r\n",
-			       19) &&
-			!memmem(f.envelope, f.envelope_len, "body", 4);
-		close_folder(&m, &s);
-	}
-	ok(good == (n + 4) / 5, "a damaged cache changes nothing");
-	unlink(path(DISK_CACHE));
-	m = open_folder("INBOX", false, &s);
-	ok(mailbox_facts(m, 5, &f) == ERR_OK, "without cache");
-	close_folder(&m, &s);
-	ok(file_size(path(DISK_CACHE)) > 0, "what was found out is kept");
-	free(data);
-}
-
-static void test_pack(void)
-{
-	struct store *s, *s2;
-	struct mailbox *m, *other;
-	struct mailbox_facts f;
-	size_t n = 300000, i;
-	char *text = mem_alloc(n + 1);
-	struct delivered out;
-	uint32_t seq;
-
-	fresh();
-	/* One header field that is kept, so that the cache grows fast. */
-	strcpy(text, "Subject: x");
-	for (i = 10; i < n - 4; i++)
-		text[i] = i % 70 == 0	? '\r'
-			  : i % 70 == 1 ? '\n'
-			  : i % 70 == 2 ? ' '
-					: 'x';
-	strcpy(text + n - 4, "\r\n\r\n");
-	for (i = 0; i < 40; i++)
-		deliver_to("INBOX", text, "", &out);
-	deliver_n("INBOX", 2);
-	m = open_folder("INBOX", false, &s);
-	other = open_folder("INBOX", true, &s2);
-	ok(mailbox_facts(other, 41, &f) == ERR_OK, "facts before");
-	for (seq = 1; seq <= 38; seq++)
-		mailbox_expunge(m, &seq, 1, false);
-	ok(file_size(path(DISK_CACHE)) > 8 << 20, "a large cache");
-	mailbox_settle(m);
-	ok(file_size(path(DISK_CACHE)) < 3 << 20, "is packed");
-	ok(mailbox_facts(m, 42, &f) == ERR_OK &&
-		   memmem(f.header, f.header_len, "number 2", 8) &&
-		   mailbox_facts(other, 41, &f) == ERR_OK &&
-		   memmem(f.header, f.header_len, "number 1", 8),
-	   "and what it says is found, also by others");
-	close_folder(&other, &s2);
-	close_folder(&m, &s);
-	free(text);
 }
 
 static void test_rotation(void)
@@ -242,8 +169,6 @@ static void test_cost(void)
 int main(void)
 {
 	test_snapshot();
-	test_cache();
-	test_pack();
 	test_rotation();
 	test_cost();
 	clean();

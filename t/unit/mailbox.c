@@ -233,7 +233,7 @@ static void test_copy(void)
 		   mailbox_get(to, 3).keywords == 1 &&
 		   strcmp(mailbox_keyword(to, 0), "kept") == 0,
 	   "with flags and keywords");
-	ok(mailbox_facts(to, 4, &f) == ERR_OK &&
+	ok(mailbox_facts(to, 4, true, &f) == ERR_OK &&
 		   memmem(f.envelope, f.envelope_len, "number 3", 8),
 	   "and what the cache knows");
 	mailbox_close(&to);
