@@ -55,6 +55,13 @@ void folder_close(struct folder *f)
 	f->locked = false;
 }
 
+bool folder_is_gone(const struct folder *f)
+{
+	struct stat st;
+
+	return fstat(f->dir, &st) == 0 && st.st_nlink == 0;
+}
+
 int folder_sub(struct folder *f, unsigned dir)
 {
 	if (f->sub[dir] < 0)

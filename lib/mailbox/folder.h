@@ -38,6 +38,9 @@ struct folder {
 int folder_open(int store, const char *name, struct folder *f);
 void folder_close(struct folder *f);
 
+/* Was the directory removed since it was opened? */
+bool folder_is_gone(const struct folder *f);
+
 /* Opens the directory `new` or `cur` if it is not open; -1 with errno. */
 int folder_sub(struct folder *f, unsigned dir);
 

@@ -162,8 +162,10 @@ static int read_locked(struct mailbox *m)
 static int make_or_mend(struct mailbox *m)
 {
 	uint32_t validity;
-	int code = read_locked(m);
+	int code = folder_is_gone(&m->f) ? ERR_NOT_FOUND : read_locked(m);
 
+	if (!m->f.locked)
+		return code; /* nor can anything be made */
 	folder_unlock(&m->f);
 	if (code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		return code;
@@ -174,6 +176,8 @@ static int make_or_mend(struct mailbox *m)
 		return code;
 	/* Another may have done it meanwhile. */
 	code = read_locked(m);
+	if (!m->f.locked)
+		return code;
 	if (code == ERR_NOT_FOUND)
 		code = first_journal(m, validity);
 	else if (code == ERR_CORRUPT)
