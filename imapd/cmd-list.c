@@ -203,7 +203,7 @@ static void consider_lsub(struct listing *l, const struct store_folder *f)
 	if (!f->subscribed && !(percent && subscribed_below(l, f)))
 		return;
 	if (matches(l, f->name))
-		put_row(l, f, !f->subscribed || !f->exists, false);
+		put_row(l, f, !f->subscribed, false);
 }
 
 static void run(struct listing *l,

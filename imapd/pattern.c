@@ -5,15 +5,27 @@
 #include "base/str.h"
 
 #define NAME_MAX_BYTES 2048
+#define INBOX "INBOX"
 
 static bool is_wild(char c)
 {
 	return c == '*' || c == '%';
 }
 
+/* How many bytes of the name are the same in any case: INBOX, and INBOX as
+ * the level above others. */
+static size_t folded(const char *name)
+{
+	size_t n = strlen(INBOX);
+
+	return str_starts(name, INBOX) && (name[n] == '\0' || name[n] == '/')
+		       ? n
+		       : 0;
+}
+
 /* reach[i]: the pattern so far can match the first i bytes of the name. One
  * step of the pattern updates all of them. */
-static void step(bool *reach, const char *name, size_t n, char c, bool fold)
+static void step(bool *reach, const char *name, size_t n, char c, size_t fold)
 {
 	size_t i;
 
@@ -26,7 +38,7 @@ static void step(bool *reach, const char *name, size_t n, char c, bool fold)
 	for (i = n; i > 0; i--)
 		reach[i] = reach[i - 1] &&
 			   (name[i - 1] == c ||
-			    (fold &&
+			    (i <= fold &&
 			     str_tolower((unsigned char)c) ==
 				     str_tolower((unsigned char)name[i - 1])));
 	reach[0] = false;
@@ -35,7 +47,7 @@ static void step(bool *reach, const char *name, size_t n, char c, bool fold)
 bool pattern_match(const char *pattern, const char *name)
 {
 	bool reach[NAME_MAX_BYTES + 1] = { true };
-	bool fold = strcmp(name, "INBOX") == 0;
+	size_t fold = folded(name);
 	size_t n = strlen(name);
 
 	if (n > NAME_MAX_BYTES)

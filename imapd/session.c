@@ -110,8 +110,6 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 		session_reply(s, "NO [CANNOT] Not a valid mailbox name.");
 		return false;
 	}
-	if (str_equal_ci(name, "INBOX"))
-		str_copy(name, NAME_SIZE, "INBOX");
 	return true;
 }
 
@@ -152,11 +150,12 @@ static bool wait_for_command(struct session *s)
 	return false;
 }
 
-/* The folder was replaced under the client, whose numbers mean nothing now. */
+/* The folder was replaced or deleted under the client, whose numbers mean
+ * nothing now. */
 static void say_lost(struct session *s)
 {
-	conn_put(&s->c, "* BYE [UNAVAILABLE] The mailbox was rebuilt: open "
-			"it again");
+	conn_put(&s->c, "* BYE [UNAVAILABLE] The mailbox was deleted or "
+			"rebuilt: open it again");
 	s->ended = true;
 }
 

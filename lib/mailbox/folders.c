@@ -65,6 +65,20 @@ static void add_row(struct store_list *l, const char *name, bool exists,
 	};
 }
 
+static bool is_below(const char *name, const char *parent)
+{
+	size_t n = strlen(parent);
+
+	return strncmp(name, parent, n) == 0 && name[n] == '/';
+}
+
+/* INBOX and what is below it? */
+static bool comes_first(const unsigned char *name)
+{
+	return strcmp((const char *)name, "INBOX") == 0 ||
+	       is_below((const char *)name, "INBOX");
+}
+
 /* INBOX first; '/' before all else, so that children follow their parent. */
 static int by_name(const void *a, const void *b)
 {
@@ -72,9 +86,9 @@ static int by_name(const void *a, const void *b)
 		(const void *)((const struct store_folder *)a)->name;
 	const unsigned char *y =
 		(const void *)((const struct store_folder *)b)->name;
-	bool first = strcmp((const char *)x, "INBOX") == 0;
+	bool first = comes_first(x);
 
-	if (first != (strcmp((const char *)y, "INBOX") == 0))
+	if (first != comes_first(y))
 		return first ? -1 : 1;
 	while (*x && *x == *y) {
 		x++;
@@ -119,11 +133,15 @@ static void add_levels(struct store_list *l, const char *name)
 	free(level);
 }
 
-static bool is_below(const char *name, const char *parent)
+/* Is there a folder below row I? What is only subscribed is none. */
+static bool has_below(const struct store_list *l, size_t i)
 {
-	size_t n = strlen(parent);
+	const char *name = l->folder[i].name;
 
-	return strncmp(name, parent, n) == 0 && name[n] == '/';
+	for (i++; i < l->n && is_below(l->folder[i].name, name); i++)
+		if (l->folder[i].exists)
+			return true;
+	return false;
 }
 
 static void describe(struct store_list *l, const struct strlist *uses)
@@ -135,8 +153,7 @@ static void describe(struct store_list *l, const struct strlist *uses)
 		const char *use = names_use_of(uses, f->name);
 
 		f->special_use = f->exists && use ? names_known_use(use) : NULL;
-		f->has_children = i + 1 < l->n &&
-				  is_below(l->folder[i + 1].name, f->name);
+		f->has_children = has_below(l, i);
 	}
 }
 
@@ -158,8 +175,10 @@ int store_list(struct store *s, struct store_list *l)
 			add_row(l, names.item[i], true, false);
 			add_levels(l, names.item[i]);
 		}
-		for (i = 0; i < subscribed.n; i++)
+		for (i = 0; i < subscribed.n; i++) {
 			add_row(l, subscribed.item[i], false, true);
+			add_levels(l, subscribed.item[i]);
+		}
 		unite(l);
 		describe(l, &uses);
 	}
@@ -255,14 +274,20 @@ static void empty_dir(int fd, int depth)
 	closedir(d);
 }
 
+/* A session that has the folder open may put a file there meanwhile. */
 void store_remove_tree(int dir, const char *name)
 {
-	int fd = openat(dir, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int tries, fd;
 
-	if (fd >= 0)
-		empty_dir(fd, 2);
-	unlinkat(dir, name, AT_REMOVEDIR);
+	for (tries = 0; tries < 3; tries++) {
+		fd = openat(dir, name,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			empty_dir(fd, 2);
+		if (unlinkat(dir, name, AT_REMOVEDIR) == 0 ||
+		    errno != ENOTEMPTY)
+			return;
+	}
 }
 
 int store_delete(struct store *s, const char *name)

@@ -8,6 +8,8 @@
 #include "base/str.h"
 #include "mailbox/private.h"
 
+#define INBOX "INBOX"
+
 static const char alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
@@ -184,6 +186,14 @@ bool store_name_to_mutf7(const char *utf8, char *out, size_t size)
 	       encode(utf8, out, size, false);
 }
 
+/* Is the first level INBOX, however it is spelt? */
+static bool begins_with_inbox(const char *name)
+{
+	size_t n = strlen(INBOX);
+
+	return str_starts_ci(name, INBOX) && (name[n] == '\0' || name[n] == '/');
+}
+
 bool store_name_from_mutf7(const char *mutf7, char *out, size_t size)
 {
 	char again[4096];
@@ -191,11 +201,14 @@ bool store_name_from_mutf7(const char *mutf7, char *out, size_t size)
 	/* Only the one right spelling: else two names would be one folder. */
 	if (!decode(mutf7, out, size, false))
 		return false;
-	if (encode(out, again, sizeof(again), false) &&
-	    strcmp(again, mutf7) == 0)
-		return true;
-	out[0] = '\0';
-	return false;
+	if (!encode(out, again, sizeof(again), false) ||
+	    strcmp(again, mutf7) != 0) {
+		out[0] = '\0';
+		return false;
+	}
+	if (begins_with_inbox(out))
+		memcpy(out, INBOX, strlen(INBOX));
+	return true;
 }
 
 int store_check_name(const char *name)
@@ -210,7 +223,7 @@ int disk_name(const char *name, char out[DISK_NAME_SIZE])
 	size_t n = strlen(name);
 	const char *p;
 
-	if (str_equal_ci(name, "INBOX")) {
+	if (str_equal_ci(name, INBOX)) {
 		strcpy(out, ".");
 		return ERR_OK;
 	}
@@ -223,6 +236,8 @@ int disk_name(const char *name, char out[DISK_NAME_SIZE])
 	out[0] = '.';
 	if (!encode(name, out + 1, STORE_NAME_MAX, true))
 		return ERR_TOO_LONG;
+	if (begins_with_inbox(name))
+		memcpy(out + 1, INBOX, strlen(INBOX));
 	return ERR_OK;
 }
 

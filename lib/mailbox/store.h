@@ -3,7 +3,8 @@
  * a folder Name/Sub is the directory ".Name.Sub" in it, with its name in
  * modified UTF-7, as Courier and Dovecot have it. posthorn-mailbox(5).
  *
- * Names here are UTF-8 with '/' between levels; "INBOX" in any case is INBOX.
+ * Names here are UTF-8 with '/' between levels; a first level "INBOX" in any
+ * case is INBOX.
  * A '.' within a level is kept on disk as "&AC4-". A directory whose name is
  * not what we would write for it is not listed.
  *
@@ -40,8 +41,8 @@ struct store_list {
 	size_t n;
 };
 
-/* All folders, levels above them and subscribed names, sorted by name with
- * INBOX first. */
+/* All folders and subscribed names, levels above them, sorted by name with
+ * INBOX and what is below it first. */
 int store_list(struct store *s, struct store_list *l);
 void store_list_free(struct store_list *l);
 
@@ -83,7 +84,8 @@ struct store_status {
 int store_status(struct store *s, const char *name, struct store_status *st);
 
 /* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
- * 5.1.3), '/' unchanged: for the wire. False: not valid; OUT is then "". */
+ * 5.1.3), '/' unchanged: for the wire. From there INBOX comes as "INBOX",
+ * however it was spelt. False: not valid; OUT is then "". */
 bool store_name_to_mutf7(const char *utf8, char *out, size_t size);
 bool store_name_from_mutf7(const char *mutf7, char *out, size_t size);
 

@@ -345,7 +345,7 @@ static void test_folders(void)
 	store_subscribe(s, "a/b", true);
 	store_subscribe(s, "not/there", true);
 	store_subscribe(s, "INBOX", true);
-	ok(store_list(s, &l) == ERR_OK && l.n == 11, "all listed");
+	ok(store_list(s, &l) == ERR_OK && l.n == 12, "all listed");
 	is(l.folder[0].name, "INBOX", "INBOX first");
 	ok(l.folder[0].subscribed, "subscribed");
 	for (i = 0; i < l.n; i++) {
