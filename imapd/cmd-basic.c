@@ -13,8 +13,17 @@ void cmd_noop(struct session *s)
 	session_reply(s, "OK Completed.");
 }
 
+/* RFC 2971: a list of names and values, or NIL. */
 void cmd_id(struct session *s)
 {
+	const struct arg *a = s->c.args;
+
+	if ((a->type != ARG_LIST && !arg_is(a, "NIL")) ||
+	    a[1].type != ARG_END) {
+		s->c.bad++;
+		conn_reply(&s->c, "BAD ID takes a list or NIL.");
+		return;
+	}
 	conn_put(&s->c, CAPABILITY_ID);
 	session_reply(s, "OK ID completed.");
 }

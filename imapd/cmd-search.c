@@ -30,7 +30,12 @@ void cmd_search(struct session *s)
 
 	if (arg_is(a, "CHARSET")) {
 		charset = arg_astring(&a[1]);
-		if (!charset || !mime_charset_known(charset)) {
+		if (!charset) {
+			s->c.bad++;
+			conn_reply(&s->c, "BAD CHARSET takes a name.");
+			return;
+		}
+		if (!mime_charset_known(charset)) {
 			conn_reply(&s->c, "NO [BADCHARSET (US-ASCII UTF-8 "
 					  "ISO-8859-1 ISO-8859-15)] Unknown "
 					  "charset.");

@@ -39,9 +39,14 @@ static void open_folder(struct session *s, bool read_only)
 	char name[NAME_SIZE];
 	int code;
 
+	if (s->c.args[1].type != ARG_END) {
+		s->c.bad++;
+		conn_reply(&s->c, "BAD There are no parameters.");
+		return;
+	}
+	session_deselect(s);
 	if (!session_name(s, &s->c.args[0], name))
 		return;
-	session_deselect(s);
 	code = mailbox_open(s->store, name, read_only, &s->box);
 	if (code != ERR_OK) {
 		s->box = NULL;
@@ -49,6 +54,7 @@ static void open_folder(struct session *s, bool read_only)
 		return;
 	}
 	s->read_only = read_only;
+	str_copy(s->name, sizeof(s->name), name);
 	describe(s);
 	conn_reply(&s->c, "OK [READ-%s] %s completed.",
 		   read_only ? "ONLY" : "WRITE",

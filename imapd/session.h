@@ -30,6 +30,7 @@ struct session {
 	struct conn c;
 	struct store *store;
 	struct mailbox *box; /* selected, or NULL */
+	char name[NAME_SIZE]; /* by which it was selected */
 	bool read_only;
 	struct notify *notify;
 	const struct command *command; /* at hand */
