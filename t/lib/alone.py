@@ -22,17 +22,24 @@ class Tap:
     def __init__(self):
         self.run = self.failed = 0
 
-    def ok(self, good, name):
+    def ok(self, good, name, note=None):
+        """NOTE is shown if it failed."""
         self.run += 1
         self.failed += not good
         print("%sok %d - %s" % ("" if good else "not ", self.run, name),
               flush=True)
+        if not good and note:
+            print("#", note, flush=True)
         return good
 
     def equal(self, got, want, name):
         if not self.ok(got == want, name):
             print("#  got: %r\n# want: %r" % (got, want), flush=True)
         return got == want
+
+    def starts(self, got, want, name):
+        return self.ok(got.startswith(want), name,
+                       " got: %r\n# want: %r" % (got, want))
 
     def done(self):
         print("1..%d" % self.run)

@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """authcheck and the resolver: what is signed verifies, what is forged fails,
 and nothing that is sent to it makes it die."""
-import base64
 import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Folder, Tap, packet, parse, wait_for  # noqa: E402
+from dkimkey import Key  # noqa: E402
 
 # in a sanitized build: seccomp forbids what the search for leaks needs
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
@@ -22,23 +21,6 @@ tap = Tap()
 GOOD = ("From: Joe <joe@good.test>\r\nTo: alice@home.test\r\n"
         "Subject: hello\r\nDate: Tue, 24 Nov 2026 02:00:00 +0000\r\n"
         "Message-ID: <1@good.test>\r\n\r\nHello.\r\n").encode()
-
-
-def run(*args):
-    return subprocess.run(args, check=True, capture_output=True).stdout
-
-
-def make_key(folder, name, *how):
-    """A private key in a file; gives the p= of its record."""
-    path = folder.path(name)
-    run("openssl", "genpkey", *how, "-out", path)
-    os.chmod(path, 0o600)
-    der = run("openssl", "pkey", "-in", path, "-pubout", "-outform", "DER")
-    return base64.b64encode(der[-32:] if "ED25519" in how else der).decode()
-
-
-def quoted(text):
-    return " ".join('"%s"' % text[i:i + 200] for i in range(0, len(text), 200))
 
 
 def children(pid):
@@ -81,20 +63,19 @@ class Check:
 
 
 folder = Folder()
-rsa = make_key(folder, "rsa.pem", "-algorithm", "RSA",
-               "-pkeyopt", "rsa_keygen_bits:2048")
-ed = make_key(folder, "ed.pem", "-algorithm", "ED25519")
+rsa = Key(folder.path("rsa.pem"), "rsa")
+ed = Key(folder.path("ed.pem"), "ed25519")
 folder.write("dkim-keys", "good.test r1 rsa.pem\ngood.test e1 ed.pem\n"
              "broken.test x missing.pem\n")
 folder.write("zone", """
 good.test. IN TXT "v=spf1 ip4:192.0.2.1 -all"
 _dmarc.good.test. IN TXT "v=DMARC1; p=reject"
 r1._domainkey.good.test. IN TXT %s
-e1._domainkey.good.test. IN TXT "v=DKIM1; k=ed25519; p=%s"
+e1._domainkey.good.test. IN TXT %s
 mail.good.test. IN TXT "v=spf1 a -all"
 mail.good.test. IN A 192.0.2.1
 _dmarc.soft.test. IN TXT "v=DMARC1; p=quarantine"
-""" % (quoted("v=DKIM1; k=rsa; p=" + rsa), ed))
+""" % (rsa.record, ed.record))
 folder.configure(["resolver_zone_file = " + folder.path("zone"),
                   "resolver_offline = yes",
                   "dkim_keys_file = " + folder.path("dkim-keys")])

@@ -9,6 +9,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DRIVER = os.path.join(TOP, "build/t/unit/dkim.t")
 
@@ -22,16 +26,7 @@ if not os.path.exists(DRIVER):
     sys.exit(0)
 
 tmp = tempfile.mkdtemp(prefix="dkim.")
-count = failed = 0
-
-
-def report(good, name, note=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print("%sok %d - %s" % ("" if good else "not ", count, name))
-    if not good and note:
-        print("# " + str(note))
+tap = Tap()
 
 
 def run(*args):
@@ -180,7 +175,7 @@ def theirs_by_us(rounds):
             continue
         if not good and verify(signature + broken) == "pass":
             bad.append(("broken passes", name, canon, broken))
-    report(not bad, "%d messages that dkimpy signed" % rounds, bad[:1])
+    tap.ok(not bad, "%d messages that dkimpy signed" % rounds, bad[:1])
 
 
 def ours_by_them(rounds):
@@ -199,11 +194,11 @@ def ours_by_them(rounds):
             perl = got is not None
             if perl and got.split()[:2] != ["pass", "pass"]:
                 perl_bad.append((got, whole))
-    report(not bad, "%d messages that we signed, by dkimpy" % rounds, bad[:1])
+    tap.ok(not bad, "%d messages that we signed, by dkimpy" % rounds, bad[:1])
     if perl:
-        report(not perl_bad, "and by Mail::DKIM (RSA)", perl_bad[:1])
+        tap.ok(not perl_bad, "and by Mail::DKIM (RSA)", perl_bad[:1])
     else:
-        report(True, "and by Mail::DKIM # SKIP not installed")
+        tap.ok(True, "and by Mail::DKIM # SKIP not installed")
 
 
 def length_tag():
@@ -214,11 +209,11 @@ def length_tag():
                                   keys["rsa2"][0], length=True,
                                   canonicalize=(b"relaxed", canon))
             got = verify(signature + data)
-            report(got == "pass", "l= over the whole body passes, %s"
+            tap.ok(got == "pass", "l= over the whole body passes, %s"
                    % canon.decode(), (got, signature + data))
             got = verify(signature + data + b"added\r\n")
             want = "policy" if body or canon == b"relaxed" else "fail"
-            report(got == want, "l= over a part of the body does not, %s"
+            tap.ok(got == want, "l= over a part of the body does not, %s"
                    % canon.decode(), (got, signature + data))
 
 
@@ -232,7 +227,7 @@ def weak_key():
     with open(pem, "rb") as f:
         signature = dkim.sign(data, b"weak", b"example.org", f.read())
     got = verify(signature + data)
-    report(got == "policy", "an RSA key of 512 bits does not count", got)
+    tap.ok(got == "policy", "an RSA key of 512 bits does not count", got)
 
 
 def mutations(rounds):
@@ -257,7 +252,7 @@ def mutations(rounds):
             if not b:
                 b = bytearray(b"x")
         seen.add(verify(bytes(b)))
-    report(driver.poll() is None and "" not in seen,
+    tap.ok(driver.poll() is None and "" not in seen,
            "%d mutilated messages are survived" % rounds, seen)
 
 
@@ -267,7 +262,6 @@ length_tag()
 weak_key()
 mutations(3000)
 driver.stdin.close()
-report(driver.wait() == 0, "the driver ends well")
+tap.ok(driver.wait() == 0, "the driver ends well")
 shutil.rmtree(tmp)
-print("1..%d" % count)
-sys.exit(1 if failed else 0)
+tap.done()

@@ -4,12 +4,11 @@ in UTF-8 and 8 bits (RFC 6531, RFC 6533, RFC 6152), from one host to others:
 one like us, one that knows none of these extensions."""
 import os
 import re
-import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
-from alone import Tap  # noqa: E402
+from alone import Tap, free_port  # noqa: E402
 from instance import Instance, message, parse, wait_for  # noqa: E402
 from smtppeer import Peer  # noqa: E402
 
@@ -24,12 +23,6 @@ mail.two.test. 300 IN A 127.0.0.1
 plain.test. 300 IN MX 10 mail.plain.test.
 mail.plain.test. 300 IN A 127.0.0.2
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def submit(place, sender, options, recipients, content):

@@ -13,6 +13,7 @@ from alone import Folder, Tap, wait_for  # noqa: E402
 from smtp import Accounts, Client, Queue, Server, listen_tcp  # noqa: E402
 
 t = Tap()
+starts = t.starts
 CONF = ["mydestination = home.test", "myorigin = home.test", "mynetworks =",
         "reject_unknown_sender_domain = no", "authcheck_incoming = no",
         "smtpd_process_limit = 4", "smtpd_timeout = 3s",
@@ -34,13 +35,6 @@ smtpd = Server(folder, "smtpd",
 gate = Server(folder, "gate", smtp=listen_tcp())
 PORT = gate.port("smtp")
 MESSAGE = "Subject: x\r\n\r\nhello\r\n.\r\n"
-
-
-def starts(got, want, name):
-    t.ok(got.startswith(want), name)
-    if not got.startswith(want):
-        print("#  got: %r\n# want: %r" % (got, want))
-
 
 c = Client(PORT)
 starts(c.greeting, "220 mail.home.test", "gate greets")

@@ -14,6 +14,7 @@ from alone import BIN, Folder, Tap, packet, parse  # noqa: E402
 from imapsession import Raw  # noqa: E402
 
 tap = Tap()
+starts = tap.starts
 
 
 class Neighbour(threading.Thread):
@@ -124,11 +125,6 @@ class Server:
         self.process.terminate()
         self.process.wait(20)
         self.tcp.close()
-
-
-def starts(got, want, name):
-    if not tap.ok(got.startswith(want), name):
-        print("#  got:", got)
 
 
 folder = Folder(["smtpd_tls_cert_file = /nonexistent"])

@@ -14,6 +14,7 @@ from alone import Folder, Tap, wait_for  # noqa: E402
 from smtp import Accounts, Client, Queue, Server, listen_tcp  # noqa: E402
 
 t = Tap()
+starts = t.starts
 CONF = ["mydestination = home.test", "virtual_alias_domains = alias.test",
         "mynetworks =", "myorigin = home.test",
         "reject_unknown_sender_domain = no", "authcheck_incoming = no",
@@ -26,12 +27,6 @@ server = Server(folder, "smtpd", smtp=listen_tcp())
 PORT = server.port("smtp")
 
 HEAD = "From: a@other.test\r\nSubject: x\r\n\r\n"
-
-
-def starts(got, want, name):
-    t.ok(got.startswith(want), name)
-    if not got.startswith(want):
-        print("#  got: %r\n# want: %r" % (got, want))
 
 
 def last():

@@ -8,6 +8,10 @@ import random
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DRIVER = os.path.join(TOP, "build/t/unit/spf.t")
 SUITE = "/usr/share/doc/python3-spf/rfc7208-tests.yml.gz"
@@ -81,16 +85,7 @@ def records(data):
             yield name, kind, value
 
 
-count = failed = 0
-
-
-def report(good, name, note=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print("%sok %d - %s" % ("" if good else "not ", count, name))
-    if not good and note:
-        print("# " + note)
+tap = Tap()
 
 
 def run_suite(driver):
@@ -102,7 +97,7 @@ def run_suite(driver):
         for name, t in s["tests"].items():
             want = t["result"] if isinstance(t["result"], list) else [t["result"]]
             got = driver.check(t["host"], t["helo"], t["mailfrom"] or "")
-            report(got in want, "%s: %s" % (name, " or ".join(want)),
+            tap.ok(got in want, "%s: %s" % (name, " or ".join(want)),
                    "got %s" % got)
 
 
@@ -189,10 +184,10 @@ def run_random(driver, rounds):
             continue  # pyspf counts every question, we count terms
         if "trivial recursion" in str(q.perm_error):
             continue  # pyspf looks for it also where it is never reached
-        report(False, "as pyspf", "%s %s: want %s (%s), got %s; %s"
+        tap.ok(False, "as pyspf", "%s %s: want %s (%s), got %s; %s"
                % (client, sender, want, q.perm_error, got,
                   zone))
-    report(True, "%d records at random as pyspf has them" % rounds)
+    tap.ok(True, "%d records at random as pyspf has them" % rounds)
 
 
 driver = Driver()
@@ -201,5 +196,4 @@ if os.path.exists(SUITE):
 run_random(driver, 2000)
 driver.p.stdin.close()
 driver.p.wait()
-print("1..%d" % count)
-sys.exit(1 if failed else 0)
+tap.done()

@@ -14,6 +14,7 @@ from alone import Folder, Tap  # noqa: E402
 from smtp import Accounts, Client, Queue, Server, listen_tcp  # noqa: E402
 
 t = Tap()
+starts = t.starts
 folder = Folder()
 CERT, KEY = folder.path("cert.pem"), folder.path("key.pem")
 subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -30,12 +31,6 @@ server = Server(folder, "submit", submission=listen_tcp(),
                 submissions=listen_tcp())
 PORT, TLS_PORT = server.port("submission"), server.port("submissions")
 context = ssl.create_default_context(cafile=CERT)
-
-
-def starts(got, want, name):
-    t.ok(got.startswith(want), name)
-    if not got.startswith(want):
-        print("#  got: %r\n# want: %r" % (got, want))
 
 
 def secure():

@@ -4,19 +4,16 @@ peers, with Python's ssl module and openssl s_client on the other side."""
 import hashlib, os, select, shutil, signal, socket, ssl, subprocess, sys
 import tempfile, threading, time, warnings
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 warnings.simplefilter("ignore", DeprecationWarning)
 DIR = tempfile.mkdtemp(prefix="tlsproxy.")
-count = failed = 0
+tap = Tap()
+ok = tap.ok
 started = []
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    return good
 
 
 def certificate(name, days=30, names=None, key="ec"):
@@ -450,5 +447,4 @@ finally:
             process.kill()
             process.wait()
     shutil.rmtree(DIR)
-print(f"1..{count}")
-sys.exit(failed > 0)
+tap.done()

@@ -1,43 +1,17 @@
 #!/usr/bin/env python3
 """Two instances exchange mail, with SPF, DKIM and DMARC in their DNS: pass
 where it should, fail where it should."""
-import base64
 import os
 import smtplib
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
+from dkimkey import Key  # noqa: E402
 from instance import Instance, message, parse, wait_for  # noqa: E402
 
 tap = Tap()
-
-
-def openssl(*words):
-    return subprocess.run(["openssl", *words], check=True,
-                          capture_output=True).stdout
-
-
-class Key:
-    """A private key for DKIM, and its record."""
-
-    def __init__(self, path, kind):
-        self.path, self.kind = path, kind
-        if kind == "rsa":
-            openssl("genpkey", "-algorithm", "RSA", "-pkeyopt",
-                    "rsa_keygen_bits:2048", "-out", path)
-        else:
-            openssl("genpkey", "-algorithm", "ed25519", "-out", path)
-        der = openssl("pkey", "-in", path, "-pubout", "-outform", "DER")
-        # RFC 8463: the bare 32 bytes
-        public = der if kind == "rsa" else der[-32:]
-        os.chmod(path, 0o600)
-        text = "v=DKIM1; k=%s; p=%s" % (
-            kind, base64.b64encode(public).decode())
-        self.record = " ".join('"%s"' % text[i:i + 200]
-                               for i in range(0, len(text), 200))
 
 
 def zone(keys):
