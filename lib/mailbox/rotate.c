@@ -79,7 +79,7 @@ static void keep_item(struct history *h, const struct record *r, const void *p)
 	case RECORD_MISSING:
 		memcpy(&range, p, sizeof(range));
 		forget_keys(h, &range);
-		/* fall through */
+		__attribute__((fallthrough));
 	case RECORD_EXPUNGE:
 		memcpy(&range, p, sizeof(range));
 		past = (struct record_past){ range.first, range.last,

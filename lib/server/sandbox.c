@@ -123,9 +123,9 @@ static void refuse_families(scmp_filter_ctx ctx, unsigned rights)
 		if (!allowed[i] || (!inet && (i == AF_INET || i == AF_INET6)))
 			seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
 					 CALL(socket), 1,
-					 SCMP_A0(SCMP_CMP_EQ, i));
+					 SCMP_A0(SCMP_CMP_EQ, i, 0));
 	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(socket), 1,
-			 SCMP_A0(SCMP_CMP_GE, n));
+			 SCMP_A0(SCMP_CMP_GE, n, 0));
 }
 
 /* New processes; threads stay allowed. clone3 hides its flags from filters:
