@@ -9,7 +9,6 @@
 #include "mime/field.h"
 
 #define CHUNK 16384
-#define HEADER_MAX 262144 /* no further is looked */
 #define FIELDS_MAX 100
 
 static const char field[] = "Delivered-To:";
@@ -39,7 +38,7 @@ static void read_header(const struct job *j, struct strlist *found)
 	off_t at = 0;
 	size_t end = 0;
 
-	buf_init(&b, HEADER_MAX);
+	buf_init(&b, 2 * QUEUE_HEADER_MAX + CHUNK);
 	while (!end && at < j->length && b.len + CHUNK <= b.max) {
 		off_t left = j->length - at;
 		size_t n = left < CHUNK ? (size_t)left : CHUNK, seen = b.len;

@@ -7,8 +7,6 @@
 #include "base/file.h"
 #include "base/str.h"
 
-#define HEADER_MAX 65536
-
 /* xtext of RFC 3461 section 4. */
 static void put_xtext(struct stream *s, const char *text)
 {
@@ -130,7 +128,7 @@ static bool header_is_utf8(const struct job *j)
 	char block[4096];
 	bool line = true;
 
-	for (off_t at = 0; at < j->length && at < HEADER_MAX;) {
+	for (off_t at = 0; at < j->length && at < 2 * QUEUE_HEADER_MAX;) {
 		off_t left = j->length - at;
 		size_t n = left < (off_t)sizeof(block) ? (size_t)left
 						       : sizeof(block);

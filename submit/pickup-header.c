@@ -6,8 +6,6 @@
 #include "base/str.h"
 #include "mime/field.h"
 
-#define HEADER_MAX 1048576 /* a longer one goes on as it is */
-
 static const char *const address_fields[] = {
 	"From",	     "Sender",	    "Reply-To",	     "To", "Cc", "Resent-To",
 	"Resent-Cc", "Resent-From", "Resent-Sender",
@@ -105,7 +103,7 @@ static void take_special(struct scan *s, char c)
 		break;
 	case '@':
 		s->at = true;
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		s->joined = true;
 	}
@@ -165,7 +163,7 @@ static void hand_on(struct pickup_header *h, size_t n)
 	struct mime_field f;
 	struct buf out;
 
-	buf_init(&out, 4 * HEADER_MAX);
+	buf_init(&out, 4 * QUEUE_HEADER_MAX);
 	while (mime_field_next(&pos, end, &f))
 		put_field(h, &f, &out);
 	if (out.over)
@@ -182,7 +180,7 @@ void pickup_header_begin(struct pickup_header *h, struct intake *intake,
 			 const char *origin)
 {
 	*h = (struct pickup_header){ .intake = intake, .origin = origin };
-	buf_init(&h->buf, 2 * HEADER_MAX);
+	buf_init(&h->buf, 2 * QUEUE_HEADER_MAX);
 }
 
 int pickup_header_write(void *header, const void *data, size_t n)
@@ -196,7 +194,7 @@ int pickup_header_write(void *header, const void *data, size_t n)
 	end = mime_header_end(h->buf.data, h->buf.len, seen);
 	if (end > 0)
 		hand_on(h, end - 2);
-	else if (h->buf.len > HEADER_MAX)
+	else if (h->buf.len > QUEUE_HEADER_MAX) /* for intake to refuse */
 		hand_on(h, 0);
 	return ERR_OK;
 }

@@ -13,6 +13,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+/* Bytes of a header that comes in: a message with a longer one is refused. What
+ * we put before it is less than that again, so that no header in the queue is
+ * longer than twice as much. */
+#define QUEUE_HEADER_MAX 262144
+
 /* NOTIFY of RFC 3461 section 4.1; 0: the client said nothing. */
 enum {
 	NOTIFY_NEVER = 1,

@@ -90,7 +90,7 @@ static bool note_message_id(struct filter *f, const struct mime_field *field)
 	struct buf text;
 
 	f->seen |= SEEN_MESSAGE_ID;
-	buf_init(&text, INTAKE_HEADER_MAX);
+	buf_init(&text, QUEUE_HEADER_MAX);
 	mime_unfold(&text, field->value, field->nvalue);
 	if (!str_copy(f->in->message_id, INTAKE_ID_SIZE, text.data))
 		str_copy(f->in->message_id, INTAKE_ID_SIZE, "(too long)");

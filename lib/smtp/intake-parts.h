@@ -9,7 +9,6 @@
 #include "queue/receive.h"
 #include "smtp/intake.h"
 
-#define INTAKE_HEADER_MAX 262144 /* bytes of a header */
 #define INTAKE_DOMAIN_SIZE 256
 #define INTAKE_ID_SIZE 256
 

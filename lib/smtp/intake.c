@@ -26,7 +26,7 @@ struct intake *intake_new(const struct config *c)
 		       "tempfail") == 0;
 	in->dmarc_reject = config_bool(c, "dmarc_reject");
 	in->queue = queue_receiver_new();
-	buf_init(&in->header, INTAKE_HEADER_MAX + HEADER_STEP);
+	buf_init(&in->header, QUEUE_HEADER_MAX + HEADER_STEP);
 	buf_init(&in->fields, 65536);
 	return in;
 }
@@ -110,8 +110,8 @@ static void take_header(struct intake *in, const void *data, size_t n)
 
 	buf_put(&in->header, data, n);
 	end = mime_header_end(in->header.data, in->header.len, seen);
-	if (end > INTAKE_HEADER_MAX ||
-	    (!end && in->header.len > INTAKE_HEADER_MAX)) {
+	if (end > QUEUE_HEADER_MAX ||
+	    (!end && in->header.len > QUEUE_HEADER_MAX)) {
 		intake_refuse(in, "552 5.3.4 Error: the header is too large");
 		return;
 	}

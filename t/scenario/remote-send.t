@@ -372,6 +372,8 @@ def extensions(t, s):
         (EHLO % "x", dict(smtputf8=1, sender="\u00fc@home.test"), "failed",
          "5.6.7", False),
         (EHLO % "x", dict(smtputf8=1, text=header), "failed", "5.6.7", False),
+        (EHLO % "x", dict(smtputf8=1, text=b"X: y\r\n" * 15000 + header),
+         "failed", "5.6.7", False),
         (EHLO % "x", dict(smtputf8=1), "sent", "2.0.0", False),
         (EHLO % "x", dict(text=header), "sent", "2.0.0", False),
         (utf8, dict(smtputf8=1, text=header), "sent", "2.0.0", True),
