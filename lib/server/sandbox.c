@@ -144,7 +144,7 @@ static void refuse_signals(scmp_filter_ctx ctx)
 {
 	REFUSE(ctx, signalling);
 	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
-			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
 }
 
 void sandbox_enter(unsigned rights)

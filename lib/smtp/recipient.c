@@ -25,9 +25,34 @@ static void resolve_literal(struct smtp_session *s, struct address *a)
 		str_copy(a->domain, ADDRESS_DOMAIN_SIZE, s->server->origin);
 }
 
-static bool check_account(const char *text, struct smtp_reply *r)
+/* May the postmaster of A's domain be the one of this system? */
+static bool lacks_postmaster(const struct smtp_server *s,
+			     const struct address *a)
 {
-	switch (account_recipient(text)) {
+	return str_equal_ci(a->local, "postmaster") &&
+	       !str_equal_ci(a->domain, s->origin) &&
+	       address_class(s->domains, s->origin) != ADDRESS_REMOTE;
+}
+
+/* Mail to postmaster must be taken in every domain (RFC 5321 section 4.5.1):
+ * where there is none it is for the one of myorigin. */
+static enum account_status find_account(const struct smtp_server *s,
+					struct address *a, char *text)
+{
+	enum account_status status = account_recipient(address_text(a, text));
+
+	if (status != ACCOUNT_NONE || !lacks_postmaster(s, a))
+		return status;
+	str_copy(a->domain, ADDRESS_DOMAIN_SIZE, s->origin);
+	return account_recipient(address_text(a, text));
+}
+
+static bool check_account(const struct smtp_server *s, struct address *a,
+			  struct smtp_reply *r)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	switch (find_account(s, a, text)) {
 	case ACCOUNT_FOUND:
 		return true;
 	case ACCOUNT_NONE:
@@ -56,7 +81,7 @@ bool smtp_check_recipient(struct smtp_session *s, struct address *a, bool relay,
 					   "550 5.1.1 <%s>: Recipient address "
 					   "rejected: no such user here",
 					   text);
-		return check_account(text, r);
+		return check_account(s->server, a, r);
 	}
 	if (relay)
 		return true;

@@ -112,7 +112,8 @@ class Queue(Peer):
 
 class Accounts(Peer):
     """accountd: users whose local part begins with `no` do not exist, with
-    `temp` nobody knows. The password of everybody is `secret`."""
+    `temp` nobody knows, and alias.test has no postmaster. The password of
+    everybody is `secret`."""
 
     def __init__(self, folder):
         self.asked, self.steps = [], {}
@@ -128,7 +129,8 @@ class Accounts(Peer):
             s.send(packet("temp"))
         elif verb == "may-send" and not address.startswith(a["user"]):
             s.send(packet("none"))
-        elif address.startswith("no"):
+        elif address.startswith("no") or \
+                address.lower() == "postmaster@alias.test":
             s.send(packet("none"))
         else:
             s.send(packet("found"))

@@ -154,6 +154,16 @@ t.equal([r[:3] for r in c.talk(*["RCPT TO:<joe@home.test>"] * 20)],
 starts(c.reply(), "421 4.7.0", "is sent away")
 c.close()
 
+c = Client(PORT)
+starts(c.message(HEAD + ".\r\n", rcpt="Postmaster@alias.test"), "250",
+       "every domain has a postmaster")
+t.equal(last().recipients[0][0], "Postmaster@home.test",
+        "ours, if it has none of its own")
+c.ask("MAIL FROM:<>")
+starts(c.ask("RCPT TO:<postmaster@other.test>"), "554 5.7.1",
+       "but not those that are not ours")
+c.close()
+
 # Messages
 
 c = Client(PORT)
