@@ -60,7 +60,7 @@ static const struct smtp_command rows[] = {
 { "STARTTLS", NO_MAIL, SMTP_LAST,
 	"503 5.5.1 Error: MAIL transaction in progress", smtp_run_starttls },
 { "MAIL", SMTP_READY, 0,
-	"503 5.5.1 Error: nested MAIL command, or no HELO/EHLO yet", smtp_run_mail },
+	"503 5.5.1 Error: nested MAIL command", smtp_run_mail },
 { "RCPT", SMTP_MAIL | SMTP_RECIPIENTS, 0, MAIL_FIRST, smtp_run_rcpt },
 { "DATA", SMTP_MAIL | SMTP_RECIPIENTS, SMTP_LAST, MAIL_FIRST, smtp_run_data },
 { "RSET", SMTP_ANY, SMTP_JUNK, NULL, run_rset },

@@ -16,7 +16,7 @@ struct smtp_command {
 	const char *word;
 	unsigned states; /* in which it may come */
 	unsigned flags;
-	const char *misplaced; /* the reply in other states */
+	const char *misplaced; /* the reply in other states after EHLO */
 
 	/* ARGS is what follows the word, without white space at its ends.
 	 * Says one reply or several. */

@@ -264,6 +264,16 @@ static void unknown_command(struct smtp_session *s, const char *word)
 	smtp_say(s, "500 5.5.2 Error: command not recognized");
 }
 
+/* Why C, which may not come now, may not. */
+static const char *misplaced(const struct smtp_session *s,
+			     const struct smtp_command *c)
+{
+	if (s->state != SMTP_GREETED)
+		return c->misplaced;
+	return s->lmtp ? "503 5.5.1 Error: send LHLO first"
+		       : "503 5.5.1 Error: send EHLO or HELO first";
+}
+
 /* Judges whether C may come now, then runs it. */
 static void run_row(struct smtp_session *s, const struct smtp_command *c,
 		    size_t index, char *args)
@@ -275,7 +285,7 @@ static void run_row(struct smtp_session *s, const struct smtp_command *c,
 	if ((c->flags & SMTP_JUNK) && ++s->junk > s->server->junk_limit)
 		s->errors++;
 	if (!(c->states & s->state))
-		smtp_say(s, "%s", c->misplaced);
+		smtp_say(s, "%s", misplaced(s, c));
 	else
 		c->run(s, args);
 	s->count[index].all++;

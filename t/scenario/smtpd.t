@@ -89,7 +89,8 @@ c.close()
 
 c = Client(PORT)
 DIALOGUE = [
-    ("MAIL FROM:<a@other.test>", "503 5.5.1"), ("EHLO", "501 5.5.4"),
+    ("MAIL FROM:<a@other.test>", "503 5.5.1 Error: send EHLO"),
+    ("EHLO", "501 5.5.4"),
     ("EHLO client.test", "250"),
     ("MAIL FROM:<a@other.test> SIZE=2000000", "552 5.3.4"),
     ("MAIL FROM:<a@other.test> SIZE=" + "9" * 20, "552 5.3.4"),
@@ -99,7 +100,8 @@ DIALOGUE = [
     ("MAIL FROM:<a@other.test> SIZE", "501 5.5.4"),
     ("MAIL FROM:<a@other.test> FOO=x", "555 5.5.4"),
     ("MAIL FROM: <A@Other.test> BODY=8bitmime SIZE=1000", "250 2.1.0"),
-    ("MAIL FROM:<a@other.test>", "503 5.5.1"), ("DATA", "503 5.5.1"),
+    ("MAIL FROM:<a@other.test>", "503 5.5.1 Error: nested"),
+    ("DATA", "503 5.5.1"),
     ("RCPT TO:<nobody@home.test>", "550 5.1.1"), ("DATA", "554 5.5.1"),
     ("RCPT TO:<joe@home.test>", "250 2.1.5"),
     ("RSET", "250 2.0.0"), ("RCPT TO:<joe@home.test>", "503 5.5.1"),
