@@ -3,6 +3,7 @@
 and nothing that is sent to it makes it die."""
 import os
 import random
+import re
 import signal
 import socket
 import sys
@@ -138,6 +139,20 @@ try:
     big = b"x" * 70 + b"\r\n"
     verb, v = check.verify(fields + GOOD[:-2] + big * 300000)
     tap.equal((verb, v["dkim"]), ("verified", "fail"), "20 MB")
+    # what costs a verifier time for nothing is bounded
+    verb, v = check.verify(fields * 250 + GOOD)
+    tap.ok(v["dkim"] == "pass" and v["fields"].count("dkim=") == 10,
+           "of 500 signatures ten are looked at")
+    verb, v = check.verify(fields + b"X: y\r\n" * 100000 + GOOD)
+    tap.equal((verb, v["dkim"]), ("verified", "pass"), "100,000 fields")
+    names = b":".join([b"from"] * 10000)
+    greedy = re.sub(rb"(?<!b)h=", b"h=" + names + b":", fields)
+    verb, v = check.verify(greedy * 5 + b"X: y\r\n" * 50000 + GOOD)
+    tap.equal((verb, v["dkim"]), ("verified", "fail"),
+              "signatures that name 10,000 fields")
+    verb, v = check.verify(b"From: " + b"(" * 500000 + b"\r\n" + GOOD)
+    tap.equal((verb, v["dmarc"]), ("verified", "none"),
+              "a From of 500,000 open comments")
     tap.equal(check.verify(b"X: y\r\n" * 400000 + b"\r\n")[0], "temp",
               "a header of megabytes is an error")
     tap.equal(check.verify(GOOD, length=len(GOOD) + 1)[0], "temp",
