@@ -97,7 +97,7 @@ static struct slot *find_slot(struct receiver *r, bool *fresh)
 	slot = pool_take(r->q);
 	if (!slot)
 		return NULL;
-	if (slot_rw(slot) < 0) {
+	if (slot_rw(slot) < 0 || slot_ro(slot) < 0) {
 		log_error("cannot open a new slot: %m");
 		pool_remove(r->q, slot);
 		return NULL;
@@ -119,6 +119,7 @@ static bool put_slot(struct receiver *r)
 		store_set_state(&r->q->store, slot, SLOT_LENT);
 		own(r, slot);
 		ipc_put_fd(out, slot->files->rw);
+		ipc_put_fd(out, slot->files->ro);
 	}
 	r->filling = slot;
 	if (!slot)

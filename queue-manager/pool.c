@@ -161,6 +161,10 @@ static void take_found(struct qmgr *q, const char *text)
 		   &number, &generation, &arrival, &next, &attempts,
 		   &held) != 6)
 		return;
+	/* asked for as a new one: there is a file already, so it is not made */
+	s = store_get(&q->store, number);
+	if (s && s->state == SLOT_MAKING)
+		store_remove(&q->store, s);
 	s = store_add(&q->store, number, held ? SLOT_HELD : SLOT_WAITING);
 	if (!s)
 		return;

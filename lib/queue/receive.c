@@ -32,6 +32,7 @@
 struct lent {
 	uint32_t number;
 	int fd; /* -1: the place is free */
+	int ro; /* the same file, for those that may only read */
 };
 
 struct queue_receiver {
@@ -62,14 +63,20 @@ struct queue_receiver *queue_receiver_new(void)
 	return r;
 }
 
+static void close_lent(struct lent *l)
+{
+	if (l->fd < 0)
+		return;
+	close(l->fd);
+	close(l->ro);
+	l->fd = -1;
+}
+
 /* Ends the connection: qmgr then takes back what it lent. */
 static void disconnect(struct queue_receiver *r)
 {
-	for (int i = 0; i < SLOTS_MAX; i++) {
-		if (r->lent[i].fd >= 0)
-			close(r->lent[i].fd);
-		r->lent[i].fd = -1;
-	}
+	for (int i = 0; i < SLOTS_MAX; i++)
+		close_lent(&r->lent[i]);
 	if (r->sock >= 0)
 		close(r->sock);
 	r->sock = -1;
@@ -107,21 +114,19 @@ static void close_returned(struct queue_receiver *r)
 			continue;
 		k = find_lent(r,
 			      (uint32_t)strtoul(r->in.attr[i].value, NULL, 10));
-		if (k < 0)
-			continue;
-		close(r->lent[k].fd);
-		r->lent[k].fd = -1;
+		if (k >= 0)
+			close_lent(&r->lent[k]);
 	}
 }
 
-static int keep_new(struct queue_receiver *r, uint32_t number, int fd)
+static int keep_new(struct queue_receiver *r, struct lent new)
 {
 	for (int i = 0; i < SLOTS_MAX; i++)
 		if (r->lent[i].fd < 0) {
-			r->lent[i] = (struct lent){ number, fd };
+			r->lent[i] = new;
 			return i;
 		}
-	close(fd);
+	close_lent(&new);
 	return -1;
 }
 
@@ -129,18 +134,18 @@ static int keep_new(struct queue_receiver *r, uint32_t number, int fd)
 static void take_slot(struct queue_receiver *r)
 {
 	int64_t number, generation;
-	int fd = ipc_take_fd(&r->in);
+	struct lent new = { .fd = ipc_take_fd(&r->in) };
 
+	new.ro = ipc_take_fd(&r->in);
 	r->at = -1;
 	close_returned(r);
 	if (!ipc_int(&r->in, "slot", 0, QUEUE_SLOT_MAX, &number) ||
 	    !ipc_int(&r->in, "generation", 1, UINT32_MAX, &generation)) {
-		if (fd >= 0)
-			close(fd);
+		close_lent(&new);
 		return;
 	}
-	r->at = fd >= 0 ? keep_new(r, (uint32_t)number, fd)
-			: find_lent(r, (uint32_t)number);
+	new.number = (uint32_t)number;
+	r->at = new.fd >= 0 ? keep_new(r, new) : find_lent(r, new.number);
 	r->generation = (uint32_t)generation;
 }
 
@@ -284,7 +289,7 @@ int queue_file(const struct queue_receiver *r, off_t *offset, off_t *length)
 		return -1;
 	*offset = content_at(r);
 	*length = r->length;
-	return slot_fd(r);
+	return r->lent[r->at].ro;
 }
 
 /* Places and checksum of the message whose envelope has N bytes. */

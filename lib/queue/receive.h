@@ -36,8 +36,9 @@ int queue_write(struct queue_receiver *r, const void *data, size_t n);
 /* Writes buffered content to the file, so that queue_file can be read. */
 int queue_flush(struct queue_receiver *r);
 
-/* The slot with the content so far, from *OFFSET, *LENGTH bytes: what is
- * given to authcheck. The descriptor stays the receiver's. */
+/* The slot with the content so far, from *OFFSET, *LENGTH bytes, open for
+ * reading only: what is given to authcheck. The descriptor stays the
+ * receiver's. */
 int queue_file(const struct queue_receiver *r, off_t *offset, off_t *length);
 
 /* Writes envelope and superblock, syncs, tells qmgr and waits for its word.

@@ -1,18 +1,23 @@
 /*
- * qmgr: what was taken outlives kill -9, and damage on the disk is put aside.
+ * qmgr: what was taken outlives kill -9, a start finds what is there, and
+ * damage on the disk is put aside.
  *
  * link: t/lib/bed.c
  */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "queue/id.h"
+#include "queue/slot.h"
 #include "t/lib/bed.h"
 #include "t/unit/tap.h"
 
@@ -94,6 +99,79 @@ static void test_damage(struct queue_receiver *r)
 	buf_free(&why);
 }
 
+/* A promised message in slot NUMBER, as another start left it. */
+static void promise(uint32_t number, const char *to)
+{
+	static const char text[] = "Subject: left\r\n\r\n";
+	struct envelope_recipient rcpt = { to, 0, "" };
+	struct envelope e = { .sender = "sender@remote.test",
+			      .recipient = &rcpt,
+			      .nrecipients = 1,
+			      .arrival_us = clock_wall_us() };
+	struct slot_super s = { .generation = 1, .length = strlen(text) };
+	char name[QUEUE_PATH_SIZE], super[SLOT_SUPER];
+	char *path;
+	struct buf b;
+	int fd;
+
+	buf_init(&b, 65536);
+	envelope_write(&b, &e);
+	queue_id_make(s.id, e.arrival_us, number);
+	s.content = slot_half(1) + SLOT_SUPER;
+	s.envelope = s.content + s.length;
+	s.envelope_length = (off_t)b.len;
+	s.journal = slot_journal_after(s.envelope + s.envelope_length);
+	s.crc = crc32c(crc32c(0, text, strlen(text)), b.data, b.len);
+	slot_super_write(super, &s);
+	queue_slot_dir(name, number);
+	path = mem_printf("%s/queue/%s", bed.dir, name);
+	mkdir(path, 0700);
+	free(path);
+	queue_slot_path(name, number);
+	path = mem_printf("%s/queue/%s", bed.dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0 || ftruncate(fd, SLOT_SIZE) < 0 ||
+	    file_pwrite(fd, super, sizeof(super), slot_half(1)) ||
+	    file_pwrite(fd, text, strlen(text), s.content) ||
+	    file_pwrite(fd, b.data, b.len, s.envelope))
+		printf("# cannot make %s\n", path);
+	close(fd);
+	free(path);
+	buf_free(&b);
+}
+
+/* While the scan is at work new slots are made, at first where there are some
+ * already. */
+static void test_scan(void)
+{
+	int lost = 0;
+	char *command = mem_printf("rm -rf '%s'/queue/queue/??", bed.dir);
+	char *all;
+
+	bed_forget_record();
+	bed_end_qmgr(SIGKILL);
+	if (system(command) != 0)
+		printf("# the queue is not empty\n");
+	free(command);
+	for (uint32_t i = 0; i < 60; i++) {
+		char to[64];
+
+		snprintf(to, sizeof(to), "ok-left-%u@local.test", i);
+		promise(i * QUEUE_SLOTS_PER_DIR, to);
+	}
+	bed_start_qmgr();
+	ok(bed_wait(bed_is_empty, NULL), "it empties after a start");
+	all = bed_slurp(bed.record);
+	for (uint32_t i = 0; i < 60; i++) {
+		char to[64];
+
+		snprintf(to, sizeof(to), "ok-left-%u@", i);
+		lost += strstr(all, to) == NULL;
+	}
+	free(all);
+	ok(lost == 0, "of 60 messages that were there %d are lost", lost);
+}
+
 int main(void)
 {
 	struct queue_receiver *r = bed_begin();
@@ -102,6 +180,7 @@ int main(void)
 		return 0;
 	test_damage(r);
 	test_kill();
+	test_scan();
 	bed_end(r);
 	return done();
 }

@@ -3,9 +3,25 @@
  *
  * link: t/lib/bed.c
  */
+#include <fcntl.h>
+
 #include "base/err.h"
 #include "t/lib/bed.h"
 #include "t/unit/tap.h"
+
+/* What a receiver hands on for checks cannot be written. */
+static void test_read_only(struct queue_receiver *r)
+{
+	off_t offset, length;
+	int fd = -1;
+
+	if (queue_begin(r) == ERR_OK && queue_write(r, "A: b\r\n", 6) == ERR_OK)
+		fd = queue_file(r, &offset, &length);
+	ok(fd >= 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY &&
+		   length == 6,
+	   "the slot that a receiver gives to others is open for reading");
+	queue_abandon(r);
+}
 
 static void test_simple(struct queue_receiver *r)
 {
@@ -94,6 +110,7 @@ int main(void)
 
 	if (!r)
 		return 0;
+	test_read_only(r);
 	test_simple(r);
 	test_many(r);
 	test_results(r);
