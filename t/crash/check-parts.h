@@ -22,6 +22,12 @@ void check_fail(struct check *c, const char *fmt, ...)
 /* Scans the queue, notes what is pending, delivers what is local. */
 void check_queue(struct check *c);
 
+/* Looks at what is in the drop folder of the queue, which is where we are. */
+void check_drop(struct check *c);
+
+/* Notes that a mail of TOKEN is still to be delivered. */
+void check_pending(struct check *c, const char *token);
+
 /* Opens all folders and compares them with what clients were told. */
 void check_mailboxes(struct check *c);
 

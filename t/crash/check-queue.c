@@ -34,7 +34,7 @@ static bool is_mailbox(const char *address, char user[WORD])
 	return strcmp(user, "alice") == 0 || strcmp(user, "bob") == 0;
 }
 
-static void note_pending(struct check *c, const char *token)
+void check_pending(struct check *c, const char *token)
 {
 	for (size_t i = 0; i < c->f->nmails; i++)
 		if (strcmp(c->f->mail[i].token, token) == 0)
@@ -87,7 +87,7 @@ static bool see_recipient(struct check *c, struct message *m, int fd,
 	if (r->state == RECIPIENT_FAILED ? r->told & TOLD_FAILURE
 					 : r->state != RECIPIENT_TODO)
 		return true;
-	note_pending(c, token);
+	check_pending(c, token);
 	return false;
 }
 
@@ -236,6 +236,7 @@ void check_queue(struct check *c)
 		check_fail(c, "the scan of the queue ends: %s", err_text(code));
 	close(sock);
 	waitpid(pid, NULL, 0);
+	check_drop(c);
 	ipc_out_free(&out);
 	ipc_in_free(&in);
 }

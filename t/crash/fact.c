@@ -152,7 +152,7 @@ static bool add_flags(struct facts *f, const struct line *l)
 
 static bool add_numbers(struct facts *f, const struct line *l)
 {
-	struct numbers *n = NULL;
+	struct numbers *n = NULL, now;
 
 	for (size_t i = 0; i < f->nnumbers; i++)
 		if (strcmp(f->numbers[i].user, l->word[0]) == 0 &&
@@ -162,12 +162,21 @@ static bool add_numbers(struct facts *f, const struct line *l)
 		f->numbers = mem_resize(f->numbers, f->nnumbers + 1,
 					sizeof(*f->numbers));
 		n = &f->numbers[f->nnumbers++];
+		*n = (struct numbers){ .uidnext = 0 };
 	}
-	*n = (struct numbers){ .modseq = strtoull(l->word[4], NULL, 10) };
-	strcpy(n->user, l->word[0]);
-	strcpy(n->folder, l->word[1]);
-	n->validity = (uint32_t)strtoul(l->word[2], NULL, 10);
-	n->uidnext = (uint32_t)strtoul(l->word[3], NULL, 10);
+	now = (struct numbers){
+		.validity = (uint32_t)strtoul(l->word[2], NULL, 10),
+		.uidnext = (uint32_t)strtoul(l->word[3], NULL, 10),
+		.modseq = strtoull(l->word[4], NULL, 10),
+	};
+	strcpy(now.user, l->word[0]);
+	strcpy(now.folder, l->word[1]);
+	/* two sessions may tell in another order than they heard */
+	if (n->uidnext > now.uidnext)
+		now.uidnext = n->uidnext;
+	if (n->modseq > now.modseq)
+		now.modseq = n->modseq;
+	*n = now;
 	return true;
 }
 

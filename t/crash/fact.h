@@ -11,7 +11,7 @@
  *     gone USER FOLDER UID            that was answered with OK
  *     flagging USER FOLDER UID        a client will change its flags
  *     flags USER FOLDER UID BITS      they are these (enum mailbox_flag)
- *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ
+ *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ, or higher ones
  *
  * A message of token T and N lines has the field "X-Crash: T N" and the body
  * of fact_body: so it is seen of each message alone whether it is whole.

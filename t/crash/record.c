@@ -128,6 +128,20 @@ ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t at)
 	return n;
 }
 
+/* A piece at a time, so that it is a write like others. */
+ssize_t sendfile(int out, int in, off_t *at, size_t n)
+{
+	char piece[65536];
+	size_t want = n < sizeof(piece) ? n : sizeof(piece);
+	ssize_t got = at ? pread(in, piece, want, *at) : read(in, piece, want);
+
+	if (got > 0)
+		got = write(out, piece, (size_t)got);
+	if (got > 0 && at)
+		*at += got;
+	return got;
+}
+
 int ftruncate(int fd, off_t length)
 {
 	int result;
@@ -272,6 +286,7 @@ int open64(const char *path, int flags, ...) ALIAS(open);
 int openat64(int at, const char *path, int flags, ...) ALIAS(openat);
 int __open64_2(const char *path, int flags) ALIAS(__open_2);
 int __openat64_2(int at, const char *path, int flags) ALIAS(__openat_2);
+ssize_t sendfile64(int out, int in, off_t *at, size_t n) ALIAS(sendfile);
 ssize_t pwrite64(int fd, const void *data, size_t n, off_t at) ALIAS(pwrite);
 ssize_t pwritev64(int fd, const struct iovec *iov, int n, off_t at)
 	ALIAS(pwritev);

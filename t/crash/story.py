@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -172,6 +173,51 @@ def numbers(text):
         yield from range(int(first), int(last or first) + 1)
 
 
+class Watch:
+    """Another session, which asks for numbers while a mailbox changes."""
+
+    def __init__(self, story, user, folder="INBOX"):
+        self.story, self.user, self.folder = story, user, folder
+        self.m = story.suite.imap(user)
+        self.over, self.heard = False, 0
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.over:
+            text = self.m.status(
+                self.folder, "(UIDVALIDITY UIDNEXT)")[1][0].decode()
+            number = [re.search(name + r" (\d+)", text).group(1)
+                      for name in ("UIDVALIDITY", "UIDNEXT")]
+            self.story.record.fact("numbers", self.user, self.folder,
+                                   *number, 0)
+            self.heard += 1
+            time.sleep(0.01)
+        self.m.logout()
+
+    def end(self):
+        self.over = True
+        self.thread.join()
+        assert self.heard > 0
+
+
+# What any program may do in a Maildir: tmp, sync, new, sync.
+FOREIGN = """
+import os, sys
+maildir, owner = sys.argv[1:3]
+if os.getuid() == 0:
+    os.setgid(int(owner))
+    os.setuid(int(owner))
+for name in sys.argv[3:]:
+    fd = os.open(maildir + "/tmp/" + name, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.write(fd, sys.stdin.buffer.read())
+    os.fsync(fd)
+    os.rename(maildir + "/tmp/" + name, maildir + "/new/" + name)
+    d = os.open(maildir + "/new", os.O_RDONLY)
+    os.fsync(d)
+"""
+
+
 class Sink(Peer):
     """The next host: takes, defers and refuses by the recipient's name."""
 
@@ -193,8 +239,10 @@ class Sink(Peer):
 
 
 class Story:
-    def __init__(self, suite, record, port):
-        self.suite, self.record = suite, record
+    def __init__(self, suite, record, port, library, commands):
+        """LIBRARY records; COMMANDS is the folder of sendmail."""
+        self.suite, self.record, self.library = suite, record, library
+        self.commands = commands
         self.count = 0
         self.ids = {}       # queue ids of tokens
         self.lock = threading.Lock()
@@ -244,6 +292,35 @@ class Story:
                        check=True, timeout=60)
         self.record.fact("promised", token)
 
+    def sendmail_alone(self, rcpt):
+        """As if the suite did not run: into the drop folder."""
+        token = self.token(3, "root", [rcpt])
+        conf = self.suite.path("alone.conf")
+        with open(self.suite.CONF) as f:
+            text = re.sub(r"(?m)^run_directory.*", "run_directory = /nowhere",
+                          f.read())
+        with open(conf, "w") as f:
+            f.write(text)
+        subprocess.run(
+            [os.path.join(self.commands, "sendmail"), "-i",
+             self.address(rcpt)], check=True, timeout=60,
+            input=self.text(token, 3).replace(b"\r\n", b"\n"),
+            env=dict(os.environ, POSTHORN_CONFIG=conf, CRASH_RECORD_ALL="1",
+                     LD_PRELOAD=self.library))
+        self.record.fact("promised", token)
+
+    def foreign(self, user):
+        """Another program delivers."""
+        token = self.token(3, "-", [user])
+        maildir = os.path.join(self.suite.MAILROOT, user, "Maildir")
+        env = dict(os.environ, LD_PRELOAD=self.library, CRASH_RECORD_ALL="1")
+        subprocess.run(
+            [sys.executable, "-c", FOREIGN, maildir,
+             str(os.stat(maildir).st_uid), "%.6f.foreign" % time.time()],
+            input=self.text(token, 3).replace(b"\r\n", b"\n"), check=True,
+            timeout=60, env=env)
+        self.record.fact("promised", token)
+
     def relay(self, name, lines=3):
         with self.suite.submission() as c:
             return self.send([name + "@far.test"], lines, c,
@@ -261,6 +338,7 @@ class Story:
         self.send(["alice", "bob"], 20)
         self.send(["bob"], 2000)
         self.sendmail("alice")
+        self.sendmail_alone("bob")
         with self.suite.smtp() as c:
             for i in range(4):
                 self.send(["alice", "bob"][i % 2:][:1], i, c)
@@ -275,7 +353,9 @@ class Story:
         return held
 
     def mailbox_changes(self):
+        self.foreign("alice")
         a = Session(self, "alice")
+        watch = Watch(self, "alice")
         others = threading.Thread(target=self.flow, args=(6,))
         others.start()
         a.m.create("Kept")
@@ -289,8 +369,10 @@ class Story:
         a.copy(uids[2:3], "Kept", move=True)
         a.expunge(uids[3:4])
         others.join()
+        self.foreign("alice")
         a.look()
         a.store(sorted(a.messages)[-2:], "+FLAGS", "\\Seen")
+        watch.end()
         a.select("Kept")
         a.store(sorted(a.messages)[:1], "-FLAGS", "\\Seen")
         a.end()

@@ -1,7 +1,10 @@
 /*
- * When lib/mailbox syncs, and what it does if that fails: fsync and fdatasync
- * are counted, and made to fail, below.
+ * When lib/mailbox syncs, what it does if that fails, and when it reads a
+ * directory: fsync, fdatasync and fdopendir are counted, and made to fail,
+ * below.
  */
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/syscall.h>
 
@@ -47,6 +50,17 @@ int fdatasync(int fd)
 		}
 	}
 	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static int listings;
+
+DIR *fdopendir(int fd)
+{
+	DIR *(*real)(int);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "fdopendir");
+	listings++;
+	return real(fd);
 }
 
 static void begin_count(void)
@@ -114,6 +128,31 @@ static void test_status(void)
 		   syncs.journals > 0,
 	   "what STATUS tells is durable");
 	store_close(&s);
+}
+
+/* After our own writes the directory needs no scan. */
+static void test_no_scan(void)
+{
+	const struct mailbox_changes *c;
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_n("INBOX", 1);
+	m = open_folder("INBOX", false, &s);
+	usleep(50000);
+	mailbox_refresh(m, true, &c);
+	listings = 0;
+	deliver_n("INBOX", 1);
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 2 &&
+		   listings == 0,
+	   "a delivery of ours makes nobody read the directory");
+	usleep(50000); /* times of files may be as coarse as a tick */
+	write_file(path("new/1.other"), "A: b\n\n", 6);
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 3 &&
+		   listings > 0,
+	   "another program's does");
+	close_folder(&m, &s);
 }
 
 /* OK to STORE means durable, also if another's record says the same. */
@@ -234,6 +273,7 @@ int main(void)
 {
 	test_told();
 	test_status();
+	test_no_scan();
 	test_same_flags();
 	test_failed_sync();
 	test_copy();
