@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from alone import TOP, Tap  # noqa: E402
 
 BUILD = os.path.join(TOP, "build", "t", "crash")
-STATES = os.environ.get("CRASH_STATES", "1200")
+STATES = os.environ.get("CRASH_STATES", "800")
 KINDS = {"a file made": 4, "a write": 7, "a rename": 12, "a link": 13,
          "a removal": 14}      # t/crash/record.h
 SEED = os.environ.get("CRASH_SEED", str(os.getpid()))

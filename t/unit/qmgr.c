@@ -3,8 +3,13 @@
  *
  * link: t/lib/bed.c
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "t/lib/bed.h"
 #include "t/unit/tap.h"
@@ -104,6 +109,50 @@ static void test_results(struct queue_receiver *r)
 	ok(bed_wait(bed_is_empty, NULL), "nothing stays");
 }
 
+/* The receiver is in this process: its next syncs fail. */
+static int failing_syncs;
+
+int fdatasync(int fd)
+{
+	if (failing_syncs == 0)
+		return (int)syscall(SYS_fdatasync, fd);
+	failing_syncs--;
+	errno = EIO;
+	return -1;
+}
+
+static bool is_unlinked(const void *fd)
+{
+	struct stat st;
+
+	return fstat(*(const int *)fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* What a failed sync was to write is lost, though the next one succeeds: no
+ * second try, and the slot is never used again. */
+static void test_failed_sync(struct queue_receiver *r)
+{
+	struct envelope_recipient rcpt = { "ok@local.test", 0, "" };
+	struct envelope e = { .sender = "",
+			      .recipient = &rcpt,
+			      .nrecipients = 1,
+			      .arrival_us = clock_wall_us() };
+	off_t offset, length;
+	int fd;
+
+	if (queue_begin(r) || queue_write(r, "A: b\r\n\r\n", 8))
+		printf("# no slot\n");
+	fd = dup(queue_file(r, &offset, &length));
+	failing_syncs = 1;
+	ok(queue_commit(r, &e) == ERR_IO && failing_syncs == 0,
+	   "a sync that fails: the message is not taken");
+	ok(bed_wait(is_unlinked, &fd), "its slot is given up");
+	close(fd);
+	ok(bed_post(r, "after", "ok@local.test") == ERR_OK &&
+		   bed_wait(bed_is_empty, NULL),
+	   "the next message has another one");
+}
+
 int main(void)
 {
 	struct queue_receiver *r = bed_begin();
@@ -114,6 +163,7 @@ int main(void)
 	test_simple(r);
 	test_many(r);
 	test_results(r);
+	test_failed_sync(r);
 	bed_end(r);
 	return done();
 }
