@@ -58,6 +58,19 @@ static void test_kill(void)
 	ok(lost == 0, "of %d messages %d are lost", taken, lost);
 }
 
+/* Does the journal in the slot PATH say that its message was promised? */
+static bool is_sure(const void *path)
+{
+	struct buf b;
+	bool sure;
+
+	buf_init(&b, 1 << 20);
+	sure = file_read(path, &b) == ERR_OK &&
+	       memmem(b.data, b.len, "committed", 9);
+	buf_free(&b);
+	return sure;
+}
+
 /* Waiting messages survive, and a damaged one is put aside loudly. */
 static void test_damage(struct queue_receiver *r)
 {
@@ -74,11 +87,11 @@ static void test_damage(struct queue_receiver *r)
 	bed_post(r, "other", "defer-other@remote.test");
 	bed_wait(bed_is_recorded, "defer-other@");
 	ok(bed_wait(bed_has_messages, &want), "two messages wait");
-	sleep(2);
-	bed_end_qmgr(SIGTERM);
 	queue_id_slot(id, &slot);
 	queue_slot_path(path, slot);
 	full = mem_printf("%s/queue/%s", bed.dir, path);
+	bed_wait(is_sure, full);
+	bed_end_qmgr(SIGTERM);
 	fd = open(full, O_RDWR);
 	ok(fd >= 0, "%s is the file of %s", path, id);
 	file_pwrite(fd, "X", 1, 32768 + 520);
