@@ -2,6 +2,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/check.h"
@@ -11,12 +12,33 @@
 #include "table/lookup.h"
 #include "table/table.h"
 
+/* Was the text changed after its database was made? */
+static void check_age(struct findings *f, const char *param, const char *spec,
+		      const char *path)
+{
+	char *base = mem_printf("%s.db", path);
+	struct stat text, db;
+
+	if (stat(path, &text) == 0 && stat(base, &db) == 0 &&
+	    text.st_mtime > db.st_mtime)
+		check_warning(f,
+			      "%s: %s is newer than its database; posthorn map "
+			      "%s%s makes it anew",
+			      param, path,
+			      strcmp(param, "alias_maps") == 0 ? "-a " : "",
+			      spec);
+	free(base);
+}
+
 static void check_spec(struct findings *f, const char *param, const char *spec)
 {
 	const char *path = strchr(spec, ':');
 
-	if (path && path[1] == '/' && access(path + 1, F_OK) == 0)
-		check_file(f, param, path + 1, false);
+	if (!path || path[1] != '/' || access(path + 1, F_OK) < 0)
+		return;
+	check_file(f, param, path + 1, false);
+	if (str_starts(spec, "hash:") || str_starts(spec, "btree:"))
+		check_age(f, param, spec, path + 1);
 }
 
 /* Opens the tables of PARAM in L; false if one of them cannot be used. */

@@ -41,7 +41,9 @@ static FILE *open_pem(struct findings *f, const char *param, const char *path)
 		check_fault(f, "%s = %s: cannot be read: %s%s", param, path,
 			    strerror(errno),
 			    errno == EACCES && geteuid() != 0
-				    ? "; run posthorn check as root"
+				    ? "; run posthorn check as root, or give "
+				      "the file to the user that the suite "
+				      "runs as"
 				    : "");
 	return in;
 }
@@ -66,13 +68,15 @@ static void check_dates(struct findings *f, const char *param, const char *path,
 			      param, path, days);
 }
 
-/* CERT and KEY are names of files; NAME is whose certificate it should be. */
+/* The files CERT and KEY, which PARAM and KEY_PARAM name; NAME is whose
+ * certificate it should be. */
 static void check_pair(struct findings *f, const char *param, const char *cert,
-		       const char *key, const char *name)
+		       const char *key_param, const char *key,
+		       const char *name)
 {
 	bool same = strcmp(cert, key) == 0;
 	FILE *a = open_pem(f, param, cert);
-	FILE *b = same && !a ? NULL : open_pem(f, param, key);
+	FILE *b = same && !a ? NULL : open_pem(f, key_param, key);
 	X509 *x = a ? load_certificate(a) : NULL;
 	EVP_PKEY *k = b ? load_key(b) : NULL;
 
@@ -80,17 +84,19 @@ static void check_pair(struct findings *f, const char *param, const char *cert,
 		check_fault(f, "%s = %s: holds no certificate (PEM)", param,
 			    cert);
 	if (b && !k)
-		check_fault(f, "%s: %s holds no key (PEM) without a password",
-			    param, key);
+		check_fault(f,
+			    "%s = %s: holds no key (PEM) without a password",
+			    key_param, key);
 	if (x)
 		check_dates(f, param, cert, x);
 	if (x && X509_check_host(x, name, 0, 0, NULL) != 1)
 		check_warning(f, "%s = %s: this certificate is not for %s",
 			      param, cert, name);
 	if (x && k && X509_check_private_key(x, k) != 1)
-		check_fault(f, "%s: %s is not the key of %s", param, key, cert);
+		check_fault(f, "%s: %s is not the key of %s", key_param, key,
+			    cert);
 	if (b)
-		check_file(f, param, key, true);
+		check_file(f, key_param, key, true);
 	X509_free(x);
 	EVP_PKEY_free(k);
 	if (a)
@@ -112,7 +118,8 @@ static void check_sni(struct findings *f, const char *word)
 			    "name:certificate:key",
 			    word);
 	else
-		check_pair(f, "tls_server_sni", cert, rest, name);
+		check_pair(f, "tls_server_sni", cert, "tls_server_sni", rest,
+			   name);
 	free(copy);
 }
 
@@ -140,10 +147,11 @@ void check_tls(struct findings *f, const struct config *c)
 		check_warning(f, "smtpd_tls_cert_file is empty: there is no "
 				 "TLS, and nobody can log in");
 	else
-		check_pair(f, "smtpd_tls_cert_file", cert,
+		check_pair(f, "smtpd_tls_cert_file", cert, "smtpd_tls_key_file",
 			   config_string(c, "smtpd_tls_key_file"), host);
 	if (*ecc)
 		check_pair(f, "smtpd_tls_eccert_file", ecc,
+			   "smtpd_tls_eckey_file",
 			   config_string(c, "smtpd_tls_eckey_file"), host);
 	for (size_t i = 0; i < sni->n; i++)
 		check_sni(f, sni->item[i]);

@@ -115,7 +115,8 @@ static void print_queue(const struct admin *a)
 	else if (a->json)
 		admin_print_stats_json(&s);
 	else if (err)
-		printf("\nqueue: %s\n", why.len ? why.data : err_text(err));
+		printf("\nqueue: the queue manager does not answer: %s\n",
+		       why.len ? why.data : err_text(err));
 	else
 		print_queue_text(a, &s);
 	buf_free(&why);

@@ -47,8 +47,8 @@ static int users_open(struct users *u, const struct admin *a)
 	buf_init(&u->text, USERS_MAX_BYTES);
 	u->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (u->lock < 0 || flock(u->lock, LOCK_EX) < 0)
-		err = admin_fail(EX_CANTCREAT, "%s: cannot lock: %s", lock,
-				 strerror(errno));
+		err = admin_fail(errno == EACCES ? EX_NOPERM : EX_CANTCREAT,
+				 "%s: cannot lock: %s", lock, strerror(errno));
 	else
 		err = EX_OK;
 	free(lock);

@@ -38,8 +38,11 @@ static bool prepare(const struct config *c, const char *path, mode_t mode,
 	int err = file_make_dirs(path, 0755);
 
 	if (err || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		buf_printf(faults, "%s: cannot make this folder: %s\n", path,
-			   err ? strerror(errno) : "it is no folder");
+		buf_printf(faults, "%s: cannot make this folder: %s%s\n", path,
+			   err ? strerror(errno) : "it is no folder",
+			   err && geteuid() != 0 ? "; start it as root, or "
+						   "name a folder of yours"
+						 : "");
 		return false;
 	}
 	if (!users_find(c, user, &uid, &gid, faults))

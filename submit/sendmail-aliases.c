@@ -5,16 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "submit/sendmail.h"
 #include "table/build.h"
 #include "table/table.h"
 
-static void warn(char *text)
+/* Each line of TEXT: a warning, or why nothing was done. */
+static void say(char *text, bool good)
 {
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-		sendmail_fail(EX_OK, "warning: %s", line);
+		sendmail_fail(EX_OK, "%s%s", good ? "warning: " : "", line);
 }
 
 /* Reads a table that has no database. False if it cannot be used. */
@@ -33,6 +35,13 @@ static bool check(const char *spec, struct buf *faults)
 	return good;
 }
 
+static bool is_readable(const char *spec)
+{
+	const char *path = strchr(spec, ':');
+
+	return !path || access(path + 1, R_OK) == 0;
+}
+
 /* Does what is to do for one table; gives the exit status. */
 static int renew(const char *spec)
 {
@@ -44,9 +53,11 @@ static int renew(const char *spec)
 	buf_init(&faults, 1 << 20);
 	err = table_build(spec, TABLE_SOURCE_ALIASES, &built, &faults);
 	good = err == ERR_UNSUPPORTED ? check(spec, &faults) : err == ERR_OK;
-	warn(faults.data);
+	say(faults.data, good);
 	buf_free(&faults);
-	return good ? EX_OK : EX_DATAERR;
+	if (good)
+		return EX_OK;
+	return is_readable(spec) ? EX_DATAERR : EX_NOINPUT;
 }
 
 /* -oA names a file, with or without a type. */

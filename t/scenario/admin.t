@@ -100,8 +100,8 @@ def checks(s):
             ("forwarders", ["resolver_forwarders = ns.test"],
              "resolver_forwarders: ns.test"),
             ("a key that is missing", ["smtpd_tls_key_file = /nonexistent"],
-             "%s:%d: smtpd_tls_cert_file = /nonexistent: cannot be read"
-             .replace("%s:%d: ", "")),
+             "fault: %s:%d: smtpd_tls_key_file = /nonexistent: cannot be "
+             "read"),
             ("a certificate for another name",
              ["tls_server_sni = other.test:%s:%s" %
               (s.CA_FILE, s.path("key.pem"))], "is not for other.test"),
@@ -137,6 +137,14 @@ def checks(s):
         os.chmod(path, former)
         tap.ok(done.returncode == 78 and path in done.stdout,
                "check: %s with mode %o" % (name, mode))
+    text = s.path("virtual")
+    with open(text, "w") as f:
+        f.write("a@%s bob\n" % s.DOMAIN)
+    s.posthorn("map", "hash:" + text)
+    os.utime(text, (2000000000, 2000000000))
+    with Conf(s, "virtual_alias_maps = hash:" + text):
+        tap.ok("posthorn map hash:%s makes it anew" % text in
+               s.posthorn("check").stdout, "check: a database that is old")
     done = s.posthorn("check")
     tap.ok(done.returncode == 0 and "fault:" not in done.stdout,
            "check: nothing is left of that")
