@@ -34,8 +34,7 @@ int admin_user(const struct admin *a);
 
 /* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE, without a
  * word, if it does not run; else what is wrong was said. */
-int admin_ask_master(const struct admin *a, const char *verb,
-		     struct ipc_in *m);
+int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m);
 
 /* Numbers of the queue as a JSON object, without a line end. */
 void admin_print_stats_json(const struct queue_stats *s);

@@ -168,11 +168,10 @@ static void check_lmtp(struct findings *f, const struct config *c)
 
 void check_files(struct findings *f, const struct config *c)
 {
-	static const char *const places[] = { "config_directory",
-					      "daemon_directory",
-					      "queue_directory",
-					      "data_directory",
-					      "run_directory" };
+	static const char *const places[] = {
+		"config_directory", "daemon_directory", "queue_directory",
+		"data_directory", "run_directory"
+	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		check_place(f, c, places[i]);

@@ -41,9 +41,9 @@ static void check_width(struct findings *f, const char *word)
 	if (*word == '!')
 		return;
 	word += *word == '[';
-	memcpy(ip, word, strcspn(word, "]/") < sizeof(ip)
-				 ? strcspn(word, "]/")
-				 : sizeof(ip) - 1);
+	memcpy(ip, word,
+	       strcspn(word, "]/") < sizeof(ip) ? strcspn(word, "]/")
+						: sizeof(ip) - 1);
 	if (slash && !str_to_int(slash + 1, 0, 128, &bits))
 		return;
 	if (bits < BITS_OPEN)

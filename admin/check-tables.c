@@ -99,7 +99,8 @@ static bool has_postmaster(const struct postmaster *p, const char *domain,
 			       NULL, NULL) != ERR_NOT_FOUND;
 	if (!found && local)
 		found = lookup_alias(&p->aliases, "postmaster", delimiters,
-				     &value, &extension, &from) != ERR_NOT_FOUND ||
+				     &value, &extension,
+				     &from) != ERR_NOT_FOUND ||
 			getpwnam("postmaster");
 	if (!found && !local)
 		found = is_virtual_user(p->c, address);

@@ -71,8 +71,7 @@ static void check_dates(struct findings *f, const char *param, const char *path,
 /* The files CERT and KEY, which PARAM and KEY_PARAM name; NAME is whose
  * certificate it should be. */
 static void check_pair(struct findings *f, const char *param, const char *cert,
-		       const char *key_param, const char *key,
-		       const char *name)
+		       const char *key_param, const char *key, const char *name)
 {
 	bool same = strcmp(cert, key) == 0;
 	FILE *a = open_pem(f, param, cert);
@@ -84,8 +83,7 @@ static void check_pair(struct findings *f, const char *param, const char *cert,
 		check_fault(f, "%s = %s: holds no certificate (PEM)", param,
 			    cert);
 	if (b && !k)
-		check_fault(f,
-			    "%s = %s: holds no key (PEM) without a password",
+		check_fault(f, "%s = %s: holds no key (PEM) without a password",
 			    key_param, key);
 	if (x)
 		check_dates(f, param, cert, x);

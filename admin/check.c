@@ -36,8 +36,10 @@ static const char *origin_of(const struct config *c, const char *text)
 	return "";
 }
 
-__attribute__((format(printf, 3, 0))) static void
-add(struct findings *f, const char *level, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void add(struct findings *f,
+						      const char *level,
+						      const char *fmt,
+						      va_list ap)
 {
 	char text[2048], *located;
 	const char *origin;
@@ -70,8 +72,7 @@ void check_warning(struct findings *f, const char *fmt, ...)
 	va_end(ap);
 }
 
-void check_faults(struct findings *f, const char *param,
-		  const struct buf *text)
+void check_faults(struct findings *f, const char *param, const struct buf *text)
 {
 	const char *p = text->len ? text->data : "";
 
@@ -95,8 +96,8 @@ static void become_master(const struct admin *a, const char *program, int fd)
 static void check_start(struct findings *f, const struct admin *a,
 			const struct config *c)
 {
-	char *program = mem_printf("%s/master",
-				   config_string(c, "daemon_directory"));
+	char *program =
+		mem_printf("%s/master", config_string(c, "daemon_directory"));
 	struct buf text;
 	int fds[2];
 	pid_t pid;
@@ -164,8 +165,7 @@ static void check_names(struct findings *f, const struct config *c)
 		check_fault(f, "default_privs = %s: there is no such user",
 			    privs);
 	if (*last && address_parse(last, strlen(last), &a))
-		check_fault(f,
-			    "2bounce_notice_recipient = %s: is no address",
+		check_fault(f, "2bounce_notice_recipient = %s: is no address",
 			    last);
 }
 

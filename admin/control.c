@@ -72,10 +72,9 @@ int admin_start(const struct admin *a)
 	int status;
 
 	if (a->argc > 0)
-		return admin_usage(a,
-				   "usage: posthorn start\n\nStarts master, "
-				   "waits until all services are ready, and "
-				   "says what posthorn\ncheck finds.\n");
+		return admin_usage(a, "usage: posthorn start\n\nStarts master, "
+				      "waits until all services are ready, and "
+				      "says what posthorn\ncheck finds.\n");
 	status = admin_ask_master(a, "status", &m);
 	ipc_in_free(&m);
 	if (status == EX_OK)

@@ -43,8 +43,7 @@ static int exit_code(int err)
 static int failed(int err, const char *id, const struct buf *why)
 {
 	return admin_fail(exit_code(err), "%s%s%s", id ? id : "",
-			  id ? ": " : "",
-			  why->len ? why->data : err_text(err));
+			  id ? ": " : "", why->len ? why->data : err_text(err));
 }
 
 static void put_visible(const char *text)
@@ -210,15 +209,17 @@ static const struct {
 	{ "dead_destinations", offsetof(struct queue_stats, dead), false },
 	{ "slots", offsetof(struct queue_stats, slots), false },
 	{ "scanning", offsetof(struct queue_stats, scanning), true },
-	{ "intake_stopped", offsetof(struct queue_stats, intake_stopped), true },
+	{ "intake_stopped", offsetof(struct queue_stats, intake_stopped),
+	  true },
 };
 
 static long long number(const struct queue_stats *s, size_t row)
 {
 	const char *at = (const char *)s + numbers[row].offset;
 
-	return numbers[row].flag ? *(const bool *)at
-				 : (long long)*(const int64_t *)(const void *)at;
+	return numbers[row].flag
+		       ? *(const bool *)at
+		       : (long long)*(const int64_t *)(const void *)at;
 }
 
 void admin_print_stats_json(const struct queue_stats *s)
@@ -281,8 +282,10 @@ static int dispatch(const struct admin *a, const char *socket, struct buf *why)
 		if (strcmp(actions[i].name, verb) == 0 && a->argc == 2)
 			return do_act(socket, actions[i].action, a->argv[1],
 				      why);
-	admin_fail(EX_USAGE, "queue %s: there is no such command, or not with "
-			     "so many words", verb);
+	admin_fail(EX_USAGE,
+		   "queue %s: there is no such command, or not with "
+		   "so many words",
+		   verb);
 	return admin_usage(a, help);
 }
 

@@ -29,8 +29,7 @@ static bool parse_line(const char *text, struct line *l)
 	int used = 0;
 
 	if (sscanf(text, "%63s %ld %15s %d %lld %d %n", l->name, &l->pid,
-		   l->state, &l->restarts, &l->seconds, &l->former,
-		   &used) != 6)
+		   l->state, &l->restarts, &l->seconds, &l->former, &used) != 6)
 		return false;
 	l->why = text + used;
 	return true;
@@ -86,8 +85,7 @@ static bool print_services(const struct admin *a, const struct ipc_in *m)
 	return all;
 }
 
-static void print_queue_text(const struct admin *a,
-			     const struct queue_stats *s)
+static void print_queue_text(const struct admin *a, const struct queue_stats *s)
 {
 	printf("\nqueue: %" PRId64 " active, %" PRId64 " waiting, %" PRId64
 	       " held; %" PRId64 " of %" PRId64 " destinations do not answer\n",

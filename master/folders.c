@@ -67,8 +67,7 @@ void folders_prepare(const struct config *c, struct buf *faults)
 					folders[i].below);
 
 		if (strcmp(param, failed) != 0 &&
-		    !prepare(c, path, folders[i].mode, folders[i].user,
-			     faults))
+		    !prepare(c, path, folders[i].mode, folders[i].user, faults))
 			failed = param;
 		free(path);
 	}

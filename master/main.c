@@ -232,8 +232,8 @@ static void report_missing(void)
 	buf_init(&state, 65536 + 100);
 	run_not_ready(&text);
 	log_error_lines(NULL, text.data);
-	buf_printf(&state, "READY=1\nSTATUS=%.*s", (int)strcspn(text.data, "\n"),
-		   text.data);
+	buf_printf(&state, "READY=1\nSTATUS=%.*s",
+		   (int)strcspn(text.data, "\n"), text.data);
 	notify_systemd(state.data);
 	buf_puts(&text, "the other services run, and what is not ready is "
 			"tried again; see posthorn status\n");

@@ -25,8 +25,8 @@
 
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS 60000
-#define STEADY_MS 1000 /* who served that long is in no crash loop */
-#define STOP_MS 20000  /* for a stage to end before it is killed */
+#define STEADY_MS 1000	/* who served that long is in no crash loop */
+#define STOP_MS 20000	/* for a stage to end before it is killed */
 #define FAILURES_MANY 3 /* so often in a row is no accident */
 
 enum state { STATE_DOWN, STATE_STARTING, STATE_READY };
@@ -49,7 +49,7 @@ struct service {
 	struct process *current;
 	struct event *restart;
 	struct spawn set; /* what its process gets */
-	char *why; /* what it said when it ended before it served, or NULL */
+	char *why;    /* what it said when it ended before it served, or NULL */
 	int failures; /* how often it did, in a row */
 	int restarts;
 	int delay_ms;
@@ -259,11 +259,11 @@ void run_begin(struct event_base *base, const char *config_path,
 	self.service = mem_array(service_count, sizeof(*self.service));
 	for (size_t i = 0; i < service_count; i++) {
 		self.service[i].row = &service_rows[i];
-		self.service[i].set = (struct spawn){
-			.name = service_rows[i].program,
-			.config_path = config_path,
-			.in_place = service_rows[i].flags & FLAG_IN_PLACE
-		};
+		self.service[i].set =
+			(struct spawn){ .name = service_rows[i].program,
+					.config_path = config_path,
+					.in_place = service_rows[i].flags &
+						    FLAG_IN_PLACE };
 		self.service[i].restart =
 			evtimer_new(base, on_restart, &self.service[i]);
 	}

@@ -8,8 +8,7 @@
 #include "server/user.h"
 
 /* It is asked for more than once, and told once. */
-static void say_missing(const char *param, const char *name,
-			struct buf *faults)
+static void say_missing(const char *param, const char *name, struct buf *faults)
 {
 	char *line = mem_printf(
 		"%s = %s: there is no such user; to make it: useradd --system "

@@ -73,8 +73,9 @@ int sendmail_list_drop(struct sendmail *s,
 		       bool (*each)(void *context, const struct queue_item *m),
 		       void *context)
 {
-	const char *path = arena_printf(
-		s->arena, "%s/drop", config_string(s->config, "queue_directory"));
+	const char *path =
+		arena_printf(s->arena, "%s/drop",
+			     config_string(s->config, "queue_directory"));
 	struct dirent **entry = NULL;
 	int n = scandir(path, &entry, is_message, by_name);
 

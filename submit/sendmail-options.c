@@ -178,8 +178,8 @@ static bool set_verp(struct parsing *p, const char *value)
 		return true;
 	value++;
 	if (*value && (strlen(value) != 2 || strspn(value, "-+=") != 2))
-		return fault(p, "-XV wants two delimiters out of -, + and =",
-			     value);
+		return fault(
+			p, "-XV wants two delimiters out of -, + and =", value);
 	p->o->verp = *value ? value : "+=";
 	return true;
 }

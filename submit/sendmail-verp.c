@@ -91,10 +91,10 @@ int sendmail_verp(const struct sendmail *s, const struct envelope *e, int fd,
 	for (i = 0; i < e->nrecipients && !status; i++)
 		status = send_one(s, *e, e->recipient[i], sender[i], fd, at);
 	if (status && i > 1)
-		sendmail_fail(status,
-			      "-XV: the first %zu of %zu recipients are served, "
-			      "those from %s on are not",
-			      i - 1, e->nrecipients,
-			      e->recipient[i - 1].address);
+		sendmail_fail(
+			status,
+			"-XV: the first %zu of %zu recipients are served, "
+			"those from %s on are not",
+			i - 1, e->nrecipients, e->recipient[i - 1].address);
 	return status;
 }

@@ -23,7 +23,7 @@ static struct {
 	char *path; /* NULL unless the target is a file */
 	int fd;
 	int last_words; /* where log_die writes, too; or -1 */
-	int giver; /* who hands us the file that was opened again, or -1 */
+	int giver;	/* who hands us the file opened again, or -1 */
 	bool syslog;
 	bool debug;
 	char host[65];
@@ -264,8 +264,8 @@ void log_last_words(int fd)
 	self.last_words = fd;
 }
 
-__attribute__((format(printf, 1, 0))) static void say_last_words(const char *fmt,
-								 va_list ap)
+__attribute__((format(printf, 1, 0))) static void say_last_words(
+	const char *fmt, va_list ap)
 {
 	char text[LINE_MAX_BYTES];
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
