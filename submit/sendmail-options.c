@@ -79,7 +79,7 @@ static bool set_mode(struct parsing *p, const char *value)
 			p->o->mode = modes[i].mode;
 			return true;
 		}
-	return fault(p, "there is no mode -b", value);
+	return fault(p, "-b has no such mode", value);
 }
 
 static bool set_config(struct parsing *p, const char *value)
@@ -266,23 +266,18 @@ static bool parse_word(struct parsing *p, const char *letters, const char *next,
 	for (; *letters; letters++) {
 		const struct row *row = find_row(*letters);
 		const char *value = letters + 1;
+		char name[3] = { '-', *letters, '\0' };
 
-		if (!row) {
-			char name[2] = { *letters, '\0' };
-
-			return fault(p, "unknown option -", name);
-		}
+		if (!row)
+			return fault(p, "unknown option", name);
 		if (row->argument == NONE) {
 			if (!row->handle(p, ""))
 				return false;
 			continue;
 		}
 		if (row->argument == NEEDED && *value == '\0') {
-			char name[2] = { *letters, '\0' };
-
 			if (!next)
-				return fault(p, "an argument is missing for -",
-					     name);
+				return fault(p, "an argument is missing", name);
 			value = next;
 			*took = true;
 		}

@@ -129,7 +129,7 @@ int sendmail_flush(struct sendmail *s)
 		status = sendmail_fail(err == ERR_DENIED      ? EX_NOPERM
 				       : err == ERR_NOT_FOUND ? EX_DATAERR
 							      : EX_UNAVAILABLE,
-				       "%s", why.data);
+				       "%s: %s", id, why.data);
 	buf_free(&why);
 	return status;
 }

@@ -9,6 +9,7 @@
 #include "address/address.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "queue/submit.h"
 #include "submit/sendmail.h"
 
@@ -108,28 +109,39 @@ static int add_arguments(struct outgoing *m)
 	return EX_OK;
 }
 
+/* Who differs in case alone is one recipient, as everywhere
+ * (address/address.h). */
+static const char *lower(const struct sendmail *s, const char *address)
+{
+	return str_lower(arena_strdup(s->arena, address));
+}
+
 /* Each once, and complete. */
 static int fill_recipients(struct outgoing *m)
 {
 	struct envelope *e = &m->envelope;
+	struct map *seen = map_new();
+	int status = EX_OK;
 
 	e->recipient = arena_alloc(m->s->arena, (m->recipients.n + 1) *
 							sizeof(*e->recipient));
-	for (size_t i = 0; i < m->recipients.n; i++) {
-		const char *address =
-			sendmail_address(m->s, m->recipients.item[i]);
+	for (size_t i = 0; i < m->recipients.n && !status; i++) {
+		const char *text = m->recipients.item[i];
+		const char *address = sendmail_address(m->s, text);
 
 		if (!address)
-			return sendmail_fail(EX_DATAERR,
-					     "bad recipient address: %s",
-					     m->recipients.item[i]);
-		e->recipient[e->nrecipients++] = (struct envelope_recipient){
-			.address = address,
-			.notify = m->s->options->notify,
-			.orcpt = "",
-		};
+			status = sendmail_fail(
+				EX_DATAERR, "bad recipient address: %s", text);
+		else if (!map_put(seen, lower(m->s, address), m))
+			e->recipient[e->nrecipients++] =
+				(struct envelope_recipient){
+					.address = address,
+					.notify = m->s->options->notify,
+					.orcpt = "",
+				};
 	}
-	return EX_OK;
+	map_free(&seen);
+	return status;
 }
 
 static int find_recipients(struct outgoing *m)

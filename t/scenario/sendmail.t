@@ -167,6 +167,20 @@ def git(s, script, env, alice):
     tap.ok(arrived(s, "[PATCH] second"), "git send-email sends")
 
 
+def once(s):
+    """Who is named three times gets one message."""
+    alice = s.address()
+    run([s.SENDMAIL, "-t", "-i", alice.upper()],
+        "To: %s\nCc: A <%s>\nSubject: once\n\nx\n" % (alice, alice))
+    run([s.SENDMAIL, alice], "Subject: after once\n\nx\n")
+    arrived(s, "after once")
+    tap.ok(wait_for(lambda: "queue is empty" in
+                    run([s.MAILQ]).stdout.decode()), "all is delivered")
+    tap.equal(len([m for m in s.messages()
+                   if parse(m)["Subject"] == "once"]), 1,
+              "a recipient named three times gets one message")
+
+
 def reports(s):
     """-v: a report comes back; -XV: senders of their own."""
     alice, bob = s.address(), s.address(s.USER2)
@@ -350,6 +364,7 @@ with Instance("message_size_limit=1000000") as s:
     headers(s)
     statuses(s)
     programs(s)
+    once(s)
     reports(s)
     list_held(s)
     socket_abuse(s)
