@@ -2,6 +2,7 @@
 """Hostile clients, local programs and users' files: everything goes on."""
 import array
 import fcntl
+import json
 import os
 import random
 import resource
@@ -59,9 +60,8 @@ def processes(s):
 
 def steady(s, what):
     """All services run, none was started anew, none is large."""
-    rows = [line.split() for line in
-            s.posthorn("status").stdout.splitlines()[1:]]
-    bad = [row for row in rows if row[1] != "ready" or row[3] != "0"]
+    rows = json.loads(s.posthorn("status", "--json").stdout)["services"]
+    bad = [row for row in rows if row["state"] != "ready" or row["restarts"]]
     largest = max(processes(s).values())
     if not tap.ok(rows and not bad and largest < MEMORY_MAX,
                   what + ": all services run on"):
