@@ -11,25 +11,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
-from alone import Tap  # noqa: E402
+from attack import children, tap  # noqa: E402
 from instance import Instance, wait_for  # noqa: E402
 
-tap = Tap()
 PROCESSES = 12
 EACH = PROCESSES // 4  # of one client, or of one user
-
-
-def children(pid):
-    """The processes whose parent is PID."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/stat" % name) as f:
-                if int(f.read().rpartition(")")[2].split()[1]) == pid:
-                    found.append(int(name))
-        except OSError:
-            pass
-    return found
 
 
 def try_login(s, open_one, user, password):
