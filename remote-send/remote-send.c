@@ -149,9 +149,18 @@ static bool serve(void *context, const struct prefork_listener *listener,
 	return true;
 }
 
+static void child_start(void *context)
+{
+	(void)context;
+	sandbox_enter(SANDBOX_INET);
+}
+
 int main(int argc, char **argv)
 {
-	struct prefork p = { .spare = 1, .grace_s = GRACE_S, .serve = serve };
+	struct prefork p = { .spare = 1,
+			     .grace_s = GRACE_S,
+			     .child_start = child_start,
+			     .serve = serve };
 
 	service_start(&self.service, argc, argv, "remote-send");
 	read_settings(&self.set, self.service.config);

@@ -86,6 +86,7 @@ static void child_start(void *context)
 {
 	(void)context;
 	self.intake = intake_new(self.server.config);
+	sandbox_enter(0);
 }
 
 int main(int argc, char **argv)
@@ -100,6 +101,9 @@ int main(int argc, char **argv)
 	service_start(&s, argc, argv, "smtpd");
 	smtp_server_init(&self.server, s.config, &policy);
 	p.max = (int)config_int(s.config, "smtpd_process_limit");
+	/* of LMTP: gate counts the others */
+	p.client_max = service_client_max(s.config, p.max);
+	p.refusal = "421 4.7.0 Error: too many connections from you\r\n";
 	service_confine(&s, SANDBOX_FORK);
 	return service_prefork(&s, &p);
 }

@@ -99,6 +99,7 @@ static void child_start(void *context)
 {
 	(void)context;
 	self.intake = intake_new(self.server.config);
+	sandbox_enter(0);
 }
 
 int main(int argc, char **argv)
