@@ -166,7 +166,8 @@ static bool is_whole(struct folder *f, const struct record_add *a,
 			    memcmp(text, base, a->nname) != 0)
 				continue;
 			fd = openat(f->sub[l.file[i].dir], text,
-				    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+				    O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+					    O_NONBLOCK);
 			if (fd < 0)
 				continue;
 			found = fstat(fd, &st) == 0 && st.st_size == a->size &&
