@@ -11,6 +11,8 @@
 #include "queue-manager/courier.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,11 +22,13 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
+#include "queue-manager/route.h"
 #include "queue/job.h"
 
 #define IDLE_S 20    /* free connections are closed after this */
 #define PAUSE_S 1    /* after a connection could not be made */
 #define LOSSES_MAX 3 /* deaths of deliverers that a message may see */
+#define SLOW_S 10    /* a delivery here that takes so long holds up others */
 
 /* A job that a deliverer has. */
 struct handed {
@@ -46,8 +50,10 @@ struct courier {
 	struct destination *dest; /* of its jobs, or of the last one */
 	TAILQ_HEAD(, handed) jobs;
 	unsigned njobs;
-	bool full; /* its socket takes no more just now */
+	bool full;  /* its socket takes no more just now */
+	bool apart; /* its first job is slow: see set_apart */
 	time_t idle_since;
+	time_t begun; /* its first job */
 };
 
 static const char *const service_name[TRANSPORTS] = { "local-deliver",
@@ -56,6 +62,8 @@ static const char *const service_name[TRANSPORTS] = { "local-deliver",
 static void end_job(struct courier *c, struct handed *h)
 {
 	TAILQ_REMOVE(&c->jobs, h, link);
+	c->begun = c->q->now;
+	c->apart = false;
 	if (--c->njobs == 0) {
 		h->dest->couriers--;
 		c->idle_since = c->q->now;
@@ -205,7 +213,7 @@ static struct courier *better(struct courier *c, struct courier *best,
 {
 	bool mine = c->dest == d;
 
-	if (c->full || (c->njobs && !mine) || c->njobs >= dest_jobs_max(d) ||
+	if (c->full || c->apart || (c->njobs && !mine) || c->njobs >= dest_jobs_max(d) ||
 	    c->njobs >= COURIER_DEPTH)
 		return best;
 	if (c->njobs == 0 && !mine && d->couriers >= dest_concurrency(d))
@@ -306,8 +314,10 @@ static void note_handed(struct qmgr *q, struct courier *c, struct load *l,
 	h->n = n;
 	memcpy(h->index, l->index + l->n - n, n * sizeof(h->index[0]));
 	TAILQ_INSERT_TAIL(&c->jobs, h, link);
-	if (c->njobs++ == 0)
+	if (c->njobs++ == 0) {
 		h->dest->couriers++;
+		c->begun = q->now;
+	}
 	c->dest = h->dest;
 	h->dest->busy++;
 	h->active->jobs++;
@@ -393,6 +403,67 @@ void courier_forget(struct qmgr *q, const struct destination *d)
 		c->dest = NULL;
 }
 
+/* Recipients that wait for D are routed again: some go another way now. */
+static void route_again(struct qmgr *q, struct destination *d)
+{
+	struct load *l, *next;
+
+	for (l = TAILQ_FIRST(&d->loads); l; l = next) {
+		const struct message *m = &l->active->m;
+		size_t kept = 0;
+
+		next = TAILQ_NEXT(l, in_dest);
+		for (size_t i = 0; i < l->n; i++) {
+			unsigned index = l->index[i];
+			struct destination *to = route(q, m, &m->rcpt[index]);
+
+			if (to == d)
+				l->index[kept++] = index;
+			else
+				dest_add(q, to, l->active, l->sender, index);
+		}
+		l->n = kept;
+		if (kept == 0)
+			dest_drop(q, l);
+	}
+}
+
+/* Moves the jobs of C to a queue of their own, so that those that wait for
+ * the same domain do not wait for these. Whoever of the first one makes it
+ * slow, its recipients go alone for a while. */
+static void set_apart(struct courier *c)
+{
+	const struct handed *first = TAILQ_FIRST(&c->jobs);
+	struct destination *from = first->dest, *to;
+	const struct message *m = &first->active->m;
+	struct handed *h;
+	char key[40];
+
+	snprintf(key, sizeof(key), "slow %" PRIu64, first->number);
+	to = dest_get(c->q, c->transport, key, from->name);
+	for (size_t i = 0; i < first->n; i++)
+		route_slow(c->q, m->rcpt[first->index[i]].address);
+	TAILQ_FOREACH(h, &c->jobs, link)
+	{
+		h->dest = to;
+		from->busy--;
+		to->busy++;
+	}
+	from->couriers--;
+	to->couriers++;
+	c->dest = to;
+	c->apart = true;
+	route_again(c->q, from);
+	dest_update(c->q, from);
+	dest_update(c->q, to);
+}
+
+static bool is_slow(const struct courier *c)
+{
+	return c->transport == TRANSPORT_LOCAL && c->njobs > 0 && !c->apart &&
+	       c->begun + SLOW_S <= c->q->now;
+}
+
 void courier_tick(struct qmgr *q)
 {
 	for (int t = 0; t < TRANSPORTS; t++) {
@@ -400,6 +471,8 @@ void courier_tick(struct qmgr *q)
 
 		for (c = TAILQ_FIRST(&q->couriers[t]); c; c = next) {
 			next = TAILQ_NEXT(c, link);
+			if (is_slow(c))
+				set_apart(c);
 			if (c->njobs == 0 && c->idle_since + IDLE_S < q->now)
 				courier_end(c);
 		}

@@ -1,11 +1,25 @@
 #include "queue-manager/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "address/address.h"
 #include "address/domains.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "queue-manager/dest.h"
+
+#define SLOW_MAX 64   /* mailboxes that are remembered: the latest ones */
+#define SLOW_S 3600   /* and for how long */
+#define KEY_SIZE (ADDRESS_LOCAL_SIZE + ADDRESS_DOMAIN_SIZE + 1)
+
+static struct {
+	struct slow {
+		char *key;
+		time_t until;
+	} slow[SLOW_MAX];
+	size_t next;
+} self;
 
 /* The domain of ADDRESS in canonical form. */
 static void domain_of(const char *address, char *domain)
@@ -37,22 +51,60 @@ static void mailbox_key(const struct qmgr *q, const char *address, char *key)
 	str_copy(key, ADDRESS_LOCAL_SIZE, str_lower(user));
 }
 
+static void key_of(const struct qmgr *q, const char *address,
+		   const char *domain, char key[KEY_SIZE])
+{
+	mailbox_key(q, address, key);
+	strcat(key, "@");
+	strcat(key, domain);
+}
+
+static struct slow *find_slow(const char *key)
+{
+	for (size_t i = 0; i < SLOW_MAX; i++)
+		if (self.slow[i].key && str_equal(self.slow[i].key, key))
+			return &self.slow[i];
+	return NULL;
+}
+
+void route_slow(struct qmgr *q, const char *address)
+{
+	char domain[ADDRESS_DOMAIN_SIZE], key[KEY_SIZE];
+	struct slow *s;
+
+	domain_of(address, domain);
+	key_of(q, address, domain, key);
+	s = find_slow(key);
+	if (!s) {
+		s = &self.slow[self.next];
+		self.next = (self.next + 1) % SLOW_MAX;
+		free(s->key);
+		s->key = mem_strdup(key);
+	}
+	s->until = q->now + SLOW_S;
+}
+
+static bool is_slow(const struct qmgr *q, const char *key)
+{
+	const struct slow *s = find_slow(key);
+
+	return s && s->until > q->now;
+}
+
 struct destination *route(struct qmgr *q, const struct message *m,
 			  const struct recipient *r)
 {
 	char domain[ADDRESS_DOMAIN_SIZE];
-	char key[ADDRESS_LOCAL_SIZE + ADDRESS_DOMAIN_SIZE + 1];
+	char key[KEY_SIZE];
 	const char *relay = q->settings.relayhost;
 
 	domain_of(r->address, domain);
 	if (address_class(q->settings.domains, domain) == ADDRESS_REMOTE)
 		return dest_get(q, TRANSPORT_REMOTE, *relay ? relay : domain,
 				*relay ? relay : domain);
+	key_of(q, r->address, domain, key);
 	/* several recipients go in one delivery, which shares the content */
-	if (m->nrcpts > 1)
+	if (m->nrcpts > 1 && !is_slow(q, key))
 		return dest_get(q, TRANSPORT_LOCAL, domain, domain);
-	mailbox_key(q, r->address, key);
-	strcat(key, "@");
-	strcat(key, domain);
 	return dest_get(q, TRANSPORT_LOCAL, key, domain);
 }

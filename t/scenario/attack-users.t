@@ -132,6 +132,34 @@ def stored(s, user):
         return 0
 
 
+ALIASES = """\
+slow: "|sleep 40"
+too: "|sleep 40"
+quick: alice@{d}
+other: bob@{d}
+"""
+
+
+def slow(s):
+    """One user's commands take long, in messages to more than one."""
+    local = "@localhost." + s.DOMAIN
+    with s.smtp() as c:
+        for i in range(12):
+            c.sendmail("a@b.test", ["slow" + local, "too+%d" % i + local],
+                       b"Subject: slow\r\n\r\n")
+    time.sleep(13)
+    before = len(s.messages())
+    with s.smtp() as c:
+        c.sendmail("a@b.test", ["quick" + local, "other" + local],
+                   b"Subject: quick\r\n\r\n")
+    tap.ok(wait_for(lambda: len(s.messages()) > before, 15),
+           "one user's slow commands hold up no other's mail")
+    steady(s, "slow commands")
+
+
+with Instance("command_time_limit=60s",
+              aliases=ALIASES.format(d="example.test")) as s:
+    slow(s)
 with Instance() as s:
     stopped(s)
     beside(s)
