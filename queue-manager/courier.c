@@ -213,8 +213,8 @@ static struct courier *better(struct courier *c, struct courier *best,
 {
 	bool mine = c->dest == d;
 
-	if (c->full || c->apart || (c->njobs && !mine) || c->njobs >= dest_jobs_max(d) ||
-	    c->njobs >= COURIER_DEPTH)
+	if (c->full || c->apart || (c->njobs && !mine) ||
+	    c->njobs >= dest_jobs_max(d) || c->njobs >= COURIER_DEPTH)
 		return best;
 	if (c->njobs == 0 && !mine && d->couriers >= dest_concurrency(d))
 		return best;
