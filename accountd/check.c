@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sysexits.h>
@@ -69,6 +70,20 @@ static int listen_for_loop(void)
 	return fd;
 }
 
+/* Accountd holds the other end of GONE until it ends. A signal of its death
+ * would not do: it is one of accountd's to us, and we may be root. */
+static void end_with_accountd(int gone)
+{
+	struct pollfd end = { .fd = gone };
+
+	if (fcntl(gone, F_SETOWN, getpid()) < 0 ||
+	    fcntl(gone, F_SETSIG, SIGTERM) < 0 ||
+	    fcntl(gone, F_SETFL, O_ASYNC) < 0)
+		log_die(EX_OSERR, "cannot watch accountd: %m");
+	if (poll(&end, 1, 0) != 0)
+		exit(EX_OK);
+}
+
 static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
 {
 	struct prefork_listener l = { "check", listener, true, false };
@@ -81,11 +96,8 @@ static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
 			     .npeers = 1,
 			     .serve = checker_serve };
 
-	if (!pam)
-		sandbox_become(uid, gid);
-	/* they end with accountd; a change of uid would clear it */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (!pam) {
+		sandbox_become(uid, gid);
 		sandbox_enter(SANDBOX_FORK);
 	} else {
 		/* its modules may do what they like, but for that */
@@ -98,16 +110,19 @@ static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
 pid_t check_fork(bool pam, uid_t uid, gid_t gid)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	int listener = listen_for_loop();
+	int listener = listen_for_loop(), life[2];
 	pid_t pid;
 
 	self.loop_uid = uid;
 	self.pool = cores < 2 ? 2 : cores > POOL_MAX ? POOL_MAX : (int)cores;
-	pid = fork();
-	if (pid < 0)
+	if (pipe2(life, O_CLOEXEC) < 0 || (pid = fork()) < 0)
 		log_die(EX_OSERR, "cannot start the checkers: %m");
-	if (pid == 0)
+	if (pid == 0) {
+		close(life[1]);
+		end_with_accountd(life[0]);
 		run_checkers(listener, pam, uid, gid);
+	}
+	close(life[0]);
 	close(listener);
 	return pid;
 }

@@ -171,6 +171,7 @@ static void confine(void)
 	sandbox_become(self.service.uid, self.service.gid);
 	if (root)
 		keep_reading();
+	service_follow_master();
 	sandbox_enter(0);
 }
 

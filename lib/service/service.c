@@ -198,6 +198,11 @@ static void find_private_folder(const struct service *s)
 	free(dir);
 }
 
+void service_follow_master(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 void service_start(struct service *s, int argc, char **argv, const char *name)
 {
 	const char *root;
@@ -205,6 +210,7 @@ void service_start(struct service *s, int argc, char **argv, const char *name)
 	*s = (struct service){ .name = name,
 			       .config_path = CONFIG_DIR "/posthorn.conf" };
 	parse_options(s, argc, argv);
+	service_follow_master();
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
 	load_config(s);
@@ -229,8 +235,7 @@ void service_confine(struct service *s, unsigned rights)
 		ipc_set_dir("/");
 	}
 	sandbox_become(s->uid, s->gid);
-	/* a change of uid clears it: without master nobody is to go on */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	service_follow_master();
 	sandbox_enter(rights);
 }
 
@@ -247,8 +252,12 @@ void service_ready(struct service *s)
 {
 	if (s->ready_fd < 0)
 		return;
-	if (write(s->ready_fd, "ready\n", 6) < 0)
+	if (write(s->ready_fd, "ready\n", 6) < 0) {
+		/* it ended before we could hear of it by a signal */
+		if (errno == EPIPE)
+			log_die(EX_TEMPFAIL, "master is gone");
 		log_warn("cannot tell master that we are ready: %m");
+	}
 	log_last_words(-1);
 	close(s->ready_fd);
 	s->ready_fd = -1;

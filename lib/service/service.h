@@ -56,6 +56,11 @@ struct service {
  * message that says to use `posthorn start`. */
 void service_start(struct service *s, int argc, char **argv, const char *name);
 
+/* Without master nobody goes on, or the next one would find its ports in use:
+ * its end is a SIGTERM to us. A change of user undoes that, so who changes it
+ * without service_confine calls this after. */
+void service_follow_master(void);
+
 /* chroot, user, limits, seccomp with RIGHTS; ipc then looks in the chroot.
  * Nothing from outside may be read before. */
 void service_confine(struct service *s, unsigned rights);
