@@ -200,7 +200,7 @@ static void find_private_folder(const struct service *s)
 
 void service_follow_master(void)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_PDEATHSIG, SIGINT);
 }
 
 void service_start(struct service *s, int argc, char **argv, const char *name)

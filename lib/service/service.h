@@ -57,8 +57,9 @@ struct service {
 void service_start(struct service *s, int argc, char **argv, const char *name);
 
 /* Without master nobody goes on, or the next one would find its ports in use:
- * its end is a SIGTERM to us. A change of user undoes that, so who changes it
- * without service_confine calls this after. */
+ * its end is a SIGINT to us, as when it stops the suite: sessions get a short
+ * grace, not the time that they like. A change of user undoes that, so who
+ * changes it without service_confine calls this after. */
 void service_follow_master(void);
 
 /* chroot, user, limits, seccomp with RIGHTS; ipc then looks in the chroot.
