@@ -7,7 +7,7 @@
 /* The first message without \Seen, or 0. */
 static uint32_t first_unseen(const struct mailbox *m)
 {
-	uint32_t count = mailbox_count(m), seq;
+	uint32_t count = mailbox_all_seen(m) ? 0 : mailbox_count(m), seq;
 
 	for (seq = 1; seq <= count; seq++)
 		if (!(mailbox_get(m, seq).flags & MAILBOX_SEEN))

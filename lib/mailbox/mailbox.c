@@ -58,6 +58,8 @@ static int claim(struct mailbox *m)
 	session_unlock(m);
 	for (i = entries_find(&m->t, from + 1); !code && i < m->t.n; i++)
 		m->t.entry[i].state |= ENTRY_RECENT | ENTRY_DIRTY;
+	if (m->recent_from == 0)
+		m->recent_from = from + 1;
 	m->dirty = true;
 	return code;
 }
@@ -81,7 +83,8 @@ static void count_recent(struct mailbox *m)
 		m->nrecent = i < m->shown ? m->shown - i : 0;
 		return;
 	}
-	for (i = 0; i < m->shown; i++)
+	i = m->recent_from > 0 ? entries_find(&m->t, m->recent_from) : m->t.n;
+	for (; i < m->shown; i++)
 		m->nrecent += (m->t.entry[i].state & ENTRY_RECENT) != 0;
 }
 
@@ -404,6 +407,11 @@ uint32_t mailbox_count(const struct mailbox *m)
 uint32_t mailbox_recent(const struct mailbox *m)
 {
 	return m->nrecent;
+}
+
+bool mailbox_all_seen(const struct mailbox *m)
+{
+	return m->f.last.unseen == 0 && m->t.gone == 0;
 }
 
 void mailbox_identity(const struct mailbox *m, dev_t *dev, ino_t *ino)

@@ -67,6 +67,10 @@ uint64_t mailbox_highestmodseq(const struct mailbox *m);
 uint32_t mailbox_count(const struct mailbox *m);
 uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
 
+/* Are all messages known to have \Seen? False may only mean that it takes a
+ * look at each. */
+bool mailbox_all_seen(const struct mailbox *m);
+
 /* Device and inode of the folder: what names it to imap-idle
  * (client/notify.h). The caller tells of changes after each call here that
  * changed something. */

@@ -14,7 +14,8 @@ struct mailbox {
 	off_t read;	/* the journal is applied up to here */
 	uint32_t shown; /* messages that the caller knows of */
 	uint32_t nrecent;
-	uint32_t claimed; /* \Recent: those above, or with ENTRY_RECENT */
+	uint32_t claimed; /* \Recent: those above, or with ENTRY_RECENT, */
+	uint32_t recent_from; /* which none below this UID has; 0: none has */
 	bool read_only;
 	bool suspect;	 /* something was not where it should be: scan */
 	bool recover;	 /* the journal was lost: take UIDs from names */
