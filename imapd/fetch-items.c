@@ -24,14 +24,18 @@ static const struct {
 	{ "FULL", FAST | FETCH_ENVELOPE | FETCH_BODY },
 };
 
+/* Those with PEEK are of RFC 1730; Outlook still asks so. */
 static const struct {
 	const char *name;
+	const char *label;
 	enum mime_section_what what;
 	bool peek;
 } old_forms[] = {
-	{ "RFC822", MIME_SECTION_ALL, false },
-	{ "RFC822.HEADER", MIME_SECTION_HEADER, true },
-	{ "RFC822.TEXT", MIME_SECTION_TEXT, false },
+	{ "RFC822", "RFC822", MIME_SECTION_ALL, false },
+	{ "RFC822.PEEK", "RFC822", MIME_SECTION_ALL, true },
+	{ "RFC822.HEADER", "RFC822.HEADER", MIME_SECTION_HEADER, true },
+	{ "RFC822.TEXT", "RFC822.TEXT", MIME_SECTION_TEXT, false },
+	{ "RFC822.TEXT.PEEK", "RFC822.TEXT", MIME_SECTION_TEXT, true },
 };
 
 static bool parse_plain(const struct arg *a, struct fetch *f)
@@ -55,7 +59,7 @@ static bool parse_old_form(const struct arg *a, struct fetch *f)
 		if (!arg_is(a, old_forms[i].name))
 			continue;
 		sec = &f->section[f->nsections++];
-		sec->label = old_forms[i].name;
+		sec->label = old_forms[i].label;
 		sec->section.what = old_forms[i].what;
 		f->set_seen |= !old_forms[i].peek;
 		return true;

@@ -294,6 +294,32 @@ def states(s):
     r.close()
 
 
+def recent(s):
+    r = s.raw()
+    r.ask("CREATE recent")
+    append(r, PLAIN, "recent")
+    for command, want in (("EXAMINE", 1), ("EXAMINE", 1), ("SELECT", 1),
+                          ("SELECT", 0), ("EXAMINE", 0)):
+        tap.ok(b"* %d RECENT" % want in r.ask(command + " recent")[0],
+               "%s: %d recent" % (command, want))
+    for unseen in (1, 0):
+        r.ask("SELECT recent")
+        got = r.ask("SELECT recent")[0]
+        tap.equal(any(b"[UNSEEN 1]" in u for u in got), bool(unseen),
+                  "UNSEEN, or nothing if all are seen")
+        r.ask("STORE 1 FLAGS (\\Seen)")
+    append(r, PLAIN, "recent")
+    got = r.ask("NOOP")[0] + r.ask("FETCH 1:2 FLAGS")[0]
+    tap.equal(got[-2:], [b"* 1 FETCH (FLAGS (\\Seen))",
+                         b"* 2 FETCH (FLAGS (\\Recent))"],
+              "what comes while a folder is selected is recent there")
+    tap.equal(r.ask("SEARCH RECENT")[0], [b"* SEARCH 2"], "SEARCH RECENT")
+    tap.equal(r.ask("SEARCH OLD")[0], [b"* SEARCH 1"], "SEARCH OLD")
+    tap.equal(r.ask("STATUS recent (RECENT)")[0],
+              [b'* STATUS "recent" (RECENT 0)'], "and to no other session")
+    r.close()
+
+
 def flags(r):
     r.ask("CREATE flags")
     for options, want in (
@@ -433,6 +459,54 @@ def literals(s):
     r.close()
 
 
+def habits(s):
+    """What clients send that is not in the book, or hardly."""
+    r = s.raw()
+    r.ask("CREATE habits (USE (\\Archive))")
+    append(r, PLAIN, "habits")
+    r.ask("SELECT habits")
+    for command, label, text in (("RFC822.PEEK", b"RFC822", PLAIN),
+                                 ("RFC822.TEXT.PEEK", b"RFC822.TEXT",
+                                  b"body\r\n")):
+        tap.equal(r.ask("FETCH 1 " + command)[0],
+                  [b"* 1 FETCH (%s {%d}\r\n%s)" % (label, len(text), text)],
+                  "Outlook: %s, which sets no flag" % command)
+    tap.equal(r.ask("UID FETCH 1 (UID RFC822.SIZE FLAGS BODY.PEEK["
+                    "HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID "
+                    "Priority X-Priority References Newsgroups In-Reply-To "
+                    "Content-Type Reply-To)])")[1][:2], b"OK",
+              "Thunderbird's list of messages")
+    tap.equal(r.ask("UID FETCH 1 (UID BODY.PEEK[]<0.65536>)")[0],
+              [b"* 1 FETCH (UID 1 BODY[]<0> {%d}\r\n%s)"
+               % (len(PLAIN), PLAIN)], "and its messages, piece by piece")
+    tap.equal(r.ask('LIST (SPECIAL-USE) "" "INBOX/*"')[1][:2], b"OK",
+              "K-9: LIST (SPECIAL-USE) below INBOX")
+    for ask in ('LIST "" "habits"',
+                'LIST "" "habits" RETURN (SPECIAL-USE)'):
+        tap.equal(r.ask(ask)[0],
+                  [b'* LIST (\\HasNoChildren \\Archive) "/" "habits"'],
+                  "special use in " + ask)
+    r.ask("UNSELECT")
+    r.send("i1 IDLE\r\n")
+    tap.ok(r.line().startswith(b"+"), "Outlook: IDLE with nothing selected")
+    r.send(b"DONE\r\ni2 NOOP\r\ni3 IDLE\r\nDONE\r\n")
+    tap.ok(r.until("i1")[-1].startswith(b"i1 OK") and
+           r.until("i2")[-1].startswith(b"i2 OK") and
+           r.until("i3")[-1].startswith(b"i3 OK"),
+           "iOS: DONE with the next commands, and DONE before the +")
+    r.send(b"i4 IDLE\r\n")
+    r.line()
+    r.send(b"done\r\n")
+    tap.ok(r.until("i4")[-1].startswith(b"i4 OK"), "done in any case")
+    r.send(b"i5 IDLE\r\n")
+    r.line()
+    r.send(b"i6 NOOP\r\n")
+    tap.ok(r.until("i5")[-1].startswith(b"i5 BAD"),
+           "what is not DONE ends IDLE with BAD")
+    status(r.ask("NOOP"), "OK", "and the session goes on")
+    r.close()
+
+
 with Sessions() as all_sessions:
     first = all_sessions.raw()
     sections(first)
@@ -441,8 +515,10 @@ with Sessions() as all_sessions:
     names(all_sessions)
     subscriptions(all_sessions)
     states(all_sessions)
+    recent(all_sessions)
     flags(first)
     two_sessions(all_sessions)
     literals(all_sessions)
+    habits(all_sessions)
 
 tap.done()
