@@ -310,6 +310,36 @@ def test_users(s):
     ok(s.PASS1 not in s.read_log() and s.PASS2 not in s.read_log(), "no password is in the log")
 
 
+def test_foreign(s):
+    """Files of other programs: LF line ends, none at the end, no body."""
+    p = s.pop3(s.USER2, s.PASS2)
+    p.quit()
+    folder = os.path.join(s.MAILROOT, s.USER2, "Maildir")
+    owner = os.stat(folder)
+    texts = [b"Subject: lf\n\n.dot\n..\n.\nno end", b"Subject: mixed\r\n\nlf\ncrlf\r\n",
+             b"no header at all", b"", b"Subject: only header\n",
+             b"Subject: long\n\n" + b"y" * 70000 + b"\n.\n"]
+    for i, text in enumerate(texts):
+        path = os.path.join(folder, "new", f"17000000{i:02}.M1P1.host")
+        with open(path, "wb") as f:
+            f.write(text)
+        os.chown(path, owner.st_uid, owner.st_gid)
+    ids = None
+    for again in ("", ", again"):
+        p = s.pop3(s.USER2, s.PASS2)
+        sizes = [int(l.split()[1]) for l in p.list()[1]]
+        wires = [re.sub(rb"\r?\n", b"\r\n", t) for t in texts]
+        equal(sizes, [len(w) for w in wires], "LIST counts each line end as two octets" + again)
+        lines = [b"".join(l + b"\r\n" for l in p.retr(i + 1)[1]) for i in range(len(texts))]
+        equal(lines, [w + (b"\r\n" if w and not w.endswith(b"\n") else b"") for w in wires],
+              "RETR gives them with CRLF, the last line whole" + again)
+        tops = [b"".join(l + b"\r\n" for l in p.top(i + 1, 0)[1]) for i in range(len(texts))]
+        equal(tops, [re.sub(rb"(?s)(\r\n\r\n).*", rb"\1", l) for l in lines], "TOP 0" + again)
+        was, ids = ids, p.uidl()[1]
+        ok(was in (None, ids), "UIDL" + again)
+        p.quit()
+
+
 with Instance() as suite:
     ok(deliver(suite, BODIES), "messages are delivered")
     test_poplib(suite)
@@ -317,6 +347,7 @@ with Instance() as suite:
     test_others(suite)
     test_concurrent(suite)
     test_users(suite)
+    test_foreign(suite)
     if "-v" in sys.argv:
         print(suite.read_log())
 tap.done()
