@@ -162,13 +162,14 @@ static void keep_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 /* The size of E if it is known, else 0. */
 static uint32_t known_size(const struct mailbox *m, const struct entry *e)
 {
-	struct record_size last;
+	const struct record_size *item = (const void *)m->sizes.data;
+	size_t n = m->sizes.len / sizeof(*item);
 
-	if (e->wire > 0 || m->sizes.len < sizeof(last))
-		return e->wire;
-	memcpy(&last, m->sizes.data + m->sizes.len - sizeof(last),
-	       sizeof(last));
-	return last.uid == e->uid ? last.wire : 0;
+	/* The latest is the likeliest, and there are not many. */
+	while (e->wire == 0 && n-- > 0)
+		if (item[n].uid == e->uid)
+			return item[n].wire;
+	return e->wire;
 }
 
 /* Counts as the reader converts. */

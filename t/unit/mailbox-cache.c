@@ -221,6 +221,9 @@ static void test_sizes(void)
 	ok(good == n, "sizes as sent");
 	ok(mailbox_get(m, 1).size == wire && mailbox_get(m, n).size == 0,
 	   "written a thousand at a time");
+	for (i = n - 50, good = 0; i < n; i++)
+		good += mailbox_size(m, i, &size) == ERR_OK && size == wire;
+	ok(good == 50, "the rest is known, too");
 	ok(mailbox_size(other, n, &size) == ERR_OK && size == wire,
 	   "another session finds the same");
 	mailbox_expunge(m, one, 1, false);
