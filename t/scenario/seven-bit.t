@@ -225,7 +225,7 @@ def main():
     try:
         for p in (conversions, without_mime, impossible, samples):
             p(t, s)
-        large = message(part(TEXT * 200000))
+        large = message(part(TEXT * 40000))
         s.qmgr.sock.settimeout(120)
         converted(t, s, "%d MB" % (len(large) >> 20), large)
         t.ok("ended by signal" not in s.folder.read_log(), "no process died")
