@@ -21,6 +21,7 @@ SECONDS = float(os.environ.get("CRASH_SECONDS", "0"))
 KILLS = int(os.environ.get("CRASH_KILLS", "2"))
 SEED = int(os.environ.get("CRASH_SEED", str(os.getpid())))
 WAYS = (("gate", "smtp"), ("smtpd", "smtp"), ("qmgr", "smtp"),
+        ("keeper", "smtp"),
         ("local-deliver", "smtp"), ("accountd", "submission"),
         ("authcheck", "submission"), ("submit", "submission"),
         ("tlsproxy", "submission"), ("resolver", "relay"),
