@@ -15,10 +15,12 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -260,6 +262,8 @@ static void work(const struct options *o, const struct story *story,
 			    .most = most < LEAST ? LEAST : most,
 			    .share = most < LEAST ? most : LEAST };
 
+	/* not without the one that reports */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(r.top, sizeof(r.top), "%s/state%u", o->folder, worker);
 	apart_remove(r.top);
 	disk_init(&r.disk);
@@ -350,6 +354,7 @@ int main(int argc, char **argv)
 	uint64_t moments;
 	bool good;
 
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	read_options(&o, argc, argv);
 	map_record(&story, o.record);
 	moments = count_moments(&o, &story);
