@@ -403,29 +403,35 @@ void courier_forget(struct qmgr *q, const struct destination *d)
 		c->dest = NULL;
 }
 
+static void route_load(struct qmgr *q, struct load *l)
+{
+	const struct message *m = &l->active->m;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		unsigned index = l->index[i];
+		struct destination *to = route(q, m, &m->rcpt[index]);
+
+		if (to == l->dest)
+			l->index[kept++] = index;
+		else
+			dest_add(q, to, l->active, l->sender, index);
+	}
+	l->n = kept;
+	if (kept == 0)
+		dest_drop(q, l);
+}
+
 /* Recipients that wait for D are routed again: some go another way now. */
 static void route_again(struct qmgr *q, struct destination *d)
 {
 	struct load *l, *next;
 
-	for (l = TAILQ_FIRST(&d->loads); l; l = next) {
-		const struct message *m = &l->active->m;
-		size_t kept = 0;
-
-		next = TAILQ_NEXT(l, in_dest);
-		for (size_t i = 0; i < l->n; i++) {
-			unsigned index = l->index[i];
-			struct destination *to = route(q, m, &m->rcpt[index]);
-
-			if (to == d)
-				l->index[kept++] = index;
-			else
-				dest_add(q, to, l->active, l->sender, index);
+	for (unsigned i = 0; i < LANES; i++)
+		for (l = TAILQ_FIRST(&d->lane[i]); l; l = next) {
+			next = TAILQ_NEXT(l, in_dest);
+			route_load(q, l);
 		}
-		l->n = kept;
-		if (kept == 0)
-			dest_drop(q, l);
-	}
 }
 
 /* Moves the jobs of C to a queue of their own, so that those that wait for
