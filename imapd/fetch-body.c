@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "mime/field.h"
+#include "mime/imap.h"
 #include "mime/part.h"
 
 #define CHUNK 32768
@@ -47,12 +48,15 @@ static void put_piece(struct session *s, const struct fetch_section *sec,
 		return;
 	}
 	buf_printf(&s->out, "%s {%zu}\r\n", sec->label, p.n);
-	if (p.n < CHUNK) {
-		buf_put(&s->out, p.data, p.n);
-		return;
+	while (p.n > 0) {
+		size_t n = p.n < CHUNK ? p.n : CHUNK;
+
+		imap_put_bytes(&s->out, p.data, n);
+		p.data += n;
+		p.n -= n;
+		if (s->out.len >= CHUNK)
+			send_begun(s);
 	}
-	send_begun(s);
-	stream_put(s->c.io, p.data, p.n);
 }
 
 static void put_nil(struct session *s, const struct fetch_section *sec)
@@ -123,13 +127,13 @@ static int put_whole(struct session *s, const struct fetch_section *sec,
 		return code;
 	buf_printf(&s->out, "%s {%u}\r\n", sec->label, size);
 	do {
-		char *room = buf_room(&s->out, CHUNK);
+		char piece[CHUNK];
 
-		if (!room || mailbox_read(r, room, CHUNK, &n) != ERR_OK) {
+		if (mailbox_read(r, piece, sizeof(piece), &n) != ERR_OK) {
 			code = ERR_IO;
 			break;
 		}
-		buf_added(&s->out, n);
+		imap_put_bytes(&s->out, piece, n);
 		if (s->out.len >= CHUNK)
 			send_begun(s);
 	} while (n > 0);

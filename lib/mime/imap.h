@@ -16,6 +16,10 @@
 /* Enough for any message that a person would send. */
 #define MIME_IMAP_MAX (1 << 20)
 
+/* The bytes of a literal, which may hold any but NUL (CHAR8 of RFC 3501
+ * section 9): '?' stands for each of those. */
+void imap_put_bytes(struct buf *out, const char *s, size_t n);
+
 /* A string: quoted where that can carry it, else a literal. */
 void imap_put_string(struct buf *out, const char *data, size_t n);
 

@@ -33,18 +33,22 @@ static void put_quoted(struct buf *out, const char *s, size_t n)
 	buf_putc(out, '"');
 }
 
-/* A literal may hold any byte but NUL (CHAR8). */
-static void put_literal(struct buf *out, const char *s, size_t n)
+void imap_put_bytes(struct buf *out, const char *s, size_t n)
 {
 	const char *end = s + n, *nul;
 
-	buf_printf(out, "{%zu}\r\n", n);
 	while ((nul = memchr(s, '\0', (size_t)(end - s)))) {
 		buf_put(out, s, (size_t)(nul - s));
 		buf_putc(out, '?');
 		s = nul + 1;
 	}
 	buf_put(out, s, (size_t)(end - s));
+}
+
+static void put_literal(struct buf *out, const char *s, size_t n)
+{
+	buf_printf(out, "{%zu}\r\n", n);
+	imap_put_bytes(out, s, n);
 }
 
 void imap_put_string(struct buf *out, const char *data, size_t n)

@@ -294,6 +294,28 @@ def states(s):
     r.close()
 
 
+def nul(s):
+    """SMTP takes a NUL, and other programs put one into a Maildir; a literal
+    must not hold it."""
+    r = s.raw()
+    r.ask("CREATE nul")
+    path = os.path.join(s.maildir, ".nul", "new", "1.foreign")
+    with open(path, "wb") as f:
+        f.write(b"Subject: n\0l\n\na\0b\n")
+    os.chown(path, s.uid, s.gid)
+    r.ask("SELECT nul")
+    for what, want in (("BODY[]", b"Subject: n?l\r\n\r\na?b\r\n"),
+                       ("BODY[TEXT]", b"a?b\r\n"), ("BODY[1]", b"a?b\r\n"),
+                       ("BODY[HEADER.FIELDS (SUBJECT)]",
+                        b"Subject: n?l\r\n\r\n")):
+        tap.equal(r.ask("FETCH 1 BODY.PEEK" + what[4:])[0],
+                  [b"* 1 FETCH (%s)" % item(what[5:-1].encode(), want)],
+                  "no NUL in " + what)
+    tap.ok(b"\0" not in b"".join(r.ask("FETCH 1 (ENVELOPE RFC822.HEADER)")[0]),
+           "nor in ENVELOPE")
+    r.close()
+
+
 def recent(s):
     r = s.raw()
     r.ask("CREATE recent")
@@ -515,6 +537,7 @@ with Sessions() as all_sessions:
     names(all_sessions)
     subscriptions(all_sessions)
     states(all_sessions)
+    nul(all_sessions)
     recent(all_sessions)
     flags(first)
     two_sessions(all_sessions)
