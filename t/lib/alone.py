@@ -115,7 +115,11 @@ class Program:
             [os.path.join(BIN, program), "-c", folder.conf],
             env=env, pass_fds=fds, stderr=subprocess.PIPE)
         os.close(tell)
-        self.ready = os.read(ready, 16) == b"ready\n"
+        said = os.read(ready, 4096)
+        self.ready = said == b"ready\n"
+        # else it says why, and the end of the pipe is its end
+        while said and not self.ready:
+            said = os.read(ready, 4096)
         os.close(ready)
 
     def stop(self, sig=signal.SIGTERM, wait=15):
