@@ -35,6 +35,15 @@ void counts_add(struct counts *to, const struct counts *from)
 		counts_failure(to, from->failure[i].what, from->failure[i].n);
 }
 
+uint64_t counts_failed(const struct counts *c)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < STATE_KINDS; i++)
+		n += c->failed[i];
+	return n;
+}
+
 uint64_t counts_print(const struct counts *c)
 {
 	uint64_t tried = 0, failed = 0;

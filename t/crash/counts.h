@@ -27,6 +27,9 @@ uint64_t counts_failure(struct counts *c, const char *why, uint64_t n);
 
 void counts_add(struct counts *to, const struct counts *from);
 
+/* How many states failed. */
+uint64_t counts_failed(const struct counts *c);
+
 /* Prints the report; gives the number of failures. */
 uint64_t counts_print(const struct counts *c);
 

@@ -291,8 +291,12 @@ static bool run(const struct options *o, const struct story *story, size_t most,
 		if (fork() == 0)
 			work(o, story, i, most, pipes[1]);
 	close(pipes[1]);
-	while (read(pipes[0], &part, sizeof(part)) == sizeof(part))
+	while (read(pipes[0], &part, sizeof(part)) == sizeof(part)) {
 		counts_add(sum, &part);
+		/* the others end with us */
+		if (o->first && counts_failed(&part) > 0)
+			return true;
+	}
 	while (wait(&status) > 0)
 		good = good && status == 0;
 	return good;
