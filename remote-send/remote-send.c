@@ -152,7 +152,7 @@ static bool serve(void *context, const struct prefork_listener *listener,
 static void child_start(void *context)
 {
 	(void)context;
-	sandbox_enter(SANDBOX_INET);
+	sandbox_enter_child();
 }
 
 int main(int argc, char **argv)

@@ -86,7 +86,7 @@ static void child_start(void *context)
 {
 	(void)context;
 	self.intake = intake_new(self.server.config);
-	sandbox_enter(0);
+	sandbox_enter_child();
 }
 
 int main(int argc, char **argv)

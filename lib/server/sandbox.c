@@ -2,18 +2,29 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "log/log.h"
 #include "server/landlock.h"
 
 #define CALL(name) SCMP_SYS(name)
+
+static struct {
+	struct sock_fprog child;
+} self;
 
 /* What no program of ours ever needs. */
 static const int never[] = {
@@ -139,23 +150,60 @@ static void refuse_fork(scmp_filter_ctx ctx)
 			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
-/* abort() sends a signal to its own process, by tgkill. */
-static void refuse_signals(scmp_filter_ctx ctx)
+static scmp_filter_ctx begin_filter(void)
 {
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!ctx)
+		log_die(EX_OSERR, "cannot make a seccomp filter");
+	return ctx;
+}
+
+static void load_filter(scmp_filter_ctx ctx)
+{
+	int err = seccomp_load(ctx);
+
+	if (err < 0)
+		log_debug("this kernel refuses seccomp filters: error %d",
+			  -err);
+	seccomp_release(ctx);
+}
+
+static void refuse_processes(scmp_filter_ctx ctx)
+{
+	refuse_fork(ctx);
 	REFUSE(ctx, signalling);
-	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
-			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
+}
+
+/* libseccomp would write to more pages than a child has otherwise; so the
+ * parent makes the filter. It does not know the child's number, and refuses
+ * tgkill at all: abort() in a child ends by SIGSEGV. */
+static void prepare_child(void)
+{
+	scmp_filter_ctx ctx = begin_filter();
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct stat st;
+
+	refuse_processes(ctx);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 0);
+	if (fd < 0 || seccomp_export_bpf(ctx, fd) < 0 || fstat(fd, &st) < 0)
+		log_die(EX_OSERR, "cannot make a filter for children");
+	self.child.len =
+		(unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
+	free(self.child.filter);
+	self.child.filter = mem_alloc((size_t)st.st_size);
+	if (file_pread(fd, self.child.filter, (size_t)st.st_size, 0))
+		log_die(EX_OSERR, "cannot read the filter for children");
+	close(fd);
+	seccomp_release(ctx);
 }
 
 void sandbox_enter(unsigned rights)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	int err;
+	scmp_filter_ctx ctx = begin_filter();
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		log_die(EX_OSERR, "cannot set no_new_privs: %m");
-	if (!ctx)
-		log_die(EX_OSERR, "cannot make a seccomp filter");
 	REFUSE(ctx, never);
 	if (!(rights & SANDBOX_OPEN))
 		REFUSE(ctx, opening);
@@ -163,16 +211,24 @@ void sandbox_enter(unsigned rights)
 		REFUSE(ctx, executing);
 	if (!(rights & SANDBOX_IDENTITY))
 		REFUSE(ctx, changing_identity);
-	if (!(rights & SANDBOX_FORK)) {
-		refuse_fork(ctx);
-		refuse_signals(ctx);
+	if (rights & SANDBOX_FORK) {
+		prepare_child();
+	} else {
+		refuse_processes(ctx);
+		/* abort() sends a signal to its own process */
+		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
+				 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(),
+					 0));
 	}
 	refuse_families(ctx, rights);
-	err = seccomp_load(ctx);
-	if (err < 0)
-		log_debug("this kernel refuses seccomp filters: error %d",
-			  -err);
-	seccomp_release(ctx);
+	load_filter(ctx);
+}
+
+void sandbox_enter_child(void)
+{
+	if (self.child.len > 0 &&
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &self.child) < 0)
+		log_debug("this kernel refuses seccomp filters: %m");
 }
 
 bool sandbox_only_dirs(const char *const *dirs, const bool *writable, int n)

@@ -24,6 +24,11 @@ enum sandbox_right {
  * fewer rights. */
 void sandbox_enter(unsigned rights);
 
+/* For a child of a process that entered with SANDBOX_FORK: it makes none of
+ * its own, and else may what its parent may. Costs a child less than to enter
+ * anew. */
+void sandbox_enter_child(void);
+
 /* From now on only the file trees under DIRS[N] can be reached: read and
  * written where WRITE[i], else read. Needs no privilege. False if the
  * kernel has no Landlock. */

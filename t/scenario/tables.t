@@ -54,7 +54,7 @@ with tempfile.TemporaryDirectory() as d:
     tap.ok("aliases:6: expected: name: targets" in done.stderr,
            "and named with file and line")
     done = run(BIN + "/newaliases", "-oA" + d + "/none", conf=conf)
-    tap.equal(done.returncode, 65, "no such file: 65")
+    tap.equal(done.returncode, 66, "no such file: 66")
     tap.ok("none: No such file" in done.stderr, "which says its name")
     for argv in ([BIN + "/newaliases"], [BIN + "/sendmail", "-bi"]):
         done = run(*argv, conf="/dev/null")

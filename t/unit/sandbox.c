@@ -96,6 +96,28 @@ static bool children(void)
 	       waitpid(pid, NULL, 0) == pid;
 }
 
+static bool child_of(bool (*holds)(void))
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sandbox_enter_child();
+		_exit(holds() ? 0 : 1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static bool child_processes(void)
+{
+	return child_of(processes);
+}
+
+static bool child_sockets(void)
+{
+	return child_of(inet);
+}
+
 int main(void)
 {
 	/* a kernel, or a container, may have none */
@@ -111,5 +133,9 @@ int main(void)
 	ok(within(0, identity), "identity: as it is");
 	ok(within(SANDBOX_INET, inet), "INET: the Internet, and no more");
 	ok(within(SANDBOX_FORK, children), "FORK: may end what it made");
+	ok(within(SANDBOX_FORK, child_processes),
+	   "its children make none, and touch none");
+	ok(within(SANDBOX_FORK | SANDBOX_INET, child_sockets),
+	   "and else may what it may");
 	return done();
 }
