@@ -92,5 +92,6 @@ int main(int argc, char **argv)
 	p.max = (int)config_int(self.service.config, "authcheck_process_limit");
 	sandbox_limit(MEMORY_MIB, FILES_MAX);
 	service_confine(&self.service, SANDBOX_FORK);
+	sandbox_prepare(0);
 	return service_prefork(&self.service, &p);
 }

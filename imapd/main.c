@@ -62,6 +62,7 @@ static int run_login(struct program *p)
 	set.refusal = "* BYE [UNAVAILABLE] Too many logins at once\r\n";
 	login_read_rules(&p->login, c, "imap");
 	service_confine(&p->service, SANDBOX_FORK);
+	sandbox_prepare(0);
 	return service_prefork(&p->service, &set);
 }
 
@@ -83,6 +84,7 @@ static int run_session(struct program *p)
 	mime_charsets_preload();
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
+	sandbox_prepare(SANDBOX_OPEN);
 	return service_prefork(&p->service, &set);
 }
 

@@ -78,5 +78,6 @@ int main(int argc, char **argv)
 	service_start(&s, argc, argv, "local-deliver");
 	prepare(&settings, s.config);
 	p.max = (int)config_int(s.config, "local_process_limit");
+	sandbox_prepare(SANDBOX_OPEN); /* of the workers */
 	return service_prefork(&s, &p);
 }

@@ -49,6 +49,7 @@ static int run_login(struct program *p, struct prefork *set)
 	set->refusal = "-ERR [SYS/TEMP] too many logins at once\r\n";
 	login_read_rules(&p->rules, p->service.config, "pop3");
 	service_confine(&p->service, SANDBOX_FORK);
+	sandbox_prepare(0);
 	return service_prefork(&p->service, set);
 }
 
@@ -57,6 +58,7 @@ static int run_session(struct program *p, struct prefork *set)
 	set->serve = serve_session;
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
+	sandbox_prepare(SANDBOX_OPEN);
 	return service_prefork(&p->service, set);
 }
 

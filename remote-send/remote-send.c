@@ -152,7 +152,7 @@ static bool serve(void *context, const struct prefork_listener *listener,
 static void child_start(void *context)
 {
 	(void)context;
-	sandbox_enter_child();
+	sandbox_enter(SANDBOX_INET);
 }
 
 int main(int argc, char **argv)
@@ -168,5 +168,6 @@ int main(int argc, char **argv)
 	self.session.set = &self.set;
 	self.arena = arena_new();
 	service_confine(&self.service, SANDBOX_INET | SANDBOX_FORK);
+	sandbox_prepare(SANDBOX_INET);
 	return service_prefork(&self.service, &p);
 }

@@ -108,6 +108,7 @@ int main(int argc, char **argv)
 	service_start(&s, argc, argv, "pickup");
 	prepare(&self, s.config);
 	service_confine(&s, SANDBOX_OPEN | SANDBOX_FORK);
+	sandbox_prepare(SANDBOX_OPEN);
 	pickup_watch_drop(&self);
 	return service_prefork(&s, &p);
 }

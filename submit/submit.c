@@ -99,7 +99,7 @@ static void child_start(void *context)
 {
 	(void)context;
 	self.intake = intake_new(self.server.config);
-	sandbox_enter_child();
+	sandbox_enter(0);
 }
 
 int main(int argc, char **argv)
@@ -117,5 +117,6 @@ int main(int argc, char **argv)
 	p.client_max = service_client_max(s.config, p.max);
 	p.refusal = "421 4.7.0 Error: too many connections from you\r\n";
 	service_confine(&s, SANDBOX_FORK);
+	sandbox_prepare(0);
 	return service_prefork(&s, &p);
 }

@@ -23,8 +23,11 @@
 #define CALL(name) SCMP_SYS(name)
 
 static struct {
-	struct sock_fprog child;
-} self;
+	unsigned rights; /* that are left */
+	bool entered;
+	struct sock_fprog prepared; /* for children */
+	unsigned prepared_for;
+} self = { .rights = ~0u };
 
 /* What no program of ours ever needs. */
 static const int never[] = {
@@ -150,85 +153,91 @@ static void refuse_fork(scmp_filter_ctx ctx)
 			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
-static scmp_filter_ctx begin_filter(void)
+/* The filter that leaves of the rights of this process those in TO. It adds to
+ * the one that there is. */
+static scmp_filter_ctx make_filter(unsigned to)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	unsigned lost = self.rights & ~to;
 
 	if (!ctx)
 		log_die(EX_OSERR, "cannot make a seccomp filter");
+	if (!self.entered)
+		REFUSE(ctx, never);
+	if (lost & SANDBOX_OPEN)
+		REFUSE(ctx, opening);
+	if (lost & SANDBOX_EXEC)
+		REFUSE(ctx, executing);
+	if (lost & SANDBOX_IDENTITY)
+		REFUSE(ctx, changing_identity);
+	if (lost & SANDBOX_FORK) {
+		refuse_fork(ctx);
+		REFUSE(ctx, signalling);
+	}
+	if (!self.entered || lost & SANDBOX_INET)
+		refuse_families(ctx, to);
 	return ctx;
 }
 
-static void load_filter(scmp_filter_ctx ctx)
+/* Its program, in memory of ours. */
+static struct sock_fprog export_filter(scmp_filter_ctx ctx)
 {
-	int err = seccomp_load(ctx);
-
-	if (err < 0)
-		log_debug("this kernel refuses seccomp filters: error %d",
-			  -err);
-	seccomp_release(ctx);
-}
-
-static void refuse_processes(scmp_filter_ctx ctx)
-{
-	refuse_fork(ctx);
-	REFUSE(ctx, signalling);
-}
-
-/* libseccomp would write to more pages than a child has otherwise; so the
- * parent makes the filter. It does not know the child's number, and refuses
- * tgkill at all: abort() in a child ends by SIGSEGV. */
-static void prepare_child(void)
-{
-	scmp_filter_ctx ctx = begin_filter();
+	struct sock_fprog program = { .len = 0 };
 	int fd = memfd_create("filter", MFD_CLOEXEC);
 	struct stat st;
 
-	refuse_processes(ctx);
-	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 0);
 	if (fd < 0 || seccomp_export_bpf(ctx, fd) < 0 || fstat(fd, &st) < 0)
 		log_die(EX_OSERR, "cannot make a filter for children");
-	self.child.len =
-		(unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
-	free(self.child.filter);
-	self.child.filter = mem_alloc((size_t)st.st_size);
-	if (file_pread(fd, self.child.filter, (size_t)st.st_size, 0))
+	program.len = (unsigned short)((size_t)st.st_size /
+				       sizeof(struct sock_filter));
+	program.filter = mem_alloc((size_t)st.st_size);
+	if (file_pread(fd, program.filter, (size_t)st.st_size, 0))
 		log_die(EX_OSERR, "cannot read the filter for children");
 	close(fd);
+	return program;
+}
+
+void sandbox_prepare(unsigned rights)
+{
+	scmp_filter_ctx ctx = make_filter(rights);
+
+	/* abort() needs it; the child's number is not known: SIGSEGV then */
+	if (self.rights & ~rights & SANDBOX_FORK)
+		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 0);
+	free(self.prepared.filter);
+	self.prepared = export_filter(ctx);
+	self.prepared_for = rights;
 	seccomp_release(ctx);
+}
+
+static int load_new(unsigned rights)
+{
+	scmp_filter_ctx ctx = make_filter(rights);
+	int err;
+
+	/* abort() sends a signal to its own process */
+	if (self.rights & ~rights & SANDBOX_FORK)
+		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
+				 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(),
+					 0));
+	err = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return err;
 }
 
 void sandbox_enter(unsigned rights)
 {
-	scmp_filter_ctx ctx = begin_filter();
+	bool ready = self.prepared.len > 0 && self.prepared_for == rights;
+	int err;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		log_die(EX_OSERR, "cannot set no_new_privs: %m");
-	REFUSE(ctx, never);
-	if (!(rights & SANDBOX_OPEN))
-		REFUSE(ctx, opening);
-	if (!(rights & SANDBOX_EXEC))
-		REFUSE(ctx, executing);
-	if (!(rights & SANDBOX_IDENTITY))
-		REFUSE(ctx, changing_identity);
-	if (rights & SANDBOX_FORK) {
-		prepare_child();
-	} else {
-		refuse_processes(ctx);
-		/* abort() sends a signal to its own process */
-		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
-				 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(),
-					 0));
-	}
-	refuse_families(ctx, rights);
-	load_filter(ctx);
-}
-
-void sandbox_enter_child(void)
-{
-	if (self.child.len > 0 &&
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &self.child) < 0)
-		log_debug("this kernel refuses seccomp filters: %m");
+	err = ready ? prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &self.prepared)
+		    : load_new(rights);
+	if (err < 0)
+		log_debug("this kernel refuses seccomp filters");
+	self.entered = true;
+	self.rights &= rights;
 }
 
 bool sandbox_only_dirs(const char *const *dirs, const bool *writable, int n)

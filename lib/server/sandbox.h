@@ -24,10 +24,9 @@ enum sandbox_right {
  * fewer rights. */
 void sandbox_enter(unsigned rights);
 
-/* For a child of a process that entered with SANDBOX_FORK: it makes none of
- * its own, and else may what its parent may. Costs a child less than to enter
- * anew. */
-void sandbox_enter_child(void);
+/* For children that will enter with RIGHTS: makes their filter now. A child
+ * that made it would write to more pages than it has otherwise. */
+void sandbox_prepare(unsigned rights);
 
 /* From now on only the file trees under DIRS[N] can be reached: read and
  * written where WRITE[i], else read. Needs no privilege. False if the
