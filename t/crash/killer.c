@@ -37,9 +37,10 @@ static struct {
 	pid_t command;
 } self;
 
-static void read_process(pid_t pid, char name[64], pid_t *parent)
+/* Its state, as in proc(5); 'X' if it is not there. */
+static char read_process(pid_t pid, char name[64], pid_t *parent)
 {
-	char path[64], text[512] = "";
+	char path[64], text[512] = "", state = 'X';
 	FILE *f;
 	char *end;
 
@@ -48,13 +49,23 @@ static void read_process(pid_t pid, char name[64], pid_t *parent)
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	f = fopen(path, "r");
 	if (!f)
-		return;
+		return state;
 	if (fgets(text, sizeof(text), f) && (end = strrchr(text, ')'))) {
 		*end = '\0';
 		snprintf(name, 64, "%s", strchr(text, '(') + 1);
-		sscanf(end + 1, " %*c %d", parent);
+		sscanf(end + 1, " %c %d", &state, parent);
 	}
 	fclose(f);
+	return state;
+}
+
+/* Has it ended, so that it can no more be traced? */
+static bool has_ended(pid_t pid)
+{
+	char name[64];
+	pid_t parent;
+
+	return strchr("ZX", read_process(pid, name, &parent)) != NULL;
 }
 
 static bool is_meant(pid_t pid, pid_t master, const char *program)
@@ -76,7 +87,7 @@ static bool is_meant(pid_t pid, pid_t master, const char *program)
 static void seize(pid_t pid)
 {
 	if (ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS) < 0) {
-		if (errno == ESRCH)
+		if (errno == ESRCH || has_ended(pid))
 			return;
 		perror("killer: ptrace");
 		exit(NOT_ALLOWED);

@@ -84,7 +84,7 @@ class Kills:
             return []
         getattr(self.t, "by_" + way)()
         said, self.killer = self.killer.end(), None
-        if program == "master" and said[0] == "killed":
+        if program == "master" and said[:1] == ["killed"]:
             self.restart()
         wait_for(self.t.is_well, 60, 0.05)
         return said
@@ -106,7 +106,8 @@ class Kills:
                                 tries == 4 * KILLS):
                 break
             self.t.tries += 1
-            self.t.fired += self.strike(program, way, n)[0] == "killed"
+            self.t.fired += self.strike(program, way,
+                                        n)[:1] == ["killed"]
         print("# %s: %d calls for a message, killed at %d of them" % (
             program, calls, self.t.fired - before), flush=True)
 
