@@ -99,10 +99,12 @@ class Trial:
         self.send(self.s.submission, "x@far.test", self.s.address())
 
     def by_sendmail(self, *before):
-        """BEFORE: a command that starts it."""
+        """BEFORE: a command that starts it. It waits for five minutes, while
+        master lets a pickup that dies again and again rest, and then puts
+        the message into the drop folder."""
         token, removed = self.token(), self.removed()
         done = subprocess.run(
-            [*before, self.s.SENDMAIL, "-i", self.s.address()], timeout=120,
+            [*before, self.s.SENDMAIL, "-i", self.s.address()], timeout=400,
             input=text(token).replace(b"\r\n", b"\n"), capture_output=True)
         if done.returncode == 0 and b"killed" not in done.stdout:
             self.promised.add(token)
