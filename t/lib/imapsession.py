@@ -64,12 +64,16 @@ class Sessions:
         return Raw(self.socket(**how))
 
     def put(self, message, sub="cur", name="17%08d.M1P1.host:2,"):
-        """Puts a message file into INBOX as a foreign program does."""
+        """Puts a message file into INBOX as a foreign program does: written
+        in tmp, and renamed when it is whole."""
         self.count = getattr(self, "count", 0) + 1
-        path = os.path.join(self.maildir, sub, name % self.count)
-        with open(path, "wb") as f:
+        name = name % self.count if "%" in name else name
+        path = os.path.join(self.maildir, sub, name)
+        begun = os.path.join(self.maildir, "tmp", name)
+        with open(begun, "wb") as f:
             f.write(message)
-        os.chown(path, self.uid, self.gid)
+        os.chown(begun, self.uid, self.gid)
+        os.rename(begun, path)
         return path
 
 
