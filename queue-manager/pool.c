@@ -148,6 +148,16 @@ static void on_made(struct qmgr *q)
 	make_more(q);
 }
 
+/* The scan found a file under NUMBER: if that was just asked for as a new one,
+ * it is not made. */
+static void give_way(struct qmgr *q, uint32_t number)
+{
+	struct slot *s = store_get(&q->store, number);
+
+	if (s && s->state == SLOT_MAKING)
+		store_remove(&q->store, s);
+}
+
 /* One promised message: "slot generation arrival next attempts held". */
 static void take_found(struct qmgr *q, const char *text)
 {
@@ -161,10 +171,7 @@ static void take_found(struct qmgr *q, const char *text)
 		   &number, &generation, &arrival, &next, &attempts,
 		   &held) != 6)
 		return;
-	/* asked for as a new one: there is a file already, so it is not made */
-	s = store_get(&q->store, number);
-	if (s && s->state == SLOT_MAKING)
-		store_remove(&q->store, s);
+	give_way(q, number);
 	s = store_add(&q->store, number, held ? SLOT_HELD : SLOT_WAITING);
 	if (!s)
 		return;
@@ -202,8 +209,10 @@ static void on_rot(struct qmgr *q)
 {
 	int64_t number;
 
-	if (!ipc_int(&q->in, "slot", 0, QUEUE_SLOT_MAX, &number) ||
-	    store_get(&q->store, (uint32_t)number))
+	if (!ipc_int(&q->in, "slot", 0, QUEUE_SLOT_MAX, &number))
+		return;
+	give_way(q, (uint32_t)number);
+	if (store_get(&q->store, (uint32_t)number))
 		return;
 	log_error("%s: a promised message is damaged on disk: %s",
 		  ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
