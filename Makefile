@@ -4,7 +4,7 @@
 O = $(if $(SANITIZE),build/sanitize,.)
 
 # These need no configuration: they see to the packages first.
-FIRST = deps demo demo-stop check help clean distclean floors
+FIRST = deps demo demo-stop check model help clean distclean floors
 ifneq ($(filter-out $(FIRST),$(or $(MAKECMDGOALS),all)),)
 include $(O)/config.mk
 endif
@@ -12,21 +12,21 @@ endif
 # Each program: name, folder, libraries. A folder's files belong to its first
 # program; the others (OWN_x) are made of the files named after them.
 PROGRAMS = master gate smtpd submit pickup sendmail qmgr remote-send \
-	tls-policy local-deliver imapd imap-idle pop3d authcheck accountd \
+	tls-policy local-deliver imapd mailbox-feed pop3d authcheck accountd \
 	tlsproxy resolver posthorn
 
 DIR_master = master
 DIR_gate = smtpd
 DIR_smtpd = smtpd
-DIR_submit = submit
-DIR_pickup = submit
-DIR_sendmail = submit
+DIR_submit = smtpd
+DIR_pickup = pickup
+DIR_sendmail = pickup
 DIR_qmgr = queue-manager
 DIR_remote-send = remote-send
 DIR_tls-policy = remote-send
 DIR_local-deliver = local-deliver
 DIR_imapd = imapd
-DIR_imap-idle = imapd
+DIR_mailbox-feed = mailbox-feed
 DIR_pop3d = pop3d
 DIR_authcheck = authcheck
 DIR_accountd = accountd
@@ -36,10 +36,10 @@ DIR_posthorn = admin
 
 # Files of a folder that are not of its main program: prefix match.
 OWN_gate = gate%
+OWN_submit = submit%
 OWN_pickup = pickup%
 OWN_sendmail = sendmail%
 OWN_tls-policy = tls-policy%
-OWN_imap-idle = imap-idle%
 
 LIBS_BASE = $(LIB_SECCOMP) $(LIB_EVENT) $(LIB_IDN2) $(LIB_UNISTRING) \
 	$(LIB_PCRE2) $(LIB_DB) $(LIB_Z) $(LIB_SSL)
@@ -80,10 +80,14 @@ $(B)/libposthorn.a: $(LIB_OBJ)
 	@rm -f $@
 	$(Q)ar qcs $@ $(LIB_OBJ)
 
+# No result of a call that writes is dropped, but in tests.
+MUST = -include lib/base/must.h
+$(B)/t/%.o: MUST =
+
 $(B)/%.o: %.c $(O)/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(COVERAGE) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(MUST) $(CFLAGS) $(COVERAGE) -MMD -MP -c -o $@ $<
 
 define program
 $(BIN)/$(1): $$(patsubst %.c,$(B)/%.o,$$(call own,$(1))) $(B)/libposthorn.a
@@ -116,9 +120,22 @@ linklibs = $(foreach v,$(shell sed -n 's/^ \* libs: //p' t/$(1).c),$($(v)))
 $(foreach u,$(UNIT_SRC:t/%.c=%) $(FUZZ_SRC:t/%.c=%),$(eval $(B)/t/$(u).t: \
 	$(patsubst %.c,$(B)/%.o,$(call linked,$(u)))))
 
+# And libraries that it has its programs load, after "preload:".
+preloaded = $(shell sed -n 's/^ \* preload: //p' t/$(1).c)
+$(foreach u,$(UNIT_SRC:t/%.c=%),$(eval $(B)/t/$(u).t: \
+	| $(patsubst %.c,$(B)/%.so,$(call preloaded,$(u)))))
+
+$(B)/t/lib/%.so: t/lib/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror \
+		-O2 -fPIC -shared -o $@ $<
+
 # crash-check: what records, and what replays with the queue's own recovery.
 CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out $(addprefix t/crash/,\
-	record.c record-put.c blind.c fault.c killer.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c queue-manager/message.c)
+	record.c record-put.c blind.c fault.c killer.c mutant.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c \
+	queue-manager/scan.c queue-manager/judge.c \
+	queue-manager/message.c)
 
 $(B)/t/crash/replay: $(CRASH_OBJ) $(B)/libposthorn.a
 	$(call say,LINK,$@)
@@ -142,12 +159,40 @@ $(B)/t/crash/killer: $(B)/t/crash/killer.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $<
 
 CRASH = $(addprefix $(B)/t/crash/,replay replay-blind record.so fault.so killer)
+# shifts the wall clock of one program, for t/crash/clock.t
+CLOCK = $(B)/t/lib/clock.so
+
+$(B)/t/lib/%.so: t/lib/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror \
+		-O2 -fPIC -shared -o $@ $<
+
 CRASH_ENV = CRASH_BUILD=$(abspath $(B)/t/crash) POSTHORN_BIN=$(abspath $(BIN))
 
 crash-check: all $(CRASH)
 	$(CRASH_ENV) t/crash/crash-check $(CRASH_OPTIONS)
 	$(CRASH_ENV) CRASH_SECONDS=$(or $(CRASH_SECONDS),180) \
 		prove -v t/crash/faults.t t/crash/kills.t
+
+# Are the checkers any good? Lines of what keeps mail, turned around.
+mutants: $(O)/config.mk
+	MUTANT_SECONDS=$(MUTANT_SECONDS) MUTANT_SEED=$(MUTANT_SEED) \
+		t/crash/mutate
+
+# Real power cuts, on file systems of its own: CUTS of each (root).
+power-cut: all
+	@dist/deps build test
+	CUTS=$(CUTS) SEED=$(SEED) PEER=$(PEER) POSTHORN_BIN=$(abspath $(BIN)) \
+		t/power/power-cut
+
+# All sessions of a mailbox against a model, in a sanitized build.
+model:
+	@dist/deps build test
+	@$(MAKE) --no-print-directory $(PARALLEL) \
+		SANITIZE=address,undefined all
+	MODEL_SECONDS=$(MODEL_SECONDS) MODEL_SEED=$(MODEL_SEED) \
+		POSTHORN_BIN=$(abspath build/sanitize/bin) t/model/model
 
 # posthorn.conf(5) gets its parameters from their table.
 $(B)/man/posthorn.conf.5: man/posthorn.conf.5.in $(BIN)/posthorn
@@ -176,12 +221,19 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc))
 check:
 	@dist/deps build test
 	@$(MAKE) --no-print-directory $(PARALLEL) check-built
+	@$(MAKE) --no-print-directory $(PARALLEL) unit-unsigned
 
-check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH)) man floors
+check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH) $(CLOCK)) man \
+	floors
 	POSTHORN_BIN=$(abspath $(BIN)) prove -j$(or $(JOBS),2) $(CHECK)
 
 unit: $(UNIT)
 	prove $(UNIT)
+
+# char is unsigned on some machines: the same tests in a tree of its own
+unit-unsigned:
+	@$(MAKE) -s --no-print-directory O=build/unsigned \
+		COVERAGE=-funsigned-char unit
 
 # Fuzzing: FUZZ_SECONDS for all targets together; FUZZ_SEED repeats a run.
 # Built in a tree of its own, sanitized, and so that the driver sees which
@@ -262,7 +314,11 @@ help:
 	@echo '                  SANITIZE=address,undefined: unit tests, main job'
 	@echo 'make check-built  the tests alone; CHECK="FILE …" some of them'
 	@echo 'make unit         the unit tests'
-	@echo 'make crash-check  what power cuts could leave, 12000 states of it'
+	@echo 'make unit-unsigned  the same where char is unsigned'
+	@echo 'make crash-check  what power cuts could leave, 24000 states of it'
+	@echo 'make mutants      MUTANT_SECONDS=600: do tests see what is turned round?'
+	@echo 'make power-cut    CUTS=200: the power is cut, on ext4 and XFS (root)'
+	@echo 'make model        MODEL_SECONDS=120: all sessions of a mailbox at once'
 	@echo 'make fuzz         FUZZ_SECONDS=60: random input for all that reads any'
 	@echo 'make floors       do the folders of lib keep their order?'
 	@echo 'make bench        measure beside Postfix'
@@ -276,8 +332,8 @@ clean:
 distclean: clean
 	rm -f config.h config.mk config.log
 
-.PHONY: all man deps check check-built unit fuzz fuzz-run \
-	floors crash-check demo demo-stop bench \
+.PHONY: all man deps check check-built unit unit-unsigned fuzz fuzz-run \
+	floors crash-check power-cut model mutants demo demo-stop bench \
 	install uninstall help clean distclean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

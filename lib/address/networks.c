@@ -114,3 +114,19 @@ bool address_networks_have(const struct address_networks *l, const char *ip)
 			return !l->item[i].exception;
 	return false;
 }
+
+void address_ip(const struct sockaddr_storage *ss, char out[INET6_ADDRSTRLEN])
+{
+	const struct sockaddr_in6 *six = (const void *)ss;
+	const struct sockaddr_in *four = (const void *)ss;
+
+	*out = '\0';
+	if (ss->ss_family == AF_INET)
+		inet_ntop(AF_INET, &four->sin_addr, out, INET6_ADDRSTRLEN);
+	else if (ss->ss_family == AF_INET6 &&
+		 IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out,
+			  INET6_ADDRSTRLEN);
+	else if (ss->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &six->sin6_addr, out, INET6_ADDRSTRLEN);
+}

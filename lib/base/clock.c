@@ -10,6 +10,14 @@ int64_t clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t clock_boot(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
 int64_t clock_wall_us(void)
 {
 	struct timespec t;
@@ -21,6 +29,15 @@ int64_t clock_wall_us(void)
 time_t clock_wall(void)
 {
 	return (time_t)(clock_wall_us() / 1000000);
+}
+
+int64_t clock_step(int64_t *state)
+{
+	int64_t offset_us = clock_wall_us() - clock_ms() * 1000;
+	int64_t former_us = *state ? *state : offset_us;
+
+	*state = offset_us;
+	return (offset_us - former_us) / 1000000;
 }
 
 /* No strftime: names of days and months must not follow the locale. */

@@ -11,8 +11,14 @@
 #include <time.h>
 
 int64_t clock_ms(void);		/* monotonic, milliseconds */
+int64_t clock_boot(void);	/* monotonic, seconds; goes on in sleep */
 int64_t clock_wall_us(void);	/* since 1970, microseconds */
 time_t clock_wall(void);	/* since 1970, seconds */
+
+/* By how many seconds somebody has set the wall clock since the last call with
+ * STATE, which is 0 before the first; negative: back. What takes its intervals
+ * from the wall clock, as libraries do, learns here that they are wrong. */
+int64_t clock_step(int64_t *state);
 
 /* "Tue, 24 Nov 2026 02:00:00 +0000" (RFC 5322 section 3.3). SIZE of at least
  * CLOCK_DATE_SIZE; gives OUT. A time that no calendar has is written as the

@@ -58,3 +58,43 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n)
 			    : by_table(crc, data, n);
 	return ~crc;
 }
+
+/* A linear map of checksums: what each bit becomes. */
+struct map {
+	uint32_t of[32];
+};
+
+static uint32_t map_apply(const struct map *m, uint32_t v)
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; v; i++, v >>= 1)
+		if (v & 1)
+			sum ^= m->of[i];
+	return sum;
+}
+
+static struct map map_twice(const struct map *m)
+{
+	struct map twice;
+
+	for (int i = 0; i < 32; i++)
+		twice.of[i] = map_apply(m, m->of[i]);
+	return twice;
+}
+
+uint32_t crc32c_shift(uint32_t crc, uint64_t n)
+{
+	struct map zero = { { POLYNOMIAL } }; /* one bit of zero */
+
+	for (int i = 1; i < 32; i++)
+		zero.of[i] = UINT32_C(1) << (i - 1);
+	for (int i = 0; i < 3; i++)
+		zero = map_twice(&zero);
+	for (; n > 0; n >>= 1) {
+		if (n & 1)
+			crc = map_apply(&zero, crc);
+		zero = map_twice(&zero);
+	}
+	return crc;
+}

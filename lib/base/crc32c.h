@@ -12,4 +12,9 @@
  * crc32c(crc32c(0, a, n), b, m) is the checksum of a followed by b. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t n);
 
+/* What N further bytes of zeros make of CRC, so that the checksum of a
+ * followed by b, of N bytes, is crc32c_shift(checksum of a, N) ^ checksum of
+ * b: where a is replaced, b need not be read again. */
+uint32_t crc32c_shift(uint32_t crc, uint64_t n);
+
 #endif

@@ -1,7 +1,19 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CAUSE_SIZE 512 /* longer ones are cut: they are for people */
+
+/* The last failure of this process. */
+static struct {
+	int code;
+	int errnum;
+	char text[CAUSE_SIZE];
+} cause;
 
 static const char *const texts[] = {
 	[ERR_OK] = "no error",
@@ -64,4 +76,50 @@ int err_from_errno(int errnum)
 		if (rows[i].errnum == errnum)
 			return rows[i].code;
 	return ERR_IO;
+}
+
+int err_sys(const char *doing, const char *name)
+{
+	int errnum = errno;
+
+	cause.errnum = errnum;
+	cause.code = errnum ? err_from_errno(errnum) : ERR_IO;
+	(void)snprintf(cause.text, sizeof(cause.text), "cannot %s%s%s: %s",
+		       doing, name ? " " : "", name ? name : "",
+		       errnum ? strerror(errnum) : "no reason given");
+	errno = errnum;
+	return cause.code;
+}
+
+int err_set(int code, const char *fmt, ...)
+{
+	char text[CAUSE_SIZE]; /* an argument may be the cause so far */
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	memcpy(cause.text, text, sizeof(text));
+	cause.code = code;
+	cause.errnum = 0;
+	return code;
+}
+
+const char *err_why(int code)
+{
+	if (code != ERR_OK && code == cause.code && cause.text[0])
+		return cause.text;
+	return err_text(code);
+}
+
+int err_errno(void)
+{
+	return cause.errnum;
+}
+
+void err_clear(void)
+{
+	cause.code = ERR_OK;
+	cause.errnum = 0;
+	cause.text[0] = '\0';
 }

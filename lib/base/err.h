@@ -2,9 +2,19 @@
  * One code space for what can go wrong. A library function that can fail
  * gives ERR_OK (0) or one of these; nothing else means anything. The text is
  * for logs and people.
+ *
+ * A code says what to do; the cause says what happened: which operation, on
+ * which name, with which errno. It is saved where the failure is noticed
+ * (err_sys, err_set), travels beside the code, and is read by whoever logs
+ * or answers (err_why). A process has one saved cause, that of its last
+ * failure: functions in between just return the code.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
+
+/* On a function that writes, syncs, renames, removes or reads a directory:
+ * its result must be looked at, or be ignored with a reason (err_ignore). */
+#define MUST_CHECK __attribute__((warn_unused_result))
 
 enum err {
 	ERR_OK = 0,
@@ -29,7 +39,35 @@ enum err {
 const char *err_text(int code);
 
 /* The code that fits an errno value: ENOSPC and EDQUOT are ERR_NO_SPACE,
- * EACCES and EPERM ERR_DENIED, ENOENT ERR_NOT_FOUND …, others ERR_IO. */
+ * EACCES and EPERM ERR_DENIED, ENOENT ERR_NOT_FOUND …, others ERR_IO. Saves
+ * no cause: for code that goes on from there. */
 int err_from_errno(int errnum);
+
+/* A system call failed: saves "cannot DOING NAME: text of errno" as the
+ * cause, and gives the code that fits errno; ERR_IO if errno is 0, never
+ * ERR_OK. NAME may be NULL. errno is unchanged. */
+int err_sys(const char *doing, const char *name);
+
+/* Saves a cause that is no system call's, and gives CODE. What err_why gave
+ * may be an argument: so a cause is told who met it. */
+int err_set(int code, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Why the call failed that gave CODE: the saved cause if it is of this code,
+ * else err_text(CODE). Valid until the next failure. */
+const char *err_why(int code);
+
+/* The errno of the saved cause; 0 if it was no system call. */
+int err_errno(void);
+
+/* Forgets the saved cause: where one command, job or request ends, so that
+ * the next one is not told of it. */
+void err_clear(void);
+
+/* Ignores a result on purpose; a comment beside it says why. */
+static inline void err_ignore(int result)
+{
+	(void)result;
+}
 
 #endif

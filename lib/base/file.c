@@ -1,3 +1,8 @@
+/*
+ * Whole reads and writes that survive short counts and EINTR; directories,
+ * where an error is not the end; and files that are replaced whole. All that
+ * fails saves its cause with the name where there is one.
+ */
 #include "base/file.h"
 
 #include <errno.h>
@@ -10,7 +15,10 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
+
+#define SYNC_MS 300000 /* nobody sees whether the disk gets on with it */
 
 int file_write(int fd, const void *data, size_t n)
 {
@@ -19,10 +27,11 @@ int file_write(int fd, const void *data, size_t n)
 	while (n > 0) {
 		ssize_t done = write(fd, p, n);
 
+		heartbeat();
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return err_from_errno(errno);
+			return err_sys("write", NULL);
 		p += done;
 		n -= (size_t)done;
 	}
@@ -36,10 +45,11 @@ int file_pwrite(int fd, const void *data, size_t n, off_t at)
 	while (n > 0) {
 		ssize_t done = pwrite(fd, p, n, at);
 
+		heartbeat();
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return err_from_errno(errno);
+			return err_sys("write", NULL);
 		p += done;
 		at += done;
 		n -= (size_t)done;
@@ -54,10 +64,11 @@ int file_pread(int fd, void *data, size_t n, off_t at)
 	while (n > 0) {
 		ssize_t done = pread(fd, p, n, at);
 
+		heartbeat();
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return err_from_errno(errno);
+			return err_sys("read", NULL);
 		if (done == 0)
 			return ERR_EOF;
 		p += done;
@@ -65,6 +76,26 @@ int file_pread(int fd, void *data, size_t n, off_t at)
 		n -= (size_t)done;
 	}
 	return ERR_OK;
+}
+
+int file_sync(int fd)
+{
+	int result;
+
+	heartbeat_long(SYNC_MS);
+	result = fsync(fd);
+	heartbeat();
+	return result;
+}
+
+int file_sync_data(int fd)
+{
+	int result;
+
+	heartbeat_long(SYNC_MS);
+	result = fdatasync(fd);
+	heartbeat();
+	return result;
 }
 
 int file_read_fd(int fd, struct buf *b)
@@ -80,28 +111,55 @@ int file_read_fd(int fd, struct buf *b)
 			n = read(fd, &one, 1);
 			return n == 0  ? ERR_OK
 			       : n > 0 ? ERR_TOO_LONG
-				       : err_from_errno(errno);
+				       : err_sys("read", NULL);
 		}
 		n = read(fd, to, left > 65536 ? 65536 : left);
+		heartbeat();
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_from_errno(errno);
+			return err_sys("read", NULL);
 		if (n == 0)
 			return ERR_OK;
 		buf_added(b, (size_t)n);
 	}
 }
 
+int file_open(const char *path, int *fd)
+{
+	struct stat st;
+
+	*fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (*fd < 0)
+		return err_sys("open", path);
+	if (fstat(*fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+		return ERR_OK;
+	close(*fd);
+	*fd = -1;
+	return err_set(ERR_UNSUPPORTED, "%s is no regular file", path);
+}
+
 int file_read(const char *path, struct buf *b)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	int fd, err = file_open(path, &fd);
 
-	if (fd < 0)
-		return err_from_errno(errno);
+	if (err)
+		return err;
 	err = file_read_fd(fd, b);
+	if (err == ERR_TOO_LONG)
+		err_set(err, "%s is larger than %zu bytes", path, b->max);
+	else if (err)
+		err = err_sys("read", path);
 	close(fd);
 	return err;
+}
+
+int file_end_output(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return ERR_OK;
+	return err_sys("write to", "standard output");
 }
 
 int file_sync_dir(const char *path)
@@ -109,12 +167,23 @@ int file_sync_dir(const char *path)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = ERR_OK;
 
 	if (fd < 0)
-		return err_from_errno(errno);
-	if (fsync(fd) < 0)
-		err = err_from_errno(errno);
+		return err_sys("open", path);
+	if (file_sync(fd) < 0)
+		err = err_sys("sync", path);
 	close(fd);
 	return err;
 }
+
+/* The one caller of readdir. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+int file_next(DIR *d, const char *name, struct dirent **e)
+{
+	errno = 0;
+	*e = readdir(d);
+	return !*e && errno ? err_sys("read the directory", name) : ERR_OK;
+}
+#pragma GCC diagnostic pop
 
 /* Writes a new file at TMP, durable by itself. */
 static int write_new(const char *tmp, mode_t mode, const void *data, size_t n)
@@ -123,12 +192,14 @@ static int write_new(const char *tmp, mode_t mode, const void *data, size_t n)
 
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_from_errno(errno);
+		return err_sys("make", tmp);
 	err = file_write(fd, data, n);
-	if (!err && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
-		err = err_from_errno(errno);
+	if (err)
+		err = err_sys("write", tmp);
+	else if (fchmod(fd, mode) < 0 || file_sync(fd) < 0)
+		err = err_sys("sync", tmp);
 	if (close(fd) < 0 && !err)
-		err = err_from_errno(errno);
+		err = err_sys("close", tmp);
 	return err;
 }
 
@@ -139,9 +210,9 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t n)
 	int err = write_new(tmp, mode, data, n);
 
 	if (!err && rename(tmp, path) < 0)
-		err = err_from_errno(errno);
+		err = err_sys("rename to", path);
 	if (err)
-		unlink(tmp);
+		err_ignore(unlink(tmp)); /* its name says what it is */
 	else
 		err = file_sync_dir(dirname(copy));
 	free(copy);
@@ -182,13 +253,31 @@ int file_make_dirs(const char *dir, mode_t mode)
 		if (mkdir(path, mode) == 0)
 			err = sync_parents(path);
 		else if (errno != EEXIST)
-			err = err_from_errno(errno);
+			err = err_sys("make", path);
 		*p = c;
 		if (c == '\0')
 			break;
 	}
 	free(path);
 	return err;
+}
+
+/* What keeps the content as it is. */
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+bool file_is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+int file_seal(int fd)
+{
+	if (fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) == 0 ||
+	    (errno == EPERM && file_is_sealed(fd)))
+		return ERR_OK;
+	return err_sys("seal", "a file in memory");
 }
 
 void file_set_cloexec(int fd, bool on)

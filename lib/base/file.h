@@ -5,34 +5,59 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 
 /* All N bytes, or an error code; on error a part may be written. */
-int file_write(int fd, const void *data, size_t n);
-int file_pwrite(int fd, const void *data, size_t n, off_t at);
+MUST_CHECK int file_write(int fd, const void *data, size_t n);
+MUST_CHECK int file_pwrite(int fd, const void *data, size_t n, off_t at);
 
 /* Exactly N bytes from AT; ERR_EOF if the file is shorter. */
-int file_pread(int fd, void *data, size_t n, off_t at);
+MUST_CHECK int file_pread(int fd, void *data, size_t n, off_t at);
+
+/* fsync(2) and fdatasync(2), for whom base/heartbeat.h allows much time. */
+MUST_CHECK int file_sync(int fd);
+MUST_CHECK int file_sync_data(int fd);
+
+/* Opens PATH for reading, without waiting for anybody: a FIFO, directory or
+ * socket of that name is ERR_UNSUPPORTED. A device such as /dev/null is a
+ * file. */
+MUST_CHECK int file_open(const char *path, int *fd);
 
 /* Appends the content of PATH (or of FD from its position) to B; a file
  * over the buffer's limit is ERR_TOO_LONG. */
-int file_read(const char *path, struct buf *b);
-int file_read_fd(int fd, struct buf *b);
+MUST_CHECK int file_read(const char *path, struct buf *b);
+MUST_CHECK int file_read_fd(int fd, struct buf *b);
 
 /* Makes PATH hold DATA, whole or not at all, also after a power cut: writes
  * a neighbour, syncs, renames, syncs the directory. */
-int file_replace(const char *path, mode_t mode, const void *data, size_t n);
+MUST_CHECK int file_replace(const char *path, mode_t mode, const void *data, size_t n);
+
+/* Writes what standard output still holds: the last call of a program that
+ * prints, since what was printed into a full disk or a closed pipe is no
+ * success. */
+MUST_CHECK int file_end_output(void);
 
 /* Syncs a directory by its path. */
-int file_sync_dir(const char *path);
+MUST_CHECK int file_sync_dir(const char *path);
+
+/* The next entry of D, valid until the next call; *E is NULL at the end. An
+ * error is none: what was read then is not all. NAME is for the cause. */
+MUST_CHECK int file_next(DIR *d, const char *name, struct dirent **e);
 
 /* Makes DIR and missing parents with MODE; the names of those that were made
  * are durable. */
-int file_make_dirs(const char *dir, mode_t mode);
+MUST_CHECK int file_make_dirs(const char *dir, mode_t mode);
+
+/* Seals FD, a file in memory that may be sealed (memfd_create(2)): nobody can
+ * change it any more. Fine if it was sealed before. */
+MUST_CHECK int file_seal(int fd);
+bool file_is_sealed(int fd);
 
 /* Sets FD_CLOEXEC or O_NONBLOCK. */
 void file_set_cloexec(int fd, bool on);

@@ -1,4 +1,10 @@
-/* Reading posthorn.conf, and expanding values. */
+/*
+ * Reading posthorn.conf, and expanding values. Two passes: lines are joined
+ * and set the raw values, the last one of a name wins; then each value is
+ * expanded, after those that it refers to, and checked against its row. So
+ * the order of lines is of no matter, a loop of references is found, and all
+ * faults are reported at once with the line that made them.
+ */
 #include "config/config.h"
 
 #include <libgen.h>
@@ -137,8 +143,7 @@ static void read_file(struct config *c, const char *path, int depth,
 	buf_init(&text, FILE_MAX_BYTES);
 	err = file_read(path, &text);
 	if (err)
-		buf_printf(faults, "%s: cannot read: %s\n", path,
-			   err_text(err));
+		buf_printf(faults, "%s\n", err_why(err));
 	else if (memchr(text.data, '\0', text.len))
 		buf_printf(faults, "%s: is not a text file\n", path);
 	else if (text.len > 0)
@@ -250,7 +255,7 @@ static void set_system_defaults(struct config *c, const char *path)
 	}
 }
 
-static struct config *with_defaults(void)
+struct config *config_defaults(void)
 {
 	struct config *c = mem_alloc(sizeof(*c));
 
@@ -264,11 +269,32 @@ static struct config *with_defaults(void)
 	return c;
 }
 
-struct config *config_load(const char *path, const char *const *overrides,
+void config_set(struct config *c, int row, const char *raw, const char *origin,
+		const char *text)
+{
+	struct config_value *v = &c->value[row];
+
+	set_value(c, row, raw, origin);
+	free(v->text);
+	v->text = mem_strdup(text);
+}
+
+void config_finish(struct config *c, struct buf *faults)
+{
+	for (int i = 0; i < c->n; i++)
+		if (expand(c, &c->value[i], faults))
+			config_check(&c->value[i], faults);
+}
+
+const struct config_value *config_value(const struct config *c, int row)
+{
+	return &c->value[row];
+}
+
+static struct config *load(const char *path, const char *const *overrides,
 			   int n, struct buf *faults)
 {
-	struct config *c = with_defaults();
-	size_t before = faults->len;
+	struct config *c = config_defaults();
 
 	if (path)
 		read_file(c, path, 0, faults);
@@ -279,10 +305,46 @@ struct config *config_load(const char *path, const char *const *overrides,
 		free(text);
 	}
 	set_system_defaults(c, path);
-	for (int i = 0; i < c->n; i++)
-		if (expand(c, &c->value[i], faults))
-			config_check(&c->value[i], faults);
+	config_finish(c, faults);
+	return c;
+}
+
+struct config *config_load(const char *path, const char *const *overrides,
+			   int n, struct buf *faults)
+{
+	size_t before = faults->len;
+	struct config *c = load(path, overrides, n, faults);
+
 	if (faults->len > before)
+		config_free(&c);
+	return c;
+}
+
+/* A value that is at fault becomes the default again. */
+static void mend(struct config *c, int row)
+{
+	struct config_value *v = &c->value[row];
+	struct buf ignored;
+
+	buf_init(&ignored, VALUE_MAX_BYTES);
+	if (!config_check(v, &ignored)) {
+		set_value(c, row, v->param->value, "");
+		free(v->text);
+		v->text = NULL;
+		if (expand(c, v, &ignored))
+			config_check(v, &ignored);
+	}
+	buf_free(&ignored);
+}
+
+struct config *config_load_anyway(const char *path, struct buf *faults)
+{
+	size_t before = faults->len;
+	struct config *c = load(path, NULL, 0, faults);
+
+	for (int i = 0; i < c->n && faults->len > before; i++)
+		mend(c, i);
+	if (access(path, R_OK) < 0)
 		config_free(&c);
 	return c;
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/str.h"
 
 enum config_type {
@@ -47,7 +48,21 @@ struct config;
  * is initialised by the caller. Warnings are not faults. */
 struct config *config_load(const char *path, const char *const *overrides,
 			   int n, struct buf *faults);
+
+/* The same for commands that look after a suite that runs with another state
+ * of the file: what is at fault has its default. NULL only if PATH itself
+ * cannot be read. */
+struct config *config_load_anyway(const char *path, struct buf *faults);
 void config_free(struct config **c);
+
+/* C as a file in memory that nobody can change (memfd_create(2)): what master
+ * accepted, for the services that it starts. *FD is it, or -1 with an error. */
+MUST_CHECK int config_seal(const struct config *c, int *fd);
+
+/* The configuration in such a file, wherever its position is, which does not
+ * move: others read it at the same time. FD stays open. No other file is
+ * read. NULL with lines in FAULTS if FD is none, or only a part of one. */
+struct config *config_unseal(int fd, struct buf *faults);
 
 /* Values, expanded. A name that is not in the table, or asked for as
  * another type than its own, is a broken invariant: the process aborts.

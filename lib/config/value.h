@@ -14,6 +14,19 @@ struct config_value {
 	bool expanding;
 };
 
+/* A configuration in which every parameter has its default, unexpanded. */
+struct config *config_defaults(void);
+
+/* Sets the parameter ROW as it was set, where, and expanded. */
+void config_set(struct config *c, int row, const char *raw, const char *origin,
+		const char *text);
+
+/* Expands what is not expanded yet, and checks each value against its row. */
+void config_finish(struct config *c, struct buf *faults);
+
+/* The parameter ROW. */
+const struct config_value *config_value(const struct config *c, int row);
+
 /* The row's place in the table, or -1. */
 int config_find(const char *name);
 

@@ -1,3 +1,12 @@
+/*
+ * Input is a window in one buffer that grows up to the reader's limit and is
+ * moved to the front when it has been used up. Waiting is done by the kernel
+ * where it can: a socket has SO_RCVTIMEO, which is set again only when the
+ * time that is left has changed enough to matter, so that a read in the
+ * steady state is one system call. Deadlines and the descriptor that says
+ * "stop" are looked at when the peer is silent. Output collects until
+ * OUT_FLUSH bytes, and its first error is kept for whoever reads next.
+ */
 #include "io/stream.h"
 
 #include <errno.h>
@@ -12,6 +21,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/wait.h"
@@ -36,6 +46,7 @@ struct stream {
 	int64_t deadline_ms;
 	int64_t socket_ms; /* SO_RCVTIMEO as we set it */
 	int64_t read_ms;   /* … at most, 0: no limit */
+	int64_t look_ms;   /* … where a stop is watched */
 	int stop_fd;	   /* or -1 */
 };
 
@@ -59,6 +70,7 @@ struct stream *stream_new(int fd, size_t in_max)
 	s->in_max = in_max;
 	s->timeout_ms = DEFAULT_TIMEOUT_MS;
 	s->stop_fd = -1;
+	s->look_ms = STOP_LOOK_MS;
 	buf_init(&s->out, SIZE_MAX / 2);
 	return s;
 }
@@ -109,7 +121,14 @@ void stream_set_deadline(struct stream *s, int64_t at_ms)
 void stream_set_stop(struct stream *s, int fd)
 {
 	s->stop_fd = fd;
-	s->read_ms = STOP_LOOK_MS;
+	s->read_ms = s->look_ms;
+}
+
+void stream_set_look(struct stream *s, int64_t ms)
+{
+	s->look_ms = ms;
+	if (s->read_ms)
+		s->read_ms = ms;
 }
 
 /* When a call that begins now has to end. */
@@ -132,12 +151,13 @@ static int wait_input(const struct stream *s, int64_t until_ms)
 		return wait_until(s->fd, POLLIN, until_ms);
 	if (left < 0)
 		left = 0;
-	n = poll(p, 2, left > 1000000 ? 1000000 : (int)left);
+	n = poll(p, 2, heartbeat_turn(left));
 	if (n > 0)
 		return p[0].revents ? ERR_OK : ERR_STOPPING;
 	if (n < 0 && errno != EINTR)
-		return ERR_IO;
-	return clock_ms() < until_ms ? ERR_OK : ERR_TIMEOUT;
+		return err_sys("wait for", "the other side");
+	return clock_ms() < until_ms ? ERR_OK
+				     : err_set(ERR_TIMEOUT, "timed out");
 }
 
 /* Sends N bytes; all, or an error. */
@@ -159,7 +179,7 @@ static int send_all(struct stream *s, const char *data, size_t n)
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return err_from_errno(errno);
+			return err_sys("write to", "the connection");
 		if (!until)
 			until = limit(s);
 		err = wait_until(s->fd, POLLOUT, until);
@@ -259,20 +279,18 @@ static bool make_room(struct stream *s)
 	return true;
 }
 
-/* Lets the kernel end a read of the socket after MS: one call then waits and
- * reads. Long times are rounded up to seconds, so that the option seldom has
- * to be set anew. */
+/* Lets the kernel end a read of the socket after MS, or an eighth more: one call
+ * then waits and reads, and the option seldom has to be set anew. */
 static bool limit_read(struct stream *s, int64_t ms)
 {
 	struct timeval t;
 
 	if (s->read_ms && ms > s->read_ms)
 		ms = s->read_ms;
-	if (ms > 5000)
-		ms = (ms + 999) / 1000 * 1000;
+	ms = heartbeat_turn(ms > 0 ? ms : 0);
 	if (ms < 1)
 		ms = 1;
-	if (ms == s->socket_ms)
+	if (s->socket_ms >= ms && s->socket_ms <= ms + ms / 8)
 		return true;
 	t = (struct timeval){ ms / 1000, ms % 1000 * 1000 };
 	if (setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0)
@@ -315,11 +333,11 @@ int stream_fill(struct stream *s)
 			return ERR_OK;
 		}
 		if (n == 0)
-			return ERR_EOF;
+			return err_set(ERR_EOF, "connection closed");
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return err_from_errno(errno);
+			return err_sys("read from", "the connection");
 		/* the time is over, or a part of it, or the descriptor does
 		 * not block */
 		err = wait_input(s, until);

@@ -43,9 +43,13 @@ void stream_set_timeout(struct stream *s, int64_t ms);
 void stream_set_deadline(struct stream *s, int64_t at_ms);
 
 /* From now on a wait for input ends with ERR_STOPPING when FD is readable and
- * the stream is not; -1: no longer. It may take a second, since nothing is
- * spent on it while the peer answers quickly. */
+ * the stream is not; -1: no longer. It may take a second (stream_set_look),
+ * since nothing is spent on it while the peer answers quickly. */
 void stream_set_stop(struct stream *s, int fd);
+
+/* The silence in ms after which the stop is watched; a second, until that is
+ * called. */
+void stream_set_look(struct stream *s, int64_t ms);
 
 /* Puts N bytes before the input to come: what another process had read of the
  * connection. Only before the first read. */
@@ -56,8 +60,8 @@ const char *stream_window(const struct stream *s, size_t *n);
 
 /* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
  * ERR_STOPPING, ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes.
- * Flushes output first: the peer may wait for it. A time of more than five
- * seconds may take up to one more. */
+ * Flushes output first: the peer may wait for it. A time may take an eighth
+ * more. */
 int stream_fill(struct stream *s);
 
 /* Takes N bytes off the front of the window. */

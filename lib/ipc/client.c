@@ -1,9 +1,13 @@
 #include "ipc/client.h"
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+
+#define TRIES 3
 
 static void disconnect(struct ipc_client *c)
 {
@@ -15,18 +19,21 @@ static void disconnect(struct ipc_client *c)
 int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 		    struct ipc_in *a, int64_t ms)
 {
+	int64_t until = clock_ms() + ms;
 	int err;
 
 	if (c->sock < 0)
-		c->sock = ipc_connect(c->service);
+		c->sock = ipc_connect_within(c->service, ms);
 	if (c->sock < 0)
-		return ERR_TEMP;
-	err = ipc_call(c->sock, q, a, ms);
+		return err_set(ERR_TEMP, "cannot reach %s: %s", c->service,
+			       strerror(errno));
+	ms = until - clock_ms();
+	err = ipc_call(c->sock, q, a, ms > 0 ? ms : 0);
 	/* an answer that comes late would be taken for that of the next
 	 * question: so the connection ends with the first error */
 	if (err)
 		disconnect(c);
-	return err;
+	return err ? err_set(err, "%s: %s", c->service, err_why(err)) : ERR_OK;
 }
 
 int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
@@ -35,7 +42,9 @@ int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 	int64_t until = clock_ms() + ms;
 	int err = ipc_client_once(c, q, a, ms);
 
-	if (err == ERR_EOF && clock_ms() < until)
+	/* first the connection that was kept, then one to an instance that
+	 * retires just now, then the next one */
+	for (int i = 1; i < TRIES && err == ERR_EOF && clock_ms() < until; i++)
 		err = ipc_client_once(c, q, a, until - clock_ms());
-	return err == ERR_EOF ? ERR_TEMP : err;
+	return err == ERR_EOF ? err_set(ERR_TEMP, "%s", err_why(err)) : err;
 }

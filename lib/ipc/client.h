@@ -15,14 +15,14 @@ struct ipc_client {
 #define IPC_CLIENT(name) { (name), -1 }
 
 /* Sends Q and receives the answer in A, within MS milliseconds in all. Tries
- * once more on a fresh connection if the service ended before an answer came
- * (master's socket is still there, and waits with us for the next process);
- * so use it for questions that may be asked twice, and ipc_client_once for
+ * up to twice more, each time on a fresh connection, if the service ended
+ * before an answer came (master's socket is still there, and waits with us for
+ * the next process); so use it for questions that may be asked twice, and ipc_client_once for
  * those that may not. ERR_TEMP if the service cannot be reached. */
 int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 		    struct ipc_in *a, int64_t ms);
 
-/* The same without the second try: after an error nobody knows whether the
+/* The same with one try only: after an error nobody knows whether the
  * service acted. */
 int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 		    struct ipc_in *a, int64_t ms);

@@ -72,6 +72,11 @@ int ipc_send(int sock, const struct ipc_out *m, int64_t ms);
  * closed. Descriptors come with FD_CLOEXEC. */
 int ipc_recv(int sock, struct ipc_in *m, int64_t ms);
 
+/* From now on the peer can send nothing more: it is told so, and asks somebody
+ * else. Does a packet still wait that it had sent before? Who closes SOCK with
+ * one unread breaks a promise; who closes it without this may do so. */
+bool ipc_end_input(int sock);
+
 /* Closes descriptors nobody took and forgets the content. */
 void ipc_in_reset(struct ipc_in *m);
 void ipc_in_free(struct ipc_in *m);
@@ -97,12 +102,15 @@ int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms);
 void ipc_set_dir(const char *dir);
 
 /* A connection to the service NAME in that folder (or to an absolute path),
- * close-on-exec; -1 with errno: EAGAIN after ten seconds in which the service
- * took no further one. */
+ * close-on-exec; -1 with errno: EAGAIN when for MS milliseconds (0: at this
+ * moment) the service has had no place for one more. */
+int ipc_connect_within(const char *name, int64_t ms);
+
+/* The same for programs that wait for answers: ten seconds. */
 int ipc_connect(const char *name);
 
-/* The same for event loops: does not wait where connections queue up, but
- * fails with EAGAIN. */
+/* The same for event loops, which never wait: 0. After EAGAIN the loop tries
+ * again by a timer: the kernel tells nobody when there is a place. */
 int ipc_connect_now(const char *name);
 
 /* A listening socket at PATH with MODE; -1 with errno. Replaces an old one. */

@@ -1,4 +1,11 @@
-/* Sockets that carry packets. */
+/*
+ * Sockets that carry packets. Nothing here blocks in the kernel but a connect
+ * with a time to wait: sends and receives are tried, and poll waits where the
+ * caller has time. Descriptors travel beside the bytes (SCM_RIGHTS); a packet
+ * or a list of descriptors that was cut is refused as a whole, and what came
+ * with it is closed. Who is at the other end is asked of the kernel when a
+ * connection is accepted, never of the peer.
+ */
 #include "ipc/ipc.h"
 
 #include <errno.h>
@@ -14,13 +21,14 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/wait.h"
 #include "ipc/packet.h"
 #include "log/log.h"
 
-#define CONNECT_S 10
+#define CONNECT_MS 10000
 
 static struct {
 	char dir[100];
@@ -56,15 +64,13 @@ int ipc_send(int sock, const struct ipc_out *m, int64_t ms)
 	int err;
 
 	if (m->data.over)
-		return ERR_TOO_LONG;
+		return err_set(ERR_TOO_LONG, "too much for a packet");
 	attach(&h, &c, m->fd, m->nfds);
 	while (sendmsg(sock, &h, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		if (errno == EINTR)
 			continue;
-		if (errno == EMSGSIZE)
-			return ERR_TOO_LONG;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return err_from_errno(errno);
+			return err_sys("send", "a packet");
 		if (ms == 0)
 			return ERR_BUSY;
 		if (!until)
@@ -103,15 +109,17 @@ static int receive(int sock, struct ipc_in *m)
 	do
 		n = recvmsg(sock, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return ERR_BUSY; /* no failure: no cause */
 	if (n < 0)
-		return err_from_errno(errno);
+		return err_sys("receive", "a packet");
 	collect(&h, m);
 	if (n == 0)
-		return ERR_EOF;
+		return err_set(ERR_EOF, "connection closed");
 	m->len = (size_t)n;
 	if (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !ipc_parse(m)) {
 		ipc_in_reset(m);
-		return ERR_SYNTAX;
+		return err_set(ERR_SYNTAX, "malformed packet");
 	}
 	return ERR_OK;
 }
@@ -136,6 +144,15 @@ int ipc_recv(int sock, struct ipc_in *m, int64_t ms)
 		if (err)
 			return err;
 	}
+}
+
+bool ipc_end_input(int sock)
+{
+	char c;
+
+	/* it fails where the peer has gone, who then waits for nothing */
+	err_ignore(shutdown(sock, SHUT_RD));
+	return recv(sock, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms)
@@ -169,24 +186,35 @@ static bool fill_address(struct sockaddr_un *a, const char *path)
 	return false;
 }
 
-static int connect_to(const char *name, int flags)
+/* The address of the service NAME. */
+static bool find_address(struct sockaddr_un *a, const char *name)
 {
-	static const struct timeval wait = { CONNECT_S, 0 };
-	char path[256];
+	char path[sizeof(self.dir) + sizeof(a->sun_path)];
+
+	if (name[0] == '/')
+		return fill_address(a, name);
+	snprintf(path, sizeof(path), "%s/%s", self.dir, name);
+	return fill_address(a, path);
+}
+
+int ipc_connect_within(const char *name, int64_t ms)
+{
+	struct timeval wait = { ms / 1000, ms % 1000 * 1000 };
 	struct sockaddr_un a;
 	int fd, err;
 
-	if (name[0] == '/')
-		snprintf(path, sizeof(path), "%s", name);
-	else
-		snprintf(path, sizeof(path), "%s/%s", self.dir, name);
-	if (!fill_address(&a, path))
+	if (!find_address(&a, name))
 		return -1;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	fd = socket(AF_UNIX,
+		    SOCK_SEQPACKET | SOCK_CLOEXEC |
+			    (ms > 0 ? 0 : SOCK_NONBLOCK),
+		    0);
 	if (fd < 0)
 		return -1;
 	/* as long as the other side has no place for one more */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	if (ms > 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	heartbeat_long(ms);
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		err = errno;
 		close(fd);
@@ -198,12 +226,12 @@ static int connect_to(const char *name, int flags)
 
 int ipc_connect(const char *name)
 {
-	return connect_to(name, 0);
+	return ipc_connect_within(name, CONNECT_MS);
 }
 
 int ipc_connect_now(const char *name)
 {
-	return connect_to(name, SOCK_NONBLOCK);
+	return ipc_connect_within(name, 0);
 }
 
 int ipc_listen(const char *path, mode_t mode, int backlog)
@@ -216,7 +244,7 @@ int ipc_listen(const char *path, mode_t mode, int backlog)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	unlink(path);
+	err_ignore(unlink(path)); /* bind tells if it is still there */
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    chmod(path, mode) < 0 || listen(fd, backlog) < 0) {
 		err = errno;

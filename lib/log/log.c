@@ -1,3 +1,11 @@
+/*
+ * A line is put together in one buffer and goes out in one write, so that
+ * lines of several processes in one file do not mix. It is escaped as a whole
+ * behind the stamp: what a peer sent cannot make a second line or a false
+ * stamp. errno is what it was before, so that %m works in a row of calls. A
+ * file is replaced under its number (log_replace): children that were forked
+ * with that number go on with the former one.
+ */
 #include "log/log.h"
 
 #include <errno.h>
@@ -6,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -23,14 +30,13 @@ static struct {
 	char *path; /* NULL unless the target is a file */
 	int fd;
 	int last_words; /* where log_die writes, too; or -1 */
-	int giver;	/* who hands us the file opened again, or -1 */
 	bool syslog;
 	bool debug;
 	char host[65];
 	struct buf line;
 	time_t stamp_of; /* second for which `stamp` was made */
 	char stamp[CLOCK_DATE_SIZE];
-} self = { .fd = STDERR_FILENO, .last_words = -1, .giver = -1 };
+} self = { .fd = STDERR_FILENO, .last_words = -1 };
 
 static const char *program(void)
 {
@@ -39,74 +45,58 @@ static const char *program(void)
 
 static int open_file(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	/* a FIFO that nobody reads must not hold up whoever logs */
+	return open(path,
+		    O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC,
+		    0640);
+}
+
+static bool is_file(const char *target)
+{
+	return strcmp(target, "syslog") != 0 && strcmp(target, "stderr") != 0;
+}
+
+/* Lines go to TARGET, which is open at FD if it is a file. */
+static void aim(const char *target, int fd)
+{
+	self.syslog = strcmp(target, "syslog") == 0;
+	if (self.syslog)
+		openlog(self.program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	if (self.path && fd >= 0) {
+		/* the number stays, so that a forked child can keep it alone */
+		dup3(fd, self.fd, O_CLOEXEC);
+		close(fd);
+	} else if (fd >= 0) {
+		self.fd = fd;
+	} else {
+		if (self.path)
+			close(self.fd);
+		self.fd = STDERR_FILENO;
+	}
+	free(self.path);
+	self.path = fd >= 0 ? mem_strdup(target) : NULL;
 }
 
 bool log_open(const char *name, const char *target)
 {
+	int fd = is_file(target) ? open_file(target) : -1;
+
 	free(self.program);
 	self.program = mem_strdup(name);
 	if (gethostname(self.host, sizeof(self.host) - 1) < 0)
 		strcpy(self.host, "localhost");
 	self.host[strcspn(self.host, ".")] = '\0';
 	tzset();
-	self.syslog = strcmp(target, "syslog") == 0;
-	if (self.syslog) {
-		openlog(self.program, LOG_PID | LOG_NDELAY, LOG_MAIL);
-		return true;
-	}
-	if (strcmp(target, "stderr") == 0)
-		return true;
-	self.fd = open_file(target);
-	if (self.fd < 0) {
-		self.fd = STDERR_FILENO;
-		return false;
-	}
-	self.path = mem_strdup(target);
-	return true;
+	aim(target, fd);
+	return fd >= 0 || !is_file(target);
 }
 
-void log_expect(int sock)
+void log_replace(const char *target, int fd)
 {
-	self.giver = sock;
-}
-
-/* A descriptor that lies ready at the giver's socket, or -1. */
-static int receive(void)
-{
-	char byte[64];
-	struct iovec data = { byte, sizeof(byte) };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr m = { .msg_iov = &data,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof(control) };
-	const struct cmsghdr *c;
-	int fd = -1;
-
-	if (self.giver < 0 ||
-	    recvmsg(self.giver, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
-		return -1;
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
-/* The last descriptor that was handed to us, or -1. */
-static int receive_last(void)
-{
-	int last = -1, fd;
-
-	while ((fd = receive()) >= 0) {
-		if (last >= 0)
-			close(last);
-		last = fd;
-	}
-	return last;
+	if (is_file(target) == (fd >= 0))
+		aim(target, fd);
+	else if (fd >= 0)
+		close(fd);
 }
 
 /* Does the path lead to another file than the one that is open? */
@@ -120,21 +110,18 @@ static bool is_renamed(void)
 
 void log_reopen(void)
 {
-	int fd = receive_last();
+	int fd;
 
-	if (fd < 0 && (!self.path || !is_renamed()))
+	if (!self.path || !is_renamed())
 		return;
-	if (fd < 0)
-		fd = open_file(self.path);
+	fd = open_file(self.path);
 	if (fd < 0) {
 		log_warn("%s: cannot be opened again: %m; further lines go to "
 			 "the file that had this name",
 			 self.path);
 		return;
 	}
-	/* the number stays, so that a forked child can keep just this one */
-	if (self.path)
-		dup3(fd, self.fd, O_CLOEXEC);
+	dup3(fd, self.fd, O_CLOEXEC);
 	close(fd);
 }
 

@@ -18,13 +18,13 @@
  * the call lines go to standard error. Call it before chroot. */
 bool log_open(const char *program, const char *target);
 
-/* Programs that gave up their rights cannot open the file again: who started
- * them does, and hands them the descriptor (SCM_RIGHTS) through SOCK. */
-void log_expect(int sock);
+/* Programs that gave up their rights cannot open the log again: who started
+ * them does. From now on lines go to TARGET, as in log_open; if that is a file
+ * it is open at FD, which is the log's from now on, else FD is -1. */
+void log_replace(const char *target, int fd);
 
-/* After the file was renamed: lines go to the descriptor that was handed to
- * us, or else to what is at the path now, which is made if need be. If that
- * fails it is logged, and nothing changes. Never waits. */
+/* After the file was renamed: lines go to what is at the path now, which is
+ * made if need be. If that fails it is logged, and nothing changes. */
 void log_reopen(void);
 
 /* The descriptor of the file that lines go to; -1 if it is none. */

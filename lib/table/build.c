@@ -32,7 +32,7 @@ static void fail(struct build *b, const char *what, int err)
 {
 	if (!b->err)
 		buf_printf(b->faults, "%s: %s\n", what, db_strerror(err));
-	b->err = err_from_errno(err);
+	b->err = err_set(err_from_errno(err), "%s: %s", what, db_strerror(err));
 }
 
 static void put(struct build *b, const char *key, const char *value,
@@ -100,7 +100,8 @@ static bool create(struct build *b, DBTYPE type)
 
 	if (err == 0) {
 		b->db->set_errfile(b->db, NULL);
-		unlink(b->tmp);
+		/* an unfinished one of before; DB_EXCL tells if it stays */
+		err_ignore(unlink(b->tmp));
 		err = b->db->open(b->db, NULL, b->tmp, NULL, type,
 				  DB_CREATE | DB_EXCL, 0600);
 	}
@@ -144,19 +145,32 @@ static void rename_over(struct build *b)
 	free(copy);
 }
 
+/* Also what Berkeley DB calls it until it has a first page. Of what stays the
+ * name says what it is. */
+static void remove_unfinished(const struct build *b)
+{
+	const char *slash = strrchr(b->tmp, '/');
+	const char *base = slash ? slash + 1 : b->tmp;
+	char *early =
+		mem_printf("%.*s__db.%s", (int)(base - b->tmp), b->tmp, base);
+
+	err_ignore(unlink(early));
+	err_ignore(unlink(b->tmp));
+	free(early);
+}
+
 static void make(struct build *b, DBTYPE type, enum table_source source)
 {
-	if (!create(b, type))
-		return;
-	fill(b, source);
-	if (b->err)
-		b->db->close(b->db, 0);
-	else
+	if (create(b, type))
+		fill(b, source);
+	if (!b->err)
 		settle(b);
+	else if (b->db)
+		b->db->close(b->db, 0);
 	if (!b->err)
 		rename_over(b);
 	if (b->err)
-		unlink(b->tmp);
+		remove_unfinished(b);
 }
 
 int table_build(const char *spec, enum table_source source,

@@ -7,19 +7,38 @@
 #include <db.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "table/type.h"
+
+/* The library opens whatever has the name, and waits for a FIFO's writer. */
+static bool can_open(const char *path, struct buf *faults)
+{
+	int fd, err = file_open(path, &fd);
+
+	if (err)
+		buf_printf(faults, "%s\n", err_why(err));
+	else
+		close(fd);
+	return !err;
+}
 
 static void *load(const char *path, struct buf *faults)
 {
 	DB *db;
-	int err = db_create(&db, NULL, 0);
+	int err;
 
+	if (!can_open(path, faults))
+		return NULL;
+	err = db_create(&db, NULL, 0);
 	if (err == 0) {
 		/* nothing on stderr: faults go to the caller */
 		db->set_errfile(db, NULL);
-		err = db->open(db, NULL, path, NULL, DB_UNKNOWN, DB_RDONLY, 0);
+		/* mapped, a file that is cut would be a SIGBUS */
+		err = db->open(db, NULL, path, NULL, DB_UNKNOWN,
+			       DB_RDONLY | DB_NOMMAP, 0);
 		if (err == 0)
 			return db;
 		db->close(db, 0);

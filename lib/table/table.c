@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/stamp.h"
 #include "log/log.h"
 #include "table/type.h"
 
@@ -29,8 +29,8 @@ struct table {
 	char *path; /* NULL if the table is no file */
 	void *content;
 	pid_t opener;	   /* which process made `content` */
-	struct stat stamp; /* of the file that `content` is, or was tried */
-	int trouble;	   /* errno of the last look at the file */
+	struct stamp stamp; /* of the file that `content` is, or was tried */
+	int trouble;	    /* errno of the last look at the file */
 };
 
 static const struct table_type *find_type(const char *spec, size_t n)
@@ -56,14 +56,11 @@ static void complain_type(const char *spec, struct buf *faults)
 	buf_puts(faults, "\n");
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
+static void drop(struct table *t)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	if (t->content)
+		t->type->free(t->content);
+	t->content = NULL;
 }
 
 /* Reads the file; on failure the former content stays. */
@@ -73,8 +70,7 @@ static void load(struct table *t, struct buf *faults)
 
 	if (!fresh)
 		return;
-	if (t->content)
-		t->type->free(t->content);
+	drop(t);
 	t->content = fresh;
 	t->opener = getpid();
 }
@@ -85,9 +81,8 @@ static void disown(struct table *t)
 	if (!t->content || !(t->type->flags & TABLE_OWN) ||
 	    t->opener == getpid())
 		return;
-	t->type->free(t->content);
-	t->content = NULL;
-	t->stamp = (struct stat){ 0 };
+	drop(t);
+	t->stamp = (struct stamp){ 0 };
 }
 
 /* Says why the file cannot be looked at, once. */
@@ -101,21 +96,26 @@ static void out_of_reach(struct table *t, int errnum, struct buf *faults)
 	t->trouble = errnum;
 }
 
-/* Looks at the file and reads it if it is another than before. The stamp is
- * taken first, so that a change during the reading is seen next time. */
+/* Looks at the file and reads it if it is another than before. Where the
+ * content is the file itself, and that was written to, there is no former
+ * content that could stay in use. */
 static void refresh(struct table *t, struct buf *faults)
 {
-	struct stat st;
+	struct stat was = t->stamp.st;
+	enum stamp_state state = stamp_look(&t->stamp, t->path);
 
-	if (stat(t->path, &st) < 0) {
+	if (state == STAMP_LOST) {
 		out_of_reach(t, errno, faults);
 		return;
 	}
 	t->trouble = 0;
-	if (same_file(&st, &t->stamp))
+	if (state == STAMP_SAME)
 		return;
-	t->stamp = st;
-	load(t, faults);
+	if ((t->type->flags & TABLE_OWN) &&
+	    (state == STAMP_BUSY || was.st_ino == t->stamp.st.st_ino))
+		drop(t);
+	if (state == STAMP_NEW)
+		load(t, faults);
 }
 
 static void refresh_and_log(struct table *t)
@@ -161,8 +161,7 @@ void table_free(struct table **t)
 {
 	if (!*t)
 		return;
-	if ((*t)->content)
-		(*t)->type->free((*t)->content);
+	drop(*t);
 	free((*t)->path);
 	free((*t)->spec);
 	free(*t);
@@ -197,7 +196,7 @@ int table_get(struct table *t, const char *key, struct buf *value)
 		err = ERR_TOO_LONG;
 	if (err && err != ERR_NOT_FOUND) {
 		log_warn("table %s: lookup of %s: %s", t->spec, key,
-			 value->len ? value->data : err_text(err));
+			 value->len ? value->data : err_why(err));
 		err = ERR_TEMP;
 	}
 	return err;
@@ -215,5 +214,5 @@ bool table_is_pattern(const struct table *t)
 
 uid_t table_owner(const struct table *t)
 {
-	return t->path ? t->stamp.st_uid : 0;
+	return t->path ? t->stamp.st.st_uid : 0;
 }

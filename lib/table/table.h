@@ -13,11 +13,13 @@
  * Keys are looked up in lower case (ASCII), except in pcre and cidr tables.
  *
  * A table that is a file is read when it is opened, and again at a lookup
- * after the file changed (another inode, size or time). If the new file
- * cannot be used, the former content stays in use and the log says why. A
- * table that never could be read answers ERR_TEMP: a fault of ours is no
- * reason to bounce mail. The exception is aliases:, where a file that is
- * not there means that there are no aliases.
+ * after the file changed (base/stamp.h: at once if a new one was renamed to
+ * its name, a second after the last write if it is rewritten in place). If
+ * the new file cannot be used, the former content stays in use and the log
+ * says why. A table that never could be read, or a Berkeley DB file that was
+ * written to in place, answers ERR_TEMP: a fault of ours is no reason to
+ * bounce mail. The exception is aliases:, where a file that is not there
+ * means that there are no aliases.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H

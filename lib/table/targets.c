@@ -1,4 +1,11 @@
-/* The right side of an alias, of table/aliases.h. */
+/*
+ * The right side of an alias, and the lines of a .forward or :include: file:
+ * table/aliases.h says what a target may be. The text is cut into items at
+ * commas and line ends outside quotes and comments; an item is then what its
+ * first byte says: a command, a file, a file of more targets, or an address.
+ * One item that is wrong makes the whole text unusable, with a reason: half of
+ * a list would be mail that some get and some do not.
+ */
 #include "table/aliases.h"
 
 #include <string.h>

@@ -1,9 +1,6 @@
 #include "table/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -76,8 +73,7 @@ bool text_read(const char *path, struct buf *b, struct buf *faults)
 	buf_init(b, TEXT_FILE_MAX);
 	err = file_read(path, b);
 	if (err)
-		buf_printf(faults, "%s: %s\n", path,
-			   err == ERR_TOO_LONG ? "too large" : strerror(errno));
+		buf_printf(faults, "%s\n", err_why(err));
 	else if (memchr(b->data, '\0', b->len)) {
 		buf_printf(faults, "%s: holds a NUL: not a text file\n", path);
 		err = ERR_SYNTAX;

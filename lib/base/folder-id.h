@@ -1,0 +1,27 @@
+/*
+ * What names a mail folder to programs: for one folder it is the same in
+ * every process and at all times until the folder is deleted, a rename
+ * included. Where it comes from is lib/mailbox's business alone; others
+ * compare, pass on and print it.
+ */
+#ifndef BASE_FOLDER_ID_H
+#define BASE_FOLDER_ID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct folder_id {
+	uint64_t high;
+	uint64_t low;
+};
+
+#define FOLDER_ID_SIZE 33 /* of its text, with the NUL */
+
+bool folder_id_equal(struct folder_id a, struct folder_id b);
+
+/* As text: 32 lower-case hexadecimal digits; and back: false if TEXT (may be
+ * NULL) is none. */
+void folder_id_text(struct folder_id id, char out[FOLDER_ID_SIZE]);
+bool folder_id_read(const char *text, struct folder_id *id);
+
+#endif
