@@ -1,12 +1,19 @@
 /*
- * Address lists of header fields (RFC 5322 section 3.4, with the obsolete
- * forms of section 4.4), read as people's programs write them: no list is
- * refused, and what makes no sense becomes the nearest thing that does.
+ * An element of a list is read from left to right, without going back: words,
+ * then what stands behind them says what they were: "<" a name, "@" a local
+ * part, ":" the name of a group, anything else an address without a domain.
+ *
+ * Whatever is there is taken. Beside that the parser notes how far the field
+ * was from the grammar: `guessed` where it had to choose a meaning,
+ * `entangled` where < and > do not stand as one pair at an element's end, so
+ * that programs which look for them differently find something else.
  */
-#include "mime/imap.h"
+#include "mime/address.h"
 
 #include <string.h>
 
+#include "base/str.h"
+#include "mime/field.h"
 #include "mime/token.h"
 
 #define TEXT_MAX 16384
@@ -16,174 +23,273 @@ static const char specials[] = "()<>@,;:\"";
 
 struct parser {
 	struct mime_scan s;
-	struct buf *out;
-	struct buf phrase;  /* words read, not yet known what they are */
+	struct mime_address a;
 	struct buf comment; /* the last one: an old way to give a name */
-	struct buf route;
-	struct buf local;
-	struct buf domain;
+	mime_address_take *take;
+	void *context;
 	size_t count;
 	bool group;
+	bool guessed;
+	bool angle; /* the element had its < > */
+	bool entangled;
 };
 
-static void put_or_nil(struct buf *out, const struct buf *b)
+/* What a run of pieces was, for the grammar. */
+struct shape {
+	int pieces;
+	int quoted;
+	bool gaps;    /* white space or comments between pieces */
+	bool strange; /* bytes that no atom has */
+};
+
+static void forget(struct parser *p)
 {
-	if (b->len == 0)
-		buf_puts(out, "NIL");
-	else
-		imap_put_string(out, b->data, b->len);
+	buf_reset(&p->a.name);
+	buf_reset(&p->comment);
+	buf_reset(&p->a.route);
+	buf_reset(&p->a.local);
+	buf_reset(&p->a.domain);
 }
 
-static void open_list(struct parser *p)
+static void give(struct parser *p, enum mime_address_kind kind)
 {
-	if (p->count++ == 0)
-		buf_putc(p->out, '(');
+	p->a.kind = kind;
+	p->count++;
+	p->guessed |= p->a.name.over || p->a.local.over || p->a.domain.over ||
+		      p->a.route.over;
+	p->take(p->context, &p->a);
 }
 
-/* A NIL host would mean a group, so a missing one is the empty string. */
-static void put_address(struct parser *p)
+static void give_mailbox(struct parser *p)
 {
-	const struct buf *name = p->phrase.len ? &p->phrase : &p->comment;
-
-	open_list(p);
-	buf_putc(p->out, '(');
-	put_or_nil(p->out, name);
-	buf_putc(p->out, ' ');
-	put_or_nil(p->out, &p->route);
-	buf_putc(p->out, ' ');
-	imap_put_string(p->out, p->local.data, p->local.len);
-	buf_putc(p->out, ' ');
-	imap_put_string(p->out, p->domain.data, p->domain.len);
-	buf_putc(p->out, ')');
-}
-
-static void begin_group(struct parser *p)
-{
-	open_list(p);
-	buf_puts(p->out, "(NIL NIL ");
-	imap_put_string(p->out, p->phrase.data, p->phrase.len);
-	buf_puts(p->out, " NIL)");
-	p->group = true;
+	if (p->a.name.len == 0)
+		buf_put(&p->a.name, p->comment.data, p->comment.len);
+	give(p, MIME_MAILBOX);
 }
 
 static void end_group(struct parser *p)
 {
+	forget(p);
 	if (p->group)
-		buf_puts(p->out, "(NIL NIL NIL NIL)");
+		give(p, MIME_GROUP_END);
 	p->group = false;
 }
 
-static void forget(struct parser *p)
+/* Has the run P … END bytes that stand in no atom (RFC 5322 section 3.2.3)?
+ * The dot may: names and addresses have it. */
+static bool is_strange(const char *p, const char *end)
 {
-	buf_reset(&p->phrase);
-	buf_reset(&p->comment);
-	buf_reset(&p->route);
-	buf_reset(&p->local);
-	buf_reset(&p->domain);
+	for (; p < end; p++)
+		if (*p == '[' || *p == ']' || *p == '\\')
+			return true;
+	return false;
 }
 
-/* Words with one space between them; quoted ones without their quotes. */
-static void scan_words(struct parser *p)
+/* Appends quoted strings and runs of text to OUT, up to something else; one
+ * space for what is between them if SPACED, nothing otherwise. */
+static struct shape scan_pieces(struct parser *p, struct buf *out, bool spaced)
 {
-	struct buf *w = &p->phrase;
-	size_t len;
+	struct shape shape = { 0 };
 
 	for (;;) {
-		const char *before = p->s.p;
+		const char *before = p->s.p, *start;
+		size_t len = out->len;
 
 		mime_scan_blank(&p->s, &p->comment);
-		len = w->len;
-		if (len > 0 && p->s.p > before)
-			buf_putc(w, ' ');
-		if (mime_scan_quoted(&p->s, w) ||
-		    mime_scan_run(&p->s, specials, w))
-			continue;
-		buf_truncate(w, len);
-		return;
+		start = p->s.p;
+		if (spaced && shape.pieces > 0 && start > before)
+			buf_putc(out, ' ');
+		if (mime_scan_quoted(&p->s, out)) {
+			shape.quoted++;
+		} else if (mime_scan_run(&p->s, specials, out)) {
+			shape.strange |= is_strange(start, p->s.p);
+		} else {
+			buf_truncate(out, len);
+			return shape;
+		}
+		shape.gaps |= shape.pieces++ > 0 && start > before;
 	}
 }
 
-/* The part before "@", and the host behind it: dots may have white space
- * around them, which is not part of the address. */
-static void scan_pieces(struct parser *p, struct buf *out)
+/* One quoted string or one run of atoms and dots. */
+static bool is_local(const struct shape *s)
 {
-	do {
-		mime_scan_blank(&p->s, &p->comment);
-	} while (mime_scan_quoted(&p->s, out) ||
-		 mime_scan_run(&p->s, specials, out));
+	return s->pieces == 1 && !s->strange;
 }
 
-/* After "<": [route ":"] local "@" domain ">". */
-static void scan_angle(struct parser *p)
+static bool is_domain_byte(unsigned char c)
 {
+	return str_isalnum(c) || c >= 0x80 || (c && strchr("-_.", c));
+}
+
+/* A name, or a literal, in one piece. */
+static bool is_domain(const struct shape *s, const struct buf *b)
+{
+	if (s->pieces != 1 || s->quoted)
+		return false;
+	if (b->data[0] == '[')
+		return b->data[b->len - 1] == ']' &&
+		       !strpbrk(b->data + 1, "[\\");
+	for (size_t i = 0; i < b->len; i++)
+		if (!is_domain_byte((unsigned char)b->data[i]))
+			return false;
+	return true;
+}
+
+/* After "@". A literal may hold colons. */
+static void scan_domain(struct parser *p)
+{
+	struct buf *out = &p->a.domain;
+	struct shape shape = scan_pieces(p, out, false);
+
+	while (out->len > 0 && out->data[0] == '[' &&
+	       !memchr(out->data, ']', out->len) &&
+	       mime_scan_char(&p->s, ':')) {
+		buf_putc(out, ':');
+		scan_pieces(p, out, false);
+	}
+	if (!is_domain(&shape, out))
+		p->guessed = true;
+}
+
+/* After "<": "@a,@b:", which nobody uses any more. */
+static void scan_route(struct parser *p)
+{
+	struct buf *route = &p->a.route;
+
 	mime_scan_blank(&p->s, NULL);
 	while (p->s.p < p->s.end && *p->s.p == '@') {
-		if (p->route.len > 0)
-			buf_putc(&p->route, ',');
-		buf_putc(&p->route, *p->s.p++);
-		scan_pieces(p, &p->route);
+		p->guessed = true;
+		if (route->len > 0)
+			buf_putc(route, ',');
+		buf_putc(route, *p->s.p++);
+		scan_pieces(p, route, false);
 		while (mime_scan_char(&p->s, ','))
 			mime_scan_blank(&p->s, NULL);
 		if (mime_scan_char(&p->s, ':'))
 			break;
 	}
-	scan_pieces(p, &p->local);
+}
+
+/* After "<": [route ":"] local "@" domain ">". */
+static void scan_angle(struct parser *p)
+{
+	struct shape shape;
+
+	scan_route(p);
+	shape = scan_pieces(p, &p->a.local, false);
+	p->guessed |= !is_local(&shape);
 	if (mime_scan_char(&p->s, '@'))
-		scan_pieces(p, &p->domain);
-	while (p->s.p < p->s.end && *p->s.p != '>' && *p->s.p != ',')
-		p->s.p++;
-	mime_scan_char(&p->s, '>');
+		scan_domain(p);
+	else
+		p->guessed = true;
+	p->angle = true;
+	while (p->s.p < p->s.end && *p->s.p != '>' && *p->s.p != ',') {
+		p->guessed = true;
+		p->entangled |= *p->s.p++ == '<';
+	}
+	if (!mime_scan_char(&p->s, '>'))
+		p->guessed = true;
 	mime_scan_blank(&p->s, &p->comment);
 }
 
 /* The words read are the local part of an address without "<>". */
-static void words_are_local(struct parser *p)
+static void words_are_local(struct parser *p, const struct shape *words)
 {
-	buf_put(&p->local, p->phrase.data, p->phrase.len);
-	buf_reset(&p->phrase);
+	if (!is_local(words))
+		p->guessed = true;
+	buf_put(&p->a.local, p->a.name.data, p->a.name.len);
+	buf_reset(&p->a.name);
+}
+
+/* Behind an element: separators, a comma the last, or the end of the list. */
+static void scan_separators(struct parser *p)
+{
+	char last = '\0';
+
+	mime_scan_blank(&p->s, NULL);
+	while (p->s.p < p->s.end && strchr(",;", *p->s.p)) {
+		last = *p->s.p++;
+		if (last == ';') {
+			p->guessed |= !p->group;
+			end_group(p);
+		}
+		mime_scan_blank(&p->s, NULL);
+	}
+	if (p->s.p == p->s.end || last == ',')
+		return;
+	p->guessed = true;
+	p->entangled |= p->angle && !last;
+}
+
+/* Words, "@", and what follows up to a "<": an address as a name, for which
+ * START … P stands. */
+static void address_is_name(struct parser *p, const char *start)
+{
+	p->guessed = true;
+	forget(p);
+	mime_unfold(&p->a.name, start, (size_t)(p->s.p - start));
 }
 
 /* One element of the list, up to its separator. */
 static void scan_element(struct parser *p)
 {
+	const char *start = p->s.p;
+	struct shape words;
+
 	forget(p);
-	scan_words(p);
+	p->angle = false;
+	words = scan_pieces(p, &p->a.name, true);
 	if (mime_scan_char(&p->s, '<')) {
+		p->guessed |= words.strange;
 		scan_angle(p);
-		put_address(p);
+		give_mailbox(p);
 	} else if (mime_scan_char(&p->s, '@')) {
-		words_are_local(p);
-		scan_pieces(p, &p->domain);
-		put_address(p);
+		words_are_local(p, &words);
+		scan_domain(p);
+		if (p->s.p < p->s.end && *p->s.p == '<')
+			address_is_name(p, start);
+		if (mime_scan_char(&p->s, '<'))
+			scan_angle(p);
+		give_mailbox(p);
 	} else if (!p->group && mime_scan_char(&p->s, ':')) {
-		begin_group(p);
-	} else if (p->phrase.len > 0) {
-		words_are_local(p);
-		put_address(p);
-	} else if (p->s.p < p->s.end && !strchr(",;", *p->s.p)) {
-		p->s.p++;
-	}
-	mime_scan_blank(&p->s, NULL);
-	while (p->s.p < p->s.end && strchr(",;", *p->s.p)) {
-		if (*p->s.p++ == ';')
-			end_group(p);
+		p->guessed |= words.pieces == 0 || words.strange;
+		p->group = true;
+		give(p, MIME_GROUP);
 		mime_scan_blank(&p->s, NULL);
+		if (p->s.p < p->s.end && !strchr(",;", *p->s.p))
+			return;
+	} else if (p->a.name.len > 0) {
+		p->guessed = true;
+		words_are_local(p, &words);
+		give_mailbox(p);
+	} else if (p->s.p < p->s.end && !strchr(",;", *p->s.p)) {
+		p->guessed = true;
+		p->entangled |= *p->s.p++ == '>';
 	}
+	scan_separators(p);
 }
 
-void mime_addresses(struct buf *out, const char *value, size_t n)
+enum mime_address_form mime_address_list(const char *value, size_t n,
+					 size_t max, mime_address_take *take,
+					 void *context)
 {
-	struct parser p = { .s = { value, value + n }, .out = out };
-	struct buf *b[] = { &p.phrase, &p.comment, &p.route, &p.local,
-			    &p.domain };
-	size_t i;
+	struct parser p = { .s = { .p = value, .end = value + n },
+			    .take = take,
+			    .context = context };
+	struct buf *b[] = { &p.a.name, &p.a.route, &p.a.local, &p.a.domain,
+			    &p.comment };
 
-	for (i = 0; i < sizeof(b) / sizeof(*b); i++)
+	for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
 		buf_init(b[i], TEXT_MAX);
-	while (p.s.p < p.s.end && p.count < MIME_ADDRESSES_MAX)
+	mime_scan_blank(&p.s, NULL);
+	while (p.s.p < p.s.end && (!max || p.count < max))
 		scan_element(&p);
+	p.guessed |= p.s.broken || p.group || p.s.p < p.s.end;
 	end_group(&p);
-	buf_puts(out, p.count ? ")" : "NIL");
-	for (i = 0; i < sizeof(b) / sizeof(*b); i++)
+	for (size_t i = 0; i < sizeof(b) / sizeof(*b); i++)
 		buf_free(b[i]);
+	if (p.entangled)
+		return MIME_ENTANGLED;
+	return p.guessed ? MIME_GUESSED : MIME_BY_GRAMMAR;
 }

@@ -91,7 +91,7 @@ static void put_ascii(struct buf *out, const char *data, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		buf_putc(out, data[i] < 0 ? '?' : data[i]);
+		buf_putc(out, (unsigned char)data[i] > 0x7f ? '?' : data[i]);
 }
 
 bool mime_to_utf8(struct buf *out, const char *charset, const char *data,

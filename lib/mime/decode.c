@@ -115,13 +115,15 @@ static bool text_charset(struct arena *a, const char *header, size_t n,
 {
 	struct mime_field f;
 	struct mime_value v;
+	const char *named;
 
 	*charset = "UTF-8";
 	if (!mime_field_find(header, n, "Content-Type", &f) ||
 	    !mime_value_parse(a, &f, true, &v))
 		return true;
-	if (mime_value_get(&v, "charset"))
-		*charset = mime_value_get(&v, "charset");
+	named = mime_value_text(a, &v, "charset");
+	if (named)
+		*charset = named;
 	return str_equal_ci(v.type, "text") || str_equal_ci(v.type, "message");
 }
 

@@ -1,5 +1,9 @@
 #include "mime/param.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "base/encode.h"
 #include "base/str.h"
 #include "mime/token.h"
 
@@ -8,6 +12,7 @@ static const char specials[] = "()<>@,;:\\\"/[]?=";
 static const char value_specials[] = "();\"";
 
 #define VALUE_MAX 8192
+#define NAME_ROOM 64 /* for a name of ours, with a number */
 
 static const char *keep(struct arena *a, struct buf *b)
 {
@@ -65,7 +70,7 @@ static bool scan_value(struct arena *a, struct mime_scan *s, bool slash,
 bool mime_value_parse(struct arena *a, const struct mime_field *f, bool slash,
 		      struct mime_value *v)
 {
-	struct mime_scan s = { f->value, f->value + f->nvalue };
+	struct mime_scan s = { .p = f->value, .end = f->value + f->nvalue };
 	struct buf b;
 	bool good;
 
@@ -85,4 +90,80 @@ const char *mime_value_get(const struct mime_value *v, const char *name)
 		if (str_equal_ci(v->param[i].name, name))
 			return v->param[i].value;
 	return NULL;
+}
+
+/* Appends the encoded TEXT to OUT: %41 is "A". What is no such code stays,
+ * and so does that of a NUL. */
+static void put_decoded(struct buf *out, const char *text)
+{
+	const char *code;
+	size_t before;
+
+	while ((code = strchr(text, '%')) != NULL) {
+		buf_put(out, text, (size_t)(code - text));
+		before = out->len;
+		text = code + 1;
+		if (text[0] && text[1] && decode_hex(out, text, 2) &&
+		    out->data[before]) {
+			text += 2;
+			continue;
+		}
+		buf_truncate(out, before);
+		buf_putc(out, '%');
+	}
+	buf_puts(out, text);
+}
+
+/* Behind "charset'language'", if that is there. */
+static const char *behind_charset(const char *text)
+{
+	const char *first = strchr(text, '\'');
+	const char *second = first ? strchr(first + 1, '\'') : NULL;
+
+	return second ? second + 1 : text;
+}
+
+/* Appends the parameter NAME, or NAME* decoded, which may begin with a charset
+ * if it is the FIRST piece. False if there is neither. */
+static bool put_piece(const struct mime_value *v, const char *name, bool first,
+		      struct buf *out)
+{
+	char encoded[NAME_ROOM];
+	const char *text = mime_value_get(v, name);
+
+	if (text) {
+		buf_puts(out, text);
+		return true;
+	}
+	snprintf(encoded, sizeof(encoded), "%s*", name);
+	text = mime_value_get(v, encoded);
+	if (text)
+		put_decoded(out, first ? behind_charset(text) : text);
+	return text != NULL;
+}
+
+/* NAME*0 and so on, until one is missing. */
+static bool put_pieces(const struct mime_value *v, const char *name,
+		       struct buf *out)
+{
+	char piece[NAME_ROOM];
+	unsigned i = 0;
+
+	do
+		snprintf(piece, sizeof(piece), "%s*%u", name, i);
+	while (put_piece(v, piece, i == 0, out) && ++i);
+	return i > 0;
+}
+
+const char *mime_value_text(struct arena *a, const struct mime_value *v,
+			    const char *name)
+{
+	struct buf b;
+	const char *s = NULL;
+
+	buf_init(&b, VALUE_MAX);
+	if (put_piece(v, name, true, &b) || put_pieces(v, name, &b))
+		s = keep(a, &b);
+	buf_free(&b);
+	return s;
 }

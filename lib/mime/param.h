@@ -29,7 +29,15 @@ struct mime_value {
 bool mime_value_parse(struct arena *a, const struct mime_field *f, bool slash,
 		      struct mime_value *v);
 
-/* The value of the parameter NAME, or NULL. */
+/* The value of the parameter NAME as it stands there, or NULL. */
 const char *mime_value_get(const struct mime_value *v, const char *name);
+
+/* What the parameter NAME means: its value or, where it has none, what RFC 2231
+ * writes as NAME*0, NAME*1 … or NAME*. Percent signs are decoded, the charset
+ * that may stand before is passed over. Memory from A; NULL if there is none.
+ * Other readers of a message know both forms: where two disagree on a
+ * boundary, one shows what the other has not looked at. */
+const char *mime_value_text(struct arena *a, const struct mime_value *v,
+			    const char *name);
 
 #endif

@@ -1,3 +1,12 @@
+/*
+ * One pass over the message, line by line, with a stack of the multiparts
+ * that are open: a line that is the boundary of one of them ends all parts
+ * within it. A part's place is kept as offsets; its sizes as IMAP tells them
+ * are counted on the way, since each line end counts two octets.
+ *
+ * Past the limits of part.h nothing new is opened: what follows is text of
+ * the part at hand. So the tree is bounded, and each byte is looked at once.
+ */
 #include "mime/part.h"
 
 #include <string.h>
@@ -164,13 +173,13 @@ static void read_type(struct parser *p, struct mime_part *part,
 	part->kind = MIME_LEAF;
 	if (!mime_value_parse(p->a, &f, true, &v))
 		return;
+	/* message/global is one only under IMAP4rev2 (RFC 9051) */
 	if (str_equal_ci(v.type, "message") &&
-	    (str_equal_ci(v.subtype, "rfc822") ||
-	     str_equal_ci(v.subtype, "global")))
+	    str_equal_ci(v.subtype, "rfc822"))
 		part->kind = MIME_MESSAGE;
 	if (!str_equal_ci(v.type, "multipart"))
 		return;
-	text = mime_value_get(&v, "boundary");
+	text = mime_value_text(p->a, &v, "boundary");
 	if (!text || !*text)
 		return;
 	part->kind = MIME_MULTIPART;
@@ -262,17 +271,4 @@ struct mime_part *mime_parse(struct arena *a, const char *data, size_t n)
 
 	parse_part(&p, root, &d);
 	return root;
-}
-
-size_t mime_crlf_size(const char *data, size_t n)
-{
-	const char *p = data, *end = data + n, *lf;
-	size_t size = n;
-
-	while ((lf = memchr(p, '\n', (size_t)(end - p)))) {
-		if (lf == data || lf[-1] != '\r')
-			size++;
-		p = lf + 1;
-	}
-	return size;
 }

@@ -43,7 +43,4 @@ struct mime_part {
 /* The tree of the message DATA, N, with memory from A. */
 struct mime_part *mime_parse(struct arena *a, const char *data, size_t n);
 
-/* The size of DATA, N with every line end CRLF. */
-size_t mime_crlf_size(const char *data, size_t n);
-
 #endif

@@ -4,10 +4,15 @@
 
 #include "base/str.h"
 
-/* Appends C unless it is a line end or NUL, which no value may hold. */
-static void put_text(struct buf *out, char c)
+/* Appends the byte at hand unless it is a line end or NUL, which no value may
+ * hold. */
+static void put_text(struct mime_scan *s, struct buf *out)
 {
-	if (out && c != '\r' && c != '\n' && c != '\0')
+	char c = *s->p;
+
+	if (c == '\r' || c == '\n' || c == '\0')
+		s->broken = true;
+	else if (out)
 		buf_putc(out, c);
 }
 
@@ -26,19 +31,22 @@ static void scan_comment(struct mime_scan *s, struct buf *comment)
 		}
 		if (*s->p == '\\' && s->p + 1 < s->end)
 			s->p++;
-		put_text(comment, *s->p);
+		put_text(s, comment);
 	}
+	s->broken = true;
 }
 
 void mime_scan_blank(struct mime_scan *s, struct buf *comment)
 {
 	while (s->p < s->end) {
-		if (*s->p == '(')
+		if (*s->p == '(') {
 			scan_comment(s, comment);
-		else if (str_isspace((unsigned char)*s->p) || *s->p == '\0')
-			s->p++;
-		else
+			continue;
+		}
+		if (!str_isspace((unsigned char)*s->p) && *s->p != '\0')
 			return;
+		s->broken |= *s->p == '\0';
+		s->p++;
 	}
 }
 
@@ -49,8 +57,9 @@ bool mime_scan_quoted(struct mime_scan *s, struct buf *out)
 	for (s->p++; s->p < s->end && *s->p != '"'; s->p++) {
 		if (*s->p == '\\' && s->p + 1 < s->end)
 			s->p++;
-		put_text(out, *s->p);
+		put_text(s, out);
 	}
+	s->broken |= s->p >= s->end;
 	if (s->p < s->end)
 		s->p++;
 	return true;

@@ -15,6 +15,8 @@
 struct mime_scan {
 	const char *p;
 	const char *end;
+	bool broken; /* a quote or comment was left open, or had a line end in
+		      * it; or there was a NUL: programs differ */
 };
 
 /* Passes over white space and comments. The text of the last comment

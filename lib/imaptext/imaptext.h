@@ -4,8 +4,8 @@
  * hold quoted strings and, for bytes that those cannot carry, literals; no
  * NUL ever. The caller's buffer bounds them: check out->over.
  */
-#ifndef MIME_IMAP_H
-#define MIME_IMAP_H
+#ifndef IMAPTEXT_IMAPTEXT_H
+#define IMAPTEXT_IMAPTEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "mime/part.h"
 
 /* Enough for any message that a person would send. */
-#define MIME_IMAP_MAX (1 << 20)
+#define IMAP_TEXT_MAX (1 << 20)
 
 /* The bytes of a literal, which may hold any but NUL (CHAR8 of RFC 3501
  * section 9): '?' stands for each of those. */
@@ -27,21 +27,21 @@ void imap_put_string(struct buf *out, const char *data, size_t n);
 void imap_put_nstring(struct buf *out, const char *text);
 
 /* "(date subject from sender …)" of the message header at HEADER, N. */
-void mime_envelope(struct buf *out, const char *header, size_t n);
+void imap_envelope(struct buf *out, const char *header, size_t n);
 
 /* The addresses in VALUE, N as "((name route mailbox host)…)" or NIL. At
- * most MIME_ADDRESSES_MAX of them are read. */
-#define MIME_ADDRESSES_MAX 2000
-void mime_addresses(struct buf *out, const char *value, size_t n);
+ * most IMAP_ADDRESSES_MAX of them are read. */
+#define IMAP_ADDRESSES_MAX 2000
+void imap_addresses(struct buf *out, const char *value, size_t n);
 
 /* "(…)": the structure of ROOT, the tree of the message DATA. With EXTENSION
  * it is BODYSTRUCTURE, else BODY. */
-void mime_structure(struct buf *out, const char *data,
+void imap_structure(struct buf *out, const char *data,
 		    const struct mime_part *root, bool extension);
 
 /* Is NAME, N a field that clients ask for in their lists of messages? The
  * mailbox keeps these with each message, so that a request for any of them
  * opens no file. */
-bool mime_is_cached_field(const char *name, size_t n);
+bool imap_is_cached_field(const char *name, size_t n);
 
 #endif

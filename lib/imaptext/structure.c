@@ -1,4 +1,4 @@
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
 
 #include "base/str.h"
 #include "mime/field.h"
@@ -30,7 +30,7 @@ static void put_field(struct writer *w, const struct mime_part *part,
 		buf_puts(w->out, "NIL");
 		return;
 	}
-	buf_init(&value, MIME_IMAP_MAX);
+	buf_init(&value, IMAP_TEXT_MAX);
 	mime_unfold(&value, f.value, f.nvalue);
 	imap_put_string(w->out, value.data, value.len);
 	buf_free(&value);
@@ -104,10 +104,10 @@ static void put_common(struct writer *w, const struct mime_part *part)
 }
 
 /* Text without a charset is in us-ascii (RFC 2045 section 5.2). */
-static void add_charset(struct mime_value *v)
+static void add_charset(struct arena *a, struct mime_value *v)
 {
-	if (!str_equal_ci(v->type, "text") || mime_value_get(v, "charset") ||
-	    mime_value_get(v, "charset*") || v->nparams == MIME_PARAMS_MAX)
+	if (!str_equal_ci(v->type, "text") ||
+	    mime_value_text(a, v, "charset") || v->nparams == MIME_PARAMS_MAX)
 		return;
 	v->param[v->nparams].name = "charset";
 	v->param[v->nparams++].value = "us-ascii";
@@ -124,13 +124,13 @@ static void read_type(struct writer *w, const struct mime_part *part,
 	    mime_value_parse(w->a, &f, true, v) &&
 	    (part->kind == MIME_MULTIPART ||
 	     !str_equal_ci(v->type, "multipart"))) {
-		add_charset(v);
+		add_charset(w->a, v);
 		return;
 	}
 	v->nparams = 0;
 	v->type = part->in_digest ? "message" : "text";
 	v->subtype = part->in_digest ? "rfc822" : "plain";
-	add_charset(v);
+	add_charset(w->a, v);
 }
 
 static void put_encoding(struct writer *w, const struct mime_part *part)
@@ -148,7 +148,7 @@ static void put_encoding(struct writer *w, const struct mime_part *part)
 static void put_message(struct writer *w, const struct mime_part *child)
 {
 	buf_putc(w->out, ' ');
-	mime_envelope(w->out, w->data + child->header, child->nheader);
+	imap_envelope(w->out, w->data + child->header, child->nheader);
 	buf_putc(w->out, ' ');
 	put_part(w, child);
 }
@@ -161,8 +161,7 @@ static void put_single(struct writer *w, const struct mime_part *part)
 	/* A part past the limits is not shown as what it says it is, since
 	 * a message without its structure would be no valid answer. */
 	if (part->kind == MIME_LEAF && str_equal_ci(v.type, "message") &&
-	    (str_equal_ci(v.subtype, "rfc822") ||
-	     str_equal_ci(v.subtype, "global"))) {
+	    str_equal_ci(v.subtype, "rfc822")) {
 		v.type = "application";
 		v.subtype = "octet-stream";
 	}
@@ -224,7 +223,7 @@ static void put_part(struct writer *w, const struct mime_part *part)
 	buf_putc(w->out, ')');
 }
 
-void mime_structure(struct buf *out, const char *data,
+void imap_structure(struct buf *out, const char *data,
 		    const struct mime_part *root, bool extension)
 {
 	struct writer w = { out, arena_new(), data, extension };

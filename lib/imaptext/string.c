@@ -1,4 +1,4 @@
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
 
 #include <string.h>
 
@@ -12,7 +12,8 @@ static bool quotable(const char *s, size_t n)
 	if (n > QUOTED_MAX)
 		return false;
 	for (i = 0; i < n; i++)
-		if (s[i] <= 0 || s[i] == '\r' || s[i] == '\n')
+		if (s[i] == '\0' || (unsigned char)s[i] >= 0x80 ||
+		    s[i] == '\r' || s[i] == '\n')
 			return false;
 	return true;
 }

@@ -1,4 +1,4 @@
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
 
 #include <string.h>
 
@@ -102,14 +102,14 @@ static bool put_list(struct buf *out, const struct mime_field *f)
 
 	if (!f->raw)
 		return false;
-	mime_addresses(out, f->value, f->nvalue);
+	imap_addresses(out, f->value, f->nvalue);
 	if (out->len > before && out->data[before] == '(')
 		return true;
 	buf_truncate(out, before);
 	return false;
 }
 
-void mime_envelope(struct buf *out, const char *header, size_t n)
+void imap_envelope(struct buf *out, const char *header, size_t n)
 {
 	struct found found;
 	const struct mime_field *f = found.first;

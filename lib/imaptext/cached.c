@@ -1,4 +1,4 @@
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
 
 #include "base/str.h"
 
@@ -20,7 +20,7 @@ static const char *const names[] = {
 	"Return-Path",
 };
 
-bool mime_is_cached_field(const char *name, size_t n)
+bool imap_is_cached_field(const char *name, size_t n)
 {
 	size_t i;
 

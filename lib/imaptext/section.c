@@ -1,23 +1,24 @@
-#include "mime/section.h"
+#include "imaptext/section.h"
 
 #include <string.h>
 
+#include "mime/crlf.h"
 #include "mime/field.h"
 
 static const struct {
 	const char *word;
-	enum mime_section_what what;
+	enum imap_section_what what;
 } words[] = {
-	{ "HEADER", MIME_SECTION_HEADER },
-	{ "HEADER.FIELDS", MIME_SECTION_FIELDS },
-	{ "HEADER.FIELDS.NOT", MIME_SECTION_FIELDS_NOT },
-	{ "TEXT", MIME_SECTION_TEXT },
-	{ "MIME", MIME_SECTION_MIME },
+	{ "HEADER", IMAP_SECTION_HEADER },
+	{ "HEADER.FIELDS", IMAP_SECTION_FIELDS },
+	{ "HEADER.FIELDS.NOT", IMAP_SECTION_FIELDS_NOT },
+	{ "TEXT", IMAP_SECTION_TEXT },
+	{ "MIME", IMAP_SECTION_MIME },
 };
 
 /* "1.2." off the front of TEXT; gives the rest, or NULL. */
 static const char *parse_path(const char *p, const char *end,
-			      struct mime_section *s)
+			      struct imap_section *s)
 {
 	int64_t number;
 	const char *stop;
@@ -40,13 +41,13 @@ static const char *parse_path(const char *p, const char *end,
 	return p;
 }
 
-bool mime_section_parse(const char *text, size_t n, struct mime_section *s)
+bool imap_section_parse(const char *text, size_t n, struct imap_section *s)
 {
 	const char *end = text + n, *p;
 	size_t i;
 
 	s->npath = 0;
-	s->what = MIME_SECTION_ALL;
+	s->what = IMAP_SECTION_ALL;
 	p = parse_path(text, end, s);
 	if (!p)
 		return false;
@@ -55,7 +56,7 @@ bool mime_section_parse(const char *text, size_t n, struct mime_section *s)
 	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (str_span_is(p, (size_t)(end - p), words[i].word)) {
 			s->what = words[i].what;
-			return s->what != MIME_SECTION_MIME || s->npath > 0;
+			return s->what != IMAP_SECTION_MIME || s->npath > 0;
 		}
 	return false;
 }
@@ -73,7 +74,7 @@ static const struct mime_part *child(const struct mime_part *part,
 /* The part that PATH leads to. A message that is no multipart has one part,
  * number 1: its body. */
 static const struct mime_part *walk(const struct mime_part *root,
-				    const struct mime_section *s)
+				    const struct imap_section *s)
 {
 	const struct mime_part *part = root;
 	bool message = true; /* PART stands for a message, not a body part */
@@ -93,12 +94,12 @@ static const struct mime_part *walk(const struct mime_part *root,
 	return part;
 }
 
-bool mime_section_find(const struct mime_part *root,
-		       const struct mime_section *s, size_t *at, size_t *n)
+bool imap_section_find(const struct mime_part *root,
+		       const struct imap_section *s, size_t *at, size_t *n)
 {
 	const struct mime_part *part = walk(root, s);
-	bool mime = s->what == MIME_SECTION_MIME;
-	bool all = s->what == MIME_SECTION_ALL;
+	bool mime = s->what == IMAP_SECTION_MIME;
+	bool all = s->what == IMAP_SECTION_ALL;
 
 	if (!part)
 		return false;
@@ -112,7 +113,7 @@ bool mime_section_find(const struct mime_part *root,
 			return false;
 		part = part->child;
 	}
-	if (all || s->what == MIME_SECTION_TEXT) {
+	if (all || s->what == IMAP_SECTION_TEXT) {
 		*at = part->body;
 		*n = part->nbody;
 	} else {
@@ -120,24 +121,6 @@ bool mime_section_find(const struct mime_part *root,
 		*n = part->nheader;
 	}
 	return true;
-}
-
-void mime_put_crlf(struct buf *out, char last, const char *data, size_t n)
-{
-	const char *end = data + n, *lf;
-
-	for (; data < end; data = lf + 1) {
-		lf = memchr(data, '\n', (size_t)(end - data));
-		if (!lf)
-			break;
-		if (lf > data)
-			last = lf[-1];
-		buf_put(out, data, (size_t)(lf - data));
-		buf_put(out, last == '\r' ? "\n" : "\r\n",
-			last == '\r' ? 1 : 2);
-		last = '\n';
-	}
-	buf_put(out, data, (size_t)(end - data));
 }
 
 static bool listed(const struct strlist *names, const struct mime_field *f)
@@ -150,7 +133,7 @@ static bool listed(const struct strlist *names, const struct mime_field *f)
 	return false;
 }
 
-void mime_put_fields(struct buf *out, const char *header, size_t n,
+void imap_put_fields(struct buf *out, const char *header, size_t n,
 		     const struct strlist *names, bool not )
 {
 	const char *pos = header;

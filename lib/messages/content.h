@@ -1,0 +1,32 @@
+/*
+ * Does a message's file hold what was written to it? After a power cut it may
+ * have the right name and the right size, and zeros where the message should
+ * be: some file systems make a name durable before the content.
+ */
+#ifndef MESSAGES_CONTENT_H
+#define MESSAGES_CONTENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "messages/messages.h"
+
+enum content {
+	CONTENT_RIGHT,	/* the bytes that were recorded */
+	CONTENT_EMPTY,	/* nothing at all, or only zeros */
+	CONTENT_TORN,	/* a part: shorter, or with blocks of zeros in it */
+	CONTENT_CHANGED /* other bytes: another program wrote here */
+};
+
+/* Reads the file FD, of which SIZE bytes with checksum *CRC were recorded;
+ * CRC may be NULL: then every whole file of SIZE counts as right. */
+int content_judge(int fd, uint32_t size, const uint32_t *crc,
+		  enum content *what) MUST_CHECK;
+
+/* A message that was never promised and is EMPTY or TORN: takes it out of
+ * sight. One that holds something is kept. */
+int content_put_aside(struct messages *ms, const struct message_ref *r,
+		      enum content what) MUST_CHECK;
+
+#endif

@@ -1,0 +1,164 @@
+#include "mime/author.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "mime/address.h"
+#include "mime/decode.h"
+#include "mime/token.h"
+
+#define DOMAIN_MAX 255
+
+struct author {
+	mime_author_take *take;
+	void *context;
+};
+
+static bool is_domain_byte(unsigned char c)
+{
+	return str_isalnum(c) || c >= 0x80 || (c && strchr("-_.", c));
+}
+
+static bool is_blank(char c)
+{
+	return str_isspace((unsigned char)c) || c == '\0';
+}
+
+/* The domain behind the "@" before P in two readings: up to a blank, and
+ * with blanks left out, as some do. */
+static void give_domains_at(const struct author *w, const char *p,
+			    const char *end)
+{
+	char domain[DOMAIN_MAX + 1];
+	size_t n = 0;
+
+	while (p < end && is_blank(*p))
+		p++;
+	for (; p < end && n < DOMAIN_MAX; p++) {
+		if (is_domain_byte((unsigned char)*p)) {
+			domain[n++] = *p;
+			continue;
+		}
+		domain[n] = '\0';
+		if (!is_blank(*p))
+			break;
+		if (n > 0 && !is_blank(p[-1]))
+			w->take(w->context, domain, false);
+	}
+	domain[n] = '\0';
+	if (n > 0)
+		w->take(w->context, domain, false);
+}
+
+static void give_all(const struct author *w, const struct buf *b)
+{
+	const char *p = b->data, *end = p + b->len;
+
+	while ((p = memchr(p, '@', (size_t)(end - p))))
+		give_domains_at(w, ++p, end);
+}
+
+/* Those in < >, wherever that stands. */
+static void give_angles(const struct author *w, const struct buf *b)
+{
+	const char *p = b->data, *end = p + b->len, *close;
+
+	while ((p = memchr(p, '<', (size_t)(end - p)))) {
+		p++;
+		close = memchr(p, '>', (size_t)(end - p));
+		close = close ? close : end;
+		while ((p = memchr(p, '@', (size_t)(close - p))))
+			give_domains_at(w, ++p, close);
+		p = close;
+	}
+}
+
+/* FROM without comments, but for what an unclosed one would hide. */
+static void put_without_comments(struct buf *out, const struct buf *from)
+{
+	struct mime_scan s = { .p = from->data, .end = from->data + from->len };
+
+	while (s.p < s.end) {
+		if (*s.p == '(')
+			mime_scan_blank(&s, NULL);
+		else
+			buf_putc(out, *s.p++);
+	}
+}
+
+/* FROM with each encoded word apart: some see a blank behind it. */
+static void put_apart(struct buf *out, const struct buf *from)
+{
+	for (size_t i = 0; i < from->len; i++) {
+		if (from->data[i] == '=' && from->data[i + 1] == '?')
+			buf_putc(out, ' ');
+		buf_putc(out, from->data[i]);
+		if (i > 0 && from->data[i - 1] == '?' && from->data[i] == '=')
+			buf_putc(out, ' ');
+	}
+}
+
+/* FROM without what quotes and encloses. */
+static void put_bare(struct buf *out, const struct buf *from)
+{
+	for (size_t i = 0; i < from->len; i++)
+		if (!from->data[i] || !strchr("\\\"<>", from->data[i]))
+			buf_putc(out, from->data[i]);
+}
+
+/* All that programs make of a field that is none, and what it hides. */
+static void give_readings(const struct author *w, const struct buf *value)
+{
+	struct buf plain, bare;
+
+	buf_init(&plain, value->len);
+	buf_init(&bare, value->len);
+	put_without_comments(&plain, value);
+	give_all(w, value);
+	give_all(w, &plain);
+	put_bare(&bare, value);
+	give_all(w, &bare);
+	buf_reset(&bare);
+	put_bare(&bare, &plain);
+	give_all(w, &bare);
+	buf_free(&plain);
+	buf_free(&bare);
+}
+
+static void give_shown(void *context, const struct mime_address *a)
+{
+	const struct author *w = context;
+
+	if (a->kind == MIME_MAILBOX)
+		w->take(w->context, a->domain.data, true);
+}
+
+bool mime_author_domains(const char *value, size_t n, mime_author_take *take,
+			 void *context)
+{
+	const struct author w = { take, context };
+	enum mime_address_form form = mime_address_list(value, n, 0, give_shown,
+							(void *)(uintptr_t)&w);
+	struct buf raw, decoded, apart;
+
+	buf_init(&raw, n);
+	buf_init(&apart, 3 * n);
+	buf_init(&decoded, 12 * n + 1);
+	buf_put(&raw, value, n);
+	mime_decode_words(&decoded, value, n);
+	give_angles(&w, &raw);
+	give_angles(&w, &decoded);
+	if (form != MIME_BY_GRAMMAR) {
+		give_readings(&w, &raw);
+		give_readings(&w, &decoded);
+		put_apart(&apart, &raw);
+		buf_reset(&decoded);
+		mime_decode_words(&decoded, apart.data, apart.len);
+		give_readings(&w, &decoded);
+	}
+	buf_free(&raw);
+	buf_free(&apart);
+	buf_free(&decoded);
+	return form != MIME_ENTANGLED;
+}
