@@ -1,11 +1,12 @@
 /*
- * How messages come into a folder. Under the lock: their records in the
- * journal, then the files' names, then a note of the directories' times.
- * Without it: the sync of journal, files and directories, begun together. Only
- * then is anything promised, and a UID told. So a power cut in between leaves
- * a record without a file, which the next scan takes out, or a file without a
- * record, which the next scan takes for a new message; a file whose size is
- * not that of its name is torn, and none.
+ * How messages come into a folder. First their bytes are written out, so that
+ * on most file systems no name can be durable before them. Under the lock:
+ * their records in the journal, then the files' names, then a note of the
+ * directories' times. Without it: the sync of journal, files and directories,
+ * begun together. Only then is anything promised, and a UID told. So a power
+ * cut in between leaves a record without a file, which the next scan takes
+ * out, or a file without a record, which the next scan takes for a new message;
+ * a file whose size is not that of its name is torn, and none.
  */
 #include "mailbox/add.h"
 
@@ -17,28 +18,23 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "log/log.h"
-#include "mailbox/cache.h"
-#include "mailbox/journal.h"
+#include "index/cache.h"
+#include "index/journal.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/marks.h"
 
 int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 		   uint64_t keywords, int64_t received)
 {
-	int dir;
-
 	memset(a, 0, sizeof(*a));
-	a->in.fd = -1;
 	buf_init(&a->in.text, 0);
 	buf_init(&a->cached, CACHE_ENTRY_MAX);
 	a->e.flags = flags & MAILBOX_FLAGS_ALL;
 	a->e.keywords = keywords;
-	a->e.letters = name_letters(0, flags);
+	a->e.letters = letters_with(0, flags);
 	a->e.dir = a->e.letters ? DIR_CUR : DIR_NEW;
 	a->e.received = received;
-	dir = folder_sub(f, a->e.dir);
-	if (dir < 0)
-		return err_from_errno(errno);
-	return incoming_begin(&a->in, f->dir, dir);
+	return incoming_begin(&a->in, f->files, a->e.dir);
 }
 
 int addition_finish(struct addition *a)
@@ -49,6 +45,16 @@ int addition_finish(struct addition *a)
 			   true);
 	a->e.ncache = (uint32_t)a->cached.len;
 	return incoming_finish(&a->in);
+}
+
+int additions_wait(const struct addition *a, size_t n)
+{
+	size_t i;
+	int code = ERR_OK;
+
+	for (i = 0; !code && i < n; i++)
+		code = incoming_wait(&a[i].in);
+	return code;
 }
 
 void addition_end(struct addition *a)
@@ -86,8 +92,7 @@ static void number(struct addition *a, const struct folder *f, uint32_t uid,
 	a->e.size = (uint32_t)a->in.size;
 	a->e.wire = (uint32_t)a->in.wire;
 	a->e.saved = (uint32_t)clock_wall();
-	name_make(a->base, sizeof(a->base), clock_wall_us(),
-		  f->head.uidvalidity, uid, a->e.size, a->e.wire);
+	message_base(a->base, f->head.uidvalidity, uid, a->e.size, a->e.wire);
 	a->e.nname = (uint8_t)strlen(a->base);
 	if (a->e.ncache == 0)
 		return;
@@ -116,10 +121,11 @@ static int record_all(struct folder *f, struct addition *a, size_t n,
 		for (i = *done; i < *done + now; i++) {
 			number(&a[i], f, t.uidnext++, &t);
 			totals_add(&t, &a[i].e, 1);
-			entries_put(&b, &a[i].e, a[i].base, a[i].key);
+			entries_put(&b, &a[i].e, a[i].base, a[i].key,
+				    !a[i].from_ms ? &a[i].in.crc : NULL);
 		}
 		record_end(&b, at, &t);
-		code = folder_write(f, &b, &t);
+		code = folder_write(f, &b, &t, false);
 		buf_reset(&b);
 		if (!code)
 			*done += now;
@@ -128,21 +134,24 @@ static int record_all(struct folder *f, struct addition *a, size_t n,
 	return code;
 }
 
+static struct message_ref ref_of(const struct addition *a)
+{
+	return (struct message_ref){ a->base, a->e.nname, a->e.dir,
+				     a->e.letters, NULL };
+}
+
 static int link_all(struct folder *f, struct addition *a, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		char file[NAME_SIZE];
-		int code = ERR_OK;
+		struct message_ref to = ref_of(&a[i]);
+		int code =
+			a[i].from_ms
+				? messages_link(f->files, &to, a[i].from_ms,
+						&a[i].from)
+				: messages_name(f->files, &a[i].in.file, &to);
 
-		name_file(file, a[i].base, a[i].e.nname, a[i].e.dir,
-			  a[i].e.letters);
-		if (a[i].in.fd >= 0)
-			code = incoming_link(&a[i].in, file);
-		else if (linkat(a[i].from_dir, a[i].from, f->sub[a[i].e.dir],
-				file, 0) < 0)
-			code = err_from_errno(errno);
 		if (code)
 			return code;
 		a[i].linked = true;
@@ -152,29 +161,25 @@ static int link_all(struct folder *f, struct addition *a, size_t n)
 
 /* Remembers the directories' times, as our own change left them. Only for
  * speed: without this record they are looked at. */
-static void record_marks(struct folder *f, unsigned dirs,
-			 const int64_t before[DIRS])
+static void record_marks(struct folder *f, const struct marks *k)
 {
 	struct totals t = folder_next(f);
 	struct buf b;
 
-	folder_keep_marks(f, dirs, before, &t);
+	marks_end(k, f->files, &t);
 	buf_init(&b, RECORD_MAX);
 	record_begin(&b, RECORD_MARK, 0);
 	record_end(&b, 0, &t);
-	folder_write(f, &b, &t);
+	/* only for speed, as said */
+	err_ignore(folder_write(f, &b, &t, false));
 	buf_free(&b);
 }
 
 int add_sync(struct folder *f, unsigned dirs)
 {
-	unsigned d;
 	int code = folder_sync(f);
 
-	for (d = 0; !code && d < DIRS; d++)
-		if (dirs & 1u << d && fsync(f->sub[d]) < 0)
-			code = err_from_errno(errno);
-	return code;
+	return code ? code : messages_sync(f->files, dirs);
 }
 
 /* Bits of the directories that get something. */
@@ -191,81 +196,94 @@ static unsigned dirs_of(const struct addition *a, size_t n)
 static int sync_all(struct folder *f, struct addition *a, size_t n)
 {
 	size_t i;
+	int code = ERR_OK;
 
-	/* Started together, they share one commit of the file system. */
-	sync_file_range(f->journal, 0, 0, SYNC_FILE_RANGE_WRITE);
-	for (i = 0; i < n; i++)
-		if (a[i].in.fd >= 0 && fsync(a[i].in.fd) < 0)
-			return err_from_errno(errno);
-	return add_sync(f, dirs_of(a, n));
+	/* Started together, they share one commit of the file system; what
+	 * fails here fails again below. */
+	err_ignore(sync_file_range(f->journal, 0, 0, SYNC_FILE_RANGE_WRITE));
+	for (i = 0; !code && i < n; i++)
+		if (!a[i].from_ms)
+			code = incoming_sync(&a[i].in);
+	return code ? code : add_sync(f, dirs_of(a, n));
 }
 
-/* Takes back N messages from FIRST on that were recorded and not promised. */
-static void undo(struct folder *f, const struct entry *e, size_t n)
+/* Records that E was never promised. Under the lock. It may be gone by now, as
+ * a session found no file, and have other flags: who has a table counts anew,
+ * and without marks all others ask such a one. */
+static int undo(struct folder *f, const struct entry *e)
 {
-	struct record_range range = { e[0].uid, e[0].uid + (uint32_t)n - 1 };
-	struct totals t;
+	struct record_range range = { e->uid, e->uid };
+	struct totals t = folder_next(f);
 	struct buf b;
-	size_t i;
+	int code;
 
-	if (!f->locked && folder_lock(f) != ERR_OK)
-		return;
-	t = folder_next(f);
 	t.modseq++;
-	for (i = 0; i < n; i++)
-		totals_add(&t, &e[i], -1);
+	totals_add(&t, e, -1);
+	t.mark[DIR_NEW] = t.mark[DIR_CUR] = 0;
 	buf_init(&b, RECORD_MAX);
 	record_begin(&b, RECORD_UNDO, 1);
 	buf_put(&b, &range, sizeof(range));
 	record_end(&b, 0, &t);
-	if (folder_write(f, &b, &t) != ERR_OK)
-		log_warn("mailbox: a failed delivery could not be taken back "
-			 "in the journal; the next session will");
+	code = folder_write(f, &b, &t, true);
 	buf_free(&b);
-	folder_unlock(f);
+	return code;
+}
+
+int add_undo(struct folder *f, const struct record_add *a)
+{
+	const struct entry e = {
+		.uid = a->uid,
+		.flags = a->flags,
+		.wire = a->wire,
+	};
+
+	return undo(f, &e);
 }
 
 static void take_back(struct folder *f, struct addition *a, size_t n)
 {
-	struct entry one;
-	int kept = errno;
+	int kept = errno, code;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		char file[NAME_SIZE];
+		struct message_ref ref = ref_of(&a[i]);
 
-		if (!a[i].linked)
-			continue;
-		name_file(file, a[i].base, a[i].e.nname, a[i].e.dir,
-			  a[i].e.letters);
-		unlinkat(f->sub[a[i].e.dir], file, 0);
+		/* what stays is found by a session: its record is undone */
+		if (a[i].linked)
+			err_ignore(messages_remove(f->files, &ref));
 	}
-	for (i = 0; i < n; i++) {
-		one = a[i].e;
-		undo(f, &one, 1);
-	}
+	code = n > 0 ? folder_lock(f) : ERR_OK;
+	for (i = 0; !code && i < n; i++)
+		code = undo(f, &a[i].e);
+	folder_unlock(f);
+	if (code)
+		log_warn("mailbox: a failed delivery could not be taken back "
+			 "in the journal; the next session will: %s",
+			 err_why(code));
 	errno = kept;
 }
 
 int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 {
-	int64_t before[DIRS];
+	struct marks k;
 	size_t recorded = 0;
-	unsigned dirs = dirs_of(a, n);
-	int code = folder_times(f, dirs, before);
+	off_t record = f->end; /* of the first, mostly the only one */
+	int code = record_all(f, a, n, &recorded);
 
-	if (!code)
-		code = record_all(f, a, n, &recorded);
+	marks_begin(&k, f->files, dirs_of(a, n));
 	if (!code)
 		code = link_all(f, a, n);
 	if (!code)
-		record_marks(f, dirs, before);
+		record_marks(f, &k);
 	folder_unlock(f);
 	if (!code)
 		code = sync_all(f, a, n);
-	if (code)
+	if (code) {
 		take_back(f, a, recorded);
-	else
-		*uid = a[0].e.uid;
+		return code;
+	}
+	/* If that is not noted, the file is looked at again. */
+	err_ignore(journal_make_sure(f->journal, record));
+	*uid = a[0].e.uid;
 	return code;
 }

@@ -6,21 +6,21 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "mailbox/folder.h"
+#include "base/err.h"
+#include "index/folder.h"
 #include "mailbox/incoming.h"
-#include "mailbox/name.h"
 #include "mailbox/store.h"
-#include "mailbox/table.h"
+#include "index/table.h"
 
 struct addition {
 	struct incoming in;
 	struct entry e; /* flags, letters, dir, keywords, received: given */
 	uint64_t key;	/* of the delivery, or 0 */
 	struct buf cached;
-	char base[NAME_BASE_MAX + 1];
+	char base[MESSAGE_BASE_MAX + 1];
 	bool linked;
-	int from_dir; /* a copy: the file to link, instead of `in` */
-	char from[NAME_SIZE];
+	struct messages *from_ms; /* a copy: what to link, instead of `in` */
+	struct message_ref from;
 };
 
 /* Puts a journal into a folder that has none (or a damaged one), and the bits
@@ -32,14 +32,21 @@ int add_prepare(struct store *s, const char *name, const char *const *keyword,
 int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 		   uint64_t keywords, int64_t received);
 /* All bytes came: writes them, makes the cache entry. */
-int addition_finish(struct addition *a);
+int addition_finish(struct addition *a) MUST_CHECK;
+/* All are finished: waits until what they wrote may have names. Not under the
+ * lock: it takes long. */
+int additions_wait(const struct addition *a, size_t n) MUST_CHECK;
 void addition_end(struct addition *a);
 
 /* F is locked and has a journal; it is unlocked on return. Gives UIDs from
  * *UID on, records, links, syncs. On failure nothing is there. */
-int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid);
+int add_commit(struct folder *f, struct addition *a, size_t n,
+	       uint32_t *uid) MUST_CHECK;
+
+/* Takes back A, which was recorded and never promised. Under the lock. */
+int add_undo(struct folder *f, const struct record_add *a) MUST_CHECK;
 
 /* Syncs the journal, and the directories whose bit is set in DIRS. */
-int add_sync(struct folder *f, unsigned dirs);
+int add_sync(struct folder *f, unsigned dirs) MUST_CHECK;
 
 #endif

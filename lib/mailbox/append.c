@@ -34,10 +34,10 @@ int append_new(struct store *s, const char *name, struct append **out)
 	a = mem_alloc(sizeof(*a));
 	a->store = s;
 	a->name = mem_strdup(name);
-	code = folder_open(s->dir, disk, &a->f);
-	if (code || folder_sub(&a->f, DIR_CUR) < 0) {
+	code = folder_open(s->dir, disk, s->opener, true, &a->f);
+	if (code) {
 		append_free(&a);
-		return code ? code : err_from_errno(errno);
+		return code;
 	}
 	*out = a;
 	return ERR_OK;
@@ -51,7 +51,8 @@ static void set_date(const struct addition *a)
 		{ .tv_sec = a->e.received },
 	};
 
-	futimens(a->in.fd, t);
+	/* without it they show when it came here */
+	err_ignore(futimens(a->in.file.fd, t));
 }
 
 static int finish_last(struct append *a)
@@ -92,11 +93,13 @@ int append_write(struct append *a, const void *data, size_t n)
 }
 
 int append_commit(struct append *a, uint32_t *uidvalidity, uint32_t *uid,
-		  dev_t *dev, ino_t *ino)
+		  struct folder_id *id)
 {
 	uint64_t none;
 	int code = finish_last(a);
 
+	if (!code)
+		code = additions_wait(a->message, a->n);
 	if (code)
 		return code;
 	code = folder_lock(&a->f);
@@ -111,8 +114,7 @@ int append_commit(struct append *a, uint32_t *uidvalidity, uint32_t *uid,
 		return code == ERR_CORRUPT ? ERR_IO : code;
 	}
 	*uidvalidity = a->f.head.uidvalidity;
-	*dev = a->f.dev;
-	*ino = a->f.ino;
+	*id = a->f.id;
 	if (a->n > 0)
 		return add_commit(&a->f, a->message, a->n, uid);
 	*uid = a->f.last.uidnext;

@@ -7,29 +7,30 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "base/err.h"
+#include "base/folder-id.h"
 #include "mailbox/store.h"
 
 struct append;
 
 /* For folder NAME of S. ERR_NOT_FOUND: no such folder ([TRYCREATE]). */
-int append_new(struct store *s, const char *name, struct append **a);
+int append_new(struct store *s, const char *name, struct append **a) MUST_CHECK;
 
 /* Begins a message: flags of enum mailbox_flag, keywords (copied), and the
  * INTERNALDATE, or -1 for now. */
 int append_begin(struct append *a, unsigned flags, const char *const *keyword,
-		 size_t nkeywords, int64_t received);
+		 size_t nkeywords, int64_t received) MUST_CHECK;
 
 /* The next N bytes of the message. CRLF line ends; a bare LF counts as a line
  * end too. ERR_NO_SPACE, ERR_IO: then only append_free. */
-int append_write(struct append *a, const void *data, size_t n);
+int append_write(struct append *a, const void *data, size_t n) MUST_CHECK;
 
 /* Adds all messages begun. *UID is that of the first, the others follow
  * without a gap. Durable, with its UIDs, when it gives ERR_OK; else nothing
- * was added. *DEV, *INO name the folder for imap-idle. */
+ * was added. *ID names the folder. */
 int append_commit(struct append *a, uint32_t *uidvalidity, uint32_t *uid,
-		  dev_t *dev, ino_t *ino);
+		  struct folder_id *id) MUST_CHECK;
 
 /* Ends it; without a commit before, nothing was added. */
 void append_free(struct append **a);

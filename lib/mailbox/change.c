@@ -7,31 +7,18 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "mailbox/name.h"
-#include "mailbox/session.h"
+#include "index/journal.h"
+#include "mailbox/marks.h"
+#include "mailbox/opened.h"
 
 static int keyword_find(const struct mailbox *m, const char *name)
 {
 	unsigned i;
 
-	for (i = 0; i < m->t.nkeywords; i++)
-		if (str_equal_ci(m->t.keyword[i], name))
+	for (i = 0; i < m->x.t.nkeywords; i++)
+		if (str_equal_ci(m->x.t.keyword[i], name))
 			return (int)i;
 	return -1;
-}
-
-/* A flag-keyword is an atom (RFC 3501 section 9). */
-static bool is_keyword(const char *name)
-{
-	size_t n = strlen(name);
-	const char *p;
-
-	if (n == 0 || n >= MAILBOX_KEYWORD_SIZE)
-		return false;
-	for (p = name; *p; p++)
-		if (*p <= ' ' || *p > '~' || strchr("(){%*\"\\]", *p))
-			return false;
-	return true;
 }
 
 int mailbox_keyword_bit(struct mailbox *m, const char *name, bool create,
@@ -43,22 +30,22 @@ int mailbox_keyword_bit(struct mailbox *m, const char *name, bool create,
 
 	if (i < 0 && !create)
 		return ERR_NOT_FOUND;
-	if (i < 0 && !is_keyword(name))
+	if (i < 0 && !mailbox_is_keyword(name))
 		return ERR_SYNTAX;
 	if (i < 0) {
-		code = session_lock(m);
+		code = index_lock(&m->x);
 		if (code)
 			return code;
 		i = keyword_find(m, name); /* another may have added it */
-		if (i < 0 && m->t.nkeywords == MAILBOX_KEYWORDS_MAX)
+		if (i < 0 && m->x.t.nkeywords == MAILBOX_KEYWORDS_MAX)
 			code = ERR_LIMIT;
 		if (i < 0 && !code) {
-			i = (int)m->t.nkeywords;
-			batch_begin(&b, &m->f, false);
+			i = (int)m->x.t.nkeywords;
+			batch_begin(&b, &m->x.f, false);
 			batch_keyword(&b, (uint32_t)i, name);
-			code = session_commit(m, &b, true);
+			code = index_commit(&m->x, &b, true);
 		}
-		session_unlock(m);
+		index_unlock(&m->x);
 		if (code)
 			return code;
 	}
@@ -104,7 +91,7 @@ static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
 	totals_add(&b->t, e, -1);
 	totals_add(&b->t, &now, 1);
 	batch_item(b, RECORD_FLAGS, &f, sizeof(f));
-	if (name_letters(e->letters, now.flags) != e->letters) {
+	if (letters_with(e->letters, now.flags) != e->letters) {
 		e->state |= ENTRY_DIRTY;
 		m->dirty = true;
 	}
@@ -114,20 +101,22 @@ static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
  * durable before anybody is told of it. */
 static int change_begin(struct mailbox *m, struct batch *b)
 {
-	int code = m->read_only ? ERR_DENIED : session_lock(m);
+	int code = m->read_only ? ERR_DENIED : index_lock(&m->x);
 
-	if (!code)
-		batch_begin(b, &m->f, true);
+	if (!code) {
+		batch_begin(b, &m->x.f, true);
+		b->needed = true;
+	}
 	return code;
 }
 
 static int change_end(struct mailbox *m, struct batch *b)
 {
-	int code = session_commit(m, b, true);
+	int code = index_commit(&m->x, b, true);
 
-	session_unlock(m);
+	index_unlock(&m->x);
 	/* also if all was so already: by a record that may not be durable */
-	return code ? code : session_sync(m);
+	return code ? code : index_sync(&m->x);
 }
 
 int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
@@ -142,7 +131,7 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 	if (code)
 		return code;
 	for (i = 0; i < n; i++) {
-		struct entry *e = session_entry(m, seq[i]);
+		struct entry *e = mailbox_entry(m, seq[i]);
 		bool good = e && !(e->state & ENTRY_GONE) &&
 			    e->modseq <= unchanged_since;
 
@@ -154,70 +143,149 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 	return change_end(m, &b);
 }
 
-/* Unlinks the files, after the journal says they are gone. What cannot be
- * unlinked now is no failure. */
-static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
-		       const bool *chosen)
+/* An expunge whose files are still there. */
+struct removal {
+	bool *chosen;	    /* of those that were asked for */
+	bool waiting[DIRS]; /* files of an expunge of before may be there */
+	uint64_t journal;   /* its id */
+	off_t end;	    /* of the expunge in it */
+};
+
+/* Did nobody begin an expunge after R's? Under the lock. */
+static bool is_last(const struct mailbox *m, const struct removal *r)
 {
-	int64_t before[DIRS];
+	const struct folder *f = &m->x.f;
+	const struct record *next;
+	struct journal_walk w;
+	bool last = f->head.id == r->journal;
+	int code;
+
+	journal_walk(&w, f->journal, r->end);
+	while (last && w.at < f->end && (next = journal_next(&w, &code)))
+		last = next->type != RECORD_EXPUNGE;
+	last = last && w.at == f->end;
+	journal_walk_end(&w);
+	return last;
+}
+
+/* Says that nothing is left to remove, if so. */
+static void removed(const struct mailbox *m, const struct removal *r,
+		    struct totals *t)
+{
+	unsigned d;
+
+	if (!is_last(m, r))
+		return;
+	for (d = 0; d < DIRS; d++)
+		if (!r->waiting[d])
+			marks_removed(t, d);
+}
+
+/* Unlinks the files, after the journal says they are gone. What cannot be
+ * unlinked now is no failure: a scan will. */
+static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
+		       const struct removal *r)
+{
+	struct marks k;
 	struct batch b;
+	bool all = true;
 	size_t i;
 
-	if (session_lock(m) != ERR_OK)
+	if (index_lock(&m->x) != ERR_OK)
 		return;
-	folder_times(&m->f, BOTH_DIRS, before);
+	marks_begin(&k, m->x.f.files, BOTH_DIRS);
 	for (i = 0; i < n; i++)
-		if (chosen[i])
-			session_unlink(m, session_entry(m, seq[i]));
-	batch_begin(&b, &m->f, false);
-	folder_keep_marks(&m->f, BOTH_DIRS, before, &b.t);
+		if (r->chosen[i])
+			all &= mailbox_unlink(m, mailbox_entry(m, seq[i]));
+	batch_begin(&b, &m->x.f, false);
+	marks_end(&k, m->x.f.files, &b.t);
+	if (all)
+		removed(m, r, &b.t);
 	batch_mark(&b, RECORD_MARK);
-	session_commit(m, &b, true);
-	session_unlock(m);
+	/* only for speed: without it the directories are looked at */
+	err_ignore(index_commit(&m->x, &b, true));
+	index_unlock(&m->x);
 }
 
 /* A name that came back after a power cut would be a new message. */
 static int sync_dirs(struct mailbox *m)
 {
-	int code = ERR_OK;
+	return messages_sync(m->x.f.files, BOTH_DIRS);
+}
 
-	for (unsigned d = 0; !code && d < DIRS; d++)
-		if (m->f.sub[d] >= 0 && fsync(m->f.sub[d]) < 0)
-			code = err_from_errno(errno);
-	return code;
+/* No room for the record: first the files go, which makes room. After a power
+ * cut in between they are missing, and the next scan says so. */
+static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
+			const bool *chosen)
+{
+	size_t i;
+	int code = index_lock(&m->x);
+
+	if (code)
+		return code;
+	for (i = 0; i < n; i++)
+		if (chosen[i])
+			mailbox_unlink(m, mailbox_entry(m, seq[i]));
+	index_unlock(&m->x);
+	code = sync_dirs(m);
+	m->x.suspect = true;
+	if (!code)
+		code = mailbox_scan(m);
+	for (i = 0; code == ERR_NO_SPACE && i < n; i++)
+		if (chosen[i])
+			entries_mark_gone(&m->x.t, seq[i] - 1);
+	return code == ERR_NO_SPACE ? ERR_OK : code;
+}
+
+/* Which go, into R and as records into B. */
+static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
+			   bool deleted_only, struct batch *b,
+			   struct removal *r)
+{
+	bool joins = false;
+	unsigned d;
+	size_t i;
+
+	for (d = 0; d < DIRS; d++)
+		r->waiting[d] = b->t.mark[d] < 0;
+	for (i = 0; i < n; i++) {
+		struct entry *e = mailbox_entry(m, seq[i]);
+
+		r->chosen[i] = e && !(e->state & ENTRY_GONE) &&
+			       (!deleted_only || e->flags & MAILBOX_DELETED);
+		joins = joins && seq[i] == seq[i - 1] + 1;
+		if (r->chosen[i]) {
+			totals_add(&b->t, e, -1);
+			marks_expunge(&b->t, e->dir);
+			batch_range(b, RECORD_EXPUNGE, e->uid, joins);
+		}
+		joins = r->chosen[i];
+	}
 }
 
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only)
 {
+	struct removal r = { 0 };
 	struct batch b;
-	bool *chosen;
 	bool any;
-	size_t i;
 	int code = change_begin(m, &b);
 
 	if (code)
 		return code;
-	chosen = mem_array(n + 1, sizeof(*chosen));
-	for (i = 0; i < n; i++) {
-		struct entry *e = session_entry(m, seq[i]);
-		struct record_range range;
-
-		if (!e || e->state & ENTRY_GONE ||
-		    (deleted_only && !(e->flags & MAILBOX_DELETED)))
-			continue;
-		chosen[i] = true;
-		range.first = range.last = e->uid;
-		totals_add(&b.t, e, -1);
-		batch_item(&b, RECORD_EXPUNGE, &range, sizeof(range));
-	}
+	r.chosen = mem_array(n + 1, sizeof(*r.chosen));
+	record_expunge(m, seq, n, deleted_only, &b, &r);
 	any = b.any;
 	/* What is said to be gone must not come back: the record is first. */
 	code = change_end(m, &b);
+	r.journal = m->x.f.head.id;
+	r.end = m->x.f.end;
 	if (!code && any) {
-		unlink_all(m, seq, n, chosen);
+		unlink_all(m, seq, n, &r);
 		code = sync_dirs(m);
+	} else if (code == ERR_NO_SPACE) {
+		code = expunge_full(m, seq, n, r.chosen);
 	}
-	free(chosen);
+	free(r.chosen);
 	return code;
 }

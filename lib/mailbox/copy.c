@@ -14,9 +14,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "mailbox/add.h"
-#include "mailbox/cache.h"
+#include "index/cache.h"
 #include "mailbox/private.h"
-#include "mailbox/session.h"
+#include "mailbox/opened.h"
 
 #define SYNC_EACH 16 /* files; more are a sync of the file system */
 
@@ -27,8 +27,8 @@ static int translate(struct mailbox *m, const char *to, uint64_t used,
 	unsigned i;
 	int code = ERR_OK;
 
-	for (i = 0; !code && i < m->t.nkeywords; i++) {
-		const char *name = m->t.keyword[i];
+	for (i = 0; !code && i < m->x.t.nkeywords; i++) {
+		const char *name = m->x.t.keyword[i];
 
 		if (used & UINT64_C(1) << i)
 			code = add_prepare(m->store, to, &name, 1, &bits[i]);
@@ -50,36 +50,35 @@ static uint64_t translated(uint64_t keywords, const uint64_t *bits)
 static bool fill(struct mailbox *m, struct addition *a, const struct entry *e,
 		 const uint64_t *bits)
 {
-	struct stat st;
+	struct message_state st;
 
 	memset(a, 0, sizeof(*a));
-	a->in.fd = -1;
 	buf_init(&a->in.text, 0);
 	buf_init(&a->cached, CACHE_ENTRY_MAX);
-	if (!e || e->state & ENTRY_GONE || !session_file_name(m, e, a->from))
+	if (!e || e->state & ENTRY_GONE || !mailbox_ref(m, e, &a->from))
 		return false;
-	a->from_dir = m->f.sub[e->dir];
+	a->from_ms = m->x.f.files;
 	a->in.size = e->size;
 	a->in.wire = e->wire;
 	a->e.flags = e->flags;
 	a->e.keywords = translated(e->keywords, bits);
-	a->e.letters = name_letters(0, e->flags);
+	a->e.letters = letters_with(0, e->flags);
 	a->e.dir = a->e.letters ? DIR_CUR : DIR_NEW;
 	a->e.received = e->received;
-	session_cached(m, e, &a->cached);
+	mailbox_cached(m, e, &a->cached);
 	a->e.ncache = (uint32_t)a->cached.len;
-	return fstatat(a->from_dir, a->from, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return messages_state(a->from_ms, &a->from, &st) == ERR_OK &&
+	       st.size == e->size;
 }
 
 static int sync_content(const struct addition *a)
 {
-	int fd = openat(a->from_dir, a->from,
-			O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int code;
+	int fd, code = messages_open(a->from_ms, &a->from, &fd);
 
-	if (fd < 0)
-		return err_from_errno(errno);
-	code = fsync(fd) < 0 ? err_from_errno(errno) : ERR_OK;
+	if (code)
+		return code;
+	if (fsync(fd) < 0)
+		code = err_sys("sync", "a message");
 	close(fd);
 	return code;
 }
@@ -94,30 +93,32 @@ static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n,
 	int code = ERR_OK;
 
 	for (i = 0; !code && i < n; i++)
-		if (folder_fresh(session_entry(m, seq[i])->saved *
+		if (folder_fresh(mailbox_entry(m, seq[i])->saved *
 				 INT64_C(1000000)) &&
 		    ++fresh <= SYNC_EACH)
 			code = sync_content(&a[i]);
 	if (!code && fresh > SYNC_EACH && syncfs(m->store->dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync", "the file system");
 	return code;
 }
 
 static int gather(struct mailbox *m, const uint32_t *seq, size_t n,
 		  struct addition *a, const uint64_t *bits)
 {
-	bool looked = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (fill(m, &a[i], session_entry(m, seq[i]), bits))
+		int fd, code;
+
+		if (fill(m, &a[i], mailbox_entry(m, seq[i]), bits))
 			continue;
-		/* Others may have renamed it: look once. */
-		m->suspect = !looked;
-		if (looked || session_scan(m) != ERR_OK ||
-		    !fill(m, &a[i], session_entry(m, seq[i]), bits))
+		/* Others may have renamed it, or written to it. */
+		code = mailbox_open_file(m, mailbox_uid(m, seq[i]), &fd);
+		if (code)
+			return code;
+		close(fd);
+		if (!fill(m, &a[i], mailbox_entry(m, seq[i]), bits))
 			return ERR_NOT_FOUND;
-		looked = true;
 	}
 	return sync_contents(m, seq, n, a);
 }
@@ -130,9 +131,7 @@ static int lock_destination(struct mailbox *m, const char *to, struct folder *f)
 
 	if (code)
 		return ERR_NOT_FOUND;
-	code = folder_open(m->store->dir, disk, f);
-	if (!code && (folder_sub(f, DIR_NEW) < 0 || folder_sub(f, DIR_CUR) < 0))
-		code = err_from_errno(errno);
+	code = folder_open(m->store->dir, disk, m->store->opener, true, f);
 	if (!code)
 		code = folder_lock(f);
 	if ((code == ERR_NOT_FOUND || code == ERR_CORRUPT) && f->locked) {
@@ -150,7 +149,7 @@ static uint64_t keywords_of(struct mailbox *m, const uint32_t *seq, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		const struct entry *e = session_entry(m, seq[i]);
+		const struct entry *e = mailbox_entry(m, seq[i]);
 
 		used |= e ? e->keywords : 0;
 	}
@@ -159,7 +158,7 @@ static uint64_t keywords_of(struct mailbox *m, const uint32_t *seq, size_t n)
 
 int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 		 const char *to, bool move, uint32_t *uid,
-		 uint32_t *uidvalidity, dev_t *dev, ino_t *ino)
+		 uint32_t *uidvalidity, struct folder_id *id)
 {
 	uint64_t bits[MAILBOX_KEYWORDS_MAX] = { 0 };
 	struct addition *a;
@@ -169,7 +168,7 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 	int code;
 
 	*uidvalidity = 0;
-	if (m->renumbered)
+	if (m->x.renumbered)
 		return ERR_CORRUPT;
 	if (move && m->read_only)
 		return ERR_DENIED;
@@ -181,12 +180,11 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 	a = mem_array(n + 1, sizeof(*a));
 	code = gather(m, seq, n, a, bits);
 	if (code) {
-		*uidvalidity = m->f.head.uidvalidity;
+		*uidvalidity = m->x.f.head.uidvalidity;
 	} else {
 		code = lock_destination(m, to, &f);
 		*uidvalidity = f.head.uidvalidity;
-		*dev = f.dev;
-		*ino = f.ino;
+		*id = f.id;
 		if (!code && n > 0)
 			code = add_commit(&f, a, n, &first);
 		folder_unlock(&f);

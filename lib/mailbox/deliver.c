@@ -1,8 +1,20 @@
+/*
+ * Delivery into a folder, in three steps: the content goes into files without
+ * a name, outside the lock; additions_wait waits until what was written may
+ * have names; under the lock the queue ids are looked up, and all get their
+ * names and one record of the journal (add.h).
+ *
+ * The Maildir and its journal are made only if they turn out to be missing, so
+ * the usual delivery does not ask for them. A message that is there already is
+ * believed only if its record is marked as sure or its file was read: a power
+ * cut may leave a record without its content.
+ */
 #include "mailbox/deliver.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,8 +22,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "mailbox/add.h"
-#include "mailbox/key.h"
+#include "maildir/maildir.h"
+#include "index/journal.h"
+#include "index/key.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/private.h"
 
@@ -67,73 +82,193 @@ static int open_folder(const struct delivery *d, struct folder *f)
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", d->maildir, disk) >=
 	    sizeof(path))
 		return ERR_TOO_LONG;
-	return folder_open(AT_FDCWD, path, f);
+	return folder_open(AT_FDCWD, path, maildir_open, false, f);
 }
 
-/* Is the message in A already there? Under the lock. */
-static bool is_duplicate(struct folder *f, const struct delivery *d,
-			 struct addition *a, struct delivered *out)
+/* Finds the file by its base: its flags may have changed its name. */
+static bool find_file(struct folder *f, const struct key_found *k,
+		      struct listing *l, struct message_ref *ref)
 {
-	uint32_t uid;
+	size_t i;
 
-	if (a->key == 0 || !key_find(f, a->key, d->arrival_us, &uid))
+	if (messages_list(f->files, BOTH_DIRS, l) != ERR_OK)
 		return false;
-	out->uid = uid;
+	for (i = 0; i < l->n; i++) {
+		const struct listing_file *file = &l->file[i];
+		const char *text = listing_name(l, i);
+
+		if (file->nbase == k->add.nname &&
+		    memcmp(text, k->base, k->add.nname) == 0) {
+			*ref = (struct message_ref){ text, file->nbase,
+						     file->dir, file->letters,
+						     text };
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is the file of K there in full, and durable? What is recorded as sure was
+ * promised: it may look as another program left it. *WHAT is there else. */
+static bool is_whole(struct folder *f, const struct key_found *k,
+		     const struct message_ref *ref, enum content *what)
+{
+	const uint32_t *crc = k->add.known ? &k->add.content : NULL;
+	bool whole;
+	int fd;
+
+	if (messages_open(f->files, ref, &fd) != ERR_OK)
+		return false;
+	whole = content_judge(fd, k->add.size, crc, what) == ERR_OK &&
+		(k->sure ||
+		 (*what != CONTENT_EMPTY && *what != CONTENT_TORN)) &&
+		file_sync(fd) == 0;
+	close(fd);
+	return whole;
+}
+
+/* The file of K decides; one that a power cut left without a message is taken
+ * back, and if that fails a session will. */
+static bool is_there(struct folder *f, const struct key_found *k)
+{
+	enum content what = CONTENT_RIGHT;
+	struct message_ref ref;
+	struct listing l;
+	bool there = find_file(f, k, &l, &ref);
+
+	if (there && !is_whole(f, k, &ref, &what)) {
+		there = false;
+		if (what != CONTENT_RIGHT && what != CONTENT_CHANGED &&
+		    content_put_aside(f->files, &ref, what) == ERR_OK)
+			err_ignore(add_undo(f, &k->add));
+	}
+	listing_free(&l);
+	return there;
+}
+
+/* Is the message in A already there? Then *K says which. Under the lock. */
+static bool is_duplicate(struct folder *f, const struct delivery *d,
+			 struct addition *a, struct key_found *k)
+{
+	return a->key != 0 && key_find(f, a->key, d->arrival_us, k) &&
+	       (k->kept || is_there(f, k));
+}
+
+/* Its first delivery may have ended before it was durable. */
+static int sync_first(struct folder *f, const struct key_found *k)
+{
+	int code = add_sync(f, BOTH_DIRS);
+
+	/* The file says nothing of others that came with it. If that is not
+	 * noted, it is looked at again. */
+	if (!code && k->record > 0 && k->alone)
+		err_ignore(journal_make_sure(f->journal, k->record));
+	return code;
+}
+
+/* Are two of A[N] deliveries of the same? */
+static bool has_twins(const struct addition *a, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = i + 1; k < n; k++)
+			if (a[i].key && a[i].key == a[k].key)
+				return true;
+	return false;
+}
+
+/* One that is there already ends it: alone that is success, together with
+ * others ERR_EXISTS. F is locked; it is unlocked on return. */
+static int add_new(struct folder *f, const struct delivery *d,
+		   struct addition *a, size_t n, struct delivered *out)
+{
+	struct key_found k;
+	uint32_t uid = 0;
+	size_t i;
+	int code;
+
+	for (i = 0; i < n && !is_duplicate(f, &d[i], &a[i], &k); i++)
+		;
+	if (i == n) {
+		code = add_commit(f, a, n, &uid);
+		for (i = 0; !code && i < n; i++)
+			out[i].uid = uid + (uint32_t)i;
+		return code;
+	}
+	folder_unlock(f);
+	if (n > 1)
+		return ERR_EXISTS;
+	out->uid = k.uid;
 	out->duplicate = true;
-	return true;
+	return sync_first(f, &k);
 }
 
 static int add(struct folder *f, const struct delivery *d, struct addition *a,
-	       struct delivered *out)
+	       size_t n, struct delivered *out)
 {
-	int code = folder_lock(f);
+	int code = has_twins(a, n) ? ERR_EXISTS : folder_lock(f);
 
 	if (code) {
 		folder_unlock(f);
 		return code;
 	}
-	out->uidvalidity = f->head.uidvalidity;
-	if (!is_duplicate(f, d, a, out))
-		return add_commit(f, a, 1, &out->uid);
-	folder_unlock(f);
-	/* Its first delivery may have ended before it was durable. */
-	folder_sub(f, DIR_NEW);
-	folder_sub(f, DIR_CUR);
-	return add_sync(f, BOTH_DIRS);
+	for (size_t i = 0; i < n; i++)
+		out[i].uidvalidity = f->head.uidvalidity;
+	return add_new(f, d, a, n, out);
 }
 
-static int deliver(const struct delivery *d, struct delivered *out)
+/* The content of D in a file that has no name yet. */
+static int take(const struct delivery *d, struct folder *f, struct addition *a)
+{
+	int code = addition_begin(a, f, d->flags, 0, clock_wall());
+
+	a->key = key_make(d->queue_id, d->recipient);
+	return code ? code : take_content(d, a);
+}
+
+static int deliver_all(struct folder *f, const struct delivery *d, size_t n,
+		       struct delivered *out)
+{
+	struct addition *a = mem_array(n, sizeof(*a));
+	size_t taken = 0;
+	int code = ERR_OK;
+
+	while (!code && taken < n) {
+		out[taken].folder = f->id;
+		code = take(&d[taken], f, &a[taken]);
+		taken++;
+	}
+	if (!code)
+		code = additions_wait(a, n);
+	if (!code)
+		code = add(f, d, a, n, out);
+	while (taken > 0)
+		addition_end(&a[--taken]);
+	free(a);
+	return code;
+}
+
+int deliver_together(const struct delivery *d, size_t n, struct delivered *out)
 {
 	struct folder f;
-	struct addition a;
 	int code = open_folder(d, &f);
 
+	memset(out, 0, n * sizeof(*out));
 	if (code)
 		return code;
 	f.once = true;
-	out->dev = f.dev;
-	out->ino = f.ino;
-	code = addition_begin(&a, &f, d->flags, 0, clock_wall());
-	a.key = key_make(d->queue_id, d->recipient);
-	if (!code)
-		code = take_content(d, &a);
-	if (!code)
-		code = add(&f, d, &a, out);
-	addition_end(&a);
+	code = deliver_all(&f, d, n, out);
 	folder_close(&f);
 	return code;
 }
 
 int deliver_message(const struct delivery *d, struct delivered *out)
 {
-	int code;
+	int code = deliver_together(d, 1, out);
 
-	memset(out, 0, sizeof(*out));
-	code = deliver(d, out);
 	if (code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		return code;
 	code = prepare(d);
 	if (!code)
-		code = deliver(d, out);
+		code = deliver_together(d, 1, out);
 	return code == ERR_CORRUPT ? ERR_IO : code;
 }

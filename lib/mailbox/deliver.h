@@ -1,5 +1,5 @@
 /*
- * Delivery of one message into a user's folder, by local-deliver and LMTP.
+ * Delivery of messages into a user's folder, by local-deliver and LMTP.
  *
  * Durable before the return: file, name and journal record are on stable
  * storage, or nothing is there. The queue id and the recipient are kept with
@@ -16,6 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "base/err.h"
+#include "base/folder-id.h"
 
 struct delivery {
 	const char *maildir;  /* absolute path; made if missing */
@@ -35,14 +38,20 @@ struct delivery {
 struct delivered {
 	uint32_t uid;
 	uint32_t uidvalidity;
-	bool duplicate; /* it was there already */
-	dev_t dev;	/* the folder, for notify_changed */
-	ino_t ino;
+	bool duplicate;		 /* it was there already */
+	struct folder_id folder; /* for feed_tell */
 };
 
 /* ERR_OK: it is there. ERR_NO_SPACE (452 4.2.2 or 4.3.1), ERR_DENIED,
  * ERR_BUSY (locked too long), ERR_NOT_FOUND, ERR_IO, ERR_TOO_LONG (over
  * 4 GiB): it is not. */
-int deliver_message(const struct delivery *d, struct delivered *out);
+int deliver_message(const struct delivery *d, struct delivered *out) MUST_CHECK;
+
+/* The same for D[N] of one Maildir and folder, which share the lock, the
+ * journal's record and the syncs. All or none: after an error, also because
+ * one of them is there already, nothing was added, and each may be delivered
+ * alone, which says what is wrong with which. */
+int deliver_together(const struct delivery *d, size_t n,
+		     struct delivered *out) MUST_CHECK;
 
 #endif

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "mailbox/cache.h"
-#include "mailbox/session.h"
+#include "index/cache.h"
+#include "mailbox/opened.h"
 
 #define WINDOW (256u << 10) /* a FETCH of all walks through the file */
 #define MADE_MAX (256u << 10)
@@ -36,7 +36,7 @@ static const char *view(struct mailbox *m, uint64_t at, size_t n)
 		return m->window.data + (at - m->window_at);
 	if (m->cache < 0)
 		m->cache =
-			openat(m->f.dir, DISK_CACHE,
+			openat(m->x.f.dir, DISK_CACHE,
 			       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (m->cache < 0)
 		return NULL;
@@ -50,7 +50,7 @@ static const char *view(struct mailbox *m, uint64_t at, size_t n)
 	return p;
 }
 
-void session_drop_cache(struct mailbox *m)
+void mailbox_drop_cache(struct mailbox *m)
 {
 	if (m->cache >= 0)
 		close(m->cache);
@@ -64,7 +64,7 @@ static bool was_replaced(struct mailbox *m)
 	struct stat have, now;
 
 	if (m->cache < 0 || fstat(m->cache, &have) < 0 ||
-	    fstatat(m->f.dir, DISK_CACHE, &now, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(m->x.f.dir, DISK_CACHE, &now, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	return have.st_ino != now.st_ino;
 }
@@ -73,7 +73,7 @@ static bool was_replaced(struct mailbox *m)
 static bool look_up(struct mailbox *m, const struct entry *e,
 		    struct mailbox_facts *f)
 {
-	uint32_t validity = m->f.head.uidvalidity;
+	uint32_t validity = m->x.f.head.uidvalidity;
 	int tries;
 
 	for (tries = 0; e->ncache > 0 && tries < 2; tries++) {
@@ -83,12 +83,12 @@ static bool look_up(struct mailbox *m, const struct entry *e,
 			return true;
 		if (!was_replaced(m))
 			return false;
-		session_drop_cache(m);
+		mailbox_drop_cache(m);
 	}
 	return false;
 }
 
-void session_cached(struct mailbox *m, const struct entry *e, struct buf *b)
+void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b)
 {
 	struct mailbox_facts f;
 
@@ -96,7 +96,7 @@ void session_cached(struct mailbox *m, const struct entry *e, struct buf *b)
 		buf_put(b, view(m, e->cache, e->ncache), e->ncache);
 }
 
-void session_write_cache(struct mailbox *m)
+void mailbox_write_cache(struct mailbox *m)
 {
 	const uint32_t *uid = (const uint32_t *)(const void *)m->made_uids.data;
 	size_t n = m->made_uids.len / sizeof(*uid), i;
@@ -105,9 +105,9 @@ void session_write_cache(struct mailbox *m)
 
 	if (n == 0)
 		return;
-	good = cache_append(m->f.dir, &m->made, &at);
+	good = cache_append(m->x.f.dir, &m->made, &at);
 	for (i = 0; i < n; i++) {
-		struct entry *e = entries_get(&m->t, uid[i]);
+		struct entry *e = entries_get(&m->x.t, uid[i]);
 
 		/* Another session may have been faster. */
 		if (!e || e->ncache == 0 || e->cache < MADE_AT)
@@ -125,7 +125,7 @@ void session_write_cache(struct mailbox *m)
 static void keep(struct mailbox *m, struct entry *e)
 {
 	if (m->made.len >= MADE_MAX)
-		session_write_cache(m);
+		mailbox_write_cache(m);
 	e->cache = MADE_AT + m->made.len;
 	e->ncache = (uint32_t)m->facts.len;
 	buf_put(&m->made, m->facts.data, m->facts.len);
@@ -135,17 +135,17 @@ static void keep(struct mailbox *m, struct entry *e)
 /* Reads what is needed of the message. */
 static int find_out(struct mailbox *m, uint32_t seq, bool structure)
 {
-	struct entry *e = session_entry(m, seq);
+	struct entry *e = mailbox_entry(m, seq);
 	struct buf *text = &m->text;
 	int code;
 
 	buf_reset(text);
-	code = session_raw(m, e, structure, text);
-	e = session_entry(m, seq);
+	code = mailbox_raw(m, e, structure, text);
+	e = mailbox_entry(m, seq);
 	buf_reset(&m->facts);
 	if (!code) {
-		cache_make(&m->facts, m->f.head.uidvalidity, e->uid, text->data,
-			   text->len, structure);
+		cache_make(&m->facts, m->x.f.head.uidvalidity, e->uid,
+			   text->data, text->len, structure);
 		if (m->facts.len == 0)
 			code = ERR_TOO_LONG;
 	}
@@ -165,8 +165,8 @@ static bool good_enough(const struct mailbox_facts *f, bool structure)
 int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 		  struct mailbox_facts *f)
 {
-	const struct entry *e = session_entry(m, seq);
-	uint32_t validity = m->f.head.uidvalidity;
+	const struct entry *e = mailbox_entry(m, seq);
+	uint32_t validity = m->x.f.head.uidvalidity;
 	int code;
 
 	if (!e)
@@ -176,7 +176,7 @@ int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 	code = find_out(m, seq, structure);
 	if (code)
 		return code;
-	e = session_entry(m, seq);
+	e = mailbox_entry(m, seq);
 	return cache_read(m->facts.data, m->facts.len, validity, e->uid, f)
 		       ? ERR_OK
 		       : ERR_CORRUPT;

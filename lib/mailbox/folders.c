@@ -1,4 +1,9 @@
-/* Listing, making, renaming and removing folders, and STATUS. */
+/*
+ * The folders of a user: listing, making, renaming and removing them, and
+ * STATUS. A folder comes and goes by one rename of its directory, from and to
+ * the Maildir's tmp, so that what has its name is whole; the work is done under
+ * the name that nobody sees.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +15,11 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "mailbox/folder.h"
+#include "index/folder.h"
+#include "log/log.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/names.h"
 #include "mailbox/private.h"
@@ -26,7 +33,7 @@ static int open_dir(struct store *s, DIR **d)
 		return ERR_OK;
 	if (fd >= 0)
 		close(fd);
-	return err_from_errno(errno);
+	return err_sys("read", "the Maildir");
 }
 
 /* Names of all folders but INBOX. */
@@ -38,7 +45,7 @@ static int all_names(struct store *s, struct strlist *l)
 
 	if (code)
 		return code;
-	while ((e = readdir(d))) {
+	while (!(code = file_next(d, "of folders", &e)) && e) {
 		char name[3 * DISK_NAME_SIZE];
 
 		if (e->d_name[0] == '.' && e->d_name[1] &&
@@ -49,7 +56,7 @@ static int all_names(struct store *s, struct strlist *l)
 			strlist_add(l, name);
 	}
 	closedir(d);
-	return ERR_OK;
+	return code;
 }
 
 static void add_row(struct store_list *l, const char *name, bool exists,
@@ -208,16 +215,17 @@ static int make_folder(struct store *s, const char *disk)
 	snprintf(fresh, sizeof(fresh), "tmp/folder.%lld.P%d",
 		 (long long)clock_wall_us(), (int)getpid());
 	if (mkdirat(s->dir, fresh, 0700) < 0)
-		return err_from_errno(errno);
+		return err_sys("make", fresh);
 	dir = openat(s->dir, fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	code = dir < 0 ? err_from_errno(errno) : store_make_dirs(dir, false);
+	code = dir < 0 ? err_sys("open", fresh) : store_make_dirs(dir, false);
 	if (!code && fsync(dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync", fresh);
 	/* Fails if a folder with anything in it is there. */
 	if (!code && renameat(s->dir, fresh, s->dir, disk) < 0)
-		code = errno == ENOTEMPTY ? ERR_EXISTS : err_from_errno(errno);
+		code = errno == ENOTEMPTY ? ERR_EXISTS
+					  : err_sys("put in place", disk);
 	if (!code && fsync(s->dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync", "the Maildir");
 	if (dir >= 0)
 		close(dir);
 	if (code)
@@ -258,7 +266,9 @@ static void empty_dir(int fd, int depth)
 		close(fd);
 		return;
 	}
-	while ((e = readdir(d))) {
+	/* what is not read or not removed keeps the directory, and is said
+	 * of that */
+	while (!file_next(d, "to be removed", &e) && e) {
 		int sub;
 
 		if (str_equal(e->d_name, ".") || str_equal(e->d_name, ".."))
@@ -269,7 +279,8 @@ static void empty_dir(int fd, int depth)
 			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub >= 0)
 			empty_dir(sub, depth - 1);
-		unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+		/* it keeps D then */
+		err_ignore(unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR));
 	}
 	closedir(d);
 }
@@ -284,10 +295,12 @@ void store_remove_tree(int dir, const char *name)
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
 			empty_dir(fd, 2);
-		if (unlinkat(dir, name, AT_REMOVEDIR) == 0 ||
-		    errno != ENOTEMPTY)
+		if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 			return;
+		if (errno != ENOTEMPTY)
+			break;
 	}
+	log_warn("mailbox: cannot remove the deleted folder %s: %m", name);
 }
 
 int store_delete(struct store *s, const char *name)
@@ -306,9 +319,9 @@ int store_delete(struct store *s, const char *name)
 	snprintf(away, sizeof(away), "tmp/deleted.%lld.P%d",
 		 (long long)clock_wall_us(), (int)getpid());
 	if (renameat(s->dir, disk, s->dir, away) < 0)
-		return err_from_errno(errno);
+		return err_sys("rename", disk);
 	if (fsync(s->dir) < 0)
-		return err_from_errno(errno);
+		return err_sys("sync", "the Maildir");
 	store_remove_tree(s->dir, away);
 	return names_set_use(s, name, NULL);
 }
@@ -318,8 +331,7 @@ static int rename_inbox(struct store *s, const char *to)
 {
 	struct mailbox *m;
 	uint32_t *seq, *uid, validity, i, n;
-	dev_t dev;
-	ino_t ino;
+	struct folder_id id;
 	int code = store_create(s, to, NULL);
 
 	if (!code)
@@ -332,8 +344,7 @@ static int rename_inbox(struct store *s, const char *to)
 	for (i = 0; i < n; i++)
 		seq[i] = i + 1;
 	if (n > 0)
-		code = mailbox_copy(m, seq, n, to, true, uid, &validity, &dev,
-				    &ino);
+		code = mailbox_copy(m, seq, n, to, true, uid, &validity, &id);
 	free(seq);
 	free(uid);
 	mailbox_close(&m);
@@ -348,7 +359,7 @@ static int rename_one(struct store *s, const char *from, const char *to)
 	if (!code)
 		code = disk_name(to, new);
 	if (!code && renameat(s->dir, old, s->dir, new) < 0)
-		code = errno == ENOTEMPTY ? ERR_EXISTS : err_from_errno(errno);
+		code = errno == ENOTEMPTY ? ERR_EXISTS : err_sys("rename", old);
 	return code;
 }
 
@@ -401,7 +412,7 @@ int store_rename(struct store *s, const char *from, const char *to)
 	if (!code)
 		code = names_rename(s, from, to);
 	if (!code && fsync(s->dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync", "the Maildir");
 	store_unlock(s);
 	strlist_free(&l);
 	return code;
@@ -418,12 +429,12 @@ int store_subscribe(struct store *s, const char *name, bool on)
 static bool quick_status(struct store *s, const char *disk, struct folder *f)
 {
 	int64_t now[DIRS];
-	bool good = folder_open(s->dir, disk, f) == ERR_OK;
+	bool good = folder_open(s->dir, disk, s->opener, false, f) == ERR_OK;
 
 	if (!good)
 		return false;
 	good = folder_peek(f) == ERR_OK &&
-	       folder_times(f, BOTH_DIRS, now) == ERR_OK &&
+	       messages_stamps(f->files, BOTH_DIRS, now) == ERR_OK &&
 	       now[DIR_NEW] == f->last.mark[DIR_NEW] &&
 	       now[DIR_CUR] == f->last.mark[DIR_CUR] &&
 	       (!folder_fresh(f->last.time) || folder_sync(f) == ERR_OK);

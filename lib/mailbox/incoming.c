@@ -2,65 +2,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "mime/section.h"
+#include "mime/crlf.h"
 
 #define KEEP_MAX (8u << 20) /* above this it is written in pieces */
 #define PIECE (256u << 10)
 
-static int open_named(struct incoming *in)
-{
-	int tries;
-
-	for (tries = 0; tries < 3; tries++) {
-		snprintf(in->name, sizeof(in->name), "tmp/%lld.P%d",
-			 (long long)clock_wall_us(), (int)getpid());
-		in->fd = openat(in->tmp, in->name,
-				O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
-					O_NOFOLLOW,
-				0600);
-		if (in->fd >= 0)
-			return ERR_OK;
-		if (errno == ENOENT)
-			mkdirat(in->tmp, "tmp", 0700);
-	}
-	in->name[0] = '\0';
-	return err_from_errno(errno);
-}
-
-static int open_file(struct incoming *in)
-{
-	in->name[0] = '\0';
-	in->fd = openat(in->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (in->fd >= 0)
-		return ERR_OK;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-		return err_from_errno(errno);
-	return open_named(in);
-}
-
-int incoming_begin(struct incoming *in, int folder, int dir)
+int incoming_begin(struct incoming *in, struct messages *ms, unsigned dir)
 {
 	memset(in, 0, sizeof(*in));
-	in->tmp = folder;
-	in->dir = dir;
+	in->ms = ms;
 	in->whole = true;
 	buf_init(&in->text, KEEP_MAX + 2 * PIECE);
-	return open_file(in);
+	return messages_create(ms, dir, &in->file);
 }
 
 static int write_out(struct incoming *in)
 {
-	int code = file_write(in->fd, in->text.data, in->text.len);
+	int code = file_write(in->file.fd, in->text.data, in->text.len);
 
 	in->written += in->text.len;
+	in->crc = crc32c(in->crc, in->text.data, in->text.len);
 	return code;
 }
 
@@ -97,8 +64,9 @@ static int copy_expanded(struct incoming *in, int from, uint64_t n)
 		want = piece.len;
 		expand(&piece, last, 0);
 		last = piece.data[piece.len - 1];
-		code = file_write(in->fd, piece.data, piece.len);
+		code = file_write(in->file.fd, piece.data, piece.len);
 		in->written += piece.len;
+		in->crc = crc32c(in->crc, piece.data, piece.len);
 		buf_reset(&piece);
 	}
 	buf_free(&piece);
@@ -117,13 +85,12 @@ static int keep_exact(struct incoming *in)
 	in->text.max = 2 * in->text.max;
 	expand(&in->text, 0, 0);
 	if (in->written > 0) {
-		code = open_file(in);
+		code = messages_create(in->ms, old.file.dir, &in->file);
 		in->written = 0;
+		in->crc = 0;
 		if (!code)
-			code = copy_expanded(in, old.fd, old.written);
-		close(old.fd);
-		if (old.name[0])
-			unlinkat(old.tmp, old.name, 0);
+			code = copy_expanded(in, old.file.fd, old.written);
+		messages_discard(in->ms, &old.file);
 	}
 	in->size = in->written + in->text.len;
 	return code;
@@ -220,36 +187,38 @@ int incoming_finish(struct incoming *in)
 	}
 	if (!code && in->text.over)
 		code = ERR_TOO_LONG;
-	return code ? code : write_out(in);
+	if (!code)
+		code = write_out(in);
+	/* a beginning only: what fails here fails again in incoming_wait */
+	if (!code)
+		err_ignore(sync_file_range(in->file.fd, 0, 0,
+					   SYNC_FILE_RANGE_WRITE));
+	return code;
 }
 
-int incoming_link(struct incoming *in, const char *name)
+int incoming_wait(const struct incoming *in)
 {
-	char path[40];
+	const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE |
+			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
 
-	if (in->name[0])
-		return renameat(in->tmp, in->name, in->dir, name) < 0
-			       ? err_from_errno(errno)
-			       : ERR_OK;
-	if (linkat(in->fd, "", in->dir, name, AT_EMPTY_PATH) == 0)
+	if (sync_file_range(in->file.fd, 0, 0, all) == 0)
 		return ERR_OK;
-	if (errno != ENOENT && errno != EPERM)
-		return err_from_errno(errno);
-	/* Before Linux 6.10 that needs a privilege; this way does not. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", in->fd);
-	return linkat(AT_FDCWD, path, in->dir, name, AT_SYMLINK_FOLLOW) < 0
-		       ? err_from_errno(errno)
-		       : ERR_OK;
+	/* an error of writing is told once only: a sync would not tell it */
+	if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
+		return err_sys("write out", "a message");
+	return incoming_sync(in);
+}
+
+int incoming_sync(const struct incoming *in)
+{
+	return file_sync(in->file.fd) < 0 ? err_sys("sync", "a message")
+					  : ERR_OK;
 }
 
 void incoming_end(struct incoming *in)
 {
-	if (in->fd >= 0) {
-		close(in->fd);
-		/* After a rename nothing is there under this name. */
-		if (in->name[0])
-			unlinkat(in->tmp, in->name, 0);
-	}
-	in->fd = -1;
+	if (in->ms)
+		messages_discard(in->ms, &in->file);
+	in->ms = NULL;
 	buf_free(&in->text);
 }

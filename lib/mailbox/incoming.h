@@ -14,30 +14,35 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "messages/messages.h"
 
 struct incoming {
-	int dir; /* where it will be: new or cur */
-	int tmp; /* the folder, for its tmp if O_TMPFILE is missing */
-	int fd;
-	char name[48];	 /* "tmp/…", or "" for an unnamed file */
+	struct messages *ms; /* where it will be; NULL: nothing was begun */
+	struct message_new file;
 	struct buf text; /* the file's bytes not yet written … */
 	bool whole;	 /* … which are all */
 	bool exact;	 /* kept as it came */
 	bool cr;	 /* a CR is held back until the next byte is seen */
 	char last;	 /* the last byte that came */
 	uint64_t written;
+	uint32_t crc;  /* CRC-32C of what was written */
 	uint64_t size; /* of the file */
 	uint64_t wire; /* as sent */
 };
 
-/* Begins one for the directory DIR of the folder FOLDER. */
-int incoming_begin(struct incoming *in, int folder, int dir);
-int incoming_write(struct incoming *in, const char *data, size_t n);
-/* Writes what is left. ERR_TOO_LONG beyond 4 GiB. */
-int incoming_finish(struct incoming *in);
-/* Gives the file its name in its directory. */
-int incoming_link(struct incoming *in, const char *name);
-/* Ends it; without a link before, the file is gone. */
+/* Begins one for the place DIR of MS. */
+int incoming_begin(struct incoming *in, struct messages *ms,
+		   unsigned dir) MUST_CHECK;
+int incoming_write(struct incoming *in, const char *data, size_t n) MUST_CHECK;
+/* Writes what is left, begins to write it out. ERR_TOO_LONG beyond 4 GiB. */
+int incoming_finish(struct incoming *in) MUST_CHECK;
+/* Waits until it is written out. It may have a name only then: so that no
+ * file system that keeps its notes in order makes the name durable before
+ * length and content. No sync: a disk's cache may hold it yet. */
+int incoming_wait(const struct incoming *in) MUST_CHECK;
+/* Its content on stable storage. */
+int incoming_sync(const struct incoming *in) MUST_CHECK;
+/* Ends it; if it got no name (messages_name), it is gone. */
 void incoming_end(struct incoming *in);
 
 #endif

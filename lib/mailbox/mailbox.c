@@ -17,13 +17,14 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "mailbox/cache.h"
+#include "log/log.h"
+#include "index/cache.h"
 #include "mailbox/private.h"
-#include "mailbox/session.h"
+#include "mailbox/opened.h"
 
-struct entry *session_entry(const struct mailbox *m, uint32_t seq)
+struct entry *mailbox_entry(const struct mailbox *m, uint32_t seq)
 {
-	return seq >= 1 && seq <= m->shown ? &m->t.entry[seq - 1] : NULL;
+	return seq >= 1 && seq <= m->shown ? &m->x.t.entry[seq - 1] : NULL;
 }
 
 static bool is_recent(const struct mailbox *m, const struct entry *e)
@@ -35,7 +36,7 @@ static bool is_recent(const struct mailbox *m, const struct entry *e)
  * files move on to `cur`. */
 static int claim(struct mailbox *m)
 {
-	uint32_t from = m->f.last.claimed;
+	uint32_t from = m->x.f.last.claimed;
 	struct batch b;
 	uint32_t i;
 	int code;
@@ -44,32 +45,23 @@ static int claim(struct mailbox *m)
 		m->claimed = from;
 		return ERR_OK;
 	}
-	if (m->t.n == 0 || m->t.entry[m->t.n - 1].uid <= from)
+	if (m->x.t.n == 0 || m->x.t.entry[m->x.t.n - 1].uid <= from)
 		return ERR_OK;
-	code = session_lock(m);
+	code = index_lock(&m->x);
 	if (code)
 		return code;
-	from = m->f.last.claimed;
-	batch_begin(&b, &m->f, false);
+	from = m->x.f.last.claimed;
+	batch_begin(&b, &m->x.f, false);
 	b.t.claimed = b.t.uidnext - 1;
 	b.t.recent = 0;
 	batch_mark(&b, RECORD_CLAIM);
-	code = session_commit(m, &b, true);
-	session_unlock(m);
-	for (i = entries_find(&m->t, from + 1); !code && i < m->t.n; i++)
-		m->t.entry[i].state |= ENTRY_RECENT | ENTRY_DIRTY;
+	code = index_commit(&m->x, &b, true);
+	index_unlock(&m->x);
+	for (i = entries_find(&m->x.t, from + 1); !code && i < m->x.t.n; i++)
+		m->x.t.entry[i].state |= ENTRY_RECENT | ENTRY_DIRTY;
 	if (m->recent_from == 0)
 		m->recent_from = from + 1;
 	m->dirty = true;
-	return code;
-}
-
-int session_sync(struct mailbox *m)
-{
-	int code = m->unsynced ? folder_sync(&m->f) : ERR_OK;
-
-	if (!code)
-		m->unsynced = false;
 	return code;
 }
 
@@ -79,19 +71,20 @@ static void count_recent(struct mailbox *m)
 
 	m->nrecent = 0;
 	if (m->read_only) {
-		i = entries_find(&m->t, m->claimed + 1);
+		i = entries_find(&m->x.t, m->claimed + 1);
 		m->nrecent = i < m->shown ? m->shown - i : 0;
 		return;
 	}
-	i = m->recent_from > 0 ? entries_find(&m->t, m->recent_from) : m->t.n;
+	i = m->recent_from > 0 ? entries_find(&m->x.t, m->recent_from)
+			       : m->x.t.n;
 	for (; i < m->shown; i++)
-		m->nrecent += (m->t.entry[i].state & ENTRY_RECENT) != 0;
+		m->nrecent += (m->x.t.entry[i].state & ENTRY_RECENT) != 0;
 }
 
 /* Takes what is gone out of the table. */
 static void take_out(struct mailbox *m, bool tell)
 {
-	struct table *t = &m->t;
+	struct table *t = &m->x.t;
 	struct mailbox_changes *c = &m->changes;
 	uint32_t from, to, shown = m->shown;
 
@@ -118,30 +111,24 @@ static void take_out(struct mailbox *m, bool tell)
 	t->gone = 0;
 }
 
-/* A directory without `cur` is no folder; what else is missing is made. */
-static int open_subs(struct mailbox *m, bool inbox)
-{
-	int code;
-
-	if (folder_sub(&m->f, DIR_CUR) < 0)
-		return err_from_errno(errno);
-	if (folder_sub(&m->f, DIR_NEW) >= 0)
-		return ERR_OK;
-	code = store_make_dirs(m->f.dir, inbox);
-	if (!code && folder_sub(&m->f, DIR_NEW) < 0)
-		code = err_from_errno(errno);
-	return code;
-}
-
 /* Takes in what other programs did to the directories, claims what is new,
  * and makes durable every UID that the session is about to tell. */
 static int catch_up(struct mailbox *m)
 {
-	int code = session_scan(m);
+	int code = mailbox_scan(m);
 
 	if (!code)
 		code = claim(m);
-	return code ? code : session_sync(m);
+	/* On a full disk the folder is as the journal has it: what is new
+	 * waits, \Recent stays for a later session. */
+	if (code == ERR_NO_SPACE)
+		code = ERR_OK;
+	return code ? code : index_sync(&m->x);
+}
+
+static int next_validity(void *store, uint32_t *validity)
+{
+	return store_next_uidvalidity(store, validity);
 }
 
 int mailbox_open(struct store *s, const char *name, bool read_only,
@@ -154,7 +141,9 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	if (code)
 		return code == ERR_TOO_LONG ? ERR_NOT_FOUND : code;
 	m = mem_alloc(sizeof(*m));
-	entries_init(&m->t);
+	index_init(&m->x);
+	m->x.next_validity = next_validity;
+	m->x.context = s;
 	buf_init(&m->window, RECORD_MAX * 2);
 	buf_init(&m->text, UINT32_MAX);
 	buf_init(&m->facts, CACHE_ENTRY_MAX);
@@ -164,22 +153,24 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	m->store = s;
 	m->read_only = read_only;
 	m->cache = -1;
-	code = folder_open(s->dir, disk, &m->f);
+	code = folder_open(s->dir, disk, s->opener, true, &m->x.f);
 	if (!code)
-		code = open_subs(m, disk[1] == '\0');
+		code = index_load(&m->x);
 	if (!code)
-		code = session_load(m);
-	if (!code)
+		code = mailbox_scan(m);
+	if (!code || code == ERR_NO_SPACE) {
+		mailbox_prove(m, false);
 		code = catch_up(m);
+	}
 	if (code) {
 		m->read_only = true;
 		m->dirty = false;
 		mailbox_close(&m);
 		return code;
 	}
-	m->shown = m->t.n;
+	m->shown = m->x.t.n;
 	take_out(m, false);
-	m->t.changed = m->t.new_keywords = false;
+	m->x.t.changed = m->x.t.new_keywords = false;
 	count_recent(m);
 	*out = m;
 	return ERR_OK;
@@ -191,12 +182,12 @@ void mailbox_close(struct mailbox **out)
 
 	if (!m)
 		return;
-	session_write_cache(m);
-	session_write_sizes(m);
+	mailbox_write_cache(m);
+	mailbox_write_sizes(m);
 	if (!m->read_only || m->dirty)
 		mailbox_settle(m);
-	entries_free(&m->t);
-	folder_close(&m->f);
+	index_free(&m->x);
+	folder_close(&m->x.f);
 	buf_free(&m->window);
 	buf_free(&m->text);
 	buf_free(&m->facts);
@@ -212,109 +203,10 @@ void mailbox_close(struct mailbox **out)
 	*out = NULL;
 }
 
-/* Another journal took the place of ours: brings the table to its state,
- * keeping the places of messages. */
-static int follow(struct mailbox *m)
-{
-	struct mailbox fresh = *m;
-	uint32_t validity = m->f.head.uidvalidity;
-	uint32_t i = 0, k = 0, had = m->t.n;
-	int code;
-
-	m->f.replaced = false;
-	entries_init(&fresh.t);
-	code = session_load(&fresh);
-	m->f = fresh.f;
-	m->read = fresh.read;
-	m->snapshot = fresh.snapshot;
-	if (!code && m->f.head.uidvalidity != validity)
-		code = ERR_CORRUPT;
-	if (code) {
-		m->renumbered = true;
-		entries_free(&fresh.t);
-		return code == ERR_NOT_FOUND ? ERR_CORRUPT : code;
-	}
-	for (; i < had || k < fresh.t.n;) {
-		struct entry *old = i < had ? &m->t.entry[i] : NULL;
-		struct entry *now = k < fresh.t.n ? &fresh.t.entry[k] : NULL;
-
-		if (old && now && old->uid == now->uid) {
-			entries_follow(&m->t, i++, now);
-			k++;
-		} else if (old && (!now || old->uid < now->uid)) {
-			entries_mark_gone(&m->t, i++);
-		} else if (now->uid > (had ? m->t.entry[had - 1].uid : 0)) {
-			entries_copy(&m->t, now, entries_name(&fresh.t, now));
-			k++;
-		} else {
-			k++;
-		}
-	}
-	entries_follow_keywords(&m->t, &fresh.t);
-	entries_free(&fresh.t);
-	m->unsynced = true;
-	return ERR_OK;
-}
-
-int session_lock(struct mailbox *m)
-{
-	int code;
-
-	if (m->renumbered)
-		return ERR_CORRUPT;
-	code = folder_lock(&m->f);
-	if (code == ERR_OK && m->f.replaced) {
-		folder_unlock(&m->f);
-		code = follow(m);
-		if (!code)
-			code = folder_lock(&m->f);
-	}
-	if (code == ERR_OK)
-		code = session_catch_up(m, false);
-	if (code) {
-		folder_unlock(&m->f);
-		/* The journal is lost or damaged under an open session. */
-		if (code == ERR_NOT_FOUND || code == ERR_CORRUPT) {
-			m->renumbered = true;
-			code = ERR_CORRUPT;
-		}
-	}
-	return code;
-}
-
-void session_unlock(struct mailbox *m)
-{
-	folder_unlock(&m->f);
-}
-
-int session_commit(struct mailbox *m, struct batch *b, bool own)
-{
-	bool any = b->any;
-	int code = batch_end(b);
-
-	if (!code && any)
-		code = session_catch_up(m, own);
-	return code;
-}
-
-static int look(struct mailbox *m)
-{
-	struct stat st;
-
-	if (m->renumbered)
-		return ERR_CORRUPT;
-	if (fstatat(m->f.dir, DISK_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    st.st_ino != m->f.journal_ino)
-		return follow(m);
-	if (st.st_size != m->read)
-		return session_catch_up(m, false);
-	return ERR_OK;
-}
-
 static void reserve_changes(struct mailbox *m)
 {
 	struct mailbox_changes *c = &m->changes;
-	size_t n = m->t.n;
+	size_t n = m->x.t.n;
 
 	c->nexpunged = c->nflagged = 0;
 	c->new_messages = c->new_keywords = false;
@@ -333,17 +225,17 @@ static void collect_flagged(struct mailbox *m)
 	struct mailbox_changes *c = &m->changes;
 	uint32_t i;
 
-	if (!m->t.changed)
+	if (!m->x.t.changed)
 		return;
-	for (i = 0; i < m->t.n; i++) {
-		struct entry *e = &m->t.entry[i];
+	for (i = 0; i < m->x.t.n; i++) {
+		struct entry *e = &m->x.t.entry[i];
 
 		if (i < m->shown && e->state & ENTRY_CHANGED &&
 		    !(e->state & ENTRY_GONE))
 			c->flagged[c->nflagged++] = i + 1;
 		e->state &= (uint8_t)~ENTRY_CHANGED;
 	}
-	m->t.changed = false;
+	m->x.t.changed = false;
 }
 
 int mailbox_refresh(struct mailbox *m, bool may_expunge,
@@ -351,52 +243,53 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 {
 	struct mailbox_changes *c = &m->changes;
 	uint32_t recent = m->nrecent;
-	int code = look(m);
+	int code = index_look(&m->x);
 
 	if (!code)
-		session_write_sizes(m);
+		mailbox_write_sizes(m);
 	if (!code)
 		code = catch_up(m);
 	reserve_changes(m);
 	*out = c;
 	if (code)
 		return code;
-	if (m->t.gone > 0 && may_expunge)
+	if (m->x.t.gone > 0 && may_expunge)
 		take_out(m, true);
 	recent = m->nrecent;
-	c->new_messages = m->t.n > m->shown;
+	c->new_messages = m->x.t.n > m->shown;
 	collect_flagged(m);
 	if (c->new_messages) {
 		/* New ones may be gone already, and cannot be told of. */
-		m->shown = m->t.n;
+		m->shown = m->x.t.n;
 		count_recent(m);
 	}
 	if (recent != m->nrecent)
 		c->new_messages = true;
-	c->new_keywords = m->t.new_keywords;
-	m->t.new_keywords = false;
+	c->new_keywords = m->x.t.new_keywords;
+	m->x.t.new_keywords = false;
 	return ERR_OK;
 }
 
 void mailbox_totals(const struct mailbox *m, struct totals *t)
 {
-	*t = m->f.last;
+	*t = m->x.f.last;
 }
 
 uint32_t mailbox_uidvalidity(const struct mailbox *m)
 {
-	return m->f.head.uidvalidity;
+	return m->x.f.head.uidvalidity;
 }
 
 uint32_t mailbox_uidnext(const struct mailbox *m)
 {
-	return m->shown == m->t.n || m->t.n == 0 ? m->f.last.uidnext
-						 : m->t.entry[m->shown].uid;
+	return m->shown == m->x.t.n || m->x.t.n == 0
+		       ? m->x.f.last.uidnext
+		       : m->x.t.entry[m->shown].uid;
 }
 
 uint64_t mailbox_highestmodseq(const struct mailbox *m)
 {
-	return m->f.last.modseq;
+	return m->x.f.last.modseq;
 }
 
 uint32_t mailbox_count(const struct mailbox *m)
@@ -411,23 +304,22 @@ uint32_t mailbox_recent(const struct mailbox *m)
 
 bool mailbox_all_seen(const struct mailbox *m)
 {
-	return m->f.last.unseen == 0 && m->t.gone == 0;
+	return m->x.f.last.unseen == 0 && m->x.t.gone == 0;
 }
 
-void mailbox_identity(const struct mailbox *m, dev_t *dev, ino_t *ino)
+struct folder_id mailbox_id(const struct mailbox *m)
 {
-	*dev = m->f.dev;
-	*ino = m->f.ino;
+	return m->x.f.id;
 }
 
-int mailbox_dirfd(const struct mailbox *m)
+int mailbox_handle(const struct mailbox *m)
 {
-	return m->f.dir;
+	return m->x.f.dir;
 }
 
 struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq)
 {
-	const struct entry *e = session_entry(m, seq);
+	const struct entry *e = mailbox_entry(m, seq);
 	struct mailbox_message g = { 0 };
 
 	if (!e)
@@ -446,19 +338,19 @@ struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq)
 
 uint32_t mailbox_uid(const struct mailbox *m, uint32_t seq)
 {
-	const struct entry *e = session_entry(m, seq);
+	const struct entry *e = mailbox_entry(m, seq);
 
 	return e ? e->uid : 0;
 }
 
 uint32_t mailbox_find(const struct mailbox *m, uint32_t uid)
 {
-	uint32_t i = entries_find(&m->t, uid);
+	uint32_t i = entries_find(&m->x.t, uid);
 
 	return i < m->shown ? i + 1 : m->shown + 1;
 }
 
 const char *mailbox_keyword(const struct mailbox *m, unsigned i)
 {
-	return i < m->t.nkeywords ? m->t.keyword[i] : NULL;
+	return i < m->x.t.nkeywords ? m->x.t.keyword[i] : NULL;
 }

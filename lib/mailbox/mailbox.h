@@ -22,22 +22,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/folder-id.h"
+#include "index/cache.h"
 #include "mailbox/store.h"
-
-#define MAILBOX_KEYWORDS_MAX 64	 /* different keywords in one folder */
-#define MAILBOX_KEYWORD_SIZE 100 /* bytes of one keyword, with the NUL */
-
-enum mailbox_flag {
-	MAILBOX_SEEN = 1 << 0,
-	MAILBOX_ANSWERED = 1 << 1,
-	MAILBOX_FLAGGED = 1 << 2,
-	MAILBOX_DELETED = 1 << 3,
-	MAILBOX_DRAFT = 1 << 4,
-	MAILBOX_FLAGS_ALL = (1 << 5) - 1
-};
+#include "messages/flags.h"
 
 struct mailbox_message {
 	uint32_t uid;
@@ -56,7 +47,7 @@ struct mailbox;
 /* Opens folder NAME of S, which must outlive it. READ_ONLY leaves \Recent to
  * others and refuses changes (ERR_DENIED). ERR_NOT_FOUND, ERR_BUSY. */
 int mailbox_open(struct store *s, const char *name, bool read_only,
-		 struct mailbox **m);
+		 struct mailbox **m) MUST_CHECK;
 
 /* Brings the names of files up to date with the flags, and closes. */
 void mailbox_close(struct mailbox **m);
@@ -71,12 +62,12 @@ uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
  * look at each. */
 bool mailbox_all_seen(const struct mailbox *m);
 
-/* Device and inode of the folder: what names it to imap-idle
- * (client/notify.h). The caller tells of changes after each call here that
- * changed something. */
-void mailbox_identity(const struct mailbox *m, dev_t *dev, ino_t *ino);
-/* The folder's directory, for notify_watch; it stays the mailbox's. */
-int mailbox_dirfd(const struct mailbox *m);
+/* What names the folder to other programs (client/feed.h). The caller
+ * tells of changes after each call here that changed something. */
+struct folder_id mailbox_id(const struct mailbox *m);
+/* A descriptor that stands for the folder, for feed_watch (watch.h takes
+ * it apart); it stays the mailbox's. -1: this folder cannot be watched. */
+int mailbox_handle(const struct mailbox *m);
 
 /* The message at SEQ, 1 to mailbox_count. */
 struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq);
@@ -121,23 +112,23 @@ enum mailbox_store_how { MAILBOX_SET, MAILBOX_ADD, MAILBOX_REMOVE };
  * answers its own STORE. Durable before the return. */
 int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		  enum mailbox_store_how how, unsigned flags, uint64_t keywords,
-		  uint64_t unchanged_since, bool *failed);
+		  uint64_t unchanged_since, bool *failed) MUST_CHECK;
 
 /* Removes the messages at SEQ[N] (ascending) for good, DELETED_ONLY those
  * with \Deleted. They leave the table in the next refresh that may expunge,
  * which also tells of them. */
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
-		    bool deleted_only);
+		    bool deleted_only) MUST_CHECK;
 
 /* Copies the messages at SEQ[N] (ascending) to the folder TO of the same
  * store, flags, keywords and dates kept: all or none. UID[N] gets their new
- * UIDs, *UIDVALIDITY that of TO; *DEV, *INO name TO for imap-idle.
+ * UIDs, *UIDVALIDITY that of TO; *ID names TO.
  * ERR_NOT_FOUND: no such folder. A message that is gone: ERR_NOT_FOUND too,
  * with *UIDVALIDITY set. With MOVE they are then removed here as by
  * mailbox_expunge (RFC 6851: all or none, as seen by others). */
 int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 		 const char *to, bool move, uint32_t *uid,
-		 uint32_t *uidvalidity, dev_t *dev, ino_t *ino);
+		 uint32_t *uidvalidity, struct folder_id *id) MUST_CHECK;
 
 /* The size with CRLF line ends: known, or found by reading the message. */
 int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size);
@@ -146,10 +137,12 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size);
 struct mailbox_reader;
 /* ERR_NOT_FOUND: the message is gone. *SIZE: how many bytes will come. */
 int mailbox_read_open(struct mailbox *m, uint32_t seq,
-		      struct mailbox_reader **r, uint32_t *size);
-/* The next bytes, at most SIZE; *N is 0 at the end. ERR_CORRUPT if the file
- * does not hold the promised number of bytes: the connection cannot go on. */
-int mailbox_read(struct mailbox_reader *r, char *data, size_t size, size_t *n);
+		      struct mailbox_reader **r, uint32_t *size) MUST_CHECK;
+/* The next bytes, at most SIZE; *N is 0 at the end. ERR_NOT_FOUND, ERR_TEMP:
+ * another program wrote to the file meanwhile, and the promised number of
+ * bytes does not come: the connection cannot go on. */
+int mailbox_read(struct mailbox_reader *r, char *data, size_t size,
+		 size_t *n) MUST_CHECK;
 void mailbox_read_close(struct mailbox_reader **r);
 
 /* The whole message appended to B (which bounds it: ERR_TOO_LONG). */
@@ -157,22 +150,6 @@ int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b);
 /* Its header, with the empty line that ends it, appended to B: reads no more
  * of the message than that. */
 int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);
-
-/* What the cache keeps of a message, made at delivery, or now by reading the
- * message. Bytes ready to send; valid until the next call for M. */
-struct mailbox_facts {
-	const char *envelope; /* ENVELOPE's parenthesised list */
-	size_t envelope_len;
-	const char *body; /* BODY: without extension data; none without
-			   * STRUCTURE */
-	size_t body_len;
-	const char *bodystructure;
-	size_t bodystructure_len;
-	const char *header; /* raw fields that clients ask for, in their
-				 * order in the message, CRLF line ends, no
-				 * empty line at the end */
-	size_t header_len;
-};
 
 /* STRUCTURE: BODY and BODYSTRUCTURE are wanted, for which the whole message
  * has to be read if they are not known. ERR_OK; ERR_NOT_FOUND if the message is

@@ -191,7 +191,8 @@ static bool begins_with_inbox(const char *name)
 {
 	size_t n = strlen(INBOX);
 
-	return str_starts_ci(name, INBOX) && (name[n] == '\0' || name[n] == '/');
+	return str_starts_ci(name, INBOX) &&
+	       (name[n] == '\0' || name[n] == '/');
 }
 
 bool store_name_from_mutf7(const char *mutf7, char *out, size_t size)

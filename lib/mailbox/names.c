@@ -1,3 +1,8 @@
+/*
+ * The lists of names in a Maildir, as files of lines that are read whole and
+ * replaced whole: subscriptions, which other programs read and write too, and
+ * special uses, which are ours.
+ */
 #include "mailbox/names.h"
 
 #include <errno.h>
@@ -11,7 +16,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "mailbox/disk.h"
+#include "index/disk.h"
 #include "mailbox/private.h"
 
 #define LIST_MAX (4u << 20)
@@ -64,7 +69,7 @@ static int read_lines(struct store *s, const char *file, struct strlist *l)
 	int code;
 
 	if (fd < 0)
-		return errno == ENOENT ? ERR_OK : err_from_errno(errno);
+		return errno == ENOENT ? ERR_OK : err_sys("open", file);
 	buf_init(&b, LIST_MAX);
 	code = file_read_fd(fd, &b);
 	close(fd);

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "mailbox/session.h"
+#include "mailbox/opened.h"
 
 #define WASTE_MIN (4 << 20) /* bytes not worth the work */
 #define PIECE (1u << 20)
@@ -20,12 +20,12 @@ static bool is_due(const struct mailbox *m)
 	struct stat st;
 	uint32_t i;
 
-	if (fstatat(m->f.dir, DISK_CACHE, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fstatat(m->x.f.dir, DISK_CACHE, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    st.st_size < WASTE_MIN)
 		return false;
-	for (i = 0; i < m->t.n; i++)
-		if (!(m->t.entry[i].state & ENTRY_GONE))
-			used += m->t.entry[i].ncache;
+	for (i = 0; i < m->x.t.n; i++)
+		if (!(m->x.t.entry[i].state & ENTRY_GONE))
+			used += m->x.t.entry[i].ncache;
 	return (uint64_t)st.st_size > WASTE_MIN + 2 * used;
 }
 
@@ -38,14 +38,14 @@ static int copy_entries(struct mailbox *m, int fd, struct batch *b)
 	int code = ERR_OK;
 
 	buf_init(&piece, 8 * (size_t)PIECE);
-	for (i = 0; !code && i < m->t.n; i++) {
-		const struct entry *e = &m->t.entry[i];
+	for (i = 0; !code && i < m->x.t.n; i++) {
+		const struct entry *e = &m->x.t.entry[i];
 		struct record_cached c = { .uid = e->uid };
 		size_t before = piece.len;
 
 		if (e->state & ENTRY_GONE)
 			continue;
-		session_cached(m, e, &piece);
+		mailbox_cached(m, e, &piece);
 		c.ncache = (uint32_t)(piece.len - before);
 		c.cache = written + before;
 		batch_item(b, RECORD_CACHED, &c, sizeof(c));
@@ -67,32 +67,33 @@ static void pack(struct mailbox *m)
 	struct batch b;
 	int fd, code;
 
-	unlinkat(m->f.dir, fresh, 0);
-	fd = openat(m->f.dir, fresh,
+	/* an unfinished one of before; if it stays, O_EXCL tells */
+	err_ignore(unlinkat(m->x.f.dir, fresh, 0));
+	fd = openat(m->x.f.dir, fresh,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
 	batch_begin(&b, NULL, false);
-	b.t = folder_next(&m->f);
+	b.t = folder_next(&m->x.f);
 	code = copy_entries(m, fd, &b);
 	close(fd);
-	if (!code && renameat(m->f.dir, fresh, m->f.dir, DISK_CACHE) == 0) {
+	if (!code && renameat(m->x.f.dir, fresh, m->x.f.dir, DISK_CACHE) == 0) {
 		/* Until this is written, entries are found to be others', and
 		 * made again. */
-		b.f = &m->f;
-		session_commit(m, &b, true);
-		session_drop_cache(m);
+		b.f = &m->x.f;
+		err_ignore(index_commit(&m->x, &b, true));
+		mailbox_drop_cache(m);
 		return;
 	}
-	unlinkat(m->f.dir, fresh, 0);
+	err_ignore(unlinkat(m->x.f.dir, fresh, 0)); /* or the next */
 	batch_end(&b);
 }
 
-void session_pack_cache(struct mailbox *m)
+void mailbox_pack_cache(struct mailbox *m)
 {
-	if (!is_due(m) || session_lock(m) != ERR_OK)
+	if (!is_due(m) || index_lock(&m->x) != ERR_OK)
 		return;
 	if (is_due(m))
 		pack(m);
-	session_unlock(m);
+	index_unlock(&m->x);
 }

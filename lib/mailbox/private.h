@@ -5,15 +5,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mailbox/disk.h"
+#include "base/err.h"
+#include "index/disk.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/store.h"
 
-#define DISK_NAME_SIZE 256
+#define DISK_NAME_SIZE 256 /* of a folder's directory, with the NUL */
+
+/* Files in the Maildir itself, posthorn-mailbox(5). */
+#define DISK_COUNTER "posthorn-uidvalidity"
+#define DISK_USER_LOCK "posthorn-user-lock"
+#define DISK_USES "posthorn-special-use"
+#define DISK_SUBSCRIPTIONS "subscriptions"
 
 struct store {
+	char *path;
 	int dir;  /* the Maildir */
 	int lock; /* the user's lock file, or -1 while not needed */
+	messages_opener *opener; /* of the messages of its folders */
 };
 
 /* The directory's name for the folder NAME: "." for INBOX, else ".Name.Sub".
@@ -25,7 +34,7 @@ int disk_name(const char *name, char out[DISK_NAME_SIZE]);
 bool disk_name_read(const char *disk, char *out, size_t size);
 
 /* The user's lock, for what concerns several folders. */
-int store_lock(struct store *s);
+int store_lock(struct store *s) MUST_CHECK;
 void store_unlock(struct store *s);
 
 /* A UIDVALIDITY that no folder of this user ever had. Takes the user's lock
@@ -33,11 +42,12 @@ void store_unlock(struct store *s);
 int store_next_uidvalidity(struct store *s, uint32_t *validity);
 
 /* Replaces the small file NAME in the directory DIR by TEXT, durably. */
-int store_replace_file(int dir, const char *name, const char *text, size_t n);
+int store_replace_file(int dir, const char *name, const char *text,
+		       size_t n) MUST_CHECK;
 
 /* Makes cur, new, tmp and (for a folder other than INBOX) maildirfolder in
  * the directory DIR where they are missing. */
-int store_make_dirs(int dir, bool inbox);
+int store_make_dirs(int dir, bool inbox) MUST_CHECK;
 
 /* Removes the directory NAME in DIR and what is in it, three levels deep. */
 void store_remove_tree(int dir, const char *name);

@@ -1,4 +1,9 @@
-/* Reading messages: LF on disk, CRLF for the caller. */
+/*
+ * Reading messages: LF on disk, CRLF for the caller. The number of bytes that
+ * will come is known or counted before the first is given, since IMAP and POP3
+ * announce it; a file that others changed meanwhile is found out by that, at
+ * the latest.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,18 +14,18 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "log/log.h"
-#include "mailbox/name.h"
-#include "mailbox/session.h"
+#include "mailbox/opened.h"
+#include "mime/crlf.h"
 #include "mime/field.h"
 #include "mime/part.h"
-#include "mime/section.h"
 
 #define PIECE (64u << 10)
 #define HEADER_PIECE 8192 /* most headers are shorter */
 #define SIZES_AT_ONCE 1000
 
 struct mailbox_reader {
+	struct mailbox *m;
+	uint32_t uid;
 	int fd;
 	uint64_t left;	/* bytes of the file still to come */
 	uint32_t wire;	/* bytes still to be given */
@@ -30,101 +35,79 @@ struct mailbox_reader {
 	size_t given;	/* of it */
 };
 
-bool session_file_name(const struct mailbox *m, const struct entry *e,
-		       char out[NAME_SIZE])
+bool mailbox_ref(const struct mailbox *m, const struct entry *e,
+		 struct message_ref *r)
 {
-	const char *base = entries_name(&m->t, e);
-
-	if (!base || memchr(base, '/', e->nname))
-		return false;
-	name_file(out, base, e->nname, e->dir, e->letters);
-	return true;
+	*r = (struct message_ref){ entries_name(&m->x.t, e), e->nname, e->dir,
+				   e->letters, NULL };
+	return r->base != NULL;
 }
 
-static int try_open(struct mailbox *m, uint32_t uid)
+static int try_open(struct mailbox *m, uint32_t uid, int *fd)
 {
-	const struct entry *e = entries_get(&m->t, uid);
-	char name[NAME_SIZE];
+	const struct entry *e = entries_get(&m->x.t, uid);
+	struct message_ref ref;
 
-	errno = ENOENT;
-	if (!e || !session_file_name(m, e, name))
-		return -1;
-	return openat(m->f.sub[e->dir], name,
-		      O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	*fd = -1;
+	return e && mailbox_ref(m, e, &ref)
+		       ? messages_open(m->x.f.files, &ref, fd)
+		       : err_set(ERR_NOT_FOUND, "no message %u", uid);
 }
 
-/* Others may have renamed it, in the journal or without. */
-static int open_anywhere(struct mailbox *m, uint32_t uid)
+/* Others may have renamed it, in the journal or without. *FD gets it. */
+static int open_anywhere(struct mailbox *m, uint32_t uid, int *fd)
 {
 	const struct entry *e;
-	int fd = try_open(m, uid);
+	int code = try_open(m, uid, fd);
 
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
-	if (session_lock(m) == ERR_OK) {
-		session_unlock(m);
-		fd = try_open(m, uid);
-	}
-	e = entries_get(&m->t, uid);
-	if (fd >= 0 || !e || e->state & ENTRY_GONE)
-		return fd;
-	m->suspect = true;
-	if (session_scan(m) == ERR_OK)
-		fd = try_open(m, uid);
-	return fd;
+	if (code != ERR_NOT_FOUND)
+		return code;
+	code = index_lock(&m->x);
+	index_unlock(&m->x);
+	if (!code)
+		code = try_open(m, uid, fd);
+	e = entries_get(&m->x.t, uid);
+	if (code != ERR_NOT_FOUND || !e || e->state & ENTRY_GONE)
+		return code;
+	m->x.suspect = true;
+	code = mailbox_scan(m);
+	return code ? code : try_open(m, uid, fd);
 }
 
-static void remove_torn(struct mailbox *m, const struct entry *e)
-{
-	log_warn("mailbox: the file of message %u is incomplete: removed",
-		 e->uid);
-	session_unlink(m, e);
-	m->suspect = true;
-	session_scan(m);
-}
-
-/* Opens E's file: a descriptor, or -1 (*CODE: ERR_NOT_FOUND …). A file that
- * was moved by others is found by a scan; one that is shorter than recorded
- * was torn by a power cut and never promised: it is removed. */
-static int open_file(struct mailbox *m, uint32_t uid, int *code)
+int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd)
 {
 	const struct entry *e;
 	struct stat st;
-	int fd = open_anywhere(m, uid);
+	int code = open_anywhere(m, uid, fd);
 
-	*code = ERR_OK;
-	if (fd < 0) {
-		*code = err_from_errno(errno);
-		return -1;
+	if (code)
+		return code;
+	e = entries_get(&m->x.t, uid);
+	if (fstat(*fd, &st) < 0)
+		code = err_sys("look at", "a message file");
+	else if (!S_ISREG(st.st_mode))
+		code = err_set(ERR_IO, "message %u is no file", uid);
+	else if (st.st_size != e->size)
+		code = mailbox_restate(m, uid, *fd, false);
+	if (code) {
+		close(*fd);
+		*fd = -1;
 	}
-	e = entries_get(&m->t, uid);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		*code = ERR_IO;
-	else if (st.st_size < e->size)
-		*code = ERR_NOT_FOUND;
-	else if (st.st_size > e->size)
-		*code = ERR_CORRUPT;
-	if (*code == ERR_NOT_FOUND)
-		remove_torn(m, e);
-	if (*code) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return code;
 }
 
-void session_unlink(struct mailbox *m, const struct entry *e)
+bool mailbox_unlink(struct mailbox *m, const struct entry *e)
 {
-	char name[NAME_SIZE];
+	struct message_ref ref;
 
-	if (e && session_file_name(m, e, name))
-		unlinkat(m->f.sub[e->dir], name, 0);
+	return e && mailbox_ref(m, e, &ref) &&
+	       messages_remove(m->x.f.files, &ref) == ERR_OK;
 }
 
 static void put_size(struct mailbox *m, struct batch *b,
 		     const struct record_size *item)
 {
-	const struct entry *e = entries_get(&m->t, item->uid);
+	const struct entry *e = entries_get(&m->x.t, item->uid);
 
 	/* Another session may have been faster. */
 	if (!e || e->state & ENTRY_GONE || e->wire > 0)
@@ -133,18 +116,18 @@ static void put_size(struct mailbox *m, struct batch *b,
 	batch_item(b, RECORD_SIZE, item, sizeof(*item));
 }
 
-void session_write_sizes(struct mailbox *m)
+void mailbox_write_sizes(struct mailbox *m)
 {
 	const struct record_size *item = (const void *)m->sizes.data;
 	size_t n = m->sizes.len / sizeof(*item), i;
 	struct batch b;
 
-	if (n > 0 && session_lock(m) == ERR_OK) {
-		batch_begin(&b, &m->f, false);
+	if (n > 0 && index_lock(&m->x) == ERR_OK) {
+		batch_begin(&b, &m->x.f, false);
 		for (i = 0; i < n; i++)
 			put_size(m, &b, &item[i]);
-		session_commit(m, &b, true);
-		session_unlock(m);
+		err_ignore(index_commit(&m->x, &b, true));
+		index_unlock(&m->x);
 	}
 	buf_reset(&m->sizes);
 }
@@ -156,7 +139,7 @@ static void keep_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 
 	buf_put(&m->sizes, &item, sizeof(item));
 	if (m->sizes.len >= SIZES_AT_ONCE * sizeof(item))
-		session_write_sizes(m);
+		mailbox_write_sizes(m);
 }
 
 /* The size of E if it is known, else 0. */
@@ -203,7 +186,7 @@ static int measure(int fd, uint32_t size, uint32_t *wire)
 
 int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 {
-	const struct entry *e = session_entry(m, seq);
+	const struct entry *e = mailbox_entry(m, seq);
 	uint32_t uid;
 	int fd, code;
 
@@ -213,39 +196,16 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 	if (*size > 0 || e->size == 0)
 		return ERR_OK;
 	uid = e->uid;
-	fd = open_file(m, uid, &code);
-	if (fd < 0)
+	code = mailbox_open_file(m, uid, &fd);
+	if (code)
 		return code;
-	code = measure(fd, entries_get(&m->t, uid)->size, size);
+	code = measure(fd, entries_get(&m->x.t, uid)->size, size);
+	if (code == ERR_EOF)
+		code = mailbox_restate(m, uid, fd, true);
 	close(fd);
 	if (!code)
 		keep_size(m, uid, *size);
 	return code;
-}
-
-int mailbox_read_open(struct mailbox *m, uint32_t seq,
-		      struct mailbox_reader **out, uint32_t *size)
-{
-	const struct entry *e;
-	struct mailbox_reader *r;
-	uint32_t uid = mailbox_uid(m, seq);
-	int code = mailbox_size(m, seq, size);
-	int fd;
-
-	if (code)
-		return code;
-	fd = open_file(m, uid, &code);
-	if (fd < 0)
-		return code;
-	e = entries_get(&m->t, uid);
-	r = mem_alloc(sizeof(*r));
-	r->fd = fd;
-	r->left = e->size;
-	r->wire = *size;
-	r->plain = e->size == *size;
-	buf_init(&r->out, 2 * (size_t)PIECE);
-	*out = r;
-	return ERR_OK;
 }
 
 /* Converts the next piece of the file. */
@@ -256,9 +216,9 @@ static int convert(struct mailbox_reader *r)
 	ssize_t n = read(r->fd, piece, want);
 
 	if (n < 0)
-		return ERR_IO;
+		return err_sys("read", "a message file");
 	if (n == 0)
-		return ERR_CORRUPT;
+		return ERR_EOF;
 	buf_reset(&r->out);
 	r->given = 0;
 	mime_put_crlf(&r->out, r->last, piece, (size_t)n);
@@ -267,36 +227,110 @@ static int convert(struct mailbox_reader *r)
 	return ERR_OK;
 }
 
+/* Was the file written to after SAVED, when it was recorded? */
+static bool written_since(int fd, uint32_t saved)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_mtime > (time_t)saved;
+}
+
+/* Will R's bytes be as many as are announced? A short message is read at
+ * once, a long one that was written to is counted. ERR_EOF: no. */
+static int prove(struct mailbox_reader *r, uint32_t saved)
+{
+	uint32_t wire = r->wire;
+	int code = ERR_OK;
+
+	if (r->left > 0 && r->left <= PIECE) {
+		code = convert(r);
+		r->plain = false;
+		wire = (uint32_t)r->out.len;
+	} else if (written_since(r->fd, saved)) {
+		code = measure(r->fd, (uint32_t)r->left, &wire);
+	}
+	return !code && wire != r->wire ? ERR_EOF : code;
+}
+
+int mailbox_read_open(struct mailbox *m, uint32_t seq,
+		      struct mailbox_reader **out, uint32_t *size)
+{
+	const struct entry *e;
+	struct mailbox_reader *r;
+	uint32_t uid = mailbox_uid(m, seq);
+	int code, fd;
+
+	*out = NULL;
+	code = mailbox_size(m, seq, size);
+	if (!code)
+		code = mailbox_open_file(m, uid, &fd);
+	if (code)
+		return code;
+	e = entries_get(&m->x.t, uid);
+	r = mem_alloc(sizeof(*r));
+	r->m = m;
+	r->uid = uid;
+	r->fd = fd;
+	r->left = e->size;
+	r->wire = *size;
+	r->plain = e->size == *size;
+	buf_init(&r->out, 2 * (size_t)PIECE);
+	code = prove(r, e->saved);
+	if (code == ERR_EOF)
+		code = mailbox_restate(m, uid, fd, true);
+	if (code)
+		mailbox_read_close(&r);
+	*out = r;
+	return code;
+}
+
+static int read_plain(struct mailbox_reader *r, char *data, size_t size,
+		      size_t *n)
+{
+	ssize_t got = read(r->fd, data, size > r->left ? r->left : size);
+
+	if (got < 0)
+		return err_sys("read", "a message file");
+	*n = (size_t)got;
+	r->left -= *n;
+	return got == 0 ? ERR_EOF : ERR_OK;
+}
+
+static int read_converted(struct mailbox_reader *r, char *data, size_t size,
+			  size_t *n)
+{
+	int code = ERR_OK;
+
+	if (r->given == r->out.len)
+		code = r->left ? convert(r) : ERR_EOF;
+	if (code)
+		return code;
+	*n = r->out.len - r->given;
+	if (*n > size)
+		*n = size;
+	if (*n > r->wire)
+		return ERR_EOF;
+	memcpy(data, r->out.data + r->given, *n);
+	r->given += *n;
+	return ERR_OK;
+}
+
 int mailbox_read(struct mailbox_reader *r, char *data, size_t size, size_t *n)
 {
+	int code;
+
 	*n = 0;
 	if (r->wire == 0)
-		return r->left || r->given < r->out.len ? ERR_CORRUPT : ERR_OK;
-	if (r->plain) {
-		ssize_t got =
-			read(r->fd, data, size > r->left ? r->left : size);
-
-		if (got <= 0)
-			return got < 0 ? ERR_IO : ERR_CORRUPT;
-		*n = (size_t)got;
-		r->left -= *n;
-	} else {
-		if (r->given == r->out.len) {
-			int code = r->left ? convert(r) : ERR_CORRUPT;
-
-			if (code)
-				return code;
-		}
-		*n = r->out.len - r->given;
-		if (*n > size)
-			*n = size;
-		if (*n > r->wire)
-			return ERR_CORRUPT;
-		memcpy(data, r->out.data + r->given, *n);
-		r->given += *n;
-	}
-	r->wire -= (uint32_t)*n;
-	return ERR_OK;
+		code = r->left || r->given < r->out.len ? ERR_EOF : ERR_OK;
+	else if (r->plain)
+		code = read_plain(r, data, size, n);
+	else
+		code = read_converted(r, data, size, n);
+	if (code == ERR_EOF) /* more or less than was recorded */
+		return mailbox_restate(r->m, r->uid, r->fd, true);
+	if (!code)
+		r->wire -= (uint32_t)*n;
+	return code;
 }
 
 void mailbox_read_close(struct mailbox_reader **r)
@@ -314,6 +348,7 @@ int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b)
 	struct mailbox_reader *r;
 	uint32_t size;
 	size_t n;
+	char end;
 	int code = mailbox_read_open(m, seq, &r, &size);
 
 	if (code)
@@ -327,6 +362,8 @@ int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b)
 			size -= (uint32_t)n;
 		}
 	}
+	if (!code) /* is this the end? */
+		code = mailbox_read(r, &end, 1, &n);
 	mailbox_read_close(&r);
 	return code;
 }
@@ -345,7 +382,7 @@ static int read_header(int fd, uint32_t size, struct buf *b)
 			return ERR_TOO_LONG;
 		n = read(fd, room, piece < left ? piece : left);
 		if (n < 0)
-			return err_from_errno(errno);
+			return err_sys("read", "a message file");
 		buf_added(b, (size_t)n);
 		left -= (size_t)n;
 		piece = PIECE;
@@ -355,27 +392,29 @@ static int read_header(int fd, uint32_t size, struct buf *b)
 	return ERR_OK;
 }
 
-static int read_whole(int fd, uint32_t size, struct buf *b)
+static int read_whole(struct mailbox *m, uint32_t uid, int fd, uint32_t size,
+		      struct buf *b)
 {
 	char *room = buf_room(b, size);
 	int code = room ? file_pread(fd, room, size, 0) : ERR_TOO_LONG;
 
 	if (!code)
 		buf_added(b, size);
-	return code;
+	return code == ERR_EOF ? mailbox_restate(m, uid, fd, true) : code;
 }
 
-int session_raw(struct mailbox *m, const struct entry *e, bool whole,
+int mailbox_raw(struct mailbox *m, const struct entry *e, bool whole,
 		struct buf *b)
 {
 	uint32_t uid = e->uid, size;
-	int code, fd = open_file(m, uid, &code);
+	int fd, code = mailbox_open_file(m, uid, &fd);
 
-	if (fd < 0)
+	if (code)
 		return code;
-	e = entries_get(&m->t, uid);
+	e = entries_get(&m->x.t, uid);
 	size = e->size;
-	code = whole ? read_whole(fd, size, b) : read_header(fd, size, b);
+	code = whole ? read_whole(m, uid, fd, size, b)
+		     : read_header(fd, size, b);
 	close(fd);
 	if (!code && whole && size > 0 && known_size(m, e) == 0)
 		keep_size(m, uid, (uint32_t)mime_crlf_size(b->data, b->len));
@@ -384,14 +423,14 @@ int session_raw(struct mailbox *m, const struct entry *e, bool whole,
 
 int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b)
 {
-	const struct entry *e = session_entry(m, seq);
+	const struct entry *e = mailbox_entry(m, seq);
 	struct buf raw;
 	int code;
 
 	if (!e)
 		return ERR_NOT_FOUND;
 	buf_init(&raw, b->max);
-	code = session_raw(m, e, false, &raw);
+	code = mailbox_raw(m, e, false, &raw);
 	if (!code)
 		mime_put_crlf(b, 0, raw.data, raw.len);
 	if (!code && b->over)

@@ -19,12 +19,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "log/log.h"
-#include "mailbox/listing.h"
-#include "mailbox/session.h"
+#include "index/journal.h"
+#include "mailbox/leftover.h"
+#include "mailbox/marks.h"
+#include "mailbox/opened.h"
 
-/* Times of files may be as coarse as a clock tick: of a directory changed
- * this short ago we cannot tell whether it changed again. Nanoseconds. */
-#define RACY INT64_C(20000000)
+/* A file shorter than its name says, written to so few seconds ago, may grow:
+ * a copy or a restore is under way. */
+#define GROWING 10
 
 struct scan {
 	struct mailbox *m;
@@ -34,11 +36,13 @@ struct scan {
 	size_t *fresh; /* files that no entry has */
 	size_t nfresh;
 	struct batch b;
+	uint32_t uidnext; /* before this scan */
+	bool waiting;	  /* a file is not all there: look again */
 };
 
 static void hash_entries(struct scan *s)
 {
-	struct table *t = &s->m->t;
+	struct table *t = &s->m->x.t;
 	size_t size = 64;
 	uint32_t i;
 
@@ -63,7 +67,7 @@ static void hash_entries(struct scan *s)
 
 static struct entry *find_entry(struct scan *s, const char *base, size_t n)
 {
-	struct table *t = &s->m->t;
+	struct table *t = &s->m->x.t;
 	size_t at = map_hash(base, n) & s->mask;
 
 	for (; s->slot[at]; at = (at + 1) & s->mask) {
@@ -75,19 +79,29 @@ static struct entry *find_entry(struct scan *s, const char *base, size_t n)
 	return NULL;
 }
 
+static struct message_ref ref_of(const struct scan *s, size_t i)
+{
+	const struct listing_file *file = &s->l.file[i];
+	const char *text = listing_name(&s->l, i);
+
+	return (struct message_ref){ text, file->nbase, file->dir,
+				     file->letters, file->spelt ? NULL : text };
+}
+
 /* Gives the file the one spelling of its name that we look for. */
 static bool respell(struct scan *s, size_t i, unsigned dir)
 {
 	struct listing_file *file = &s->l.file[i];
-	const char *now = listing_name(&s->l, i);
-	char want[NAME_SIZE];
+	struct message_ref from = ref_of(s, i), to = from;
 
-	name_file(want, now, file->name.nbase, dir, file->name.letters);
-	if (file->dir == dir && strcmp(now, want) == 0)
+	if (file->dir == dir && file->spelt)
 		return true;
-	if (renameat(s->m->f.sub[file->dir], now, s->m->f.sub[dir], want) < 0)
+	to.dir = dir;
+	to.raw = NULL;
+	if (messages_rename(s->m->x.f.files, &from, &to) != ERR_OK)
 		return false;
 	file->dir = (uint8_t)dir;
+	file->spelt = true;
 	return true;
 }
 
@@ -96,21 +110,21 @@ static bool settle_name(struct scan *s, size_t i)
 {
 	const struct listing_file *file = &s->l.file[i];
 
-	return respell(s, i, file->name.letters ? DIR_CUR : file->dir);
+	return respell(s, i, file->letters ? DIR_CUR : file->dir);
 }
 
 /* A known message: are its name's flags what we last wrote there? */
 static void compare(struct scan *s, size_t i, struct entry *e)
 {
 	const struct listing_file *file = &s->l.file[i];
-	unsigned was = name_flags(e->letters);
-	unsigned is = name_flags(file->name.letters);
+	unsigned was = letters_flags(e->letters);
+	unsigned is = letters_flags(file->letters);
 	unsigned flags = (e->flags | (is & ~was)) & ~(was & ~is);
 	struct entry old = *e, now = *e;
 
 	e->state |= ENTRY_SEEN;
-	if (file->name.letters != e->letters || file->dir != e->dir) {
-		struct record_named named = { e->uid, file->name.letters,
+	if (file->letters != e->letters || file->dir != e->dir) {
+		struct record_named named = { e->uid, file->letters,
 					      file->dir };
 
 		batch_item(&s->b, RECORD_NAMED, &named, sizeof(named));
@@ -134,7 +148,7 @@ static void sort_out(struct scan *s)
 	s->fresh = mem_array(s->l.n + 1, sizeof(*s->fresh));
 	for (i = 0; i < s->l.n; i++) {
 		const char *text = listing_name(&s->l, i);
-		struct entry *e = find_entry(s, text, s->l.file[i].name.nbase);
+		struct entry *e = find_entry(s, text, s->l.file[i].nbase);
 
 		if (!e)
 			s->fresh[s->nfresh++] = i;
@@ -143,14 +157,16 @@ static void sort_out(struct scan *s)
 	}
 }
 
-/* Our UID from a name, if it is to be trusted: after a loss only. */
+/* Our UID from a name, if it is to be trusted: after a loss of the journal, or
+ * of its end, from there on. */
 static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
 {
-	return s->m->recover &&
-			       file->name.validity ==
-				       s->m->f.head.uidvalidity &&
-			       file->name.uid < s->b.t.uidnext
-		       ? file->name.uid
+	const struct index *x = &s->m->x;
+	bool lost = x->recover || (x->f.regressed && file->uid >= s->uidnext);
+
+	return lost && file->validity == x->f.head.uidvalidity &&
+			       file->uid < s->b.t.uidnext
+		       ? file->uid
 		       : 0;
 }
 
@@ -173,41 +189,85 @@ static int by_age(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
-static bool torn(const struct listing_file *file, const struct stat *st)
+/* Shorter than its name says: does another program still write it? */
+static bool growing(const struct listing_file *file,
+		    const struct message_state *st)
 {
-	return file->name.validity && file->name.size > st->st_size;
+	return file->size > (int64_t)st->size &&
+	       mailbox_written_lately(st->written, GROWING);
+}
+
+/* Was nobody but us where FILE is since an expunge there was recorded? */
+static bool is_as_left(const struct scan *s, const struct listing_file *file)
+{
+	int64_t mark = s->b.t.mark[file->dir];
+
+	return mark < 0 && marks_time(mark) == s->l.before[file->dir];
+}
+
+/* The file at REF was expunged before a power cut: certainly, if PROVEN; else
+ * a backup may have been put back with times as old, and it is kept. */
+static void finish_expunge(struct scan *s, const struct message_ref *ref,
+			   bool proven)
+{
+	struct messages *ms = s->m->x.f.files;
+	int code = proven ? messages_remove(ms, ref)
+			  : messages_put_aside(ms, ref);
+
+	if (code)
+		s->waiting = true;
+	else if (proven)
+		log_info("mailbox: an expunge is finished: %.*s is removed",
+			 (int)ref->nbase, ref->base);
+	else
+		log_warn("mailbox: %.*s was expunged and is there again: it "
+			 "is in tmp; another name in cur makes it a message",
+			 (int)ref->nbase, ref->base);
 }
 
 static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 {
 	struct listing_file *file = &s->l.file[c->file];
 	struct entry e = { 0 };
-	struct stat st;
-	int dir = s->m->f.sub[file->dir];
+	enum content what;
+	struct message_state st;
+	struct message_ref ref = ref_of(s, c->file);
+	bool proven;
 
-	if (fstatat(dir, c->text, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode) || st.st_size > UINT32_MAX)
+	if (messages_state(s->m->x.f.files, &ref, &st) != ERR_OK ||
+	    !st.is_file || st.size > UINT32_MAX)
 		return;
-	if (torn(file, &st)) {
-		log_warn("mailbox: an unfinished file removed: %s", c->text);
-		unlinkat(dir, c->text, 0);
+	if (growing(file, &st)) {
+		s->waiting = true;
+		return;
+	}
+	proven = is_as_left(s, file);
+	if (left_of_expunge(s->m, file, &ref, proven ? NULL : &st)) {
+		finish_expunge(s, &ref, proven);
+		return;
+	}
+	if (left_of_delivery(s->m, file, &ref, &what)) {
+		if (content_put_aside(s->m->x.f.files, &ref, what) != ERR_OK)
+			s->waiting = true;
 		return;
 	}
 	if (!settle_name(s, c->file))
 		return;
+	if (file->size >= 0 && file->size != (int64_t)st.size)
+		c->uid = 0; /* what is told of a UID never changes */
 	e.uid = c->uid > last ? c->uid : s->b.t.uidnext++;
-	e.letters = file->name.letters;
-	e.flags = (uint8_t)name_flags(e.letters);
+	e.letters = file->letters;
+	e.flags = (uint8_t)letters_flags(e.letters);
 	e.dir = file->dir;
-	e.nname = (uint8_t)file->name.nbase;
+	e.nname = (uint8_t)file->nbase;
 	e.modseq = s->b.t.modseq;
-	e.received = st.st_mtime;
+	e.received = st.written;
 	e.saved = (uint32_t)clock_wall();
-	e.size = (uint32_t)st.st_size;
-	if (file->name.size == st.st_size && file->name.wire >= st.st_size)
-		e.wire = (uint32_t)file->name.wire;
+	e.size = (uint32_t)st.size;
+	if (file->size == (int64_t)st.size && file->wire >= file->size)
+		e.wire = (uint32_t)file->wire;
 	totals_add(&s->b.t, &e, 1);
-	batch_add(&s->b, &e, c->text, 0);
+	batch_add(&s->b, &e, c->text, 0, NULL);
 	c->uid = e.uid;
 }
 
@@ -226,7 +286,7 @@ static void sort_newcomers(struct newcomer *c, size_t n)
 static void adopt_all(struct scan *s)
 {
 	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
-	const struct table *t = &s->m->t;
+	const struct table *t = &s->m->x.t;
 	uint32_t last = t->n > 0 ? t->entry[t->n - 1].uid : 0;
 	size_t i;
 
@@ -258,24 +318,26 @@ static bool any_missing(const struct scan *s)
 {
 	uint32_t i;
 
-	for (i = 0; i < s->m->t.n; i++)
-		if (is_missing(s, &s->m->t.entry[i]))
+	for (i = 0; i < s->m->x.t.n; i++)
+		if (is_missing(s, &s->m->x.t.entry[i]))
 			return true;
 	return false;
 }
 
 static void expunge_missing(struct scan *s)
 {
+	bool joins = false;
 	uint32_t i;
 
-	for (i = 0; i < s->m->t.n; i++) {
-		struct entry *e = &s->m->t.entry[i];
-		struct record_range range = { e->uid, e->uid };
+	for (i = 0; i < s->m->x.t.n; i++) {
+		struct entry *e = &s->m->x.t.entry[i];
+		bool missing = is_missing(s, e);
 
-		if (!is_missing(s, e))
-			continue;
-		totals_add(&s->b.t, e, -1);
-		batch_item(&s->b, RECORD_MISSING, &range, sizeof(range));
+		if (missing) {
+			totals_add(&s->b.t, e, -1);
+			batch_range(&s->b, RECORD_MISSING, e->uid, joins);
+		}
+		joins = missing;
 	}
 }
 
@@ -283,16 +345,16 @@ static void expunge_missing(struct scan *s)
  * after the listing shows as a time that is not. */
 static void mark(struct scan *s, const int64_t start[DIRS])
 {
-	int64_t now = clock_wall_us() * 1000, end[DIRS];
+	int64_t end[DIRS];
 	int d;
 
-	if (folder_times(&s->m->f, BOTH_DIRS, end) != ERR_OK)
+	if (messages_stamps(s->m->x.f.files, BOTH_DIRS, end) != ERR_OK)
 		return;
 	for (d = 0; d < DIRS; d++) {
 		if (!(s->l.dirs & 1u << d))
 			continue;
 		s->b.t.mark[d] = start[d];
-		if (end[d] != start[d] || now - end[d] < RACY)
+		if (end[d] != start[d] || !marks_is_old(end[d]) || s->waiting)
 			s->b.t.mark[d] = 0;
 	}
 }
@@ -313,7 +375,9 @@ static int judge(struct scan *s, bool confirmed)
 	struct mailbox *m = s->m;
 	int code;
 
-	batch_begin(&s->b, &m->f, true);
+	batch_begin(&s->b, &m->x.f, true);
+	s->uidnext = m->x.f.last.uidnext;
+	s->waiting = false;
 	hash_entries(s);
 	sort_out(s);
 	if (!confirmed && any_missing(s)) {
@@ -328,7 +392,7 @@ static int judge(struct scan *s, bool confirmed)
 		s->b.t.modseq--;
 	mark(s, s->l.before);
 	batch_mark(&s->b, RECORD_MARK);
-	code = session_commit(m, &s->b, false);
+	code = index_commit(&m->x, &s->b, false);
 	return code;
 }
 
@@ -337,7 +401,8 @@ static unsigned dirs_to_read(const struct mailbox *m, const int64_t now[DIRS])
 	unsigned d, dirs = 0;
 
 	for (d = 0; d < DIRS; d++)
-		if (m->suspect || m->f.last.mark[d] != now[d])
+		if (m->x.suspect || m->x.f.regressed ||
+		    m->x.f.last.mark[d] != now[d])
 			dirs |= 1u << d;
 	return dirs;
 }
@@ -347,7 +412,7 @@ static bool changed_since(struct scan *s)
 	int64_t now[DIRS];
 	unsigned d;
 
-	if (folder_times(&s->m->f, BOTH_DIRS, now) != ERR_OK)
+	if (messages_stamps(s->m->x.f.files, BOTH_DIRS, now) != ERR_OK)
 		return true;
 	for (d = 0; d < DIRS; d++)
 		if (s->l.dirs & 1u << d && now[d] != s->l.before[d])
@@ -355,33 +420,33 @@ static bool changed_since(struct scan *s)
 	return false;
 }
 
-int session_scan(struct mailbox *m)
+int mailbox_scan(struct mailbox *m)
 {
 	struct scan s = { .m = m };
 	int64_t now[DIRS];
 	unsigned dirs;
-	int code = folder_times(&m->f, BOTH_DIRS, now);
+	int code = messages_stamps(m->x.f.files, BOTH_DIRS, now);
 
 	if (code)
 		return code;
 	dirs = dirs_to_read(m, now);
 	if (dirs == 0)
 		return ERR_OK;
-	code = listing_read(&s.l, &m->f, dirs);
+	code = messages_list(m->x.f.files, dirs, &s.l);
 	if (!code)
-		code = session_lock(m);
+		code = index_lock(&m->x);
 	if (!code) {
 		code = changed_since(&s) ? ERR_BUSY : judge(&s, false);
 		if (code == ERR_BUSY) {
 			drop(&s);
-			code = listing_read(&s.l, &m->f, BOTH_DIRS);
+			code = messages_list(m->x.f.files, BOTH_DIRS, &s.l);
 			if (!code)
 				code = judge(&s, true);
 		}
-		session_unlock(m);
+		index_unlock(&m->x);
 	}
 	drop(&s);
 	if (!code)
-		m->suspect = m->recover = false;
+		m->x.suspect = m->x.recover = m->x.f.regressed = false;
 	return code;
 }

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "mailbox/name.h"
-#include "mailbox/session.h"
+#include "mailbox/marks.h"
+#include "mailbox/opened.h"
 
 #define AT_ONCE 1000 /* renames under one lock */
 
@@ -18,19 +18,18 @@
  * the name are others now. */
 static bool rename_one(struct mailbox *m, struct batch *b, struct entry *e)
 {
-	uint32_t letters = name_letters(e->letters, e->flags);
+	uint32_t letters = letters_with(e->letters, e->flags);
 	struct record_named named = { e->uid, letters, DIR_CUR };
 	struct entry now = *e;
-	char from[NAME_SIZE], to[NAME_SIZE];
+	struct message_ref from, to;
 
 	if (e->state & ENTRY_GONE ||
 	    (letters == e->letters && e->dir == DIR_CUR))
 		return false;
 	now.letters = letters;
 	now.dir = DIR_CUR;
-	if (!session_file_name(m, e, from) || !session_file_name(m, &now, to))
-		return false;
-	if (renameat(m->f.sub[e->dir], from, m->f.sub[DIR_CUR], to) < 0)
+	if (!mailbox_ref(m, e, &from) || !mailbox_ref(m, &now, &to) ||
+	    messages_rename(m->x.f.files, &from, &to) != ERR_OK)
 		return false;
 	batch_item(b, RECORD_NAMED, &named, sizeof(named));
 	return letters != e->letters;
@@ -52,36 +51,36 @@ static bool settle_one(struct mailbox *m, struct batch *b, struct entry *e)
 /* Entries from *FROM on, at most AT_ONCE of them, under one lock. */
 static int settle_some(struct mailbox *m, uint32_t *from)
 {
-	int64_t before[DIRS];
+	struct marks k;
 	struct batch b;
 	bool renamed = false;
-	int n = 0, code = session_lock(m);
+	int n = 0, code = index_lock(&m->x);
 
 	if (code)
 		return code;
-	code = folder_times(&m->f, BOTH_DIRS, before);
-	batch_begin(&b, &m->f, false);
-	for (; !code && *from < m->t.n && n < AT_ONCE; ++*from) {
-		struct entry *e = &m->t.entry[*from];
+	batch_begin(&b, &m->x.f, false);
+	marks_begin(&k, m->x.f.files, BOTH_DIRS);
+	for (; *from < m->x.t.n && n < AT_ONCE; ++*from) {
+		struct entry *e = &m->x.t.entry[*from];
 
 		if (!(e->state & (ENTRY_DIRTY | ENTRY_CACHED)))
 			continue;
 		renamed |= settle_one(m, &b, e);
 		n++;
 	}
+	batch_close(&b);
+	marks_end(&k, m->x.f.files, &b.t);
 	/* A record of a name that is not there after a power cut would make
 	 * the old one look as if another program had changed flags. */
-	if (!code && renamed && fsync(m->f.sub[DIR_CUR]) < 0)
-		code = err_from_errno(errno);
-	batch_close(&b);
-	folder_keep_marks(&m->f, BOTH_DIRS, before, &b.t);
+	if (!code && renamed)
+		code = messages_sync(m->x.f.files, 1u << DIR_CUR);
 	if (b.any)
 		batch_mark(&b, RECORD_MARK);
 	if (code)
 		batch_end(&b);
 	else
-		code = session_commit(m, &b, true);
-	session_unlock(m);
+		code = index_commit(&m->x, &b, true);
+	index_unlock(&m->x);
 	return code;
 }
 
@@ -89,14 +88,16 @@ void mailbox_settle(struct mailbox *m)
 {
 	uint32_t from = 0;
 
-	if (m->renumbered)
+	if (m->x.renumbered)
 		return;
-	session_write_cache(m);
-	while (m->dirty && from < m->t.n)
+	mailbox_write_cache(m);
+	while (m->dirty && from < m->x.t.n)
 		if (settle_some(m, &from) != ERR_OK)
 			return;
 	m->dirty = false;
-	session_pack_cache(m);
-	session_rotate(m);
-	snapshot_write(m);
+	mailbox_pack_cache(m);
+	if (index_rotation_is_due(&m->x) && mailbox_prove(m, true))
+		index_rotate(&m->x);
+	if (index_snapshot_is_due(&m->x) && mailbox_prove(m, true))
+		index_snapshot(&m->x);
 }

@@ -15,8 +15,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "mailbox/disk.h"
-#include "mailbox/lock.h"
+#include "maildir/maildir.h"
+#include "index/disk.h"
+#include "index/lock.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/private.h"
 
@@ -24,19 +25,14 @@
 
 int store_make_dirs(int dir, bool inbox)
 {
-	static const char *const dirs[] = { "tmp", "new", "cur" };
-	size_t i;
-	int fd;
+	int fd, code = maildir_make(dir);
 
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		if (mkdirat(dir, dirs[i], 0700) < 0 && errno != EEXIST)
-			return err_from_errno(errno);
-	if (inbox)
-		return ERR_OK;
+	if (code || inbox)
+		return code;
 	fd = openat(dir, "maildirfolder",
 		    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_from_errno(errno);
+		return err_sys("make", "maildirfolder");
 	close(fd);
 	return ERR_OK;
 }
@@ -64,9 +60,9 @@ static int make_maildir(const char *path)
 	if (code)
 		return code;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	code = dir < 0 ? err_from_errno(errno) : store_make_dirs(dir, true);
+	code = dir < 0 ? err_sys("open", path) : store_make_dirs(dir, true);
 	if (!code && fsync(dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync", path);
 	if (dir >= 0)
 		close(dir);
 	return code;
@@ -89,10 +85,12 @@ int store_open(const char *path, bool create, struct store **s)
 		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (dir < 0)
-		return err_from_errno(errno);
+		return err_sys("open", path);
 	*s = mem_alloc(sizeof(**s));
+	(*s)->path = mem_strdup(path);
 	(*s)->dir = dir;
 	(*s)->lock = -1;
+	(*s)->opener = maildir_open;
 	return ERR_OK;
 }
 
@@ -103,8 +101,19 @@ void store_close(struct store **s)
 	close((*s)->dir);
 	if ((*s)->lock >= 0)
 		close((*s)->lock);
+	free((*s)->path);
 	free(*s);
 	*s = NULL;
+}
+
+bool store_is_moved(const struct store *s)
+{
+	struct stat open, there;
+
+	if (stat(s->path, &there) < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return fstat(s->dir, &open) == 0 &&
+	       (open.st_dev != there.st_dev || open.st_ino != there.st_ino);
 }
 
 int store_lock(struct store *s)
@@ -112,7 +121,7 @@ int store_lock(struct store *s)
 	if (s->lock < 0)
 		s->lock = lock_open(s->dir, DISK_USER_LOCK);
 	if (s->lock < 0)
-		return err_from_errno(errno);
+		return err_sys("open", DISK_USER_LOCK);
 	return lock_take(s->lock, USER_LOCK_MS);
 }
 
@@ -127,21 +136,22 @@ int store_replace_file(int dir, const char *name, const char *text, size_t n)
 	int fd, code;
 
 	snprintf(fresh, sizeof(fresh), "%s" DISK_NEW_SUFFIX, name);
-	unlinkat(dir, fresh, 0);
+	/* an unfinished one of before; if it stays, O_EXCL tells */
+	err_ignore(unlinkat(dir, fresh, 0));
 	fd = openat(dir, fresh,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_from_errno(errno);
+		return err_sys("make", fresh);
 	code = file_write(fd, text, n);
 	if (!code && fsync(fd) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync", fresh);
 	close(fd);
 	if (!code && renameat(dir, fresh, dir, name) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("put in place", fresh);
 	if (!code && fsync(dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("sync the directory of", name);
 	if (code)
-		unlinkat(dir, fresh, 0);
+		err_ignore(unlinkat(dir, fresh, 0)); /* or the next */
 	return code;
 }
 

@@ -27,6 +27,10 @@ struct store;
 int store_open(const char *path, bool create, struct store **s);
 void store_close(struct store **s);
 
+/* Is the Maildir at its path another one, or none, by now? Then whoever works
+ * in the one that is open works where nobody will look. */
+bool store_is_moved(const struct store *s);
+
 /* One row of a listing. Strings live as long as the list. */
 struct store_folder {
 	char *name;

@@ -1,9 +1,9 @@
-#include "mailbox/batch.h"
+#include "index/batch.h"
 
 #include <string.h>
 
 #include "base/err.h"
-#include "mailbox/journal.h"
+#include "index/journal.h"
 
 #define RECORD_FULL (256u << 10)
 #define WRITE_AT (1u << 20)
@@ -24,15 +24,19 @@ static void flush(struct batch *b)
 	if (!b->f || b->buf.len == 0)
 		return;
 	if (!b->code)
-		b->code = folder_write(b->f, &b->buf, &b->t);
+		b->code = folder_write(b->f, &b->buf, &b->t, b->needed);
 	buf_reset(&b->buf);
 }
 
 void batch_close(struct batch *b)
 {
+	struct record *r;
+
 	if (b->count == 0)
 		return;
-	((struct record *)(void *)(b->buf.data + b->at))->count = b->count;
+	r = (struct record *)(void *)(b->buf.data + b->at);
+	r->count = b->count;
+	r->sure = b->sure;
 	record_end(&b->buf, b->at, &b->t);
 	b->count = 0;
 	if (b->buf.len >= WRITE_AT)
@@ -59,11 +63,27 @@ void batch_item(struct batch *b, enum record_type type, const void *item,
 	buf_put(&b->buf, item, size);
 }
 
+void batch_range(struct batch *b, enum record_type type, uint32_t uid,
+		 bool joins)
+{
+	struct record_range range = { uid, uid };
+	char *last;
+
+	if (!joins || b->count == 0 || b->type != type || b->buf.over) {
+		batch_item(b, type, &range, sizeof(range));
+		return;
+	}
+	last = b->buf.data + b->buf.len - sizeof(range);
+	memcpy(&range, last, sizeof(range));
+	range.last = uid;
+	memcpy(last, &range, sizeof(range));
+}
+
 void batch_add(struct batch *b, const struct entry *e, const char *name,
-	       uint64_t key)
+	       uint64_t key, const uint32_t *content)
 {
 	open_record(b, RECORD_ADD);
-	entries_put(&b->buf, e, name, key);
+	entries_put(&b->buf, e, name, key, content);
 }
 
 static void whole_record(struct batch *b, enum record_type type, uint32_t count,

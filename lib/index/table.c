@@ -1,4 +1,10 @@
-#include "mailbox/table.h"
+/*
+ * The table of messages: entries of fixed size in UID order, their base names
+ * behind one another. Both begin as what the snapshot holds, and grow by what
+ * the journal's records add; each type of record has its function
+ * here that does to the table what it says.
+ */
+#include "index/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +13,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "mailbox/journal.h"
-#include "mailbox/mailbox.h"
-#include "mailbox/name.h"
+#include "index/journal.h"
+#include "index/mapped.h"
+#include "messages/flags.h"
+#include "messages/messages.h"
 
 #define ROOM_AHEAD 4096 /* entries reserved beyond what is there */
 #define NAMES_MAX UINT32_MAX
@@ -22,15 +29,18 @@ void entries_init(struct table *t)
 
 void entries_free(struct table *t)
 {
+	mapped_end(&t->mapped);
 	if (t->map)
 		munmap(t->map, t->nmap);
-	if (t->names)
-		munmap(t->names, t->nskip + t->nnames);
+	if (t->nmapped > 0)
+		munmap(t->names, t->nmapped);
+	else
+		free(t->names);
 	buf_free(&t->more);
 	entries_init(t);
 }
 
-bool entries_reserve(struct table *t, uint32_t n, int fd, int64_t at)
+bool entries_reserve(struct table *t, uint32_t n)
 {
 	size_t bytes = ((size_t)n + ROOM_AHEAD) * sizeof(struct entry);
 	void *p;
@@ -39,14 +49,10 @@ bool entries_reserve(struct table *t, uint32_t n, int fd, int64_t at)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return false;
-	if (fd >= 0 && n > 0 &&
-	    mmap(p, (size_t)n * sizeof(struct entry), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_FIXED, fd, at) == MAP_FAILED) {
-		munmap(p, bytes);
-		return false;
-	}
 	if (t->n > 0)
 		memcpy(p, t->entry, (size_t)t->n * sizeof(struct entry));
+	if (t->mapped)
+		mapped_drop(t->mapped, t->map);
 	if (t->map)
 		munmap(t->map, t->nmap);
 	t->map = p;
@@ -80,7 +86,7 @@ struct entry *entries_get(struct table *t, uint32_t uid)
 
 const char *entries_name(const struct table *t, const struct entry *e)
 {
-	if (e->nname == 0 || e->nname > NAME_BASE_MAX)
+	if (e->nname == 0 || e->nname > MESSAGE_BASE_MAX)
 		return NULL;
 	if (e->name < t->nnames)
 		return e->nname <= t->nnames - e->name
@@ -119,7 +125,7 @@ void entries_count(const struct table *t, struct totals *totals)
 }
 
 void entries_put(struct buf *b, const struct entry *e, const char *name,
-		 uint64_t key)
+		 uint64_t key, const uint32_t *content)
 {
 	struct record_add add = {
 		.uid = e->uid,
@@ -135,6 +141,8 @@ void entries_put(struct buf *b, const struct entry *e, const char *name,
 		.modseq = e->modseq,
 		.received = e->received,
 		.saved = e->saved,
+		.known = content != NULL,
+		.content = content ? *content : 0,
 		.key = key,
 	};
 
@@ -146,7 +154,7 @@ void entries_put(struct buf *b, const struct entry *e, const char *name,
 /* Base names become parts of paths: nothing may lead out of the folder. */
 static bool good_name(const char *name, size_t n)
 {
-	return n > 0 && n <= NAME_BASE_MAX && name[0] != '.' &&
+	return n > 0 && n <= MESSAGE_BASE_MAX && name[0] != '.' &&
 	       !memchr(name, '/', n) && !memchr(name, '\0', n);
 }
 
@@ -159,7 +167,7 @@ static int add_one(struct table *t, const struct record_add *a,
 	    (t->n > 0 && a->uid <= t->entry[t->n - 1].uid) || a->uid == 0)
 		return ERR_CORRUPT;
 	if (t->nnames + t->more.len + a->nname > NAMES_MAX ||
-	    (t->n == t->room && !entries_reserve(t, t->n * 2, -1, 0)))
+	    (t->n == t->room && !entries_reserve(t, t->n * 2)))
 		return ERR_LIMIT;
 	e = &t->entry[t->n];
 	memset(e, 0, sizeof(*e));
@@ -172,7 +180,7 @@ static int add_one(struct table *t, const struct record_add *a,
 	e->keywords = a->keywords;
 	e->modseq = a->modseq;
 	e->received = a->received;
-	e->saved = (uint32_t)a->saved;
+	e->saved = a->saved;
 	e->size = a->size;
 	e->wire = a->wire;
 	e->ncache = a->ncache;
@@ -184,25 +192,20 @@ static int add_one(struct table *t, const struct record_add *a,
 
 static int apply_add(struct table *t, const struct record *r)
 {
-	size_t n, step;
+	size_t n;
 	const char *p = record_payload(r, &n);
 	uint32_t i;
 
 	for (i = 0; i < r->count; i++) {
+		const char *item = p;
 		struct record_add a;
 		int code;
 
-		if (n < sizeof(a))
+		if (!record_add_next(&p, &n, &a) || a.uid >= r->t.uidnext)
 			return ERR_CORRUPT;
-		memcpy(&a, p, sizeof(a));
-		step = sizeof(a) + ((size_t)a.nname + 7) / 8 * 8;
-		if (n < step || a.uid >= r->t.uidnext)
-			return ERR_CORRUPT;
-		code = add_one(t, &a, p + sizeof(a));
+		code = add_one(t, &a, item + sizeof(a));
 		if (code)
 			return code;
-		p += step;
-		n -= step;
 	}
 	return ERR_OK;
 }
@@ -374,7 +377,7 @@ void entries_copy(struct table *t, const struct entry *now, const char *name)
 {
 	struct entry e = *now;
 
-	if (!name || (t->n == t->room && !entries_reserve(t, t->n * 2, -1, 0)))
+	if (!name || (t->n == t->room && !entries_reserve(t, t->n * 2)))
 		return;
 	e.state = 0;
 	e.name = (uint32_t)(t->nnames + t->more.len);

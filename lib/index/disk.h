@@ -1,29 +1,29 @@
 /*
- * What lib/mailbox keeps in a folder beside the messages:
+ * What lib/index keeps in a folder beside the messages:
  * posthorn-mailbox(5). Numbers are in the host's byte order; the magic
  * number tells a file from a host of the other order.
  */
-#ifndef MAILBOX_DISK_H
-#define MAILBOX_DISK_H
+#ifndef INDEX_DISK_H
+#define INDEX_DISK_H
 
 #include <stdint.h>
+
+#include "messages/messages.h"
 
 #define DISK_LOCK "posthorn-lock"
 #define DISK_JOURNAL "posthorn-journal"
 #define DISK_SNAPSHOT "posthorn-snapshot"
 #define DISK_CACHE "posthorn-cache"
 #define DISK_NEW_SUFFIX ".new"
-#define DISK_COUNTER "posthorn-uidvalidity"
-#define DISK_USER_LOCK "posthorn-user-lock"
-#define DISK_USES "posthorn-special-use"
-#define DISK_SUBSCRIPTIONS "subscriptions"
 
-enum { DIR_NEW, DIR_CUR, DIRS };
-#define BOTH_DIRS (1u << DIR_NEW | 1u << DIR_CUR)
-#define DIR_NAMES            \
-	{                    \
-		"new", "cur" \
-	}
+/* A record that adds messages is written before they are on stable storage.
+ * When they are, `sure` is set in place, without the lock and without a sync;
+ * likewise `synced`, which `sure` implies. So after a power cut a record that
+ * is not sure proves nothing: neither a name nor a size says that the file has
+ * the message in it, only the checksum of its content does. And where a record
+ * does not check but later ones do, only one of those that says so proves that
+ * it was on the disk once and was damaged; else the disk wrote the later ones
+ * first, and nobody was told of either. */
 
 /* What holds after a record: so that the last record alone answers STATUS
  * and lets a delivery go on, without reading what is before it. */
@@ -32,8 +32,10 @@ struct totals {
 	uint32_t claimed;   /* \Recent was given out up to this UID */
 	uint64_t modseq;    /* the highest */
 	int64_t time;	    /* of the record, microseconds, never going back */
-	int64_t mark[DIRS]; /* modification time of the directory, in
-			     * nanoseconds, as we left it; 0: look at it */
+	int64_t mark[DIRS]; /* ctime of the directory, in nanoseconds, as we
+			     * left it; 0: look at it; below 0: as we left
+			     * it, but files of messages that were expunged
+			     * are perhaps still there */
 	uint32_t messages;
 	uint32_t unseen;
 	uint32_t deleted;
@@ -64,8 +66,9 @@ enum record_type {
 struct record {
 	uint32_t length; /* of the whole record, a multiple of 8 */
 	uint16_t type;
-	uint16_t zero;
-	uint32_t crc; /* over the record, this field taken as 0 */
+	uint8_t sure;	/* 1: the messages that it adds are on stable storage */
+	uint8_t synced; /* 1: so is the journal up to its end */
+	uint32_t crc;	/* over the record, these three fields taken as 0 */
 	uint32_t count;
 	struct totals t;
 	/* payload, then struct record_end */
@@ -85,8 +88,8 @@ struct journal_head {
 	uint64_t magic;
 	uint64_t id; /* of this file: the snapshot says which it belongs to */
 	uint32_t uidvalidity;
-	uint32_t crc;	  /* over the head, this field taken as 0 */
-	uint64_t history; /* expunges after this modseq are all in here */
+	uint32_t crc;  /* over the head, this field taken as 0 */
+	uint64_t born; /* its size when it was made; 0: not known */
 };
 #define JOURNAL_MAGIC UINT64_C(0x314c4e4a4e524f48) /* "HORNJNL1" */
 
@@ -95,7 +98,7 @@ struct record_add {
 	uint8_t flags;
 	uint8_t dir;
 	uint8_t nname; /* bytes of the base name, which follows, padded to 8 */
-	uint8_t zero;
+	uint8_t known; /* 1: `content` is; 0 in records of former versions */
 	uint32_t letters; /* flags in the file's name, see name.h */
 	uint32_t size;	  /* of the file */
 	uint32_t wire;	  /* as sent, 0 if not known */
@@ -104,7 +107,13 @@ struct record_add {
 	uint64_t keywords;
 	uint64_t modseq;
 	int64_t received;
-	int64_t saved;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint32_t saved;	  /* it was once eight bytes, those above zero */
+	uint32_t content; /* CRC-32C of the file's bytes */
+#else
+	uint32_t content;
+	uint32_t saved;
+#endif
 	uint64_t key; /* of the delivery, 0 for none */
 };
 
@@ -161,10 +170,25 @@ struct high_water {
 };
 #define HIGH_WATER_MAGIC UINT64_C(0x314857484e524f48)
 
+/* Behind it: which journal was written last, how far, and when this was noted.
+ * Not synced; if it is lost nothing is known. */
+struct journal_note {
+	uint64_t magic;
+	uint64_t journal; /* its id */
+	int64_t end;
+	int64_t written; /* microseconds since 1970, by our clock */
+	int64_t skew;	 /* of the file system's clock, the same unit */
+	uint32_t zero;
+	uint32_t crc; /* over what is before */
+};
+#define JOURNAL_NOTE_MAGIC UINT64_C(0x32544f4e4e524f48)
+#define JOURNAL_NOTE_AT 64
+
 _Static_assert(sizeof(struct totals) == 64, "totals");
 _Static_assert(sizeof(struct record) == 80, "record");
 _Static_assert(sizeof(struct journal_head) == 32, "journal head");
 _Static_assert(sizeof(struct record_add) == 72, "add");
 _Static_assert(sizeof(struct high_water) == 32, "high water");
+_Static_assert(sizeof(struct journal_note) == 48, "journal note");
 
 #endif

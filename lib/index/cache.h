@@ -3,14 +3,32 @@
  * entry per message, appended at delivery and so in UID order. Disposable:
  * an entry is used only if it names the message and its checksum is right.
  */
-#ifndef MAILBOX_CACHE_H
-#define MAILBOX_CACHE_H
+#ifndef INDEX_CACHE_H
+#define INDEX_CACHE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "mailbox/mailbox.h"
+#include "base/err.h"
+
+/* What the cache keeps of a message, made at delivery, or now by reading the
+ * message. Bytes ready to send; valid until the next call for M. */
+struct mailbox_facts {
+	const char *envelope; /* ENVELOPE's parenthesised list */
+	size_t envelope_len;
+	const char *body; /* BODY: without extension data; none without
+			   * STRUCTURE */
+	size_t body_len;
+	const char *bodystructure;
+	size_t bodystructure_len;
+	const char *header; /* raw fields that clients ask for, in their
+				 * order in the message, CRLF line ends, no
+				 * empty line at the end */
+	size_t header_len;
+};
 
 #define CACHE_ENTRY_MAX (4u << 20)
 
@@ -25,7 +43,7 @@ void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
 
 /* Appends entries B to the cache of DIR. *AT is where; false if that failed,
  * which costs time later, nothing else. */
-bool cache_append(int dir, const struct buf *b, uint64_t *at);
+MUST_CHECK bool cache_append(int dir, const struct buf *b, uint64_t *at);
 
 /* Takes the entry DATA, N apart; body_len is 0 if it lacks the structure.
  * False: not that of UID, or damaged. */

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "mailbox/journal.h"
-#include "mailbox/session.h"
+#include "index/journal.h"
+#include "index/index.h"
 
 #define JOURNAL_MIN (256 << 10)
 #define DAY INT64_C(86400000000) /* microseconds */
@@ -18,7 +18,7 @@
 #define PAST_MAX_AGE (60 * DAY)	 /* clients come back after a holiday */
 
 struct history {
-	struct mailbox *m;
+	struct index *x;
 	int64_t now;
 	uint64_t *key;	 /* of each entry of the table */
 	struct buf keys; /* struct record_key */
@@ -29,12 +29,12 @@ static void keep_key(struct history *h, uint64_t key, uint32_t uid,
 		     int64_t time)
 {
 	struct record_key k = { key, uid, time };
-	struct entry *e = entries_get(&h->m->t, uid);
+	struct entry *e = entries_get(&h->x->t, uid);
 
 	if (key == 0 || time < h->now - KEY_MAX_AGE)
 		return;
 	if (e && !(e->state & ENTRY_GONE))
-		h->key[e - h->m->t.entry] = key;
+		h->key[e - h->x->t.entry] = key;
 	else
 		buf_put(&h->keys, &k, sizeof(k));
 }
@@ -42,20 +42,11 @@ static void keep_key(struct history *h, uint64_t key, uint32_t uid,
 static void keep_add(struct history *h, const struct record *r, const char *p,
 		     size_t n)
 {
+	struct record_add a;
 	uint32_t i;
 
-	for (i = 0; i < r->count && n >= sizeof(struct record_add); i++) {
-		struct record_add a;
-		size_t step;
-
-		memcpy(&a, p, sizeof(a));
-		step = sizeof(a) + ((size_t)a.nname + 7) / 8 * 8;
-		if (step > n)
-			return;
-		keep_key(h, a.key, a.uid, a.saved * 1000000);
-		p += step;
-		n -= step;
-	}
+	for (i = 0; i < r->count && record_add_next(&p, &n, &a); i++)
+		keep_key(h, a.key, a.uid, (int64_t)a.saved * 1000000);
 }
 
 /* What was taken back was never delivered. */
@@ -132,10 +123,44 @@ static void read_history(struct history *h)
 	const struct record *r;
 	int code;
 
-	journal_walk(&w, h->m->f.journal, sizeof(struct journal_head));
+	journal_walk(&w, h->x->f.journal, sizeof(struct journal_head));
 	while ((r = journal_next(&w, &code)))
 		keep_record(h, r);
 	journal_walk_end(&w);
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct record_past *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Neighbours become one. The later mod-sequence and time hold for both: who
+ * asks is told once more of what he may know, never of too little. */
+static void merge_past(struct buf *past)
+{
+	struct record_past *p = (struct record_past *)(void *)past->data;
+	size_t i, n = past->len / sizeof(*p), to = 0;
+
+	if (n == 0)
+		return;
+	qsort(p, n, sizeof(*p), by_first);
+	for (i = 1; i < n; i++) {
+		struct record_past *last = &p[to];
+
+		if (p[i].first > last->last && p[i].first - last->last > 1) {
+			p[++to] = p[i];
+			continue;
+		}
+		if (p[i].last > last->last)
+			last->last = p[i].last;
+		if (p[i].modseq > last->modseq)
+			last->modseq = p[i].modseq;
+		if (p[i].time > last->time)
+			last->time = p[i].time;
+	}
+	buf_truncate(past, (to + 1) * sizeof(*p));
 }
 
 static void put_items(struct batch *b, enum record_type type,
@@ -147,48 +172,75 @@ static void put_items(struct batch *b, enum record_type type,
 		batch_item(b, type, items->data + at, size);
 }
 
-static void rotate(struct mailbox *m)
+/* The places of records in the former journal mean nothing here. */
+static void note_again(struct index *x)
 {
-	struct history h = { .m = m, .now = clock_wall_us() };
-	struct batch b;
+	struct journal_walk w;
+	const struct record *r;
+	off_t at = sizeof(struct journal_head);
+	int code;
 
-	h.key = mem_array((size_t)m->t.n + 1, sizeof(*h.key));
+	buf_reset(&x->unsure);
+	journal_walk(&w, x->f.journal, at);
+	while ((r = journal_next(&w, &code))) {
+		index_note_unsure(x, r, at);
+		at = w.at;
+	}
+	journal_walk_end(&w);
+}
+
+int index_write_anew(struct index *x)
+{
+	struct history h = { .x = x, .now = clock_wall_us() };
+	struct batch b;
+	int code;
+
+	h.key = mem_array((size_t)x->t.n + 1, sizeof(*h.key));
 	buf_init(&h.keys, UINT32_MAX);
 	buf_init(&h.past, UINT32_MAX);
 	read_history(&h);
 	batch_begin(&b, NULL, false);
-	b.t = folder_next(&m->f);
-	session_state(m, &b, h.key);
+	b.t = folder_next(&x->f);
+	index_state(x, &b, h.key);
+	merge_past(&h.past);
 	put_items(&b, RECORD_PAST, &h.past, sizeof(struct record_past));
 	put_items(&b, RECORD_KEY, &h.keys, sizeof(struct record_key));
 	batch_close(&b);
-	if (folder_replace_journal(&m->f, m->f.head.uidvalidity, &b.buf,
-				   &b.t) == ERR_OK) {
-		m->read = m->f.end;
-		m->snapshot = 0;
+	code = folder_replace_journal(&x->f, x->f.head.uidvalidity, &b.buf,
+				      &b.t);
+	if (!code) {
+		x->read = x->f.end;
+		x->snapshot = x->last = 0;
+		if (x->unsure.len > 0)
+			note_again(x);
 	}
 	batch_end(&b);
 	buf_free(&h.keys);
 	buf_free(&h.past);
 	free(h.key);
+	return code;
 }
 
 /* What a journal of the present state alone would take, about. */
-static off_t size_of_state(const struct mailbox *m)
+static off_t size_of_state(const struct index *x)
 {
-	return (off_t)(m->t.n - m->t.gone) * 160 + 4096;
+	return (off_t)(x->t.n - x->t.gone) * 160 + 4096;
 }
 
-static bool is_due(const struct mailbox *m)
+/* The history goes along and may be longer than the state: so a journal also
+ * has to have doubled since it was made. */
+bool index_rotation_is_due(const struct index *x)
 {
-	return m->read >= JOURNAL_MIN && m->read >= 4 * size_of_state(m);
+	return x->read >= JOURNAL_MIN && x->read >= 4 * size_of_state(x) &&
+	       (uint64_t)x->read / 2 >= x->f.head.born;
 }
 
-void session_rotate(struct mailbox *m)
+void index_rotate(struct index *x)
 {
-	if (!is_due(m) || session_lock(m) != ERR_OK)
+	if (index_lock(x) != ERR_OK)
 		return;
-	if (is_due(m))
-		rotate(m);
-	session_unlock(m);
+	/* Another may have done it; without it the old one goes on. */
+	if (index_rotation_is_due(x) && x->unsure.len == 0)
+		err_ignore(index_write_anew(x));
+	index_unlock(x);
 }

@@ -1,4 +1,12 @@
-#include "mailbox/folder.h"
+/*
+ * The journal of a folder on disk, for a writer: opening and locking, cutting
+ * what a dead writer left, appending, syncing, replacing. A writer knows the
+ * end of the journal and the totals there, and reads no more of it; so a
+ * delivery costs the same in a folder of any size. Every append is one write
+ * at a known end, so that a part of it never counts, and the journal keeps
+ * some room ahead for what must be written on a full disk.
+ */
+#include "index/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,30 +19,42 @@
 #include "base/crc32c.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "index/high-water.h"
+#include "index/journal.h"
+#include "index/lock.h"
+#include "index/note.h"
 #include "log/log.h"
-#include "mailbox/journal.h"
-#include "mailbox/lock.h"
 
-static const char *const dir_name[DIRS] = DIR_NAMES;
+#define LOCK_TRIES 5
 
-int folder_open(int store, const char *name, struct folder *f)
+struct folder_id folder_id_of(const struct stat *st)
+{
+	return (struct folder_id){ .high = st->st_dev, .low = st->st_ino };
+}
+
+int folder_open(int store, const char *name, messages_opener *opener, bool make,
+		struct folder *f)
 {
 	struct stat st;
+	int code = ERR_OK;
 
 	memset(f, 0, sizeof(*f));
-	f->sub[DIR_NEW] = f->sub[DIR_CUR] = f->lock = f->journal = -1;
+	f->lock = f->journal = -1;
 	f->dir = openat(store, name,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (f->dir < 0)
 		return errno == ENOTDIR || errno == ELOOP
-			       ? ERR_NOT_FOUND
-			       : err_from_errno(errno);
-	if (fstat(f->dir, &st) < 0) {
+			       ? err_set(ERR_NOT_FOUND, "%s is no folder", name)
+			       : err_sys("open", name);
+	if (fstat(f->dir, &st) < 0)
+		code = err_sys("look at", name);
+	if (!code)
+		code = opener(f->dir, make, &f->files);
+	if (code) {
 		folder_close(f);
-		return ERR_IO;
+		return code;
 	}
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
+	f->id = folder_id_of(&st);
 	return ERR_OK;
 }
 
@@ -47,9 +67,8 @@ static void drop(int *fd)
 
 void folder_close(struct folder *f)
 {
+	messages_close(&f->files);
 	drop(&f->dir);
-	drop(&f->sub[DIR_NEW]);
-	drop(&f->sub[DIR_CUR]);
 	drop(&f->lock);
 	drop(&f->journal);
 	f->locked = false;
@@ -62,32 +81,26 @@ bool folder_is_gone(const struct folder *f)
 	return fstat(f->dir, &st) == 0 && st.st_nlink == 0;
 }
 
-int folder_sub(struct folder *f, unsigned dir)
-{
-	if (f->sub[dir] < 0)
-		f->sub[dir] =
-			openat(f->dir, dir_name[dir],
-			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return f->sub[dir];
-}
-
 static int open_journal(struct folder *f, struct stat *st)
 {
 	int code;
 
 	drop(&f->journal);
 	f->end = 0;
+	f->checked = false;
 	f->journal = openat(f->dir, DISK_JOURNAL,
 			    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (f->journal < 0)
-		return err_from_errno(errno);
-	code = fstat(f->journal, st) < 0 ? ERR_IO : ERR_OK;
+		return err_sys("open", DISK_JOURNAL);
+	code = fstat(f->journal, st) < 0 ? err_sys("look at", DISK_JOURNAL)
+					 : ERR_OK;
 	if (!code && !S_ISREG(st->st_mode))
 		code = ERR_CORRUPT;
 	if (!code)
 		code = journal_head_read(f->journal, &f->head);
 	/* A damaged one is not "the one we know" at the next lock. */
 	f->journal_ino = code ? 0 : st->st_ino;
+	f->room = code ? 0 : st->st_blocks * 512;
 	if (code && code != ERR_CORRUPT)
 		drop(&f->journal);
 	return code;
@@ -126,16 +139,25 @@ int folder_peek(struct folder *f)
 			return code;
 	}
 	if (fstat(f->journal, &st) < 0)
-		return ERR_IO;
+		return err_sys("look at", DISK_JOURNAL);
 	if (f->end == st.st_size)
 		return ERR_OK;
 	code = read_last(f, st.st_size);
 	return code == ERR_CORRUPT ? ERR_BUSY : code;
 }
 
+/* Was what lies behind f->end on the disk once? The journal was synced as a
+ * whole when it was made; later a record says so. Former versions did not say
+ * it: there any record counts. */
+static bool was_synced(const struct folder *f, off_t size)
+{
+	return (uint64_t)f->end < f->head.born ||
+	       journal_valid_after(f->journal, f->end, size, f->head.born > 0);
+}
+
 /* The tail does not check: finds the end of what does. What lies behind is
- * a record that was being written when its writer died; it was promised to
- * nobody. But if records follow, this is damage. */
+ * what was being written when its writers died; it was promised to nobody.
+ * Unless it was on the disk: then this is damage. */
 static int repair(struct folder *f, off_t size)
 {
 	struct journal_walk w;
@@ -151,26 +173,72 @@ static int repair(struct folder *f, off_t size)
 	journal_walk_end(&w);
 	if (code)
 		return code;
-	if (journal_valid_after(f->journal, f->end, size))
+	if (was_synced(f, size))
 		return ERR_CORRUPT;
 	log_warn("mailbox journal: %lld bytes of an unfinished record cut off",
 		 (long long)(size - f->end));
 	if (ftruncate(f->journal, f->end) < 0)
-		return err_from_errno(errno);
+		return err_sys("cut", DISK_JOURNAL);
 	return ERR_OK;
+}
+
+/* The last record checks: do those before it, back to one that was on the disk
+ * with all before? After a power cut one may be torn and a later one whole. */
+static bool tail_holds(const struct folder *f)
+{
+	struct journal_back w;
+	const struct record *r;
+	bool sure = f->head.born == 0; /* former versions did not say */
+
+	journal_back(&w, f->journal, f->end);
+	while (!sure && (r = journal_back_next(&w)))
+		sure = r->sure || r->synced;
+	sure = sure || (uint64_t)w.at <= f->head.born;
+	journal_back_end(&w);
+	return sure;
 }
 
 /* Opens the journal if it is another file than the one we know. */
 static int same_journal(struct folder *f, struct stat *st)
 {
 	if (f->journal >= 0) {
-		if (fstatat(f->dir, DISK_JOURNAL, st, AT_SYMLINK_NOFOLLOW) ==
-			    0 &&
-		    st->st_ino == f->journal_ino)
+		bool there = fstatat(f->dir, DISK_JOURNAL, st,
+				     AT_SYMLINK_NOFOLLOW) == 0;
+
+		if (there && st->st_ino == f->journal_ino) {
+			f->room = st->st_blocks * 512;
 			return ERR_OK;
+		}
+		/* what is open still tells what was */
+		if (!there && errno == ENOENT)
+			return ERR_NOT_FOUND;
 		f->replaced = true;
 	}
 	return open_journal(f, st);
+}
+
+/* Takes the lock of the file that has its name. A restore may have put another
+ * there since it was opened. */
+static int take_lock(struct folder *f)
+{
+	struct stat st;
+	int tries, code = ERR_OK;
+
+	for (tries = 0; !code && tries < LOCK_TRIES; tries++) {
+		if (f->lock < 0)
+			f->lock = lock_open(f->dir, DISK_LOCK);
+		if (f->lock < 0)
+			return err_sys("open", DISK_LOCK);
+		code = lock_take(f->lock, FOLDER_LOCK_MS);
+		if (!code && fstat(f->lock, &st) < 0)
+			code = err_sys("look at", DISK_LOCK);
+		f->lock_changed = (int64_t)st.st_ctim.tv_sec * 1000000 +
+				  st.st_ctim.tv_nsec / 1000;
+		if (!code && (st.st_nlink > 0 || folder_is_gone(f)))
+			return ERR_OK;
+		drop(&f->lock);
+	}
+	return code ? code : ERR_BUSY;
 }
 
 int folder_lock(struct folder *f)
@@ -178,20 +246,19 @@ int folder_lock(struct folder *f)
 	struct stat st;
 	int code;
 
-	if (f->lock < 0)
-		f->lock = lock_open(f->dir, DISK_LOCK);
-	if (f->lock < 0)
-		return err_from_errno(errno);
-	code = lock_take(f->lock, FOLDER_LOCK_MS);
+	code = take_lock(f);
 	if (code)
 		return code;
 	f->locked = true;
 	code = same_journal(f, &st);
 	if (!code && st.st_size != f->end) {
 		code = read_last(f, st.st_size);
-		if (code == ERR_CORRUPT)
+		if (code == ERR_CORRUPT || (!code && !tail_holds(f)))
 			code = repair(f, st.st_size);
+		f->checked = false;
 	}
+	if (!code && !f->checked)
+		note_check(f);
 	if (code && code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		folder_unlock(f);
 	return code;
@@ -210,62 +277,59 @@ void folder_unlock(struct folder *f)
 
 #define FRESH INT64_C(600000000) /* 10 minutes, in microseconds */
 
-/* The high water is written ahead in steps, so that most changes need not
- * touch it. */
-#define UID_STEP 1024u
-#define MODSEQ_STEP (UINT64_C(1) << 20)
+#define RESERVE 8192 /* for some eighty changes of flags, say */
 
-static int raise_high_water(struct folder *f, uint32_t validity,
-			    const struct totals *t)
+/* Sees to room for N bytes more and the reserve. */
+static int make_room(struct folder *f, size_t n)
 {
-	struct high_water h = {
-		.magic = HIGH_WATER_MAGIC,
-		.uidvalidity = validity,
-		.uid = t->uidnext > UINT32_MAX - 2 * UID_STEP
-			       ? UINT32_MAX
-			       : t->uidnext + 2 * UID_STEP,
-		.modseq = t->modseq + 2 * MODSEQ_STEP,
-	};
-	int code;
+	off_t want = f->end + (off_t)n;
 
-	h.crc = crc32c(0, &h, offsetof(struct high_water, crc));
-	code = file_pwrite(f->lock, &h, sizeof(h), 0);
-	if (!code && fdatasync(f->lock) < 0)
-		code = err_from_errno(errno);
-	return code;
+	if (want + RESERVE / 2 <= f->room)
+		return ERR_OK;
+	if (fallocate(f->journal, FALLOC_FL_KEEP_SIZE, f->end,
+		      (off_t)n + RESERVE) == 0)
+		f->room = want + RESERVE;
+	else if (errno != EOPNOTSUPP)
+		return err_sys("keep room for", DISK_JOURNAL);
+	return ERR_OK;
 }
 
-bool folder_high_water(const struct folder *f, struct high_water *h)
+/* A part of a failed write may be there: nobody takes it for a record, and
+ * the next writer cuts it if this fails. What lies ahead stays. */
+static void cut_rest(struct folder *f)
 {
-	return file_pread(f->lock, h, sizeof(*h), 0) == ERR_OK &&
-	       h->magic == HIGH_WATER_MAGIC && h->uidvalidity > 0 &&
-	       h->uid > 0 &&
-	       h->crc == crc32c(0, h, offsetof(struct high_water, crc));
+	struct stat st;
+
+	if (fstat(f->journal, &st) == 0 && st.st_size == f->end)
+		return;
+	if (ftruncate(f->journal, f->end) < 0)
+		f->end = 0;
+	f->room = 0;
 }
 
-int folder_write(struct folder *f, const struct buf *b, const struct totals *t)
+int folder_write(struct folder *f, const struct buf *b, const struct totals *t,
+		 bool needed)
 {
 	int code = ERR_OK;
 
 	if (b->over || t->uidnext == UINT32_MAX)
 		return ERR_LIMIT;
-	if (t->uidnext / UID_STEP != f->last.uidnext / UID_STEP ||
-	    t->modseq / MODSEQ_STEP != f->last.modseq / MODSEQ_STEP)
-		code = raise_high_water(f, f->head.uidvalidity, t);
+	if (high_water_is_due(&f->last, t))
+		code = high_water_raise(f->lock, f->head.uidvalidity, t);
+	if (!code && make_room(f, b->len) != ERR_OK && !needed)
+		return ERR_NO_SPACE;
 	if (!code)
 		code = file_pwrite(f->journal, b->data, b->len, f->end);
 	if (code) {
 		int kept = errno;
 
-		/* A part may be there: nobody takes it for a record, and the
-		 * next writer cuts it if this fails. */
-		if (ftruncate(f->journal, f->end) < 0)
-			f->end = 0;
+		cut_rest(f);
 		errno = kept;
 		return code;
 	}
 	f->end += (off_t)b->len;
 	f->last = *t;
+	note_put(f);
 	return ERR_OK;
 }
 
@@ -276,46 +340,16 @@ struct totals folder_next(const struct folder *f)
 
 	if (now > t.time)
 		t.time = now;
+	if (t.uidnext < f->floor_uid)
+		t.uidnext = f->floor_uid;
+	if (t.modseq < f->floor_modseq)
+		t.modseq = f->floor_modseq;
 	return t;
 }
 
 bool folder_fresh(int64_t time)
 {
 	return time > clock_wall_us() - FRESH;
-}
-
-int folder_times(const struct folder *f, unsigned dirs, int64_t when[DIRS])
-{
-	unsigned d;
-
-	for (d = 0; d < DIRS; d++) {
-		struct stat st;
-
-		if (!(dirs & 1u << d))
-			continue;
-		int failed = f->sub[d] >= 0 ? fstat(f->sub[d], &st)
-					    : fstatat(f->dir, dir_name[d], &st,
-						      AT_SYMLINK_NOFOLLOW);
-
-		if (failed)
-			return err_from_errno(errno);
-		when[d] = (int64_t)st.st_mtim.tv_sec * 1000000000 +
-			  st.st_mtim.tv_nsec;
-	}
-	return ERR_OK;
-}
-
-void folder_keep_marks(const struct folder *f, unsigned dirs,
-		       const int64_t before[DIRS], struct totals *t)
-{
-	int64_t now[DIRS];
-	unsigned d;
-
-	if (folder_times(f, dirs, now) != ERR_OK)
-		return;
-	for (d = 0; d < DIRS; d++)
-		if (dirs & 1u << d && t->mark[d] == before[d])
-			t->mark[d] = now[d];
 }
 
 static int write_journal(struct folder *f, uint32_t validity,
@@ -329,18 +363,19 @@ static int write_journal(struct folder *f, uint32_t validity,
 
 	/* Only to tell one file from the next: chance is enough. */
 	h.id = (uint64_t)clock_wall_us() << 16 ^ (uint64_t)getpid();
-	h.history = f->head.history;
+	h.born = sizeof(h) + records->len;
 	h.crc = crc32c(0, &h, sizeof(h));
-	unlinkat(f->dir, DISK_JOURNAL DISK_NEW_SUFFIX, 0);
+	/* an unfinished one of before; if it stays, O_EXCL tells */
+	err_ignore(unlinkat(f->dir, DISK_JOURNAL DISK_NEW_SUFFIX, 0));
 	fd = openat(f->dir, DISK_JOURNAL DISK_NEW_SUFFIX,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_from_errno(errno);
+		return err_sys("make", DISK_JOURNAL DISK_NEW_SUFFIX);
 	code = file_write(fd, &h, sizeof(h));
 	if (!code)
 		code = file_write(fd, records->data, records->len);
-	if (!code && fsync(fd) < 0)
-		code = err_from_errno(errno);
+	if (!code && file_sync(fd) < 0)
+		code = err_sys("sync", DISK_JOURNAL DISK_NEW_SUFFIX);
 	close(fd);
 	return code;
 }
@@ -352,16 +387,17 @@ int folder_replace_journal(struct folder *f, uint32_t uidvalidity,
 
 	if (records->over)
 		return ERR_LIMIT;
-	code = raise_high_water(f, uidvalidity, t);
+	code = high_water_raise(f->lock, uidvalidity, t);
 	if (!code)
 		code = write_journal(f, uidvalidity, records);
 	if (!code && renameat(f->dir, DISK_JOURNAL DISK_NEW_SUFFIX, f->dir,
 			      DISK_JOURNAL) < 0)
-		code = err_from_errno(errno);
-	if (!code && fsync(f->dir) < 0)
-		code = err_from_errno(errno);
+		code = err_sys("put in place", DISK_JOURNAL DISK_NEW_SUFFIX);
+	if (!code && file_sync(f->dir) < 0)
+		code = err_sys("sync", "a folder");
 	if (code) {
-		unlinkat(f->dir, DISK_JOURNAL DISK_NEW_SUFFIX, 0);
+		/* the next one removes it */
+		err_ignore(unlinkat(f->dir, DISK_JOURNAL DISK_NEW_SUFFIX, 0));
 		return code;
 	}
 	code = folder_open_journal(f);
@@ -369,6 +405,8 @@ int folder_replace_journal(struct folder *f, uint32_t uidvalidity,
 		return code;
 	f->last = *t;
 	f->end = (off_t)(sizeof(f->head) + records->len);
+	f->checked = true;
+	note_put(f);
 	return ERR_OK;
 }
 
@@ -402,10 +440,10 @@ int folder_sync(struct folder *f)
 
 	if (fdatasync(f->journal) == 0)
 		return ERR_OK;
-	code = err_from_errno(errno);
-	log_error("mailbox journal: cannot be synced, is written anew: %m");
+	code = err_sys("sync", DISK_JOURNAL);
+	log_error("mailbox: %s: it is written anew", err_why(code));
 	if ((locked || folder_lock(f) == ERR_OK) && write_anew(f) != ERR_OK)
-		log_error("mailbox journal: cannot be written anew: %m");
+		log_error("mailbox: the journal cannot be written anew: %m");
 	if (!locked)
 		folder_unlock(f);
 	return code;

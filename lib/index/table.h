@@ -1,17 +1,17 @@
 /*
  * The messages of a folder in memory, in UID order, as the journal's records
- * made them. It begins as a private mapping of the snapshot, so that opening
- * a large folder copies nothing.
+ * made them. It begins as what the snapshot holds; a large one is mapped, so
+ * that opening the folder copies nothing.
  */
-#ifndef MAILBOX_TABLE_H
-#define MAILBOX_TABLE_H
+#ifndef INDEX_TABLE_H
+#define INDEX_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "mailbox/disk.h"
+#include "index/disk.h"
 
 /* A message: also the fixed-size record of the snapshot. */
 struct entry {
@@ -52,9 +52,11 @@ struct table {
 	bool new_keywords;
 	void *map; /* memory of `entry` */
 	size_t nmap;
-	char *names;	 /* base names: a mapping, or none; they begin in it */
-	size_t nskip;	 /* here, */
+	char *names;	 /* base names: memory of its own, or none; */
+	size_t nmapped;	 /* bytes of it, if it is mapped; */
+	size_t nskip;	 /* they begin in it here, */
 	size_t nnames;	 /* and are so many bytes */
+	struct mapped *mapped; /* watches over what is mapped, or NULL */
 	struct buf more; /* those added since, at nnames and up */
 	char keyword[64][100];
 	unsigned nkeywords;
@@ -64,9 +66,8 @@ struct table {
 void entries_init(struct table *t);
 void entries_free(struct table *t);
 
-/* Makes room for N entries, of which the first ones are those of FD from
- * offset AT, if FD is not -1. False: no memory. */
-bool entries_reserve(struct table *t, uint32_t n, int fd, int64_t at);
+/* Makes room for N entries and some more. False: no memory. */
+bool entries_reserve(struct table *t, uint32_t n);
 
 /* Applies record R. OWN: made by this session, so nothing is to be told.
  * ERR_CORRUPT: it does not fit what came before. */
@@ -93,8 +94,9 @@ void entries_count(const struct table *t, struct totals *totals);
 /* What one entry adds to T's counts, times SIGN (1 or -1). */
 void totals_add(struct totals *t, const struct entry *e, int sign);
 
-/* Appends a RECORD_ADD entry for E with its name; KEY as there. */
+/* Appends a RECORD_ADD entry for E with its name; KEY as there; CONTENT is
+ * the checksum, or NULL if it is not known. */
 void entries_put(struct buf *b, const struct entry *e, const char *name,
-		 uint64_t key);
+		 uint64_t key, const uint32_t *content);
 
 #endif

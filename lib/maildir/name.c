@@ -1,46 +1,12 @@
-#include "mailbox/name.h"
+#include "maildir/name.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "mailbox/disk.h"
-#include "mailbox/mailbox.h"
+#include "messages/flags.h"
+#include "messages/messages.h"
 
 static const char capitals[] = "DFPRST";
-
-static const struct {
-	uint32_t letter;
-	unsigned flag;
-} meaning[] = {
-	{ LETTER_D, MAILBOX_DRAFT },	{ LETTER_F, MAILBOX_FLAGGED },
-	{ LETTER_R, MAILBOX_ANSWERED }, { LETTER_S, MAILBOX_SEEN },
-	{ LETTER_T, MAILBOX_DELETED },
-};
-#define NMEANINGS (sizeof(meaning) / sizeof(meaning[0]))
-
-unsigned name_flags(uint32_t letters)
-{
-	unsigned flags = 0;
-	size_t i;
-
-	for (i = 0; i < NMEANINGS; i++)
-		if (letters & meaning[i].letter)
-			flags |= meaning[i].flag;
-	return flags;
-}
-
-uint32_t name_letters(uint32_t old, unsigned flags)
-{
-	size_t i;
-
-	for (i = 0; i < NMEANINGS; i++) {
-		old &= ~meaning[i].letter;
-		if (flags & meaning[i].flag)
-			old |= meaning[i].letter;
-	}
-	return old;
-}
 
 static uint32_t letters_of(const char *s)
 {
@@ -97,32 +63,25 @@ static uint32_t validity_of(const char *text, size_t n)
 	return (uint32_t)value;
 }
 
-bool name_parse(const char *text, struct name *n)
+bool name_parse(const char *text, struct listing_file *n)
 {
 	const char *info = strstr(text, ":2,");
+	size_t nbase = info ? (size_t)(info - text) : strlen(text);
 	int64_t uid;
 
-	n->nbase = info ? (size_t)(info - text) : strlen(text);
-	if (text[0] == '.' || n->nbase == 0 || n->nbase > NAME_BASE_MAX)
+	if (text[0] == '.' || nbase == 0 || nbase > NAME_BASE_MAX)
 		return false;
+	n->nbase = (uint8_t)nbase;
 	n->letters = info ? letters_of(info + 3) : 0;
-	n->size = value_of(text, n->nbase, 'S');
-	n->wire = value_of(text, n->nbase, 'W');
-	n->validity = validity_of(text, n->nbase);
-	uid = n->validity ? value_of(text, n->nbase, 'U') : -1;
+	n->size = value_of(text, nbase, 'S');
+	n->wire = value_of(text, nbase, 'W');
+	n->validity = validity_of(text, nbase);
+	uid = n->validity ? value_of(text, nbase, 'U') : -1;
 	n->uid = uid > 0 && uid < UINT32_MAX ? (uint32_t)uid : 0;
 	return true;
 }
 
-void name_make(char *out, size_t size, int64_t now_us, uint32_t validity,
-	       uint32_t uid, uint32_t bytes, uint32_t wire)
-{
-	snprintf(out, size, "%lld.M%06lldV%u.posthorn,S=%u,W=%u,U=%u",
-		 (long long)(now_us / 1000000), (long long)(now_us % 1000000),
-		 validity, bytes, wire, uid);
-}
-
-void name_file(char out[NAME_SIZE], const char *base, size_t nbase,
+void name_file(char out[MAILDIR_NAME_SIZE], const char *base, size_t nbase,
 	       unsigned dir, uint32_t letters)
 {
 	char *p = out;

@@ -1,6 +1,6 @@
 /* Locks that end with the process, whatever happens to it. */
-#ifndef MAILBOX_LOCK_H
-#define MAILBOX_LOCK_H
+#ifndef INDEX_LOCK_H
+#define INDEX_LOCK_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "mailbox/lock.h"
+#include "index/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,9 @@ static int lock_try(int fd, short type)
 
 	if (fcntl(fd, F_OFD_SETLK, &l) == 0)
 		return ERR_OK;
-	return errno == EAGAIN || errno == EACCES || errno == EINTR ? ERR_BUSY
-								    : ERR_IO;
+	return errno == EAGAIN || errno == EACCES || errno == EINTR
+		       ? ERR_BUSY
+		       : err_sys("lock", "a folder");
 }
 
 int lock_take(int fd, int64_t ms)
@@ -38,7 +39,8 @@ int lock_take(int fd, int64_t ms)
 		if (until == 0)
 			until = clock_ms() + ms;
 		else if (clock_ms() >= until)
-			return ERR_BUSY;
+			return err_set(ERR_BUSY, "a folder is locked by "
+						 "another process");
 		nanosleep(&t, NULL);
 		if (wait < 10000000)
 			wait += wait / 2;

@@ -3,15 +3,15 @@
  * record, large ones are split, and what gets too much is written early.
  * Errors are kept until batch_end.
  */
-#ifndef MAILBOX_BATCH_H
-#define MAILBOX_BATCH_H
+#ifndef INDEX_BATCH_H
+#define INDEX_BATCH_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "mailbox/folder.h"
-#include "mailbox/table.h"
+#include "index/folder.h"
+#include "index/table.h"
 
 struct batch {
 	struct folder *f; /* locked; or NULL: gather only */
@@ -21,6 +21,8 @@ struct batch {
 	uint32_t count; /* items in the record under way */
 	size_t at;	/* where it begins */
 	bool any;
+	bool sure;   /* what is added was there before: disk.h */
+	bool needed; /* may use up the journal's reserve: folder_write */
 	int code;
 };
 
@@ -28,8 +30,12 @@ struct batch {
 void batch_begin(struct batch *b, struct folder *f, bool change);
 void batch_item(struct batch *b, enum record_type type, const void *item,
 		size_t size);
+/* An item of a record of ranges. JOINS: nothing that is there lies between
+ * UID and the item before it, so that they may be one. */
+void batch_range(struct batch *b, enum record_type type, uint32_t uid,
+		 bool joins);
 void batch_add(struct batch *b, const struct entry *e, const char *name,
-	       uint64_t key);
+	       uint64_t key, const uint32_t *content);
 void batch_keyword(struct batch *b, uint32_t bit, const char *name);
 /* A record without items. */
 void batch_mark(struct batch *b, enum record_type type);

@@ -1,4 +1,10 @@
-#include "mailbox/journal.h"
+/*
+ * Records: finding them in a file, forward and backward, and making them.
+ * Whatever stands in the file, no more than its bytes are looked at: a length
+ * is plausible or the record is none, a checksum covers all of it, and numbers
+ * that go back were not written by us.
+ */
+#include "index/journal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +16,7 @@
 #include "base/mem.h"
 
 #define WINDOW (64u << 10)
+#define BACK_WINDOW 8192u    /* mostly the last records are asked for */
 #define SEARCH_MAX (8 << 20) /* how far to look behind damage */
 
 int journal_head_read(int fd, struct journal_head *h)
@@ -31,14 +38,14 @@ int journal_head_read(int fd, struct journal_head *h)
 
 static uint32_t record_crc(const struct record *r)
 {
-	static const uint32_t none;
-	const char *p = (const char *)r;
-	size_t at = offsetof(struct record, crc);
-	uint32_t crc = crc32c(0, p, at);
+	struct record plain;
+	uint32_t crc;
 
-	crc = crc32c(crc, &none, sizeof(none));
-	at += sizeof(none);
-	return crc32c(crc, p + at, r->length - at);
+	memcpy(&plain, r, sizeof(plain));
+	plain.sure = plain.synced = 0;
+	plain.crc = 0;
+	crc = crc32c(0, &plain, sizeof(plain));
+	return crc32c(crc, r + 1, r->length - sizeof(plain));
 }
 
 static bool plausible(uint32_t length)
@@ -54,7 +61,8 @@ static bool checks(const struct record *r)
 	memcpy(&end, (const char *)r + r->length - sizeof(end), sizeof(end));
 	return end.length == r->length && end.magic == RECORD_END_MAGIC &&
 	       r->type >= RECORD_BEGIN && r->type < RECORD_TYPES &&
-	       r->zero == 0 && r->t.uidnext > 0 && record_crc(r) == r->crc;
+	       r->sure <= 1 && r->synced <= 1 && r->t.uidnext > 0 &&
+	       record_crc(r) == r->crc;
 }
 
 void journal_walk(struct journal_walk *w, int fd, off_t at)
@@ -88,7 +96,7 @@ static bool fill(struct journal_walk *w, size_t n, int *code)
 		got = pread(w->fd, w->data + w->have, w->cap - w->have,
 			    w->at + (off_t)w->have);
 		if (got < 0)
-			*code = ERR_IO;
+			*code = err_sys("read", DISK_JOURNAL);
 		if (got <= 0)
 			return false;
 		w->have += (size_t)got;
@@ -118,6 +126,60 @@ const struct record *journal_next(struct journal_walk *w, int *code)
 	w->last = r->t;
 	w->used += length;
 	w->at += length;
+	return r;
+}
+
+void journal_back(struct journal_back *w, int fd, off_t end)
+{
+	w->fd = fd;
+	buf_init(&w->b, RECORD_MAX);
+	w->start = w->at = end;
+	w->quick = false;
+}
+
+void journal_back_end(struct journal_back *w)
+{
+	buf_free(&w->b);
+}
+
+/* Makes the N bytes before w->at available. */
+static const char *before(struct journal_back *w, size_t n)
+{
+	if (w->at - (off_t)n < (off_t)sizeof(struct journal_head))
+		return NULL;
+	if (w->at - (off_t)n < w->start) {
+		size_t least = w->b.len > 0 ? WINDOW : BACK_WINDOW;
+		size_t want = n > least ? n : least;
+		char *p;
+
+		if ((off_t)want > w->at - (off_t)sizeof(struct journal_head))
+			want = (size_t)w->at - sizeof(struct journal_head);
+		buf_reset(&w->b);
+		p = buf_room(&w->b, want);
+		w->start = w->at - (off_t)want;
+		if (!p || file_pread(w->fd, p, want, w->start))
+			return NULL;
+		buf_added(&w->b, want);
+	}
+	return w->b.data + (w->at - w->start) - n;
+}
+
+const struct record *journal_back_next(struct journal_back *w)
+{
+	const struct record *r;
+	struct record_end end;
+	const char *p = before(w, RECORD_MIN);
+
+	if (!p)
+		return NULL;
+	memcpy(&end, p + RECORD_MIN - sizeof(end), sizeof(end));
+	if (end.magic != RECORD_END_MAGIC || !plausible(end.length))
+		return NULL;
+	p = before(w, end.length);
+	r = (const struct record *)(const void *)p;
+	if (!r || r->length != end.length || (!w->quick && !checks(r)))
+		return NULL;
+	w->at -= (off_t)end.length;
 	return r;
 }
 
@@ -162,7 +224,7 @@ int journal_last(int fd, off_t size, struct buf *b)
 	return ERR_OK;
 }
 
-bool journal_valid_after(int fd, off_t at, off_t size)
+bool journal_valid_after(int fd, off_t at, off_t size, bool synced)
 {
 	struct buf b;
 	size_t n, pos;
@@ -181,16 +243,76 @@ bool journal_valid_after(int fd, off_t at, off_t size)
 		const struct record *r = (const void *)(p + pos);
 
 		found = plausible(r->length) && r->length <= n - pos &&
-			checks(r);
+			checks(r) && (!synced || r->synced || r->sure);
 	}
 	buf_free(&b);
 	return found;
+}
+
+int journal_make_sure(int fd, off_t record)
+{
+	const uint8_t sure = 1;
+
+	return file_pwrite(fd, &sure, sizeof(sure),
+			   record + (off_t)offsetof(struct record, sure));
+}
+
+int journal_make_synced(int fd, off_t record)
+{
+	const uint8_t synced = 1;
+
+	return file_pwrite(fd, &synced, sizeof(synced),
+			   record + (off_t)offsetof(struct record, synced));
+}
+
+bool journal_is_sure(int fd, off_t record)
+{
+	uint8_t sure;
+
+	return file_pread(fd, &sure, sizeof(sure),
+			  record + (off_t)offsetof(struct record, sure)) ==
+		       ERR_OK &&
+	       sure == 1;
+}
+
+bool record_add_next(const char **p, size_t *n, struct record_add *a)
+{
+	size_t step;
+
+	if (*n < sizeof(*a))
+		return false;
+	memcpy(a, *p, sizeof(*a));
+	step = sizeof(*a) + ((size_t)a->nname + 7) / 8 * 8;
+	if (step > *n)
+		return false;
+	*p += step;
+	*n -= step;
+	return true;
 }
 
 const void *record_payload(const struct record *r, size_t *n)
 {
 	*n = r->length - RECORD_MIN;
 	return r + 1;
+}
+
+int64_t record_expunges(const struct record *r, uint32_t uid)
+{
+	bool past = r->type == RECORD_PAST;
+	size_t n, step = past ? sizeof(struct record_past)
+			      : sizeof(struct record_range);
+	const char *p = record_payload(r, &n);
+	struct record_past item = { .time = r->t.time };
+	uint32_t i;
+
+	if (!past && r->type != RECORD_EXPUNGE)
+		return 0;
+	for (i = 0; i < r->count && n >= step; i++, p += step, n -= step) {
+		memcpy(&item, p, step);
+		if (uid >= item.first && uid <= item.last)
+			return item.time;
+	}
+	return 0;
 }
 
 void record_begin(struct buf *b, enum record_type type, uint32_t count)

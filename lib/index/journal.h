@@ -2,8 +2,8 @@
  * The file of records: reading forward, finding the last record from the
  * end, appending. Nothing read from it is trusted.
  */
-#ifndef MAILBOX_JOURNAL_H
-#define MAILBOX_JOURNAL_H
+#ifndef INDEX_JOURNAL_H
+#define INDEX_JOURNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,8 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "mailbox/disk.h"
+#include "base/err.h"
+#include "index/disk.h"
 
 /* Reads and checks the head. ERR_CORRUPT if it is none. */
 int journal_head_read(int fd, struct journal_head *h);
@@ -34,13 +35,40 @@ void journal_walk(struct journal_walk *w, int fd, off_t at);
 const struct record *journal_next(struct journal_walk *w, int *code);
 void journal_walk_end(struct journal_walk *w);
 
+/* A reader that goes backwards from END; free with journal_back_end. */
+struct journal_back {
+	int fd;
+	struct buf b; /* a window of the file */
+	off_t start;  /* of it, in the file */
+	off_t at;     /* where the record begins that came last */
+	bool quick;   /* no checksums: for who looks for one among many */
+};
+void journal_back(struct journal_back *w, int fd, off_t end);
+
+/* The record before, if it checks, valid until the next call; else NULL. */
+const struct record *journal_back_next(struct journal_back *w);
+void journal_back_end(struct journal_back *w);
+
 /* The last record of a file of SIZE bytes into B. ERR_CORRUPT: the tail does
  * not check. */
 int journal_last(int fd, off_t size, struct buf *b);
 
-/* Does any record that checks begin between AT and SIZE? Then what is before
- * it is damage, not a torn tail. */
-bool journal_valid_after(int fd, off_t at, off_t size);
+/* Does any record that checks begin between AT and SIZE, with SYNCED one that
+ * was on stable storage with all before it? */
+bool journal_valid_after(int fd, off_t at, off_t size, bool synced);
+
+/* All messages that the record at RECORD tells of were synced: says so in it;
+ * and asks whether that was said. */
+int journal_make_sure(int fd, off_t record) MUST_CHECK;
+int journal_make_synced(int fd, off_t record) MUST_CHECK;
+bool journal_is_sure(int fd, off_t record);
+
+/* The next item of a RECORD_ADD's payload of *N bytes at *P, which move on;
+ * its name stands right before the padding: at the old *P + sizeof(*a). */
+bool record_add_next(const char **p, size_t *n, struct record_add *a);
+
+/* When UID was expunged, if R says so, in microseconds; else 0. */
+int64_t record_expunges(const struct record *r, uint32_t uid);
 
 /* Bytes of the payload of R, and where it begins. */
 const void *record_payload(const struct record *r, size_t *n);

@@ -1,4 +1,4 @@
-#include "mailbox/cache.h"
+#include "index/cache.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -7,11 +7,11 @@
 #include "base/crc32c.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "mailbox/disk.h"
+#include "imaptext/imaptext.h"
+#include "index/disk.h"
+#include "mime/crlf.h"
 #include "mime/field.h"
-#include "mime/imap.h"
 #include "mime/part.h"
-#include "mime/section.h"
 
 struct cache_entry {
 	uint32_t magic;
@@ -31,7 +31,7 @@ static void put_header(struct buf *b, const char *header, size_t n)
 	struct mime_field f;
 
 	while (mime_field_next(&pos, end, &f))
-		if (f.nname > 0 && mime_is_cached_field(f.name, f.nname))
+		if (f.nname > 0 && imap_is_cached_field(f.name, f.nname))
 			mime_put_crlf(b, 0, f.raw, f.nraw);
 }
 
@@ -50,10 +50,10 @@ static void put_structure(struct buf *b, const char *text, size_t n,
 	struct mime_part *root = mime_parse(a, text, n);
 	size_t at = b->len;
 
-	mime_structure(b, text, root, false);
+	imap_structure(b, text, root, false);
 	e->body = (uint32_t)(b->len - at);
 	at = b->len;
-	mime_structure(b, text, root, true);
+	imap_structure(b, text, root, true);
 	e->bodystructure = (uint32_t)(b->len - at);
 	arena_free(&a);
 }
@@ -69,7 +69,7 @@ void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
 
 	buf_put(b, &e, sizeof(e));
 	at = b->len;
-	mime_envelope(b, text, nheader);
+	imap_envelope(b, text, nheader);
 	e.envelope = (uint32_t)(b->len - at);
 	if (whole)
 		put_structure(b, text, n, &e);

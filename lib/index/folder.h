@@ -1,0 +1,102 @@
+/*
+ * One folder's directory and journal: locking, repair, appending records.
+ * What mailbox, append and deliver have in common.
+ *
+ * The lock is an OFD lock on a file that we never rename or remove while
+ * the folder is there. It is held for the time of a few system calls, never
+ * while waiting for a peer; deliveries and flags wait for storage without it.
+ * It is held over a sync only by what is rare: a journal that is written anew,
+ * names that follow flags, numbers written ahead (index/high-water.h). Order
+ * where several are needed: the user's lock first, then one folder's, never
+ * two folders'.
+ */
+#ifndef INDEX_FOLDER_H
+#define INDEX_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/folder-id.h"
+#include "index/disk.h"
+
+struct folder {
+	int dir; /* the folder's directory */
+	struct messages *files;
+	int lock;    /* or -1 while not needed */
+	int64_t lock_changed; /* when it last was, as it was taken; us */
+	int journal; /* or -1: none seen yet */
+	struct folder_id id;
+	ino_t journal_ino;
+	struct journal_head head;
+	off_t end;	    /* of the records known to be valid */
+	off_t room;	    /* bytes that the journal has on the disk */
+	struct totals last; /* of the last of them */
+	bool checked;	    /* against the note in the lock file */
+	int64_t skew;	    /* of that note */
+	bool restored;	    /* that note is not what we left */
+	bool regressed;	    /* it was cut, or is an older one, */
+	uint32_t floor_uid; /* so the next numbers are these at least */
+	uint64_t floor_modseq;
+	bool locked;
+	bool replaced; /* set by folder_lock: the journal is another one */
+	bool once; /* one change, then no more: unlocking may close the lock */
+};
+
+/* Opens NAME (on disk: "." or ".Name") under the directory STORE, neither
+ * journal nor lock yet, and its messages with OPENER, to which MAKE goes.
+ * ERR_NOT_FOUND, ERR_IO … */
+int folder_open(int store, const char *name, messages_opener *opener, bool make,
+		struct folder *f) MUST_CHECK;
+void folder_close(struct folder *f);
+
+/* What names a folder whose directory is ST. */
+struct stat;
+struct folder_id folder_id_of(const struct stat *st);
+
+/* Was the directory removed since it was opened? */
+bool folder_is_gone(const struct folder *f);
+
+/* Opens the journal file that is there now. ERR_NOT_FOUND, ERR_CORRUPT. */
+int folder_open_journal(struct folder *f) MUST_CHECK;
+
+/* Reads the last record, without a lock: f->last, and f->end if END. A tail
+ * that does not check is ERR_BUSY: somebody may be writing. */
+int folder_peek(struct folder *f) MUST_CHECK;
+
+/* Takes the lock, waiting at most FOLDER_LOCK_MS, opens the journal (again,
+ * if another took its place), cuts a torn tail, and knows f->end and f->last.
+ * ERR_BUSY; ERR_NOT_FOUND: there is no journal; ERR_CORRUPT: it is damaged
+ * (in these two cases the lock IS held, to make a new one). */
+#define FOLDER_LOCK_MS 10000
+int folder_lock(struct folder *f) MUST_CHECK;
+void folder_unlock(struct folder *f);
+
+/* Appends the records in B, the last of which has totals T. Under the lock.
+ * On failure nothing is added. Not synced. The journal has some room on the
+ * disk ahead of it; with NEEDED that may be used up when the disk is full, so
+ * that flags can be set and messages be removed. */
+int folder_write(struct folder *f, const struct buf *b, const struct totals *t,
+		 bool needed) MUST_CHECK;
+
+/* Totals for a next record: f->last with the time of now. */
+struct totals folder_next(const struct folder *f);
+
+/* Syncs the journal. What a failed sync was to write counts as lost, though
+ * the next one may succeed: so the journal is written anew then. That does
+ * not make it a success. */
+int folder_sync(struct folder *f) MUST_CHECK;
+
+/* May a record of TIME (microseconds) not be durable yet? Who wrote it synced
+ * it, unless he died; the kernel writes within a minute. */
+bool folder_fresh(int64_t time);
+
+/* Puts a new journal with RECORDS in place of the present one, under the
+ * lock: synced, its name too. The numbers in T are where it goes on. */
+int folder_replace_journal(struct folder *f, uint32_t uidvalidity,
+			   const struct buf *records,
+			   const struct totals *t) MUST_CHECK;
+
+#endif

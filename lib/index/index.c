@@ -1,0 +1,204 @@
+/*
+ * An index against other processes: the lock, a journal that another took the
+ * place of, or that is gone. Whatever happens there, the table keeps the
+ * places of its messages.
+ */
+#include "index/index.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "index/batch.h"
+#include "index/journal.h"
+#include "log/log.h"
+
+int index_sync(struct index *x)
+{
+	int code;
+
+	if (!x->unsynced)
+		return ERR_OK;
+	code = folder_sync(&x->f);
+	if (code)
+		return code;
+	x->unsynced = false;
+	/* if that is not noted, a later sync may */
+	if (x->last > 0)
+		err_ignore(journal_make_synced(x->f.journal, x->last));
+	return ERR_OK;
+}
+
+/* The next entry of NOW from K on that is there. */
+static uint32_t next_there(const struct table *now, uint32_t k)
+{
+	while (k < now->n && now->entry[k].state & ENTRY_GONE)
+		k++;
+	return k;
+}
+
+/* Brings T to the state of NOW; what NOW has as gone is gone. False: NOW has
+ * a message, of a backup that was put back, that has no place among ours. */
+static bool merge(struct table *t, const struct table *now)
+{
+	uint32_t i = 0, k = next_there(now, 0), had = t->n;
+	uint32_t last = had ? t->entry[had - 1].uid : 0;
+	bool all = true;
+
+	for (; k < now->n; k = next_there(now, k + 1)) {
+		const struct entry *e = &now->entry[k];
+
+		while (i < had && t->entry[i].uid < e->uid)
+			entries_mark_gone(t, i++);
+		if (i < had && t->entry[i].uid == e->uid)
+			entries_follow(t, i++, e);
+		else if (e->uid > last)
+			entries_copy(t, e, entries_name(now, e));
+		else
+			all = false;
+	}
+	while (i < had)
+		entries_mark_gone(t, i++);
+	return all;
+}
+
+/* Another journal took the place of ours: brings the table to its state,
+ * keeping the places of messages. */
+static int follow(struct index *x)
+{
+	struct index fresh = *x;
+	uint32_t validity = x->f.head.uidvalidity;
+	int code;
+
+	entries_init(&fresh.t);
+	buf_init(&fresh.unsure, UINT32_MAX);
+	code = index_load(&fresh);
+	buf_free(&x->unsure);
+	x->unsure = fresh.unsure;
+	x->f = fresh.f;
+	x->f.replaced = false;
+	x->read = fresh.read;
+	x->snapshot = fresh.snapshot;
+	x->last = fresh.last;
+	x->suspect = fresh.suspect;
+	x->recover = fresh.recover;
+	if (code == ERR_NOT_FOUND ||
+	    (!code && x->f.head.uidvalidity != validity))
+		code = ERR_CORRUPT;
+	x->renumbered = code == ERR_CORRUPT;
+	x->behind = code != ERR_OK;
+	if (code) {
+		entries_free(&fresh.t);
+		return code;
+	}
+	x->renumbered = !merge(&x->t, &fresh.t);
+	entries_follow_keywords(&x->t, &fresh.t);
+	entries_free(&fresh.t);
+	x->unsynced = true;
+	return x->renumbered ? ERR_CORRUPT : ERR_OK;
+}
+
+/* Is the journal shorter than what was read of it? */
+static bool was_cut(const struct index *x)
+{
+	struct stat st;
+
+	return x->f.journal >= 0 && fstat(x->f.journal, &st) == 0 &&
+	       st.st_size < x->read;
+}
+
+/* The journal's name is gone, or it was cut, and the file is still open here:
+ * what it said is written again, from LAST on. Under the lock. */
+static int revive(struct index *x, const struct totals *last)
+{
+	struct stat st;
+
+	if (folder_is_gone(&x->f) || x->f.journal < 0)
+		return ERR_NOT_FOUND;
+	log_warn("mailbox: the journal was removed or cut under an open "
+		 "session: made again");
+	if (fstat(x->f.journal, &st) < 0)
+		return err_sys("look at", DISK_JOURNAL);
+	x->f.end = st.st_size;
+	x->f.last = *last;
+	/* a record torn at its end was promised to nobody */
+	err_ignore(index_catch_up(x, false));
+	return index_write_anew(x);
+}
+
+int index_lock(struct index *x)
+{
+	const struct totals last = x->f.last;
+	int code;
+
+	if (x->renumbered)
+		return ERR_CORRUPT;
+	code = folder_lock(&x->f);
+	/* It may be replaced once more before the lock is held again. */
+	while (code == ERR_OK && (x->f.replaced || x->behind)) {
+		folder_unlock(&x->f);
+		code = follow(x);
+		if (!code)
+			code = folder_lock(&x->f);
+	}
+	if (x->f.locked && !x->behind &&
+	    (code == ERR_NOT_FOUND || (code == ERR_CORRUPT && was_cut(x))))
+		code = revive(x, &last);
+	else if (code == ERR_OK)
+		code = index_catch_up(x, false);
+	if (code) {
+		folder_unlock(&x->f);
+		/* The journal is lost or damaged under an open session. */
+		if (code == ERR_NOT_FOUND || code == ERR_CORRUPT) {
+			x->renumbered = true;
+			code = ERR_CORRUPT;
+		}
+	}
+	return code;
+}
+
+void index_unlock(struct index *x)
+{
+	folder_unlock(&x->f);
+}
+
+int index_commit(struct index *x, struct batch *b, bool own)
+{
+	bool any = b->any;
+	int code = batch_end(b);
+
+	if (!code && any)
+		code = index_catch_up(x, own);
+	return code;
+}
+
+int index_look(struct index *x)
+{
+	struct stat st;
+
+	if (x->renumbered)
+		return ERR_CORRUPT;
+	if (fstatat(x->f.dir, DISK_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		int code = index_lock(x);
+
+		index_unlock(x);
+		return code;
+	}
+	if (st.st_ino != x->f.journal_ino || x->behind)
+		return follow(x);
+	if (st.st_size != x->read)
+		return index_catch_up(x, false);
+	return ERR_OK;
+}
+
+void index_init(struct index *x)
+{
+	entries_init(&x->t);
+	buf_init(&x->unsure, UINT32_MAX);
+}
+
+void index_free(struct index *x)
+{
+	entries_free(&x->t);
+	buf_free(&x->unsure);
+}

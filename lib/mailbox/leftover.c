@@ -1,0 +1,107 @@
+#include "mailbox/leftover.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "index/journal.h"
+#include "mailbox/opened.h"
+
+static bool is_live(struct mailbox *m, uint32_t uid)
+{
+	const struct entry *e = entries_get(&m->x.t, uid);
+
+	return e && !(e->state & ENTRY_GONE);
+}
+
+/* What the journal says of a file. */
+struct past {
+	uint32_t uid;	  /* of the message, 0 if none is known */
+	int64_t expunged; /* when, in microseconds; or 0 */
+};
+
+/* R tells the UID of the file REF; one that its name tells is another's if
+ * R says so. */
+static void find_uid(const struct record *r, const struct message_ref *ref,
+		     struct past *past)
+{
+	struct record_add a;
+	size_t n;
+	const char *p = record_payload(r, &n), *at = p;
+	uint32_t i;
+
+	if (r->type != RECORD_ADD)
+		return;
+	for (i = 0; i < r->count && record_add_next(&p, &n, &a); i++, at = p) {
+		bool named = a.nname == ref->nbase &&
+			     memcmp(at + sizeof(a), ref->base, a.nname) == 0;
+
+		if (named)
+			*past = (struct past){ .uid = a.uid };
+		else if (a.uid == past->uid)
+			*past = (struct past){ 0 };
+	}
+}
+
+/* When the journal says that the message REF, by its name UID, was expunged,
+ * in microseconds; or 0. */
+static int64_t expunged_at(struct mailbox *m, uint32_t uid,
+			   const struct message_ref *ref)
+{
+	struct past past = { .uid = uid };
+	struct journal_walk w;
+	const struct record *r;
+	int code;
+
+	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
+	while ((r = journal_next(&w, &code))) {
+		find_uid(r, ref, &past);
+		if (past.uid > 0 && past.expunged == 0)
+			past.expunged = record_expunges(r, past.uid);
+	}
+	journal_walk_end(&w);
+	return past.uid > 0 && !is_live(m, past.uid) ? past.expunged : 0;
+}
+
+static bool is_ours(const struct mailbox *m, const struct listing_file *file)
+{
+	return !m->x.recover && file->validity == m->x.f.head.uidvalidity;
+}
+
+static bool was_given(const struct mailbox *m, uint32_t uid)
+{
+	return uid < m->x.f.last.uidnext;
+}
+
+bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
+		     const struct message_ref *ref,
+		     const struct message_state *st)
+{
+	bool given = is_ours(m, file) && was_given(m, file->uid);
+	uint32_t uid = given ? file->uid : 0;
+	int64_t when;
+
+	/* another program's files may be many, and each be looked for */
+	if (m->x.recover || (st && (uid == 0 || is_live(m, uid) ||
+				    st->changed >= m->x.f.last.time)))
+		return false;
+	when = expunged_at(m, uid, ref);
+	return when > 0 && (!st || st->changed < when);
+}
+
+bool left_of_delivery(struct mailbox *m, const struct listing_file *file,
+		      const struct message_ref *ref, enum content *what)
+{
+	int fd;
+
+	if (!is_ours(m, file) || file->size <= 0)
+		return false;
+	if (messages_open(m->x.f.files, ref, &fd) != ERR_OK ||
+	    content_judge(fd, (uint32_t)file->size, NULL, what) != ERR_OK)
+		*what = CONTENT_RIGHT;
+	if (fd >= 0)
+		close(fd);
+	return *what == CONTENT_EMPTY ||
+	       (*what == CONTENT_TORN &&
+		(!was_given(m, file->uid) || is_live(m, file->uid)));
+}

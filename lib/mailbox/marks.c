@@ -1,0 +1,72 @@
+#include "mailbox/marks.h"
+
+#include <string.h>
+#include <time.h>
+
+/* No clock of a file system ticks more slowly. Nanoseconds. */
+#define RACY INT64_C(20000000)
+
+/* Whoever comes while we are at work for this long is found by looking. */
+#define SHORT INT64_C(500000)
+
+static int64_t now_of(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void marks_begin(struct marks *k, struct messages *ms, unsigned dirs)
+{
+	k->dirs = dirs;
+	k->begun = now_of(CLOCK_MONOTONIC);
+	/* so they are looked at */
+	if (messages_stamps(ms, dirs, k->before) != ERR_OK)
+		memset(k->before, 0xff, sizeof(k->before));
+}
+
+bool marks_is_old(int64_t stamp)
+{
+	return now_of(CLOCK_REALTIME) - stamp >= RACY;
+}
+
+int64_t marks_time(int64_t mark)
+{
+	return mark < 0 ? -mark : mark;
+}
+
+void marks_expunge(struct totals *t, unsigned dir)
+{
+	t->mark[dir] = -marks_time(t->mark[dir]);
+}
+
+void marks_removed(struct totals *t, unsigned dir)
+{
+	t->mark[dir] = marks_time(t->mark[dir]);
+}
+
+void marks_end(const struct marks *k, struct messages *ms, struct totals *t)
+{
+	int64_t stamp[DIRS];
+	bool in_time, exact;
+	unsigned d;
+
+	/* nothing is kept: they are looked at */
+	if (messages_stamps(ms, k->dirs, stamp) != ERR_OK)
+		return;
+	in_time = now_of(CLOCK_MONOTONIC) - k->begun < SHORT;
+	exact = messages_exact(ms);
+	for (d = 0; d < DIRS; d++) {
+		bool same = stamp[d] == k->before[d];
+
+		if (!(k->dirs & 1u << d) ||
+		    marks_time(t->mark[d]) != k->before[d])
+			continue;
+		if (!(same ? exact || marks_is_old(stamp[d])
+			   : exact && in_time))
+			t->mark[d] = 0;
+		else
+			t->mark[d] = t->mark[d] < 0 ? -stamp[d] : stamp[d];
+	}
+}

@@ -1,0 +1,83 @@
+/* An open folder, from inside. */
+#ifndef MAILBOX_OPENED_H
+#define MAILBOX_OPENED_H
+
+#include "index/index.h"
+#include "mailbox/mailbox.h"
+
+struct mailbox {
+	struct store *store;
+	struct index x;
+	uint32_t shown; /* messages that the caller knows of */
+	uint32_t nrecent;
+	uint32_t claimed;     /* \Recent: those above, or with ENTRY_RECENT, */
+	uint32_t recent_from; /* which none below this UID has; 0: none has */
+	bool read_only;
+	bool dirty; /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
+	struct mailbox_changes changes;
+	size_t changes_room;
+	struct buf window; /* of the cache, from window_at on */
+	uint64_t window_at;
+	struct buf text;  /* of the message at hand */
+	struct buf facts; /* the entry made of it */
+	int cache;	  /* or -1 */
+	struct buf made;  /* entries for the cache, not yet written */
+	struct buf made_uids;
+	struct buf sizes; /* struct record_size, not yet written */
+};
+
+/* Looks at all messages noted: those that a power cut left without content
+ * are taken back. With ALL the others are synced, too. True: nothing is left
+ * that is not sure. */
+bool mailbox_prove(struct mailbox *m, bool all);
+
+/* Looks at the Maildir if its times say so, or always if m->suspect. */
+int mailbox_scan(struct mailbox *m);
+
+/* Opens UID's file as *FD, which is -1 on failure. One that was moved by others
+ * is found by a scan; one that is not as recorded is a message of its own. */
+int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd) MUST_CHECK;
+
+/* Was something written WHEN (seconds since 1970) in the last SECONDS? */
+bool mailbox_written_lately(int64_t when, int seconds);
+
+/* The file of UID, open as FD, is not what was recorded: its size is another
+ * or, with WRONG, its content; another program wrote to it. A UID's content
+ * never changes, so the message as it is now gets a new one. Waits some
+ * seconds while it is still written to, then ERR_TEMP. ERR_NOT_FOUND when it
+ * is done. */
+int mailbox_restate(struct mailbox *m, uint32_t uid, int fd,
+		    bool wrong) MUST_CHECK;
+
+/* Removes E's file, wherever it is now. */
+bool mailbox_unlink(struct mailbox *m, const struct entry *e);
+
+/* Which message of the store is E. False: the snapshot lied. */
+bool mailbox_ref(const struct mailbox *m, const struct entry *e,
+		 struct message_ref *r);
+
+/* Writes the cache anew if most of it is of messages that are gone. */
+void mailbox_pack_cache(struct mailbox *m);
+
+/* Appends to the cache what was made for it since: before E->cache of any
+ * entry is written to a file. */
+void mailbox_write_cache(struct mailbox *m);
+
+/* Writes the sizes that were found by reading. If that fails they are found
+ * again, nothing else. */
+void mailbox_write_sizes(struct mailbox *m);
+
+/* E's message, or its header alone, as it is on disk, appended to B. */
+int mailbox_raw(struct mailbox *m, const struct entry *e, bool whole,
+		struct buf *b);
+
+/* Forgets the open cache file: another took its place. */
+void mailbox_drop_cache(struct mailbox *m);
+
+/* Appends E's entry of the cache to B, if there is one. */
+void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b);
+
+/* The entry at SEQ, or NULL. */
+struct entry *mailbox_entry(const struct mailbox *m, uint32_t seq);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * A Maildir as a store of messages (messages/messages.h): files in `new` and
+ * `cur`, flags in their names, `tmp` for what has no name yet where the file
+ * system has no unnamed files.
+ */
+#ifndef MAILDIR_MAILDIR_H
+#define MAILDIR_MAILDIR_H
+
+#include <stdbool.h>
+
+#include "messages/messages.h"
+
+#define MAILDIR_PLACES       \
+	{                    \
+		"new", "cur" \
+	}
+
+/* A directory without `cur` is none. */
+messages_opener maildir_open;
+
+/* Makes new, cur and tmp in the directory DIR where they are missing. */
+int maildir_make(int dir) MUST_CHECK;
+
+#endif
