@@ -36,13 +36,16 @@ void active_end(struct qmgr *q, struct active *a);
 /* Marks A as having records to write. */
 void active_dirty(struct qmgr *q, struct active *a);
 
+/* Writes the records of A. False: they cannot be written now. They stay in
+ * memory, and A active: nothing is forgotten, and no pass begins, before they
+ * are on disk. active_tick tries again. */
+bool active_write(struct qmgr *q, struct active *a);
+
 /* Marks A for the end of its pass, if nothing of it is under way. */
 void active_check(struct qmgr *q, struct active *a);
 
-/* Adds the record of a result. */
-void active_note_result(struct active *a, const char *verb, unsigned index,
-			const char *dsn, const char *flags, const char *relay,
-			const char *reply);
+/* Adds the record of a result, and counts it. */
+void active_note(struct qmgr *q, struct active *a, const struct result *r);
 
 /* Takes what waits out of the queues of destinations. */
 void active_cancel(struct qmgr *q, struct active *a);

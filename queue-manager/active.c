@@ -20,11 +20,15 @@
 #include "base/mem.h"
 #include "log/log.h"
 #include "queue-manager/backoff.h"
+#include "queue-manager/circle.h"
+#include "queue-manager/clocks.h"
 #include "queue-manager/courier.h"
 #include "queue-manager/intake.h"
 #include "queue-manager/notice.h"
-#include "queue-manager/pool.h"
+#include "queue-manager/errand.h"
 #include "queue-manager/route.h"
+
+#define PASSES_PER_WAKEUP 100 /* that are begun */
 
 static struct active *active_new(struct qmgr *q, struct slot *slot)
 {
@@ -41,9 +45,26 @@ static struct active *active_new(struct qmgr *q, struct slot *slot)
 	return a;
 }
 
+bool active_write(struct qmgr *q, struct active *a)
+{
+	int err = message_write_journal(&a->m, slot_rw(a->slot));
+
+	if (err && !a->stuck)
+		log_error("%s: its journal cannot be written: %s; it is not "
+			  "tried again until it is",
+			  a->m.super.id, err_why(err));
+	if (!err && a->stuck)
+		log_info("%s: its journal is written again", a->m.super.id);
+	if (err)
+		ENLIST(q, a, unwritten, IN_UNWRITTEN);
+	a->stuck = err != 0;
+	return !err;
+}
+
 void active_end(struct qmgr *q, struct active *a)
 {
 	DELIST(q, a, unsure, IN_UNSURE);
+	DELIST(q, a, unwritten, IN_UNWRITTEN);
 	DELIST(q, a, dirty, IN_DIRTY);
 	DELIST(q, a, settling, IN_SETTLING);
 	notice_forget(q, a);
@@ -84,9 +105,9 @@ static void route_all(struct qmgr *q, struct active *a, size_t from)
 		if (r->state != RECIPIENT_TODO)
 			continue;
 		d = route(q, &a->m, r);
-		if (dest_rests(d) && !flush) {
+		if (dest_rests(q, d) && !flush) {
 			a->pending++;
-			active_skip(q, a, (unsigned)i, d->dsn, d->reply);
+			active_skip(q, a, (unsigned)i, &d->why);
 			continue;
 		}
 		a->pending++;
@@ -102,18 +123,24 @@ static void log_active(const struct message *m)
 		 m->nrcpts);
 }
 
-/* No room just now: it waits, and is due at once. Nothing of it stays open:
- * descriptors are what there is no room for. */
+/* It is held from the beginning; or there is no room just now: it waits, and
+ * is due at once. Nothing of it stays open: descriptors are what there is no
+ * room for. */
 static void queue_up(struct qmgr *q, struct active *a)
 {
 	struct slot *slot = a->slot;
+	bool held = a->m.held;
 
-	message_trim(&a->m, slot_rw(slot));
+	/* it costs space until the message is done */
+	if (message_trim(&a->m, slot_rw(slot)))
+		log_warn("%s: cannot be trimmed: %s", a->m.super.id,
+			 err_why(ERR_IO));
 	active_end(q, a);
 	intake_disown(slot);
 	slot_close(slot);
-	store_set_state(&q->store, slot, SLOT_WAITING);
-	wait_add(&q->waiting, slot, (uint32_t)q->now);
+	store_set_state(&q->store, slot, held ? SLOT_HELD : SLOT_WAITING);
+	if (!held)
+		wait_add(&q->waiting, slot, (uint32_t)q->tick);
 }
 
 int active_accept(struct qmgr *q, struct slot *slot)
@@ -134,7 +161,11 @@ int active_accept(struct qmgr *q, struct slot *slot)
 		store_set_state(&q->store, slot, SLOT_LENT);
 		return err;
 	}
-	if ((int64_t)q->nactive > q->settings.active_limit) {
+	if (a->m.held)
+		log_info("%s: from=<%s>, held: %s", a->m.super.id,
+			 a->m.envelope.sender, a->m.envelope.hold);
+	if (a->m.held || (int64_t)q->nactive > q->settings.active_limit ||
+	    message_reserve(&a->m, slot->files->rw)) {
 		queue_up(q, a);
 		return ERR_OK;
 	}
@@ -144,21 +175,26 @@ int active_accept(struct qmgr *q, struct slot *slot)
 	return ERR_OK;
 }
 
-/* A file that qmgr believed to hold a message, and which does not. */
+/* No pass can begin: what qmgr took for a message is damaged, or cannot be
+ * read just now, or what happens could not be written down. */
 static void begin_fails(struct qmgr *q, struct slot *slot, int err)
 {
-	if (err == ERR_NOT_FOUND) {
-		intake_slot_done(q, slot, false);
+	char path[QUEUE_PATH_SIZE];
+
+	if (err == ERR_CORRUPT || err == ERR_SYNTAX || err == ERR_NOT_FOUND ||
+	    err == ERR_UNSUPPORTED) {
+		errand_put_aside(q, slot, "", err_why(err));
 		return;
 	}
-	log_error("slot %" PRIu32 ": cannot be read, tried again later: %s",
-		  slot->number, err_text(err));
+	queue_slot_path(path, slot->number);
+	log_error("%s: not tried now: %s", path, err_why(err));
 	slot_close(slot);
 	if (slot->attempts < UINT16_MAX)
 		slot->attempts++;
 	store_set_state(&q->store, slot, SLOT_WAITING);
 	wait_add(&q->waiting, slot,
-		 (uint32_t)(q->now + backoff(&q->settings, slot->attempts)));
+		 (uint32_t)(q->tick +
+			    backoff(&q->settings, slot->attempts, false)));
 }
 
 /* Begins a pass for a waiting message. */
@@ -167,17 +203,19 @@ static void begin_pass(struct qmgr *q, struct slot *slot)
 	struct active *a = active_new(q, slot);
 	int fd = slot_rw(slot), err;
 
-	err = fd < 0 ? err_from_errno(errno)
+	err = fd < 0 ? err_sys("open", "its file")
 		     : message_load(&a->m, fd, slot->generation, false);
+	if (!err) {
+		slot->attempts = (uint16_t)a->m.attempts;
+		a->m.trimmed = !slot->files->owner;
+		err = message_reserve(&a->m, fd);
+	}
 	if (err) {
 		active_end(q, a);
 		intake_disown(slot);
 		begin_fails(q, slot, err);
 		return;
 	}
-	slot->arrival = (uint32_t)message_arrival(&a->m);
-	slot->attempts = (uint16_t)a->m.attempts;
-	a->m.trimmed = !slot->files->owner;
 	if (!a->m.committed)
 		ENLIST(q, a, unsure, IN_UNSURE);
 	log_active(&a->m);
@@ -189,9 +227,9 @@ static void begin_pass(struct qmgr *q, struct slot *slot)
 static bool can_sleep_on(const struct qmgr *q, const struct slot *slot)
 {
 	const struct settings *s = &q->settings;
-	int64_t age = q->now - (time_t)slot->arrival;
+	int64_t age = clocks_age(q, slot);
 
-	return slot->only && dest_rests(slot->only) && slot->asked == 0 &&
+	return slot->only && dest_rests(q, slot->only) && slot->asked == 0 &&
 	       age < s->lifetime && age < s->bounce_lifetime &&
 	       !(s->delay_warning && age >= s->delay_warning);
 }
@@ -199,9 +237,10 @@ static bool can_sleep_on(const struct qmgr *q, const struct slot *slot)
 void active_run_due(struct qmgr *q)
 {
 	struct slot *slot;
+	int n = 0;
 
-	while ((slot = wait_first(&q->waiting)) &&
-	       (time_t)slot->next <= q->now &&
+	while (n++ < PASSES_PER_WAKEUP && (slot = wait_first(&q->waiting)) &&
+	       (time_t)slot->next <= q->tick &&
 	       (int64_t)q->nactive < q->settings.active_limit) {
 		wait_remove(&q->waiting, slot);
 		if (can_sleep_on(q, slot))
@@ -211,96 +250,90 @@ void active_run_due(struct qmgr *q)
 		else
 			begin_pass(q, slot);
 	}
+	/* more are due: others first */
+	if (n > PASSES_PER_WAKEUP)
+		event_active(q->more, EV_TIMEOUT, 0);
 }
 
-void active_note_result(struct active *a, const char *verb, unsigned index,
-			const char *dsn, const char *flags, const char *relay,
-			const char *reply)
+void active_note(struct qmgr *q, struct active *a, const struct result *r)
 {
-	char number[16];
-
-	snprintf(number, sizeof(number), "%u", index);
-	NOTE(a, verb, number, dsn, flags, relay, reply);
+	if (!message_note_result(&a->m, r))
+		log_error("%s: a result of <%s> makes no sense: %s, %s",
+			  a->m.super.id, a->m.rcpt[r->index].address,
+			  result_name(r->status), r->reply);
+	q->stats.delivered += r->status == RESULT_SENT;
+	q->stats.deferred += r->status == RESULT_DEFERRED;
+	q->stats.bounced += r->status == RESULT_FAILED;
 }
 
-static void note_expanded(struct active *a, unsigned index,
-			  const struct job_result *r)
+/* An alias that leads nowhere. */
+static void note_loop(struct qmgr *q, struct active *a, unsigned index,
+		      const char *why)
 {
-	const char **word = mem_array(r->nexpanded + 4, sizeof(*word));
-	char number[16];
+	struct result r = { .index = index,
+			    .status = RESULT_FAILED,
+			    .flags = RESULT_LOCAL,
+			    .dsn = "5.4.6",
+			    .relay = "local",
+			    .reply = why };
 
-	snprintf(number, sizeof(number), "%u", index);
-	word[0] = "expanded";
-	word[1] = number;
-	word[2] = r->owner ? "o" : "-";
-	word[3] = r->owner ? r->owner : "";
-	for (size_t i = 0; i < r->nexpanded; i++)
-		word[4 + i] = r->expanded[i];
-	message_note(&a->m, word, r->nexpanded + 4);
-	free(word);
+	active_note(q, a, &r);
 }
 
-static void expand(struct qmgr *q, struct active *a, unsigned index,
-		   const struct job_result *r)
+/* INDEX leads to nobody, and so do those that were expanded into it before. */
+static void note_circle(struct qmgr *q, struct active *a, unsigned index,
+			const char *why)
+{
+	note_loop(q, a, index, why);
+	for (unsigned i = 0; i < a->m.envelope.nrecipients; i++)
+		if (circle_holds(&a->m, i, index))
+			note_loop(q, a, i, why);
+}
+
+static void expand(struct qmgr *q, struct active *a, const struct result *r)
 {
 	size_t before = a->m.nrcpts;
+	struct result part = *r;
+	const char *circle;
 
-	if (a->m.rcpt[index].depth >= EXPANSIONS_MAX) {
-		active_note_result(a, "failed", index, "5.4.6", "l", "local",
-				   "aliases lead to aliases without end");
-		q->stats.bounced++;
+	if (a->m.rcpt[r->index].depth >= EXPANSIONS_MAX) {
+		note_loop(q, a, r->index,
+			  "aliases lead to aliases without end");
 		return;
 	}
-	if (!r->done_too &&
-	    message_leads_back(&a->m, index, r->expanded, r->nexpanded)) {
-		active_note_result(a, "failed", index, "5.4.6", "l", "local",
-				   "mail forwarding loop: it leads back here");
-		q->stats.bounced++;
+	circle = r->flags & RESULT_DONE_TOO ?
+			 NULL :
+			 circle_found(&a->m, r->index, r->expanded,
+				      r->nexpanded);
+	if (circle) {
+		note_circle(q, a, r->index, circle);
 		return;
 	}
-	note_expanded(a, index, r);
-	if (*r->dsn == '5') {
-		active_note_result(a, "failed", index, r->dsn, "l", r->relay,
-				   r->reply);
-		q->stats.bounced++;
+	if (!message_note_result(&a->m, r)) {
+		note_loop(q, a, r->index,
+			  "it expands to too many addresses at once");
+		return;
 	}
-	/* it is on disk before anything of it can be done twice */
-	message_write_journal(&a->m, slot_rw(a->slot));
+	part.status = RESULT_FAILED;
+	part.flags = RESULT_LOCAL;
+	if (*r->dsn == '5')
+		active_note(q, a, &part);
+	/* on disk, if that can be, before anything of it can be done twice */
+	active_write(q, a);
 	route_all(q, a, before);
 }
 
-void active_result(struct qmgr *q, struct active *a, unsigned index,
-		   const struct job_result *r, enum transport t)
+void active_result(struct qmgr *q, struct active *a, const struct result *r,
+		   enum transport t)
 {
-	char flags[4] = "-";
-	size_t n = 0;
+	struct result noted = *r;
 
-	if (r->remote_reply)
-		flags[n++] = 'r';
-	if (r->dsn_passed)
-		flags[n++] = 'p';
 	if (t == TRANSPORT_LOCAL)
-		flags[n++] = 'l';
-	switch (r->status) {
-	case JOB_SENT:
-		q->stats.delivered++;
-		active_note_result(a, "sent", index, r->dsn, flags, r->relay,
-				   r->reply);
-		break;
-	case JOB_DEFERRED:
-		q->stats.deferred++;
-		active_note_result(a, "deferred", index, r->dsn, flags,
-				   r->relay, r->reply);
-		break;
-	case JOB_FAILED:
-		q->stats.bounced++;
-		active_note_result(a, "failed", index, r->dsn, flags, r->relay,
-				   r->reply);
-		break;
-	case JOB_EXPANDED:
-		expand(q, a, index, r);
-		break;
-	}
+		noted.flags |= RESULT_LOCAL;
+	if (r->status == RESULT_EXPANDED)
+		expand(q, a, r);
+	else
+		active_note(q, a, &noted);
 	a->pending--;
 	note_sure(q, a);
 	active_dirty(q, a);
@@ -314,14 +347,17 @@ void active_job_ended(struct qmgr *q, struct active *a)
 }
 
 void active_skip(struct qmgr *q, struct active *a, unsigned index,
-		 const char *dsn, const char *reply)
+		 const struct result *why)
 {
 	struct recipient *r = &a->m.rcpt[index];
+	struct result noted = *why;
 
 	/* a reason of its own says more than that the destination is down */
-	if (!*r->reply && dsn && reply) {
-		active_note_result(a, "deferred", index, dsn, "-", "none",
-				   reply);
+	if (!*r->reply && why->reply) {
+		noted.index = index;
+		noted.status = RESULT_DEFERRED;
+		noted.relay = "none";
+		active_note(q, a, &noted);
 		note_sure(q, a);
 		active_dirty(q, a);
 	}

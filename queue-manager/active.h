@@ -11,14 +11,15 @@
 #include "queue-manager/dest.h"
 #include "queue-manager/message.h"
 #include "queue-manager/qmgr.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
 
 /* Lists that an active message can be in. */
 enum {
 	IN_UNSURE = 1,
 	IN_DIRTY = 2,
 	IN_SETTLING = 4,
-	IN_BOUNCE = 8
+	IN_BOUNCE = 8,
+	IN_UNWRITTEN = 16
 };
 
 struct active {
@@ -31,8 +32,10 @@ struct active {
 	unsigned lists;			/* IN_… */
 	bool bouncing;			/* the bouncer is at work */
 	bool give_up;			/* bounce failed: wait, whatever */
+	bool parking;			/* the pass is over, and written down */
+	bool stuck;			/* its journal cannot be written */
 	unsigned kinds;			/* what the bouncer is to tell: TOLD_ */
-	TAILQ_ENTRY(active) unsure, dirty, settling, bounce;
+	TAILQ_ENTRY(active) unsure, dirty, settling, bounce, unwritten;
 };
 
 /* Takes the message that a receiver has written into SLOT. From now on it is
@@ -43,26 +46,29 @@ int active_accept(struct qmgr *q, struct slot *slot);
 void active_run_due(struct qmgr *q);
 
 /* What a deliverer said of one recipient; it is no longer pending. */
-void active_result(struct qmgr *q, struct active *a, unsigned index,
-		   const struct job_result *r, enum transport t);
+void active_result(struct qmgr *q, struct active *a, const struct result *r,
+		   enum transport t);
 
 /* A deliverer has one job less of A. */
 void active_job_ended(struct qmgr *q, struct active *a);
 
-/* A recipient that was pending is not tried in this pass. */
+/* A recipient that was pending is not tried in this pass: dsn, reply and flags
+ * of WHY say why. */
 void active_skip(struct qmgr *q, struct active *a, unsigned index,
-		 const char *dsn, const char *reply);
+		 const struct result *why);
 
 /* The bouncer told the sender, or could not. */
 void active_told(struct qmgr *q, struct active *a, bool good);
 
-/* The administrator's wishes for a message in any state. */
-void active_ask(struct qmgr *q, struct slot *slot, unsigned asked);
+/* The administrator's wishes for a message in any state. ERR_OK, or why the
+ * disk does not take them: then nothing changed. */
+MUST_CHECK int active_ask(struct qmgr *q, struct slot *slot, unsigned asked);
 
 /* At the end of each wake-up: ends passes, writes journals. */
 void active_settle(struct qmgr *q);
 
-/* Once a second: journals that messages were promised. */
+/* Once a second: journals that messages were promised; tries again to write
+ * what could not be. */
 void active_tick(struct qmgr *q);
 
 #endif

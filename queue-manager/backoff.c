@@ -2,13 +2,19 @@
 
 #include <stdlib.h>
 
-time_t backoff(const struct settings *s, unsigned n)
-{
-	int64_t wait = s->minimal_backoff;
+#define SOON_S 2 /* the first wait for a part of our own, doubled each time */
 
-	while (n-- > 1 && wait < s->maximal_backoff)
+static int64_t doubled(int64_t wait, int64_t most, unsigned n)
+{
+	while (n-- > 1 && wait < most)
 		wait *= 2;
-	if (wait > s->maximal_backoff)
-		wait = s->maximal_backoff;
-	return (time_t)(wait + random() % (wait / 4 + 1));
+	return wait < most ? wait : most;
+}
+
+time_t backoff(const struct settings *s, unsigned n, bool soon)
+{
+	int64_t wait = doubled(s->minimal_backoff, s->maximal_backoff, n);
+	int64_t first = soon ? doubled(SOON_S, wait, n) : wait;
+
+	return (time_t)(first + random() % (first / 4 + 1));
 }

@@ -11,7 +11,7 @@
 #include "log/log.h"
 #include "queue-manager/dsn.h"
 #include "queue-manager/qmgr.h"
-#include "queue/receive.h"
+#include "qmgr/receive.h"
 
 #define NOTICE_EXTRA (16 << 20) /* room for reports of many recipients */
 
@@ -35,7 +35,7 @@ bool bouncer_concerns(const struct recipient *r, unsigned kind)
 	case TOLD_SUCCESS:
 		return (r->state == RECIPIENT_SENT ||
 			(r->state == RECIPIENT_EXPANDED && r->list)) &&
-		       !r->dsn_passed && recipient_wants(r, NOTIFY_SUCCESS);
+		       !(r->flags & RESULT_DSN_PASSED) && recipient_wants(r, NOTIFY_SUCCESS);
 	default:
 		return r->state == RECIPIENT_TODO &&
 		       recipient_wants(r, NOTIFY_DELAY);
@@ -139,7 +139,7 @@ static int write_all(struct bouncer *b, const struct message *m, int fd,
 		d.host = b->q->settings.myhostname;
 		d.size_limit = b->q->settings.bounce_size;
 		d.give_up =
-			message_arrival(m) + (time_t)b->q->settings.lifetime;
+			message_born(m) + (time_t)b->q->settings.lifetime;
 		err = write_kind(b, &d);
 		if (err)
 			return err;
@@ -162,7 +162,7 @@ static bool serve(struct bouncer *b, struct ipc_in *in)
 	}
 	if (err)
 		log_warn("%s: its sender cannot be told just now: %s",
-			 m.arena ? m.super.id : "?", err_text(err));
+			 m.arena ? m.super.id : "?", err_why(err));
 	message_free(&m);
 	if (fd >= 0)
 		close(fd);

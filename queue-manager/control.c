@@ -1,5 +1,13 @@
+/*
+ * Requests at the public socket: a table of verbs, and for each a step that is
+ * called until the answer is whole. A step makes one packet; when the asker
+ * takes no more it is called again when he does, and after some steps others
+ * have their turn. So neither a long list nor an asker who does not read holds
+ * up the loop. Strangers are few, and have little time.
+ */
 #include "queue-manager/control.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +41,7 @@ static void control_end(struct control *c)
 	event_free(c->more);
 	message_free(&c->item);
 	buf_free(&c->text);
+	free(c->failure);
 	ipc_out_free(&c->out);
 	close(c->sock);
 	free(c);
@@ -89,18 +98,36 @@ static struct slot *slot_of_request(struct control *c)
 	return slot;
 }
 
+static void ask(struct control *c, struct slot *slot)
+{
+	int err = active_ask(c->q, slot, c->asked);
+
+	if (!err) {
+		c->count++;
+		return;
+	}
+	log_error("slot %" PRIu32 ": what the administrator asked for cannot "
+		  "be written down: %s",
+		  slot->number, err_why(err));
+	free(c->failure);
+	c->failure = mem_printf("done to %" PRId64 "; not to all: %s", c->count,
+				err_why(err));
+}
+
 static bool act_step(struct control *c)
 {
 	struct slot *slot = store_next(&c->q->store, c->cursor);
 
 	if (slot && (c->all || slot->number == c->cursor)) {
 		c->cursor = slot->number + 1;
-		if (c->states & BIT(slot->state)) {
-			active_ask(c->q, slot, c->asked);
-			c->count++;
-		}
+		if (c->states & BIT(slot->state))
+			ask(c, slot);
 		if (c->all)
 			return true;
+	}
+	if (c->failure) {
+		fail(c, "disk", c->failure);
+		return false;
 	}
 	ipc_begin(&c->out, "done");
 	ipc_put_int(&c->out, "count", c->count);
@@ -142,6 +169,8 @@ static void do_action(struct control *c, const struct action *a)
 	c->asked = a->asked;
 	c->states = a->states;
 	c->count = 0;
+	free(c->failure);
+	c->failure = NULL;
 	c->step = act_step;
 }
 
@@ -155,6 +184,7 @@ static void do_list(struct control *c)
 		return;
 	}
 	c->cursor = c->all ? 0 : slot->number;
+	c->scanning = c->q->scanning;
 	c->step = list_step;
 }
 
@@ -186,6 +216,7 @@ static void do_stats(struct control *c)
 	ipc_put_int(&c->out, "destinations", all);
 	ipc_put_int(&c->out, "dead", dead);
 	ipc_put_int(&c->out, "slots", (int64_t)q->store.count);
+	ipc_put_int(&c->out, "strange", q->strange);
 	ipc_put_int(&c->out, "scanning", q->scanning);
 	ipc_put_int(&c->out, "intake-stopped", q->intake_stopped);
 	control_send(c);

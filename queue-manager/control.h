@@ -1,16 +1,17 @@
 /*
- * The administrator's requests on the public socket (queue/admin.h is the
+ * The administrator's requests on the public socket (qmgr/admin.h is the
  * other side). Anyone may connect and look; to act, or to get a message's
  * content, one must be root or the queue's user. Long answers are sent as
  * the asker takes them, long actions go on beside other work.
  *
- *     list    [id]       -> message… [recipients…], end
+ *     list    [id]       -> message… [recipients…], end: scanning,
+ *                           strange
  *     show    id         -> text…, end: offset, length + descriptor
  *     hold, release, flush, requeue, bounce, delete
  *             id or ALL  -> done: count
  *     stats              -> stats
  *
- * and to all of them, failed: code (not-found, denied, syntax), why.
+ * and to all of them, failed: code (not-found, denied, syntax, disk), why.
  */
 #ifndef QUEUE_MANAGER_CONTROL_H
 #define QUEUE_MANAGER_CONTROL_H
@@ -28,10 +29,12 @@ struct control {
 	bool (*step)(struct control *c);/* what is being answered, or NULL:
 					 * a step; false when it is over */
 	uint32_t cursor;		/* next slot number to look at */
+	bool scanning;			/* when the list began */
 	bool all;			/* or the one at `cursor` */
 	unsigned asked;			/* ASKED_ for an action; 0: release */
 	unsigned states;		/* it is for: a bit for each */
 	int64_t count;
+	char *failure;			/* why it was not done to some */
 	struct message item;		/* that is being listed */
 	size_t at;			/* next recipient, byte of `text` */
 	struct buf text;

@@ -8,7 +8,7 @@
  * Answers come in the order of the jobs: one that is not for the oldest ends
  * the connection.
  */
-#include "queue-manager/courier.h"
+#include "queue-manager/courier-parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,39 +22,24 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
-#include "queue-manager/route.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
 
 #define IDLE_S 20    /* free connections are closed after this */
 #define PAUSE_S 1    /* after a connection could not be made */
 #define LOSSES_MAX 3 /* deaths of deliverers that a message may see */
-#define SLOW_S 10    /* a delivery here that takes so long holds up others */
 
-/* A job that a deliverer has. */
-struct handed {
-	TAILQ_ENTRY(handed) link;
-	uint64_t number;
-	struct active *active;
-	struct destination *dest;
-	const char *sender;
-	size_t n;
-	unsigned index[];
-};
+/* What becomes of a recipient that no deliverer answers for. */
+#define OUR_FAULT(text)                                       \
+	{                                                     \
+		.flags = RESULT_SOON, .dsn = "4.3.0", .reply = (text) \
+	}
 
-struct courier {
-	TAILQ_ENTRY(courier) link;
-	struct qmgr *q;
-	enum transport transport;
-	int sock;
-	struct event *event;
-	struct destination *dest; /* of its jobs, or of the last one */
-	TAILQ_HEAD(, handed) jobs;
-	unsigned njobs;
-	bool full;  /* its socket takes no more just now */
-	bool apart; /* its first job is slow: see set_apart */
-	time_t idle_since;
-	time_t begun; /* its first job */
-};
+static const struct result lost =
+	OUR_FAULT("the delivery process ended unexpectedly");
+static const struct result unsaid =
+	OUR_FAULT("the delivery process said nothing of it");
+static const struct result unsent =
+	OUR_FAULT("it cannot be handed to the delivery process");
 
 static const char *const service_name[TRANSPORTS] = { "local-deliver",
 						      "remote-send" };
@@ -62,13 +47,14 @@ static const char *const service_name[TRANSPORTS] = { "local-deliver",
 static void end_job(struct courier *c, struct handed *h)
 {
 	TAILQ_REMOVE(&c->jobs, h, link);
-	c->begun = c->q->now;
+	c->begun = c->q->tick;
 	c->apart = false;
 	if (--c->njobs == 0) {
 		h->dest->couriers--;
-		c->idle_since = c->q->now;
+		c->idle_since = c->q->tick;
 	}
 	h->dest->busy--;
+	h->dest->blocked = false;
 	active_job_ended(c->q, h->active);
 	free(h);
 }
@@ -85,8 +71,7 @@ static void lose_job(struct courier *c, struct handed *h)
 		if (again)
 			dest_add(c->q, d, a, h->sender, h->index[i]);
 		else
-			active_skip(c->q, a, h->index[i], "4.3.0",
-				    "the delivery process ended unexpectedly");
+			active_skip(c->q, a, h->index[i], &lost);
 	end_job(c, h);
 	dest_update(c->q, d);
 }
@@ -114,19 +99,19 @@ static bool take_index(struct handed *h, unsigned index)
 	return false;
 }
 
-/* The reply that says why a destination is down. */
+/* Tells the scheduler, and why if the destination is down. */
 static void feed_back(struct qmgr *q, struct destination *d,
-		      enum job_destination dest, const struct job_result *r,
+		      enum job_destination dest, const struct result *r,
 		      size_t n)
 {
-	const char *dsn = "4.4.1", *reply = "destination is down";
+	static const struct result down = { .dsn = "4.4.1",
+					    .reply = "destination is down" };
+	const struct result *why = &down;
 
 	for (size_t i = 0; i < n; i++)
-		if (r[i].status == JOB_DEFERRED) {
-			dsn = r[i].dsn;
-			reply = r[i].reply;
-		}
-	dest_feedback(q, d, dest == JOB_DEST_DOWN, dsn, reply);
+		if (r[i].status == RESULT_DEFERRED)
+			why = &r[i];
+	dest_feedback(q, d, dest == JOB_DEST_DOWN, why);
 }
 
 /* One answer. False: it is none that this deliverer may give. */
@@ -134,7 +119,7 @@ static bool take_answer(struct courier *c)
 {
 	struct qmgr *q = c->q;
 	struct handed *h = TAILQ_FIRST(&c->jobs);
-	struct job_result *r;
+	struct result *r;
 	struct destination *d;
 	enum job_destination dest;
 	uint64_t number;
@@ -148,11 +133,9 @@ static bool take_answer(struct courier *c)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (take_index(h, r[i].index))
-			active_result(q, h->active, r[i].index, &r[i],
-				      c->transport);
+			active_result(q, h->active, &r[i], c->transport);
 	for (; h->n > 0; h->n--)
-		active_skip(q, h->active, h->index[h->n - 1], "4.3.0",
-			    "the delivery process said nothing of it");
+		active_skip(q, h->active, h->index[h->n - 1], &unsaid);
 	d = h->dest;
 	end_job(c, h);
 	c->full = false;
@@ -186,19 +169,26 @@ static struct courier *courier_new(struct qmgr *q, enum transport t)
 	int sock;
 
 	if ((int64_t)q->ncouriers[t] >= q->settings.processes[t] ||
-	    q->paused_until[t] > q->now)
+	    q->paused_until[t] > q->tick)
 		return NULL;
-	sock = ipc_connect(service_name[t]);
+	sock = ipc_connect_now(service_name[t]);
 	if (sock < 0) {
-		log_warn("cannot connect to %s: %m", service_name[t]);
-		q->paused_until[t] = q->now + PAUSE_S;
+		/* it is busy, or about to come back */
+		if (!q->away[t])
+			log_warn("cannot connect to %s, tried again: %m",
+				 service_name[t]);
+		q->away[t] = true;
+		q->paused_until[t] = q->tick + PAUSE_S;
 		return NULL;
 	}
+	if (q->away[t])
+		log_info("%s is there again", service_name[t]);
+	q->away[t] = false;
 	c = mem_alloc(sizeof(*c));
 	c->q = q;
 	c->transport = t;
 	c->sock = sock;
-	c->idle_since = q->now;
+	c->idle_since = q->tick;
 	TAILQ_INIT(&c->jobs);
 	c->event = event_new(q->base, sock, EV_READ | EV_PERSIST, on_answer, c);
 	event_add(c->event, NULL);
@@ -214,7 +204,8 @@ static struct courier *better(struct courier *c, struct courier *best,
 	bool mine = c->dest == d;
 
 	if (c->full || c->apart || (c->njobs && !mine) ||
-	    c->njobs >= dest_jobs_max(d) || c->njobs >= COURIER_DEPTH)
+	    c->njobs >= dest_jobs_max(d) ||
+	    c->njobs >= COURIER_DEPTH(c->transport))
 		return best;
 	if (c->njobs == 0 && !mine && d->couriers >= dest_concurrency(d))
 		return best;
@@ -227,13 +218,30 @@ static struct courier *better(struct courier *c, struct courier *best,
 	return c->idle_since > best->idle_since ? c : best;
 }
 
+/* One that delivers to the mailbox D already, and not slowly: what waits there
+ * is done together, and two would only wait for each other's locks. */
+static struct courier *courier_at(struct qmgr *q, const struct destination *d)
+{
+	struct courier *c;
+
+	if (d->transport != TRANSPORT_LOCAL || d->busy == 0)
+		return NULL;
+	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
+	if (c->dest == d && c->njobs > 0 && better(c, NULL, d) &&
+	    c->begun + 1 >= q->tick)
+		return c;
+	return NULL;
+}
+
 /* A free connection, best one that had this destination before; else a new
  * one; else one that has jobs of it and room for more. */
 static struct courier *courier_for(struct qmgr *q, struct destination *d)
 {
-	struct courier *best = NULL, *c;
+	struct courier *best = courier_at(q, d), *c;
 	bool keeps_sessions = d->transport == TRANSPORT_REMOTE;
 
+	if (best)
+		return best;
 	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
 	best = better(c, best, d);
 	if (best && best->njobs == 0 && (best->dest == d || !keeps_sessions))
@@ -316,7 +324,7 @@ static void note_handed(struct qmgr *q, struct courier *c, struct load *l,
 	TAILQ_INSERT_TAIL(&c->jobs, h, link);
 	if (c->njobs++ == 0) {
 		h->dest->couriers++;
-		c->begun = q->now;
+		c->begun = q->tick;
 	}
 	c->dest = h->dest;
 	h->dest->busy++;
@@ -324,51 +332,71 @@ static void note_handed(struct qmgr *q, struct courier *c, struct load *l,
 }
 
 /* A job that cannot be sent at all: its recipients wait. */
-static void put_off(struct qmgr *q, struct load *l, const char *why)
+static void put_off(struct qmgr *q, struct load *l)
 {
 	while (l->n > 0)
-		active_skip(q, l->active, l->index[--l->n], "4.3.0", why);
+		active_skip(q, l->active, l->index[--l->n], &unsent);
 	dest_drop(q, l);
 }
 
-/* Hands out the next job of D. False: no courier is free for it. */
-static bool serve(struct qmgr *q, struct destination *d)
+/* Is there anybody who could take a job of a destination that has no courier
+ * of its own? */
+static bool any_free(const struct qmgr *q, enum transport t)
+{
+	const struct courier *c;
+
+	TAILQ_FOREACH(c, &q->couriers[t], link)
+	{
+		if (c->njobs == 0)
+			return true;
+	}
+	return (int64_t)q->ncouriers[t] < q->settings.processes[t] &&
+	       q->paused_until[t] <= q->tick;
+}
+
+/* Hands out the next job of D to C. */
+static void serve(struct qmgr *q, struct destination *d, struct courier *c)
 {
 	struct load *l = dest_next(d);
-	struct courier *c = courier_for(q, d);
 	size_t n;
 	int err;
 
-	if (!c)
-		return false;
 	n = l->n < (size_t)q->settings.recipient_limit
 		    ? l->n
 		    : (size_t)q->settings.recipient_limit;
 	err = send_job(q, c, l, &n);
 	if (err == ERR_BUSY && c->njobs > 0) {
 		c->full = true;
-	} else if (err == ERR_BUSY || err == ERR_EOF ||
-		   (err == ERR_IO && errno == EPIPE)) {
+	} else if (err == ERR_BUSY || err == ERR_EOF) {
 		courier_end(c);
 	} else if (err) {
 		log_error("%s: cannot be handed to %s: %s",
 			  l->active->m.super.id, service_name[d->transport],
-			  err_text(err));
-		put_off(q, l, "it cannot be handed to the delivery process");
+			  err_why(err));
+		put_off(q, l);
 	} else {
 		note_handed(q, c, l, n);
 		dest_taken(q, l, n);
 	}
-	return true;
 }
 
+/* One destination after the other, a job each. One that nobody serves just now
+ * holds up no other: it is ready again when a job of its own has ended. */
 static void run(struct qmgr *q, enum transport t)
 {
 	struct destination *d;
 
 	while ((d = TAILQ_FIRST(&q->ready[t]))) {
-		if (!serve(q, d))
+		struct courier *c = courier_for(q, d);
+
+		if (!c && (d->busy == 0 || !any_free(q, t)))
 			return;
+		if (!c) {
+			d->blocked = true;
+			dest_update(q, d);
+			continue;
+		}
+		serve(q, d, c);
 		if (!d->in_ready)
 			continue;
 		/* the others' turn */
@@ -403,73 +431,6 @@ void courier_forget(struct qmgr *q, const struct destination *d)
 		c->dest = NULL;
 }
 
-static void route_load(struct qmgr *q, struct load *l)
-{
-	const struct message *m = &l->active->m;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		unsigned index = l->index[i];
-		struct destination *to = route(q, m, &m->rcpt[index]);
-
-		if (to == l->dest)
-			l->index[kept++] = index;
-		else
-			dest_add(q, to, l->active, l->sender, index);
-	}
-	l->n = kept;
-	if (kept == 0)
-		dest_drop(q, l);
-}
-
-/* Recipients that wait for D are routed again: some go another way now. */
-static void route_again(struct qmgr *q, struct destination *d)
-{
-	struct load *l, *next;
-
-	for (unsigned i = 0; i < LANES; i++)
-		for (l = TAILQ_FIRST(&d->lane[i]); l; l = next) {
-			next = TAILQ_NEXT(l, in_dest);
-			route_load(q, l);
-		}
-}
-
-/* Moves the jobs of C to a queue of their own, so that those that wait for
- * the same domain do not wait for these. Whoever of the first one makes it
- * slow, its recipients go alone for a while. */
-static void set_apart(struct courier *c)
-{
-	const struct handed *first = TAILQ_FIRST(&c->jobs);
-	struct destination *from = first->dest, *to;
-	const struct message *m = &first->active->m;
-	struct handed *h;
-	char key[40];
-
-	snprintf(key, sizeof(key), "slow %" PRIu64, first->number);
-	to = dest_get(c->q, c->transport, key, from->name);
-	for (size_t i = 0; i < first->n; i++)
-		route_slow(c->q, m->rcpt[first->index[i]].address);
-	TAILQ_FOREACH(h, &c->jobs, link)
-	{
-		h->dest = to;
-		from->busy--;
-		to->busy++;
-	}
-	from->couriers--;
-	to->couriers++;
-	c->dest = to;
-	c->apart = true;
-	route_again(c->q, from);
-	dest_update(c->q, from);
-	dest_update(c->q, to);
-}
-
-static bool is_slow(const struct courier *c)
-{
-	return c->transport == TRANSPORT_LOCAL && c->njobs > 0 && !c->apart &&
-	       c->begun + SLOW_S <= c->q->now;
-}
-
 void courier_tick(struct qmgr *q)
 {
 	for (int t = 0; t < TRANSPORTS; t++) {
@@ -477,9 +438,8 @@ void courier_tick(struct qmgr *q)
 
 		for (c = TAILQ_FIRST(&q->couriers[t]); c; c = next) {
 			next = TAILQ_NEXT(c, link);
-			if (is_slow(c))
-				set_apart(c);
-			if (c->njobs == 0 && c->idle_since + IDLE_S < q->now)
+			apart_if_slow(c);
+			if (c->njobs == 0 && c->idle_since + IDLE_S < q->tick)
 				courier_end(c);
 		}
 	}

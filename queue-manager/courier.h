@@ -10,7 +10,8 @@
 #include "queue-manager/dest.h"
 #include "queue-manager/qmgr.h"
 
-#define COURIER_DEPTH 4		/* jobs on one connection */
+/* Jobs on one connection. Those for one mailbox are done together. */
+#define COURIER_DEPTH(transport) ((transport) == TRANSPORT_LOCAL ? 16u : 4u)
 
 /* Hands out jobs while there are destinations ready and couriers free. */
 void courier_run(struct qmgr *q);

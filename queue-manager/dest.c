@@ -1,3 +1,9 @@
+/*
+ * Destinations: their lanes, windows and rests. dest_update is the one place
+ * that says where a destination stands: among the ready ones while it has work
+ * and may begin more of it, among the idle ones while nothing points to it,
+ * or in neither list. Idle ones are forgotten by age, oldest first.
+ */
 #include "queue-manager/dest.h"
 
 #include <stdlib.h>
@@ -37,13 +43,26 @@ struct destination *dest_get(struct qmgr *q, enum transport t, const char *key,
 	d->transport = t;
 	d->key = full;
 	d->name = mem_strdup(name);
-	d->used = q->now;
+	d->used = q->tick;
 	/* our own mailboxes need no probe */
 	d->proven = t == TRANSPORT_LOCAL;
 	d->window = d->proven ? initial_window(q, t) : 1;
 	map_put(q->destinations, full, d);
 	dest_update(q, d);
 	return d;
+}
+
+/* Keeps a copy of WHY, or nothing. */
+static void set_why(struct destination *d, const struct result *why)
+{
+	free((void *)(uintptr_t)d->why.dsn);
+	free((void *)(uintptr_t)d->why.reply);
+	d->why = (struct result){ .flags = 0 };
+	if (!why)
+		return;
+	d->why.flags = why->flags;
+	d->why.dsn = mem_strdup(why->dsn);
+	d->why.reply = mem_strdup(why->reply);
 }
 
 static void forget(struct qmgr *q, struct destination *d)
@@ -53,8 +72,7 @@ static void forget(struct qmgr *q, struct destination *d)
 	map_remove(q->destinations, d->key);
 	free(d->key);
 	free(d->name);
-	free(d->dsn);
-	free(d->reply);
+	set_why(d, NULL);
 	free(d);
 }
 
@@ -76,18 +94,19 @@ unsigned dest_concurrency(const struct destination *d)
 
 unsigned dest_jobs_max(const struct destination *d)
 {
-	return d->proven ? dest_concurrency(d) * COURIER_DEPTH : 1;
+	return d->proven ? dest_concurrency(d) * COURIER_DEPTH(d->transport)
+			 : 1;
 }
 
-bool dest_rests(const struct destination *d)
+bool dest_rests(const struct qmgr *q, const struct destination *d)
 {
-	return d->rests_until != 0;
+	return d->rests_until > q->tick;
 }
 
 void dest_update(struct qmgr *q, struct destination *d)
 {
 	bool work = d->nloads > 0;
-	bool ready = work && d->busy < dest_jobs_max(d);
+	bool ready = work && !d->blocked && d->busy < dest_jobs_max(d);
 	bool idle = !work && d->busy == 0 && d->refs == 0;
 
 	if (d->in_ready && !ready)
@@ -97,7 +116,7 @@ void dest_update(struct qmgr *q, struct destination *d)
 	if (ready && !d->in_ready)
 		TAILQ_INSERT_TAIL(&q->ready[d->transport], d, link);
 	if (idle && !d->in_idle) {
-		d->used = q->now;
+		d->used = q->tick;
 		TAILQ_INSERT_TAIL(&q->idle, d, link);
 	}
 	d->in_ready = ready;
@@ -204,26 +223,23 @@ static void send_home(struct qmgr *q, struct destination *d)
 		size_t n = l->n;
 
 		for (size_t i = 0; i < n; i++)
-			active_skip(q, l->active, l->index[i], d->dsn,
-				    d->reply);
+			active_skip(q, l->active, l->index[i], &d->why);
 		dest_drop(q, l);
 	}
 }
 
-static void rest(struct qmgr *q, struct destination *d, const char *dsn,
-		 const char *reply)
+static void rest(struct qmgr *q, struct destination *d,
+		 const struct result *why)
 {
-	time_t pause = backoff(&q->settings, ++d->failures);
+	time_t pause =
+		backoff(&q->settings, ++d->failures, why->flags & RESULT_SOON);
 
-	d->rests_until = q->now + pause;
+	d->rests_until = q->tick + pause;
 	d->proven = false;
 	d->window = 1;
-	free(d->dsn);
-	free(d->reply);
-	d->dsn = mem_strdup(dsn);
-	d->reply = mem_strdup(reply);
+	set_why(d, why);
 	log_info("destination %s is not tried for %lds: %s", d->name,
-		 (long)pause, reply);
+		 (long)pause, why->reply);
 	send_home(q, d);
 }
 
@@ -243,14 +259,14 @@ static void succeeded(struct qmgr *q, struct destination *d)
 }
 
 void dest_feedback(struct qmgr *q, struct destination *d, bool down,
-		   const char *dsn, const char *reply)
+		   const struct result *why)
 {
 	if (!down) {
 		succeeded(q, d);
-	} else if (!dest_rests(d)) {
+	} else if (!dest_rests(q, d)) {
 		d->window -= 1;
 		if (!d->proven || d->window < 1)
-			rest(q, d, dsn, reply);
+			rest(q, d, why);
 	}
 	dest_update(q, d);
 }
@@ -264,32 +280,18 @@ void dest_wake_all(struct qmgr *q)
 		((struct destination *)value)->rests_until = 0;
 }
 
-static void end_rests(struct qmgr *q)
-{
-	size_t at = 0;
-	void *value;
-
-	while (map_next(q->destinations, &at, &value)) {
-		struct destination *d = value;
-
-		if (d->rests_until && d->rests_until <= q->now)
-			d->rests_until = 0;
-	}
-}
-
 void dest_tick(struct qmgr *q)
 {
 	struct destination *d, *next;
 	int n = 0;
 
-	end_rests(q);
 	for (d = TAILQ_FIRST(&q->idle); d && n < FORGET_MAX; d = next) {
 		next = TAILQ_NEXT(d, link);
-		if (d->used + FORGET_S > q->now)
+		if (d->used + FORGET_S > q->tick)
 			break;
 		/* what is known of a dead one is worth keeping for longer */
 		if (d->failures &&
-		    d->used + q->settings.maximal_backoff * 2 > q->now)
+		    d->used + q->settings.maximal_backoff * 2 > q->tick)
 			continue;
 		forget(q, d);
 		n++;
@@ -304,6 +306,6 @@ void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead)
 	*all = *dead = 0;
 	while (map_next(q->destinations, &at, &value)) {
 		++*all;
-		*dead += dest_rests(value);
+		*dead += dest_rests(q, value);
 	}
 }

@@ -14,6 +14,7 @@
 #define QUEUE_MANAGER_DEST_H
 
 #include "queue-manager/qmgr.h"
+#include "qmgr/result.h"
 
 struct active;
 
@@ -38,16 +39,17 @@ struct destination {
 	size_t nloads;			/* in all of them */
 	enum transport transport;
 	bool in_ready, in_idle;
+	bool blocked;			/* until a job of its own ends */
 	bool proven;			/* it was reached since its last rest */
 	double window;
 	unsigned busy;			/* jobs that are with deliverers */
 	unsigned couriers;		/* connections that have such jobs */
 	unsigned failures;		/* rests in a row */
 	unsigned refs;			/* waiting messages that point here */
-	time_t rests_until;		/* 0: it is not at rest */
-	time_t used;
+	time_t rests_until;		/* tick */
+	time_t used;			/* tick */
 	struct load *newest;		/* the load that was filled last */
-	char *dsn, *reply;		/* why it rests */
+	struct result why;		/* it rests: dsn, reply, flags */
 	char *key;
 	char *name;			/* what the deliverer gets */
 };
@@ -75,12 +77,13 @@ void dest_taken(struct qmgr *q, struct load *l, size_t n);
 /* Takes L out of its queue, whatever is in it. */
 void dest_drop(struct qmgr *q, struct load *l);
 
-/* A delivery ended: DOWN if the destination could not be reached. */
+/* A delivery ended: DOWN if the destination could not be reached, as dsn,
+ * reply and flags of WHY say. */
 void dest_feedback(struct qmgr *q, struct destination *d, bool down,
-		   const char *dsn, const char *reply);
+		   const struct result *why);
 
 /* Is it at rest? */
-bool dest_rests(const struct destination *d);
+bool dest_rests(const struct qmgr *q, const struct destination *d);
 
 /* Ends the rest of all. */
 void dest_wake_all(struct qmgr *q);
@@ -92,7 +95,7 @@ unsigned dest_jobs_max(const struct destination *d);
 /* Puts D among the ready ones or the idle ones, as its state is. */
 void dest_update(struct qmgr *q, struct destination *d);
 
-/* Once a second: ends rests, forgets what was not used for long. */
+/* Once a second: forgets what was not used for long. */
 void dest_tick(struct qmgr *q);
 
 /* How many there are, and how many of them are at rest. */

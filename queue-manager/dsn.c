@@ -1,3 +1,10 @@
+/*
+ * The text of notices. Each part is made in a buffer of its own first, since
+ * the header before them says what they need: 8BITMIME, SMTPUTF8, the types of
+ * RFC 6533. What strangers said is put in as text of one line, without control
+ * characters, and bounded. What a recipient's result says comes from the
+ * journal as it was set (qmgr/result.h).
+ */
 #include "queue-manager/dsn.h"
 
 #include <inttypes.h>
@@ -13,6 +20,11 @@
 #include "queue-manager/bouncer.h"
 
 #define FIELD_MAX 900 /* of foreign text in one line */
+
+/* What is said of recipients, in bytes; who is beyond that is only counted: a
+ * notice that no host takes would tell nobody. */
+#define REPORTS_MAX (4 << 20)
+#define REPORT_ROOM 65536 /* more than one recipient needs */
 
 /* What differs between the kinds. */
 static const struct kind {
@@ -133,32 +145,25 @@ static void put_part(const struct dsn *d, struct buf *out,
 	buf_put(out, body->data, body->len);
 }
 
-static void put_explanation(const struct dsn *d, struct buf *out)
+/* One recipient, for people. */
+static void put_recipient_text(struct buf *out, const struct recipient *r)
 {
-	buf_printf(out, "This is the mail system of %s.\r\n\r\n", d->host);
-	buf_puts(out, kind_of(d)->text);
-	for (size_t i = 0; i < d->m->nrcpts; i++) {
-		const struct recipient *r = &d->m->rcpt[i];
-
-		if (!dsn_concerns(d, r))
-			continue;
-		buf_puts(out, "\r\n<");
-		put_text(out, r->address);
-		buf_puts(out, ">");
-		if (strcmp(r->original, r->address) != 0) {
-			buf_puts(out, " (for <");
-			put_text(out, r->original);
-			buf_puts(out, ">)");
-		}
-		buf_puts(out, ":\r\n    ");
-		if (r->remote_reply) {
-			buf_puts(out, "host ");
-			put_text(out, r->relay);
-			buf_puts(out, " said: ");
-		}
-		put_text(out, *r->reply ? r->reply : r->dsn);
-		buf_puts(out, "\r\n");
+	buf_puts(out, "\r\n<");
+	put_text(out, r->address);
+	buf_puts(out, ">");
+	if (strcmp(r->original, r->address) != 0) {
+		buf_puts(out, " (for <");
+		put_text(out, r->original);
+		buf_puts(out, ">)");
 	}
+	buf_puts(out, ":\r\n    ");
+	if (r->flags & RESULT_REMOTE) {
+		buf_puts(out, "host ");
+		put_text(out, r->relay);
+		buf_puts(out, " said: ");
+	}
+	put_text(out, *r->reply ? r->reply : r->dsn);
+	buf_puts(out, "\r\n");
 }
 
 /* "host[192.0.2.1]:25" without what follows the name. */
@@ -178,7 +183,7 @@ static const char *action_of(const struct dsn *d, const struct recipient *r)
 {
 	const struct kind *k = kind_of(d);
 
-	return k->action ? k->action : r->local ? "delivered" : "relayed";
+	return k->action ? k->action : (r->flags & RESULT_LOCAL) ? "delivered" : "relayed";
 }
 
 static void put_recipient_status(const struct dsn *d, struct buf *out,
@@ -199,11 +204,11 @@ static void put_recipient_status(const struct dsn *d, struct buf *out,
 	buf_puts(out, "\r\n");
 	put_field(out, "Action", action_of(d, r));
 	put_field(out, "Status", *r->dsn ? r->dsn : "4.0.0");
-	if (r->remote_reply)
+	if (r->flags & RESULT_REMOTE)
 		put_remote_mta(out, r->relay);
 	if (*r->reply) {
 		buf_puts(out, "Diagnostic-Code: ");
-		buf_puts(out, r->remote_reply ? "smtp; " : "x-posthorn; ");
+		buf_puts(out, (r->flags & RESULT_REMOTE) ? "smtp; " : "x-posthorn; ");
 		put_text(out, r->reply);
 		buf_puts(out, "\r\n");
 	}
@@ -213,22 +218,49 @@ static void put_recipient_status(const struct dsn *d, struct buf *out,
 		put_date(out, "Will-Retry-Until", d->give_up);
 }
 
-static void put_status(const struct dsn *d, struct buf *out)
+/* What is said of the message as a whole. */
+static void put_beginnings(const struct dsn *d, struct buf *explanation,
+			   struct buf *status)
 {
 	const struct envelope *e = &d->m->envelope;
 
-	buf_printf(out, "Reporting-MTA: dns; %s\r\n", d->host);
+	buf_printf(explanation, "This is the mail system of %s.\r\n\r\n",
+		   d->host);
+	buf_puts(explanation, kind_of(d)->text);
+	buf_printf(status, "Reporting-MTA: dns; %s\r\n", d->host);
 	if (*e->envid)
-		put_field(out, "Original-Envelope-Id", e->envid);
-	put_field(out, "X-Posthorn-Queue-ID", d->m->super.id);
-	put_date(out, "Arrival-Date", message_arrival(d->m));
-	for (size_t i = 0; i < d->m->nrcpts; i++)
-		if (dsn_concerns(d, &d->m->rcpt[i]))
-			put_recipient_status(d, out, &d->m->rcpt[i]);
+		put_field(status, "Original-Envelope-Id", e->envid);
+	put_field(status, "X-Posthorn-Queue-ID", d->m->super.id);
+	put_date(status, "Arrival-Date", message_arrival(d->m));
+}
+
+/* Both parts name the same recipients: as many as there is room for. */
+static void put_reports(const struct dsn *d, struct buf *explanation,
+			struct buf *status)
+{
+	size_t more = 0;
+
+	put_beginnings(d, explanation, status);
+	for (size_t i = 0; i < d->m->nrcpts; i++) {
+		const struct recipient *r = &d->m->rcpt[i];
+
+		if (!dsn_concerns(d, r))
+			continue;
+		if (more || explanation->len + status->len > REPORTS_MAX) {
+			more++;
+			continue;
+		}
+		put_recipient_text(explanation, r);
+		put_recipient_status(d, status, r);
+	}
+	if (more)
+		buf_printf(explanation,
+			   "\r\nand %zu more, too many to be named here.\r\n",
+			   more);
 	/* RFC 3464 section 2.1: 7-bit; RFC 6533 has a type for the rest */
-	for (size_t i = 0; i < out->len && !d->utf8; i++)
-		if ((unsigned char)out->data[i] >= 0x80)
-			out->data[i] = '?';
+	for (size_t i = 0; i < status->len && !d->utf8; i++)
+		if ((unsigned char)status->data[i] >= 0x80)
+			status->data[i] = '?';
 }
 
 /* The bytes of the header's fields. */
@@ -307,13 +339,12 @@ int dsn_write(struct dsn *d, struct buf *out)
 	struct buf explanation, status, original;
 	int err;
 
-	buf_init(&explanation, out->max);
-	buf_init(&status, out->max);
+	buf_init(&explanation, REPORTS_MAX + REPORT_ROOM);
+	buf_init(&status, REPORTS_MAX + REPORT_ROOM);
 	buf_init(&original, (size_t)d->size_limit + (1 << 20));
 	err = read_original(d, &original);
 	d->utf8 = needs_utf8(d);
-	put_explanation(d, &explanation);
-	put_status(d, &status);
+	put_reports(d, &explanation, &status);
 	d->eight_bit = d->utf8 || has_8bit(&explanation) || has_8bit(&original);
 	put_header(d, out);
 	put_parts(d, out, &explanation, &status, &original);

@@ -8,13 +8,18 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "log/log.h"
 #include "queue-manager/qmgr.h"
+#include "server/child.h"
+#include "server/watch.h"
 
 #define PACKETS_PER_WAKEUP 32
+#define STOP_MS 5000
 
 /* In the child: nothing of the queue's descriptors stays open, or files that
  * were removed would keep their space. The log's is below base_fd. */
@@ -30,22 +35,20 @@ static void become(struct helper *h, int sock)
 	if (sock != mine && dup2(sock, mine) < 0)
 		_exit(EX_OSERR);
 	close_range((unsigned)mine + 1, ~0u, 0);
+	watch_me(h->watched, true);
 	_exit(h->run(h->q, mine));
 }
 
 static void bury(struct helper *h)
 {
-	int status = 0;
-
 	if (h->event)
 		event_free(h->event);
 	h->event = NULL;
 	close(h->sock);
 	h->sock = -1;
-	kill(h->pid, SIGKILL);
-	waitpid(h->pid, &status, 0);
-	log_error("helper %s ended with status %#x; it is started again",
-		  h->name, status);
+	child_end(h->pid);
+	log_error("helper %s, process %ld, ended; it is started again", h->name,
+		  (long)h->pid);
 	h->died(h->q);
 }
 
@@ -82,6 +85,9 @@ void helper_start(struct helper *h)
 	if (!h->again)
 		h->again = evtimer_new(h->q->base, on_again, h);
 	h->sock = -1;
+	if (!h->watched && !(h->watched = watch_share(1)))
+		log_die(EX_OSERR, "cannot prepare for helpers: %m");
+	watch_prepare(h->watched);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		log_error("cannot make a socket pair: %m");
 		return;
@@ -104,13 +110,41 @@ void helper_start(struct helper *h)
 	h->started(h->q);
 }
 
+/* Nobody wants its answers now; but with them unread it would not get to the
+ * end of what it was asked for. */
+static void drain(int sock)
+{
+	char c;
+
+	while (recv(sock, &c, 1, MSG_DONTWAIT) > 0)
+		;
+}
+
 void helper_stop(struct helper *h)
 {
+	static const struct timespec pause = { 0, 1000000 };
+	bool ended;
+
 	if (h->sock < 0)
 		return;
 	event_free(h->event);
 	h->event = NULL;
+	shutdown(h->sock, SHUT_WR);
+	for (int64_t until = clock_ms() + STOP_MS;;) {
+		drain(h->sock);
+		ended = waitpid(h->pid, NULL, WNOHANG) != 0;
+		if (ended || clock_ms() >= until)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (!ended)
+		child_end(h->pid);
 	close(h->sock);
 	h->sock = -1;
-	waitpid(h->pid, NULL, 0);
+}
+
+void helper_look(struct helper *h)
+{
+	if (h->sock >= 0 && watch_look(h->watched, h->pid, h->name))
+		link_hung(&h->q->service->link);
 }

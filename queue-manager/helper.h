@@ -1,7 +1,8 @@
 /*
  * A child of qmgr that does what takes time: it makes and removes files, or
  * writes bounces. They talk by packets over a socket pair. A helper that
- * dies is started again a second later; it ends when qmgr does.
+ * dies, or hangs (server/watch.h), is started again a second later; it ends
+ * when qmgr does.
  */
 #ifndef QUEUE_MANAGER_HELPER_H
 #define QUEUE_MANAGER_HELPER_H
@@ -24,6 +25,7 @@ struct helper {
 	/* It died. */
 	void (*died)(struct qmgr *q);
 
+	struct watched *watched;
 	int sock;		/* -1 while it is dead */
 	pid_t pid;
 	int base_fd;		/* descriptors from here on are qmgr's alone */
@@ -34,7 +36,11 @@ struct helper {
 /* Starts it. The first four members and `read`, `started`, `died` are set. */
 void helper_start(struct helper *h);
 
-/* Ends it and waits for that: it must have nothing to do. */
+/* Ends it and waits for that, though not for long: it must have nothing to
+ * do. */
 void helper_stop(struct helper *h);
+
+/* Once a second: kills it if it hangs. */
+void helper_look(struct helper *h);
 
 #endif

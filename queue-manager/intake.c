@@ -1,18 +1,27 @@
+/*
+ * Receivers and their slots. A receiver owns the slots that it was lent: it
+ * has them open, so nobody else may get them. One of them it is filling; in
+ * the others messages are being delivered, or are done, and then the slot is
+ * given to it again. When it ends, what it was filling is looked at, for it
+ * may hold a message that was promised; the others that are empty go.
+ */
 #include "queue-manager/intake.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
+#include "queue-manager/errand.h"
 #include "queue-manager/pool.h"
 #include "queue/id.h"
 #include "service/loop.h"
 
-#define OWNED_MAX 8 /* slots of one receiver; queue/receive.c takes more */
+#define OWNED_MAX 8 /* slots of one receiver; qmgr/receive.c takes more */
 #define CLOSE_MAX 64
 
 struct receiver {
@@ -68,16 +77,43 @@ static void receiver_end(struct receiver *r)
 
 	while (r->owned) {
 		struct slot *slot = r->owned;
+		bool filling = slot == r->filling;
 
 		unlink_owned(slot);
-		if (slot->state == SLOT_LENT)
-			pool_remove(q, slot);
+		/* It may have synced a message into it, told its client so,
+		 * and been unable to tell us; or be at it still. */
+		if (slot->state == SLOT_LENT && filling)
+			errand_look(q, slot);
+		else if (slot->state == SLOT_LENT)
+			errand_remove(q, slot);
 	}
 	if (r->hungry)
 		TAILQ_REMOVE(&q->hungry, r, link);
 	event_free(r->event);
 	close(r->sock);
 	free(r);
+}
+
+/* A spare slot that is open and locked: until the last that can write it has
+ * closed it nobody takes it for abandoned (scan.c). One that the scan looks at
+ * just now cannot be locked, and another is taken; where there are no locks,
+ * they are not missed but in that. */
+static struct slot *take_open(struct qmgr *q)
+{
+	struct slot *slot;
+
+	while ((slot = pool_take(q))) {
+		if (slot_rw(slot) < 0 || slot_ro(slot) < 0) {
+			log_error("%s", err_why(err_sys("open", "a new slot")));
+			errand_remove(q, slot);
+			return NULL;
+		}
+		if (flock(slot->files->rw, LOCK_EX | LOCK_NB) == 0 ||
+		    errno != EWOULDBLOCK)
+			break;
+		errand_remove(q, slot);
+	}
+	return slot;
 }
 
 /* A slot that this receiver had and whose message is done, or a new one. */
@@ -94,14 +130,9 @@ static struct slot *find_slot(struct receiver *r, bool *fresh)
 		if (slot != r->filling)
 			oldest = slot;
 	}
-	slot = pool_take(r->q);
+	slot = take_open(r->q);
 	if (!slot)
 		return NULL;
-	if (slot_rw(slot) < 0 || slot_ro(slot) < 0) {
-		log_error("cannot open a new slot: %m");
-		pool_remove(r->q, slot);
-		return NULL;
-	}
 	if (r->nowned >= OWNED_MAX && oldest)
 		intake_disown(oldest);
 	*fresh = true;
@@ -166,7 +197,7 @@ static bool refuse(struct receiver *r, struct slot *slot, const char *why)
 	log_error("a receiver's commit is refused: %s", why);
 	if (slot) {
 		intake_disown(slot);
-		pool_remove(r->q, slot);
+		errand_remove(r->q, slot);
 	}
 	ipc_begin(&r->q->out, "refused");
 	ipc_put(&r->q->out, "why", why);
@@ -188,7 +219,7 @@ static bool do_commit(struct receiver *r)
 	r->filling = NULL;
 	err = active_accept(q, slot);
 	if (err)
-		return refuse(r, slot, err_text(err));
+		return refuse(r, slot, err_why(err));
 	q->stats.received++;
 	ipc_begin(&q->out, "queued");
 	put_slot(r);
@@ -263,5 +294,5 @@ void intake_slot_done(struct qmgr *q, struct slot *slot, bool reusable)
 		return;
 	}
 	intake_disown(slot);
-	pool_remove(q, slot);
+	errand_remove(q, slot);
 }

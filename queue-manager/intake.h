@@ -1,6 +1,6 @@
 /*
  * The receivers' side: connections of smtpd, submit, pickup and the bouncer.
- * A receiver gets slots and commits messages (queue/receive.h). A slot goes
+ * A receiver gets slots and commits messages (qmgr/receive.h). A slot goes
  * again only to the connection that had it, for a descriptor that was handed
  * out cannot be taken back; what it had is removed when it ends.
  *

@@ -1,13 +1,11 @@
 /*
- * The scan takes a file for a message only if a superblock, content, envelope
- * and journal check. What does not check was promised only if its journal says
- * `committed`; else it is a write that a crash cut off, and the slot is junk.
- * What could not be opened for want of memory or descriptors is neither: the
- * scan is done again.
+ * The helper that handles slot files: it makes and removes them, and scans
+ * (scan.c) those that are there at start. What a file is, judge.c decides.
+ * Nothing is removed that keeper was not asked to remove, but what it made
+ * itself just now and could not finish.
  */
 #include "queue-manager/keeper.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,26 +19,23 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/heartbeat.h"
 #include "base/str.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
-#include "queue-manager/message.h"
+#include "queue-manager/scan.h"
 #include "queue/id.h"
-#include "queue/journal.h"
 #include "queue/slot.h"
 
 #define SCAN_AGAIN_MS 1000
+#define ASIDE_TRIES 100 /* names in corrupt/ */
 
 struct keeper {
 	int sock;
 	struct ipc_in in;
-	struct ipc_out found, junk, out;
-	size_t nfound, njunk;
-	DIR *queue, *dir; /* of the scan; NULL when there is none */
-	int64_t promised, torn, unused, damaged; /* what it found so far */
-	bool missed; /* it could not look at something */
-	bool again;  /* so it is repeated soon */
-	char dirname[16];
+	struct ipc_out out;
+	struct scan scan;
+	bool failing; /* to make slots, as the log says already */
 };
 
 static void send(struct keeper *k, struct ipc_out *m)
@@ -70,15 +65,15 @@ static int make_file(uint32_t number, const char **why)
 		       : err_from_errno(errno) == ERR_NO_SPACE ? "no-space"
 							       : "error";
 		if (errno != EEXIST)
-			log_error("cannot make %s: %m", path);
+			err_sys("make", path);
 		return -1;
 	}
 	if (write_zeros(fd))
 		return fd;
 	*why = err_from_errno(errno) == ERR_NO_SPACE ? "no-space" : "error";
-	log_error("cannot fill %s: %m", path);
+	err_sys("fill", path);
 	close(fd);
-	unlink(path);
+	err_ignore(unlink(path)); /* one more that the next scan removes */
 	return -1;
 }
 
@@ -88,7 +83,8 @@ static int make_file(uint32_t number, const char **why)
 static bool sync_all(int *fd, size_t n, const char *dir)
 {
 	for (size_t i = 0; i < n; i++) {
-		sync_file_range(fd[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+		err_ignore(sync_file_range(fd[i], 0, 0,
+					   SYNC_FILE_RANGE_WRITE));
 		close(fd[i]);
 	}
 	return file_sync_dir(dir) == ERR_OK;
@@ -114,20 +110,31 @@ static size_t make_slots(uint32_t first, size_t count, const char **why)
 	if (!make_dir(dir)) {
 		*why = err_from_errno(errno) == ERR_NO_SPACE ? "no-space"
 							     : "error";
-		log_error("cannot make the folder %s: %m", dir);
+		err_sys("make the folder", dir);
 		return 0;
 	}
 	while (n < count && (fd[n] = make_file(first + (uint32_t)n, why)) >= 0)
 		n++;
 	if (n == 0 || sync_all(fd, n, dir))
 		return n;
-	log_error("cannot sync new slots in %s: %m", dir);
+	err_sys("sync new slots in", dir);
 	*why = "error";
 	for (size_t i = 0; i < n; i++) {
 		queue_slot_path(dir, first + (uint32_t)i);
-		unlink(dir);
+		err_ignore(unlink(dir)); /* as make_file */
 	}
 	return 0;
+}
+
+/* Says why slots cannot be made, once: it is tried again each second. */
+static void complain(struct keeper *k, const char *why)
+{
+	bool failed = *why && !str_equal(why, "exists");
+
+	if (failed && !k->failing)
+		log_error("no new slots can be made: %s",
+			  err_why(err_from_errno(err_errno())));
+	k->failing = failed;
 }
 
 static void do_make(struct keeper *k)
@@ -140,6 +147,7 @@ static void do_make(struct keeper *k)
 	    !ipc_int(&k->in, "count", 1, KEEPER_BATCH, &count))
 		return;
 	n = make_slots((uint32_t)first, (size_t)count, &why);
+	complain(k, why);
 	ipc_begin(&k->out, "made");
 	ipc_put_int(&k->out, "first", first);
 	ipc_put_int(&k->out, "count", (int64_t)n);
@@ -147,244 +155,109 @@ static void do_make(struct keeper *k)
 	send(k, &k->out);
 }
 
-static void do_remove(struct keeper *k)
+/* Says VERB of the slots that the request names, after all that was found
+ * until now. */
+static void answer(struct keeper *k, const char *verb)
+{
+	scan_flush(&k->scan);
+	ipc_begin(&k->out, verb);
+	for (size_t i = 0; i < k->in.nattrs; i++)
+		ipc_put(&k->out, "slot", k->in.attr[i].value);
+	send(k, &k->out);
+}
+
+/* Calls ACT for each slot that the request names. */
+static void for_each(struct keeper *k,
+		     void (*act)(struct keeper *k, uint32_t number))
 {
 	for (size_t i = 0; i < k->in.nattrs; i++) {
-		char path[QUEUE_PATH_SIZE];
 		int64_t number;
 
-		if (!str_to_int(k->in.attr[i].value, 0, QUEUE_SLOT_MAX,
-				&number))
-			continue;
-		queue_slot_path(path, (uint32_t)number);
-		if (unlink(path) < 0 && errno != ENOENT)
-			log_error("cannot remove %s: %m", path);
+		if (str_to_int(k->in.attr[i].value, 0, QUEUE_SLOT_MAX, &number))
+			act(k, (uint32_t)number);
 	}
+}
+
+static void remove_one(struct keeper *k, uint32_t number)
+{
+	char path[QUEUE_PATH_SIZE];
+
+	(void)k;
+	queue_slot_path(path, number);
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_error("cannot remove %s: %m", path);
+}
+
+static void do_remove(struct keeper *k)
+{
+	for_each(k, remove_one);
+	answer(k, "anew");
+}
+
+/* Moves PATH to a free name in corrupt/. ERR_NOT_FOUND: it is not there. */
+static int put_aside(const char *path, char *to, size_t size)
+{
+	if (mkdir("corrupt", 0700) < 0 && errno != EEXIST)
+		return err_sys("make the folder", "corrupt");
+	for (int i = 0; i < ASIDE_TRIES; i++) {
+		snprintf(to, size, "corrupt/%s.%" PRId64, path + 9,
+			 (int64_t)clock_wall() + i);
+		if (renameat2(AT_FDCWD, path, AT_FDCWD, to, RENAME_NOREPLACE) ==
+		    0)
+			return ERR_OK;
+		if (errno != EEXIST)
+			break;
+	}
+	return err_sys("move to corrupt/", path);
+}
+
+static void put_one_aside(struct keeper *k, uint32_t number)
+{
+	char path[QUEUE_PATH_SIZE], to[64];
+	int err;
+
+	(void)k;
+	queue_slot_path(path, number);
+	err = put_aside(path, to, sizeof(to));
+	if (!err)
+		log_error("%s was moved to %s: look at it with "
+			  "posthorn-queue(5)",
+			  path, to);
+	else if (err == ERR_NOT_FOUND)
+		log_error("%s", err_why(err));
+	else
+		log_error("%s; it stays where it is", err_why(err));
 }
 
 static void do_corrupt(struct keeper *k)
 {
-	char path[QUEUE_PATH_SIZE], to[64];
-	int64_t number;
+	for_each(k, put_one_aside);
+	answer(k, "anew");
+}
 
-	if (!ipc_int(&k->in, "slot", 0, QUEUE_SLOT_MAX, &number))
-		return;
-	queue_slot_path(path, (uint32_t)number);
-	snprintf(to, sizeof(to), "corrupt/%s.%" PRId64, path + 9,
-		 (int64_t)clock_wall());
-	if (rename(path, to) < 0)
-		log_error("cannot move %s to %s: %m", path, to);
-	else
-		log_error("%s was moved to %s: look at it with "
-			  "posthorn-queue(5)",
-			  path, to);
+static void look_at_one(struct keeper *k, uint32_t number)
+{
+	scan_look(&k->scan, number);
+}
+
+static void do_look(struct keeper *k)
+{
+	answer(k, "anew");
+	for_each(k, look_at_one);
+	answer(k, "looked");
 }
 
 static void do_scan(struct keeper *k)
 {
-	if (k->queue)
-		closedir(k->queue);
-	k->missed = false;
-	k->promised = k->torn = k->unused = k->damaged = 0;
-	k->queue = opendir("queue");
-	k->again = !k->queue;
-	if (!k->queue)
-		log_error("cannot read the folder queue, tried again: %m");
-}
-
-static void flush_junk(struct keeper *k)
-{
-	if (k->njunk)
-		send(k, &k->junk);
-	k->njunk = 0;
-}
-
-static void flush_found(struct keeper *k)
-{
-	if (k->nfound)
-		send(k, &k->found);
-	k->nfound = 0;
-}
-
-static void say_junk(struct keeper *k, uint32_t number)
-{
-	if (k->njunk == 0)
-		ipc_begin(&k->junk, "junk");
-	ipc_put_int(&k->junk, "slot", number);
-	if (++k->njunk == KEEPER_BATCH)
-		flush_junk(k);
-}
-
-static void say_found(struct keeper *k, uint32_t number,
-		      const struct message *m)
-{
-	char text[128];
-
-	k->promised++;
-	if (k->nfound == 0)
-		ipc_begin(&k->found, "found");
-	snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %jd %jd %u %d",
-		 number, m->super.generation, (intmax_t)message_arrival(m),
-		 (intmax_t)m->next, m->attempts, m->held);
-	ipc_put(&k->found, "m", text);
-	if (++k->nfound == KEEPER_BATCH)
-		flush_found(k);
-}
-
-static void say_rot(struct keeper *k, uint32_t number, const char *id,
-		    const char *why)
-{
-	k->damaged++;
-	ipc_begin(&k->out, "rot");
-	ipc_put_int(&k->out, "slot", number);
-	ipc_put(&k->out, "id", id);
-	ipc_put(&k->out, "why", why);
-	send(k, &k->out);
-}
-
-static bool see_committed(void *context, int64_t when, const char *const *word,
-			  size_t n)
-{
-	bool *committed = context;
-
-	(void)when, (void)n;
-	*committed = *committed || strcmp(word[0], "committed") == 0;
-	return !*committed;
-}
-
-/* The bytes do not check: were they ever promised? */
-static void judge_damaged(struct keeper *k, uint32_t number, int fd,
-			  const struct slot_super *s)
-{
-	bool committed = false;
-	off_t end;
-
-	journal_read(fd, s, &end, see_committed, &committed);
-	if (committed) {
-		say_rot(k, number, s->id, "content or envelope is damaged");
-		return;
-	}
-	log_info("%s: not written to its end before a crash, never promised",
-		 s->id);
-	k->torn++;
-	say_junk(k, number);
-}
-
-static void scan_open(struct keeper *k, uint32_t number, int fd)
-{
-	struct slot_super s;
-	struct message m = { .arena = NULL };
-	uint32_t slot;
-	int err = slot_super_find(fd, &s);
-
-	if (err == ERR_IO) {
-		say_rot(k, number, "?", "cannot be read");
-		return;
-	}
-	if (err || s.freed || !queue_id_slot(s.id, &slot) || slot != number) {
-		k->unused++;
-		say_junk(k, number);
-		return;
-	}
-	err = slot_verify(fd, &s);
-	if (err == ERR_CORRUPT) {
-		judge_damaged(k, number, fd, &s);
-		return;
-	}
-	err = err ? err : message_load(&m, fd, s.generation, false);
-	if (err)
-		say_rot(k, number, s.id, err_text(err));
-	else
-		say_found(k, number, &m);
-	message_free(&m);
-}
-
-/* PATH cannot be opened. If only for now, the scan is not done without it:
- * what is in it is promised perhaps. */
-static void miss(struct keeper *k, const char *path)
-{
-	bool passes = errno == ENOMEM || err_from_errno(errno) == ERR_TEMP;
-
-	if (errno == ENOENT || errno == ENOTDIR)
-		return;
-	if (!passes || !k->missed)
-		log_error("cannot open %s%s: %m", path,
-			  passes ? " now, tried again" : "");
-	k->missed = k->missed || passes;
-}
-
-static void scan_file(struct keeper *k, const char *name)
-{
-	char path[QUEUE_PATH_SIZE];
-	uint32_t number;
-	int fd;
-
-	if (!queue_slot_from_name(name, &number))
-		return;
-	queue_slot_path(path, number);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0) {
-		miss(k, path);
-		return;
-	}
-	scan_open(k, number, fd);
-	close(fd);
-}
-
-static void scan_ends(struct keeper *k)
-{
-	closedir(k->queue);
-	k->queue = NULL;
-	flush_found(k);
-	flush_junk(k);
-	k->again = k->missed;
-	if (k->again)
-		return;
-	ipc_begin(&k->out, "scanned");
-	ipc_put_int(&k->out, "promised", k->promised);
-	ipc_put_int(&k->out, "torn", k->torn);
-	ipc_put_int(&k->out, "unused", k->unused);
-	ipc_put_int(&k->out, "damaged", k->damaged);
-	send(k, &k->out);
-}
-
-/* One step of the scan: a file, or a folder opened. */
-static void scan_step(struct keeper *k)
-{
-	struct dirent *e;
-	char path[32];
-
-	if (k->dir) {
-		e = readdir(k->dir);
-		if (e) {
-			scan_file(k, e->d_name);
-			return;
-		}
-		closedir(k->dir);
-		k->dir = NULL;
-		return;
-	}
-	e = readdir(k->queue);
-	if (!e) {
-		scan_ends(k);
-		return;
-	}
-	if (strlen(e->d_name) != 2 || e->d_name[0] == '.')
-		return;
-	snprintf(path, sizeof(path), "queue/%.2s", e->d_name);
-	k->dir = opendir(path);
-	if (!k->dir)
-		miss(k, path);
+	scan_begin(&k->scan);
 }
 
 static const struct {
 	const char *verb;
 	void (*act)(struct keeper *k);
 } requests[] = {
-	{ "make", do_make },
-	{ "remove", do_remove },
-	{ "corrupt", do_corrupt },
-	{ "scan", do_scan },
+	{ "make", do_make }, { "remove", do_remove }, { "corrupt", do_corrupt },
+	{ "look", do_look }, { "scan", do_scan },
 };
 
 static void serve(struct keeper *k)
@@ -400,21 +273,25 @@ static void serve(struct keeper *k)
 			requests[i].act(k);
 }
 
+/* How long poll waits for a request. */
+static int patience(const struct keeper *k)
+{
+	return k->scan.queue ? 0 : k->scan.again ? SCAN_AGAIN_MS : -1;
+}
+
 int keeper_run(struct qmgr *q, int sock)
 {
-	struct keeper k = { .sock = sock };
+	struct keeper k = { .sock = sock, .scan = { .sock = sock } };
 
 	(void)q;
 	for (;;) {
 		struct pollfd p = { .fd = sock, .events = POLLIN };
 
-		int wait = k.queue ? 0 : k.again ? SCAN_AGAIN_MS : -1;
-
-		if (poll(&p, 1, wait) > 0)
+		if (poll(&p, 1, heartbeat_turn(patience(&k))) > 0)
 			serve(&k);
-		else if (k.queue)
-			scan_step(&k);
-		else if (k.again)
-			do_scan(&k);
+		else if (k.scan.queue)
+			scan_step(&k.scan);
+		else if (k.scan.again)
+			scan_begin(&k.scan);
 	}
 }

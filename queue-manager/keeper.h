@@ -4,7 +4,8 @@
  *
  *     make    first, count     new slots, zeroed and durable with their names
  *     remove  slot…            unlink
- *     corrupt slot             move to corrupt/
+ *     corrupt slot…            move to corrupt/
+ *     look    slot…            what is in these
  *     scan                     look at all files beside other work
  *
  * and from it:
@@ -13,13 +14,20 @@
  *                                 is "exists", "no-space" or "error" if fewer
  *     found   m…                  promised messages: "slot generation arrival
  *                                 next attempts held"
- *     junk    slot…               files that hold no promise
- *     rot     slot, id, why       a promise that cannot be kept
- *     scanned promised, torn, unused, damaged
- *                                 the end of the scan: how many of each
+ *     junk    torn…, unused…      files that hold no promise
+ *     rot     slot, id, why       a file that cannot be understood; a promise
+ *                                 that cannot be kept, perhaps
+ *     busy    slot                no message, but somebody can write it still:
+ *                                 to be looked at again
+ *     anew    slot…               the answer to `remove` and `corrupt`, and the
+ *                                 first to `look`: what was seen of these
+ *                                 before has been said
+ *     looked  slot…               the end of the answer to `look`
+ *     scanned strange             the end of the scan, and how many files it
+ *                                 left alone
  *
  * What the scan says may be out of date when it arrives: qmgr ignores slots
- * that it knows already.
+ * that it knows already, and knows one until it is anew.
  */
 #ifndef QUEUE_MANAGER_KEEPER_H
 #define QUEUE_MANAGER_KEEPER_H

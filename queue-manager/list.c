@@ -6,6 +6,7 @@
 #include "queue-manager/active.h"
 #include "base/encode.h"
 #include "base/err.h"
+#include "queue-manager/clocks.h"
 #include "queue-manager/control.h"
 
 #define RECIPIENTS_PER_PACKET 100
@@ -26,23 +27,24 @@ static const char *state_name(const struct slot *slot)
 
 static bool is_message(const struct slot *slot)
 {
-	return slot->state >= SLOT_ACTIVE;
+	return slot->state == SLOT_ACTIVE || slot->state == SLOT_WAITING ||
+	       slot->state == SLOT_HELD;
 }
 
 /* Reads the message of SLOT from its file into c->item. */
-static bool load(struct control *c, struct slot *slot)
+static int load(struct control *c, struct slot *slot)
 {
 	bool was_open = slot->files != NULL;
-	int fd = slot_ro(slot), err = ERR_IO;
+	int fd = slot_ro(slot), err;
 
 	message_free(&c->item);
-	if (fd >= 0)
-		err = message_load(&c->item, fd, slot->generation, false);
+	err = fd < 0 ? err_sys("open", "its file")
+		     : message_load(&c->item, fd, slot->generation, false);
 	if (!was_open)
 		slot_close(slot);
 	if (err)
 		message_free(&c->item);
-	return err == ERR_OK;
+	return err;
 }
 
 static void put_recipient(struct ipc_out *out, const struct recipient *r)
@@ -87,15 +89,38 @@ static void put_message(struct control *c, const struct slot *slot)
 	ipc_put_int(&c->out, "size", m->super.length);
 	ipc_put_int(&c->out, "arrival", message_arrival(m));
 	ipc_put_int(&c->out, "next",
-		    slot->state == SLOT_ACTIVE ? 0 : slot->next);
+		    slot->state == SLOT_ACTIVE ? 0
+					       : clocks_wall(c->q, slot->next));
 	ipc_put_int(&c->out, "attempts", m->attempts);
 	c->at = 0;
 	put_recipients(c);
 }
 
+/* A message that cannot be read waits all the same. */
+static void put_unreadable(struct control *c, const struct slot *slot, int err)
+{
+	char id[QUEUE_ID_SIZE];
+	struct recipient r = { .address = "?", .reply = err_why(err) };
+
+	queue_id_make(id, (int64_t)slot->arrival * 1000000, slot->number);
+	ipc_begin(&c->out, "message");
+	ipc_put(&c->out, "id", id);
+	ipc_put(&c->out, "state", state_name(slot));
+	ipc_put(&c->out, "sender", "?");
+	ipc_put_int(&c->out, "size", 0);
+	ipc_put_int(&c->out, "arrival", slot->arrival);
+	ipc_put_int(&c->out, "next",
+		    slot->state == SLOT_ACTIVE ? 0
+					       : clocks_wall(c->q, slot->next));
+	ipc_put_int(&c->out, "attempts", slot->attempts);
+	put_recipient(&c->out, &r);
+	control_send(c);
+}
+
 bool list_step(struct control *c)
 {
 	struct slot *slot;
+	int err;
 
 	if (c->item.arena) {
 		ipc_begin(&c->out, "recipients");
@@ -105,12 +130,19 @@ bool list_step(struct control *c)
 	slot = store_next(&c->q->store, c->cursor);
 	if (!slot || (!c->all && slot->number != c->cursor)) {
 		ipc_begin(&c->out, "end");
+		ipc_put_int(&c->out, "scanning", c->scanning);
+		ipc_put_int(&c->out, "strange", c->q->strange);
 		control_send(c);
 		return false;
 	}
 	/* beyond every number if only one was asked for */
 	c->cursor = c->all ? slot->number + 1 : UINT32_MAX;
-	if (is_message(slot) && load(c, slot))
+	if (!is_message(slot))
+		return true;
+	err = load(c, slot);
+	if (err)
+		put_unreadable(c, slot, err);
+	else
 		put_message(c, slot);
 	return true;
 }
@@ -139,15 +171,15 @@ static void put_journal(struct control *c)
 
 bool show_begin(struct control *c, struct slot *slot)
 {
-	if (!load(c, slot))
+	if (load(c, slot))
 		return false;
 	buf_reset(&c->text);
 	buf_printf(&c->text,
 		   "id %s\nstate %s\nslot %" PRIu32 "\n"
-		   "generation %" PRIu32 "\nsize %jd\nnext %" PRIu32 "\n",
+		   "generation %" PRIu32 "\nsize %jd\nnext %jd\n",
 		   c->item.super.id, state_name(slot), slot->number,
 		   slot->generation, (intmax_t)c->item.super.length,
-		   slot->next);
+		   (intmax_t)clocks_wall(c->q, slot->next));
 	envelope_write(&c->text, &c->item.envelope);
 	put_journal(c);
 	c->at = 0;

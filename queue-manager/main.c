@@ -8,17 +8,20 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
+#include "queue-manager/clocks.h"
 #include "queue-manager/control.h"
 #include "queue-manager/courier.h"
 #include "queue-manager/dest.h"
+#include "queue-manager/errand.h"
 #include "queue-manager/intake.h"
 #include "queue-manager/notice.h"
 #include "queue-manager/pool.h"
 #include "queue-manager/qmgr.h"
+#include "server/child.h"
+#include "server/watch.h"
 #include "service/loop.h"
 
 #define DESCRIPTORS_PER_MESSAGE 3
@@ -69,40 +72,31 @@ static void begin_stop(void *context)
 	struct qmgr *q = context;
 
 	q->stopping = true;
-	q->stop_at = clock_wall() + STOP_S;
+	q->stop_at = q->tick + STOP_S;
 }
 
-/* Reads the configuration again. A faulty one changes nothing. */
+/* Takes the configuration that master has accepted. */
 static void reload(void *context)
 {
 	struct qmgr *q = context;
 	struct service *s = q->service;
-	struct buf faults;
-	struct config *c;
+	struct config *c = service_fresh_config(s);
 
-	log_reopen();
-	buf_init(&faults, 1 << 16);
-	c = config_load(s->config_path, NULL, 0, &faults);
-	if (c) {
-		settings_read(&q->settings, c);
-		claim_descriptors(q);
-		config_free(&s->config);
-		s->config = c;
-		log_set_debug(config_bool(c, "debug_log"));
-		q->reloaded = true;
-		log_info("configuration read again");
-	} else {
-		log_error("the configuration is wrong, the old one stays: %s",
-			  faults.data);
-	}
-	buf_free(&faults);
+	if (!c)
+		return;
+	settings_read(&q->settings, c);
+	claim_descriptors(q);
+	config_free(&s->config);
+	s->config = c;
+	q->reloaded = true;
+	log_info("configuration read again");
 }
 
 /* The helpers have copies of the configuration and the log: once nothing is
  * under way in them, they start afresh. */
 static void renew_helpers(struct qmgr *q)
 {
-	if (q->nbouncing || q->making || q->scanning || q->ngone)
+	if (q->nbouncing || q->making || q->scanning)
 		return;
 	q->reloaded = false;
 	helper_stop(&q->bouncer);
@@ -111,18 +105,33 @@ static void renew_helpers(struct qmgr *q)
 	helper_start(&q->keeper);
 }
 
+static void look_at_helpers(struct qmgr *q)
+{
+	watch_round();
+	helper_look(&q->keeper);
+	helper_look(&q->bouncer);
+	child_reap();
+}
+
 static void on_tick(evutil_socket_t sock, short what, void *arg)
 {
 	struct qmgr *q = arg;
 
 	(void)sock, (void)what;
-	q->now = clock_wall();
+	clocks_read(q);
 	pool_tick(q);
 	active_tick(q);
 	dest_tick(q);
 	courier_tick(q);
+	look_at_helpers(q);
 	if (q->reloaded)
 		renew_helpers(q);
+}
+
+/* The loop goes on by itself: it has been woken. */
+static void on_more(evutil_socket_t sock, short what, void *arg)
+{
+	(void)sock, (void)what, (void)arg;
 }
 
 static void add_events(struct qmgr *q)
@@ -131,6 +140,7 @@ static void add_events(struct qmgr *q)
 	struct event *tick = event_new(q->base, -1, EV_PERSIST, on_tick, q);
 
 	event_add(tick, &second);
+	q->more = evtimer_new(q->base, on_more, q);
 	loop_signals(q->base, begin_stop, reload, q);
 }
 
@@ -146,14 +156,15 @@ static void listen_all(struct qmgr *q)
 
 static void prepare(struct qmgr *q)
 {
-	q->now = clock_wall();
-	q->base = loop_new();
+	clocks_read(q);
+	q->base = loop_new(q->service);
 	q->destinations = map_new();
 	q->scratch = arena_new();
 	TAILQ_INIT(&q->hungry);
 	TAILQ_INIT(&q->unsure);
 	TAILQ_INIT(&q->dirty);
 	TAILQ_INIT(&q->settling);
+	TAILQ_INIT(&q->unwritten);
 	TAILQ_INIT(&q->idle);
 	TAILQ_INIT(&q->to_bounce);
 	for (int t = 0; t < TRANSPORTS; t++) {
@@ -169,20 +180,20 @@ static bool goes_on(const struct qmgr *q)
 {
 	bool busy = courier_jobs(q) > 0 || q->nbouncing > 0;
 
-	return !q->stopping || (busy && q->now < q->stop_at);
+	return !q->stopping || (busy && q->tick < q->stop_at);
 }
 
 /* Once for each wake-up: first what came in, then what follows from it. */
 static void loop(struct qmgr *q)
 {
 	while (goes_on(q) && event_base_loop(q->base, EVLOOP_ONCE) >= 0) {
-		q->now = clock_wall();
+		clocks_read(q);
 		active_run_due(q);
 		active_settle(q);
 		if (!q->stopping)
 			courier_run(q);
 		active_settle(q);
-		pool_flush(q);
+		errand_flush(q);
 	}
 }
 
@@ -191,7 +202,7 @@ static void stop(struct qmgr *q)
 {
 	active_tick(q);
 	active_settle(q);
-	pool_flush(q);
+	errand_flush(q);
 	helper_stop(&q->keeper);
 	/* it may wait for an answer of ours */
 	if (q->nbouncing)
@@ -219,6 +230,7 @@ int main(int argc, char **argv)
 	settings_read(&q.settings, service.config);
 	enter_queue(&q);
 	claim_descriptors(&q);
+	watch_begin(service_patience_ms(service.config));
 	q.keeper.base_fd = q.bouncer.base_fd = first_free_descriptor();
 	prepare(&q);
 	pool_start(&q);

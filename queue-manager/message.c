@@ -1,5 +1,15 @@
+/*
+ * A message and its journal. A table has the verbs of the journal and what
+ * each does to the message; records from disk and new ones go through it
+ * alike. What makes no sense is refused, which ends the reading of a journal:
+ * nobody wrote that. New records wait in memory until they are written, in
+ * one call; if the disk refuses them they stay, and nothing is forgotten.
+ */
 #include "queue-manager/message.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +21,11 @@
 #include "queue/journal.h"
 
 #define RECORDS_MAX (64 << 20)
+
+/* Space for the records of one recipient in a pass: mostly, and with a long
+ * reply. */
+#define RESERVE_USUAL 160
+#define RESERVE 512
 
 /* A verb of the journal: least number of words, and what it does. */
 struct verb {
@@ -51,47 +66,39 @@ static bool apply_committed(struct message *m, time_t when,
 	return true;
 }
 
-/* VERB INDEX DSN FLAGS RELAY REPLY */
+/* *PLACE becomes TEXT. The same is said in pass after pass. */
+static void keep(struct message *m, const char **place, const char *text)
+{
+	if (strcmp(*place, text) != 0)
+		*place = arena_strdup(m->arena, text);
+}
+
+/* STATUS INDEX DSN FLAGS RELAY REPLY */
 static bool apply_result(struct message *m, time_t when,
-			 const char *const *word, enum recipient_state state)
-{
-	struct recipient *r = recipient_of(m, word[1]);
-
-	/* a part of what was expanded may fail */
-	if (!r ||
-	    (r->state != RECIPIENT_TODO &&
-	     (r->state != RECIPIENT_EXPANDED || state != RECIPIENT_FAILED)))
-		return false;
-	r->state = (unsigned char)state;
-	r->when = when;
-	r->dsn = arena_strdup(m->arena, word[2]);
-	r->remote_reply = strchr(word[3], 'r') != NULL;
-	r->dsn_passed = strchr(word[3], 'p') != NULL;
-	r->local = strchr(word[3], 'l') != NULL;
-	r->relay = arena_strdup(m->arena, word[4]);
-	r->reply = arena_strdup(m->arena, word[5]);
-	return true;
-}
-
-static bool apply_sent(struct message *m, time_t when, const char *const *word,
-		       size_t n)
-{
-	(void)n;
-	return apply_result(m, when, word, RECIPIENT_SENT);
-}
-
-static bool apply_deferred(struct message *m, time_t when,
-			   const char *const *word, size_t n)
-{
-	(void)n;
-	return apply_result(m, when, word, RECIPIENT_TODO);
-}
-
-static bool apply_failed(struct message *m, time_t when,
 			 const char *const *word, size_t n)
 {
+	static const enum recipient_state state_of[] = {
+		[RESULT_SENT] = RECIPIENT_SENT,
+		[RESULT_DEFERRED] = RECIPIENT_TODO,
+		[RESULT_FAILED] = RECIPIENT_FAILED,
+	};
+	struct recipient *r = recipient_of(m, word[1]);
+	enum result_status status = RESULT_EXPANDED;
+
 	(void)n;
-	return apply_result(m, when, word, RECIPIENT_FAILED);
+	if (!result_status_of(word[0], &status) || status == RESULT_EXPANDED)
+		return false;
+	/* a part of what was expanded may fail */
+	if (!r || (r->state != RECIPIENT_TODO &&
+		   (r->state != RECIPIENT_EXPANDED || status != RESULT_FAILED)))
+		return false;
+	r->state = (unsigned char)state_of[status];
+	r->when = when;
+	r->flags = (unsigned char)result_flags_of(word[3]);
+	keep(m, &r->dsn, word[2]);
+	keep(m, &r->relay, word[4]);
+	keep(m, &r->reply, word[5]);
+	return true;
 }
 
 /* The index of ADDRESS in the message, counted from 1; 0 if it has none. Case
@@ -122,69 +129,69 @@ static void make_known(struct message *m)
 		note_known(m, i);
 }
 
-static bool is_ancestor(const struct message *m, size_t i, size_t of)
-{
-	while (of != i && m->rcpt[of].depth > 0)
-		of = m->rcpt[of].parent;
-	return of == i;
-}
-
-bool message_leads_back(struct message *m, unsigned index,
-			const char *const *address, size_t n)
+size_t message_find(struct message *m, const char *address)
 {
 	make_known(m);
-	for (size_t i = 0; i < n; i++) {
-		size_t known = known_index(m, address[i]);
-
-		if (!known || !is_ancestor(m, known - 1, index))
-			return false;
-	}
-	return true;
+	return known_index(m, address);
 }
 
-/* expanded INDEX FLAGS OWNER ADDRESS …: addresses that the message already
- * has are left out; so an alias that leads back to itself ends here. */
+/* What is expanded came from PARENT; OWNER, or NULL, answers for it. The index
+ * of the new recipient. */
+static unsigned add_member(struct message *m, unsigned parent,
+			   const char *address, const char *owner)
+{
+	struct recipient *new = add_recipient(m, arena_strdup(m->arena,
+							      address));
+	const struct recipient *from = &m->rcpt[parent];
+
+	note_known(m, m->nrcpts - 1);
+	new->parent = parent;
+	new->depth = (unsigned char)(from->depth + 1);
+	new->sender = owner ? owner : from->sender;
+	/* a list answers for its members itself: RFC 3461, 5.2.7.3 */
+	if (!owner) {
+		new->original = from->original;
+		new->orcpt = from->orcpt;
+		new->notify = from->notify;
+	}
+	return (unsigned)m->nrcpts - 1;
+}
+
+/* expanded INDEX FLAGS OWNER ADDRESS …: an address that the message already
+ * has is no new recipient. */
 static bool apply_expanded(struct message *m, time_t when,
 			   const char *const *word, size_t n)
 {
-	struct recipient *r = recipient_of(m, word[1]), parent;
+	struct recipient *r = recipient_of(m, word[1]);
+	unsigned *to = arena_alloc(m->arena, n * sizeof(*to)), nto = 0;
+	unsigned index, flags = result_flags_of(word[2]);
 	const char *owner = NULL;
-	unsigned index;
 
 	if (!r || r->state != RECIPIENT_TODO)
 		return false;
 	index = (unsigned)(r - m->rcpt);
 	r->state = RECIPIENT_EXPANDED;
 	r->when = when;
-	parent = *r;
+	r->copied = flags & RESULT_DONE_TOO;
 	/* RFC 3461 section 5.2.7.1: delivered, as far as the sender goes */
-	if (strchr(word[2], 'o')) {
+	if (flags & RESULT_OWNER) {
 		owner = arena_strdup(m->arena, word[3]);
-		r->list = r->local = true;
+		r->list = true;
+		r->flags = RESULT_LOCAL;
 		r->dsn = "2.0.0";
 		r->relay = "local";
 		r->reply = "delivered to a mailing list";
 	}
-	make_known(m);
 	for (size_t i = 4; i < n; i++) {
-		struct recipient *new;
-		const char *address;
+		size_t known = message_find(m, word[i]);
 
-		if (!*word[i] || known_index(m, word[i]))
-			continue;
-		address = arena_strdup(m->arena, word[i]);
-		new = add_recipient(m, address);
-		new->parent = index;
-		note_known(m, m->nrcpts - 1);
-		new->depth = (unsigned char)(parent.depth + 1);
-		new->sender = owner ? owner : parent.sender;
-		/* a list answers for its members itself: RFC 3461, 5.2.7.3 */
-		if (owner)
-			continue;
-		new->original = parent.original;
-		new->orcpt = parent.orcpt;
-		new->notify = parent.notify;
+		if (*word[i])
+			to[nto++] = known ? (unsigned)known - 1 :
+					    add_member(m, index, word[i],
+						       owner);
 	}
+	m->rcpt[index].to = to; /* the array may have moved */
+	m->rcpt[index].nto = nto;
 	return true;
 }
 
@@ -236,12 +243,24 @@ static bool apply_held(struct message *m, time_t when, const char *const *word,
 	return true;
 }
 
+static bool apply_born(struct message *m, time_t when, const char *const *word,
+		       size_t n)
+{
+	int64_t born;
+
+	(void)when, (void)n;
+	if (!str_to_int(word[1], 1, UINT32_MAX, &born))
+		return false;
+	m->born = (time_t)born;
+	return true;
+}
+
 static const struct verb verbs[] = {
-	{ "committed", 1, apply_committed }, { "sent", 6, apply_sent },
-	{ "deferred", 6, apply_deferred },   { "failed", 6, apply_failed },
+	{ "committed", 1, apply_committed }, { "sent", 6, apply_result },
+	{ "deferred", 6, apply_result },     { "failed", 6, apply_result },
 	{ "expanded", 4, apply_expanded },   { "told", 2, apply_told },
 	{ "tried", 3, apply_tried },	     { "held", 1, apply_held },
-	{ "released", 1, apply_held },
+	{ "released", 1, apply_held },	     { "born", 2, apply_born },
 };
 
 static bool apply(struct message *m, time_t when, const char *const *word,
@@ -268,11 +287,13 @@ static int load_envelope(struct message *m, int fd)
 	char *text = arena_alloc(m->arena, n + 1);
 	int err = file_pread(fd, text, n, m->super.envelope);
 
+	if (err == ERR_EOF)
+		return err_set(ERR_CORRUPT, "the file is cut short");
 	if (err)
-		return err == ERR_EOF ? ERR_CORRUPT : err;
+		return err_sys("read", "an envelope");
 	err = envelope_read(m->arena, text, n, &m->envelope);
 	if (err)
-		return err;
+		return err_set(err, "an envelope that makes no sense");
 	for (size_t i = 0; i < m->envelope.nrecipients; i++) {
 		const struct envelope_recipient *e = &m->envelope.recipient[i];
 		struct recipient *r = add_recipient(m, e->address);
@@ -280,7 +301,9 @@ static int load_envelope(struct message *m, int fd)
 		r->orcpt = e->orcpt;
 		r->notify = e->notify;
 	}
-	return m->nrcpts ? ERR_OK : ERR_SYNTAX;
+	return m->nrcpts
+		       ? ERR_OK
+		       : err_set(ERR_SYNTAX, "an envelope without recipients");
 }
 
 int message_load(struct message *m, int fd, uint32_t generation, bool fresh)
@@ -294,9 +317,10 @@ int message_load(struct message *m, int fd, uint32_t generation, bool fresh)
 	if (err)
 		return err;
 	if (m->super.freed || (generation && m->super.generation != generation))
-		return ERR_NOT_FOUND;
+		return err_set(ERR_NOT_FOUND, "its slot holds it no more");
 	m->journal_end = m->super.journal;
 	err = load_envelope(m, fd);
+	m->held = !err && *m->envelope.hold;
 	if (err || fresh)
 		return err;
 	return journal_read(fd, &m->super, &m->journal_end, apply_from_disk, m);
@@ -313,47 +337,120 @@ void message_free(struct message *m)
 	m->rcpt = NULL;
 }
 
+/* Appends RECORD to what is to be written, if all of it could be read back. */
+static bool add_record(struct message *m, const struct buf *record)
+{
+	if (record->over || m->records.len + record->len > RECORDS_MAX)
+		return false;
+	buf_put(&m->records, record->data, record->len);
+	return true;
+}
+
 bool message_note(struct message *m, const char *const *word, size_t n)
 {
 	static const char *const committed[] = { "committed" };
 	time_t now = clock_wall();
+	size_t before = m->records.len;
+	bool first = !m->committed, good;
+	struct buf record;
 
-	if (!apply(m, now, word, n))
-		return false;
-	if (!m->committed) {
+	buf_init(&record, JOURNAL_RECORD_MAX);
+	if (first)
+		journal_put(&record, &m->super, now, committed, 1);
+	if (!first || strcmp(word[0], committed[0]) != 0)
+		journal_put(&record, &m->super, now, word, n);
+	good = add_record(m, &record) && apply(m, now, word, n);
+	if (good)
 		m->committed = true;
-		journal_put(&m->records, &m->super, now, committed, 1);
-	}
-	if (strcmp(word[0], "committed") != 0)
-		journal_put(&m->records, &m->super, now, word, n);
-	return true;
+	else
+		buf_truncate(&m->records, before);
+	buf_free(&record);
+	return good;
+}
+
+/* "expanded INDEX FLAGS OWNER ADDRESS …", or "STATUS INDEX DSN FLAGS RELAY
+ * REPLY". */
+bool message_note_result(struct message *m, const struct result *r)
+{
+	bool expanded = r->status == RESULT_EXPANDED;
+	char number[16], flags[RESULT_FLAGS_SIZE];
+	const char **word = mem_array(r->nexpanded + 6, sizeof(*word));
+	size_t n = 0;
+	bool good;
+
+	snprintf(number, sizeof(number), "%u", r->index);
+	result_letters(flags, r->flags);
+	word[n++] = result_name(r->status);
+	word[n++] = number;
+	if (!expanded)
+		word[n++] = r->dsn;
+	word[n++] = flags;
+	word[n++] = !expanded ? r->relay : r->owner ? r->owner : "";
+	if (!expanded)
+		word[n++] = r->reply;
+	for (size_t i = 0; expanded && i < r->nexpanded; i++)
+		word[n++] = r->expanded[i];
+	good = message_note(m, word, n);
+	free(word);
+	return good;
+}
+
+int message_reserve(struct message *m, int fd)
+{
+	off_t limit = slot_journal_limit(&m->super), n = 1;
+	int err;
+
+	for (size_t i = 0; i < m->nrcpts; i++)
+		n += m->rcpt[i].state == RECIPIENT_TODO;
+	if (limit && !m->trimmed && m->journal_end + n * RESERVE_USUAL < limit)
+		return ERR_OK;
+	err = limit ? message_trim(m, fd) : ERR_OK;
+	if (!err &&
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, m->journal_end, n * RESERVE) <
+		    0 &&
+	    errno != EOPNOTSUPP)
+		err = err_sys("reserve space for", "a journal");
+	return err;
 }
 
 int message_write_journal(struct message *m, int fd)
 {
 	off_t limit = slot_journal_limit(&m->super);
-	int err;
+	int err = ERR_OK;
 
 	if (m->records.len == 0)
 		return ERR_OK;
 	if (limit && m->journal_end + (off_t)m->records.len >= limit)
-		message_trim(m, fd);
-	err = journal_write(fd, &m->records, &m->journal_end);
+		err = message_trim(m, fd);
+	if (!err)
+		err = journal_write(fd, &m->records, &m->journal_end);
 	if (!err)
 		buf_reset(&m->records);
 	return err;
 }
 
-void message_trim(struct message *m, int fd)
+int message_trim(struct message *m, int fd)
 {
+	int err =
+		m->super.promised ? ERR_OK : slot_mark_promised(fd, &m->super);
+
+	if (err)
+		return err;
+	m->super.promised = true;
 	if (!m->trimmed)
 		slot_trim(fd, &m->super, m->journal_end);
 	m->trimmed = true;
+	return ERR_OK;
 }
 
 time_t message_arrival(const struct message *m)
 {
 	return (time_t)(m->envelope.arrival_us / 1000000);
+}
+
+time_t message_born(const struct message *m)
+{
+	return m->born ? m->born : message_arrival(m);
 }
 
 bool recipient_wants(const struct recipient *r, unsigned what)

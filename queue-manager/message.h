@@ -16,8 +16,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/map.h"
 #include "queue/envelope.h"
+#include "qmgr/result.h"
 #include "queue/slot.h"
 
 /* Aliases in aliases: qmgr alone counts, for it alone knows the whole way. */
@@ -52,10 +54,11 @@ struct recipient {
 	unsigned char depth;
 	unsigned char state;
 	unsigned char told;
-	bool remote_reply;
-	bool dsn_passed;	/* the next host tells of success */
-	bool local;		/* delivered here, not relayed */
+	unsigned char flags;	/* of the last result: RESULT_… */
 	bool list;		/* expanded, and answers for its members */
+	bool copied;		/* expanded, and a copy was delivered, too */
+	const unsigned *to;	/* expanded into these NTO recipients */
+	unsigned nto;
 };
 
 struct message {
@@ -67,7 +70,8 @@ struct message {
 	struct map *known;	/* addresses in it; made when first needed */
 	off_t journal_end;
 	struct buf records;	/* not yet written */
-	time_t next;		/* of the next try; 0: none said */
+	time_t next;		/* of the next try, wall clock; 0: none said */
+	time_t born;		/* 0, or what its age is counted from */
 	unsigned attempts;
 	bool committed;		/* there is a record that it was promised */
 	bool held;
@@ -81,24 +85,37 @@ int message_load(struct message *m, int fd, uint32_t generation, bool fresh);
 void message_free(struct message *m);
 
 /* Adds a record of WORD[N] and does what it says. A record that makes no
- * sense (no such recipient) is refused: false. */
+ * sense (no such recipient), or is too long to be read back, is refused:
+ * false. */
 bool message_note(struct message *m, const char *const *word, size_t n);
 
-/* Would the expansion of recipient INDEX into ADDRESS[N] only lead back to
- * where it came from? Then nobody would ever get the message. */
-bool message_leads_back(struct message *m, unsigned index,
-			const char *const *address, size_t n);
+/* The same for R: what a deliverer, or qmgr itself, said of a recipient. */
+bool message_note_result(struct message *m, const struct result *r);
+
+/* The index of the recipient ADDRESS, counted from 1; 0 if there is none. Case
+ * does not count: no host tells mailboxes apart by it. */
+size_t message_find(struct message *m, const char *address);
+
+/* Makes sure that there is space on disk for the records of one pass. ERR_OK,
+ * or the error of the disk: then no pass is to begin, for what happens in it
+ * could not be written down. */
+MUST_CHECK int message_reserve(struct message *m, int fd);
 
 /* Writes the records that were added; trims the slot if they would not fit
  * its half. ERR_OK, or the error of the disk; the records are then kept for
  * the next time. */
-int message_write_journal(struct message *m, int fd);
+MUST_CHECK int message_write_journal(struct message *m, int fd);
 
-/* Trims the slot to the message, once. */
-void message_trim(struct message *m, int fd);
+/* Says on disk that the message was promised, and trims the slot to it, once.
+ * ERR_OK, or the error of the disk: then it is as it was. */
+MUST_CHECK int message_trim(struct message *m, int fd);
 
 /* When it came in, seconds. */
 time_t message_arrival(const struct message *m);
+
+/* What its age is counted from, seconds: its arrival, if the clock was not set
+ * since. */
+time_t message_born(const struct message *m);
 
 /* Is the sender to be told of FAILURE, SUCCESS or DELAY (a NOTIFY_ value) of
  * R (RFC 3461 section 4.1)? */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "log/log.h"
 #include "queue-manager/bouncer.h"
+#include "queue-manager/clocks.h"
 
 #define ASKED_MAX \
 	(sizeof(((struct qmgr *)NULL)->bouncing) / sizeof(struct active *))
@@ -21,7 +22,7 @@ static const struct {
 static bool delay_is_due(const struct qmgr *q, const struct active *a)
 {
 	return q->settings.delay_warning > 0 &&
-	       q->now - message_arrival(&a->m) >= q->settings.delay_warning;
+	       clocks_outlived(q, a->slot, q->settings.delay_warning);
 }
 
 static unsigned kinds_needed(const struct qmgr *q, const struct active *a)
@@ -43,24 +44,46 @@ bool notice_needed(const struct qmgr *q, struct active *a)
 	return a->kinds != 0;
 }
 
-/* Hands requests to the bouncer, as many as it takes. */
+static void unlist(struct qmgr *q, struct active *a)
+{
+	TAILQ_REMOVE(&q->to_bounce, a, bounce);
+	a->lists &= ~(unsigned)IN_BOUNCE;
+}
+
+/* Asks for A's notices. ERR_BUSY: the bouncer takes no more now. */
+static int ask(struct qmgr *q, struct active *a)
+{
+	int fd = slot_ro(a->slot);
+
+	if (fd < 0)
+		return err_sys("open", "the slot");
+	ipc_begin(&q->out, "notice");
+	ipc_put_int(&q->out, "generation", a->slot->generation);
+	ipc_put_int(&q->out, "kinds", a->kinds);
+	ipc_put_fd(&q->out, fd);
+	return ipc_send(q->bouncer.sock, &q->out, 0);
+}
+
+/* Hands requests to the bouncer, as many as it takes. A message whose file
+ * cannot be opened waits for its next pass, and holds up no other. */
 static void hand_over(struct qmgr *q)
 {
 	struct active *a;
 
 	while ((a = TAILQ_FIRST(&q->to_bounce)) && q->nbouncing < ASKED_MAX &&
 	       q->bouncer.sock >= 0) {
-		int fd = slot_ro(a->slot);
+		int err = ask(q, a);
 
-		ipc_begin(&q->out, "notice");
-		ipc_put_int(&q->out, "generation", a->slot->generation);
-		ipc_put_int(&q->out, "kinds", a->kinds);
-		ipc_put_fd(&q->out, fd);
-		if (fd < 0 || ipc_send(q->bouncer.sock, &q->out, 0) != 0)
+		if (err == ERR_BUSY || err == ERR_EOF)
 			return;
-		TAILQ_REMOVE(&q->to_bounce, a, bounce);
-		a->lists &= ~(unsigned)IN_BOUNCE;
-		q->bouncing[q->nbouncing++] = a;
+		unlist(q, a);
+		if (!err) {
+			q->bouncing[q->nbouncing++] = a;
+			continue;
+		}
+		log_error("%s: its sender cannot be told now: %s",
+			  a->m.super.id, err_why(err));
+		active_told(q, a, false);
 	}
 }
 
@@ -86,8 +109,7 @@ void notice_note(struct qmgr *q, struct active *a)
 void notice_forget(struct qmgr *q, struct active *a)
 {
 	if (a->lists & IN_BOUNCE)
-		TAILQ_REMOVE(&q->to_bounce, a, bounce);
-	a->lists &= ~(unsigned)IN_BOUNCE;
+		unlist(q, a);
 }
 
 static void answered(struct qmgr *q, bool good)

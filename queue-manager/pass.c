@@ -1,4 +1,10 @@
-/* The end of a pass, and what the administrator wants in between. */
+/*
+ * The end of a pass, and what the administrator wants in between. A message
+ * whose pass is over is given up in part, its sender is told, it is freed or
+ * parked; each step that has to be on disk before the next one waits for that
+ * (active_write), and the message comes here again. Only when its journal is
+ * written does it leave memory.
+ */
 #include "queue-manager/active-lists.h"
 
 #include <inttypes.h>
@@ -9,9 +15,12 @@
 #include "base/mem.h"
 #include "log/log.h"
 #include "queue-manager/backoff.h"
+#include "queue-manager/clocks.h"
 #include "queue-manager/intake.h"
 #include "queue-manager/notice.h"
 #include "queue-manager/route.h"
+
+#define BORN_S 60 /* less is not worth a record */
 
 /* Gives up what is still to do. */
 static void fail_rest(struct qmgr *q, struct active *a, const char *dsn,
@@ -19,6 +28,9 @@ static void fail_rest(struct qmgr *q, struct active *a, const char *dsn,
 {
 	for (unsigned i = 0; i < a->m.nrcpts; i++) {
 		struct recipient *r = &a->m.rcpt[i];
+		struct result failed = { .index = i,
+					 .status = RESULT_FAILED,
+					 .dsn = dsn };
 		char *reply;
 
 		if (r->state != RECIPIENT_TODO)
@@ -26,9 +38,9 @@ static void fail_rest(struct qmgr *q, struct active *a, const char *dsn,
 		reply = *r->reply ? mem_printf("%s; the last try: %s", why,
 					       r->reply)
 				  : mem_strdup(why);
-		active_note_result(a, "failed", i, dsn, "-",
-				   *r->relay ? r->relay : "none", reply);
-		q->stats.bounced++;
+		failed.reply = reply;
+		failed.relay = *r->relay ? r->relay : "none";
+		active_note(q, a, &failed);
 		free(reply);
 	}
 	active_dirty(q, a);
@@ -48,11 +60,18 @@ static void expire(struct qmgr *q, struct active *a)
 	const struct settings *s = &q->settings;
 	int64_t life = *a->m.envelope.sender ? s->lifetime : s->bounce_lifetime;
 
-	if (count_todo(&a->m) == 0 || q->now - message_arrival(&a->m) < life)
+	if (count_todo(&a->m) == 0 || !clocks_outlived(q, a->slot, life))
 		return;
 	log_info("%s: from=<%s>, status=expired, returned to sender",
 		 a->m.super.id, a->m.envelope.sender);
 	fail_rest(q, a, "4.4.7", "it could not be delivered in time");
+}
+
+static void forget_only(struct qmgr *q, struct slot *slot)
+{
+	if (slot->only)
+		dest_unref(q, slot->only);
+	slot->only = NULL;
 }
 
 /* The message is done. */
@@ -61,12 +80,16 @@ static void finish(struct qmgr *q, struct active *a)
 	struct slot *slot = a->slot;
 	int fd = slot_rw(slot);
 	bool reusable = !a->m.trimmed && a->m.super.content < SLOT_SIZE;
-
 	/* unsynced: to lose it means to deliver again, never to lose mail */
-	if (fd >= 0 && slot_mark_freed(fd, &a->m.super) != ERR_OK) {
-		log_error("%s: cannot be marked as done: %m", a->m.super.id);
+	int err = fd < 0 ? err_sys("open", "its slot")
+			 : slot_mark_freed(fd, &a->m.super);
+
+	if (err) {
+		log_error("%s: cannot be marked as done: %s", a->m.super.id,
+			  err_why(err));
 		reusable = false;
 	}
+	forget_only(q, slot);
 	log_info("%s: removed", a->m.super.id);
 	active_end(q, a);
 	intake_slot_done(q, slot, reusable);
@@ -90,20 +113,31 @@ static struct destination *only_destination(struct qmgr *q,
 	return only;
 }
 
-static time_t next_try(struct qmgr *q, struct active *a)
+/* Did a recipient fail for want of a part of our own? */
+static bool is_soon(const struct message *m)
+{
+	for (size_t i = 0; i < m->nrcpts; i++)
+		if (m->rcpt[i].state == RECIPIENT_TODO &&
+		    (m->rcpt[i].flags & RESULT_SOON))
+			return true;
+	return false;
+}
+
+/* How long A waits for its next pass, seconds. */
+static time_t next_wait(struct qmgr *q, struct active *a)
 {
 	struct destination *d = a->slot->only;
-	time_t next;
+	time_t wait;
 
 	if (a->slot->asked & ASKED_REQUEUE) {
 		a->m.attempts = 0;
-		return q->now;
+		return 0;
 	}
-	next = q->now + backoff(&q->settings, a->m.attempts + 1);
+	wait = backoff(&q->settings, a->m.attempts + 1, is_soon(&a->m));
 	a->m.attempts++;
-	if (d && d->rests_until > next)
-		next = d->rests_until + random() % 16;
-	return next;
+	if (d && d->rests_until - q->tick > wait)
+		wait = d->rests_until - q->tick + random() % 16;
+	return wait;
 }
 
 static void note_tried(struct active *a, time_t next)
@@ -116,33 +150,70 @@ static void note_tried(struct active *a, time_t next)
 	NOTE(a, "tried", attempts, when);
 }
 
-/* The pass is over and not all is done: until the next one only what the
- * heap needs stays in memory. */
-static void park(struct qmgr *q, struct active *a)
+/* What stays in memory of a message that waits: what the heap needs. */
+static void leave(struct qmgr *q, struct active *a)
 {
 	struct slot *slot = a->slot;
-	bool held = slot->asked & ASKED_HOLD;
-	time_t next;
+	bool held = a->m.held;
 
-	slot->only = only_destination(q, &a->m);
-	if (slot->only)
-		dest_ref(slot->only);
-	next = next_try(q, a);
-	note_tried(a, next);
-	if (held)
-		NOTE(a, "held");
-	message_write_journal(&a->m, slot_rw(slot));
-	message_trim(&a->m, slot_rw(slot));
 	slot->attempts = (uint16_t)a->m.attempts;
-	slot->asked = 0;
 	active_end(q, a);
 	intake_disown(slot);
 	slot_close(slot);
 	store_set_state(&q->store, slot, held ? SLOT_HELD : SLOT_WAITING);
-	if (held)
-		slot->next = (uint32_t)next;
-	else
-		wait_add(&q->waiting, slot, (uint32_t)next);
+	if (!held)
+		wait_add(&q->waiting, slot, slot->next);
+}
+
+/* By a clock that was set since, the message came in at another time. */
+static void note_born(struct active *a)
+{
+	int64_t off = (int64_t)a->slot->arrival - message_born(&a->m);
+	char when[24];
+
+	if (llabs(off) <= BORN_S)
+		return;
+	snprintf(when, sizeof(when), "%" PRIu32, a->slot->arrival);
+	NOTE(a, "born", when);
+}
+
+/* Adds the records for the end of a pass. */
+static void note_pass(struct qmgr *q, struct active *a)
+{
+	struct slot *slot = a->slot;
+	time_t wait;
+
+	forget_only(q, slot);
+	slot->only = only_destination(q, &a->m);
+	if (slot->only)
+		dest_ref(slot->only);
+	wait = next_wait(q, a);
+	slot->next = (uint32_t)(q->tick + wait);
+	note_tried(a, q->now + wait);
+	note_born(a);
+	if (slot->asked & ASKED_HOLD)
+		NOTE(a, "held");
+	slot->asked = 0;
+	a->parking = true;
+}
+
+/* The pass is over and not all is done. It is put to rest once its journal is
+ * written; what was done would be forgotten else, and done again. */
+static void park(struct qmgr *q, struct active *a)
+{
+	struct slot *slot = a->slot;
+	int err;
+
+	if (!a->parking || slot->asked)
+		note_pass(q, a);
+	if (!active_write(q, a))
+		return;
+	err = message_trim(&a->m, slot_rw(slot));
+	if (err)
+		/* it costs space until the message is done */
+		log_warn("%s: cannot be trimmed: %s", a->m.super.id,
+			 err_why(err));
+	leave(q, a);
 }
 
 static void settle(struct qmgr *q, struct active *a)
@@ -158,8 +229,9 @@ static void settle(struct qmgr *q, struct active *a)
 		fail_rest(q, a, "5.7.0", "given up by the administrator");
 	expire(q, a);
 	if (!a->give_up && notice_needed(q, a)) {
-		message_write_journal(&a->m, slot_rw(a->slot));
-		notice_request(q, a);
+		/* the bouncer reads the journal */
+		if (active_write(q, a))
+			notice_request(q, a);
 		return;
 	}
 	if (count_todo(&a->m) == 0 && !a->give_up)
@@ -190,15 +262,31 @@ void active_settle(struct qmgr *q)
 	}
 	while ((a = TAILQ_FIRST(&q->dirty))) {
 		DELIST(q, a, dirty, IN_DIRTY);
-		if (message_write_journal(&a->m, slot_rw(a->slot)) != ERR_OK)
-			log_error("%s: cannot write its journal: %m",
-				  a->m.super.id);
+		active_write(q, a);
+	}
+}
+
+/* What the disk refused, again: until it refuses the first of them. */
+static void write_again(struct qmgr *q)
+{
+	struct active *a, *last = TAILQ_LAST(&q->unwritten, active_list);
+	bool good = last != NULL;
+
+	while (good) {
+		a = TAILQ_FIRST(&q->unwritten);
+		DELIST(q, a, unwritten, IN_UNWRITTEN);
+		good = active_write(q, a);
+		if (good)
+			active_check(q, a);
+		good = good && a != last;
 	}
 }
 
 void active_tick(struct qmgr *q)
 {
 	struct active *a;
+
+	write_again(q);
 
 	while ((a = TAILQ_FIRST(&q->unsure))) {
 		NOTE(a, "committed");
@@ -215,39 +303,50 @@ static void ask_active(struct qmgr *q, struct slot *slot, unsigned asked)
 }
 
 /* Writes into the journal of a message that waits that it is HELD or not. */
-static void note_held(struct slot *slot, bool held)
+static int note_held(struct slot *slot, bool held)
 {
 	const char *word = held ? "held" : "released";
 	struct message m = { .arena = NULL };
-	int fd = slot_rw(slot);
+	int fd = slot_rw(slot), err;
 
-	if (fd >= 0 &&
-	    message_load(&m, fd, slot->generation, false) == ERR_OK) {
+	err = fd < 0 ? err_sys("open", "its slot")
+		     : message_load(&m, fd, slot->generation, false);
+	if (!err) {
 		m.trimmed = true;
 		message_note(&m, &word, 1);
-		message_write_journal(&m, fd);
+		err = message_write_journal(&m, fd);
 	}
 	message_free(&m);
 	if (!slot->files->owner)
 		slot_close(slot);
+	return err;
 }
 
-void active_ask(struct qmgr *q, struct slot *slot, unsigned asked)
+/* Has a message that waits, or is HELD, tried now, or held. */
+static void set_waiting(struct qmgr *q, struct slot *slot, bool held)
 {
-	if (slot->state == SLOT_ACTIVE) {
-		ask_active(q, slot, asked);
-		return;
-	}
 	if (slot->state == SLOT_WAITING)
 		wait_remove(&q->waiting, slot);
-	if (asked & ASKED_HOLD) {
-		note_held(slot, true);
-		store_set_state(&q->store, slot, SLOT_HELD);
-		return;
+	store_set_state(&q->store, slot, held ? SLOT_HELD : SLOT_WAITING);
+	if (!held)
+		wait_add(&q->waiting, slot, (uint32_t)q->tick);
+}
+
+int active_ask(struct qmgr *q, struct slot *slot, unsigned asked)
+{
+	bool hold = asked & ASKED_HOLD, held = slot->state == SLOT_HELD;
+	int err = ERR_OK;
+
+	if (slot->state == SLOT_ACTIVE) {
+		ask_active(q, slot, asked);
+		return ERR_OK;
 	}
-	if (slot->state == SLOT_HELD)
-		note_held(slot, false);
-	slot->asked |= (uint8_t)asked;
-	store_set_state(&q->store, slot, SLOT_WAITING);
-	wait_add(&q->waiting, slot, (uint32_t)q->now);
+	if (hold != held)
+		err = note_held(slot, hold);
+	if (err)
+		return err;
+	if (!hold)
+		slot->asked |= (uint8_t)asked;
+	set_waiting(q, slot, hold);
+	return ERR_OK;
 }

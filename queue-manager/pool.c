@@ -16,6 +16,8 @@
 #include "base/str.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
+#include "queue-manager/errand.h"
+#include "queue-manager/finding.h"
 #include "queue-manager/intake.h"
 #include "queue-manager/keeper.h"
 #include "queue/id.h"
@@ -24,9 +26,7 @@
 #define SPARE_MAX 256  /* twice as many, up to this */
 #define FILES_LOW 1000 /* free inodes that are kept */
 
-/* Asks keeper to do what is in q->keeper_out. False if it takes no packet
- * now. */
-static bool ask(struct qmgr *q)
+bool pool_ask(struct qmgr *q)
 {
 	return q->keeper.sock >= 0 &&
 	       ipc_send(q->keeper.sock, &q->keeper_out, 0) == ERR_OK;
@@ -71,7 +71,7 @@ static void make_more(struct qmgr *q)
 	ipc_put_int(&q->keeper_out, "first", first);
 	ipc_put_int(&q->keeper_out, "count", count);
 	q->making_first = first;
-	if (!ask(q))
+	if (!pool_ask(q))
 		forget_making(q, first);
 }
 
@@ -88,30 +88,11 @@ struct slot *pool_take(struct qmgr *q)
 	return slot;
 }
 
-void pool_remove(struct qmgr *q, struct slot *slot)
+/* Slots cannot be made just now; the next try begins with NUMBER again. */
+static void no_room(struct qmgr *q, uint32_t number)
 {
-	slot_close(slot);
-	if (q->ngone == q->gone_cap) {
-		q->gone_cap = q->gone_cap ? q->gone_cap * 2 : 64;
-		q->gone = mem_resize(q->gone, q->gone_cap, sizeof(*q->gone));
-	}
-	q->gone[q->ngone++] = slot->number;
-	store_remove(&q->store, slot);
-}
-
-void pool_flush(struct qmgr *q)
-{
-	while (q->ngone) {
-		size_t n = q->ngone < KEEPER_BATCH ? q->ngone : KEEPER_BATCH;
-
-		ipc_begin(&q->keeper_out, "remove");
-		for (size_t i = 0; i < n; i++)
-			ipc_put_int(&q->keeper_out, "slot",
-				    q->gone[q->ngone - 1 - i]);
-		if (!ask(q))
-			return;
-		q->ngone -= n;
-	}
+	q->disk_full = true;
+	q->next_number = number & QUEUE_SLOT_MAX;
 }
 
 /* "made": COUNT of those that were asked for are there. */
@@ -143,102 +124,19 @@ static void on_made(struct qmgr *q)
 					 QUEUE_SLOTS_PER_DIR &
 				 QUEUE_SLOT_MAX;
 	else if (*why)
-		q->disk_full = true;
+		no_room(q, (uint32_t)(first + count));
 	intake_feed(q);
 	make_more(q);
-}
-
-/* The scan found a file under NUMBER: if that was just asked for as a new one,
- * it is not made. */
-static void give_way(struct qmgr *q, uint32_t number)
-{
-	struct slot *s = store_get(&q->store, number);
-
-	if (s && s->state == SLOT_MAKING)
-		store_remove(&q->store, s);
-}
-
-/* One promised message: "slot generation arrival next attempts held". */
-static void take_found(struct qmgr *q, const char *text)
-{
-	uint32_t number, generation, arrival, next;
-	unsigned attempts;
-	struct slot *s;
-	int held;
-
-	if (sscanf(text,
-		   "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %u %d",
-		   &number, &generation, &arrival, &next, &attempts,
-		   &held) != 6)
-		return;
-	give_way(q, number);
-	s = store_add(&q->store, number, held ? SLOT_HELD : SLOT_WAITING);
-	if (!s)
-		return;
-	s->generation = generation;
-	s->arrival = arrival;
-	s->attempts = (uint16_t)attempts;
-	s->next = next;
-	if (!held)
-		wait_add(&q->waiting, s, next);
-}
-
-static void on_found(struct qmgr *q)
-{
-	for (size_t i = 0; i < q->in.nattrs; i++)
-		take_found(q, q->in.attr[i].value);
-}
-
-/* Files without a promise: their numbers are used again. */
-static void on_junk(struct qmgr *q)
-{
-	ipc_begin(&q->keeper_out, "remove");
-	for (size_t i = 0; i < q->in.nattrs; i++) {
-		int64_t number;
-
-		if (str_to_int(q->in.attr[i].value, 0, QUEUE_SLOT_MAX,
-			       &number) &&
-		    !store_get(&q->store, (uint32_t)number))
-			ipc_put_int(&q->keeper_out, "slot", number);
-	}
-	/* what is not removed now is found again at the next start */
-	ask(q);
-}
-
-static void on_rot(struct qmgr *q)
-{
-	int64_t number;
-
-	if (!ipc_int(&q->in, "slot", 0, QUEUE_SLOT_MAX, &number))
-		return;
-	give_way(q, (uint32_t)number);
-	if (store_get(&q->store, (uint32_t)number))
-		return;
-	log_error("%s: a promised message is damaged on disk: %s",
-		  ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
-	ipc_begin(&q->keeper_out, "corrupt");
-	ipc_put_int(&q->keeper_out, "slot", number);
-	ask(q);
-}
-
-static void on_scanned(struct qmgr *q)
-{
-	q->scanning = false;
-	log_info("scan of the queue done: %zu messages wait, %zu are held; "
-		 "found: promised %s, torn %s, unused %s, damaged %s",
-		 q->store.by_state[SLOT_WAITING] +
-			 q->store.by_state[SLOT_ACTIVE],
-		 q->store.by_state[SLOT_HELD], ipc_text(&q->in, "promised"),
-		 ipc_text(&q->in, "torn"), ipc_text(&q->in, "unused"),
-		 ipc_text(&q->in, "damaged"));
 }
 
 static const struct {
 	const char *verb;
 	void (*act)(struct qmgr *q);
 } answers[] = {
-	{ "made", on_made }, { "found", on_found },	{ "junk", on_junk },
-	{ "rot", on_rot },   { "scanned", on_scanned },
+	{ "made", on_made },	     { "found", finding_on_found },
+	{ "junk", finding_on_junk }, { "rot", finding_on_rot },
+	{ "busy", finding_on_busy }, { "scanned", finding_on_scanned },
+	{ "anew", errand_on_anew },  { "looked", errand_on_looked },
 };
 
 static bool read_packet(struct qmgr *q)
@@ -255,8 +153,10 @@ static void on_started(struct qmgr *q)
 {
 	if (q->scanning) {
 		ipc_begin(&q->keeper_out, "scan");
-		ask(q);
+		/* the first packet: there is room for it */
+		err_ignore(!pool_ask(q));
 	}
+	errand_again(q);
 	make_more(q);
 }
 
@@ -306,6 +206,7 @@ void pool_tick(struct qmgr *q)
 	q->disk_full = false;
 	if (q->spare_low > SPARE_MIN)
 		q->spare_low--;
+	errand_tick(q);
 	make_more(q);
 	intake_feed(q);
 }

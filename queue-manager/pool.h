@@ -1,6 +1,6 @@
 /*
- * Slots made ahead of need, their removal, and the scan at start: qmgr's
- * side of keeper.h.
+ * Slots made ahead of need, and the connection with the helper that makes
+ * them: qmgr's side of keeper.h, with errand.h and finding.h.
  */
 #ifndef QUEUE_MANAGER_POOL_H
 #define QUEUE_MANAGER_POOL_H
@@ -13,10 +13,9 @@ void pool_start(struct qmgr *q);
  * intake_feed is called when they are there. */
 struct slot *pool_take(struct qmgr *q);
 
-/* Removes SLOT and its file; keeper is told at the end of the wake-up, by
- * pool_flush. */
-void pool_remove(struct qmgr *q, struct slot *slot);
-void pool_flush(struct qmgr *q);
+/* Asks keeper to do what is in q->keeper_out. False if it takes no packet
+ * now. */
+bool pool_ask(struct qmgr *q);
 
 /* Once a second: looks at the free space; tries again what failed. */
 void pool_tick(struct qmgr *q);

@@ -1,15 +1,19 @@
 /*
- * The state of the queue manager: one struct, made in qmgr.c, handed to
- * every part. The parts, in the order of a message's way:
+ * The state of the queue manager: one struct, made in main.c and handed
+ * to every part. The parts, in the order of a message's way:
  *
  *     pool.c       slots made ahead of need, by the helper keeper.c
+ *     finding.c    what keeper found in the files
+ *     errand.c     what becomes of slots that are done
  *     intake.c     receivers get slots and commit messages
  *     active.c     messages being delivered: begin, results
  *     pass.c       the end of a pass over a message
  *     route.c      which transport and destination a recipient has
  *     dest.c       queues of destinations, their concurrency and rest
  *     courier.c    connections to local-deliver and remote-send
+ *     apart.c      those of them that are slow
  *     notice.c     bounces, written by the helper bouncer.c
+ *     clocks.c     the two clocks
  *     wait.c       messages that wait; store.c all slots by number
  *     control.c    the administrator's requests; list.c
  *
@@ -39,6 +43,13 @@ enum transport {
 	TRANSPORTS
 };
 
+enum errand {
+	ERRAND_REMOVE,
+	ERRAND_ASIDE,
+	ERRAND_LOOK,
+	ERRANDS
+};
+
 TAILQ_HEAD(destination_list, destination);
 TAILQ_HEAD(courier_list, courier);
 TAILQ_HEAD(active_list, active);
@@ -48,9 +59,11 @@ struct qmgr {
 	struct service *service;
 	struct settings settings;
 	struct event_base *base;
-	time_t now;			/* wall clock, of this wake-up */
+	struct event *more;		/* the loop is not to wait */
+	time_t now, tick;		/* of this wake-up: clocks.h */
+	time_t steady_since;		/* tick of the last step of `now` */
 	bool stopping;
-	time_t stop_at;			/* at the latest, when stopping */
+	time_t stop_at;			/* tick, at the latest */
 	bool reloaded;			/* the helpers are to be renewed */
 
 	struct store store;
@@ -62,12 +75,22 @@ struct qmgr {
 	struct slot **spare;
 	size_t nspare, spare_low, making;
 	uint32_t making_first;
-	uint32_t *gone;			/* removed, keeper is to be told */
-	size_t ngone, gone_cap;
 	uint32_t next_number;
 	bool scanning;
 	bool disk_full;			/* slots cannot be made */
 	bool intake_stopped;		/* below the low-water mark */
+
+	/* errand.c */
+	struct errand_list {
+		uint32_t *number;
+		size_t n, cap;
+	} errands[ERRANDS];		/* keeper is to be told */
+
+	/* finding.c */
+	struct {
+		int64_t promised, torn, unused, damaged;
+	} found;			/* left by earlier ones */
+	int64_t strange;		/* files that were left alone */
 
 	/* intake.c */
 	struct receiver_list hungry;	/* receivers that wait for a slot */
@@ -76,6 +99,7 @@ struct qmgr {
 	struct active_list unsure;	/* no `committed` record yet */
 	struct active_list dirty;	/* records to be written */
 	struct active_list settling;	/* the pass is over */
+	struct active_list unwritten;	/* records that the disk refused */
 	size_t nactive;
 
 	/* dest.c */
@@ -86,7 +110,8 @@ struct qmgr {
 	/* courier.c */
 	struct courier_list couriers[TRANSPORTS];
 	size_t ncouriers[TRANSPORTS];
-	time_t paused_until[TRANSPORTS]; /* the service was not there */
+	bool away[TRANSPORTS];		/* as the log says already */
+	time_t paused_until[TRANSPORTS]; /* tick; the service was not there */
 	uint64_t job_number;
 
 	/* notice.c */

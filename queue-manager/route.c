@@ -16,7 +16,7 @@
 static struct {
 	struct slow {
 		char *key;
-		time_t until;
+		time_t until; /* tick */
 	} slow[SLOW_MAX];
 	size_t next;
 } self;
@@ -81,14 +81,14 @@ void route_slow(struct qmgr *q, const char *address)
 		free(s->key);
 		s->key = mem_strdup(key);
 	}
-	s->until = q->now + SLOW_S;
+	s->until = q->tick + SLOW_S;
 }
 
 static bool is_slow(const struct qmgr *q, const char *key)
 {
 	const struct slow *s = find_slow(key);
 
-	return s && s->until > q->now;
+	return s && s->until > q->tick;
 }
 
 struct destination *route(struct qmgr *q, const struct message *m,

@@ -99,7 +99,9 @@ static int open_once(struct slot *slot, int *fd, int flags)
 
 	if (*fd < 0) {
 		queue_slot_path(path, slot->number);
-		*fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+		/* what it is by now nobody knows: a FIFO would make us wait */
+		*fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+					 O_NOCTTY);
 	}
 	return *fd;
 }

@@ -19,7 +19,12 @@ enum slot_state {
 	SLOT_LENT,	/* a receiver has it; no message in it yet */
 	SLOT_ACTIVE,	/* a message that is being delivered */
 	SLOT_WAITING,	/* a message that waits for its next try */
-	SLOT_HELD	/* a message that waits to be released */
+	SLOT_HELD,	/* a message that waits to be released */
+	/* no slots any more, until keeper has answered: errand.h */
+	SLOT_REMOVE,	/* the file is to be removed */
+	SLOT_ASIDE,	/* to be put into corrupt/ */
+	SLOT_LOOK,	/* to be looked at */
+	SLOT_LOOKED_AT	/* is just looked at: what is said now is true */
 };
 
 /* What the administrator asked for while the message was being delivered. */
@@ -44,8 +49,8 @@ struct slot {
 	struct destination *only;	/* where all of it goes, or NULL */
 	uint32_t number;
 	uint32_t generation;		/* of the message in it, or to come */
-	uint32_t arrival;		/* seconds */
-	uint32_t next;			/* of the next try, seconds */
+	uint32_t arrival;		/* wall clock, seconds: clocks.h */
+	uint32_t next;			/* tick of the next try */
 	uint32_t heap;			/* place in the wait heap */
 	uint16_t attempts;
 	uint8_t state;
@@ -61,7 +66,7 @@ struct store {
 	} **page;
 	size_t npages;
 	size_t count;			/* of slots */
-	size_t by_state[SLOT_HELD + 1];
+	size_t by_state[SLOT_LOOKED_AT + 1];
 };
 
 /* The slot NUMBER, or NULL: qmgr does not know it. The store owns it. */

@@ -14,7 +14,7 @@ struct wait_heap {
 	size_t n, cap;
 };
 
-/* Puts SLOT in, to be tried at NEXT (seconds). */
+/* Puts SLOT in, to be tried at NEXT (a tick). */
 void wait_add(struct wait_heap *h, struct slot *slot, uint32_t next);
 
 /* Takes SLOT out, which must be in. */

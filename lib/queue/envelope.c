@@ -26,6 +26,7 @@ static const struct {
 	{ "login", offsetof(struct envelope, login) },
 	{ "protocol", offsetof(struct envelope, protocol) },
 	{ "tls", offsetof(struct envelope, tls) },
+	{ "hold", offsetof(struct envelope, hold) },
 	{ "prologue", offsetof(struct envelope, prologue) },
 };
 

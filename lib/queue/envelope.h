@@ -47,6 +47,7 @@ struct envelope {
 	const char *login;	/* authenticated user, or "" */
 	const char *protocol;	/* "ESMTP", "ESMTPS", "ESMTPSA", "local" … */
 	const char *tls;	/* "TLSv1.3 with cipher …" or "" */
+	const char *hold;	/* why it is held from the beginning, or "" */
 	const char *prologue;	/* header fields to put before the content at
 				 * delivery, CRLF line ends, or "" */
 };

@@ -47,13 +47,14 @@ int journal_write(int fd, const struct buf *records, off_t *at)
 	int err;
 
 	if (records->over)
-		return ERR_TOO_LONG;
+		return err_set(ERR_TOO_LONG, "more records than fit memory");
 	/* with its NUL, which ends the journal for good until the next record
 	 * takes its place */
 	err = file_pwrite(fd, records->data, records->len + 1, *at);
-	if (!err)
-		*at += (off_t)records->len;
-	return err;
+	if (err)
+		return err_sys("write", "a journal");
+	*at += (off_t)records->len;
+	return ERR_OK;
 }
 
 /* Takes the words of a checked line apart, in place; gives their number. */
@@ -122,16 +123,19 @@ static bool take_line(struct reader *r, char *line, size_t n)
 static bool read_more(int fd, struct buf *b, off_t at, int *err)
 {
 	size_t want = b->len < READ_SIZE ? READ_SIZE : b->len;
-	char *to = buf_room(b, want);
+	char *to;
 	ssize_t n;
 
-	if (!to)
+	if (want > b->max - b->len)
+		want = b->max - b->len;
+	if (want == 0)
 		return false;
+	to = buf_room(b, want);
 	do
 		n = pread(fd, to, want, at + (off_t)b->len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		*err = ERR_IO;
+		*err = err_sys("read", "a journal");
 	if (n <= 0)
 		return false;
 	buf_added(b, (size_t)n);
@@ -149,7 +153,7 @@ int journal_read(int fd, const struct slot_super *s, off_t *end,
 	off_t at = s->journal;
 
 	buf_init(&b, JOURNAL_RECORD_MAX);
-	while (at - s->journal < JOURNAL_MAX) {
+	for (;;) {
 		char *lf = b.len ? memchr(b.data, '\n', b.len) : NULL;
 		size_t n;
 

@@ -20,10 +20,10 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "queue/slot.h"
 
-#define JOURNAL_MAX (256 << 20)		/* bytes of one journal */
-#define JOURNAL_RECORD_MAX (16 << 20)
+#define JOURNAL_RECORD_MAX (16 << 20) /* bytes of one record that is read */
 
 /* Appends a record of WORD[N] (the first is the verb) to OUT. */
 void journal_put(struct buf *out, const struct slot_super *s, int64_t when,
@@ -31,12 +31,12 @@ void journal_put(struct buf *out, const struct slot_super *s, int64_t when,
 
 /* Writes RECORDS at *AT, which moves on. ERR_OK, or an error, and *AT as it
  * was. */
-int journal_write(int fd, const struct buf *records, off_t *at);
+MUST_CHECK int journal_write(int fd, const struct buf *records, off_t *at);
 
 /* Reads all records and calls EACH for every one, until it gives false. The
  * words live during the call. *END is where the next record goes. ERR_OK or
  * ERR_IO. */
-int journal_read(int fd, const struct slot_super *s, off_t *end,
+MUST_CHECK int journal_read(int fd, const struct slot_super *s, off_t *end,
 		 bool (*each)(void *context, int64_t when,
 			      const char *const *word, size_t n),
 		 void *context);

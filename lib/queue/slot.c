@@ -1,3 +1,10 @@
+/*
+ * Superblocks: one line of text within one sector, with a sum of its own. Two
+ * things are written into the sector later, each by one small write that the
+ * sum does not cover: `freed` over the first word when the message is done,
+ * and `promised` at the end when it has to wait. So a sector is always one of
+ * few whole states, and what is none of them is damage, or of another version.
+ */
 #include "queue/slot.h"
 
 #include <errno.h>
@@ -17,6 +24,13 @@
 
 static const char magic_used[] = "posthorn";
 static const char magic_freed[] = "freed   ";
+
+/* That the message was promised: at the end of the superblock's sector, where
+ * the sum does not reach. */
+#define MARK_AT (SLOT_SUPER - 16)
+#define MARK_SIZE 8
+
+static const char mark_promised[] = "promised";
 
 off_t slot_half(uint32_t generation)
 {
@@ -51,6 +65,8 @@ void slot_super_write(char out[SLOT_SUPER], const struct slot_super *s)
 	n += snprintf(out + n, (size_t)(SLOT_SUPER - n), " sum %08" PRIx32,
 		      crc32c(0, out + MAGIC_SIZE, (size_t)body));
 	out[n] = ' ';
+	if (s->promised)
+		memcpy(out + MARK_AT, mark_promised, MARK_SIZE);
 	out[SLOT_SUPER - 1] = '\n';
 }
 
@@ -59,9 +75,11 @@ static bool is_possible(const struct slot_super *s)
 {
 	off_t half = slot_half(s->generation), begin, end;
 
-	begin = s->content >= SLOT_SIZE ? SLOT_SIZE : half + SLOT_SUPER;
+	/* behind the halves there may be room before the content */
+	begin = s->content >= SLOT_SIZE ? s->content : half + SLOT_SUPER;
 	end = s->content >= SLOT_SIZE ? OFFSET_MAX : half + SLOT_HALF;
-	return s->generation > 0 && s->content == begin && s->length >= 0 &&
+	return s->generation > 0 && s->content == begin &&
+	       s->content <= SLOT_SIZE + SLOT_HEAD_ROOM && s->length >= 0 &&
 	       s->length < OFFSET_MAX &&
 	       s->envelope == s->content + s->length &&
 	       s->envelope_length >= 0 &&
@@ -106,10 +124,10 @@ static bool get_hex(const char *word, size_t digits, uint64_t *value)
 static bool parse(char *text, struct slot_super *s)
 {
 	char *w[16];
-	int64_t version, generation;
+	int64_t generation;
 	uint64_t crc;
 
-	if (!split(text, w, 16) || !str_to_int(w[1], 1, 1, &version) ||
+	if (!split(text, w, 16) ||
 	    !str_to_int(w[2], 1, UINT32_MAX, &generation) ||
 	    !str_copy(s->id, sizeof(s->id), w[3]) ||
 	    !get_off(w[5], &s->content) || !get_off(w[6], &s->length) ||
@@ -123,41 +141,92 @@ static bool parse(char *text, struct slot_super *s)
 	return true;
 }
 
-int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s)
+static bool is_zero(const char *data, size_t n)
 {
-	char text[SLOT_SUPER + 16], *body = text + MAGIC_SIZE, *sum;
+	return n == 0 || (data[0] == 0 && memcmp(data, data + 1, n - 1) == 0);
+}
+
+/* Takes the line after the magic apart, in place, if its sum is right. */
+static char *check_sum(char *body)
+{
+	char *sum = strstr(body, " sum ");
 	uint64_t value;
 
-	memset(text, 0, sizeof(text));
-	memcpy(text, data, SLOT_SUPER);
-	*s = (struct slot_super){ .freed = memcmp(text, magic_freed,
-						  MAGIC_SIZE) == 0 };
-	if (!s->freed && memcmp(text, magic_used, MAGIC_SIZE) != 0)
-		return ERR_CORRUPT;
-	sum = strstr(body, " sum ");
 	if (!sum)
-		return ERR_CORRUPT;
+		return NULL;
 	sum[13] = '\0';
 	if (!get_hex(sum + 5, 8, &value) ||
 	    crc32c(0, body, (size_t)(sum - body)) != value)
-		return ERR_CORRUPT;
+		return NULL;
 	*sum = '\0';
-	return parse(body, s) && is_possible(s) ? ERR_OK : ERR_CORRUPT;
+	return body;
+}
+
+/* The id in a superblock that does not check: for the log. */
+static void guess_id(const char *body, char id[QUEUE_ID_SIZE])
+{
+	uint32_t slot;
+
+	if (sscanf(body, " %*s %*s %17s", id) != 1 || !queue_id_slot(id, &slot))
+		id[0] = '\0';
+}
+
+int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s)
+{
+	char text[SLOT_SUPER + 16], *body = text + MAGIC_SIZE;
+
+	*s = (struct slot_super){ .freed = false };
+	if (is_zero(data, SLOT_SUPER))
+		return ERR_NOT_FOUND;
+	memset(text, 0, sizeof(text));
+	memcpy(text, data, SLOT_SUPER);
+	guess_id(body, s->id);
+	s->freed = memcmp(text, magic_freed, MAGIC_SIZE) == 0;
+	s->promised = memcmp(text + MARK_AT, mark_promised, MARK_SIZE) == 0;
+	if (!s->freed && memcmp(text, magic_used, MAGIC_SIZE) != 0)
+		return err_set(ERR_CORRUPT, "a superblock without its name");
+	if (!check_sum(body))
+		return err_set(ERR_CORRUPT, "a superblock whose sum is wrong");
+	if (strncmp(body, " 1 ", 3) != 0)
+		return err_set(ERR_UNSUPPORTED, "format version%.*s",
+			       (int)strcspn(body + 1, " ") + 1, body);
+	if (!parse(body, s) || !is_possible(s))
+		return err_set(ERR_CORRUPT, "a superblock that makes no sense");
+	return ERR_OK;
+}
+
+/* Reads a superblock; what is behind the end of the file counts as zeros. */
+static int read_sector(int fd, off_t at, char data[SLOT_SUPER])
+{
+	size_t n = 0;
+
+	memset(data, 0, SLOT_SUPER);
+	while (n < SLOT_SUPER) {
+		ssize_t got =
+			pread(fd, data + n, SLOT_SUPER - n, at + (off_t)n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_sys("read", "a superblock");
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	return ERR_OK;
 }
 
 int slot_super_at(int fd, uint32_t generation, struct slot_super *s)
 {
 	char data[SLOT_SUPER];
-	int err = file_pread(fd, data, sizeof(data), slot_half(generation));
+	int err = read_sector(fd, slot_half(generation), data);
 
-	if (err == ERR_EOF)
-		return ERR_CORRUPT;
-	if (err)
-		return err;
-	err = slot_super_read(data, s);
-	/* a superblock in the half where it does not belong is a stray */
+	if (!err)
+		err = slot_super_read(data, s);
 	if (!err && slot_half(s->generation) != slot_half(generation))
-		return ERR_CORRUPT;
+		return err_set(
+			ERR_CORRUPT,
+			"a superblock in the half where it is not to be");
 	return err;
 }
 
@@ -166,7 +235,7 @@ int slot_super_find(int fd, struct slot_super *s)
 	struct slot_super even, odd;
 	int e = slot_super_at(fd, 0, &even), o = slot_super_at(fd, 1, &odd);
 
-	if ((e && e != ERR_CORRUPT) || (o && o != ERR_CORRUPT))
+	if (e == ERR_IO || o == ERR_IO)
 		return ERR_IO;
 	if (e && o)
 		return ERR_NOT_FOUND;
@@ -185,18 +254,33 @@ int slot_verify(int fd, const struct slot_super *s)
 							  : sizeof(data);
 		int err = file_pread(fd, data, n, at);
 
+		if (err == ERR_EOF)
+			return err_set(ERR_CORRUPT, "the file is cut short");
 		if (err)
-			return err == ERR_EOF ? ERR_CORRUPT : err;
+			return err_sys("read", "content and envelope");
 		crc = crc32c(crc, data, n);
 		at += (off_t)n;
 	}
-	return crc == s->crc ? ERR_OK : ERR_CORRUPT;
+	if (crc != s->crc)
+		return err_set(ERR_CORRUPT, "content or envelope is damaged");
+	return ERR_OK;
+}
+
+static int mark(int fd, const char *text, size_t n, off_t at)
+{
+	return file_pwrite(fd, text, n, at) ? err_sys("write", "a superblock")
+					    : ERR_OK;
 }
 
 int slot_mark_freed(int fd, const struct slot_super *s)
 {
-	return file_pwrite(fd, magic_freed, MAGIC_SIZE,
-			   slot_half(s->generation));
+	return mark(fd, magic_freed, MAGIC_SIZE, slot_half(s->generation));
+}
+
+int slot_mark_promised(int fd, const struct slot_super *s)
+{
+	return mark(fd, mark_promised, MARK_SIZE,
+		    slot_half(s->generation) + MARK_AT);
 }
 
 static void punch(int fd, off_t from, off_t to)

@@ -22,16 +22,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/err.h"
 #include "queue/id.h"
 
 #define SLOT_HALF 32768
 #define SLOT_SIZE (2 * SLOT_HALF)
+#define SLOT_HEAD_ROOM 65536	/* at most, before content behind the halves */
 #define SLOT_SUPER 512		/* bytes of a superblock: one sector */
 #define SLOT_JOURNAL_MIN 2048	/* room for a journal within a half */
 #define SLOT_ENVELOPE_MAX (64 << 20)
 
 struct slot_super {
 	bool freed;		/* the message is done */
+	bool promised;		/* qmgr has written that it was promised */
 	uint32_t generation;	/* from 1 */
 	char id[QUEUE_ID_SIZE];
 	off_t content, length;	/* where, bytes */
@@ -47,29 +50,37 @@ off_t slot_half(uint32_t generation);
 /* Where a journal begins that follows END. */
 off_t slot_journal_after(off_t end);
 
-/* A superblock as bytes, and back: ERR_OK, or ERR_CORRUPT if the bytes are
- * none (zeros, torn) or name places that cannot be. */
+/* A superblock as bytes, and back. The second gives ERR_OK; ERR_NOT_FOUND if
+ * the bytes are zeros: none was written; ERR_UNSUPPORTED if another version of
+ * the format was; else ERR_CORRUPT, with S->id if that can be read. A sector
+ * is written whole or not at all, so a power cut leaves nothing that is
+ * ERR_CORRUPT. */
 void slot_super_write(char out[SLOT_SUPER], const struct slot_super *s);
 int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s);
 
-/* Reads the superblock of one generation: ERR_OK, ERR_CORRUPT, ERR_IO. */
+/* Reads the superblock in the half of one generation, which is that one's, or
+ * an earlier or later one's. As slot_super_read; ERR_IO. */
 int slot_super_at(int fd, uint32_t generation, struct slot_super *s);
 
-/* Finds the newest superblock. ERR_OK (look at s->freed), ERR_NOT_FOUND if
- * neither checks: the slot was never promised. ERR_IO. */
+/* Finds the newest superblock that checks. ERR_OK (look at s->freed),
+ * ERR_NOT_FOUND if neither does, ERR_IO. */
 int slot_super_find(int fd, struct slot_super *s);
 
 /* Reads content and envelope and compares the CRC: ERR_OK, ERR_CORRUPT,
  * ERR_IO. */
 int slot_verify(int fd, const struct slot_super *s);
 
-/* Says on disk, unsynced, that the message is done: ERR_OK, ERR_IO. */
-int slot_mark_freed(int fd, const struct slot_super *s);
+/* Says on disk, unsynced, that the message is done, or that it was promised:
+ * ERR_OK, ERR_IO …. The second stands beside the superblock in its sector, so
+ * that it is there also when the journal is cut off. */
+MUST_CHECK int slot_mark_freed(int fd, const struct slot_super *s);
+MUST_CHECK int slot_mark_promised(int fd, const struct slot_super *s);
 
 /* Gives the disk space of a waiting message back that it does not need:
  * USED is the end of its journal. The journal may then grow without limit,
  * and the slot cannot be lent again. What the file system cannot do is left
- * out. */
+ * out. To be called only after slot_mark_promised, which tells the hole from a
+ * superblock that was lost. */
 void slot_trim(int fd, const struct slot_super *s, off_t used);
 
 /* Where the journal of an untrimmed slot must end; 0 if it need not. */

@@ -4,8 +4,8 @@
  * qmgr. Anyone may look; only root and the queue's user may act, or get at
  * the content of a message.
  */
-#ifndef QUEUE_ADMIN_H
-#define QUEUE_ADMIN_H
+#ifndef QMGR_ADMIN_H
+#define QMGR_ADMIN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +39,13 @@ struct queue_item {
 	size_t nrecipients;
 };
 
+/* What the list as a whole has to say. */
+struct queue_summary {
+	bool scanning;		/* when the list began, the scan at start was
+				 * going on: messages may be missing */
+	int64_t strange;	/* files that qmgr left alone: see its log */
+};
+
 struct queue_stats {
 	int64_t active, waiting, held;	/* messages by state */
 	int64_t received, delivered, deferred, bounced;
@@ -46,6 +53,7 @@ struct queue_stats {
 					 * messages, the others in recipients */
 	int64_t destinations, dead;	/* known to the scheduler; down */
 	int64_t slots;			/* files in use or made ahead */
+	int64_t strange;		/* files that were left alone */
 	bool scanning;			/* the scan at start is going on */
 	bool intake_stopped;		/* for want of disk space */
 };
@@ -65,10 +73,12 @@ enum queue_action {
  * such message, ERR_TIMEOUT, ERR_SYNTAX. */
 
 /* Calls EACH for every message (ID NULL) or for one. EACH gives false to
- * stop. Messages come oldest slot first, which is not the order of ids. */
+ * stop. Messages come oldest slot first, which is not the order of ids. *SUM
+ * is set when the list came to its end. */
 int queue_admin_list(const char *path, const char *id,
 		     bool (*each)(void *context, const struct queue_item *m),
-		     void *context, struct buf *why);
+		     void *context, struct queue_summary *sum,
+		     struct buf *why);
 
 /* What is known of one message: envelope and journal as text lines, appended
  * to TEXT. *CONTENT is a descriptor of the queue file, *OFFSET and *LENGTH

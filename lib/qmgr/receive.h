@@ -8,12 +8,13 @@
  * One message at a time. The connection to qmgr stands; the next slot is
  * asked for ahead of need.
  */
-#ifndef QUEUE_RECEIVE_H
-#define QUEUE_RECEIVE_H
+#ifndef QMGR_RECEIVE_H
+#define QMGR_RECEIVE_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/err.h"
 #include "queue/envelope.h"
 
 struct queue_receiver;
@@ -24,17 +25,26 @@ void queue_receiver_free(struct queue_receiver **r);
 
 /* Begins a message. ERR_OK; ERR_TEMP if qmgr is away; ERR_NO_SPACE if intake
  * is stopped for want of disk space (452). */
-int queue_begin(struct queue_receiver *r);
+MUST_CHECK int queue_begin(struct queue_receiver *r);
 
 /* The id of the message begun, for replies, Received and the log. */
 const char *queue_id(const struct queue_receiver *r);
 
 /* Appends N bytes of content (CRLF line ends). Buffered; checksummed on the
  * way. Errors: ERR_NO_SPACE, ERR_IO; after an error only queue_abandon. */
-int queue_write(struct queue_receiver *r, const void *data, size_t n);
+MUST_CHECK int queue_write(struct queue_receiver *r, const void *data, size_t n);
+
+/* Puts M bytes at DATA in the place of the first N of the content so far. The
+ * rest is not copied: a message behind the halves has some room before it.
+ * ERR_TOO_LONG where that does not do; others as queue_write. */
+MUST_CHECK int queue_replace_head(struct queue_receiver *r, size_t n,
+				  const void *data, size_t m);
+
+/* Forgets the content so far: it is written anew. */
+MUST_CHECK int queue_restart(struct queue_receiver *r);
 
 /* Writes buffered content to the file, so that queue_file can be read. */
-int queue_flush(struct queue_receiver *r);
+MUST_CHECK int queue_flush(struct queue_receiver *r);
 
 /* The slot with the content so far, from *OFFSET, *LENGTH bytes, open for
  * reading only: what is given to authcheck. The descriptor stays the
@@ -42,9 +52,10 @@ int queue_flush(struct queue_receiver *r);
 int queue_file(const struct queue_receiver *r, off_t *offset, off_t *length);
 
 /* Writes envelope and superblock, syncs, tells qmgr and waits for its word.
- * ERR_OK: promised. Any other code: not promised, and the slot is given up;
- * a second sync is never tried. */
-int queue_commit(struct queue_receiver *r, const struct envelope *e);
+ * ERR_OK: promised, also where qmgr died before it answered, for the next one
+ * finds the message. Any other code: not promised, and the slot is given up; a
+ * second sync is never tried. */
+MUST_CHECK int queue_commit(struct queue_receiver *r, const struct envelope *e);
 
 /* Gives up the message begun; harmless when there is none. */
 void queue_abandon(struct queue_receiver *r);

@@ -1,4 +1,11 @@
-#include "queue/job.h"
+/*
+ * How jobs and their results stand in packets. Where one attribute holds
+ * several values these are words in percent encoding, separated by blanks. A
+ * long list of addresses travels in a file in memory, bounded by what the
+ * journal can hold of it in one record. Both sides read here, and neither
+ * trusts the other: a packet that does not fit is ERR_SYNTAX as a whole.
+ */
+#include "qmgr/job.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,14 +18,15 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "queue/journal.h"
 
 #define EXPANDED_INLINE_MAX 32768 /* bytes of a list within the packet */
-#define EXPANDED_MAX (32 << 20)	  /* … and in a file */
+
+/* … and in a file: no more than the journal's record of it can hold, with the
+ * words before it. */
+#define EXPANDED_MAX (JOURNAL_RECORD_MAX - 65536)
 
 /* One attribute holds several values: words in percent encoding. */
-
-static const char *const status_name[] = { "sent", "deferred", "failed",
-					   "expanded" };
 
 static void add_word(struct buf *b, const char *word)
 {
@@ -190,7 +198,7 @@ static void put_long_list(struct ipc_out *m, const struct buf *list)
 	ipc_put_own_fd(m, fd);
 }
 
-static void put_expanded(struct ipc_out *m, const struct job_result *r)
+static void put_expanded(struct ipc_out *m, const struct result *r)
 {
 	struct buf list;
 
@@ -207,25 +215,15 @@ static void put_expanded(struct ipc_out *m, const struct job_result *r)
 }
 
 /* "INDEX STATUS DSN FLAGS RELAY REPLY OWNER" */
-static void put_result(struct ipc_out *m, struct buf *b,
-		       const struct job_result *r)
+static void put_result(struct ipc_out *m, struct buf *b, const struct result *r)
 {
-	char flags[5] = "-";
-	size_t n = 0;
+	char flags[RESULT_FLAGS_SIZE];
 
-	if (r->remote_reply)
-		flags[n++] = 'r';
-	if (r->done_too)
-		flags[n++] = 'd';
-	if (r->dsn_passed)
-		flags[n++] = 'p';
-	if (r->owner)
-		flags[n++] = 'o';
 	buf_reset(b);
 	add_number(b, r->index);
-	add_word(b, status_name[r->status]);
+	add_word(b, result_name(r->status));
 	add_word(b, r->dsn);
-	add_word(b, flags);
+	add_word(b, result_letters(flags, r->flags));
 	add_word(b, r->relay);
 	add_word(b, r->reply);
 	add_word(b, r->owner);
@@ -233,12 +231,12 @@ static void put_result(struct ipc_out *m, struct buf *b,
 		m->data.over = true;
 	else
 		ipc_put_span(m, "result", b->data, b->len);
-	if (r->status == JOB_EXPANDED)
+	if (r->status == RESULT_EXPANDED)
 		put_expanded(m, r);
 }
 
 void job_results_write(struct ipc_out *m, const struct job *j,
-		       const struct job_result *r, size_t n,
+		       const struct result *r, size_t n,
 		       enum job_destination dest)
 {
 	struct buf b;
@@ -252,36 +250,22 @@ void job_results_write(struct ipc_out *m, const struct job *j,
 	buf_free(&b);
 }
 
-static bool read_status(const char *word, enum job_status *status)
-{
-	for (int i = JOB_SENT; i <= JOB_EXPANDED; i++)
-		if (strcmp(word, status_name[i]) == 0) {
-			*status = (enum job_status)i;
-			return true;
-		}
-	return false;
-}
-
-static bool read_result(struct arena *a, const char *value,
-			struct job_result *r)
+static bool read_result(struct arena *a, const char *value, struct result *r)
 {
 	const char *w[7];
 
 	if (!get_words(a, value, w, 7) || !get_number(w[0], &r->index) ||
-	    !read_status(w[1], &r->status))
+	    !result_status_of(w[1], &r->status))
 		return false;
 	r->dsn = w[2];
-	r->remote_reply = strchr(w[3], 'r') != NULL;
-	r->done_too = strchr(w[3], 'd') != NULL;
-	r->dsn_passed = strchr(w[3], 'p') != NULL;
+	r->flags = result_flags_of(w[3]);
 	r->relay = w[4];
 	r->reply = w[5];
-	r->owner = strchr(w[3], 'o') ? w[6] : NULL;
+	r->owner = w[6];
 	return true;
 }
 
-static bool read_expanded(struct arena *a, const char *value,
-			  struct job_result *r)
+static bool read_expanded(struct arena *a, const char *value, struct result *r)
 {
 	size_t n = *value != '\0';
 	const char **list;
@@ -295,7 +279,7 @@ static bool read_expanded(struct arena *a, const char *value,
 }
 
 static bool read_long_list(struct arena *a, struct ipc_in *m, const char *value,
-			   struct job_result *r)
+			   struct result *r)
 {
 	int fd = ipc_take_fd(m);
 	int64_t n;
@@ -314,10 +298,10 @@ static bool read_long_list(struct arena *a, struct ipc_in *m, const char *value,
 }
 
 static bool read_attr(struct arena *a, struct ipc_in *m, size_t i,
-		      struct job_result *r, size_t *k)
+		      struct result *r, size_t *k)
 {
 	const struct ipc_attr *at = &m->attr[i];
-	bool expanded = *k > 0 && r[*k - 1].status == JOB_EXPANDED;
+	bool expanded = *k > 0 && r[*k - 1].status == RESULT_EXPANDED;
 
 	if (strcmp(at->name, "result") == 0)
 		return read_result(a, at->value, &r[(*k)++]);
@@ -329,8 +313,7 @@ static bool read_attr(struct arena *a, struct ipc_in *m, size_t i,
 }
 
 int job_results_read(struct arena *a, struct ipc_in *m, uint64_t *number,
-		     struct job_result **r, size_t *n,
-		     enum job_destination *dest)
+		     struct result **r, size_t *n, enum job_destination *dest)
 {
 	int64_t value;
 	size_t k = 0;

@@ -3,7 +3,7 @@
  * is kept in memory until commit, and then written with one call; a larger
  * one goes behind both halves, a buffer at a time.
  */
-#include "queue/receive.h"
+#include "qmgr/receive-parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,29 +27,6 @@
 #define ANSWER_MS 60000
 #define HELD_MAX (SLOT_HALF - SLOT_SUPER - SLOT_JOURNAL_MIN)
 #define WRITE_SIZE 65536
-#define SLOTS_MAX 16
-
-struct lent {
-	uint32_t number;
-	int fd; /* -1: the place is free */
-	int ro; /* the same file, for those that may only read */
-};
-
-struct queue_receiver {
-	int sock;		     /* -1 when not connected */
-	struct lent lent[SLOTS_MAX]; /* what qmgr lets us keep open */
-	int at;			     /* index of the slot to fill, or -1 */
-	uint32_t generation;	     /* of the message that goes into it */
-	bool begun;
-	bool spilled; /* content is behind the halves */
-	char id[QUEUE_ID_SIZE];
-	struct buf held; /* content not yet written */
-	off_t written;	 /* bytes of content in the file */
-	off_t length;	 /* bytes of content */
-	uint32_t crc;
-	struct ipc_out out;
-	struct ipc_in in;
-};
 
 struct queue_receiver *queue_receiver_new(void)
 {
@@ -167,17 +144,18 @@ static int ask_for_slot(struct queue_receiver *r)
 	if (r->sock < 0)
 		r->sock = ipc_connect("qmgr");
 	if (r->sock < 0)
-		return ERR_TEMP;
+		return err_set(ERR_TEMP, "the queue manager is away: %m");
 	ipc_begin(&r->out, "open");
 	err = ipc_call(r->sock, &r->out, &r->in, ANSWER_MS);
 	if (!err && ipc_is(&r->in, "no-space"))
-		return ERR_NO_SPACE;
+		return err_set(ERR_NO_SPACE, "the queue's disk is full");
 	if (!err && ipc_is(&r->in, "slot"))
 		take_slot(r);
 	if (r->at >= 0)
 		return ERR_OK;
 	disconnect(r);
-	return ERR_TEMP;
+	return err_set(ERR_TEMP, "the queue manager gives no slot: %s",
+		       err ? err_why(err) : "not understood");
 }
 
 int queue_begin(struct queue_receiver *r)
@@ -206,23 +184,14 @@ const char *queue_id(const struct queue_receiver *r)
 	return r->id;
 }
 
-static off_t content_at(const struct queue_receiver *r)
-{
-	return r->spilled ? SLOT_SIZE : slot_half(r->generation) + SLOT_SUPER;
-}
-
-static int slot_fd(const struct queue_receiver *r)
-{
-	return r->lent[r->at].fd;
-}
-
 /* Writes what is held behind the halves. */
 static int write_held(struct queue_receiver *r)
 {
-	int err = file_pwrite(slot_fd(r), r->held.data, r->held.len,
-			      content_at(r) + r->written);
+	int err = file_pwrite(receive_fd(r), r->held.data, r->held.len,
+			      receive_content_at(r) + r->written);
 
 	if (err) {
+		err = err_sys("write", "a slot of the queue");
 		disconnect(r);
 		return err;
 	}
@@ -231,23 +200,16 @@ static int write_held(struct queue_receiver *r)
 	return ERR_OK;
 }
 
-/* From now on content goes behind the halves. What was held is all of it. */
-static void spill(struct queue_receiver *r)
-{
-	r->spilled = true;
-	r->written = 0;
-}
-
 int queue_write(struct queue_receiver *r, const void *data, size_t n)
 {
 	const char *p = data;
 
 	if (!r->begun)
-		return ERR_IO;
+		return err_set(ERR_IO, "no message was begun");
 	r->crc = crc32c(r->crc, data, n);
 	r->length += (off_t)n;
 	if (!r->spilled && r->held.len + n > HELD_MAX)
-		spill(r);
+		receive_spill(r);
 	while (n > 0) {
 		size_t part = r->spilled && n > WRITE_SIZE ? WRITE_SIZE : n;
 		int err = ERR_OK;
@@ -263,135 +225,128 @@ int queue_write(struct queue_receiver *r, const void *data, size_t n)
 	return ERR_OK;
 }
 
+/* All content is held, and nothing of it is lost if it is written again. */
+static int replace_held(struct queue_receiver *r, size_t n, const void *data,
+			size_t m)
+{
+	struct buf b;
+
+	buf_init(&b, r->held.max);
+	buf_put(&b, data, m);
+	buf_put(&b, r->held.data + n, r->held.len - n);
+	if (b.over) {
+		buf_free(&b);
+		return ERR_TOO_LONG;
+	}
+	buf_free(&r->held);
+	r->held = b;
+	r->written = 0;
+	r->length = (off_t)b.len;
+	r->crc = crc32c(0, b.data, b.len);
+	if (b.len > HELD_MAX)
+		receive_spill(r);
+	return ERR_OK;
+}
+
+/* The checksum of the first N bytes in the file. */
+static int sum_head(const struct queue_receiver *r, size_t n, uint32_t *crc)
+{
+	char *head = mem_alloc(n + 1);
+	int err = file_pread(receive_fd(r), head, n, receive_content_at(r));
+
+	*crc = crc32c(0, head, n);
+	free(head);
+	return err;
+}
+
+/* The content is in the file: the new head ends where the former one did. */
+static int replace_written(struct queue_receiver *r, size_t n, const void *data,
+			   size_t m)
+{
+	off_t more = (off_t)m - (off_t)n, start = r->start - more;
+	uint32_t former;
+	int err;
+
+	if (start < SLOT_SIZE)
+		return ERR_TOO_LONG;
+	err = sum_head(r, n, &former);
+	if (!err)
+		err = file_pwrite(receive_fd(r), data, m, start);
+	if (err)
+		return err;
+	r->crc ^= crc32c_shift(former ^ crc32c(0, data, m),
+			       (uint64_t)r->length - n);
+	r->start = start;
+	r->written += more;
+	r->length += more;
+	return ERR_OK;
+}
+
+int queue_replace_head(struct queue_receiver *r, size_t n, const void *data,
+		       size_t m)
+{
+	int err = ERR_OK;
+
+	if (!r->begun || (off_t)n > r->length)
+		return ERR_IO;
+	if (!r->spilled)
+		return replace_held(r, n, data, m);
+	if (r->held.len)
+		err = write_held(r);
+	return err ? err : replace_written(r, n, data, m);
+}
+
+int queue_restart(struct queue_receiver *r)
+{
+	if (!r->begun)
+		return ERR_IO;
+	if (r->spilled && ftruncate(receive_fd(r), SLOT_SIZE) < 0) {
+		int err = err_sys("truncate", "a slot");
+
+		disconnect(r);
+		return err;
+	}
+	buf_reset(&r->held);
+	r->spilled = false;
+	r->written = r->length = 0;
+	r->crc = 0;
+	return ERR_OK;
+}
+
 int queue_flush(struct queue_receiver *r)
 {
 	int err;
 
 	if (!r->begun)
-		return ERR_IO;
+		return err_set(ERR_IO, "no message was begun");
 	if (r->spilled)
 		return r->held.len ? write_held(r) : ERR_OK;
 	if (r->written == r->length)
 		return ERR_OK;
-	err = file_pwrite(slot_fd(r), r->held.data + r->written,
+	err = file_pwrite(receive_fd(r), r->held.data + r->written,
 			  r->held.len - (size_t)r->written,
-			  content_at(r) + r->written);
-	if (err)
+			  receive_content_at(r) + r->written);
+	if (err) {
+		err = err_sys("write", "a slot of the queue");
 		disconnect(r);
-	else
-		r->written = r->length;
-	return err;
+		return err;
+	}
+	r->written = r->length;
+	return ERR_OK;
 }
 
 int queue_file(const struct queue_receiver *r, off_t *offset, off_t *length)
 {
 	if (!r->begun)
 		return -1;
-	*offset = content_at(r);
+	*offset = receive_content_at(r);
 	*length = r->length;
 	return r->lent[r->at].ro;
 }
 
-/* Places and checksum of the message whose envelope has N bytes. */
-static void plan(const struct queue_receiver *r, size_t n, struct slot_super *s)
-{
-	*s = (struct slot_super){ .generation = r->generation };
-	memcpy(s->id, r->id, sizeof(s->id));
-	s->content = content_at(r);
-	s->length = r->length;
-	s->envelope = s->content + s->length;
-	s->envelope_length = (off_t)n;
-	s->journal = slot_journal_after(s->envelope + s->envelope_length);
-	/* keyed by this process's secret: nobody outside can know it */
-	s->key = map_hash(s->id, strlen(s->id)) ^ s->generation;
-}
-
-static bool fits_half(const struct slot_super *s)
-{
-	return s->journal + SLOT_JOURNAL_MIN <=
-	       slot_half(s->generation) + SLOT_HALF;
-}
-
-static int pwritev_all(int fd, struct iovec *iov, int n, off_t at)
-{
-	while (n > 0) {
-		ssize_t done = pwritev(fd, iov, n, at);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return err_from_errno(errno);
-		at += done;
-		while (n > 0 && (size_t)done >= iov->iov_len) {
-			done -= (ssize_t)iov->iov_len;
-			iov++;
-			n--;
-		}
-		if (n > 0) {
-			iov->iov_base = (char *)iov->iov_base + done;
-			iov->iov_len -= (size_t)done;
-		}
-	}
-	return ERR_OK;
-}
-
-/* The envelope's end up to the journal, and the journal's first byte, which
- * ends it. */
-static size_t padding(const struct slot_super *s)
-{
-	return (size_t)(s->journal - s->envelope - s->envelope_length) + 1;
-}
-
-static int write_in_half(struct queue_receiver *r, char *super,
-			 const struct slot_super *s, struct buf *envelope)
-{
-	char zeros[SLOT_SUPER + 1] = { 0 };
-	struct iovec iov[] = { { super, SLOT_SUPER },
-			       { r->held.data, r->held.len },
-			       { envelope->data, envelope->len },
-			       { zeros, padding(s) } };
-
-	return pwritev_all(slot_fd(r), iov, 4, slot_half(s->generation));
-}
-
-static int write_behind(struct queue_receiver *r, char *super,
-			const struct slot_super *s, struct buf *envelope)
-{
-	char zeros[SLOT_SUPER + 1] = { 0 };
-	struct iovec iov[] = { { r->held.data, r->held.len },
-			       { envelope->data, envelope->len },
-			       { zeros, padding(s) } };
-	int err = pwritev_all(slot_fd(r), iov, 3, s->content + r->written);
-
-	if (err)
-		return err;
-	return file_pwrite(slot_fd(r), super, SLOT_SUPER,
-			   slot_half(s->generation));
-}
-
-static int store(struct queue_receiver *r, struct buf *envelope)
-{
-	struct slot_super s;
-	char super[SLOT_SUPER];
-	int err;
-
-	if (envelope->over)
-		return ERR_TOO_LONG;
-	plan(r, envelope->len, &s);
-	if (!r->spilled && !fits_half(&s)) {
-		spill(r);
-		plan(r, envelope->len, &s);
-	}
-	s.crc = crc32c(r->crc, envelope->data, envelope->len);
-	slot_super_write(super, &s);
-	err = r->spilled ? write_behind(r, super, &s, envelope)
-			 : write_in_half(r, super, &s, envelope);
-	/* one try: after a failed sync nobody knows what is on disk */
-	if (!err && fdatasync(slot_fd(r)) < 0)
-		err = err_from_errno(errno);
-	return err;
-}
-
+/* The message is promised: by its sync, not by qmgr's word. If that does not
+ * come, qmgr is gone, or has its hands full; it finds the message in the slot,
+ * which is left alone as long as we have it open. Only a refusal counts. */
 static int tell_qmgr(struct queue_receiver *r)
 {
 	int err;
@@ -400,10 +355,13 @@ static int tell_qmgr(struct queue_receiver *r)
 	ipc_put_int(&r->out, "slot", r->lent[r->at].number);
 	ipc_put_int(&r->out, "generation", r->generation);
 	err = ipc_call(r->sock, &r->out, &r->in, ANSWER_MS);
-	if (err)
-		return ERR_TEMP;
-	if (!ipc_is(&r->in, "queued"))
-		return ERR_TEMP;
+	if (err || !(ipc_is(&r->in, "queued") || ipc_is(&r->in, "refused"))) {
+		disconnect(r);
+		return ERR_OK;
+	}
+	if (ipc_is(&r->in, "refused"))
+		return err_set(ERR_TEMP, "the queue manager refuses it: %s",
+			       ipc_text(&r->in, "why"));
 	r->begun = false;
 	take_slot(r);
 	return ERR_OK;
@@ -415,10 +373,10 @@ int queue_commit(struct queue_receiver *r, const struct envelope *e)
 	int err;
 
 	if (!r->begun)
-		return ERR_IO;
+		return err_set(ERR_IO, "no message was begun");
 	buf_init(&envelope, SLOT_ENVELOPE_MAX);
 	envelope_write(&envelope, e);
-	err = store(r, &envelope);
+	err = receive_store(r, &envelope);
 	buf_free(&envelope);
 	if (!err)
 		err = tell_qmgr(r);
@@ -430,7 +388,7 @@ int queue_commit(struct queue_receiver *r, const struct envelope *e)
 void queue_abandon(struct queue_receiver *r)
 {
 	/* disk space that the next message in this slot does not need */
-	if (r->begun && r->spilled && ftruncate(slot_fd(r), SLOT_SIZE) < 0)
+	if (r->begun && r->spilled && ftruncate(receive_fd(r), SLOT_SIZE) < 0)
 		disconnect(r);
 	r->begun = false;
 }

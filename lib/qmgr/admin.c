@@ -1,4 +1,10 @@
-#include "queue/admin.h"
+/*
+ * The administrator's side of the public socket of qmgr: a question on a
+ * connection of its own, and answers that come in many packets. A list of a
+ * million messages is never held here: each message is handed on when its last
+ * packet has come. What comes is checked as any peer's.
+ */
+#include "qmgr/admin.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +19,7 @@
 #include "ipc/ipc.h"
 
 #define ANSWER_MS 60000
+#define STATS_MS 5000 /* they are counted already: no answer is a fault */
 
 static const char *const action_verb[] = { "hold",    "release", "flush",
 					   "requeue", "bounce",	 "delete" };
@@ -21,6 +28,7 @@ static const char *const state_name[] = { "active", "waiting", "held" };
 
 struct question {
 	int sock;
+	int64_t ms; /* for the answer */
 	struct ipc_out out;
 	struct ipc_in in;
 };
@@ -35,7 +43,7 @@ static int give_up(int err, struct buf *why, const char *text)
 static int begin(struct question *q, const char *path, const char *verb,
 		 struct buf *why)
 {
-	*q = (struct question){ .sock = -1 };
+	*q = (struct question){ .sock = -1, .ms = ANSWER_MS };
 	q->sock = ipc_connect(path ? path : RUN_DIR "/public/qmgr");
 	if (q->sock < 0) {
 		buf_printf(why, "cannot reach the queue manager at %s: %s",
@@ -62,26 +70,28 @@ static int refused(struct question *q, struct buf *why)
 	buf_puts(why, ipc_text(&q->in, "why"));
 	if (strcmp(code, "denied") == 0)
 		return ERR_DENIED;
+	if (strcmp(code, "disk") == 0)
+		return ERR_IO;
 	return strcmp(code, "not-found") == 0 ? ERR_NOT_FOUND : ERR_SYNTAX;
 }
 
 /* The next packet of the answer. */
 static int next(struct question *q, struct buf *why)
 {
-	int err = ipc_recv(q->sock, &q->in, ANSWER_MS);
+	int err = ipc_recv(q->sock, &q->in, q->ms);
 
 	if (err == ERR_EOF)
 		return give_up(ERR_TEMP, why, "the queue manager ended");
 	if (err)
-		return give_up(err, why, err_text(err));
+		return give_up(err, why, err_why(err));
 	return ipc_is(&q->in, "failed") ? refused(q, why) : ERR_OK;
 }
 
 static int ask(struct question *q, struct buf *why)
 {
-	int err = ipc_send(q->sock, &q->out, ANSWER_MS);
+	int err = ipc_send(q->sock, &q->out, q->ms);
 
-	return err ? give_up(err, why, err_text(err)) : next(q, why);
+	return err ? give_up(err, why, err_why(err)) : next(q, why);
 }
 
 /* A message of the list, while its packets come. */
@@ -185,9 +195,20 @@ static int read_list(struct question *q, struct item *i,
 	}
 }
 
+/* The last packet of a list. */
+static void read_summary(const struct ipc_in *in, struct queue_summary *sum)
+{
+	int64_t scanning = 0;
+
+	*sum = (struct queue_summary){ .scanning = false };
+	ipc_int(in, "strange", 0, INT64_MAX, &sum->strange);
+	ipc_int(in, "scanning", 0, 1, &scanning);
+	sum->scanning = scanning != 0;
+}
+
 int queue_admin_list(const char *path, const char *id,
 		     bool (*each)(void *context, const struct queue_item *m),
-		     void *context, struct buf *why)
+		     void *context, struct queue_summary *sum, struct buf *why)
 {
 	struct question q;
 	struct item i = { .arena = arena_new() };
@@ -199,6 +220,8 @@ int queue_admin_list(const char *path, const char *id,
 		err = ask(&q, why);
 	if (!err)
 		err = read_list(&q, &i, each, context, why);
+	if (!err && ipc_is(&q.in, "end"))
+		read_summary(&q.in, sum);
 	end(&q);
 	arena_free(&i.arena);
 	free(i.rcpt);
@@ -277,6 +300,7 @@ static int read_stats(const struct ipc_in *in, struct queue_stats *s)
 		{ "destinations", &s->destinations },
 		{ "dead", &s->dead },
 		{ "slots", &s->slots },
+		{ "strange", &s->strange },
 	};
 	int64_t scanning, stopped;
 
@@ -296,6 +320,7 @@ int queue_admin_stats(const char *path, struct queue_stats *s, struct buf *why)
 	struct question q;
 	int err = begin(&q, path, "stats", why);
 
+	q.ms = STATS_MS;
 	*s = (struct queue_stats){ .active = 0 };
 	if (!err)
 		err = ask(&q, why);

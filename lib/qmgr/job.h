@@ -7,8 +7,8 @@
  * recipient. qmgr may send further jobs before the answer came, so that a
  * deliverer goes on without waiting. The deliverer ends by closing.
  */
-#ifndef QUEUE_JOB_H
-#define QUEUE_JOB_H
+#ifndef QMGR_JOB_H
+#define QMGR_JOB_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "ipc/ipc.h"
 #include "queue/envelope.h"
+#include "qmgr/result.h"
 
 struct job_recipient {
 	unsigned index;		/* of the recipient within the message */
@@ -45,32 +46,6 @@ struct job {
 	size_t nrecipients;
 };
 
-enum job_status {
-	JOB_SENT,	/* delivered, or taken by the next host */
-	JOB_DEFERRED,	/* try again later */
-	JOB_FAILED,	/* never will be */
-	JOB_EXPANDED	/* stands for the addresses in `expanded`, which take
-			 * its place: an alias, a list, a .forward. With a
-			 * dsn of class 5, a further part of it (a command, a
-			 * mailbox) failed for good, and its sender is told */
-};
-
-struct job_result {
-	unsigned index;
-	enum job_status status;
-	const char *dsn;	/* "2.0.0", "4.4.1" … (RFC 3463) */
-	const char *reply;	/* diagnostic, one line; "" if none */
-	const char *relay;	/* "host[ip]:port", "local", "maildir" … */
-	bool remote_reply;	/* `reply` was said by the remote host */
-	const char *const *expanded;
-	size_t nexpanded;
-	const char *owner;	/* JOB_EXPANDED: new sender for them (list
-				 * owner), or NULL */
-	bool done_too;		/* JOB_EXPANDED: a copy was also delivered */
-	bool dsn_passed;	/* JOB_SENT: the next host took over NOTIFY
-				 * (RFC 3461), so it tells of success */
-};
-
 /* What the deliverer says of the destination as a whole: qmgr's scheduler
  * wants to know whether to try the next message there. */
 enum job_destination {
@@ -87,10 +62,10 @@ int job_read(struct arena *a, struct ipc_in *m, struct job *j);
  * job_results_read is in A; whether every recipient of the job has one is for
  * the reader to check. */
 void job_results_write(struct ipc_out *m, const struct job *j,
-		       const struct job_result *r, size_t n,
+		       const struct result *r, size_t n,
 		       enum job_destination dest);
 int job_results_read(struct arena *a, struct ipc_in *m, uint64_t *number,
-		     struct job_result **r, size_t *n,
+		     struct result **r, size_t *n,
 		     enum job_destination *dest);
 
 #endif

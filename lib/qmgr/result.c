@@ -1,0 +1,79 @@
+#include "qmgr/result.h"
+
+#include <string.h>
+
+#include "log/log.h"
+#include "qmgr/job.h"
+
+static const struct {
+	const char *name;
+	const char *logged; /* as Postfix's log tools expect it */
+} words[] = {
+	[RESULT_SENT] = { "sent", "sent" },
+	[RESULT_DEFERRED] = { "deferred", "deferred" },
+	[RESULT_FAILED] = { "failed", "bounced" },
+	[RESULT_EXPANDED] = { "expanded", "sent" },
+};
+
+static const struct {
+	unsigned flag;
+	char letter;
+} letters[] = {
+	{ RESULT_REMOTE, 'r' },	    { RESULT_DONE_TOO, 'd' },
+	{ RESULT_DSN_PASSED, 'p' }, { RESULT_OWNER, 'o' },
+	{ RESULT_LOCAL, 'l' },	    { RESULT_SOON, 's' },
+};
+
+#define LETTERS (sizeof(letters) / sizeof(letters[0]))
+
+const char *result_name(enum result_status status)
+{
+	return words[status].name;
+}
+
+bool result_status_of(const char *word, enum result_status *status)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i].name) == 0) {
+			*status = (enum result_status)i;
+			return true;
+		}
+	return false;
+}
+
+const char *result_letters(char out[RESULT_FLAGS_SIZE], unsigned flags)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < LETTERS; i++)
+		if (flags & letters[i].flag)
+			out[n++] = letters[i].letter;
+	if (n == 0)
+		out[n++] = '-';
+	out[n] = '\0';
+	return out;
+}
+
+unsigned result_flags_of(const char *text)
+{
+	unsigned flags = 0;
+
+	for (size_t i = 0; i < LETTERS; i++)
+		if (strchr(text, letters[i].letter))
+			flags |= letters[i].flag;
+	return flags;
+}
+
+void result_log(const struct job *j, const struct job_recipient *to,
+		const struct result *r, const char *delays, const char *text)
+{
+	bool moved = *to->original && strcmp(to->original, to->address) != 0;
+	/* a part of what was expanded may have failed */
+	bool failed = r->status == RESULT_EXPANDED && *r->dsn == '5';
+
+	log_info("%s: to=<%s>,%s%s%s relay=%s, %s, dsn=%s, status=%s (%s)",
+		 j->id, to->address, moved ? " orig_to=<" : "",
+		 moved ? to->original : "", moved ? ">," : "",
+		 *r->relay ? r->relay : "none", delays, r->dsn,
+		 words[failed ? RESULT_FAILED : r->status].logged, text);
+}

@@ -1,0 +1,41 @@
+/*
+ * Shared by the files that handle connections to deliverers: courier.c (jobs
+ * and answers) and apart.c (slow deliveries).
+ */
+#ifndef QUEUE_MANAGER_COURIER_PARTS_H
+#define QUEUE_MANAGER_COURIER_PARTS_H
+
+#include "queue-manager/active.h"
+#include "queue-manager/courier.h"
+
+/* A job that a deliverer has. */
+struct handed {
+	TAILQ_ENTRY(handed) link;
+	uint64_t number;
+	struct active *active;
+	struct destination *dest;
+	const char *sender;
+	size_t n;
+	unsigned index[];
+};
+
+struct courier {
+	TAILQ_ENTRY(courier) link;
+	struct qmgr *q;
+	enum transport transport;
+	int sock;
+	struct event *event;
+	struct destination *dest; /* of its jobs, or of the last one */
+	TAILQ_HEAD(, handed) jobs;
+	unsigned njobs;
+	bool full;	   /* its socket takes no more just now */
+	bool apart;	   /* its first job is slow: see set_apart */
+	time_t idle_since; /* tick */
+	time_t begun;	   /* its first job: tick */
+};
+
+/* If the delivery that C waits for takes so long that others of its domain
+ * would wait for it, it gets a destination of its own. */
+void apart_if_slow(struct courier *c);
+
+#endif

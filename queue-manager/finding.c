@@ -1,0 +1,114 @@
+#include "queue-manager/finding.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/str.h"
+#include "log/log.h"
+#include "queue-manager/clocks.h"
+#include "queue-manager/errand.h"
+#include "queue/id.h"
+
+/* A slot for NUMBER, of which something was found: NULL if that is old news.
+ * If it was just asked for as a new one, it is not made. */
+static struct slot *claim(struct qmgr *q, uint32_t number,
+			  enum slot_state state)
+{
+	struct slot *s = store_get(&q->store, number);
+
+	if (s && (s->state == SLOT_MAKING || s->state == SLOT_LOOKED_AT))
+		store_remove(&q->store, s);
+	return store_add(&q->store, number, state);
+}
+
+/* The same, for what keeper is to have a hand in. */
+static struct slot *claim_text(struct qmgr *q, const char *text)
+{
+	int64_t number;
+
+	if (!str_to_int(text, 0, QUEUE_SLOT_MAX, &number))
+		return NULL;
+	return claim(q, (uint32_t)number, SLOT_REMOVE);
+}
+
+/* One promised message: "slot generation arrival next attempts held". */
+static void take_found(struct qmgr *q, const char *text)
+{
+	uint32_t number, generation, arrival, next;
+	unsigned attempts;
+	struct slot *s;
+	int held;
+
+	if (sscanf(text,
+		   "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %u %d",
+		   &number, &generation, &arrival, &next, &attempts,
+		   &held) != 6)
+		return;
+	s = claim(q, number, held ? SLOT_HELD : SLOT_WAITING);
+	if (!s)
+		return;
+	q->found.promised++;
+	s->generation = generation;
+	s->arrival = arrival;
+	s->attempts = (uint16_t)attempts;
+	s->next = clocks_tick_of_try(q, (time_t)next);
+	if (!held)
+		wait_add(&q->waiting, s, s->next);
+}
+
+void finding_on_found(struct qmgr *q)
+{
+	for (size_t i = 0; i < q->in.nattrs; i++)
+		take_found(q, q->in.attr[i].value);
+}
+
+/* Files without a promise: their numbers are used again. */
+void finding_on_junk(struct qmgr *q)
+{
+	for (size_t i = 0; i < q->in.nattrs; i++) {
+		struct slot *s = claim_text(q, q->in.attr[i].value);
+
+		if (!s)
+			continue;
+		if (str_equal(q->in.attr[i].name, "torn"))
+			q->found.torn++;
+		else
+			q->found.unused++;
+		errand_remove(q, s);
+	}
+}
+
+void finding_on_rot(struct qmgr *q)
+{
+	struct slot *s = claim_text(q, ipc_text(&q->in, "slot"));
+
+	if (!s)
+		return;
+	q->found.damaged++;
+	errand_put_aside(q, s, ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
+}
+
+/* A process that a qmgr before this one lent it to has it still. */
+void finding_on_busy(struct qmgr *q)
+{
+	struct slot *s = claim_text(q, ipc_text(&q->in, "slot"));
+
+	if (s)
+		errand_look(q, s);
+}
+
+void finding_on_scanned(struct qmgr *q)
+{
+	const size_t *n = q->store.by_state;
+
+	q->scanning = false;
+	q->strange = 0;
+	ipc_int(&q->in, "strange", 0, INT64_MAX, &q->strange);
+	log_info("scan of the queue done: %zu messages wait, %zu are held; "
+		 "found: promised %" PRId64 ", torn %" PRId64
+		 ", unused %" PRId64 ", damaged %" PRId64
+		 ", left alone %" PRId64,
+		 n[SLOT_WAITING] + n[SLOT_ACTIVE], n[SLOT_HELD],
+		 q->found.promised, q->found.torn, q->found.unused,
+		 q->found.damaged, q->strange);
+}

@@ -1,0 +1,35 @@
+/*
+ * What is in a slot's file that nobody of this qmgr has written: the one place
+ * that decides whether it may be removed. It may be only if it is provably
+ * ours and was never promised, or is done; what is not understood is kept.
+ * posthorn-queue(5) has the same as a table.
+ */
+#ifndef QUEUE_MANAGER_JUDGE_H
+#define QUEUE_MANAGER_JUDGE_H
+
+#include <stdint.h>
+
+#include "queue-manager/message.h"
+
+enum verdict {
+	VERDICT_MESSAGE, /* promised, and all there */
+	VERDICT_UNUSED,	 /* no message, or one that is done */
+	VERDICT_TORN,	 /* a write that a crash cut off: never promised */
+	VERDICT_DAMAGED, /* it is to be put aside */
+	VERDICT_STRANGE	 /* not ours to touch: another version of the format */
+};
+
+struct judged {
+	enum verdict verdict;
+	char id[QUEUE_ID_SIZE]; /* "" if it is not known */
+	char why[256];		/* of VERDICT_DAMAGED and VERDICT_STRANGE;
+				 * else "", or what is worth a line */
+	struct message m;	/* loaded for VERDICT_MESSAGE */
+};
+
+/* Looks at FD, the file of slot NUMBER. Nobody may be writing it. Call
+ * judge_end afterwards. */
+void judge(struct judged *j, uint32_t number, int fd);
+void judge_end(struct judged *j);
+
+#endif
