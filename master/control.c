@@ -9,7 +9,7 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 
-#define WAIT_S 1 /* for a peer to say what it wants */
+#define WAIT_S 5 /* for a peer to say what it wants */
 #define STRANGERS_MAX 20
 
 static struct {
@@ -27,9 +27,9 @@ struct peer {
 	struct event *readable;
 };
 
-static void put_lines(struct ipc_out *m, const char *name, struct buf *text)
+static void put_lines(struct ipc_out *m, const char *name, const char *p)
 {
-	char *p = text->data, *end;
+	const char *end;
 
 	for (; *p; p = end + 1) {
 		end = strchr(p, '\n');
@@ -37,62 +37,6 @@ static void put_lines(struct ipc_out *m, const char *name, struct buf *text)
 			break;
 		ipc_put_span(m, name, p, (size_t)(end - p));
 	}
-}
-
-static void do_status(struct ipc_out *a)
-{
-	struct buf text;
-
-	buf_init(&text, 65536);
-	self.act->status(&text);
-	ipc_begin(a, "ok");
-	put_lines(a, "service", &text);
-	buf_free(&text);
-}
-
-static void do_reload(struct ipc_out *a)
-{
-	struct buf faults;
-	bool good;
-
-	buf_init(&faults, 65536);
-	good = self.act->reload(&faults);
-	ipc_begin(a, good ? "ok" : "failed");
-	put_lines(a, "why", &faults);
-	buf_free(&faults);
-}
-
-static void do_stop(struct ipc_out *a)
-{
-	ipc_begin(a, "ok");
-	self.act->stop();
-}
-
-static const struct {
-	const char *verb;
-	void (*act)(struct ipc_out *a);
-	bool restricted;
-} verbs[] = {
-	{ "status", do_status, false },
-	{ "reload", do_reload, true },
-	{ "stop", do_stop, true },
-};
-
-static void answer(const struct ipc_in *q, bool trusted, struct ipc_out *a)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (!ipc_is(q, verbs[i].verb))
-			continue;
-		if (verbs[i].restricted && !trusted)
-			break;
-		verbs[i].act(a);
-		return;
-	}
-	ipc_begin(a, trusted ? "failed" : "denied");
-	ipc_put(a, "why",
-		trusted ? "no such verb"
-			: "only root and the user that the suite "
-			  "runs as may do that");
 }
 
 static void end(struct peer *p)
@@ -104,21 +48,100 @@ static void end(struct peer *p)
 	free(p);
 }
 
+/* Sends A, the one answer to P, and ends both. */
+static void answer(struct peer *p, struct ipc_out *a)
+{
+	if (ipc_send(p->fd, a, 0))
+		log_debug("nobody waits for master's answer");
+	ipc_out_free(a);
+	end(p);
+}
+
+static void do_status(struct peer *p)
+{
+	struct ipc_out a = { 0 };
+	struct buf text;
+
+	buf_init(&text, 65536);
+	self.act->status(&text);
+	ipc_begin(&a, "ok");
+	put_lines(&a, "service", text.data);
+	buf_free(&text);
+	answer(p, &a);
+}
+
+static void on_reloaded(bool good, const char *faults, void *context)
+{
+	struct ipc_out a = { 0 };
+
+	ipc_begin(&a, good ? "ok" : "failed");
+	put_lines(&a, "why", faults);
+	answer(context, &a);
+}
+
+static void do_reload(struct peer *p)
+{
+	self.act->reload(on_reloaded, p);
+}
+
+static void do_stop(struct peer *p)
+{
+	struct ipc_out a = { 0 };
+
+	ipc_begin(&a, "ok");
+	answer(p, &a);
+	self.act->stop();
+}
+
+static void refuse(struct peer *p)
+{
+	struct ipc_out a = { 0 };
+
+	ipc_begin(&a, p->trusted ? "failed" : "denied");
+	ipc_put(&a, "why",
+		p->trusted ? "no such verb"
+			   : "only root and the user that the suite runs as "
+			     "may do that");
+	answer(p, &a);
+}
+
+static const struct {
+	const char *verb;
+	void (*act)(struct peer *p);
+	bool restricted;
+} verbs[] = {
+	{ "status", do_status, false },
+	{ "reload", do_reload, true },
+	{ "stop", do_stop, true },
+};
+
+static void act_on(const struct ipc_in *q, struct peer *p)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!ipc_is(q, verbs[i].verb))
+			continue;
+		if (verbs[i].restricted && !p->trusted)
+			break;
+		verbs[i].act(p);
+		return;
+	}
+	refuse(p);
+}
+
 /* A peer gets one question, and no time: it was to be asked at once. */
 static void on_question(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipc_in q = { 0 };
-	struct ipc_out a = { 0 };
 	struct peer *p = arg;
 
-	if ((what & EV_READ) && ipc_recv((int)fd, &q, 0) == ERR_OK) {
-		answer(&q, p->trusted, &a);
-		if (ipc_send((int)fd, &a, 0))
-			log_debug("nobody waits for master's answer");
-	}
-	end(p);
+	/* on a busy machine its time is over before we look: it may have
+	 * asked in time */
+	(void)what;
+	if (ipc_recv((int)fd, &q, 0) == ERR_OK)
+		act_on(&q, p);
+	else
+		end(p);
 	ipc_in_free(&q);
-	ipc_out_free(&a);
 }
 
 /* Anyone may connect; only so many of those that may do nothing but look. */
@@ -164,7 +187,8 @@ void control_end(void)
 		return;
 	event_free(self.listener);
 	close(self.fd);
-	unlink(self.path);
+	/* a stale one refuses who connects, as none would */
+	err_ignore(unlink(self.path));
 	free(self.path);
 	self.fd = -1;
 }

@@ -10,9 +10,12 @@
 
 #include "base/buf.h"
 
+/* How a reload went, with lines of faults; once, at once or later. */
+typedef void control_done(bool good, const char *faults, void *context);
+
 struct control_actions {
 	void (*status)(struct buf *out);
-	bool (*reload)(struct buf *faults);
+	void (*reload)(control_done *done, void *context);
 	void (*stop)(void);
 };
 

@@ -19,11 +19,12 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "log/log.h"
+#include "master/accept.h"
 #include "master/control.h"
 #include "master/folders.h"
 #include "master/notify.h"
+#include "master/reload.h"
 #include "master/run.h"
-#include "master/sockets.h"
 #include "master/verify.h"
 #include "server/sandbox.h"
 
@@ -31,12 +32,13 @@
 
 static struct {
 	struct event_base *base;
-	struct config *config;
+	struct config *config; /* until it is part of the set in force */
 	const char *config_path;
 	bool foreground;
 	bool test;
-	bool announced; /* all services were ready */
-	bool reported;	/* it was said which are not */
+	bool announced;	 /* all services were ready */
+	bool reported;	 /* it was said which are not */
+	bool after_kill; /* the master before did not end by itself */
 	bool stopping;
 	int report_fd; /* tells the waiting command how the start went */
 	int pid_fd;
@@ -131,23 +133,50 @@ static void load_config(void)
 	buf_free(&faults);
 }
 
-/* One master for one run_directory: the lock ends with the process. */
-static void lock_pid_file(void)
+/* The one before may have ended, and removed the name, between our opening
+ * and the lock: another master would not see ours then. */
+static bool is_named(int fd, const char *path)
 {
-	self.pid_path = mem_printf("%s/master.pid",
-				   config_string(self.config, "run_directory"));
+	struct stat ours, named;
+
+	return fstat(fd, &ours) == 0 && stat(path, &named) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+static void open_pid_file(void)
+{
 	self.pid_fd = open(self.pid_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (self.pid_fd < 0) {
 		fprintf(stderr, "%s: cannot open: %s\n", self.pid_path,
 			strerror(errno));
 		exit(EX_CANTCREAT);
 	}
-	fchmod(self.pid_fd, 0644);
+	/* another umask's, of before: only who reads it is worse off */
+	err_ignore(fchmod(self.pid_fd, 0644));
 	if (flock(self.pid_fd, LOCK_EX | LOCK_NB) < 0) {
 		fprintf(stderr, "Posthorn is running already (%s)\n",
 			self.pid_path);
 		exit(EX_TEMPFAIL);
 	}
+}
+
+/* One master for one run_directory: the lock ends with the process. */
+static void lock_pid_file(void)
+{
+	self.pid_path = mem_printf("%s/master.pid",
+				   config_string(self.config, "run_directory"));
+	open_pid_file();
+	while (!is_named(self.pid_fd, self.pid_path)) {
+		close(self.pid_fd);
+		open_pid_file();
+	}
+	self.after_kill = lseek(self.pid_fd, 0, SEEK_END) > 0;
+}
+
+/* If it stays the next start takes longer: it waits for leftovers. */
+static void remove_pid_file(void)
+{
+	err_ignore(unlink(self.pid_path));
 }
 
 static void write_pid(void)
@@ -275,27 +304,14 @@ static void limit_start(void)
 	event_base_once(self.base, -1, EV_TIMEOUT, on_start_limit, NULL, &t);
 }
 
-static bool reload(struct buf *faults)
+static void ask_to_reload(control_done *done, void *context)
 {
-	struct config *fresh;
-
-	log_reopen(); /* first, so that refusals are in the file of now */
-	fresh = config_load(self.config_path, NULL, 0, faults);
-	if (fresh)
-		verify_config(fresh, faults);
-	if (fresh && faults->len == 0)
-		folders_prepare(fresh, faults);
-	if (!fresh || faults->len > 0 || !run_apply(fresh, faults)) {
-		log_error("the new configuration is refused, the old one "
-			  "stays in force");
-		log_error_lines(NULL, faults->data);
-		config_free(&fresh);
-		return false;
-	}
-	config_free(&self.config);
-	self.config = fresh;
-	log_info("reload: the services change over");
-	return true;
+	if (self.stopping)
+		done(false, "the suite stops\n", context);
+	else if (reload_going_on())
+		done(false, "another reload is under way\n", context);
+	else
+		accept_reload(done, context);
 }
 
 static void stop(void)
@@ -305,23 +321,19 @@ static void stop(void)
 	self.stopping = true;
 	log_info("stopping");
 	notify_systemd("STOPPING=1");
+	reload_give_up();
 	run_stop();
 	changed();
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
-	struct buf faults;
-
 	(void)what;
 	(void)arg;
-	if (sig != SIGHUP) {
+	if (sig != SIGHUP)
 		stop();
-		return;
-	}
-	buf_init(&faults, 65536);
-	reload(&faults);
-	buf_free(&faults);
+	else if (!self.stopping)
+		accept_reload(NULL, NULL);
 }
 
 static void watch_signals(void)
@@ -336,10 +348,11 @@ static void watch_signals(void)
 
 static void open_control(void)
 {
-	static const struct control_actions actions = { run_status, reload,
-							stop };
-	char *path = mem_printf("%s/public/master",
-				config_string(self.config, "run_directory"));
+	static const struct control_actions actions = { run_status,
+							ask_to_reload, stop };
+	char *path =
+		mem_printf("%s/public/master",
+			   config_string(run_set()->config, "run_directory"));
 
 	if (!control_begin(self.base, path, &actions))
 		log_error("%s: cannot listen: %m", path);
@@ -349,17 +362,29 @@ static void open_control(void)
 static void start_services(void)
 {
 	struct buf faults;
+	struct set *set;
 
 	buf_init(&faults, 65536);
-	run_begin(self.base, self.config_path, changed);
-	if (!run_apply(self.config, &faults)) {
+	set = accept_first(self.config, self.config_path, self.after_kill,
+			   &faults);
+	self.config = NULL;
+	if (!set) {
 		log_error_lines(NULL, faults.data);
 		report(faults.data);
-		unlink(self.pid_path);
-		sockets_close();
+		remove_pid_file();
 		exit(EX_UNAVAILABLE);
 	}
 	buf_free(&faults);
+	run_begin(self.base, changed);
+	run_start(set);
+	accept_begin(self.base);
+}
+
+static void close_sockets(void)
+{
+	struct set *last = run_put_set(NULL);
+
+	set_free(&last);
 }
 
 static void say_what_is_not_separated(void)
@@ -392,11 +417,12 @@ int main(int argc, char **argv)
 	start_services();
 	open_control();
 	limit_start();
+	notify_alive(self.base);
 	changed();
 	event_base_dispatch(self.base);
 	control_end();
-	sockets_close();
-	unlink(self.pid_path);
+	close_sockets();
+	remove_pid_file();
 	log_info("stopped");
 	return EX_OK;
 }

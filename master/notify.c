@@ -1,5 +1,6 @@
 #include "master/notify.h"
 
+#include <event2/event.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,4 +30,28 @@ void notify_systemd(const char *state)
 		log_warn("cannot tell systemd %s: %m", state);
 	if (fd >= 0)
 		close(fd);
+}
+
+static void on_alive(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify_systemd("WATCHDOG=1");
+}
+
+void notify_alive(struct event_base *base)
+{
+	const char *text = getenv("WATCHDOG_USEC");
+	struct event *alive;
+	struct timeval half;
+	int64_t us;
+
+	if (!text || !str_to_int(text, 1, INT64_MAX, &us))
+		return;
+	us /= 2;
+	half = (struct timeval){ us / 1000000, us % 1000000 };
+	alive = event_new(base, -1, EV_PERSIST, on_alive, NULL);
+	if (!alive || event_add(alive, &half) < 0)
+		log_error("systemd will not hear that master is alive");
 }

@@ -1,7 +1,8 @@
 /*
- * The listening sockets. They are made by master and live as long as it
- * does, whichever services come and go; a reload keeps those that are still
- * wanted, so that no connection is refused in between.
+ * The listening sockets of a set of services. They are made by master and
+ * outlive the services. A new set shares with the former one those that both
+ * want, so that no connection is refused in between; a socket is closed with
+ * the last set that has it.
  */
 #ifndef MASTER_SOCKETS_H
 #define MASTER_SOCKETS_H
@@ -12,24 +13,24 @@
 #include "config/config.h"
 #include "master/services.h"
 
-/* Opens all sockets of ROW that the configuration wants, and appends
- * "name:fd " for each to LISTEN and the descriptors to FDS. A socket that
- * is open already is used again. A line in FAULTS for each that cannot be
- * opened, naming address and port. */
-void sockets_open(const struct config *c, const struct service_row *row,
+struct sockets;
+
+struct sockets *sockets_new(void);
+
+/* Gives up S, which becomes NULL. A socket that no other set has is closed for
+ * all processes that still hold it, and a Unix socket's name is removed. */
+void sockets_free(struct sockets **s);
+
+/* Adds to S all sockets of ROW that the configuration wants, from FORMER
+ * (NULL: there is none) if it has them, and appends "name:fd " for each to
+ * LISTEN. A line in FAULTS for each that cannot be opened, naming address and
+ * port. */
+void sockets_open(struct sockets *s, const struct sockets *former,
+		  const struct config *c, const struct service_row *row,
 		  struct buf *listen, struct buf *faults);
 
-/* Opens only the TCP sockets of ROW, as above, to see whether it can be
- * done. */
-void sockets_try(const struct config *c, const struct service_row *row,
-		 struct buf *faults);
-
-/* Marks all sockets as unwanted; sockets_open marks those it uses; and
- * sockets_sweep closes the rest. */
-void sockets_begin(void);
-void sockets_sweep(void);
-
-/* Closes all and removes the names of Unix sockets. */
-void sockets_close(void);
+/* Opens the TCP sockets that all services want, to see whether it can be done,
+ * and closes them; lines in FAULTS as above. */
+void sockets_try(const struct config *c, struct buf *faults);
 
 #endif

@@ -11,7 +11,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "ipc/ipc.h"
 #include "log/log.h"
 
 static void pass_fd(const char *name, int fd)
@@ -37,22 +36,50 @@ static void pass_listeners(const struct spawn *s)
 	setenv("POSTHORN_LISTEN", s->listen, 1);
 }
 
-/* In the new process: only what the service shall have. */
-static void become(const struct spawn *s, bool again, int ready, int log)
+/* A signal between fork and exec would run master's handler, and that writes
+ * into the pipe of master's loop: master would take it for its own. */
+static pid_t fork_quietly(void)
 {
+	sigset_t all, former;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &former);
+	pid = fork();
+	if (pid != 0)
+		sigprocmask(SIG_SETMASK, &former, NULL);
+	return pid;
+}
+
+/* In the new process: no handler of master's, and nothing blocked. Who has no
+ * log open yet has nothing to open anew. */
+static void signals_reset(void)
+{
+	static const int ours[] = { SIGTERM, SIGINT, SIGCHLD };
 	sigset_t none;
 
-	setpgid(0, 0);
+	signal(SIGHUP, SIG_IGN);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		signal(ours[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the new process: only what the service shall have. */
+static void become(const struct spawn *s, bool again, int ready, int link)
+{
+	setpgid(0, 0);
+	signals_reset();
 	pass_listeners(s);
 	pass_fd("POSTHORN_READY", ready);
-	pass_fd("POSTHORN_LOG", log);
+	pass_fd("POSTHORN_MASTER", link);
+	pass_fd("POSTHORN_SEALED", s->config_fd);
 	setenv("POSTHORN_USER", s->user, 1);
 	setenv("POSTHORN_PEERS", s->peers, 1);
 	setenv("POSTHORN_CHROOT", s->root, 1);
 	setenv("POSTHORN_AGAIN", again ? "yes" : "", 1);
 	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
 	execl(s->program, s->name, "-c", s->config_path, (char *)NULL);
 	log_die(EX_OSERR, "cannot execute %s: %m", s->program);
 }
@@ -64,44 +91,28 @@ static void close_pair(const int pair[2])
 			close(pair[i]);
 }
 
-static bool make_links(const struct spawn *s, int ready[2], int log[2])
+static bool make_links(int ready[2], int link[2])
 {
 	return pipe2(ready, O_CLOEXEC) == 0 &&
-	       (!s->in_place ||
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log) ==
-			0);
+	       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) == 0;
 }
 
 pid_t spawn(const struct spawn *s, bool again, struct spawn_links *links)
 {
-	int ready[2] = { -1, -1 }, log[2] = { -1, -1 }, err;
-	pid_t pid = make_links(s, ready, log) ? fork() : -1;
+	int ready[2] = { -1, -1 }, link[2] = { -1, -1 }, err;
+	pid_t pid = make_links(ready, link) ? fork_quietly() : -1;
 
 	if (pid == 0)
-		become(s, again, ready[1], log[1]);
+		become(s, again, ready[1], link[1]);
 	err = errno;
 	if (pid > 0) {
 		setpgid(pid, pid);
-		*links = (struct spawn_links){ ready[0], log[0] };
-		ready[0] = log[0] = -1;
+		file_set_nonblock(ready[0], true);
+		*links = (struct spawn_links){ ready[0], link[0] };
+		ready[0] = link[0] = -1;
 	}
 	close_pair(ready);
-	close_pair(log);
+	close_pair(link);
 	errno = err;
 	return pid;
-}
-
-void spawn_reload(pid_t pid, const struct spawn_links *links)
-{
-	struct ipc_out m = { 0 };
-	int fd = log_fd();
-
-	if (fd >= 0) {
-		ipc_begin(&m, "log");
-		ipc_put_fd(&m, fd);
-		if (ipc_send(links->log, &m, 0))
-			log_warn("cannot hand the log file on");
-		ipc_out_free(&m);
-	}
-	kill(pid, SIGHUP);
 }

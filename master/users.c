@@ -8,29 +8,46 @@
 #include "server/user.h"
 
 /* It is asked for more than once, and told once. */
-static void say_missing(const char *param, const char *name, struct buf *faults)
+static void say_once(struct buf *faults, char *line)
 {
-	char *line = mem_printf(
-		"%s = %s: there is no such user; to make it: useradd --system "
-		"--user-group --no-create-home --shell /usr/sbin/nologin %s\n",
-		param, name, name);
-
 	if (!strstr(faults->data, line))
 		buf_puts(faults, line);
 	free(line);
 }
 
+static void say_missing(const char *param, const char *name, struct buf *faults)
+{
+	say_once(faults,
+		 mem_printf("%s = %s: there is no such user; to make it: "
+			    "useradd --system --user-group --no-create-home "
+			    "--shell /usr/sbin/nologin %s\n",
+			    param, name, name));
+}
+
+/* The parameters are there so that a program does not run as root. */
+static void say_root(const char *param, const char *name, bool group,
+		     struct buf *faults)
+{
+	say_once(faults, mem_printf("%s = %s: %s is root; its programs are to "
+				    "run without rights\n",
+				    param, name, group ? "its group" : "it"));
+}
+
 bool users_find(const struct config *c, enum user user, uid_t *uid, gid_t *gid,
 		struct buf *faults)
 {
-	const char *param = service_user_param(user);
+	const char *param = service_user_param(user), *name;
 
 	*uid = geteuid();
 	*gid = getegid();
 	if (*uid != 0 || !param)
 		return true;
-	if (user_find(config_string(c, param), uid, gid))
+	name = config_string(c, param);
+	if (!user_find(name, uid, gid))
+		say_missing(param, name, faults);
+	else if (*uid == 0 || *gid == 0)
+		say_root(param, name, *uid != 0, faults);
+	else
 		return true;
-	say_missing(param, config_string(c, param), faults);
 	return false;
 }

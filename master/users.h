@@ -10,7 +10,8 @@
 #include "master/services.h"
 
 /* The ids of USER: those of its parameter if we are root, else our own.
- * False and a line in FAULTS if there is no such user. */
+ * False and a line in FAULTS if there is no such user, or if it or its group
+ * is root. */
 bool users_find(const struct config *c, enum user user, uid_t *uid,
 		gid_t *gid, struct buf *faults);
 

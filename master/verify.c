@@ -29,7 +29,7 @@ static void verify_log(const struct config *c, struct buf *faults)
 
 	if (strcmp(target, "syslog") == 0 || strcmp(target, "stderr") == 0)
 		return;
-	fd = open(target, O_WRONLY | O_APPEND | O_CLOEXEC);
+	fd = open(target, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
 	else if (errno != ENOENT || !can_make(target))
@@ -96,9 +96,28 @@ void verify_config(const struct config *c, struct buf *faults)
 	}
 }
 
+void verify_change(const struct config *former, const struct config *c,
+		   struct buf *faults)
+{
+	/* what master and qmgr hold as long as they live */
+	static const char *const fixed[] = { "run_directory", "queue_directory",
+					     "queue_user" };
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		const char *was = config_string(former, fixed[i]);
+		const char *is = config_string(c, fixed[i]);
+
+		if (strcmp(was, is) != 0)
+			buf_printf(faults,
+				   "%s: %s = %s: was %s, and cannot change "
+				   "while the suite runs: stop it, and start "
+				   "it again\n",
+				   config_origin(c, fixed[i]), fixed[i], is,
+				   was);
+	}
+}
+
 void verify_ports(const struct config *c, struct buf *faults)
 {
-	for (size_t i = 0; i < service_count; i++)
-		sockets_try(c, &service_rows[i], faults);
-	sockets_close();
+	sockets_try(c, faults);
 }

@@ -9,7 +9,12 @@
  * fail: users, programs, names of services, the log. Nothing is made. */
 void verify_config(const struct config *c, struct buf *faults);
 
-/* The same for the ports: each is bound and let go again. Only where the
+/* A line in FAULTS for each parameter that cannot change from FORMER to C while
+ * the suite runs. */
+void verify_change(const struct config *former, const struct config *c,
+		   struct buf *faults);
+
+/* As verify_config for the ports: each is bound and let go again. Only where the
  * suite does not run, which has them. */
 void verify_ports(const struct config *c, struct buf *faults);
 

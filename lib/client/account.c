@@ -7,10 +7,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "ipc/client.h"
+#include "log/log.h"
 
 #define QUESTION_MS 30000
 /* A check waits its turn, and for a slow guesser longer (accountd(8)). */
 #define AUTH_MS 60000
+#define TRIES 3
 
 static struct {
 	struct ipc_client service;
@@ -18,11 +20,15 @@ static struct {
 	struct ipc_in answer;
 } self = { .service = IPC_CLIENT("accountd") };
 
-static enum account_status ask(void)
+static enum account_status ask(const char *about)
 {
-	if (ipc_client_call(&self.service, &self.question, &self.answer,
-			    QUESTION_MS))
+	int err = ipc_client_call(&self.service, &self.question, &self.answer,
+				  QUESTION_MS);
+
+	if (err) {
+		log_warn("cannot ask about %s: %s", about, err_why(err));
 		return ACCOUNT_TEMP;
+	}
 	if (ipc_is(&self.answer, "found"))
 		return ACCOUNT_FOUND;
 	return ipc_is(&self.answer, "none") ? ACCOUNT_NONE : ACCOUNT_TEMP;
@@ -32,7 +38,7 @@ enum account_status account_recipient(const char *address)
 {
 	ipc_begin(&self.question, "recipient");
 	ipc_put(&self.question, "address", address);
-	return ask();
+	return ask(address);
 }
 
 static bool take_account(const struct ipc_in *a, struct account *out)
@@ -61,7 +67,7 @@ enum account_status account_lookup(const char *name, struct account *out)
 
 	ipc_begin(&self.question, "lookup");
 	ipc_put(&self.question, "name", name);
-	status = ask();
+	status = ask(name);
 	if (status == ACCOUNT_FOUND && !take_account(&self.answer, out))
 		return ACCOUNT_TEMP;
 	return status;
@@ -72,7 +78,7 @@ enum account_status account_may_send(const char *user, const char *address)
 	ipc_begin(&self.question, "may-send");
 	ipc_put(&self.question, "user", user);
 	ipc_put(&self.question, "address", address);
-	return ask();
+	return ask(user);
 }
 
 static enum account_auth finish(struct account_auth_state *st,
@@ -101,14 +107,23 @@ static enum account_auth take_answer(struct account_auth_state *st)
 
 /* Sends what is in self.question. It may hold a password: it is overwritten
  * behind. */
-static enum account_auth converse(struct account_auth_state *st)
+static enum account_auth converse(struct account_auth_state *st, bool first)
 {
-	int err = ipc_call(st->sock, &self.question, &self.answer, AUTH_MS);
+	int err = ipc_send(st->sock, &self.question, AUTH_MS);
 
+	/* one that retires just now: nobody has read the question */
+	for (int i = 1; err == ERR_EOF && first && i < TRIES; i++) {
+		close(st->sock);
+		st->sock = ipc_connect("accountd");
+		err = st->sock < 0 ? err_sys("reach", "accountd")
+				   : ipc_send(st->sock, &self.question, AUTH_MS);
+	}
+	if (!err)
+		err = ipc_recv(st->sock, &self.answer, AUTH_MS);
 	mem_wipe(self.question.data.data, self.question.data.len);
 	if (err) {
 		snprintf(st->why, sizeof(st->why), "accountd: %s",
-			 err_text(err));
+			 err_why(err));
 		return finish(st, AUTH_TEMP);
 	}
 	return take_answer(st);
@@ -121,8 +136,8 @@ enum account_auth account_auth_start(struct account_auth_state *st,
 {
 	*st = (struct account_auth_state){ .sock = ipc_connect("accountd") };
 	if (st->sock < 0) {
-		snprintf(st->why, sizeof(st->why),
-			 "accountd cannot be reached");
+		snprintf(st->why, sizeof(st->why), "%s",
+			 err_why(err_sys("reach", "accountd")));
 		return AUTH_TEMP;
 	}
 	ipc_begin(&self.question, "auth");
@@ -139,7 +154,7 @@ enum account_auth account_auth_start(struct account_auth_state *st,
 			       info->npending);
 		ipc_put_fd(&self.question, info->fd);
 	}
-	return converse(st);
+	return converse(st, true);
 }
 
 enum account_auth account_auth_step(struct account_auth_state *st,
@@ -150,7 +165,7 @@ enum account_auth account_auth_step(struct account_auth_state *st,
 	if (st->npending > 0)
 		ipc_put_base64(&self.question, "pending", st->pending,
 			       st->npending);
-	return converse(st);
+	return converse(st, false);
 }
 
 void account_auth_cancel(struct account_auth_state *st)

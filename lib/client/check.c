@@ -1,6 +1,7 @@
 /*
  * One connection a question: a standing one would keep a child of authcheck
- * for each of ours. A child that dies ends the connection: ERR_TEMP.
+ * for each of ours. A child that dies ends the connection, and another one is
+ * asked; a message that two have died of waits.
  */
 #include "client/check.h"
 
@@ -23,29 +24,70 @@ static const struct {
 	{ "temp", CHECK_DMARC_TEMP },
 };
 
-/* Asks Q and gives the answer, whose verb must be VERB. */
-static int ask(const struct ipc_out *q, const char *verb, struct ipc_in *a,
-	       int64_t ms)
+#define TRIES 2
+
+/* Asks Q, whose verb and attributes but the time are there, once. */
+static int ask_once(const struct ipc_out *q, struct ipc_in *a, int64_t ms)
 {
-	int sock = ipc_connect("authcheck");
+	int sock = ipc_connect_within("authcheck", ms);
 	int err;
 
 	if (sock < 0)
-		return ERR_TEMP;
+		return err_sys("connect to", "authcheck");
 	err = ipc_call(sock, q, a, ms);
 	close(sock);
-	if (err || !ipc_is(a, verb))
-		return ERR_TEMP;
-	return ERR_OK;
+	return err;
 }
 
-static void put_message(struct ipc_out *q, int fd, off_t offset, off_t length,
-			int64_t ms)
+struct question {
+	const char *verb;
+	const char *answer; /* the verb of the answer */
+	int fd;
+	off_t offset;
+	off_t length;
+	const struct check_request *request; /* of verify */
+	const char *domain;		     /* of sign */
+};
+
+static void put_question(struct ipc_out *m, const struct question *q,
+			 int64_t ms)
 {
-	ipc_put_int(q, "offset", offset);
-	ipc_put_int(q, "length", length);
-	ipc_put_int(q, "ms", ms);
-	ipc_put_fd(q, fd);
+	const struct check_request *r = q->request;
+
+	ipc_begin(m, q->verb);
+	ipc_put_int(m, "offset", q->offset);
+	ipc_put_int(m, "length", q->length);
+	ipc_put_int(m, "ms", ms);
+	ipc_put_fd(m, q->fd);
+	if (q->domain)
+		ipc_put(m, "domain", q->domain);
+	if (!r)
+		return;
+	ipc_put(m, "client", r->client);
+	ipc_put(m, "helo", r->helo ? r->helo : "");
+	ipc_put(m, "sender", r->sender);
+}
+
+/* Asks Q within MS; ERR_OK if A is the answer wanted. */
+static int ask(const struct question *q, struct ipc_in *a, int64_t ms)
+{
+	int64_t until = clock_ms() + ms, left = ms;
+	struct ipc_out m = { .ready = false };
+	int err = ERR_EOF;
+
+	for (int i = 0; i < TRIES && err && left > 0; i++) {
+		put_question(&m, q, left);
+		err = ask_once(&m, a, left);
+		left = until - clock_ms();
+	}
+	ipc_out_free(&m);
+	if (err)
+		return err_set(ERR_TEMP, "authcheck: %s", err_why(err));
+	if (!ipc_is(a, q->answer))
+		return err_set(ERR_TEMP, "authcheck: %s",
+			       *ipc_text(a, "why") ? ipc_text(a, "why")
+						   : "malformed answer");
+	return ERR_OK;
 }
 
 static bool read_verdict(const struct ipc_in *a, struct check_verdict *v)
@@ -60,6 +102,8 @@ static bool read_verdict(const struct ipc_in *a, struct check_verdict *v)
 	v->dmarc = verdicts[i].dmarc;
 	return str_copy(v->from_domain, sizeof(v->from_domain),
 			ipc_text(a, "from")) &&
+	       str_copy(v->from_fault, sizeof(v->from_fault),
+			ipc_text(a, "fault")) &&
 	       str_copy(v->spf, sizeof(v->spf), ipc_text(a, "spf")) &&
 	       str_copy(v->dkim, sizeof(v->dkim), ipc_text(a, "dkim")) &&
 	       str_copy(v->policy, sizeof(v->policy), ipc_text(a, "policy"));
@@ -68,22 +112,20 @@ static bool read_verdict(const struct ipc_in *a, struct check_verdict *v)
 int check_verify(const struct check_request *r, struct check_verdict *v,
 		 struct buf *fields, int64_t ms)
 {
-	struct ipc_out q = { .ready = false };
+	const struct question q = { .verb = "verify",
+				    .answer = "verified",
+				    .fd = r->fd,
+				    .offset = r->offset,
+				    .length = r->length,
+				    .request = r };
 	struct ipc_in a = { .data = NULL };
-	int err;
+	int err = ask(&q, &a, ms);
 
 	*v = (struct check_verdict){ .dmarc = CHECK_DMARC_TEMP };
-	ipc_begin(&q, "verify");
-	put_message(&q, r->fd, r->offset, r->length, ms);
-	ipc_put(&q, "client", r->client);
-	ipc_put(&q, "helo", r->helo ? r->helo : "");
-	ipc_put(&q, "sender", r->sender);
-	err = ask(&q, "verified", &a, ms);
 	if (!err && !read_verdict(&a, v))
-		err = ERR_TEMP;
+		err = err_set(ERR_TEMP, "authcheck: malformed answer");
 	if (!err)
 		buf_puts(fields, ipc_text(&a, "fields"));
-	ipc_out_free(&q);
 	ipc_in_free(&a);
 	return err;
 }
@@ -91,17 +133,17 @@ int check_verify(const struct check_request *r, struct check_verdict *v,
 int check_sign(int fd, off_t offset, off_t length, const char *domain,
 	       struct buf *fields, int64_t ms)
 {
-	struct ipc_out q = { .ready = false };
+	const struct question q = { .verb = "sign",
+				    .answer = "signed",
+				    .fd = fd,
+				    .offset = offset,
+				    .length = length,
+				    .domain = domain };
 	struct ipc_in a = { .data = NULL };
-	int err;
+	int err = ask(&q, &a, ms);
 
-	ipc_begin(&q, "sign");
-	put_message(&q, fd, offset, length, ms);
-	ipc_put(&q, "domain", domain);
-	err = ask(&q, "signed", &a, ms);
 	if (!err)
 		buf_puts(fields, ipc_text(&a, "fields"));
-	ipc_out_free(&q);
 	ipc_in_free(&a);
 	return err;
 }

@@ -1,9 +1,10 @@
 /*
  * Questions to authcheck: SPF, DKIM and DMARC of a message that came in, a
  * DKIM signature for one that goes out. The message is given as the file
- * descriptor of its content. If authcheck is away or dies, the answer is
- * ERR_TEMP and the message goes its way without a verdict (or waits,
- * parameter `authcheck_default_action`).
+ * descriptor of its content. If a process of authcheck dies over it, the
+ * question is asked once more; if there is no answer then, it is ERR_TEMP, and
+ * the asker's parameter `authcheck_default_action` says what becomes of the
+ * message.
  */
 #ifndef CLIENT_CHECK_H
 #define CLIENT_CHECK_H
@@ -28,19 +29,21 @@ enum check_dmarc {
 	CHECK_DMARC_PASS,
 	CHECK_DMARC_QUARANTINE,	/* failed, domain asks for quarantine */
 	CHECK_DMARC_REJECT,	/* failed, domain asks for reject */
-	CHECK_DMARC_TEMP
+	CHECK_DMARC_TEMP	/* it may ask for either: not known now */
 };
 
 struct check_verdict {
 	enum check_dmarc dmarc;
 	char from_domain[256];	/* domain of From, for the reply text */
+	char from_fault[128];	/* why From cannot be judged, or "" */
 	char spf[16];		/* "pass", "fail" … for the log */
 	char dkim[16];
 	char policy[16];
 };
 
 /* Verifies; appends one complete Authentication-Results field, CRLF line
- * ends, to FIELDS. ERR_OK or ERR_TEMP. */
+ * ends, to FIELDS. ERR_OK or ERR_TEMP, for which err_why says what happened:
+ * also of the function below. */
 int check_verify(const struct check_request *r, struct check_verdict *v,
 		 struct buf *fields, int64_t ms);
 

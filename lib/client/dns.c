@@ -1,3 +1,11 @@
+/*
+ * One standing connection to the resolver. All questions of a call are sent
+ * at once, each with its place in the list as id, and the answers come in any
+ * order. A question that runs out of patience gets its DNS_TEMP here; since
+ * its answer may still come, the connection is given up after that, as after
+ * any error. If the resolver was restarted meanwhile, what is open is asked
+ * once more.
+ */
 #include "client/dns.h"
 
 #include <arpa/inet.h>
@@ -5,13 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "ipc/client.h"
 
-#define RECORDS_MAX 100
+#define SLICE_MS 250 /* between two questions whether to go on waiting */
+#define TRIES 2
 
 /* One standing connection a process. A parent never asks before it forks, so
  * no two processes share one. */
@@ -49,7 +59,7 @@ static struct dns_answer *no_answer(struct arena *a, const char *name,
 
 	d->status = DNS_TEMP;
 	d->canonical = arena_strdup(a, name);
-	d->why = why;
+	d->why = arena_strdup(a, why);
 	return d;
 }
 
@@ -102,7 +112,7 @@ static bool read_records(struct arena *a, const struct ipc_in *m, bool mx,
 
 	for (size_t i = 0; i < m->nattrs; i++)
 		n += strcmp(m->attr[i].name, "rr") == 0;
-	if (n > RECORDS_MAX || (n > 0) != (d->status == DNS_FOUND))
+	if (n > DNS_RECORDS_MAX || (n > 0) != (d->status == DNS_FOUND))
 		return false;
 	d->record = arena_alloc(a, (n + 1) * sizeof(*d->record));
 	for (size_t i = 0; i < m->nattrs; i++) {
@@ -125,28 +135,147 @@ static struct dns_answer *read_answer(struct arena *a, const struct ipc_in *m,
 		return no_answer(a, name, "malformed answer of the resolver");
 	d->canonical = arena_strdup(a, ipc_text(m, "canonical"));
 	d->why = arena_strdup(a, ipc_text(m, "why"));
+	if (d->status == DNS_TEMP && d->security != DNS_BOGUS && !*d->why)
+		d->why = "no reason given";
 	return d;
+}
+
+/* Several questions at once */
+
+struct wait {
+	struct arena *arena;
+	struct dns_question *question;
+	size_t n;
+	int64_t begun_ms;
+	bool dropped; /* one whose answer may still come */
+};
+
+static void disconnect(void)
+{
+	if (self.client.sock >= 0)
+		close(self.client.sock);
+	self.client.sock = -1;
+}
+
+static int64_t left_of(const struct wait *w, const struct dns_question *q)
+{
+	return w->begun_ms + q->ms - clock_ms();
+}
+
+/* Gives up on the questions whose time is over, or on all. Is any open? */
+static bool drop_late(struct wait *w, bool all, int64_t *left)
+{
+	bool open = false;
+
+	*left = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		struct dns_question *q = &w->question[i];
+		int64_t ms = left_of(w, q);
+
+		if (q->answer)
+			continue;
+		if (all || ms <= 0) {
+			q->answer = no_answer(w->arena, q->name,
+					      "no answer in time");
+			w->dropped = true;
+			continue;
+		}
+		open = true;
+		*left = ms > *left ? ms : *left;
+	}
+	return open;
+}
+
+/* Sends those that are open, by their place as name. */
+static int send_open(struct wait *w, int64_t ms)
+{
+	int err = ERR_OK;
+
+	if (self.client.sock < 0)
+		self.client.sock = ipc_connect_within(self.client.service, ms);
+	if (self.client.sock < 0)
+		return err_set(ERR_TEMP, "%s",
+			       err_why(err_sys("reach", "the resolver")));
+	for (size_t i = 0; i < w->n && !err; i++) {
+		if (w->question[i].answer)
+			continue;
+		ipc_begin(&self.question, "query");
+		ipc_put(&self.question, "name", w->question[i].name);
+		ipc_put(&self.question, "type", w->question[i].type);
+		ipc_put_int(&self.question, "id", (int64_t)i);
+		err = ipc_send(self.client.sock, &self.question, ms);
+	}
+	return err;
+}
+
+static int take_answer(struct wait *w, int64_t ms)
+{
+	int err = ipc_recv(self.client.sock, &self.answer, ms);
+	struct dns_question *q;
+	int64_t i;
+
+	if (err)
+		return err;
+	if (!ipc_int(&self.answer, "id", 0, (int64_t)w->n - 1, &i))
+		return err_set(ERR_SYNTAX, "malformed answer of the resolver");
+	q = &w->question[i];
+	if (!q->answer)
+		q->answer =
+			read_answer(w->arena, &self.answer, q->name, q->type);
+	ipc_in_reset(&self.answer);
+	return ERR_OK;
+}
+
+/* Sends the open questions and takes answers till none is open, or an error,
+ * which ends the connection: nobody knows what is still to come on it. */
+static int ask_open(struct wait *w, bool (*give_up)(void *context),
+		    void *context)
+{
+	int64_t left;
+	int err = drop_late(w, false, &left) ? send_open(w, left) : ERR_OK;
+
+	while (!err && drop_late(w, give_up && give_up(context), &left)) {
+		err = take_answer(w,
+				  give_up && left > SLICE_MS ? SLICE_MS : left);
+		if (err == ERR_TIMEOUT)
+			err = ERR_OK;
+	}
+	return err;
+}
+
+void dns_query_all(struct arena *a, struct dns_question *q, size_t n,
+		   bool (*give_up)(void *context), void *context)
+{
+	struct wait w = {
+		.arena = a, .question = q, .n = n, .begun_ms = clock_ms()
+	};
+	int err = ERR_EOF;
+
+	for (size_t i = 0; i < n; i++)
+		q[i].answer = NULL;
+	/* the resolver may have been restarted: its socket is still there */
+	for (int i = 0; i < TRIES && err == ERR_EOF; i++) {
+		err = ask_open(&w, give_up, context);
+		if (err || w.dropped)
+			disconnect();
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (q[i].answer)
+			continue;
+		q[i].answer = no_answer(a, q[i].name,
+					err ? err_why(err)
+					    : "no time left for the resolver");
+		q[i].answer->away = true;
+	}
 }
 
 struct dns_answer *dns_query(struct arena *a, const char *name,
 			     const char *type, int64_t ms)
 {
-	struct dns_answer *d;
-	int err;
+	struct dns_question q = { .name = name, .type = type, .ms = ms };
 
-	ipc_begin(&self.question, "query");
-	ipc_put(&self.question, "name", name);
-	ipc_put(&self.question, "type", type);
-	err = ipc_client_call(&self.client, &self.question, &self.answer, ms);
-	if (err)
-		return no_answer(a, name,
-				 err == ERR_TIMEOUT ? "no answer in time"
-						    : "resolver not reached");
-	d = read_answer(a, &self.answer, name, type);
-	if (d->status == DNS_TEMP && d->security != DNS_BOGUS && !*d->why)
-		d->why = "no reason given";
-	ipc_in_reset(&self.answer);
-	return d;
+	dns_query_all(a, &q, 1, NULL, NULL);
+	return q.answer;
 }
 
 static void reverse_v6(const struct in6_addr *in, char *out)

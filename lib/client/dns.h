@@ -11,6 +11,8 @@
 
 #include "base/arena.h"
 
+#define DNS_RECORDS_MAX 2000 /* more in an answer are DNS_TEMP */
+
 enum dns_status {
 	DNS_FOUND,	/* at least one record */
 	DNS_NO_DATA,	/* the name exists, without such records */
@@ -34,6 +36,7 @@ struct dns_answer {
 	uint32_t ttl;
 	const char *canonical;	/* the name after CNAMEs, or the question's */
 	const char *why;	/* DNS_TEMP: what went wrong, for the log */
+	bool away;		/* DNS_TEMP: the resolver was not there */
 	struct dns_record *record;
 	size_t n;
 };
@@ -43,6 +46,22 @@ struct dns_answer {
  * answer always comes: if the resolver cannot be reached it is DNS_TEMP. */
 struct dns_answer *dns_query(struct arena *a, const char *name,
 			     const char *type, int64_t ms);
+
+/* One of several questions asked at once. */
+#define DNS_QUESTIONS_MAX 32
+
+struct dns_question {
+	const char *name;
+	const char *type;
+	int64_t ms;		   /* its own patience */
+	struct dns_answer *answer; /* there afterwards, whatever happens */
+};
+
+/* Asks all N, at most DNS_QUESTIONS_MAX, side by side: it takes as long as the
+ * slowest, or its patience. GIVE_UP, unless NULL, is asked now and then, and
+ * ends the wait for all that are still open, as DNS_TEMP. */
+void dns_query_all(struct arena *a, struct dns_question *q, size_t n,
+		   bool (*give_up)(void *context), void *context);
 
 /* The name of an IP address for PTR questions ("4.3.2.1.in-addr.arpa");
  * false if IP is none. */

@@ -42,9 +42,9 @@ int policy_find(struct arena *a, const char *domain, struct policy *p,
 	ipc_put(&self.question, "domain", domain);
 	err = ipc_client_call(&self.client, &self.question, &self.answer, ms);
 	if (!err && !read_answer(a, &self.answer, p))
-		err = ERR_TEMP;
+		err = err_set(ERR_TEMP, "malformed answer of tls-policy");
 	ipc_in_reset(&self.answer);
-	return err ? ERR_TEMP : ERR_OK;
+	return err ? err_set(ERR_TEMP, "%s", err_why(err)) : ERR_OK;
 }
 
 bool policy_matches(const struct policy *p, const char *name)

@@ -10,6 +10,7 @@
 
 /* tlsproxy watches the deadline itself and says so; ours is the second. */
 #define GRACE_MS 2000
+#define TRIES 3
 
 static struct {
 	struct ipc_client server;
@@ -43,21 +44,11 @@ static void take_info(struct tls_info *info)
 	set_text(info->why, sizeof(info->why), ipc_text(a, "why"));
 }
 
-/* Asks C with the question made; closes FD. */
-static int ask(struct ipc_client *c, int fd, struct tls_info *info, int64_t ms)
+/* The connection in the answer that is there, or -1 with info->why. */
+static int take_connection(struct tls_info *info)
 {
-	int err, plain = -1;
+	int plain = -1;
 
-	*info = (struct tls_info){ 0 };
-	ipc_put_int(&self.question, "timeout", ms > 0 ? ms : 1);
-	ipc_put_fd(&self.question, fd);
-	err = ipc_client_call(c, &self.question, &self.answer, ms + GRACE_MS);
-	close(fd);
-	if (err) {
-		snprintf(info->why, sizeof(info->why), "tlsproxy: %s",
-			 err_text(err));
-		return -1;
-	}
 	take_info(info);
 	if (ipc_is(&self.answer, "ok"))
 		plain = ipc_take_fd(&self.answer);
@@ -68,10 +59,71 @@ static int ask(struct ipc_client *c, int fd, struct tls_info *info, int64_t ms)
 	return plain;
 }
 
-int tls_accept(int fd, struct tls_info *info, int64_t ms)
+static int no_answer(struct tls_info *info, int err)
+{
+	snprintf(info->why, sizeof(info->why), "tlsproxy: %s", err_why(err));
+	info->away = err != ERR_TIMEOUT;
+	return -1;
+}
+
+/* Asks C with the question made; closes FD. */
+static int ask(struct ipc_client *c, int fd, struct tls_info *info, int64_t ms)
+{
+	int err;
+
+	*info = (struct tls_info){ 0 };
+	ipc_put_int(&self.question, "timeout", ms > 0 ? ms : 1);
+	ipc_put_fd(&self.question, fd);
+	err = ipc_client_call(c, &self.question, &self.answer, ms + GRACE_MS);
+	close(fd);
+	return err ? no_answer(info, err) : take_connection(info);
+}
+
+int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms)
 {
 	ipc_begin(&self.question, "accept");
+	ipc_put(&self.question, "service", service);
 	return ask(&self.server, fd, info, ms);
+}
+
+int tls_accept_begin(const char *service, int fd, int64_t ms)
+{
+	int err = ERR_EOF;
+
+	ipc_begin(&self.question, "accept");
+	ipc_put(&self.question, "service", service);
+	ipc_put_int(&self.question, "timeout", ms);
+	ipc_put_fd(&self.question, fd);
+	/* one that retires just now takes no question any more */
+	for (int i = 0; i < TRIES && err == ERR_EOF; i++) {
+		int sock = ipc_connect_now("tls-server");
+
+		if (sock < 0) {
+			err_sys("connect to", "tls-server");
+			return -1;
+		}
+		err = ipc_send(sock, &self.question, 0);
+		if (!err)
+			return sock;
+		close(sock);
+	}
+	err_set(err, "cannot ask tlsproxy: %s", err_why(err));
+	return -1;
+}
+
+int tls_accept_end(int sock, struct tls_info *info)
+{
+	int err = ipc_recv(sock, &self.answer, 0);
+
+	*info = (struct tls_info){ 0 };
+	close(sock);
+	return err ? no_answer(info, err) : take_connection(info);
+}
+
+void tls_describe(const struct tls_info *info, char *out, size_t size)
+{
+	snprintf(out, size, "%s with cipher %s (%d bits)", info->version,
+		 info->cipher, info->bits);
 }
 
 int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,

@@ -17,13 +17,26 @@ struct tls_info {
 	char cipher[64];	/* "TLS_AES_256_GCM_SHA384" */
 	int bits;		/* of the cipher's key */
 	char sni[256];		/* name asked for or sent, or "" */
+	bool away;		/* failed: tlsproxy was not there */
 	bool verified;		/* outgoing: the peer proved its name */
 	char why[TLS_TEXT_MAX]; /* if not verified or failed: the reason */
 };
 
-/* Server side: ends TLS on FD. Gives the plain descriptor, or -1 with
- * info->why. MS bounds the handshake. */
-int tls_accept(int fd, struct tls_info *info, int64_t ms);
+/* Server side: ends TLS on FD, a connection to SERVICE: "smtp", "submission",
+ * "imap" or "pop3". Gives the plain descriptor, or -1 with info->why. MS
+ * bounds the handshake. */
+int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms);
+
+/* The same for event loops. Hands over a copy of FD and gives a socket that
+ * becomes readable when the handshake is over; -1, with a cause, if tlsproxy
+ * cannot be asked. */
+int tls_accept_begin(const char *service, int fd, int64_t ms);
+
+/* Takes the end of the handshake from SOCK, and closes that: as tls_accept. */
+int tls_accept_end(int sock, struct tls_info *info);
+
+/* "TLSv1.3 with cipher … (256 bits)" in SIZE bytes, for trace fields. */
+void tls_describe(const struct tls_info *info, char *out, size_t size);
 
 enum tls_level {
 	TLS_LEVEL_MAY,	  /* encrypt; who it is does not matter */

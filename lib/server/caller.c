@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* The user behind FD, a socket of this machine. */
 static uint64_t user_of(int fd, char text[CALLER_TEXT_SIZE])
@@ -51,4 +52,18 @@ uint64_t caller_named(const char *name)
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
 	return hash;
+}
+
+void caller_turn_away(int fd, const char *text, size_t n)
+{
+	char junk[4096];
+
+	if (text)
+		send(fd, text, n ? n : strlen(text),
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_RD);
+	for (int i = 0; i < 10; i++)
+		if (recv(fd, junk, sizeof(junk), MSG_DONTWAIT) <= 0)
+			break;
+	close(fd);
 }

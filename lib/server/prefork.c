@@ -1,9 +1,9 @@
 /*
- * The children and their parent share one page or two: the scoreboard, in
- * which each child says whether it is idle. A child that becomes busy and
- * sees too few idle ones wakes the parent through a pipe. Two more pipes,
- * which nobody ever writes to, end the children: their writing ends are the
- * parent's alone, so they close when the parent wants it, or dies.
+ * The children and their parent share the scoreboard (board.h), in which each
+ * child says whether it is idle, and gives its signs of life. A child that
+ * becomes busy and sees too few idle ones wakes the parent through a pipe. Two
+ * more pipes, which nobody ever writes to, end the children: their writing
+ * ends are the parent's alone, so they close when it wants that, or dies.
  */
 #include "server/prefork.h"
 
@@ -11,11 +11,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,42 +23,33 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "server/board.h"
 #include "server/caller.h"
+#include "server/child.h"
+#include "server/link.h"
 
 #define IDLE_END_MS 60000   /* a surplus idle child ends after that */
+#define KILLED_MS 2000	    /* for those that were killed to be gone */
 #define FAULT_PAUSE_MS 1000 /* no new child so soon after an idle one failed */
-
-enum state { STATE_FREE, STATE_IDLE, STATE_BUSY };
-
-struct slot {
-	_Atomic int state;
-	_Atomic uint64_t client; /* whom it serves; 0: no IP address */
-	pid_t pid;		 /* the parent's business alone */
-};
-
-/* One line a second tells of those that were refused. */
-struct refused {
-	_Atomic int64_t said_ms;
-	_Atomic int unsaid;
-};
 
 enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
 
 static struct {
 	const struct prefork *set;
-	struct slot *board;
-	struct refused *refused; /* behind the board */
 	int wake[2];
 	int retire[2];
 	int stop[2];
 	int signals;
 	sigset_t former;
-	struct slot *me; /* in a child */
+	pid_t parent;
+	struct board_place *me; /* in a child */
 	int64_t pause_until_ms;
 	int64_t full_said_ms;
+	bool child_died;
 	enum ending ending;
 } self;
 
@@ -74,7 +63,7 @@ int prefork_retire_fd(void)
 	return self.retire[0];
 }
 
-static bool is_closed(int fd)
+static bool is_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -83,30 +72,30 @@ static bool is_closed(int fd)
 
 bool prefork_stopping(void)
 {
-	return is_closed(self.stop[0]);
+	return is_readable(self.stop[0]);
 }
 
 int prefork_await(int fd, int ms)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
 			       { .fd = self.retire[0], .events = POLLIN } };
+	int64_t until = ms < 0 ? -1 : clock_ms() + ms, left = ms;
 	int n;
 
-	do
-		n = poll(p, 2, ms);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n == 0 ? ERR_TIMEOUT : ERR_IO;
-	return p[0].revents ? ERR_OK : ERR_EOF;
+	while ((n = poll(p, 2, heartbeat_turn(left))) <= 0) {
+		if (n < 0 && errno != EINTR)
+			return ERR_IO;
+		left = until < 0 ? -1 : until - clock_ms();
+		if (until >= 0 && left <= 0)
+			return ERR_TIMEOUT;
+	}
+	return p[0].revents || ipc_end_input(fd) ? ERR_OK : ERR_EOF;
 }
 
-static int count(enum state state)
+int prefork_room(int *most)
 {
-	int n = 0;
-
-	for (int i = 0; i < self.set->max; i++)
-		n += atomic_load(&self.board[i].state) == (int)state;
-	return n;
+	*most = self.set->max;
+	return board_count(BOARD_IDLE) + board_count(BOARD_FREE);
 }
 
 /* Children */
@@ -121,87 +110,37 @@ static int accept_on(const struct prefork_listener *l)
 	return accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
-static void become_busy(struct slot *me)
+static void become_busy(struct board_place *me)
 {
-	atomic_store(&me->state, STATE_BUSY);
-	if (count(STATE_IDLE) < self.set->spare &&
+	atomic_store(&me->state, BOARD_BUSY);
+	if (board_count(BOARD_IDLE) < self.set->spare &&
 	    write(self.wake[1], "", 1) < 0 && errno != EAGAIN)
 		log_warn("cannot wake the parent");
 }
 
-/* Notes whom ME serves, unless that one has client_max children already. */
-static bool claim(struct slot *me, uint64_t client)
-{
-	int n = 0;
-
-	if (!self.set->client_max || !client)
-		return true;
-	atomic_store(&me->client, client);
-	for (int i = 0; i < self.set->max; i++)
-		n += atomic_load(&self.board[i].client) == client;
-	if (n <= self.set->client_max)
-		return true;
-	atomic_store(&me->client, 0);
-	return false;
-}
-
 bool prefork_claim(const char *name)
 {
-	return !self.me || claim(self.me, caller_named(name));
+	return !self.me ||
+	       board_claim(self.me, caller_named(name), self.set->client_max);
 }
 
-static void say_refused(const char *client)
-{
-	int64_t now = clock_ms();
-	int unsaid;
-
-	if (now - atomic_load(&self.refused->said_ms) < 1000) {
-		atomic_fetch_add(&self.refused->unsaid, 1);
-		return;
-	}
-	atomic_store(&self.refused->said_ms, now);
-	unsaid = atomic_exchange(&self.refused->unsaid, 0);
-	log_info("refused: %s has %d connections already", client,
-		 self.set->client_max);
-	if (unsaid)
-		log_info("refused: %d more before that", unsaid);
-}
-
-/* Says why, and takes what the client has said: input that nobody read would
- * make the kernel cut the connection before the client has seen the reason. */
-static void turn_away(int fd)
-{
-	const size_t n = self.set->nrefusal;
-	char junk[4096];
-
-	if (self.set->refusal)
-		send(fd, self.set->refusal,
-		     n ? n : strlen(self.set->refusal),
-		     MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(fd, SHUT_RD);
-	for (int i = 0; i < 10; i++)
-		if (recv(fd, junk, sizeof(junk), MSG_DONTWAIT) <= 0)
-			break;
-	close(fd);
-}
-
-/* Has the client of FD, whom ME is to serve on L, too many connections? Then
- * it is refused and closed. */
-static bool refuse_client(struct slot *me, const struct prefork_listener *l,
-			  int fd)
+/* Is the client of FD, for ME to serve on L, one too many? Then it is gone. */
+static bool refuse_client(struct board_place *me,
+			  const struct prefork_listener *l, int fd)
 {
 	char text[CALLER_TEXT_SIZE];
 	bool ours = l->ipc && !l->open_to_all;
 
-	if (!self.set->client_max || ours || claim(me, caller_of(fd, text)))
+	if (!self.set->client_max || ours ||
+	    board_claim(me, caller_of(fd, text), self.set->client_max))
 		return false;
-	say_refused(text);
-	turn_away(fd);
+	board_say_refused(text, self.set->client_max);
+	caller_turn_away(fd, self.set->refusal, self.set->nrefusal);
 	return true;
 }
 
 /* Takes one connection from L, if another child was not quicker. */
-static bool serve_one(struct slot *me, const struct prefork_listener *l)
+static bool serve_one(struct board_place *me, const struct prefork_listener *l)
 {
 	int fd = accept_on(l);
 	bool again;
@@ -211,7 +150,7 @@ static bool serve_one(struct slot *me, const struct prefork_listener *l)
 	become_busy(me);
 	again = self.set->serve(self.set->context, l, fd);
 	atomic_store(&me->client, 0);
-	atomic_store(&me->state, STATE_IDLE);
+	atomic_store(&me->state, BOARD_IDLE);
 	return again;
 }
 
@@ -231,15 +170,17 @@ static int watch_listeners(void)
 	return ep;
 }
 
-static void child_loop(struct slot *me)
+static void child_loop(struct board_place *me)
 {
 	int ep = watch_listeners(), uses = 0;
+	int64_t idle_ms = clock_ms();
 
 	for (;;) {
 		struct epoll_event e;
-		int n = epoll_wait(ep, &e, 1, IDLE_END_MS);
+		int n = epoll_wait(ep, &e, 1, heartbeat_turn(IDLE_END_MS));
 
-		if (n == 0 && count(STATE_IDLE) > self.set->spare)
+		if (n == 0 && clock_ms() - idle_ms >= IDLE_END_MS &&
+		    board_count(BOARD_IDLE) > self.set->spare)
 			return;
 		if (n <= 0)
 			continue;
@@ -249,17 +190,34 @@ static void child_loop(struct slot *me)
 			return;
 		if (self.set->uses && ++uses >= self.set->uses)
 			return;
+		idle_ms = clock_ms();
 	}
 }
 
-static void child_main(struct slot *me)
+/* It accepts nothing, so no end of a pipe tells it to end. */
+static void serve_aside(void)
 {
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() == self.parent)
+		self.set->aside(self.set->context);
+	exit(EX_OK);
+}
+
+static void child_main(struct board_place *me)
+{
+	const bool aside = atomic_load(&me->state) == BOARD_ASIDE;
+
 	close(self.stop[1]);
 	close(self.retire[1]);
 	close(self.wake[0]);
 	close(self.signals);
+	if (self.set->link)
+		link_close(self.set->link);
 	self.me = me;
 	sigprocmask(SIG_SETMASK, &self.former, NULL);
+	watch_me(&me->watched, true);
+	if (aside)
+		serve_aside();
 	if (self.set->child_start)
 		self.set->child_start(self.set->context);
 	child_loop(me);
@@ -268,45 +226,71 @@ static void child_main(struct slot *me)
 
 /* Parent */
 
-static bool start_child(struct slot *slot)
+static bool start_child(struct board_place *place, enum board_state state)
 {
 	pid_t pid;
 
-	atomic_store(&slot->state, STATE_IDLE);
+	watch_prepare(&place->watched);
+	atomic_store(&place->state, state);
 	pid = fork();
 	if (pid == 0)
-		child_main(slot);
+		child_main(place);
 	if (pid < 0) {
 		log_warn("cannot start a child: %m");
-		atomic_store(&slot->state, STATE_FREE);
+		atomic_store(&place->state, BOARD_FREE);
 		self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
 		return false;
 	}
-	slot->pid = pid;
+	place->pid = pid;
 	return true;
+}
+
+/* The child that serves nobody. */
+static void keep_aside(void)
+{
+	struct board_place *place = board_place(self.set->max);
+
+	if (self.set->aside && place->pid == 0)
+		start_child(place, BOARD_ASIDE);
 }
 
 static void say_full(void)
 {
 	int64_t now = clock_ms();
 
-	if (count(STATE_IDLE) > 0 || now - self.full_said_ms < 60000)
+	if (board_count(BOARD_IDLE) > 0 || now - self.full_said_ms < 60000)
 		return;
 	self.full_said_ms = now;
 	log_warn("all %d processes are busy: further connections wait",
 		 self.set->max);
 }
 
+/* One child is woken for each connection. When it died of that, the others do
+ * not know of the connection; a new one looks what is there. */
+static bool is_stranded(void)
+{
+	if (!self.child_died)
+		return false;
+	self.child_died = false;
+	for (size_t i = 0; i < self.set->nlisteners; i++)
+		if (is_readable(self.set->listener[i].fd))
+			return true;
+	return false;
+}
+
 static void keep_spare(void)
 {
-	int want = self.set->spare - count(STATE_IDLE);
+	int want = self.set->spare - board_count(BOARD_IDLE);
 
+	if (want <= 0 && is_stranded())
+		want = 1;
 	if (self.ending || clock_ms() < self.pause_until_ms)
 		return;
+	keep_aside();
 	for (int i = 0; i < self.set->max && want > 0; i++) {
-		if (atomic_load(&self.board[i].state) != STATE_FREE)
+		if (atomic_load(&board_place(i)->state) != BOARD_FREE)
 			continue;
-		if (!start_child(&self.board[i]))
+		if (!start_child(board_place(i), BOARD_IDLE))
 			return;
 		want--;
 	}
@@ -318,30 +302,21 @@ static void keep_spare(void)
  * more connection does. Who died without one may do so again at once. */
 static void report_end(pid_t pid, int status, bool busy)
 {
-	if (WIFSIGNALED(status))
-		log_error("process %ld ended by signal %d%s", (long)pid,
-			  WTERMSIG(status),
-			  WCOREDUMP(status) ? ", core dumped" : "");
-	else
-		log_warn("process %ld ended with status %d", (long)pid,
-			 WEXITSTATUS(status));
+	child_report(pid, status);
 	if (!busy)
 		self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
 }
 
-/* Frees the slot of PID. Was it busy? */
-static bool free_slot(pid_t pid)
+/* Frees the place of PID. Was it busy? */
+static bool free_place(pid_t pid)
 {
-	for (int i = 0; i < self.set->max; i++) {
-		struct slot *slot = &self.board[i];
+	struct board_place *place = board_find(pid);
 
-		if (slot->pid != pid)
-			continue;
-		slot->pid = 0;
-		atomic_store(&slot->client, 0);
-		return atomic_exchange(&slot->state, STATE_FREE) == STATE_BUSY;
-	}
-	return false;
+	if (!place)
+		return false;
+	place->pid = 0;
+	atomic_store(&place->client, 0);
+	return atomic_exchange(&place->state, BOARD_FREE) == BOARD_BUSY;
 }
 
 static void collect_children(void)
@@ -350,8 +325,9 @@ static void collect_children(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		bool busy = free_slot(pid);
+		bool busy = free_place(pid);
 
+		self.child_died |= WIFSIGNALED(status);
 		if (status != 0 && !self.ending)
 			report_end(pid, status, busy);
 	}
@@ -359,14 +335,17 @@ static void collect_children(void)
 
 static void signal_children(int sig)
 {
-	for (int i = 0; i < self.set->max; i++)
-		if (self.board[i].pid > 0)
-			kill(self.board[i].pid, sig);
+	for (int i = 0; i <= self.set->max; i++)
+		if (board_place(i)->pid > 0)
+			kill(board_place(i)->pid, sig);
 }
 
 static bool any_left(void)
 {
-	return count(STATE_FREE) < self.set->max;
+	for (int i = 0; i <= self.set->max; i++)
+		if (board_place(i)->pid > 0)
+			return true;
+	return false;
 }
 
 /* Handles signals: the end asked for becomes `self.ending`. */
@@ -396,74 +375,119 @@ static void handle_signals(void)
 	}
 }
 
+void prefork_abandon(const struct prefork_listener *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		shutdown(l[i].fd, SHUT_RDWR);
+}
+
+/* Children that hang are killed. A parent without master's link, as that of
+ * accountd's checkers, has nobody to tell but the log. */
+static void look_at_children(void)
+{
+	watch_round();
+	for (int i = 0; i <= self.set->max; i++) {
+		struct board_place *place = board_place(i);
+
+		if (place->pid > 0 &&
+		    watch_look(&place->watched, place->pid, "process") &&
+		    self.set->link)
+			link_hung(self.set->link);
+	}
+}
+
+/* The earlier of MS and the next look at the children. */
+static int turn(int ms)
+{
+	int look_ms = watch_turn_ms();
+
+	return heartbeat_turn(look_ms >= 0 && (ms < 0 || look_ms < ms) ? look_ms
+								       : ms);
+}
+
+/* Waits for something to do, and does what signals and master want. */
+static void wait_and_answer(int ms)
+{
+	struct link *l = self.set->link;
+	struct pollfd p[3] = { { .fd = self.signals, .events = POLLIN },
+			       { .fd = self.wake[0], .events = POLLIN },
+			       { .fd = l ? l->fd : -1, .events = POLLIN } };
+	char drain[256];
+
+	poll(p, 3, turn(ms));
+	handle_signals();
+	if (p[2].revents && link_read(l) == LINK_ENDED)
+		prefork_abandon(self.set->listener, self.set->nlisteners);
+	while (read(self.wake[0], drain, sizeof(drain)) > 0)
+		;
+	collect_children();
+	look_at_children();
+}
+
 static void wait_for_children(int64_t until_ms)
 {
-	struct pollfd p = { .fd = self.signals, .events = POLLIN };
 	enum ending former = self.ending;
 
-	while (any_left() && clock_ms() < until_ms && self.ending == former) {
-		poll(&p, 1, 1000);
-		handle_signals();
-		collect_children();
-	}
+	while (any_left() && clock_ms() < until_ms && self.ending == former)
+		wait_and_answer(1000);
 }
 
 /* Lets the children finish, as the signal allows. */
 static void end_children(void)
 {
+	struct board_place *aside = board_place(self.set->max);
+
 	close(self.retire[1]);
+	if (aside->pid > 0)
+		kill(aside->pid, SIGTERM);
 	if (self.ending == ENDING_RETIRE)
 		wait_for_children(INT64_MAX);
 	close(self.stop[1]);
 	if (self.ending == ENDING_STOP)
 		wait_for_children(clock_ms() + self.set->grace_s * 1000LL);
 	signal_children(SIGKILL);
-	while (any_left() && waitpid(-1, NULL, 0) > 0)
-		;
+	/* one that waits in the kernel dies when it can: not our business */
+	wait_for_children(clock_ms() + KILLED_MS);
+}
+
+/* Something may be due though nothing comes in. */
+static bool time_matters(void)
+{
+	return self.set->poor || self.pause_until_ms > clock_ms();
 }
 
 static void parent_loop(void)
 {
-	struct pollfd p[2] = { { .fd = self.signals, .events = POLLIN },
-			       { .fd = self.wake[0], .events = POLLIN } };
-	char drain[256];
+	const int64_t end_ms = clock_ms() + PREFORK_POOR_MS;
 
-	for (;;) {
+	while (!self.ending) {
 		keep_spare();
-		poll(p, 2,
-		     self.pause_until_ms > clock_ms() ? FAULT_PAUSE_MS : -1);
-		handle_signals();
-		if (self.ending)
-			return;
-		while (read(self.wake[0], drain, sizeof(drain)) > 0)
-			;
-		collect_children();
+		wait_and_answer(time_matters() ? FAULT_PAUSE_MS : -1);
+		if (!self.ending && self.set->poor && clock_ms() >= end_ms) {
+			link_last_words(self.set->link, self.set->poor);
+			self.ending = ENDING_RETIRE;
+		}
 	}
 }
 
 static void prepare(const struct prefork *p)
 {
-	const size_t n = (size_t)p->max;
+	static const int list[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD };
 	sigset_t set;
 
 	self.set = p;
-	self.board =
-		mmap(NULL, n * sizeof(*self.board) + sizeof(*self.refused),
-		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	self.refused = (struct refused *)(void *)(self.board + n);
-	if (self.board == MAP_FAILED ||
-	    pipe2(self.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	self.parent = getpid();
+	board_make(p->max);
+	watch_begin(p->patience_ms);
+	if (pipe2(self.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
 	    pipe2(self.retire, O_CLOEXEC) < 0 ||
 	    pipe2(self.stop, O_CLOEXEC) < 0)
 		log_die(EX_OSERR, "cannot prepare for children: %m");
 	for (size_t i = 0; i < p->nlisteners; i++)
 		file_set_nonblock(p->listener[i].fd, true);
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		sigaddset(&set, list[i]);
 	sigprocmask(SIG_BLOCK, &set, &self.former);
 	self.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (self.signals < 0)

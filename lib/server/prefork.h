@@ -11,12 +11,21 @@
  * finished, however long that takes (a newer instance serves already). On
  * SIGINT it stops: children are asked to end, and killed after a grace time.
  * SIGQUIT ends at once. If the parent dies, idle children notice and end.
+ *
+ * A child that gives no sign of life (base/heartbeat.h) for patience_ms is
+ * killed and replaced, and master is told. What it had at hand is for its
+ * client to try again.
  */
 #ifndef SERVER_PREFORK_H
 #define SERVER_PREFORK_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+struct link;
+
+#define PREFORK_POOR_MS 30000
 
 struct prefork_listener {
 	const char *name; /* as in the service table, e.g. "smtp" */
@@ -40,6 +49,13 @@ struct prefork {
 	int grace_s; /* time to finish after SIGINT */
 	const unsigned *peer_uids; /* who may use ipc listeners */
 	size_t npeers;
+	struct link *link; /* with master, which the parent answers; or NULL */
+	int64_t patience_ms; /* a child that gives no sign of life for so long
+			      * is killed (server/watch.h); 0: none is */
+	const char *poor; /* what this instance lacks, a file that it could not
+			   * use: it retires after PREFORK_POOR_MS, so that
+			   * master starts another, which may have it; or
+			   * NULL. Only with a link */
 	void *context;
 
 	/* In each child once, after the fork, before the first connection;
@@ -50,10 +66,19 @@ struct prefork {
 	 * for the next one. */
 	bool (*serve)(void *context, const struct prefork_listener *listener,
 		      int fd);
+
+	/* What is to be done beside: runs in a child of its own, which is
+	 * made again when it ends, and gets SIGTERM when no more is to be
+	 * done; or NULL. */
+	void (*aside)(void *context);
 };
 
 /* Runs until stopped. Gives the exit status of the parent. */
 int prefork_run(const struct prefork *p);
+
+/* Nobody is to connect to the N listeners at L any more, whichever processes
+ * still have them: master is gone, and the next one wants their ports. */
+void prefork_abandon(const struct prefork_listener *l, size_t n);
 
 /* In a child: the connection is from now on one of the user NAME, whatever
  * address it comes from. False: NAME has client_max of them already. (Two
@@ -67,6 +92,10 @@ bool prefork_claim(const char *name);
  * retires, too. */
 int prefork_stop_fd(void);
 int prefork_retire_fd(void);
+
+/* In a child: how many connections could be taken now beside those at hand, of
+ * *MOST in all. */
+int prefork_room(int *most);
 
 /* The first as a question. */
 bool prefork_stopping(void);

@@ -1,3 +1,11 @@
+/*
+ * The filter is a list of what is refused, not of what is allowed: a C library
+ * that begins to use another system call must not stop mail. Refused calls
+ * give EPERM, which programs can report, and do not kill. The groups below
+ * belong to the rights of sandbox.h; each process refuses those that it has
+ * no right to, and what nobody needs. Filters add up, so rights can only be
+ * taken away. Landlock, where the kernel has it, bounds paths in addition.
+ */
 #include "server/sandbox.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "base/file.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
@@ -23,11 +24,20 @@ struct loop_listener {
 	void *take_context;
 };
 
-/* What the handler of a signal calls: lives as long as the program. */
+/* What the handler of a signal, or a timer, calls: lives as long as the
+ * program. */
 struct action {
 	void (*call)(void *context);
 	void *context;
 };
+
+/* A program has one loop. */
+static struct {
+	struct service *service;
+	struct event *link;
+	void (*reload)(void *context);
+	void *context;
+} self;
 
 static void reopen_log(void *context)
 {
@@ -35,11 +45,11 @@ static void reopen_log(void *context)
 	log_reopen();
 }
 
-static void on_signal(evutil_socket_t sig, short what, void *arg)
+static void on_action(evutil_socket_t fd, short what, void *arg)
 {
 	const struct action *a = arg;
 
-	(void)sig;
+	(void)fd;
 	(void)what;
 	a->call(a->context);
 }
@@ -48,7 +58,7 @@ static void watch(struct event_base *base, int sig, void (*call)(void *),
 		  void *context)
 {
 	struct action *a = mem_alloc(sizeof(*a));
-	struct event *e = evsignal_new(base, sig, on_signal, a);
+	struct event *e = evsignal_new(base, sig, on_action, a);
 
 	*a = (struct action){ call, context };
 	if (!e || event_add(e, NULL) < 0)
@@ -67,7 +77,13 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	struct loop_listener *l = arg;
 
 	(void)what;
-	if (l->accept(fd, l->context) >= 0 || !is_shortage(errno))
+	if (l->accept(fd, l->context) >= 0)
+		return;
+	if (errno == EINVAL) { /* it was shut down: readable for ever */
+		log_error("a listening socket was shut down");
+		event_del(l->ready);
+	}
+	if (!is_shortage(errno))
 		return;
 	log_warn("cannot accept connections: %m");
 	event_del(l->ready);
@@ -83,12 +99,78 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	event_add(l->ready, NULL);
 }
 
-struct event_base *loop_new(void)
+/* Who has nothing to do with a new configuration still logs by it. */
+static void take_reload(void)
+{
+	struct config *c;
+
+	if (self.reload) {
+		self.reload(self.context);
+		return;
+	}
+	c = service_fresh_config(self.service);
+	config_free(&c);
+}
+
+static void on_link(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+	enum link_word word;
+
+	(void)fd;
+	(void)what;
+	while ((word = link_read(&s->link)) != LINK_QUIET) {
+		if (word == LINK_RELOAD)
+			take_reload();
+		if (word == LINK_ENDED) {
+			prefork_abandon(s->listener, s->nlisteners);
+			event_del(self.link);
+			return;
+		}
+	}
+}
+
+static void watch_link(struct event_base *base, struct service *s)
+{
+	self.service = s;
+	self.link =
+		event_new(base, s->link.fd, EV_READ | EV_PERSIST, on_link, s);
+	if (!self.link || event_add(self.link, NULL) < 0)
+		log_die(EX_OSERR, "cannot listen to master");
+}
+
+void loop_every(struct event_base *base, int ms, void (*call)(void *context),
+		void *context)
+{
+	struct timeval t = { ms / 1000, ms % 1000 * 1000L };
+	struct action *a;
+	struct event *e;
+
+	if (ms < 0)
+		return;
+	a = mem_alloc(sizeof(*a));
+	*a = (struct action){ call, context };
+	e = event_new(base, -1, EV_PERSIST, on_action, a);
+	if (!e || event_add(e, &t) < 0)
+		log_die(EX_OSERR, "cannot make a timer");
+}
+
+static void beat(void *context)
+{
+	(void)context;
+	heartbeat();
+}
+
+struct event_base *loop_new(struct service *s)
 {
 	struct event_base *base = event_base_new();
 
 	if (!base)
 		log_die(EX_OSERR, "cannot make an event loop");
+	if (s && s->link.fd >= 0)
+		watch_link(base, s);
+	/* where a parent watches, it is given signs of life */
+	loop_every(base, heartbeat_turn(-1), beat, NULL);
 	return base;
 }
 
@@ -97,7 +179,9 @@ void loop_signals(struct event_base *base, void (*stop)(void *),
 {
 	watch(base, SIGTERM, stop, context);
 	watch(base, SIGINT, stop, context);
-	watch(base, SIGHUP, reload ? reload : reopen_log, context);
+	watch(base, SIGHUP, reopen_log, context);
+	self.reload = reload;
+	self.context = context;
 }
 
 struct loop_listener *loop_listen(struct event_base *base,

@@ -1,7 +1,7 @@
 /*
- * What all event loops of the suite do alike: they hear three signals and
- * accept connections at their listening sockets. A program has one loop of
- * libevent and one thread; what it does with a connection is its own.
+ * What all event loops of the suite do alike: they answer master, hear three
+ * signals and accept connections at their listening sockets. A program has one
+ * loop of libevent and one thread; what it does with a connection is its own.
  */
 #ifndef SERVICE_LOOP_H
 #define SERVICE_LOOP_H
@@ -11,13 +11,20 @@
 struct event_base;
 struct loop_listener;
 
-/* A loop; the program ends with EX_OSERR if there can be none. */
-struct event_base *loop_new(void);
+/* A loop, in which S (NULL: nobody) answers its master; S must outlive it.
+ * The program ends with EX_OSERR if there can be none. */
+struct event_base *loop_new(struct service *s);
 
-/* SIGTERM and SIGINT call STOP, SIGHUP calls RELOAD, from the loop and with
- * CONTEXT. Without RELOAD, SIGHUP only opens the log afresh. */
+/* SIGTERM and SIGINT call STOP from the loop and with CONTEXT, SIGHUP opens
+ * the log afresh. RELOAD (may be NULL) is called when master has handed over
+ * another configuration, which service_fresh_config gives. */
 void loop_signals(struct event_base *base, void (*stop)(void *context),
 		  void (*reload)(void *context), void *context);
+
+/* Calls CALL with CONTEXT every MS milliseconds as long as the program lives;
+ * not at all if MS is negative. */
+void loop_every(struct event_base *base, int ms, void (*call)(void *context),
+		void *context);
 
 /* Accepts one connection at LISTENER and begins to serve it. -1 with errno as
  * of accept(2) if none was to be had; never waits. */

@@ -1,3 +1,10 @@
+/*
+ * What master has put into the environment becomes struct service, and leaves
+ * the environment: no child or command that a program starts shall see it.
+ * The configuration comes first, since the log depends on it; whatever is
+ * wrong before is said on standard error too. Descriptors are made
+ * close-on-exec as they are taken.
+ */
 #include "service/service.h"
 
 #include <errno.h>
@@ -18,6 +25,7 @@
 #include "base/str.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "server/stack.h"
 
 static void usage(const char *name, FILE *to)
 {
@@ -66,13 +74,38 @@ static void die_of_faults(const char *name, const struct buf *faults)
 	exit(EX_CONFIG);
 }
 
+/* The descriptor that a variable names, or -1. */
+static int take_fd(const char *name)
+{
+	const char *env = getenv(name);
+	int64_t fd;
+
+	if (!env || !str_to_int(env, 0, 65535, &fd))
+		return -1;
+	file_set_cloexec((int)fd, true);
+	return (int)fd;
+}
+
+/* What master accepted; or, without a master, what is in the file. */
+static struct config *take_config(const struct service *s, struct buf *faults)
+{
+	int fd = take_fd("POSTHORN_SEALED");
+	struct config *c;
+
+	if (fd < 0)
+		return config_load(s->config_path, NULL, 0, faults);
+	c = config_unseal(fd, faults);
+	close(fd);
+	return c;
+}
+
 static void load_config(struct service *s)
 {
 	struct buf faults;
 	char *program = mem_printf("posthorn/%s", s->name);
 
 	buf_init(&faults, 1 << 20);
-	s->config = config_load(s->config_path, NULL, 0, &faults);
+	s->config = take_config(s, &faults);
 	if (!s->config)
 		die_of_faults(s->name, &faults);
 	buf_free(&faults);
@@ -165,24 +198,12 @@ static void take_peers(struct service *s)
 	free(text);
 }
 
-/* The descriptor that a variable names, or -1. */
-static int take_fd(const char *name)
-{
-	const char *env = getenv(name);
-	int64_t fd;
-
-	if (!env || !str_to_int(env, 0, 65535, &fd))
-		return -1;
-	file_set_cloexec((int)fd, true);
-	return (int)fd;
-}
-
 static void clear_environment(void)
 {
 	static const char *const names[] = {
 		"POSTHORN_LISTEN", "POSTHORN_USER",  "POSTHORN_CHROOT",
 		"POSTHORN_PEERS",  "POSTHORN_READY", "POSTHORN_AGAIN",
-		"POSTHORN_LOG"
+		"POSTHORN_MASTER", "POSTHORN_SEALED"
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -219,7 +240,9 @@ void service_start(struct service *s, int argc, char **argv, const char *name)
 	take_peers(s);
 	s->ready_fd = take_fd("POSTHORN_READY");
 	log_last_words(s->ready_fd);
-	log_expect(take_fd("POSTHORN_LOG"));
+	s->link = (struct link){ take_fd("POSTHORN_MASTER"), -1 };
+	if (s->link.fd >= 0)
+		stack_tell(s->link.fd);
 	root = getenv("POSTHORN_AGAIN");
 	s->again = root && *root;
 	root = getenv("POSTHORN_CHROOT");
@@ -261,12 +284,46 @@ void service_ready(struct service *s)
 	log_last_words(-1);
 	close(s->ready_fd);
 	s->ready_fd = -1;
+	if (!link_wait_for_go(&s->link)) {
+		log_debug("not wanted: the reload was refused");
+		exit(EX_OK);
+	}
+}
+
+struct config *service_fresh_config(struct service *s)
+{
+	struct config *c = NULL;
+	struct buf faults;
+
+	buf_init(&faults, 1 << 20);
+	if (s->link.config_fd >= 0) {
+		c = config_unseal(s->link.config_fd, &faults);
+		close(s->link.config_fd);
+	}
+	s->link.config_fd = -1;
+	if (c)
+		log_set_debug(config_bool(c, "debug_log"));
+	else
+		log_error_lines("the configuration stays as it was",
+				faults.data);
+	buf_free(&faults);
+	return c;
+}
+
+int64_t service_patience_ms(const struct config *c)
+{
+	return config_seconds(c, "service_watchdog_timeout") * 1000;
+}
+
+int service_client_quarter(int max)
+{
+	return max < 4 ? 1 : max / 4;
 }
 
 int service_client_max(const struct config *c, int max)
 {
 	int64_t n = config_int(c, "smtpd_client_connection_count_limit");
-	int quarter = max < 4 ? 1 : max / 4;
+	int quarter = service_client_quarter(max);
 
 	return n < quarter ? (int)n : quarter;
 }
@@ -277,6 +334,8 @@ int service_prefork(struct service *s, struct prefork *p)
 	p->nlisteners = s->nlisteners;
 	p->peer_uids = s->peer;
 	p->npeers = s->npeers;
+	p->link = &s->link;
+	p->patience_ms = service_patience_ms(s->config);
 	service_ready(s);
 	return prefork_run(p);
 }

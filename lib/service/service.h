@@ -7,17 +7,19 @@
  *     service_confine(&s, SANDBOX_…);		user, chroot, seccomp
  *     return service_prefork(&s, …) or an event loop of its own.
  *
- * Master gives a program by its environment: POSTHORN_LISTEN
+ * Master gives a program by its environment: POSTHORN_SEALED (a descriptor:
+ * the accepted configuration, config_seal), POSTHORN_LISTEN
  * ("name:fd name:fd …"), POSTHORN_USER ("uid:gid" or empty), POSTHORN_CHROOT
  * (folder or empty), POSTHORN_PEERS ("uid uid …"), POSTHORN_READY (a
  * descriptor: service_ready writes a line there), POSTHORN_AGAIN ("yes" if a
- * former instance still serves), POSTHORN_LOG (a socket through which a
- * program that reloads in place gets the log file when it was opened again).
+ * former instance still serves), POSTHORN_MASTER (a socket: server/link.h).
+ * A program that is started by hand reads the configuration from its file.
  *
- * Reload: master starts a second instance with the same sockets and sends
- * the first SIGTERM once the second is ready: the first stops accepting,
- * finishes its connections and ends. Only services marked `in place` in
- * master's table (qmgr) get SIGHUP instead.
+ * Reload: master starts a second instance with the same sockets. Once it and
+ * all others are ready they are let go (service_ready gives back), and the
+ * first gets SIGTERM: it stops accepting, finishes its connections and ends.
+ * If one is not ready none is let go. The services marked `in place` in
+ * master's table (qmgr, mailbox-feed) get the new configuration instead.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
@@ -27,6 +29,7 @@
 #include <sys/types.h>
 
 #include "config/config.h"
+#include "server/link.h"
 #include "server/prefork.h"
 #include "server/sandbox.h"
 
@@ -45,11 +48,12 @@ struct service {
 	unsigned peer[SERVICE_PEERS_MAX];
 	size_t npeers;
 	int ready_fd; /* or -1 */
-	bool again;   /* a former instance serves until we are ready:
-				 * who cannot do better than that ends */
+	struct link link; /* with master */
+	bool again; /* a former instance serves until we are ready: who
+		     * cannot do better than that ends */
 };
 
-/* Parses `-c FILE`, `--help`, `--version`; loads the configuration (ends with
+/* Parses `-c FILE`, `--help`, `--version`; takes the configuration (ends with
  * EX_CONFIG and all faults on standard error and in the log), opens the log,
  * collects sockets, ignores SIGPIPE, sets the umask to 077, points ipc at the
  * private folder. A program started by hand without sockets ends with a
@@ -70,13 +74,25 @@ void service_confine(struct service *s, unsigned rights);
 const struct prefork_listener *service_listener(const struct service *s,
 						const char *name);
 
-/* Tells master that we serve; idempotent. */
+/* Tells master that we can serve, and waits until it says that we may: so
+ * nothing is accepted before. Ends the process if we are not wanted, since a
+ * reload was refused. Idempotent. */
 void service_ready(struct service *s);
+
+/* The configuration that came over S's link, for a program that reloads in
+ * place: the caller's, and its debug_log is in force. NULL if it cannot be
+ * used, which is logged. */
+struct config *service_fresh_config(struct service *s);
+
+/* service_watchdog_timeout, for server/watch.h. */
+int64_t service_patience_ms(const struct config *c);
 
 /* For struct prefork, client_max: how many of MAX connections one client may
  * have, by smtpd_client_connection_count_limit, and never more than a quarter
- * of them; 0: no limit. */
+ * of them; 0: no limit. The second one is that quarter, for a socket where
+ * there is always a limit. */
 int service_client_max(const struct config *c, int max);
+int service_client_quarter(int max);
 
 /* Runs P over all listeners of S (fills listeners and peers, calls
  * service_ready), see server/prefork.h. */

@@ -2,8 +2,8 @@
  * The packet by which accountd gives a connection to a session: `session`
  * in posthorn-protocol(7). Taking it makes the process the user.
  */
-#ifndef SERVICE_HANDOVER_H
-#define SERVICE_HANDOVER_H
+#ifndef LOGIN_HANDOVER_H
+#define LOGIN_HANDOVER_H
 
 #include <stdbool.h>
 

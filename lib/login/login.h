@@ -6,8 +6,8 @@
  * Both protocols have SASL's challenges in the same form, a line that begins
  * with "+ ", so one exchange serves both.
  */
-#ifndef SERVICE_LOGIN_H
-#define SERVICE_LOGIN_H
+#ifndef LOGIN_LOGIN_H
+#define LOGIN_LOGIN_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -1,10 +1,11 @@
-#include "service/handover.h"
+#include "login/handover.h"
 
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "log/log.h"
 #include "server/prefork.h"
 #include "server/sandbox.h"
@@ -95,6 +96,8 @@ bool handover_take(int sock, struct handover *h)
 		return false;
 	}
 	confine(h, uid, gid);
+	/* from here on only its user waits for it */
+	heartbeat_end();
 	return true;
 }
 

@@ -1,4 +1,4 @@
-#include "service/login.h"
+#include "login/login.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static bool add_tls(struct login *l, int fd)
 {
 	struct tls_info info;
 
-	fd = tls_accept(fd, &info, TLS_MS);
+	fd = tls_accept(l->rules->service, fd, &info, TLS_MS);
 	if (fd < 0) {
 		log_info("%s: TLS handshake with %s failed: %s",
 			 l->rules->service, l->client, info.why);
@@ -123,8 +123,10 @@ static enum login_result ask(struct login *l, const char *challenge,
 	size_t n;
 
 	*response = NULL;
+	/* at once, also where the response is here already: after the next
+	 * step another process may write to the connection */
 	stream_printf(l->io, "+ %s\r\n", challenge);
-	if (stream_line(l->io, WINDOW_MAX, &line, &n))
+	if (stream_flush(l->io) || stream_line(l->io, WINDOW_MAX, &line, &n))
 		return LOGIN_LOST;
 	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
 		n--;

@@ -1,0 +1,37 @@
+/*
+ * One change of a folder, and the packet `changed` that tells of it
+ * (posthorn-protocol(7), FEED): the same on its way to the feed and from it.
+ */
+#ifndef CLIENT_FEED_PACKET_H
+#define CLIENT_FEED_PACKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/folder-id.h"
+#include "ipc/ipc.h"
+
+enum feed_what {
+	FEED_ADDED = 1 << 0,	/* messages came */
+	FEED_FLAGS = 1 << 1,	/* flags or keywords changed */
+	FEED_GONE = 1 << 2,	/* messages were removed */
+	FEED_ANY = (1 << 3) - 1 /* nobody knows what: look */
+};
+
+/* A hint, never the truth: that is the folder, as it is read afterwards. */
+struct feed_change {
+	struct folder_id folder;
+	unsigned what;	  /* of enum feed_what; at least one */
+	uint32_t uid;	  /* the highest that was added; 0: unknown */
+	uint64_t modseq;  /* of the folder after the change; 0: unknown */
+	const char *user; /* whose folder it is; "" where the teller does not
+			   * know. Not proven: it is what the teller says */
+};
+
+/* Begins M as the packet of C. */
+void feed_put_change(struct ipc_out *m, const struct feed_change *c);
+
+/* Reads it from M, to which C's strings belong. False if it is malformed. */
+bool feed_get_change(const struct ipc_in *m, struct feed_change *c);
+
+#endif

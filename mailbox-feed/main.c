@@ -1,0 +1,253 @@
+/*
+ * The program mailbox-feed: brings those who change folders together with
+ * those who want to hear of it. It holds a socket per peer and a few hundred
+ * bytes, opens no file, and knows no mail.
+ *
+ * At the socket `feed` a peer tells of changes, and hears of the one folder
+ * that it watches; at `feed-all` a subscriber hears of all folders and says
+ * nothing. What a session may ask for is thus decided by what it connected to
+ * before it became a user, and not by what it says afterwards.
+ *
+ * Nobody is waited for. Where a peer's socket takes no more, what comes is
+ * dropped and noted, and when there is room again the peer is told that it
+ * missed something.
+ */
+#include <event2/event.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "mailbox-feed/folders.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+#include "service/loop.h"
+#include "service/service.h"
+
+#define FILES_MAX 200000
+#define BATCH 16 /* packets read from one peer before the others' turn */
+
+struct peer {
+	struct watch watch; /* first: the one is the other */
+	LIST_ENTRY(peer) next;
+	int fd;
+	struct event *readable;
+	struct event *writable; /* it missed something; else NULL */
+	bool all;		/* of feed-all */
+	bool dead;		/* to be closed by its own next turn */
+};
+
+static struct {
+	struct service service;
+	struct event_base *base;
+	struct folders *folders;
+	LIST_HEAD(, peer) peers;       /* of feed */
+	LIST_HEAD(, peer) subscribers; /* of feed-all */
+	struct ipc_in in;
+	struct ipc_out out;
+} self;
+
+static void drop_writable(struct peer *p)
+{
+	if (p->writable)
+		event_free(p->writable);
+	p->writable = NULL;
+}
+
+static void peer_close(struct peer *p)
+{
+	folders_unwatch(self.folders, &p->watch);
+	event_free(p->readable);
+	drop_writable(p);
+	close(p->fd);
+	LIST_REMOVE(p, next);
+	free(p);
+}
+
+/* There is room in the socket of one that missed something. */
+static void on_writable(int fd, short what, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)what;
+	ipc_begin(&self.out, "missed");
+	if (ipc_send(fd, &self.out, 0) == ERR_BUSY)
+		event_add(p->writable, NULL);
+	else
+		drop_writable(p);
+}
+
+/* One that is gone is closed when its socket says so. */
+static void send_change(struct peer *p, const struct feed_change *c)
+{
+	if (p->writable)
+		return;
+	feed_put_change(&self.out, c);
+	if (ipc_send(p->fd, &self.out, 0) != ERR_BUSY)
+		return;
+	p->writable = event_new(self.base, p->fd, EV_WRITE, on_writable, p);
+	event_add(p->writable, NULL);
+}
+
+static void on_changed(struct watch *w, const struct feed_change *c)
+{
+	send_change((struct peer *)w, c);
+}
+
+static void tell_subscribers(void *context, const struct feed_change *c)
+{
+	struct peer *p;
+
+	(void)context;
+	LIST_FOREACH(p, &self.subscribers, next)
+		send_change(p, c);
+}
+
+static bool take_changed(struct peer *p, const struct ipc_in *m)
+{
+	struct feed_change c;
+
+	if (!feed_get_change(m, &c))
+		return false;
+	tell_subscribers(NULL, &c);
+	folders_changed(self.folders, &c, &p->watch);
+	return true;
+}
+
+/* Without a descriptor: no longer. */
+static bool take_watch(struct peer *p, struct ipc_in *m)
+{
+	int fd = ipc_take_fd(m);
+	bool good;
+
+	if (fd < 0) {
+		folders_unwatch(self.folders, &p->watch);
+		return true;
+	}
+	good = folders_watch(self.folders, &p->watch, fd);
+	close(fd);
+	return good;
+}
+
+static bool take(struct peer *p, struct ipc_in *m)
+{
+	if (p->all)
+		return false;
+	if (ipc_is(m, "changed"))
+		return take_changed(p, m);
+	return ipc_is(m, "watch") && take_watch(p, m);
+}
+
+/* One packet; false if there is none, or the peer is done for. */
+static bool take_packet(struct peer *p)
+{
+	int err = ipc_recv(p->fd, &self.in, 0);
+
+	if (err == ERR_BUSY)
+		return false;
+	p->dead = err != ERR_OK || !take(p, &self.in);
+	if (p->dead && err != ERR_EOF)
+		log_warn("a program spoke wrongly: connection closed");
+	return !p->dead;
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	struct peer *p = arg;
+	int i;
+
+	(void)fd;
+	(void)what;
+	for (i = 0; i < BATCH; i++)
+		if (!take_packet(p))
+			break;
+	ipc_in_reset(&self.in);
+	if (p->dead)
+		peer_close(p);
+}
+
+static struct peer *peer_new(int fd)
+{
+	struct peer *p = mem_alloc(sizeof(*p));
+
+	p->fd = fd;
+	p->watch.changed = on_changed;
+	p->readable =
+		event_new(self.base, fd, EV_READ | EV_PERSIST, on_readable, p);
+	event_add(p->readable, NULL);
+	return p;
+}
+
+static void add_peer(int fd, void *context)
+{
+	struct peer *p = peer_new(fd);
+
+	(void)context;
+	LIST_INSERT_HEAD(&self.peers, p, next);
+}
+
+static void add_subscriber(int fd, void *context)
+{
+	struct peer *p = peer_new(fd);
+
+	(void)context;
+	p->all = true;
+	LIST_INSERT_HEAD(&self.subscribers, p, next);
+}
+
+/* Sessions notice the end of their connection and look for themselves. */
+static void stop(void *context)
+{
+	(void)context;
+	event_base_loopbreak(self.base);
+}
+
+/* inotify asks for the right to read a directory. Of root's rights this one
+ * is kept, and is worth nothing else to a process that may open no file. */
+static void keep_reading(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
+
+	data[0].effective = data[0].permitted = 1U << CAP_DAC_READ_SEARCH;
+	if (syscall(SYS_capset, &head, data) < 0)
+		log_warn("changes by foreign programs are seen late: %m");
+}
+
+static void confine(void)
+{
+	bool root = geteuid() == 0;
+
+	if (root && self.service.uid != 0)
+		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	sandbox_become(self.service.uid, self.service.gid);
+	if (root)
+		keep_reading();
+	service_follow_master();
+	sandbox_enter(0);
+}
+
+int main(int argc, char **argv)
+{
+	service_start(&self.service, argc, argv, "mailbox-feed");
+	sandbox_limit(0, FILES_MAX);
+	confine();
+	LIST_INIT(&self.peers);
+	LIST_INIT(&self.subscribers);
+	self.base = loop_new(&self.service);
+	self.folders = folders_new(self.base, tell_subscribers, NULL);
+	loop_signals(self.base, stop, NULL, NULL);
+	loop_serve(self.base, &self.service, "feed", add_peer, NULL);
+	loop_serve(self.base, &self.service, "feed-all", add_subscriber, NULL);
+	service_ready(&self.service);
+	event_base_dispatch(self.base);
+	return EX_OK;
+}
