@@ -14,8 +14,14 @@ struct gate_client {
 	char name[INET6_ADDRSTRLEN];
 };
 
+#define KNOWN_MAX 10000 /* of one generation */
+
+/* Those that are known are kept in two generations: when the younger one is
+ * full the older one is forgotten. */
 static struct {
 	struct map *clients;
+	struct map *known;
+	struct map *known_before;
 } self;
 
 static void name_client(const struct sockaddr_storage *ss, char *name)
@@ -71,4 +77,25 @@ unsigned gate_count(const struct gate_client *c)
 const char *gate_count_name(const struct gate_client *c)
 {
 	return c->name;
+}
+
+bool gate_is_known(const struct gate_client *c)
+{
+	return (self.known && map_get(self.known, c->name)) ||
+	       (self.known_before && map_get(self.known_before, c->name));
+}
+
+void gate_know(const struct gate_client *c)
+{
+	static char yes[] = "yes";
+
+	if (self.known && map_get(self.known, c->name))
+		return;
+	if (!self.known || map_count(self.known) == KNOWN_MAX) {
+		if (self.known_before)
+			map_free(&self.known_before);
+		self.known_before = self.known;
+		self.known = map_new();
+	}
+	map_put(self.known, c->name, yes);
 }

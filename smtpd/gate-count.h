@@ -1,10 +1,12 @@
 /*
- * How many connections each client has: IPv4 addresses one by one, IPv6 by
- * networks of 64 bits, which are what one customer gets.
+ * Who the clients are: IPv4 addresses one by one, IPv6 by networks of 64
+ * bits, which are what one customer gets. How many connections each has, and
+ * which of them are known, that is, have brought mail that was taken.
  */
 #ifndef SMTPD_GATE_COUNT_H
 #define SMTPD_GATE_COUNT_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 struct gate_client;
@@ -18,5 +20,9 @@ void gate_count_remove(struct gate_client *c);
 /* Its connections now, and its name for the log. */
 unsigned gate_count(const struct gate_client *c);
 const char *gate_count_name(const struct gate_client *c);
+
+/* C is known from now on, until many others are that came later. */
+void gate_know(const struct gate_client *c);
+bool gate_is_known(const struct gate_client *c);
 
 #endif

@@ -1,21 +1,19 @@
 /*
- * gate: holds new SMTP connections in one loop until they speak. A process
- * of smtpd is taken up only by clients that have something to say after they
- * were greeted; those that talk too early, come too often or say nothing cost
- * a few hundred bytes here.
+ * gate: holds SMTP sessions while their clients are waited for. A process of
+ * smtpd, or of submit, is taken up only by clients that have something to
+ * say, and for as long as they say it; those that talk too early, come too
+ * often or say nothing cost a descriptor and a few hundred bytes here.
  *
- * What the client says stays in the socket: smtpd reads it. The connection to
- * smtpd over which the client's went stays open until the session is over,
- * so gate knows how many each client has.
+ * The connection to the process over which the client's went stays open until
+ * the session is given back or over (smtp/park.h), so gate knows how many
+ * connections each client has, and how many processes are busy.
  *
- *	WAITING	 before the greeting (only with postscreen_greet_wait)
- *	GREETED	 until the client speaks
- *	QUEUED	 it spoke, and all processes of smtpd and their queue are full
- *	SERVED	 smtpd has it
+ * One instance serves the port of strangers, another those of our users.
  */
+#include "smtpd/gate.h"
+
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,49 +23,61 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "address/networks.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "ipc/ipc.h"
 #include "log/log.h"
 #include "service/loop.h"
 #include "service/service.h"
-#include "smtpd/gate-count.h"
 
-#define RETRY_MS 100   /* until smtpd is asked again */
 #define SPARE_FILES 64 /* descriptors that are not connections */
 
-enum stage { WAITING, GREETED, QUEUED, SERVED };
-
-struct stranger {
-	struct event event;
-	enum stage stage;
-	int fd; /* the client's; for SERVED the one to smtpd */
-	struct gate_client *client;
-};
+struct gate gate;
 
 static struct {
-	struct event_base *base;
 	struct loop_listener *listener[SERVICE_LISTENERS_MAX];
-	char banner[512];
-	const char *hostname;
-	bool pregreet_reject;
-	int64_t client_limit;
-	unsigned limit;
-	unsigned strangers;
-	bool stopping;
-	struct timeval greet_wait;
-	const struct timeval *patience; /* a common timeout of libevent */
-	const struct timeval *retry;
 } self;
 
-static void on_event(evutil_socket_t fd, short what, void *arg);
+static void greet(struct stranger *x);
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stranger *x = arg;
+
+	(void)fd;
+	switch (x->stage) {
+	case GREETING:
+		greet(x);
+		break;
+	case HELD:
+		gate_on_input(x, what);
+		break;
+	case HANDSHAKE:
+		gate_on_handshake(x);
+		break;
+	case SERVED:
+		gate_on_process(x);
+		break;
+	case QUEUED:
+		break;
+	}
+}
+
+void gate_watch(struct stranger *x, short what, int64_t ms)
+{
+	struct timeval t = { ms / 1000, ms % 1000 * 1000 };
+
+	event_del(&x->event);
+	event_assign(&x->event, gate.base, x->fd, what, on_event, x);
+	if (event_add(&x->event, ms < 0 ? NULL : &t) < 0)
+		log_die(EX_OSERR, "cannot watch a connection");
+}
 
 /* The client may be gone or not read: that is no matter of ours. */
-static void say(const struct stranger *x, const char *text)
+void gate_say(const struct stranger *x, const char *text)
 {
 	if (send(x->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_debug("cannot send to [%s]: %m",
-			  gate_count_name(x->client));
+		log_debug("cannot send to [%s]: %m", x->ip);
 }
 
 /* Input that nobody read would make the kernel cut the connection before the
@@ -76,75 +86,44 @@ static void drain(const struct stranger *x)
 {
 	char junk[4096];
 
-	(void)recv(x->fd, junk, sizeof(junk), MSG_DONTWAIT);
+	/* whatever there is, it is for nobody */
+	err_ignore((int)recv(x->fd, junk, sizeof(junk), MSG_DONTWAIT));
 }
 
-static void drop(struct stranger *x)
+void gate_drop(struct stranger *x)
 {
 	event_del(&x->event);
-	close(x->fd);
+	if (x->stage == HELD)
+		gate_unhold(x);
+	if (x->stage == QUEUED)
+		gate_unqueue(x);
+	if (x->fd >= 0)
+		close(x->fd);
+	if (x->stage == SERVED)
+		gate_unserve(x);
 	gate_count_remove(x->client);
+	free(x->session);
+	free(x->input);
 	free(x);
-	self.strangers--;
-	if (self.stopping && self.strangers == 0)
-		event_base_loopbreak(self.base);
+	gate.strangers--;
+	if (gate.stopping && gate.strangers == 0)
+		event_base_loopbreak(gate.base);
 }
 
-static void refuse(struct stranger *x, const char *text, const char *why)
+void gate_refuse(struct stranger *x, const char *text, const char *why)
 {
 	char line[600];
 
-	log_info("NOQUEUE: reject: CONNECT from [%s]: %s (%s)",
-		 gate_count_name(x->client), text, why);
+	log_info("NOQUEUE: reject: CONNECT from [%s]: %s (%s)", x->ip, text,
+		 why);
 	snprintf(line, sizeof(line), "%s\r\n", text);
-	say(x, line);
+	gate_say(x, line);
 	drain(x);
-	drop(x);
+	gate_drop(x);
 }
 
-static void watch(struct stranger *x, short what, const struct timeval *t)
-{
-	event_del(&x->event);
-	event_assign(&x->event, self.base, x->fd, what, on_event, x);
-	event_add(&x->event, t);
-}
-
-static void greet(struct stranger *x)
-{
-	say(x, self.banner);
-	x->stage = GREETED;
-	watch(x, EV_READ, self.patience);
-}
-
-/* Hands the connection to smtpd, or puts it off. */
-static void hand_over(struct stranger *x)
-{
-	struct ipc_out m = { 0 };
-	int sock = ipc_connect_now("smtpd"), err;
-
-	if (sock < 0) {
-		if (errno != EAGAIN)
-			log_warn("cannot reach smtpd: %m");
-		x->stage = QUEUED;
-		watch(x, EV_TIMEOUT, self.retry);
-		return;
-	}
-	ipc_begin(&m, "connection");
-	ipc_put_fd(&m, x->fd);
-	err = ipc_send(sock, &m, 0);
-	ipc_out_free(&m);
-	if (err)
-		log_warn("cannot hand a connection to smtpd: %s",
-			 err_text(err));
-	event_del(&x->event);
-	close(x->fd);
-	x->fd = sock;
-	x->stage = SERVED;
-	watch(x, EV_READ, NULL);
-}
-
-/* How much the client has said: 1 or more, 0 if it is gone, -1 nothing. */
-static ssize_t said(const struct stranger *x)
+/* Does the client talk already (RFC 5321 section 4.3.1)? 0: it is gone. */
+static ssize_t talks(const struct stranger *x)
 {
 	char byte[64];
 	ssize_t n = recv(x->fd, byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
@@ -154,149 +133,113 @@ static ssize_t said(const struct stranger *x)
 	return errno == EAGAIN || errno == EINTR ? -1 : 0;
 }
 
-static void lost(struct stranger *x)
+static void greet(struct stranger *x)
 {
-	log_info("lost connection after CONNECT from [%s]",
-		 gate_count_name(x->client));
-	drop(x);
-}
-
-/* Greets, unless the client talks already (RFC 5321 section 4.3.1). */
-static void begin(struct stranger *x)
-{
-	ssize_t n = self.pregreet_reject ? said(x) : -1;
-
-	if (n == 0)
-		lost(x);
-	else if (n > 0)
-		refuse(x, "554 5.5.1 Error: SMTP protocol violation",
-		       "it talks before the greeting");
-	else
-		greet(x);
-}
-
-static void on_spoken(struct stranger *x, short what)
-{
-	ssize_t n = what & EV_READ ? said(x) : -1;
-	char text[300];
+	ssize_t n = gate.pregreet_reject ? talks(x) : -1;
 
 	if (n > 0) {
-		hand_over(x);
-	} else if (n == 0) {
-		lost(x);
-	} else if (what & EV_TIMEOUT) {
-		snprintf(text, sizeof(text),
-			 "421 4.4.2 %.200s Error: timeout exceeded",
-			 self.hostname);
-		refuse(x, text, "it says nothing");
-	} else {
-		watch(x, EV_READ, self.patience);
+		gate_refuse(x, "554 5.5.1 Error: SMTP protocol violation",
+			    "it talks before the greeting");
+		return;
 	}
+	/* who is gone shows it when he has to speak */
+	gate_say(x, gate.banner);
+	gate_hold(x);
 }
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+static void refuse_as(struct stranger *x, const char *code, const char *what,
+		      const char *why)
 {
-	struct stranger *x = arg;
+	char text[300];
 
-	(void)fd;
-	switch (x->stage) {
-	case WAITING:
-		begin(x);
-		break;
-	case GREETED:
-		on_spoken(x, what);
-		break;
-	case QUEUED:
-		hand_over(x);
-		break;
-	case SERVED:
-		drop(x);
-		break;
-	}
+	snprintf(text, sizeof(text), "%s %.200s Error: %s", code, gate.hostname,
+		 what);
+	gate_refuse(x, text, why);
 }
 
 static void admit(struct stranger *x)
 {
-	char text[300];
-
-	event_assign(&x->event, self.base, x->fd, EV_READ, on_event, x);
-	if (self.client_limit &&
-	    (int64_t)gate_count(x->client) > self.client_limit) {
-		snprintf(text, sizeof(text),
-			 "421 4.7.0 %.200s Error: too many connections from "
-			 "your host",
-			 self.hostname);
-		refuse(x, text, "smtpd_client_connection_count_limit");
-	} else if (self.strangers > self.limit) {
-		snprintf(text, sizeof(text),
-			 "421 4.3.2 %.200s Error: too many connections",
-			 self.hostname);
-		refuse(x, text, "no more descriptors");
-	} else if (self.greet_wait.tv_sec) {
-		x->stage = WAITING;
-		watch(x, EV_READ, &self.greet_wait);
-	} else {
-		begin(x);
-	}
+	event_assign(&x->event, gate.base, x->fd, EV_READ, on_event, x);
+	x->stage = GREETING;
+	if (gate.client_limit &&
+	    (int64_t)gate_count(x->client) > gate.client_limit)
+		refuse_as(x, "421 4.7.0", "too many connections from your host",
+			  "smtpd_client_connection_count_limit");
+	else if (gate.strangers > gate.limit && !gate_shed())
+		refuse_as(x, "421 4.3.2", "too many connections",
+			  "no more descriptors");
+	else if (x->tls_first)
+		gate_hold(x);
+	else if (gate.greet_wait.tv_sec)
+		gate_watch(x, EV_READ, gate.greet_wait.tv_sec * 1000);
+	else
+		greet(x);
 }
 
-static int take_connection(int listener, void *context)
+static void find_addresses(struct stranger *x,
+			   const struct sockaddr_storage *ss)
+{
+	struct sockaddr_storage ours = { 0 };
+	socklen_t n = sizeof(ours);
+
+	address_ip(ss, x->ip);
+	/* tlsproxy's descriptor will not know it any more */
+	if (x->tls_first &&
+	    getsockname(x->fd, (struct sockaddr *)&ours, &n) == 0)
+		address_ip(&ours, x->local);
+}
+
+static int take_connection(int listener, void *tls_first)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
-	/* not non-blocking: smtpd shall get it as it would from accept */
+	/* not non-blocking: the process shall get it as it would from accept */
 	int fd = accept4(listener, (struct sockaddr *)&ss, &n, SOCK_CLOEXEC);
 	struct stranger *x;
 
-	(void)context;
 	if (fd < 0)
 		return -1;
 	x = mem_alloc(sizeof(*x));
 	x->fd = fd;
+	x->tls_first = tls_first != NULL;
 	x->client = gate_count_add(&ss);
-	self.strangers++;
+	find_addresses(x, &ss);
+	gate.strangers++;
 	admit(x);
 	return fd;
 }
 
-/* Clients that were greeted may speak yet, to smtpd as it is now; those that
- * it has are safe. */
+/* Sessions that are held go on, with processes as they are now. */
 static void retire(void *context)
 {
 	(void)context;
-	self.stopping = true;
+	gate.stopping = true;
 	for (size_t i = 0; i < SERVICE_LISTENERS_MAX; i++)
 		loop_unlisten(&self.listener[i]);
-	if (self.strangers == 0)
-		event_base_loopbreak(self.base);
+	if (gate.strangers == 0)
+		event_base_loopbreak(gate.base);
 }
 
-static int say_stopping(const struct event_base *base, const struct event *e,
-			void *text)
+static void say_stopping(struct stranger *x)
 {
-	const struct stranger *x = event_get_callback_arg(e);
+	char text[300];
 
-	(void)base;
-	if (event_get_callback(e) == on_event && x->stage != SERVED) {
-		say(x, text);
-		drain(x);
-	}
-	return 0;
+	snprintf(text, sizeof(text),
+		 "421 4.3.2 %.200s Service is shutting down\r\n",
+		 gate.hostname);
+	gate_say(x, text);
+	drain(x);
 }
 
 /* SIGINT ends the suite: nobody would serve them (RFC 5321 section 3.8). */
 static void on_stop(evutil_socket_t sig, short what, void *arg)
 {
-	char text[300];
-
 	(void)sig;
 	(void)what;
 	(void)arg;
-	snprintf(text, sizeof(text),
-		 "421 4.3.2 %.200s Service is shutting down\r\n",
-		 self.hostname);
-	event_base_foreach_event(self.base, say_stopping, text);
-	event_base_loopbreak(self.base);
+	gate_each_held(say_stopping);
+	gate_each_queued(say_stopping);
+	event_base_loopbreak(gate.base);
 }
 
 /* As many descriptors as the system lets us have. */
@@ -310,39 +253,54 @@ static void raise_limit(void)
 	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
 		log_warn("cannot raise the limit of descriptors: %m");
 	getrlimit(RLIMIT_NOFILE, &r);
-	self.limit = r.rlim_cur > 1000000 ? 1000000 : (unsigned)r.rlim_cur;
-	self.limit = self.limit > 2 * SPARE_FILES ? self.limit - SPARE_FILES
+	gate.limit = r.rlim_cur > 1000000 ? 1000000 : (unsigned)r.rlim_cur;
+	gate.limit = gate.limit > 2 * SPARE_FILES ? gate.limit - SPARE_FILES
 						  : SPARE_FILES;
 }
 
-static void read_settings(const struct config *c)
+/* The port of strangers, or those of our users. */
+static void read_target(const struct service *s)
 {
-	snprintf(self.banner, sizeof(self.banner), "220 %.500s\r\n",
-		 config_string(c, "smtpd_banner"));
-	self.hostname = config_string(c, "myhostname");
-	self.pregreet_reject = config_bool(c, "smtpd_pregreet_reject");
-	self.client_limit =
-		config_int(c, "smtpd_client_connection_count_limit");
-	self.greet_wait.tv_sec = config_seconds(c, "postscreen_greet_wait");
+	bool strangers = service_listener(s, "smtp") != NULL;
+
+	gate.target = strangers ? "smtpd" : "submit";
+	gate.tls_service = strangers ? "smtp" : "submission";
+	if (!strangers)
+		return;
+	gate.pregreet_reject = config_bool(s->config, "smtpd_pregreet_reject");
+	gate.greet_wait.tv_sec =
+		config_seconds(s->config, "postscreen_greet_wait");
 }
 
-/* Time-outs that are all alike are kept in a queue of their own, not in the
- * heap of libevent. */
-static void begin_loop(const struct service *s)
+static void read_settings(const struct service *s)
 {
-	struct timeval patience = { .tv_sec = config_seconds(s->config,
-							     "smtpd_timeout") };
-	struct timeval retry = { .tv_usec = RETRY_MS * 1000 };
+	const struct config *c = s->config;
+
+	snprintf(gate.banner, sizeof(gate.banner), "220 %.500s\r\n",
+		 config_string(c, "smtpd_banner"));
+	gate.hostname = config_string(c, "myhostname");
+	gate.client_limit =
+		config_int(c, "smtpd_client_connection_count_limit");
+	gate.processes = (unsigned)config_int(c, "smtpd_process_limit");
+	gate.patience_ms = config_seconds(c, "smtpd_timeout") * 1000;
+	read_target(s);
+}
+
+static void begin_loop(struct service *s)
+{
 	struct event *stop;
 
-	self.base = loop_new();
-	self.patience = event_base_init_common_timeout(self.base, &patience);
-	self.retry = event_base_init_common_timeout(self.base, &retry);
-	for (size_t i = 0; i < s->nlisteners; i++)
-		self.listener[i] = loop_listen(self.base, &s->listener[i],
-					       take_connection, NULL);
-	loop_signals(self.base, retire, NULL, NULL);
-	stop = evsignal_new(self.base, SIGINT, on_stop, NULL);
+	gate.base = loop_new(s);
+	gate_serve_begin();
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		const struct prefork_listener *l = &s->listener[i];
+		bool tls_first = strcmp(l->name, "submissions") == 0;
+
+		self.listener[i] = loop_listen(gate.base, l, take_connection,
+					       tls_first ? &self : NULL);
+	}
+	loop_signals(gate.base, retire, NULL, NULL);
+	stop = evsignal_new(gate.base, SIGINT, on_stop, NULL);
 	if (!stop || evsignal_add(stop, NULL) < 0)
 		log_die(EX_OSERR, "cannot watch signals");
 }
@@ -352,11 +310,11 @@ int main(int argc, char **argv)
 	struct service s;
 
 	service_start(&s, argc, argv, "gate");
-	read_settings(s.config);
+	read_settings(&s);
 	raise_limit();
 	service_confine(&s, 0);
 	begin_loop(&s);
 	service_ready(&s);
-	event_base_dispatch(self.base);
+	event_base_dispatch(gate.base);
 	return EX_OK;
 }

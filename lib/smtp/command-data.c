@@ -7,6 +7,7 @@
 #include "server/prefork.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
+#include "smtp/park.h"
 
 /* The end of the time that RECEIVED bytes may take: a client that drips
  * would hold a process for days otherwise. */
@@ -19,31 +20,58 @@ static void set_deadline(struct smtp_session *s, int64_t start_ms,
 							   s->server->min_rate);
 }
 
+/* Waits for more of the content. What has been begun may be finished in the
+ * time of grace; gate may ask for the process of one who is too slow. */
+static int fill(struct smtp_session *s)
+{
+	for (;;) {
+		int err = stream_fill(s->io);
+
+		if (err == ERR_STOPPING || (!err && smtp_is_late(s)))
+			err = smtp_why_stopped(s);
+		if (err == ERR_STOPPING)
+			stream_set_stop(s->io, -1);
+		else if (err != ERR_BUSY || smtp_is_late(s))
+			return err;
+	}
+}
+
+/* Notes when as much has come as smtpd_min_data_rate wants. */
+static void note_progress(struct smtp_session *s, int64_t received,
+			  int64_t *noted)
+{
+	int64_t want = s->server->min_rate * s->server->stress_timeout_ms / 1000;
+
+	if (received - *noted < (want > 0 ? want : 1))
+		return;
+	*noted = received;
+	s->progress_ms = clock_ms();
+}
+
 /* Reads content until its end. ERR_OK or why the client was lost. */
 static int read_content(struct smtp_session *s, struct smtp_data_reader *d)
 {
-	int64_t start = clock_ms(), received = 0;
+	int64_t start = clock_ms(), received = 0, noted = 0;
 	int err = ERR_OK;
 
-	/* what has been begun may be finished in the time of grace */
-	stream_set_stop(s->io, -1);
-	while (d->state != SMTP_DATA_END) {
+	s->progress_ms = start;
+	while (!err && d->state != SMTP_DATA_END) {
 		size_t n, used;
 		const char *w = stream_window(s->io, &n);
 
 		if (n == 0) {
 			set_deadline(s, start, received);
-			err = stream_fill(s->io);
-			if (err)
-				break;
+			err = fill(s);
 			continue;
 		}
-		smtp_data_read(d, w, n, &used);
+		/* what is wrong with it the intake says at its end */
+		err_ignore(smtp_data_read(d, w, n, &used));
 		stream_consume(s->io, used);
 		received += (int64_t)used;
+		note_progress(s, received, &noted);
 	}
 	stream_set_deadline(s->io, 0);
-	stream_set_stop(s->io, prefork_stop_fd());
+	stream_set_stop(s->io, smtp_watch_fd(s));
 	return err;
 }
 
@@ -56,7 +84,7 @@ static void begin_envelope(struct smtp_session *s)
 }
 
 /* In LMTP each recipient gets a reply of its own (RFC 2033 section 4.2). */
-static void say_result(struct smtp_session *s, const struct smtp_reply *r)
+static void say_result(struct smtp_session *s, const struct answer *r)
 {
 	size_t n = s->lmtp ? s->envelope.nrecipients : 1;
 
@@ -74,15 +102,17 @@ static void end_content(struct smtp_session *s,
 			const struct smtp_data_reader *d)
 {
 	char client[SMTP_NAME_SIZE + ACCOUNT_USER_SIZE + 100];
-	struct smtp_reply r;
+	struct answer r;
 
 	snprintf(client, sizeof(client), "client=%s[%s]%s%s", s->client_name,
 		 s->client, *s->login ? ", sasl_username=" : "", s->login);
 	if (d->bare && !s->server->normalize)
 		intake_refuse(s->intake, "550 5.5.2 Error: bare <CR> or <LF> "
 					 "received");
-	if (intake_end(s->intake, client, &r))
+	if (intake_end(s->intake, client, &r)) {
 		smtp_forgive(s);
+		s->accepted++;
+	}
 	say_result(s, &r);
 	smtp_reset(s);
 	if (prefork_stopping())
@@ -98,32 +128,100 @@ static const char *no_recipients(const struct smtp_session *s)
 		       : "554 5.5.1 Error: no valid recipients";
 }
 
-void smtp_run_data(struct smtp_session *s, char *args)
+/* False, with the reply, if the queue takes nothing. */
+static bool begin_intake(struct smtp_session *s, struct answer *r)
+{
+	begin_envelope(s);
+	if (intake_begin(s->intake, s->server->policy->kind(s), &s->envelope,
+			 r)) {
+		intake_note(s->intake, (enum intake_action)s->fate, s->why);
+		intake_note(s->intake, (enum intake_action)s->message_fate,
+			    s->message_why);
+		return true;
+	}
+	smtp_log_refusal(s, "DATA", NULL, r);
+	return false;
+}
+
+static int drop(void *context, const void *data, size_t n)
+{
+	(void)context;
+	(void)data;
+	(void)n;
+	return ERR_OK;
+}
+
+/* Nobody else answers for content that was asked for: it is read, and the
+ * reply comes at its end. */
+static void refuse_content(struct smtp_session *s, const struct answer *r)
 {
 	struct smtp_data_reader d;
-	struct smtp_reply r;
 	int err;
 
-	if (*args) {
-		smtp_say(s, "501 5.5.4 Syntax: DATA");
+	smtp_data_begin(&d, true, drop, NULL);
+	err = read_content(s, &d);
+	if (err) {
+		lose_content(s, err);
 		return;
 	}
-	if (s->envelope.nrecipients == 0) {
-		smtp_say(s, "%s", no_recipients(s));
-		return;
-	}
-	begin_envelope(s);
-	if (!intake_begin(s->intake, s->server->policy->kind(s), &s->envelope,
-			  &r)) {
-		smtp_log_refusal(s, "DATA", NULL, &r);
-		smtp_say(s, "%s", r.text);
-		return;
-	}
-	smtp_say(s, "354 End data with <CR><LF>.<CR><LF>");
+	say_result(s, r);
+	smtp_reset(s);
+}
+
+static void take_content(struct smtp_session *s)
+{
+	struct smtp_data_reader d;
+	int err;
+
+	stream_set_timeout(s->io, s->server->timeout_ms);
 	smtp_data_begin(&d, true, intake_write, s->intake);
 	err = read_content(s, &d);
 	if (err)
 		lose_content(s, err);
 	else
 		end_content(s, &d);
+}
+
+void smtp_receive_content(struct smtp_session *s)
+{
+	struct answer r;
+
+	if (begin_intake(s, &r))
+		take_content(s);
+	else
+		refuse_content(s, &r);
+}
+
+/* Is the client, to whom 354 was said, silent, and its session parked? */
+static bool content_is_late(struct smtp_session *s)
+{
+	size_t n;
+	int err;
+
+	stream_window(s->io, &n);
+	if (s->gate < 0 || n > 0)
+		return false;
+	stream_set_timeout(s->io, smtp_linger_ms(s));
+	err = stream_fill(s->io);
+	if (err == ERR_STOPPING)
+		err = smtp_why_stopped(s);
+	return (err == ERR_TIMEOUT || err == ERR_BUSY) &&
+	       smtp_park(s, SMTP_PARKED_CONTENT);
+}
+
+void smtp_run_data(struct smtp_session *s, char *args)
+{
+	struct answer r;
+
+	if (*args) {
+		smtp_say(s, "501 5.5.4 Syntax: DATA");
+	} else if (s->envelope.nrecipients == 0) {
+		smtp_say(s, "%s", no_recipients(s));
+	} else if (!begin_intake(s, &r)) {
+		smtp_say(s, "%s", r.text);
+	} else {
+		smtp_say(s, "354 End data with <CR><LF>.<CR><LF>");
+		if (!content_is_late(s))
+			take_content(s);
+	}
 }

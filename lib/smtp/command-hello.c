@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "log/log.h"
 #include "smtp/command.h"
+#include "smtp/park.h"
 
 #define HANDSHAKE_MS 60000
 
@@ -14,6 +15,8 @@
  * forbids refusing mail since the name is wrong). */
 static bool take_name(struct smtp_session *s, const char *word, char *name)
 {
+	struct answer a;
+
 	for (const char *p = name; *p; p++)
 		if (*p == ' ' || !str_isprint((unsigned char)*p))
 			*name = '\0';
@@ -23,7 +26,12 @@ static bool take_name(struct smtp_session *s, const char *word, char *name)
 	}
 	s->state = SMTP_READY;
 	smtp_reset(s);
-	return true;
+	if (smtp_ask(s, INTAKE_HELO, NULL, &a))
+		return true;
+	s->state = SMTP_GREETED;
+	smtp_log_refusal(s, word, NULL, &a);
+	smtp_say(s, "%s", a.text);
+	return false;
 }
 
 void smtp_run_helo(struct smtp_session *s, char *args)
@@ -53,6 +61,15 @@ void smtp_run_ehlo(struct smtp_session *s, char *args)
 			   "250 DSN\r\n");
 }
 
+/* Nothing that was said in plain text may count (RFC 3207 section 4.2). */
+static void start_over(struct smtp_session *s)
+{
+	s->state = SMTP_GREETED;
+	s->esmtp = false;
+	*s->helo = *s->login = '\0';
+	smtp_reset(s);
+}
+
 /* Puts TLS under the stream. False: the session is over. */
 static bool begin_tls(struct smtp_session *s)
 {
@@ -60,9 +77,13 @@ static bool begin_tls(struct smtp_session *s)
 	int fd;
 
 	smtp_local_address(s);
-	fd = tls_accept(stream_fd(s->io), &info, HANDSHAKE_MS);
-	/* input from before the handshake is dropped with the old stream
-	 * state: nothing said in plain text may count (RFC 3207 section 4.2) */
+	start_over(s);
+	/* gate waits for the handshake, without a process */
+	if (smtp_park(s, SMTP_PARKED_TLS))
+		return false;
+	fd = tls_accept(s->server->policy->tls_service, stream_fd(s->io),
+			&info, HANDSHAKE_MS);
+	/* input from before the handshake goes with the old stream state */
 	stream_replace_fd(s->io, fd);
 	if (fd < 0) {
 		log_info("TLS handshake with %s[%s] failed: %s", s->client_name,
@@ -71,18 +92,14 @@ static bool begin_tls(struct smtp_session *s)
 		return false;
 	}
 	s->tls = true;
-	snprintf(s->tls_text, sizeof(s->tls_text),
-		 "%s with cipher %s (%d bits)", info.version, info.cipher,
-		 info.bits);
-	s->state = SMTP_GREETED;
-	s->esmtp = false;
-	*s->helo = *s->login = '\0';
-	smtp_reset(s);
+	tls_describe(&info, s->tls_text, sizeof(s->tls_text));
 	return true;
 }
 
 bool smtp_session_start_tls(struct smtp_session *s)
 {
+	if (s->over)
+		return false;
 	if (s->server->tls)
 		return begin_tls(s);
 	log_warn("no TLS for %s[%s]: smtpd_tls_cert_file is empty",

@@ -40,7 +40,7 @@ static void run_help(struct smtp_session *s, char *args)
 	struct buf words;
 
 	(void)args;
-	buf_init(&words, SMTP_REPLY_SIZE);
+	buf_init(&words, ANSWER_SIZE);
 	for (size_t i = 0; (c = smtp_command_at(s, i)); i++)
 		if (!(c->flags & (s->lmtp ? SMTP_NOT_LMTP : SMTP_ONLY_LMTP)))
 			buf_printf(&words, " %s", c->word);

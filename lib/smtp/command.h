@@ -33,6 +33,26 @@ const char *smtp_protocol(const struct smtp_session *s);
 /* Logs how the session went. */
 void smtp_log_end(const struct smtp_session *s);
 
+/* What stands between the words of a command: the space; the TAB, too, from
+ * lenient clients. */
+static inline bool smtp_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The place of the recipient that RCPT is about. */
+struct envelope_recipient *smtp_next_recipient(struct smtp_session *s);
+
+/* Takes the parameters behind the path of MAIL, of RCPT; false, with the
+ * reply, if one is wrong. ARGS is cut up. */
+bool smtp_take_mail_params(struct smtp_session *s, char *args,
+			   struct answer *r);
+bool smtp_take_rcpt_params(struct smtp_session *s, char *args,
+			   struct answer *r);
+
+/* Reads the content after 354, and says what became of it. */
+void smtp_receive_content(struct smtp_session *s);
+
 /* Handlers, in the files named after them. */
 void smtp_run_helo(struct smtp_session *s, char *args);
 void smtp_run_ehlo(struct smtp_session *s, char *args);

@@ -1,5 +1,5 @@
-/* Who may be written to, and from where: what the policies of smtpd and
- * submit have in common. */
+/* Who may be written to, and from where: rows for the policies of smtpd and
+ * submit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +8,20 @@
 #include "smtp/session.h"
 
 #define DNS_MS 30000
+#define STRESS_DNS_MS 5000 /* while others wait */
+
+static bool is_postmaster(const struct address *a)
+{
+	return str_equal_ci(a->local, "postmaster");
+}
+
+void smtp_take_home(const struct smtp_server *s, struct address *a)
+{
+	bool ours = address_class(s->domains, s->origin) != ADDRESS_REMOTE;
+
+	str_copy(a->domain, ADDRESS_DOMAIN_SIZE,
+		 ours || !is_postmaster(a) ? s->origin : "");
+}
 
 /* user@[our address] is user at this host (RFC 5321 section 4.5.1 wants it
  * for postmaster). */
@@ -22,113 +36,124 @@ static void resolve_literal(struct smtp_session *s, struct address *a)
 	snprintf(ours, sizeof(ours), "[%s%s]", strchr(ip, ':') ? "IPv6:" : "",
 		 ip);
 	if (*ip && strcmp(a->domain, ours) == 0)
-		str_copy(a->domain, ADDRESS_DOMAIN_SIZE, s->server->origin);
-}
-
-/* May the postmaster of A's domain be the one of this system? */
-static bool lacks_postmaster(const struct smtp_server *s,
-			     const struct address *a)
-{
-	return str_equal_ci(a->local, "postmaster") &&
-	       !str_equal_ci(a->domain, s->origin) &&
-	       address_class(s->domains, s->origin) != ADDRESS_REMOTE;
+		smtp_take_home(s->server, a);
 }
 
 /* Mail to postmaster must be taken in every domain (RFC 5321 section 4.5.1):
- * where there is none it is for the one of myorigin. */
-static enum account_status find_account(const struct smtp_server *s,
-					struct address *a, char *text)
-{
-	enum account_status status = account_recipient(address_text(a, text));
-
-	if (status != ACCOUNT_NONE || !lacks_postmaster(s, a))
-		return status;
-	str_copy(a->domain, ADDRESS_DOMAIN_SIZE, s->origin);
-	return account_recipient(address_text(a, text));
-}
-
-static bool check_account(const struct smtp_server *s, struct address *a,
-			  struct smtp_reply *r)
+ * where there is none it is for the one of this system, whatever the tables
+ * say of that. */
+static enum intake_action judge_account(const struct smtp_server *s,
+					struct address *to, struct answer *a)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
-	switch (find_account(s, a, text)) {
+	switch (account_recipient(address_text(to, text))) {
 	case ACCOUNT_FOUND:
-		return true;
+		return INTAKE_ACCEPT;
 	case ACCOUNT_NONE:
-		return smtp_refuse(
-			r,
-			"550 5.1.1 <%s>: Recipient address rejected: "
-			"no such user here",
-			text);
+		if (!is_postmaster(to))
+			return intake_no(a,
+					 "550 5.1.1 <%s>: Recipient address "
+					 "rejected: no such user here",
+					 text);
+		smtp_take_home(s, to);
+		return INTAKE_ACCEPT;
 	case ACCOUNT_TEMP:
 		break;
 	}
-	return smtp_refuse(r, "451 4.3.0 <%s>: Temporary lookup failure", text);
+	return intake_no(a, "451 4.3.0 <%s>: Temporary lookup failure", text);
 }
 
-bool smtp_check_recipient(struct smtp_session *s, struct address *a, bool relay,
-			  struct smtp_reply *r)
+static enum intake_action judge(const struct intake_question *q, bool relay,
+				struct answer *a)
 {
+	struct smtp_session *s = q->session;
 	char text[ADDRESS_TEXT_SIZE];
 
-	resolve_literal(s, a);
-	address_text(a, text);
-	if (address_class(s->server->domains, a->domain) != ADDRESS_REMOTE) {
-		/* a second @ would be a route to somebody behind us */
-		if (strchr(a->local, '@'))
-			return smtp_refuse(r,
-					   "550 5.1.1 <%s>: Recipient address "
-					   "rejected: no such user here",
-					   text);
-		return check_account(s->server, a, r);
-	}
-	if (relay)
-		return true;
-	return smtp_refuse(r, "554 5.7.1 <%s>: Relay access denied", text);
+	resolve_literal(s, q->address);
+	address_text(q->address, text);
+	if (address_class(s->server->domains, q->address->domain) ==
+	    ADDRESS_REMOTE)
+		return relay ? INTAKE_ACCEPT
+			     : intake_no(a,
+					 "554 5.7.1 <%s>: Relay access "
+					 "denied",
+					 text);
+	/* a second @ would be a route to somebody behind us */
+	if (strchr(q->address->local, '@'))
+		return intake_no(a,
+				 "550 5.1.1 <%s>: Recipient address rejected: "
+				 "no such user here",
+				 text);
+	return judge_account(s->server, q->address, a);
+}
+
+enum intake_action smtp_judge_recipient(const struct intake_question *q,
+					struct answer *a)
+{
+	return judge(q, false, a);
+}
+
+enum intake_action smtp_judge_relayed(const struct intake_question *q,
+				      struct answer *a)
+{
+	return judge(q, true, a);
 }
 
 /* Does NAME have an address? */
-static enum dns_status has_address(struct arena *a, const char *name)
+static enum dns_status has_address(struct arena *a, const char *name,
+				   int64_t ms)
 {
-	enum dns_status four = dns_query(a, name, "A", DNS_MS)->status, six;
+	enum dns_status four = dns_query(a, name, "A", ms)->status, six;
 
 	if (four == DNS_FOUND)
 		return four;
-	six = dns_query(a, name, "AAAA", DNS_MS)->status;
+	six = dns_query(a, name, "AAAA", ms)->status;
 	if (six == DNS_FOUND || six == DNS_TEMP)
 		return six;
 	return four;
 }
 
-bool smtp_check_sender_domain(struct smtp_session *s, const struct address *a,
-			      struct smtp_reply *r)
+/* Whether mail to DOMAIN can go anywhere. */
+static enum dns_status takes_mail(const struct smtp_session *s,
+				  const char *domain, bool *never)
 {
-	enum dns_status status;
-	struct dns_answer *mx;
+	int64_t ms = s->stress ? STRESS_DNS_MS : DNS_MS;
+	struct dns_answer *mx = dns_query(s->memory, domain, "MX", ms);
 
-	if (address_is_null(a) || a->domain[0] == '[' ||
-	    address_class(s->server->domains, a->domain) != ADDRESS_REMOTE)
-		return true;
-	mx = dns_query(s->memory, a->domain, "MX", DNS_MS);
-	status = mx->status;
-	if (status == DNS_FOUND && mx->n == 1 &&
-	    (strcmp(mx->record[0].text, ".") == 0 || !*mx->record[0].text))
-		return smtp_refuse(r,
-				   "550 5.7.27 <%s>: Sender address rejected: "
-				   "the domain takes no mail",
-				   a->domain);
-	if (status == DNS_NO_DATA)
-		status = has_address(s->memory, a->domain);
+	*never = mx->status == DNS_FOUND && mx->n == 1 &&
+		 (strcmp(mx->record[0].text, ".") == 0 || !*mx->record[0].text);
+	return mx->status == DNS_NO_DATA ? has_address(s->memory, domain, ms)
+					 : mx->status;
+}
+
+enum intake_action smtp_judge_sender_domain(const struct intake_question *q,
+					    struct answer *a)
+{
+	const struct smtp_session *s = q->session;
+	const char *domain = q->address->domain;
+	enum dns_status status;
+	bool never;
+
+	if (!s->server->check_sender_domain || address_is_null(q->address) ||
+	    domain[0] == '[' ||
+	    address_class(s->server->domains, domain) != ADDRESS_REMOTE)
+		return INTAKE_ACCEPT;
+	status = takes_mail(s, domain, &never);
+	if (never)
+		return intake_no(a,
+				 "550 5.7.27 <%s>: Sender address rejected: "
+				 "the domain takes no mail",
+				 domain);
 	if (status == DNS_FOUND)
-		return true;
+		return INTAKE_ACCEPT;
 	if (status == DNS_TEMP)
-		return smtp_refuse(r,
-				   "450 4.1.8 <%s>: Sender address rejected: "
-				   "the domain cannot be looked up now",
-				   a->domain);
-	return smtp_refuse(r,
-			   "550 5.1.8 <%s>: Sender address rejected: "
-			   "domain not found",
-			   a->domain);
+		return intake_no(a,
+				 "450 4.1.8 <%s>: Sender address rejected: "
+				 "the domain cannot be looked up now",
+				 domain);
+	return intake_no(a,
+			 "550 5.1.8 <%s>: Sender address rejected: "
+			 "domain not found",
+			 domain);
 }

@@ -13,22 +13,20 @@
 #include "address/domains.h"
 #include "address/networks.h"
 #include "config/config.h"
-#include "smtp/intake.h"
-#include "smtp/reply.h"
+#include "intake/intake.h"
 
 struct smtp_session;
 struct smtp_command;
 
 struct smtp_policy {
+	const char *tls_service; /* for tls_accept */
+
 	/* Further lines of the EHLO reply, each "250-…" CRLF; may be NULL. */
 	void (*extensions)(struct smtp_session *s);
 
-	/* May this sender, this recipient be? False, with the reply. The
-	 * recipient may be put into another form. */
-	bool (*sender)(struct smtp_session *s, const struct address *a,
-		       struct smtp_reply *r);
-	bool (*recipient)(struct smtp_session *s, struct address *a,
-			  struct smtp_reply *r);
+	/* Who may be there, send, and receive; and what is asked of each
+	 * message. The session of their questions is a struct smtp_session. */
+	const struct intake_row *rows;
 
 	/* What the queue is to do with the session's messages. */
 	enum intake_kind (*kind)(const struct smtp_session *s);
@@ -55,6 +53,7 @@ struct smtp_server {
 	int64_t junk_limit;
 	int64_t min_rate; /* of a message's content, bytes a second */
 	int64_t timeout_ms;
+	int64_t stress_timeout_ms;
 };
 
 /* Reads the settings from C, which must outlive S. Faults of the lists of

@@ -21,7 +21,7 @@ const char *smtp_protocol(const struct smtp_session *s)
 }
 
 void smtp_log_refusal(const struct smtp_session *s, const char *command,
-		      const char *to, const struct smtp_reply *r)
+		      const char *to, const struct answer *r)
 {
 	log_info("NOQUEUE: reject: %s from %s[%s]: %s; from=<%s>%s%s%s "
 		 "proto=%s helo=<%s>",
@@ -33,7 +33,7 @@ void smtp_log_refusal(const struct smtp_session *s, const char *command,
 static void put_counts(const struct smtp_session *s, struct buf *line)
 {
 	const struct smtp_command *c;
-	unsigned all = s->unknown;
+	unsigned all = (unsigned)s->unknown;
 
 	for (size_t i = 0; (c = smtp_command_at(s, i)); i++) {
 		char word[16];
@@ -47,7 +47,7 @@ static void put_counts(const struct smtp_session *s, struct buf *line)
 		all += s->count[i].all;
 	}
 	if (s->unknown)
-		buf_printf(line, " unknown=0/%u", s->unknown);
+		buf_printf(line, " unknown=0/%u", (unsigned)s->unknown);
 	buf_printf(line, " commands=%u", all);
 }
 

@@ -1,36 +1,33 @@
+/*
+ * A session from its beginning to its end: who the client is, its lines, the
+ * row of the table that each command has, and how it is ended.
+ *
+ * The loop is in smtp_session_run, at the end. A line is read by await_line,
+ * which is also where a session of gate's is parked (smtp/park.h); run_line
+ * finds the command, run_row judges whether it may come now. What commands
+ * do is in the files named after them. Every way out leads through
+ * smtp_hang_up or smtp_lose, which note why for the log.
+ */
 #include "smtp/session.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "client/dns.h"
 #include "log/log.h"
 #include "server/prefork.h"
 #include "smtp/command.h"
+#include "smtp/park.h"
 
 #define NAME_MS 10000 /* for the name of a client */
-
-static void take_ip(const struct sockaddr_storage *ss, char *out)
-{
-	const struct sockaddr_in6 *six = (const void *)ss;
-	const struct sockaddr_in *four = (const void *)ss;
-
-	*out = '\0';
-	if (ss->ss_family == AF_INET)
-		inet_ntop(AF_INET, &four->sin_addr, out, INET6_ADDRSTRLEN);
-	else if (ss->ss_family == AF_INET6 &&
-		 IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out,
-			  INET6_ADDRSTRLEN);
-	else if (ss->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &six->sin6_addr, out, INET6_ADDRSTRLEN);
-}
+#define STRESS_NAME_MS 1000
+#define LOOK_MS 100 /* a silence after which gate may ask for the process */
 
 const char *smtp_local_address(struct smtp_session *s)
 {
@@ -39,44 +36,100 @@ const char *smtp_local_address(struct smtp_session *s)
 
 	if (!*s->local &&
 	    getsockname(stream_fd(s->io), (struct sockaddr *)&ss, &n) == 0)
-		take_ip(&ss, s->local);
+		address_ip(&ss, s->local);
 	return s->local;
 }
 
-static void find_client(struct smtp_session *s, int fd)
+static void find_address(struct smtp_session *s)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
-	const char *name;
-	bool temp;
 
-	if (getpeername(fd, (struct sockaddr *)&ss, &n) == 0)
-		take_ip(&ss, s->client);
-	if (!*s->client) {
-		str_copy(s->client_name, SMTP_NAME_SIZE, "localhost");
-		s->trusted = true;
-		return;
-	}
-	name = dns_client_name(s->memory, s->client, NAME_MS, &temp);
-	if (!name || !str_copy(s->client_name, SMTP_NAME_SIZE, name))
-		str_copy(s->client_name, SMTP_NAME_SIZE, "unknown");
-	s->trusted = address_networks_have(s->server->networks, s->client);
+	if (!*s->client && getpeername(stream_fd(s->io),
+				       (struct sockaddr *)&ss, &n) == 0)
+		address_ip(&ss, s->client);
 }
 
-void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
-		       struct intake *intake, int fd)
+void smtp_find_trust(struct smtp_session *s)
+{
+	s->trusted = !*s->client ||
+		     address_networks_have(s->server->networks, s->client);
+}
+
+void smtp_find_client(struct smtp_session *s)
+{
+	const char *name = "localhost";
+	bool temp;
+
+	find_address(s);
+	if (*s->client)
+		name = dns_client_name(s->memory, s->client,
+				       s->stress ? STRESS_NAME_MS : NAME_MS,
+				       &temp);
+	if (!name || !str_copy(s->client_name, SMTP_NAME_SIZE, name))
+		str_copy(s->client_name, SMTP_NAME_SIZE, "unknown");
+	smtp_find_trust(s);
+	log_info("connect from %s[%s]", s->client_name, s->client);
+}
+
+void smtp_session_begin(struct smtp_session *s,
+			const struct smtp_server *server,
+			struct intake *intake, int fd, int gate)
 {
 	*s = (struct smtp_session){ .server = server,
 				    .intake = intake,
+				    .gate = gate,
 				    .state = SMTP_GREETED,
 				    .after = "CONNECT" };
 	s->memory = arena_new();
 	s->io = stream_new(fd, SMTP_WINDOW);
 	stream_set_timeout(s->io, server->timeout_ms);
-	stream_set_stop(s->io, prefork_stop_fd());
-	find_client(s, fd);
+	stream_set_stop(s->io, smtp_watch_fd(s));
+	if (gate >= 0)
+		stream_set_look(s->io, LOOK_MS);
+	s->progress_ms = clock_ms();
+}
+
+void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
+		       struct intake *intake, int fd)
+{
+	smtp_session_begin(s, server, intake, fd, -1);
+	smtp_find_client(s);
 	smtp_reset(s);
-	log_info("connect from %s[%s]", s->client_name, s->client);
+}
+
+bool smtp_ask(struct smtp_session *s, enum intake_stage stage,
+	      struct address *address, struct answer *a)
+{
+	const struct intake_question q = { .stage = stage,
+					   .kind = s->server->policy->kind(s),
+					   .e = &s->envelope,
+					   .session = s,
+					   .address = address };
+	bool all = stage < INTAKE_MAIL;
+	int64_t *fate = all ? &s->fate : &s->message_fate;
+	const char *name = "";
+	int64_t action = intake_ask(s->server->policy->rows, &q, a, &name);
+
+	if (action >= INTAKE_DEFER)
+		return false;
+	if (action > *fate) {
+		*fate = action;
+		snprintf(all ? s->why : s->message_why, SMTP_NAME_SIZE,
+			 "%s: %.200s", name, a->text);
+	}
+	return true;
+}
+
+void smtp_meet(struct smtp_session *s)
+{
+	struct answer a;
+
+	if (smtp_ask(s, INTAKE_CONNECT, NULL, &a))
+		return;
+	smtp_log_refusal(s, "CONNECT", NULL, &a);
+	smtp_say(s, "%s", a.text);
+	smtp_hang_up(s, "refused");
 }
 
 void smtp_session_greet(struct smtp_session *s)
@@ -102,8 +155,11 @@ void smtp_reset(struct smtp_session *s)
 					 .login = s->login,
 					 .protocol = "",
 					 .tls = s->tls_text,
+					 .hold = "",
 					 .prologue = "" };
 	s->refused_recipients = false;
+	s->message_fate = INTAKE_ACCEPT;
+	s->message_why[0] = '\0';
 	if (s->state != SMTP_GREETED)
 		s->state = SMTP_READY;
 }
@@ -119,17 +175,17 @@ static void count_refusal(struct smtp_session *s, char class)
 
 void smtp_say(struct smtp_session *s, const char *fmt, ...)
 {
-	struct smtp_reply r;
-	char text[SMTP_REPLY_SIZE];
+	struct answer r;
+	char text[ANSWER_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	smtp_reply_set(&r, "%s", text);
+	answer_set(&r, "%s", text);
 	stream_puts(s->io, r.text);
 	stream_put(s->io, "\r\n", 2);
-	count_refusal(s, smtp_reply_class(&r));
+	count_refusal(s, answer_class(&r));
 }
 
 void smtp_forgive(struct smtp_session *s)
@@ -190,6 +246,10 @@ void smtp_lose(struct smtp_session *s, int err)
 		smtp_say(s, "421 4.3.2 %s Service is shutting down",
 			 s->server->hostname);
 		smtp_hang_up(s, "shutdown");
+	} else if (err == ERR_BUSY) {
+		smtp_say(s, "421 4.3.2 %s Error: too slow while others wait",
+			 s->server->hostname);
+		smtp_hang_up(s, "too slow under load");
 	} else {
 		smtp_hang_up(s, "lost connection");
 	}
@@ -208,10 +268,37 @@ static bool clean_line(const struct smtp_session *s, char *line, size_t n)
 	return !memchr(line, '\r', n) && !memchr(line, '\0', n);
 }
 
-bool smtp_read_line(struct smtp_session *s, size_t max, char **line)
+/* The next line of the client. Where PARKS, after a silence the session is
+ * given back to gate: ERR_EOF then, as it is over here. */
+static int await_line(struct smtp_session *s, size_t max, bool parks,
+		      char **line, size_t *n)
+{
+	for (;;) {
+		int err;
+
+		parks = parks && s->gate >= 0;
+		stream_set_timeout(s->io, parks ? smtp_linger_ms(s)
+						: s->server->timeout_ms);
+		err = stream_line(s->io, max, line, n);
+		if (err == ERR_STOPPING)
+			err = smtp_why_stopped(s);
+		else if (err != ERR_TIMEOUT || !parks)
+			return err;
+		if (err == ERR_STOPPING ||
+		    (err == ERR_BUSY && !parks && smtp_is_late(s)))
+			return err;
+		if (err && parks && smtp_park(s, SMTP_PARKED_COMMAND))
+			return ERR_EOF;
+		if (err && parks)
+			parks = false;
+	}
+}
+
+static bool read_line(struct smtp_session *s, size_t max, bool parks,
+		      char **line)
 {
 	size_t n;
-	int err = stream_line(s->io, max, line, &n);
+	int err = await_line(s, max, parks, line, &n);
 
 	if (err == ERR_TOO_LONG) {
 		*line = NULL;
@@ -222,9 +309,15 @@ bool smtp_read_line(struct smtp_session *s, size_t max, char **line)
 		*line = NULL;
 		smtp_say(s, "500 5.5.2 Error: a line ends with <CR><LF>");
 	}
-	if (err)
+	if (err && !s->parked)
 		smtp_lose(s, err);
 	return !err;
+}
+
+bool smtp_read_line(struct smtp_session *s, size_t max, char **line)
+{
+	s->progress_ms = clock_ms();
+	return read_line(s, max, false, line);
 }
 
 static const struct smtp_command *find_row(const struct smtp_session *s,
@@ -250,7 +343,8 @@ static bool foreign_word(const char *word)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_equal_ci(word, words[i]))
 			return true;
-	return strchr(word, ':') != NULL;
+	/* the name of a header field */
+	return *word && word[strlen(word) - 1] == ':';
 }
 
 static void unknown_command(struct smtp_session *s, const char *word)
@@ -284,17 +378,20 @@ static void run_row(struct smtp_session *s, const struct smtp_command *c,
 		return;
 	if ((c->flags & SMTP_JUNK) && ++s->junk > s->server->junk_limit)
 		s->errors++;
+	/* counted before: the session may be parked when it has run */
+	s->count[index].all++;
+	s->count[index].good++;
 	if (!(c->states & s->state))
 		smtp_say(s, "%s", misplaced(s, c));
 	else
 		c->run(s, args);
-	s->count[index].all++;
-	s->count[index].good += !s->refused;
+	if (s->refused)
+		s->count[index].good--;
 }
 
 static void run_line(struct smtp_session *s, char *line)
 {
-	char *args = line + strcspn(line, " ");
+	char *args = line + strcspn(line, " \t");
 	const struct smtp_command *c;
 	size_t index;
 
@@ -326,22 +423,51 @@ static void drain(const struct smtp_session *s)
 		n = recv(stream_fd(s->io), junk, sizeof(junk), MSG_DONTWAIT);
 }
 
-static void end_session(struct smtp_session *s)
+void smtp_session_free(struct smtp_session *s)
 {
-	smtp_log_end(s);
 	smtp_reset(s);
 	free(s->envelope.recipient);
-	if (stream_flush(s->io) == ERR_OK && s->end)
-		drain(s);
 	stream_free(&s->io);
 	arena_free(&s->memory);
+}
+
+static void end_session(struct smtp_session *s)
+{
+	if (!s->parked) {
+		smtp_log_end(s);
+		if (stream_flush(s->io) == ERR_OK && s->end)
+			drain(s);
+		smtp_leave_gate(s);
+	}
+	smtp_session_free(s);
+}
+
+/* The DATA of it was counted as good when the session was parked. */
+static void go_on_with_content(struct smtp_session *s)
+{
+	size_t index;
+
+	smtp_receive_content(s);
+	if (s->refused && find_row(s, "DATA", &index))
+		s->count[index].good--;
+}
+
+static void go_on(struct smtp_session *s)
+{
+	if (s->timed_out)
+		smtp_lose(s, ERR_TIMEOUT);
+	else if (s->content_due)
+		go_on_with_content(s);
+	limit_errors(s);
 }
 
 void smtp_session_run(struct smtp_session *s)
 {
 	char *line;
 
-	while (!s->over && smtp_read_line(s, SMTP_LINE_MAX, &line)) {
+	go_on(s);
+	while (!s->over && read_line(s, SMTP_LINE_MAX, true, &line)) {
+		s->progress_ms = clock_ms();
 		if (line)
 			run_line(s, line);
 		else

@@ -23,7 +23,7 @@
 #include "client/tls.h"
 #include "io/stream.h"
 #include "queue/envelope.h"
-#include "smtp/intake.h"
+#include "intake/intake.h"
 #include "smtp/server.h"
 
 #define SMTP_LINE_MAX 4096 /* of a command */
@@ -48,6 +48,11 @@ struct smtp_session {
 	bool lmtp;
 
 	/* the client */
+	int gate;    /* the connection to gate, which handed it over; or -1 */
+	bool stress; /* others wait for processes */
+	bool parked; /* it was given back to gate */
+	bool content_due; /* it was parked after 354 */
+	bool timed_out;	  /* … and its client was silent for too long */
 	char client[INET6_ADDRSTRLEN];	  /* IP address, "" for a local one */
 	char client_name[SMTP_NAME_SIZE]; /* verified, or "unknown" */
 	char local[INET6_ADDRSTRLEN];	  /* smtp_local_address, or "" */
@@ -61,17 +66,26 @@ struct smtp_session {
 	/* the dialogue */
 	enum smtp_state state;
 	bool over;
-	const char *end;   /* why it was lost, or NULL */
-	const char *after; /* the last command */
-	bool refused;	   /* it was */
-	int64_t errors;	   /* these three since the last message */
-	int64_t put_off;   /* replies that begin with 4 */
+	const char *end;     /* why it was lost, or NULL */
+	const char *after;   /* the last command */
+	bool refused;	     /* it was */
+	int64_t progress_ms; /* when the client last did something */
+	int64_t accepted;    /* messages */
+	int64_t errors;	     /* these three since the last message */
+	int64_t put_off;     /* replies that begin with 4 */
 	int64_t junk;
 	struct {
 		unsigned good;
 		unsigned all;
 	} count[SMTP_COMMANDS_MAX];
-	unsigned unknown;
+	int64_t unknown;
+
+	/* what policies have said of all its messages, and of the one at
+	 * hand; enum intake_action, with the reason */
+	int64_t fate;
+	int64_t message_fate;
+	char why[SMTP_NAME_SIZE];
+	char message_why[SMTP_NAME_SIZE];
 
 	/* the message at hand */
 	struct envelope envelope;
@@ -84,11 +98,27 @@ struct smtp_session {
 void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
 		       struct intake *intake, int fd);
 
+/* For smtp/park.h: the parts of the above. A session over FD, and through
+ * GATE (-1: none), that knows nothing of its client; who it is, where only its
+ * address is known; whether it is in mynetworks. */
+void smtp_session_begin(struct smtp_session *s,
+			const struct smtp_server *server, struct intake *intake,
+			int fd, int gate);
+void smtp_find_client(struct smtp_session *s);
+void smtp_find_trust(struct smtp_session *s);
+
+/* Asks the policies about the client; the session is over if it may not be
+ * here. */
+void smtp_meet(struct smtp_session *s);
+
+/* Closes the connection, frees what the session holds, says nothing. */
+void smtp_session_free(struct smtp_session *s);
+
 /* TLS before the first word (RFC 8314). False if there is none to be had:
  * the session is over then. */
 bool smtp_session_start_tls(struct smtp_session *s);
 
-/* Says the banner. Not for a client that gate has greeted. */
+/* Says the banner. Not for a client that gate has greeted: smtp/park.h. */
 void smtp_session_greet(struct smtp_session *s);
 
 /* Leads the dialogue to its end, or until the suite stops and the client is at
@@ -111,7 +141,7 @@ void smtp_forgive(struct smtp_session *s);
 /* Logs a refusal of COMMAND, with what is known of the message. TO is the
  * recipient it is about, or NULL. */
 void smtp_log_refusal(const struct smtp_session *s, const char *command,
-		      const char *to, const struct smtp_reply *r);
+		      const char *to, const struct answer *r);
 
 /* Ends the session after the reply that was said last. WHY is a constant for
  * the log. */
@@ -131,13 +161,26 @@ bool smtp_read_line(struct smtp_session *s, size_t max, char **line);
  * before the descriptor changes. */
 const char *smtp_local_address(struct smtp_session *s);
 
-/* Is a user or alias of ours behind A, or may mail for others be taken from
- * this client (RELAY)? The common part of recipient policies. */
-bool smtp_check_recipient(struct smtp_session *s, struct address *a, bool relay,
-			  struct smtp_reply *r);
+/* Puts A, which has no domain, or a literal that is our address, into the
+ * domain of this system: myorigin. Where that is none of ours, its postmaster
+ * stays without a domain, which is the system itself. */
+void smtp_take_home(const struct smtp_server *s, struct address *a);
 
-/* Is A's domain one that answers could be sent to? */
-bool smtp_check_sender_domain(struct smtp_session *s, const struct address *a,
-			      struct smtp_reply *r);
+/* Asks the rows of STAGE about ADDRESS (NULL where the stage is about none).
+ * False: no, and A is the answer. What else they say is noted for the
+ * session's messages, or for the one at hand. */
+bool smtp_ask(struct smtp_session *s, enum intake_stage stage,
+	      struct address *address, struct answer *a);
+
+/* Rows of RCPT for the policies of programs: is there a user or alias of ours
+ * behind the address? Mail for others is taken by the second alone. */
+enum intake_action smtp_judge_recipient(const struct intake_question *q,
+					struct answer *a);
+enum intake_action smtp_judge_relayed(const struct intake_question *q,
+				      struct answer *a);
+
+/* A row of MAIL: is the sender's domain one that answers could be sent to? */
+enum intake_action smtp_judge_sender_domain(const struct intake_question *q,
+					    struct answer *a);
 
 #endif

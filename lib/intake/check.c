@@ -1,0 +1,152 @@
+/* Verification of mail from outside, signatures of our users' mail. */
+#include "intake/private.h"
+
+#include <string.h>
+
+#include "address/address.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "client/check.h"
+#include "log/log.h"
+
+#define VERIFY_MS 30000
+#define SIGN_MS 10000
+#define UNSIGNED_MS 60000 /* a new key is noticed after that time */
+
+/* Authcheck could not answer: then the message waits where it came from,
+ * unless the administrator wants it all the same. A program on this host may
+ * have nowhere to keep it: what it gives us goes out unsigned. */
+static bool must_wait(struct intake *in, const char *what, int err)
+{
+	log_warn("%s: not %s: %s", queue_id(in->queue), what, err_why(err));
+	buf_reset(&in->fields);
+	return in->check_must_answer && *in->e->client;
+}
+
+static const char cannot_check[] =
+	"451 4.7.0 Error: cannot check the message, try again later";
+
+/* Nothing that was not checked looks as if nobody had wanted to. */
+static void put_no_results(struct intake *in)
+{
+	buf_printf(&in->fields,
+		   "Authentication-Results: %s; spf=temperror; dkim=temperror;"
+		   "\r\n\tdmarc=temperror\r\n",
+		   in->hostname);
+}
+
+static enum intake_action act_on(const struct intake *in,
+				 const struct check_verdict *v,
+				 struct answer *a)
+{
+	if (*v->from_fault && in->reject_malformed_from)
+		return intake_no(a, "550 5.7.1 Rejected: %s", v->from_fault);
+	switch (v->dmarc) {
+	case CHECK_DMARC_REJECT:
+		if (in->dmarc_reject)
+			return intake_no(a,
+					 "550 5.7.1 Rejected by the DMARC "
+					 "policy of %s",
+					 v->from_domain);
+		break;
+	case CHECK_DMARC_TEMP:
+		if (in->check_must_answer)
+			return intake_no(a,
+					 "451 4.7.0 Error: cannot check the "
+					 "DMARC policy of %s, try again later",
+					 v->from_domain);
+		break;
+	case CHECK_DMARC_NONE:
+	case CHECK_DMARC_PASS:
+	case CHECK_DMARC_QUARANTINE:
+		break;
+	}
+	return INTAKE_ACCEPT;
+}
+
+enum intake_action intake_verify(const struct intake_question *q,
+				 struct answer *a)
+{
+	struct intake *in = q->intake;
+	struct check_request r = { .client = q->e->client,
+				   .client_name = *q->e->client_name
+							  ? q->e->client_name
+							  : NULL,
+				   .helo = q->e->helo,
+				   .sender = q->e->sender };
+	struct check_verdict v = { .dmarc = CHECK_DMARC_NONE };
+	off_t body;
+	int err;
+
+	if (!in->verify)
+		return INTAKE_ACCEPT;
+	r.fd = intake_file(in, &r.offset, &r.length, &body);
+	if (r.fd < 0) /* the fault is noted */
+		return INTAKE_ACCEPT;
+	err = check_verify(&r, &v, &in->fields, VERIFY_MS);
+	if (!err)
+		return act_on(in, &v, a);
+	if (must_wait(in, "verified", err))
+		return intake_no(a, cannot_check);
+	put_no_results(in);
+	return INTAKE_ACCEPT;
+}
+
+/* The domain of the first address in From, or "". */
+static void from_domain(const struct intake *in, char *out)
+{
+	size_t at = intake_header_find(&in->header, "From", 0);
+	struct strlist l = { 0 };
+	struct address a;
+
+	*out = '\0';
+	if (at == in->header.n)
+		return;
+	address_header(in->header.field[at].value, in->header.field[at].nvalue,
+		       1, &l);
+	if (l.n > 0 && address_parse(l.item[0], strlen(l.item[0]), &a) == 0)
+		str_copy(out, INTAKE_DOMAIN_SIZE, a.domain);
+	strlist_free(&l);
+}
+
+/* The sender was checked against the login, the From field was not: so a
+ * message is signed for the sender's domain, and one with the null sender
+ * only if the field is of the login's domain. */
+static bool signing_domain(const struct intake *in, char *out)
+{
+	const char *at = strrchr(in->e->sender, '@');
+
+	if (at)
+		return str_copy(out, INTAKE_DOMAIN_SIZE, at + 1);
+	from_domain(in, out);
+	at = strrchr(in->e->login, '@');
+	return *out && at && str_equal_ci(at + 1, out);
+}
+
+static bool known_unsigned(const struct intake *in, const char *domain)
+{
+	return strcmp(in->unsigned_domain, domain) == 0 &&
+	       clock_ms() < in->unsigned_until_ms;
+}
+
+void intake_sign(struct intake *in)
+{
+	char domain[INTAKE_DOMAIN_SIZE];
+	off_t offset, length, body;
+	int fd, err;
+
+	if (in->kind != INTAKE_SUBMITTED || !signing_domain(in, domain) ||
+	    known_unsigned(in, domain))
+		return;
+	fd = intake_file(in, &offset, &length, &body);
+	if (fd < 0) /* the fault is noted */
+		return;
+	err = check_sign(fd, offset, length, domain, &in->fields, SIGN_MS);
+	if (err && must_wait(in, "signed", err))
+		intake_refuse(in, "%s", cannot_check);
+	if (err || in->fields.len > 0)
+		return;
+	str_copy(in->unsigned_domain, INTAKE_DOMAIN_SIZE, domain);
+	in->unsigned_until_ms = clock_ms() + UNSIGNED_MS;
+}

@@ -1,0 +1,72 @@
+/*
+ * The way of a message from a receiver (smtpd, submit, pickup) into the
+ * queue: the receiver brings envelope and content, the policies are asked
+ * (intake/policy.h), the message is changed as they want (intake/edit.h),
+ * signed, and committed; the receiver gets the answer to give.
+ *
+ * The content is written once, as it comes, but for its header, which is
+ * looked at when it is complete: our Received goes before it, Return-Path and
+ * Authentication-Results in our name go away, fields that a submitted message
+ * lacks are added. What is learned of the whole message (the verdict, the
+ * signature) goes into the prologue of the envelope.
+ */
+#ifndef INTAKE_INTAKE_H
+#define INTAKE_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "intake/answer.h"
+#include "intake/policy.h"
+#include "queue/envelope.h"
+
+struct intake;
+
+/* Reads myhostname, myorigin, message_size_limit, hopcount_limit,
+ * authcheck_incoming, authcheck_default_action, reject_malformed_from and
+ * dmarc_reject. ROWS are asked behind the intake's own, from HEADER on; NULL:
+ * there are none. One intake serves a process for its life, one message at a
+ * time. It connects to the queue when it is first used: make it in the child.
+ * C and ROWS must outlive it. */
+struct intake *intake_new(const struct config *c,
+			  const struct intake_row *rows);
+void intake_free(struct intake **in);
+
+/* Begins a message: gets a place in the queue. E and what it points to must
+ * stay until the end; arrival_us is set. Good: go on with intake_write. Else
+ * A is what to answer. */
+bool intake_begin(struct intake *in, enum intake_kind kind, struct envelope *e,
+		  struct answer *a);
+
+/* What policies have said of the message before it began. WHY is one line. */
+void intake_note(struct intake *in, enum intake_action action, const char *why);
+
+/* The id of the message begun. */
+const char *intake_id(const struct intake *in);
+
+/* Takes content with CRLF line ends (smtp/data.h). A fault, such as too
+ * large a message, is kept until intake_end, so a receiver may go on reading
+ * to the end of the message. The type is that of a smtp_data_sink with the
+ * intake as its context, but it always gives ERR_OK. */
+int intake_write(void *in, const void *data, size_t n);
+
+/* Notes a fault that the receiver found: the message will be refused with
+ * the given text, unless there is a fault already. */
+void intake_refuse(struct intake *in, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Has a fault been noted? */
+bool intake_failed(const struct intake *in);
+
+/* Ends the message: asks, edits, signs, commits. A is the answer: 250 only if
+ * the message is safe in the queue, or was discarded. True then. One line of
+ * log is written either way; CLIENT is what it says of where the message came
+ * from, such as "client=name[ip]". */
+bool intake_end(struct intake *in, const char *client, struct answer *a);
+
+/* Gives up a message, for instance since the client went away. Harmless if
+ * there is none. */
+void intake_abandon(struct intake *in);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * Between the files of gate: one client's connection, and where it stands.
+ *
+ *	GREETING	before the greeting (only with postscreen_greet_wait)
+ *	HELD		it has to speak: a command, or content after 354
+ *	HANDSHAKE	tlsproxy does TLS with it
+ *	QUEUED		it has spoken, and no process is free
+ *	SERVED		a process has it
+ */
+#ifndef SMTPD_GATE_H
+#define SMTPD_GATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "client/tls.h"
+#include "config/config.h"
+#include "smtpd/gate-count.h"
+
+enum stage { GREETING, HELD, HANDSHAKE, QUEUED, SERVED };
+
+TAILQ_HEAD(strangers, stranger);
+
+struct stranger {
+	struct event event;
+	TAILQ_ENTRY(stranger) link; /* in the list of its stage */
+	enum stage stage;
+	int fd; /* the client's; of HANDSHAKE and SERVED the one to whom has
+		 * that */
+	struct gate_client *client;
+	int64_t since_ms; /* of HELD: when it was; of SERVED: or was asked */
+	char ip[46];
+	bool tls_first; /* the port has TLS before the first word */
+	bool known;	/* of QUEUED: it waits with those */
+	bool content;	/* it has to speak content, not a command */
+	bool timed_out;
+	bool tls_due;	/* HELD until tlsproxy has time for it */
+	char local[46]; /* our address; TLS ports alone */
+	char tls[160];	/* of the handshake that was done here, or "" */
+	char *session;	/* attributes from the process that had it, or NULL */
+	size_t nsession;
+	char *input; /* what it has said that is no whole line yet */
+	size_t ninput;
+};
+
+struct gate {
+	struct event_base *base;
+	char banner[512];
+	const char *hostname;
+	const char *target; /* the service that has the processes */
+	const char *tls_service; /* for tls_accept */
+	unsigned processes; /* of it, at most */
+	bool pregreet_reject;
+	int64_t client_limit;
+	int64_t patience_ms; /* smtpd_timeout */
+	unsigned limit;	     /* of connections */
+	unsigned strangers;
+	bool stopping;
+	struct timeval greet_wait;
+};
+
+/* The one of this process: gate.c. */
+extern struct gate gate;
+
+/* gate.c */
+
+/* Waits for WHAT at X's descriptor, MS at most (-1: no limit). */
+void gate_watch(struct stranger *x, short what, int64_t ms);
+/* Says TEXT to X's client, as far as it can be without waiting. */
+void gate_say(const struct stranger *x, const char *text);
+/* Says TEXT, logs WHY, and closes. */
+void gate_refuse(struct stranger *x, const char *text, const char *why);
+/* Closes the connection and forgets it. */
+void gate_drop(struct stranger *x);
+
+/* gate-hold.c */
+
+/* From now on X's client has to speak. */
+void gate_hold(struct stranger *x);
+/* X, held, has said something, or its time is over. */
+void gate_on_input(struct stranger *x, short what);
+/* Sends the one away that has been silent for the longest. False: there is
+ * none. */
+bool gate_shed(void);
+/* Takes X off the list of those that are held. */
+void gate_unhold(struct stranger *x);
+/* Calls EACH for all that are held. */
+void gate_each_held(void (*each)(struct stranger *x));
+/* Does X's client speak TLS now? The handshake begins; it ends with the call
+ * of the second. */
+void gate_begin_handshake(struct stranger *x);
+void gate_on_handshake(struct stranger *x);
+
+/* gate-serve.c */
+
+void gate_serve_begin(void);
+/* X waits for a process; gets one now if it can. */
+void gate_queue(struct stranger *x);
+void gate_unqueue(struct stranger *x);
+/* Calls EACH for all that wait. */
+void gate_each_queued(void (*each)(struct stranger *x));
+/* Something came from the process that has X: it gives it back, or ends. */
+void gate_on_process(struct stranger *x);
+void gate_unserve(struct stranger *x);
+/* Do clients wait for processes? */
+bool gate_is_pressed(void);
+
+#endif
