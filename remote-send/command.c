@@ -1,26 +1,47 @@
+/*
+ * MAIL and RCPT as they go out, with the parameters that the server offers:
+ * SIZE, BODY, SMTPUTF8, and those of delivery status notifications, each
+ * written anew from its decoded value. Before them the check whether the
+ * server can take this message at all: what it cannot is refused here, with
+ * a code of our own, and not tried.
+ */
 #include "remote-send/command.h"
 
 #include <string.h>
 
-#include "base/encode.h"
+#include "address/address.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "smtp/dsn-param.h"
 
-/* xtext of RFC 3461 section 4. */
-static void put_xtext(struct stream *s, const char *text)
+#define PARAM_MAX 8192 /* bytes of ENVID, of ORCPT, however it is coded */
+
+static bool is_ascii(const char *s, size_t n)
 {
-	static const char hex[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] >= 0x80)
+			return false;
+	return true;
+}
 
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		char coded[3] = { '+', hex[c >> 4], hex[c & 15] };
-
-		if (c < 33 || c > 126 || c == '+' || c == '=')
-			stream_put(s, coded, 3);
-		else
-			stream_put(s, text, 1);
+/* "NAME=VALUE" of a parameter whose value was encoded, if it could be. */
+static void put_param(struct stream *s, const char *name, struct buf *value,
+		      bool good)
+{
+	if (good && !value->over) {
+		stream_puts(s, name);
+		stream_put(s, value->data, value->len);
 	}
+	buf_free(value);
+}
+
+static void put_envid(struct stream *s, const char *envid)
+{
+	struct buf value;
+
+	buf_init(&value, PARAM_MAX);
+	put_param(s, " ENVID=", &value, smtp_envid_encode(&value, envid));
 }
 
 /* The message as it is sent, but for doubled dots (RFC 1870 section 5 wants
@@ -32,11 +53,32 @@ static int64_t message_size(const struct delivery *d)
 	return content + (int64_t)strlen(d->job->prologue);
 }
 
+/* Can the envelope's ADDRESS stand in a command? Only as the text of an
+ * address, in OUT: a sign more would forge a command. "" is the null sender. */
+static bool path_of(const char *address, char out[ADDRESS_TEXT_SIZE])
+{
+	struct address a = { .local = "" };
+
+	if (*address && address_parse(address, strlen(address), &a))
+		return false;
+	address_text(&a, out);
+	return true;
+}
+
+static void put_path(struct stream *s, const char *command, const char *address)
+{
+	char path[ADDRESS_TEXT_SIZE];
+
+	/* command_check has kept out what is no address */
+	if (path_of(address, path))
+		stream_printf(s, "%s<%s>", command, path);
+}
+
 void command_mail(struct session *s, const struct delivery *d)
 {
 	const struct job *j = d->job;
 
-	stream_printf(s->stream, "MAIL FROM:<%s>", j->sender);
+	put_path(s->stream, "MAIL FROM:", j->sender);
 	if (s->features & FEATURE_SIZE)
 		stream_printf(s->stream, " SIZE=%lld",
 			      (long long)message_size(d));
@@ -46,10 +88,8 @@ void command_mail(struct session *s, const struct delivery *d)
 		stream_puts(s->stream, " SMTPUTF8");
 	if ((s->features & FEATURE_DSN) && *j->ret)
 		stream_printf(s->stream, " RET=%s", j->ret);
-	if ((s->features & FEATURE_DSN) && *j->envid) {
-		stream_puts(s->stream, " ENVID=");
-		put_xtext(s->stream, j->envid);
-	}
+	if ((s->features & FEATURE_DSN) && *j->envid)
+		put_envid(s->stream, j->envid);
 	stream_puts(s->stream, "\r\n");
 }
 
@@ -77,48 +117,36 @@ static void put_notify(struct stream *s, unsigned notify)
 
 /* The original recipient: told to us, or known since an alias led on (RFC
  * 3461 section 5.2.3). */
-static void put_orcpt(struct stream *s, const struct job_recipient *r)
+static void put_orcpt(struct session *s, const struct delivery *d,
+		      const struct job_recipient *r)
 {
-	const char *semicolon = strchr(r->orcpt, ';');
+	bool raw = (s->features & FEATURE_SMTPUTF8) && d->utf8_wish, good;
+	struct buf plain, value;
 
-	if (semicolon) {
-		stream_puts(s, " ORCPT=");
-		stream_put(s, r->orcpt, (size_t)(semicolon - r->orcpt) + 1);
-		put_xtext(s, semicolon + 1);
-	} else if (*r->original && strcmp(r->original, r->address) != 0) {
-		stream_puts(s, " ORCPT=rfc822;");
-		put_xtext(s, r->original);
-	}
+	buf_init(&plain, PARAM_MAX);
+	buf_init(&value, PARAM_MAX);
+	if (*r->orcpt)
+		buf_puts(&plain, r->orcpt);
+	else if (*r->original && strcmp(r->original, r->address) != 0)
+		buf_printf(&plain, "%s;%s",
+			   is_ascii(r->original, strlen(r->original)) ? "rfc822"
+								      : "utf-8",
+			   r->original);
+	good = smtp_orcpt_encode(&value, plain.data, raw);
+	put_param(s->stream, " ORCPT=", &value, good);
+	buf_free(&plain);
 }
 
 void command_rcpt(struct session *s, const struct delivery *d, size_t i)
 {
 	const struct job_recipient *r = &d->job->recipient[i];
 
-	stream_printf(s->stream, "RCPT TO:<%s>", r->address);
+	put_path(s->stream, "RCPT TO:", r->address);
 	if (s->features & FEATURE_DSN) {
 		put_notify(s->stream, r->notify);
-		put_orcpt(s->stream, r);
+		put_orcpt(s, d, r);
 	}
 	stream_puts(s->stream, "\r\n");
-}
-
-static bool is_ascii(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)s[i] >= 0x80)
-			return false;
-	return true;
-}
-
-/* Can it stand in a command? What wrote the envelope has parsed it, but a
- * line end here would forge a command. */
-static bool is_clean(const char *address)
-{
-	for (; *address; address++)
-		if ((unsigned char)*address < 0x20 || *address == 0x7f)
-			return false;
-	return true;
 }
 
 /* Is there a byte beyond ASCII in the header, which ends with an empty line?
@@ -162,6 +190,8 @@ void command_note_utf8(struct delivery *d)
 
 static void check_recipients(const struct session *s, struct delivery *d)
 {
+	char path[ADDRESS_TEXT_SIZE];
+	bool sender = path_of(d->job->sender, path);
 	struct fault f;
 
 	for (size_t i = 0; i < d->job->nrecipients; i++) {
@@ -170,7 +200,7 @@ static void check_recipients(const struct session *s, struct delivery *d)
 
 		if (d->outcome[i].decided)
 			continue;
-		if (!is_clean(address) || !is_clean(d->job->sender)) {
+		if (!*address || !path_of(address, path) || !sender) {
 			fault_set(&f, "5.1.3", "malformed address");
 			outcome_fail(d, i, &f);
 		} else if (utf8 && !(s->features & FEATURE_SMTPUTF8)) {

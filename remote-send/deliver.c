@@ -43,8 +43,10 @@ static bool find_tls(struct attempt *t, const struct settings *set)
 	if (!t->hop.mx || *set->relayhost || set->tls == TLS_NONE)
 		return true;
 	if (policy_find(t->d->arena, t->hop.name, &t->policy, POLICY_MS)) {
-		fault_set(&f, "4.7.5", "cannot ask for the TLS policy of %s",
-			  t->hop.name);
+		fault_set(&f, "4.7.5",
+			  "cannot ask for the TLS policy of %s: %s",
+			  t->hop.name, err_why(ERR_TEMP));
+		f.ours = true;
 		fault_keep(&t->fault, &f);
 		return false;
 	}

@@ -5,7 +5,7 @@
 #ifndef REMOTE_SEND_DELIVER_H
 #define REMOTE_SEND_DELIVER_H
 
-#include "queue/job.h"
+#include "qmgr/job.h"
 #include "remote-send/session.h"
 #include "remote-send/transaction.h"
 

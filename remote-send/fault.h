@@ -15,6 +15,7 @@ struct fault {
 	bool set;
 	bool permanent;
 	bool loop; /* the host is us */
+	bool ours; /* a helper of ours was not there: it is back soon */
 	char dsn[REPLY_DSN_SIZE];
 	char text[FAULT_TEXT_SIZE];   /* for the log */
 	char remote[REPLY_TEXT_SIZE]; /* what the host said, or "" */

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "log/log.h"
 #include "remote-send/transaction.h"
 
 void outcome_fail(struct delivery *d, size_t i, const struct fault *f)
@@ -10,14 +9,15 @@ void outcome_fail(struct delivery *d, size_t i, const struct fault *f)
 	struct outcome *o = &d->outcome[i];
 
 	o->decided = true;
-	o->result = (struct job_result){
+	o->result = (struct result){
 		.index = d->job->recipient[i].index,
-		.status = f->permanent ? JOB_FAILED : JOB_DEFERRED,
+		.status = f->permanent ? RESULT_FAILED : RESULT_DEFERRED,
 		.dsn = arena_strdup(d->arena, f->dsn),
 		.reply = arena_strdup(d->arena,
 				      *f->remote ? f->remote : f->text),
 		.relay = arena_strdup(d->arena, f->relay),
-		.remote_reply = *f->remote != '\0',
+		.flags = (*f->remote ? RESULT_REMOTE : 0) |
+			 (f->ours ? RESULT_SOON : 0),
 	};
 	o->log = arena_strdup(d->arena, f->text);
 }
@@ -69,13 +69,12 @@ void outcome_fail_accepted(struct delivery *d, const struct fault *f)
 void outcome_sent(struct delivery *d, const struct reply *r, const char *relay,
 		  bool dsn_passed)
 {
-	struct job_result result = {
-		.status = JOB_SENT,
+	struct result result = {
+		.status = RESULT_SENT,
 		.dsn = arena_strdup(d->arena, r->dsn),
 		.reply = arena_strdup(d->arena, r->text),
 		.relay = arena_strdup(d->arena, relay),
-		.remote_reply = true,
-		.dsn_passed = dsn_passed,
+		.flags = RESULT_REMOTE | (dsn_passed ? RESULT_DSN_PASSED : 0),
 	};
 
 	for (size_t i = 0; i < d->job->nrecipients; i++) {
@@ -130,21 +129,10 @@ static void put_delays(char *out, size_t size, const struct delivery *d)
 
 void outcome_log(const struct delivery *d)
 {
-	static const char *const words[] = { "sent", "deferred", "bounced" };
 	char delays[200];
 
 	put_delays(delays, sizeof(delays), d);
-	for (size_t i = 0; i < d->job->nrecipients; i++) {
-		const struct job_recipient *r = &d->job->recipient[i];
-		const struct job_result *o = &d->outcome[i].result;
-		bool moved =
-			*r->original && strcmp(r->original, r->address) != 0;
-
-		log_info("%s: to=<%s>,%s%s%s relay=%s, %s, dsn=%s, "
-			 "status=%s (%s)",
-			 d->job->id, r->address, moved ? " orig_to=<" : "",
-			 moved ? r->original : "", moved ? ">," : "",
-			 *o->relay ? o->relay : "none", delays, o->dsn,
-			 words[o->status], d->outcome[i].log);
-	}
+	for (size_t i = 0; i < d->job->nrecipients; i++)
+		result_log(d->job, &d->job->recipient[i], &d->outcome[i].result,
+			   delays, d->outcome[i].log);
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "log/log.h"
 #include "remote-send/deliver.h"
 #include "service/service.h"
@@ -71,7 +72,7 @@ static void read_settings(struct settings *set, const struct config *c)
 static bool answer(int fd, const struct delivery *d, enum job_destination dest)
 {
 	size_t n = d->job->nrecipients;
-	struct job_result *result = arena_alloc(d->arena, n * sizeof(*result));
+	struct result *result = arena_alloc(d->arena, n * sizeof(*result));
 
 	for (size_t i = 0; i < n; i++)
 		result[i] = d->outcome[i].result;
@@ -113,13 +114,16 @@ static bool wait_for_job(int fd)
 			       { .fd = prefork_retire_fd(),
 				 .events = POLLIN } };
 
-	for (;;) {
-		int n = poll(p, 2, self.session.stream ? IDLE_MS : -1);
+	const int64_t until = clock_ms() + IDLE_MS;
 
-		if (n > 0)
-			return !p[1].revents;
-		if (n == 0)
+	for (;;) {
+		bool open = self.session.stream != NULL;
+		int64_t left = open ? until - clock_ms() : -1;
+
+		if (open && left <= 0)
 			session_close(&self.session, true);
+		else if (poll(p, 2, heartbeat_turn(left)) > 0)
+			return !p[1].revents;
 	}
 }
 

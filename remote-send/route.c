@@ -95,6 +95,7 @@ static bool fault_of_dns(struct fault *f, const struct dns_answer *d,
 				  ? "Host not found"
 				  : "Host found but no data "
 				    "record of requested type");
+	f->ours = d->away;
 	return false;
 }
 

@@ -1,3 +1,10 @@
+/*
+ * The steps of a conversation with a server, in the order in which they
+ * happen: connecting, the greeting, EHLO (or HELO), STARTTLS through the
+ * service tls-client and EHLO again, since nothing that was offered in clear
+ * text counts under TLS. Each step that fails says what failed and whose
+ * words those are (fault.h).
+ */
 #include "remote-send/session.h"
 
 #include <errno.h>
@@ -207,6 +214,7 @@ static bool handshake(struct session *s, const struct peer *p,
 		fault_set(f, need->verify ? "4.7.5" : "4.7.4",
 			  "Cannot start TLS with %.*s: %s", WHO(s), info.why);
 		str_copy(f->relay, sizeof(f->relay), s->relay);
+		f->ours = info.away;
 		return false;
 	}
 	s->stream = stream_new(fd, REPLY_MAX);

@@ -1,3 +1,10 @@
+/*
+ * Converting a message in two walks over its parts, which lib/mime has found
+ * in the mapped content. The first decides whether it can be done at all and
+ * what each part needs; the second writes: it copies up to the next place
+ * that changes, writes what stands there instead, and goes on. The same walk
+ * with a sink that only counts gives the new size for SIZE=.
+ */
 #include "remote-send/seven-bit.h"
 
 #include <stdbool.h>

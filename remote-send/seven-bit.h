@@ -20,7 +20,7 @@
 #include "base/arena.h"
 #include "mime/encode.h"
 #include "mime/part.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
 
 enum seven_bit_state {
 	SEVEN_BIT_UNKNOWN,    /* seven_bit_look was not called */

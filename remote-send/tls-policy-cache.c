@@ -1,3 +1,9 @@
+/*
+ * A record of the database is one policy as text, by the domain's name, and
+ * is checked when it is read like anything else from outside. All of them are
+ * in memory as well; where there is no room one that has expired goes, or
+ * else any. What is put is synced before the next is asked for.
+ */
 #include "remote-send/tls-policy-cache.h"
 
 #include <db.h>
@@ -7,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "log/log.h"
@@ -30,8 +38,7 @@ static void cached_free(struct cached *e)
 
 static bool expired(const struct cached *e, time_t now)
 {
-	/* a clock that was set back must not make a policy last longer */
-	return now < e->fetched || now - e->fetched >= e->policy.max_age;
+	return now - e->fetched >= e->policy.max_age;
 }
 
 /* The value in the file: "id mode fetched max_age mx mx …". */
@@ -124,21 +131,42 @@ static bool is_sound(const char *path)
 	return db->verify(db, path, NULL, NULL, 0) == 0;
 }
 
-static int open_file(struct cache *c, const char *path)
+/* What cannot be understood may be of another version: it is kept. */
+static int put_aside(const char *path)
+{
+	char *to =
+		mem_printf("%s.damaged-%lld", path, (long long)clock_wall());
+	int err = rename(path, to) < 0 ? err_sys("put aside", path) : ERR_OK;
+
+	if (!err)
+		log_error("%s is damaged: it is now called %s, and begun anew",
+			  path, to);
+	free(to);
+	return err;
+}
+
+static int open_database(struct cache *c, const char *path)
 {
 	int err = db_create(&c->db, NULL, 0);
 
 	if (err)
-		return err;
+		return err_set(ERR_IO, "%s", db_strerror(err));
 	c->db->set_errfile(c->db, NULL);
 	err = c->db->open(c->db, NULL, path, NULL, DB_BTREE, DB_CREATE, 0600);
 	if (!err)
 		err = load(c);
 	if (!err)
-		return 0;
+		return ERR_OK;
 	c->db->close(c->db, 0);
 	c->db = NULL;
-	return err;
+	return err_set(ERR_IO, "cannot open %s: %s", path, db_strerror(err));
+}
+
+static int open_file(struct cache *c, const char *path)
+{
+	int err = is_sound(path) ? ERR_OK : put_aside(path);
+
+	return err ? err : open_database(c, path);
 }
 
 struct cache *cache_open(const char *path)
@@ -147,15 +175,10 @@ struct cache *cache_open(const char *path)
 	int err;
 
 	c->map = map_new();
-	if (!is_sound(path)) {
-		log_error("%s is damaged: beginning anew", path);
-		unlink(path);
-	}
 	err = open_file(c, path);
 	if (err)
-		log_error("cannot open %s: %s; TLS policies are kept in "
-			  "memory alone",
-			  path, db_strerror(err));
+		log_error("%s; TLS policies are kept in memory alone",
+			  err_why(err));
 	return c;
 }
 
@@ -165,7 +188,7 @@ static void forget(struct cache *c, const char *domain)
 		    .size = (u_int32_t)strlen(domain) };
 
 	cached_free(map_remove(c->map, domain));
-	if (c->db)
+	if (c->db) /* one that stays has expired when it is read again */
 		c->db->del(c->db, NULL, &key, 0);
 	free(key.data);
 }
@@ -174,6 +197,10 @@ const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
 {
 	struct cached *e = map_get(c->map, domain);
 
+	/* the clock was set back: it counts from now on, which makes it last
+	 * no longer than its domain asked for, and is not forgotten */
+	if (e && now < e->fetched)
+		e->fetched = now;
 	if (e && expired(e, now)) {
 		forget(c, domain);
 		return NULL;

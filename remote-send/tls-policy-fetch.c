@@ -16,7 +16,7 @@
 #define CONNECT_MS 10000
 #define FETCH_MS 30000 /* connection, handshake, answer: all in all */
 #define ADDRESSES_MAX 4
-#define NAME_SIZE 270
+#define HOST_SIZE 270
 #define PATH "/.well-known/mta-sts.txt"
 
 static void failed(struct sts_finding *f, const char *what, const char *why)
@@ -31,7 +31,7 @@ static bool find_id(struct arena *a, const char *domain, struct sts_finding *f)
 {
 	const struct dns_answer *d;
 	const char *record = NULL;
-	char name[NAME_SIZE];
+	char name[HOST_SIZE];
 	int n = 0;
 
 	snprintf(name, sizeof(name), "_mta-sts.%s", domain);
@@ -108,7 +108,7 @@ static struct stream *open_host(struct arena *a, const struct sts_settings *set,
 static void fetch(struct arena *a, const struct sts_settings *set,
 		  const char *domain, struct sts_finding *f)
 {
-	char host[NAME_SIZE];
+	char host[HOST_SIZE];
 	struct stream *s;
 	struct buf body;
 	const char *why;

@@ -1,3 +1,10 @@
+/*
+ * A fetcher is forked with one socket to the pool: a task is a packet with
+ * the domain and the id of the policy that is known, its finding a packet
+ * back. The pool is part of the event loop and never waits. A fetcher whose
+ * socket fails is ended; where none can be made a task gets the finding that
+ * there is none.
+ */
 #include "remote-send/tls-policy-pool.h"
 
 #include <errno.h>
@@ -7,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -15,6 +21,9 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
+#include "server/child.h"
+#include "server/watch.h"
+#include "service/loop.h"
 
 #define SEND_MS 1000
 #define FOREVER_MS (24 * 3600 * 1000)
@@ -42,6 +51,8 @@ struct fetcher {
 
 struct pool {
 	struct event_base *base;
+	const struct service *service;
+	struct watched *watched;
 	struct sts_settings set;
 	void (*found)(void *context, const struct sts_finding *f);
 	struct fetcher fetcher[FETCHERS_MAX];
@@ -74,7 +85,7 @@ static void send_finding(int sock, struct ipc_out *m,
 		_exit(EX_TEMPFAIL);
 }
 
-static void fetcher_main(const struct pool *p, int sock)
+static void fetcher_main(const struct pool *p, int sock, struct watched *me)
 {
 	struct ipc_in in = { .verb = "" };
 	struct ipc_out out = { .ready = false };
@@ -82,6 +93,7 @@ static void fetcher_main(const struct pool *p, int sock)
 	/* the parent's end closes the socket; this is for its sudden death */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGTERM, SIG_DFL);
+	watch_me(me, true);
 	while (ipc_recv(sock, &in, FOREVER_MS) == ERR_OK) {
 		struct sts_finding f;
 
@@ -101,8 +113,7 @@ static void fetcher_end(struct fetcher *w)
 {
 	event_free(w->readable);
 	close(w->sock);
-	kill(w->pid, SIGKILL);
-	waitpid(w->pid, NULL, 0);
+	child_end(w->pid);
 	w->pid = 0;
 }
 
@@ -167,10 +178,11 @@ static bool fetcher_start(struct pool *p, struct fetcher *w)
 		log_error("cannot make a socket for a fetcher: %m");
 		return false;
 	}
+	watch_prepare(&p->watched[w - p->fetcher]);
 	w->pid = fork();
 	if (w->pid == 0) {
 		close(pair[0]);
-		fetcher_main(p, pair[1]);
+		fetcher_main(p, pair[1], &p->watched[w - p->fetcher]);
 	}
 	close(pair[1]);
 	if (w->pid < 0) {
@@ -243,12 +255,30 @@ static void hand_out(struct pool *p)
 	}
 }
 
+static void look(void *context)
+{
+	struct pool *p = context;
+
+	watch_round();
+	for (int i = 0; i < FETCHERS_MAX; i++)
+		if (p->fetcher[i].pid &&
+		    watch_look(&p->watched[i], p->fetcher[i].pid, "fetcher"))
+			link_hung(&p->service->link);
+}
+
 struct pool *pool_new(struct event_base *base, const struct sts_settings *set,
+		      const struct service *service,
 		      void (*found)(void *context, const struct sts_finding *f))
 {
 	struct pool *p = mem_alloc(sizeof(*p));
 
 	p->base = base;
+	p->service = service;
+	watch_begin(service_patience_ms(service->config));
+	p->watched = watch_share(FETCHERS_MAX);
+	if (!p->watched)
+		log_die(EX_OSERR, "cannot prepare for fetchers: %m");
+	loop_every(base, watch_turn_ms(), look, p);
 	p->set = *set;
 	p->found = found;
 	STAILQ_INIT(&p->waiting);

@@ -14,9 +14,12 @@
 #define FETCHERS_MAX 8
 
 struct pool;
+struct service;
 
-/* FOUND is called for each task, with its CONTEXT, from the event loop. */
+/* A fetcher that hangs is killed, which SERVICE's master is told. FOUND is
+ * called for each task, with its CONTEXT, from the event loop. */
 struct pool *pool_new(struct event_base *base, const struct sts_settings *set,
+		      const struct service *service,
 		      void (*found)(void *context,
 				    const struct sts_finding *f));
 

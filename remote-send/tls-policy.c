@@ -273,9 +273,9 @@ static void read_settings(const struct config *c)
 
 static void prepare_loop(void)
 {
-	self.base = loop_new();
+	self.base = loop_new(&self.service);
 	self.domains = map_new();
-	self.pool = pool_new(self.base, &self.set, on_finding);
+	self.pool = pool_new(self.base, &self.set, &self.service, on_finding);
 	loop_signals(self.base, stop, NULL, NULL);
 	loop_serve(self.base, &self.service, "tls-policy", add_peer, NULL);
 }

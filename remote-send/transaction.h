@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
 #include "remote-send/fault.h"
 #include "remote-send/session.h"
 #include "remote-send/seven-bit.h"
@@ -23,7 +23,7 @@ struct outcome {
 	bool accepted;		     /* by RCPT in the transaction at hand */
 	const struct fault *refusal; /* 4xx of a host that was not the last
 				      * one, or NULL */
-	struct job_result result;
+	struct result result;
 	const char *log; /* what stands in parentheses in the log */
 };
 

@@ -26,6 +26,7 @@ struct request {
 	struct waiter waiter; /* first: the one is the other */
 	LIST_ENTRY(request) next;
 	struct peer *peer;
+	int64_t id; /* the peer's name for it; -1: none */
 };
 
 struct peers {
@@ -62,12 +63,18 @@ static void peer_close(struct peer *p)
 	free(p);
 }
 
-static void on_answered(struct waiter *w, const struct ipc_out *packet)
+/* PACKET goes to others, too: it is the same afterwards. */
+static void on_answered(struct waiter *w, struct ipc_out *packet)
 {
 	struct request *r = (struct request *)w;
 	struct peer *p = r->peer;
-	int err = ipc_send(p->fd, packet, 0);
+	size_t len = packet->data.len;
+	int err;
 
+	if (r->id >= 0)
+		ipc_put_int(packet, "id", r->id);
+	err = ipc_send(p->fd, packet, 0);
+	buf_truncate(&packet->data, len);
 	request_free(r);
 	if (err)
 		peer_close(p);
@@ -78,6 +85,8 @@ static void take_question(struct peer *p, const struct ipc_in *m)
 	struct request *r = mem_alloc(sizeof(*r));
 
 	r->peer = p;
+	if (!ipc_int(m, "id", 0, INT32_MAX, &r->id))
+		r->id = -1;
 	r->waiter.answered = on_answered;
 	LIST_INSERT_HEAD(&p->requests, r, next);
 	p->nrequests++;

@@ -14,6 +14,7 @@
 #include "log/log.h"
 #include "resolver/wire.h"
 
+#define ID_ROOM 64  /* bytes of a packet that a waiter may add */
 #define LINKS_MAX 8 /* CNAMEs followed by questions of their own */
 #define CLASS_IN 1
 #define RCODE_NOERROR 0
@@ -76,7 +77,7 @@ static void finish(struct question *q)
 	struct ipc_out *m = &q->asker->packet;
 	struct waiter *w;
 
-	if (m->data.over)
+	if (m->data.over || m->data.len > IPC_PACKET_MAX - ID_ROOM)
 		begin_failure(m, q->security, q->name, "answer too large");
 	map_remove(q->asker->under_way, q->key);
 	while ((w = LIST_FIRST(&q->waiters))) {
@@ -146,6 +147,8 @@ static void use_answer(struct question *q, const struct wire_answer *w)
 	if (w->rcode != RCODE_NOERROR && w->rcode != RCODE_NXDOMAIN)
 		fail(q, w->rcode == RCODE_SERVFAIL ? "server failure"
 						   : "refused by the server");
+	else if (w->too_many)
+		fail(q, "too many records");
 	else if (w->rcode == RCODE_NOERROR && w->record.n == 0 &&
 		 strcmp(w->canonical, q->name) != 0)
 		follow(q, w);

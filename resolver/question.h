@@ -28,7 +28,7 @@ struct asker {
  * the waiter is no longer in any list then. */
 struct waiter {
 	LIST_ENTRY(waiter) next;
-	void (*answered)(struct waiter *w, const struct ipc_out *packet);
+	void (*answered)(struct waiter *w, struct ipc_out *packet);
 };
 
 /* Asks for NAME, TYPE on behalf of W; may answer before it returns. */

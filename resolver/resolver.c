@@ -12,6 +12,8 @@
 
 #define END_CHECK_MS 100
 #define FILES_MAX 4096
+#define STEP_LOOK_S 10
+#define STEP_MIN_S 60 /* less is no matter */
 
 static struct {
 	struct service service;
@@ -20,6 +22,7 @@ static struct {
 	struct loop_listener *listener;
 	struct event *ending; /* looks whether all have their answers */
 	int64_t end_ms;
+	int64_t clock; /* for clock_step */
 } self;
 
 static void add_peer(int sock, void *context)
@@ -54,16 +57,44 @@ static void stop(void *context)
 	on_ending(-1, 0, NULL);
 }
 
+/* libunbound keeps records by the wall clock: where that was set back they
+ * would last as much longer. So another process begins, with nothing. */
+static void on_look(int fd, short what, void *arg)
+{
+	int64_t step = clock_step(&self.clock);
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (step > -STEP_MIN_S || self.ending)
+		return;
+	log_warn("the clock was set back by %lld s: what is cached is dropped",
+		 (long long)-step);
+	stop(NULL);
+}
+
+static void watch_clock(void)
+{
+	static const struct timeval often = { STEP_LOOK_S, 0 };
+	struct event *look =
+		event_new(self.asker.base, -1, EV_PERSIST, on_look, NULL);
+
+	clock_step(&self.clock);
+	if (!look || event_add(look, &often) < 0)
+		log_die(EX_OSERR, "cannot watch the clock");
+}
+
 int main(int argc, char **argv)
 {
 	service_start(&self.service, argc, argv, "resolver");
-	self.asker.base = loop_new();
+	self.asker.base = loop_new(&self.service);
 	self.asker.under_way = map_new();
 	self.asker.ctx = context_new(self.asker.base, self.service.config);
 	self.peers = peers_new(&self.asker);
 	sandbox_limit(0, FILES_MAX);
 	service_confine(&self.service, SANDBOX_INET);
 	loop_signals(self.asker.base, stop, NULL, NULL);
+	watch_clock();
 	self.listener = loop_serve(self.asker.base, &self.service, "resolver",
 				   add_peer, NULL);
 	service_ready(&self.service);

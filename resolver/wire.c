@@ -1,3 +1,11 @@
+/*
+ * A reader is a position in a message and goes forward only; what does not
+ * fit ends it, and every function says so by false. Names may be compressed:
+ * a pointer must lead to before the place where it stands, so that each jump
+ * shortens what is left and a loop cannot be. Records of other types and
+ * classes are passed over. What is written out is text as client/dns.h wants
+ * it: no byte of a name or a TXT record can look like something else.
+ */
 #include "resolver/wire.h"
 
 #include <arpa/inet.h>
@@ -234,23 +242,27 @@ unsigned wire_type(const char *name)
 
 bool wire_name(const char *name, char *out, size_t size)
 {
-	size_t len = strlen(name), label = 0;
+	size_t len = strlen(name), label = 0, n = 0;
 
 	if (len > 1 && name[len - 1] == '.')
 		len--;
-	if (len == 0 || len > 253 || len >= size)
+	if (len == 0 || len > 253)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)name[i];
 
 		label = c == '.' ? 0 : label + 1;
-		if (c <= 0x20 || c >= 0x7f || c == '\\' || label > 63 ||
+		if (c < ' ' || c >= 0x7f || c == '\\' || label > 63 ||
+		    n + 5 > size ||
 		    (c == '.' && (i == 0 || name[i - 1] == '.') && len > 1))
 			return false;
-		out[i] = (char)str_tolower(c);
+		if (c == ' ')
+			n += (size_t)sprintf(out + n, "\\%03d", c);
+		else
+			out[n++] = (char)str_tolower(c);
 	}
-	out[len] = '\0';
-	return len == 1 || out[len - 1] != '.';
+	out[n] = '\0';
+	return len == 1 || name[len - 1] != '.';
 }
 
 static bool put_record(struct record *r, struct strlist *list)
@@ -299,10 +311,14 @@ static bool collect(struct record *r, size_t n, unsigned type,
 	for (int i = 0; type != TYPE_CNAME && i < CNAMES_MAX; i++)
 		if (!follow(r, n, out, &any))
 			break;
-	for (size_t i = 0; i < n && out->record.n < WIRE_RECORDS_MAX; i++) {
+	for (size_t i = 0; i < n && !out->too_many; i++) {
 		if (r[i].type != type ||
 		    strcmp(r[i].owner, out->canonical) != 0)
 			continue;
+		if (out->record.n == WIRE_RECORDS_MAX) {
+			out->too_many = true;
+			break;
+		}
 		use_ttl(out, r[i].ttl, &any);
 		if (!put_record(&r[i], &out->record))
 			return false;
@@ -339,7 +355,8 @@ bool wire_read(const unsigned char *data, size_t n, const char *name,
 	    !take_header(&m, &out->rcode, &count))
 		return false;
 	/* signatures stand between the records: RRSIG is type 46 */
-	room = count < 4 * WIRE_RECORDS_MAX ? count : 4 * WIRE_RECORDS_MAX;
+	out->too_many = count > 2 * WIRE_RECORDS_MAX;
+	room = out->too_many ? 0 : count;
 	record = mem_array(room + 1, sizeof(*record));
 	while (good && have < room)
 		good = take_record(&m, &record[have++]);

@@ -1,8 +1,9 @@
 /*
  * DNS messages in wire form (RFC 1035 section 4.1), reading only. The bytes
  * come from libunbound, which took them from strangers: every length is
- * checked, compressed names may only point backwards, lists are cut at
- * WIRE_RECORDS_MAX.
+ * checked, compressed names may only point backwards, and a list with more
+ * than WIRE_RECORDS_MAX is an error: whoever got a part of it would take it
+ * for the whole.
  */
 #ifndef RESOLVER_WIRE_H
 #define RESOLVER_WIRE_H
@@ -12,14 +13,18 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "client/dns.h"
 
-#define WIRE_RECORDS_MAX 100
+/* As many as a packet to our programs holds; in 64 KB of DNS are not many
+ * more. */
+#define WIRE_RECORDS_MAX DNS_RECORDS_MAX
 
 /* A name of 255 octets, each written as \DDD at worst, and a NUL. */
 #define WIRE_NAME_SIZE 1024
 
 struct wire_answer {
 	int rcode;			/* RFC 1035 section 4.1.1 */
+	bool too_many;			/* records: those here are a part */
 	char canonical[WIRE_NAME_SIZE]; /* the name after the CNAMEs */
 	uint32_t ttl;			/* least of those used; 0: none */
 	struct strlist record;		/* text as client/dns.h says, with MX
@@ -30,9 +35,10 @@ struct wire_answer {
 unsigned wire_type(const char *name);
 
 /* Writes NAME (as a client gives it: any case, maybe a final dot) into SIZE
- * bytes at OUT, lower case and without the dot. False if no such name can
- * exist: empty or long labels, more than 253 bytes, bytes other than visible
- * ASCII, or a backslash. */
+ * bytes at OUT, lower case and without the dot, a blank as \032. False if
+ * there can be no such name, or none that we would ask for: empty or long
+ * labels, more than 253 bytes, controls, bytes beyond ASCII, or a
+ * backslash. */
 bool wire_name(const char *name, char *out, size_t size);
 
 /* Reads the answer of N bytes to the question for NAME (as wire_name gives

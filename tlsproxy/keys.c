@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "log/log.h"
 #include "tlsproxy/context.h"
+#include "tlsproxy/incoming.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -147,6 +148,7 @@ static SSL_CTX *server_context(const struct config *c)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
 	SSL_CTX_set_num_tickets(ctx, 1);
+	incoming_setup(ctx);
 	return ctx;
 }
 
@@ -201,8 +203,10 @@ SSL_CTX *keys_read(const struct config *c, const char **why)
 	any = read_named(ctx, c, "smtpd_tls_cert_file", "smtpd_tls_key_file") ||
 	      any;
 	*why = self.why;
-	if (any)
+	if (any) {
+		*why = NULL;
 		return ctx;
+	}
 	SSL_CTX_free(ctx);
 	return NULL;
 }

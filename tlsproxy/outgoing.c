@@ -1,25 +1,51 @@
 #include "tlsproxy/outgoing.h"
 
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "log/log.h"
 #include "tlsproxy/context.h"
 
 #define TLSA_MAX 100 /* records of one host that are looked at */
 
-SSL_CTX *outgoing_context(const struct config *c)
+/* Gives why they cannot be used, or NULL. */
+static const char *load_authorities(SSL_CTX *ctx, const char *file)
+{
+	static char text[400];
+	const char *why = NULL;
+	int fd, err = file_open(file, &fd);
+
+	/* OpenSSL would wait at a FIFO for somebody to write */
+	if (err)
+		why = err_why(err);
+	else
+		close(fd);
+	if (!err && SSL_CTX_load_verify_file(ctx, file) != 1)
+		why = context_error();
+	if (!why)
+		return NULL;
+	snprintf(text, sizeof(text),
+		 "smtp_tls_CAfile: %s: %s: no certificate of another host can "
+		 "be verified",
+		 file, why);
+	log_error("%s", text);
+	/* many a machine has none */
+	return err == ERR_NOT_FOUND ? NULL : text;
+}
+
+SSL_CTX *outgoing_context(const struct config *c, const char **why)
 {
 	const char *file = config_string(c, "smtp_tls_CAfile");
 	SSL_CTX *ctx = context_new(TLS_client_method());
 
-	if (*file && SSL_CTX_load_verify_file(ctx, file) != 1)
-		log_error("smtp_tls_CAfile: %s: %s: no certificate of another "
-			  "host can be verified",
-			  file, context_error());
+	*why = *file ? load_authorities(ctx, file) : NULL;
 	if (SSL_CTX_dane_enable(ctx) != 1)
 		log_error("OpenSSL has no DANE: %s", context_error());
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

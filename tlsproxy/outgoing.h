@@ -11,8 +11,9 @@
 #include "ipc/ipc.h"
 
 /* The context, with the authorities of smtp_tls_CAfile. A file that cannot
- * be read is an error in the log: then no certificate can be verified. */
-SSL_CTX *outgoing_context(const struct config *c);
+ * be used is an error in the log: then no certificate can be verified, and
+ * *WHY says why, unless it is not there at all. */
+SSL_CTX *outgoing_context(const struct config *c, const char **why);
 
 /* Sets SSL up as the packet `connect` wants it: level, sni, name…, tlsa…
  * NULL, or what is wrong with the packet. */

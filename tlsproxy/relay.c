@@ -1,3 +1,12 @@
+/*
+ * Two directions, each with its own end. From the net: records are read,
+ * decrypted into the common block and sent to the program; what it does not
+ * take is kept in to_plain, and the net is not read until that is gone. From
+ * the program the same, with to_net. An end of file is passed on only when
+ * what was kept before it is gone. A relay ends when both directions have, or
+ * at once when a side is broken; a timer ends one whose peer never answers
+ * close_notify. Nothing waits, and no relay holds more than two blocks.
+ */
 #include "tlsproxy/relay.h"
 
 #include <errno.h>

@@ -1,3 +1,11 @@
+/*
+ * A requester is a connection of one of our programs: it sends a request with
+ * a descriptor, the handshake runs, and the answer brings the plain end of a
+ * pair whose other end is the relay's. While a handshake runs no second
+ * request is taken. A requester that goes away takes its handshake with it,
+ * but not the relays that it was given. Connections are counted from the
+ * beginning of a handshake to the end of its relay.
+ */
 #include "tlsproxy/requests.h"
 
 #include <event2/event_struct.h>
@@ -15,6 +23,7 @@
 #include "service/loop.h"
 #include "tlsproxy/context.h"
 #include "tlsproxy/handshake.h"
+#include "tlsproxy/incoming.h"
 #include "tlsproxy/outgoing.h"
 #include "tlsproxy/relay.h"
 
@@ -150,10 +159,9 @@ static bool is_stream(int fd)
 /* Sets SSL up; NULL, or why the request cannot be done. */
 static const char *prepare(SSL *ssl)
 {
-	if (!self.set->outgoing) {
-		SSL_set_accept_state(ssl);
-		return NULL;
-	}
+	if (!self.set->outgoing)
+		return incoming_prepare(ssl, &self.in,
+					self.set->service->config);
 	SSL_set_connect_state(ssl);
 	return outgoing_prepare(ssl, &self.in);
 }
@@ -238,6 +246,8 @@ static void add_requester(int sock, void *context)
 	event_assign(&q->input, self.base, sock, EV_READ | EV_PERSIST,
 		     on_request, q);
 	event_add(&q->input, NULL);
+	/* the request most often comes with the connection */
+	event_active(&q->input, EV_READ, 0);
 }
 
 void requests_begin(struct event_base *base, const struct requests_settings *s)
@@ -246,6 +256,18 @@ void requests_begin(struct event_base *base, const struct requests_settings *s)
 	self.set = s;
 	self.listener = loop_serve(base, s->service, s->listener->name,
 				   add_requester, NULL);
+}
+
+/* What Q has asked already is done. False: it has nothing to wait for. */
+static bool take_last(struct requester *q)
+{
+	if (q->handshake || (take_request(q) && q->handshake))
+		return true;
+	if (!ipc_end_input(q->sock) || !take_request(q) || !q->handshake)
+		return false;
+	/* it can say nothing more, and that is not its end */
+	event_del(&q->input);
+	return true;
 }
 
 void requests_drain(void)
@@ -258,7 +280,7 @@ void requests_drain(void)
 	loop_unlisten(&self.listener);
 	for (q = self.requesters; q; q = next) {
 		next = q->next;
-		if (!q->handshake)
+		if (!take_last(q))
 			remove_requester(q);
 	}
 	leave_if_done();
