@@ -1,3 +1,12 @@
+/*
+ * Both ends of the pool of checkers. The parent of the checkers is forked
+ * before accountd gives up its rights, and is a prefork parent of its own; the
+ * socket between the two has a name that the kernel chose. The loop keeps one
+ * line to each checker, with one password at a time on it; what finds no line
+ * free waits in a queue, and beyond WAITING_MAX nothing is taken. A line that
+ * breaks answers "cannot be found out" and is connected again by the next
+ * check. Passwords are wiped as soon as they are sent.
+ */
 #include "accountd/check.h"
 
 #include <errno.h>
@@ -18,6 +27,8 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "server/sandbox.h"
+#include "server/watch.h"
+#include "service/loop.h"
 
 #define WAITING_MAX 500
 #define POOL_MAX 8
@@ -45,6 +56,8 @@ static struct {
 	socklen_t address_len;
 	unsigned loop_uid;
 	int pool;
+	struct watched *watched; /* the parent of the checkers */
+	void (*hung)(void);
 	struct event_base *base;
 	struct event wake;
 	struct line line[POOL_MAX];
@@ -84,7 +97,8 @@ static void end_with_accountd(int gone)
 		exit(EX_OK);
 }
 
-static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
+static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid,
+			 int64_t patience_ms)
 {
 	struct prefork_listener l = { "check", listener, true, false };
 	struct prefork p = { .listener = &l,
@@ -94,8 +108,10 @@ static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
 			     .grace_s = GRACE_S,
 			     .peer_uids = &self.loop_uid,
 			     .npeers = 1,
+			     .patience_ms = patience_ms,
 			     .serve = checker_serve };
 
+	watch_me(self.watched, true);
 	if (!pam) {
 		sandbox_become(uid, gid);
 		sandbox_enter(SANDBOX_FORK);
@@ -107,7 +123,7 @@ static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid)
 	exit(prefork_run(&p));
 }
 
-pid_t check_fork(bool pam, uid_t uid, gid_t gid)
+pid_t check_fork(bool pam, uid_t uid, gid_t gid, int64_t patience_ms)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int listener = listen_for_loop(), life[2];
@@ -115,12 +131,17 @@ pid_t check_fork(bool pam, uid_t uid, gid_t gid)
 
 	self.loop_uid = uid;
 	self.pool = cores < 2 ? 2 : cores > POOL_MAX ? POOL_MAX : (int)cores;
+	watch_begin(patience_ms);
+	self.watched = watch_share(1);
+	if (!self.watched)
+		log_die(EX_OSERR, "cannot watch the checkers: %m");
+	watch_prepare(self.watched);
 	if (pipe2(life, O_CLOEXEC) < 0 || (pid = fork()) < 0)
 		log_die(EX_OSERR, "cannot start the checkers: %m");
 	if (pid == 0) {
 		close(life[1]);
 		end_with_accountd(life[0]);
-		run_checkers(listener, pam, uid, gid);
+		run_checkers(listener, pam, uid, gid, patience_ms);
 	}
 	close(life[0]);
 	close(listener);
@@ -249,13 +270,23 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	distribute();
 }
 
-void check_begin(struct event_base *base)
+static void look(void *context)
 {
+	(void)context;
+	watch_round();
+	if (watch_is_late(self.watched))
+		self.hung();
+}
+
+void check_begin(struct event_base *base, void (*hung)(void))
+{
+	self.hung = hung;
 	self.base = base;
 	evtimer_assign(&self.wake, base, on_wake, NULL);
 	self.last = &self.first;
 	for (int i = 0; i < self.pool; i++)
 		self.line[i].sock = -1;
+	loop_every(base, watch_turn_ms(), look, NULL);
 }
 
 struct check *check_ask(const char *hash, const char *user, const char *client,

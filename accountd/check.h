@@ -16,13 +16,14 @@ enum check_result {
 };
 
 /* Forks the parent of the checkers, which keeps the rights of this process
- * if PAM (for the system's users) is wanted, else becomes UID and GID.
- * Called before this process gives up its own. PEER is the user it will have
- * then. Gives its process id. */
-pid_t check_fork(bool pam, uid_t uid, gid_t gid);
+ * if PAM (for the system's users) is wanted, else becomes UID and GID, those
+ * that this process will have then, too. A checker that hangs for PATIENCE_MS
+ * is killed (server/watch.h). Gives its process id. */
+pid_t check_fork(bool pam, uid_t uid, gid_t gid, int64_t patience_ms);
 
-/* In the loop: prepares to ask. */
-void check_begin(struct event_base *base);
+/* In the loop: prepares to ask. HUNG is called when the parent of the checkers
+ * hangs, which may be root's and is not ours to kill. */
+void check_begin(struct event_base *base, void (*hung)(void));
 
 struct check;
 

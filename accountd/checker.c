@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 
 #define SERVICE "posthorn" /* file in /etc/pam.d */
 #define SEND_MS 10000
+#define PAM_MS 60000 /* beyond that nobody waits for the answer any more */
 
 static const char *check_crypt(const struct ipc_in *q)
 {
@@ -84,6 +86,7 @@ static const char *check_pam(struct ipc_in *q)
 		const void *item;
 	} delay = { no_delay };
 
+	heartbeat_long(PAM_MS);
 	if (status == PAM_SUCCESS) {
 		pam_set_item(pam, PAM_RHOST, client);
 		pam_set_item(pam, PAM_FAIL_DELAY, delay.item);

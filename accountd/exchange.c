@@ -1,3 +1,12 @@
+/*
+ * The life of an exchange: `auth` begins it; the SASL server (sasl/) asks for
+ * `step` until it has a name and a password or a proof; the turn of that name
+ * and client comes (guess.h: who guessed wrong waits longer); the password is
+ * checked (check.h), or was checked a moment ago (memo.h); the answer is held
+ * back for half a second if it is no; and a session, if one was asked for,
+ * gets the connection (handover.h). Each of these is a callback from the loop,
+ * and exchange_free may come in any of them.
+ */
 #include "accountd/exchange.h"
 
 #include <event2/event_struct.h>

@@ -1,3 +1,11 @@
+/*
+ * The lookups in order. An address is taken apart once (struct place): local
+ * part, extension, class of its domain. Then the rows of tables are asked with
+ * the whole address and without the extension, as local-deliver does it, and
+ * the users file or the system's users last. "Not found" is said only if
+ * every table could answer; one that could not makes the whole answer
+ * temporary, since a permanent no would lose mail.
+ */
 #include "accountd/find.h"
 
 #include <string.h>

@@ -22,6 +22,7 @@
 #define FILES_MAX 65536
 
 static struct {
+	struct service service;
 	pid_t checkers;
 } self;
 
@@ -35,6 +36,14 @@ static void take_child_end(void)
 	log_die(EX_SOFTWARE, "the checkers ended with %s %d",
 		WIFSIGNALED(status) ? "signal" : "status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Whose they are decides who may kill them: master can. */
+static void checkers_hung(void)
+{
+	log_error("the checkers, process %ld, gave no sign of life",
+		  (long)self.checkers);
+	link_give_up(&self.service.link, "its checkers gave no sign of life");
 }
 
 static void on_child(evutil_socket_t sig, short what, void *arg)
@@ -73,10 +82,10 @@ static bool can_use_pam(const struct service *s)
 
 static void run(struct service *s, bool pam)
 {
-	struct event_base *base = loop_new();
+	struct event_base *base = loop_new(s);
 
 	watch_signals(base);
-	check_begin(base);
+	check_begin(base, checkers_hung);
 	exchange_setup(base, pam);
 	requests_begin(base, s);
 	service_ready(s);
@@ -85,19 +94,20 @@ static void run(struct service *s, bool pam)
 
 int main(int argc, char **argv)
 {
-	struct service s;
+	struct service *s = &self.service;
 	bool pam;
 
-	service_start(&s, argc, argv, "accountd");
-	pam = can_use_pam(&s);
-	users_begin(s.config);
-	system_begin(s.config);
-	self.checkers = check_fork(pam, s.uid, s.gid);
+	service_start(s, argc, argv, "accountd");
+	pam = can_use_pam(s);
+	users_begin(s->config);
+	system_begin(s->config);
+	self.checkers =
+		check_fork(pam, s->uid, s->gid, service_patience_ms(s->config));
 	memo_begin();
 	sandbox_limit(0, FILES_MAX);
 	/* sockets of the Internet: where users come from a directory */
-	service_confine(&s, SANDBOX_OPEN | SANDBOX_INET);
-	find_begin(s.config);
-	run(&s, pam);
+	service_confine(s, SANDBOX_OPEN | SANDBOX_INET);
+	find_begin(s->config);
+	run(s, pam);
 	return EX_OK;
 }

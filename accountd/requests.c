@@ -211,6 +211,18 @@ void requests_begin(struct event_base *base, const struct service *s)
 	self.listener = loop_serve(base, s, "accountd", add_peer, NULL);
 }
 
+/* What P has asked already is answered. False: it has nothing to wait for. */
+static bool take_last(struct peer *p)
+{
+	if (p->exchange || (take_packet(p) && p->exchange))
+		return true;
+	if (!ipc_end_input(p->sock) || !take_packet(p) || !p->exchange)
+		return false;
+	/* it can say nothing more, and that is not its end */
+	event_del(&p->input);
+	return true;
+}
+
 void requests_drain(void)
 {
 	struct peer *p, *next;
@@ -221,7 +233,7 @@ void requests_drain(void)
 	loop_unlisten(&self.listener);
 	for (p = self.peers; p; p = next) {
 		next = p->next;
-		if (!p->exchange)
+		if (!take_last(p))
 			remove_peer(p);
 	}
 	leave_if_done();

@@ -115,11 +115,12 @@ void user_free(struct user *u)
 	free(u);
 }
 
+/* Whoever U is, he is not unknown. */
 static struct user *refuse(struct user *u, const char **why, const char *text)
 {
 	*why = text;
-	user_free(u);
-	return NULL;
+	u->refused = true;
+	return u;
 }
 
 static void remove_final_slashes(char *path)
@@ -145,8 +146,11 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	u->uid = defaults->uid;
 	u->gid = defaults->gid;
 	u->name = canonical_name(field[NAME]);
-	if (!u->name)
-		return refuse(u, why, "the name is not user@domain");
+	if (!u->name) {
+		*why = "the name is not user@domain";
+		user_free(u);
+		return NULL;
+	}
 	if (!parse_ids(u, field[UID], field[GID]))
 		return refuse(u, why,
 			      "no such user or group, or root, as the owner");

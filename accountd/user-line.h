@@ -14,8 +14,8 @@ struct user_defaults {
 
 /* Takes LINE apart, which it changes. The user, free with user_free; NULL
  * with *WHY NULL for an empty line or a comment, else *WHY says what is
- * wrong. A password that cannot be used makes a user who cannot log in, and
- * also sets *WHY. */
+ * wrong. What is wrong behind a good name makes one who is refused, and a
+ * password that cannot be used one who cannot log in: these set *WHY, too. */
 struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why);
 void user_free(struct user *u);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/stamp.h"
 #include "base/str.h"
 #include "log/log.h"
 #include "server/user.h"
@@ -34,8 +34,9 @@ static struct {
 	struct map *users; /* name → struct user; NULL: never read */
 	char *dummy;	   /* the first hash of the file */
 	int64_t looked_ms;
-	struct stat seen;
-	bool told; /* the log has the reason why it cannot be read */
+	struct stamp seen;
+	bool unclear; /* it holds something, and no user: it is another file */
+	char *told; /* why it cannot be read, as the log has it; or NULL */
 } self;
 
 /* What stands behind "static:". Ends the process if nothing does. */
@@ -92,8 +93,10 @@ static void take_line(struct map *users, char *line, int number)
 	if (why)
 		log_error("%s:%d: %s", self.path, number, why);
 	if (!u)
+		self.unclear = self.unclear || why;
+	if (!u)
 		return;
-	if (!self.dummy && *u->hash)
+	if (!self.dummy && u->hash && *u->hash)
 		self.dummy = mem_strdup(u->hash);
 	if (map_get(users, u->name)) {
 		log_error("%s:%d: %s is there already", self.path, number,
@@ -112,8 +115,10 @@ static void take_text(char *text)
 
 	free(self.dummy);
 	self.dummy = NULL;
+	self.unclear = false;
 	while ((line = strsep(&text, "\n")))
 		take_line(users, line, ++number);
+	self.unclear = self.unclear && map_count(users) == 0;
 	free_users(&self.users);
 	self.users = users;
 	log_debug("%s: %zu users", self.path, map_count(users));
@@ -121,59 +126,68 @@ static void take_text(char *text)
 
 static void complain(const char *why)
 {
-	if (!self.told)
-		log_error("%s: cannot read: %s%s", self.path, why,
-			  self.users ? "; the former content stays in use"
-				     : "");
-	self.told = true;
+	if (self.told && str_equal(self.told, why))
+		return;
+	log_error("virtual_users_file: %s%s", why,
+		  self.users ? "; the former content stays in use" : "");
+	free(self.told);
+	self.told = mem_strdup(why);
 }
 
-static void read_users(void)
+/* Was the file cut in place, by an editor on a full disk or a script that
+ * writes it anew? A file that holds no users on purpose takes its place. */
+static bool was_emptied(ino_t former, const struct buf *text)
+{
+	return text->len == 0 && self.users && map_count(self.users) > 0 &&
+	       self.seen.st.st_ino == former;
+}
+
+/* FORMER is the inode of the file that was read last. */
+static void read_users(ino_t former)
 {
 	struct buf text;
 	int err;
 
 	buf_init(&text, FILE_MAX_BYTES);
-	errno = 0;
 	err = file_read(self.path, &text);
 	if (err) {
-		complain(errno ? strerror(errno) : err_text(err));
+		complain(err_why(err));
 	} else if (memchr(text.data, '\0', text.len)) {
-		complain("it holds a NUL");
+		complain(err_why(err_set(ERR_SYNTAX, "%s holds a NUL",
+					 self.path)));
+	} else if (was_emptied(former, &text)) {
+		complain(err_why(err_set(ERR_SYNTAX,
+					 "%s was emptied, not replaced",
+					 self.path)));
 	} else {
-		self.told = false;
+		free(self.told);
+		self.told = NULL;
 		take_text(text.data);
 	}
 	mem_wipe(text.data, text.len);
 	buf_free(&text);
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* Sees whether the file changed. */
 static void look(void)
 {
+	ino_t former = self.seen.st.st_ino;
 	int64_t now = clock_ms();
-	struct stat st;
 
 	if (self.looked_ms && now - self.looked_ms < LOOK_MS)
 		return;
 	self.looked_ms = now;
-	if (stat(self.path, &st) < 0) {
-		complain(strerror(errno));
-		return;
+	switch (stamp_look(&self.seen, self.path)) {
+	case STAMP_LOST:
+		complain(err_why(err_sys("look at", self.path)));
+		break;
+	case STAMP_NEW:
+		read_users(former);
+		break;
+	case STAMP_SAME:
+	case STAMP_BUSY:
+		break;
 	}
-	if (self.users && same_file(&st, &self.seen))
-		return;
-	/* a write that goes on while we read changes the time again */
-	self.seen = st;
-	read_users();
 }
 
 enum users_status users_find(const char *name, const struct user **user)
@@ -184,7 +198,9 @@ enum users_status users_find(const char *name, const struct user **user)
 	if (!self.users)
 		return USERS_TEMP;
 	*user = map_get(self.users, name);
-	return *user ? USERS_FOUND : USERS_NONE;
+	if (*user)
+		return (*user)->refused ? USERS_TEMP : USERS_FOUND;
+	return self.unclear ? USERS_TEMP : USERS_NONE;
 }
 
 const char *users_dummy_hash(void)

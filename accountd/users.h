@@ -8,6 +8,7 @@
 #ifndef ACCOUNTD_USERS_H
 #define ACCOUNTD_USERS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "config/config.h"
@@ -19,6 +20,8 @@ struct user {
 	char *maildir;
 	uid_t uid;
 	gid_t gid;
+	bool refused; /* there is such a user, and nobody knows more: the rest
+		       * of the line is wrong */
 };
 
 enum users_status { USERS_FOUND, USERS_NONE, USERS_TEMP };

@@ -9,13 +9,19 @@
 
 enum dkim_key_status {
 	DKIM_KEY_GOOD,
+	DKIM_KEY_SMALL, /* an RSA key that counts no more */
 	DKIM_KEY_TEMP, /* no answer for now */
 	DKIM_KEY_NONE, /* none, revoked or not for this signature: *WHY */
 };
 
+/* Where it is. From A. */
+const char *dkim_key_name(struct arena *a, const char *selector,
+			  const char *domain);
+
 /* The key record of SELECTOR at DOMAIN for a signature by ALGORITHM
- * ("rsa-sha256", "ed25519-sha256"): *RECORD in the arena. */
-enum dkim_key_status dkim_key_find(const struct lookup *l, const char *selector,
+ * ("rsa-sha256", "ed25519-sha256"): *RECORD in the arena has what matters of
+ * it, without notes, for which the library has no room. */
+enum dkim_key_status dkim_key_find(struct lookup *l, const char *selector,
 				   const char *domain, const char *algorithm,
 				   const char **record, const char **why);
 

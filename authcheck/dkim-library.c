@@ -11,39 +11,21 @@ static struct {
 	DKIM_LIB *library;
 } self;
 
+/* Signed once more than they are there, so that none can be added. */
+#define GUARDED                                                              \
+	"From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", \
+		"Cc", "MIME-Version", "Content-Type",                        \
+		"Content-Transfer-Encoding"
+
+static const char *const guarded_fields[] = { GUARDED, NULL };
+
 /* Signed when they are there (RFC 6376 section 5.4.1). */
 static const char *const signed_fields[] = {
-	"From",
-	"Sender",
-	"Reply-To",
-	"Subject",
-	"Date",
-	"Message-ID",
-	"To",
-	"Cc",
-	"MIME-Version",
-	"Content-Type",
-	"Content-Transfer-Encoding",
-	"In-Reply-To",
-	"References",
-	"List-Id",
-	"List-Unsubscribe",
-	"List-Unsubscribe-Post",
-	"List-Post",
-	"Content-ID",
-	"Content-Description",
-	"Resent-Date",
-	"Resent-From",
-	"Resent-To",
-	"Resent-Cc",
-	"Resent-Message-ID",
-	NULL,
-};
-
-/* Signed once more than they are there, so that none can be added. */
-static const char *const once_more[] = {
-	"From", "Sender", "Reply-To",	  "Subject",	  "Date", "Message-ID",
-	"To",	"Cc",	  "MIME-Version", "Content-Type", NULL,
+	GUARDED,       "In-Reply-To",	    "References",
+	"List-Id",     "List-Unsubscribe",  "List-Unsubscribe-Post",
+	"List-Post",   "Content-ID",	    "Content-Description",
+	"Resent-Date", "Resent-From",	    "Resent-To",
+	"Resent-Cc",   "Resent-Message-ID", NULL,
 };
 
 static bool set_option(dkim_opts_t option, void *value, size_t size)
@@ -67,8 +49,8 @@ bool dkim_prepare(void)
 	       set_option(DKIM_OPTS_MINKEYBITS, &bits, sizeof(bits)) &&
 	       set_option(DKIM_OPTS_SIGNHDRS, (void *)(uintptr_t)signed_fields,
 			  sizeof(char **)) &&
-	       set_option(DKIM_OPTS_OVERSIGNHDRS, (void *)(uintptr_t)once_more,
-			  sizeof(char **)) &&
+	       set_option(DKIM_OPTS_OVERSIGNHDRS,
+			  (void *)(uintptr_t)guarded_fields, sizeof(char **)) &&
 	       dkim_set_key_lookup(self.library, dkim_verify_key) ==
 		       DKIM_STAT_OK;
 }

@@ -74,17 +74,23 @@ static bool finish(const struct signers *s, struct buf *fields)
 	return true;
 }
 
+static int refused(const char *what, const char *domain)
+{
+	return err_set(ERR_UNSUPPORTED, "libopendkim refuses %s %s", what,
+		       domain);
+}
+
 static int sign(struct signers *s, const struct message *m, struct buf *fields)
 {
 	size_t before = fields->len;
 	int err;
 
 	if (!put_header(s, m))
-		return ERR_UNSUPPORTED;
+		return refused("the header", "");
 	err = message_body(m, put_body, s);
 	if (!err && !finish(s, fields)) {
 		buf_truncate(fields, before);
-		err = ERR_UNSUPPORTED;
+		err = refused("the message", "");
 	}
 	return err;
 }
@@ -99,7 +105,7 @@ int dkim_sign_message(const struct message *m,
 	while (!err && s.n < n && s.n < KEYS_PER_DOMAIN) {
 		s.dkim[s.n] = dkim_library_signer(key[s.n]);
 		if (!s.dkim[s.n])
-			err = ERR_UNSUPPORTED;
+			err = refused("a key of", key[s.n]->domain);
 		else
 			s.n++;
 	}

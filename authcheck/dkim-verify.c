@@ -1,8 +1,8 @@
 /*
  * Verification: header and body go through the library once for all
- * signatures; the keys are judged in dkim-key.c, the signatures' own text
- * here, and what the library then says counts only for those that both let
- * pass.
+ * signatures; the keys are judged in dkim-key.c, the signatures' own text in
+ * dkim-signature.c, and what the library then says counts only for those that
+ * both let pass.
  */
 #include <string.h>
 #include <sys/types.h>
@@ -37,64 +37,13 @@ static const struct {
 	{ DKIM_SIGERROR_TOOLARGE_L, DKIM_PERMERROR, "l= exceeds the body" },
 };
 
-static const char *const words[] = { "none",	 "pass",    "fail",
-				     "policy",	 "neutral", "temperror",
-				     "permerror" };
-
-const char *dkim_word(enum dkim_verdict d)
-{
-	return words[d];
-}
-
 /* The library's callbacks find this through the DKIM handle. */
 struct verification {
-	const struct lookup *lookup;
+	struct lookup *lookup;
 	const struct message *message;
 	struct dkim_result *result;
 	DKIM *dkim;
 };
-
-static void judge(struct dkim_signature *s, enum dkim_verdict result,
-		  const char *why)
-{
-	s->result = result;
-	s->why = why;
-}
-
-static const char *tag_or_empty(struct arena *a, const struct tags *t,
-				const char *name)
-{
-	const char *value = tags_get_compact(a, t, name);
-
-	return value ? value : "";
-}
-
-/* Judges the text of a signature (RFC 6376 section 3.5) before the library
- * sees it; DKIM_NONE: so far there is nothing against it. */
-static void read_signature(struct arena *a, const struct mime_field *f,
-			   struct dkim_signature *s)
-{
-	const char *query;
-	struct tags t;
-
-	*s = (struct dkim_signature){ DKIM_NONE, "", "", "", "", "" };
-	if (!tags_parse(a, f->value, f->nvalue, &t)) {
-		judge(s, DKIM_PERMERROR, "signature with a fault");
-		return;
-	}
-	s->domain = str_lower(arena_strdup(a, tag_or_empty(a, &t, "d")));
-	s->selector = tag_or_empty(a, &t, "s");
-	s->algorithm = tag_or_empty(a, &t, "a");
-	s->b = tag_or_empty(a, &t, "b");
-	query = tags_get(&t, "q");
-	if (query && !tags_list_has(query, ':', "dns/txt"))
-		judge(s, DKIM_PERMERROR, "no known way to its key");
-	else if (str_equal(s->algorithm, "rsa-sha1"))
-		judge(s, DKIM_POLICY, "rsa-sha1 counts no more");
-	else if (!str_equal(s->algorithm, "rsa-sha256") &&
-		 !str_equal(s->algorithm, "ed25519-sha256"))
-		judge(s, DKIM_PERMERROR, "unknown algorithm");
-}
 
 /* Gives the header to the library, without signatures that are out already:
  * it would give up the whole message for one of them. */
@@ -103,18 +52,14 @@ static size_t put_header(struct verification *v)
 	const struct message *m = v->message;
 	const char *pos = m->data, *end = m->data + m->header;
 	struct dkim_result *r = v->result;
+	size_t open = 0, n = 0;
 	struct mime_field f;
-	size_t open = 0;
 
 	while (mime_field_next(&pos, end, &f)) {
 		if (mime_field_is(&f, "DKIM-Signature")) {
-			struct dkim_signature *s = &r->signature[r->n];
+			size_t i = n++;
 
-			if (r->n == DKIM_SIGNATURES_MAX)
-				continue;
-			read_signature(v->lookup->arena, &f, s);
-			r->n++;
-			if (s->result != DKIM_NONE)
+			if (i >= r->n || r->signature[i].result != DKIM_NONE)
 				continue;
 			open++;
 		}
@@ -168,13 +113,16 @@ DKIM_CBSTAT dkim_verify_key(DKIM *dkim, DKIM_SIGINFO *sig, u_char *buf,
 			return DKIM_CBSTAT_CONTINUE;
 		why = "key record too long";
 		break;
+	case DKIM_KEY_SMALL:
+		dkim_judge(s, DKIM_POLICY, why);
+		return DKIM_CBSTAT_NOTFOUND;
 	case DKIM_KEY_TEMP:
-		judge(s, DKIM_TEMPERROR, why);
+		dkim_judge(s, DKIM_TEMPERROR, why);
 		return DKIM_CBSTAT_TRYAGAIN;
 	case DKIM_KEY_NONE:
 		break;
 	}
-	judge(s, DKIM_PERMERROR, why);
+	dkim_judge(s, DKIM_PERMERROR, why);
 	return DKIM_CBSTAT_NOTFOUND;
 }
 
@@ -198,10 +146,10 @@ static void take_error(struct dkim_signature *s, int error)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i].error == error) {
-			judge(s, errors[i].result, errors[i].why);
+			dkim_judge(s, errors[i].result, errors[i].why);
 			return;
 		}
-	judge(s, DKIM_PERMERROR, "signature or key with a fault");
+	dkim_judge(s, DKIM_PERMERROR, "signature or key with a fault");
 }
 
 static void process(struct verification *v, DKIM_SIGINFO *sig)
@@ -217,12 +165,13 @@ static void process(struct verification *v, DKIM_SIGINFO *sig)
 	if (status == DKIM_STAT_OK && DKIM_SIG_CHECK(sig) &&
 	    dkim_sig_geterror(sig) == DKIM_SIGERROR_OK) {
 		if (covers_body(v, sig))
-			judge(s, DKIM_PASS, "");
+			dkim_judge(s, DKIM_PASS, "");
 		else
-			judge(s, DKIM_POLICY, "part of the body not signed");
+			dkim_judge(s, DKIM_POLICY,
+				   "part of the body not signed");
 	} else if ((dkim_sig_getflags(sig) & DKIM_SIGFLAG_PROCESSED) &&
 		   dkim_sig_getbh(sig) == DKIM_SIGBH_MISMATCH) {
-		judge(s, DKIM_FAIL, "body was changed");
+		dkim_judge(s, DKIM_FAIL, "body was changed");
 	} else {
 		take_error(s, dkim_sig_geterror(sig));
 	}
@@ -262,23 +211,35 @@ static int run(struct verification *v)
 	return ERR_OK;
 }
 
-int dkim_verify_message(const struct lookup *l, const struct message *m,
+void dkim_plan(struct lookup *l, const struct dkim_result *r, int64_t ms)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct dkim_signature *s = &r->signature[i];
+
+		if (s->result == DKIM_NONE)
+			lookup_plan(
+				l,
+				dkim_key_name(l->arena, s->selector, s->domain),
+				"TXT", ms);
+	}
+}
+
+int dkim_verify_message(struct lookup *l, const struct message *m,
 			struct dkim_result *r)
 {
 	struct verification v = { l, m, r, dkim_library_verifier() };
 	int err = ERR_OK;
 
-	r->n = 0;
 	if (!v.dkim)
-		return ERR_UNSUPPORTED;
+		return err_set(ERR_UNSUPPORTED, "libopendkim gives no handle");
 	dkim_set_user_context(v.dkim, &v);
 	if (put_header(&v) > 0)
 		err = run(&v);
 	dkim_free(v.dkim);
 	for (size_t i = 0; i < r->n; i++)
 		if (r->signature[i].result == DKIM_NONE)
-			judge(&r->signature[i], DKIM_PERMERROR,
-			      "signature or message with a fault");
+			dkim_judge(&r->signature[i], DKIM_PERMERROR,
+				   "signature or message with a fault");
 	summarize(r);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "authcheck/lookup.h"
 #include "authcheck/message.h"
 #include "base/buf.h"
+#include "base/err.h"
 
 #define DKIM_SIGNATURES_MAX 10 /* further ones are not looked at */
 
@@ -51,16 +52,27 @@ const char *dkim_word(enum dkim_verdict d);
  * is not usable. */
 bool dkim_prepare(void);
 
-/* Checks all signatures of M. Strings come from the lookup's arena. ERR_OK,
- * or the error of reading M. */
-int dkim_verify_message(const struct lookup *l, const struct message *m,
-			struct dkim_result *r);
+void dkim_judge(struct dkim_signature *s, enum dkim_verdict result,
+		const char *why);
+
+/* Reads the signatures of M into R, from A: those that may count have the
+ * result DKIM_NONE. */
+void dkim_read_signatures(struct arena *a, const struct message *m,
+			  struct dkim_result *r);
+
+/* Notes the keys that these need (lookup_plan), with MS for each. */
+void dkim_plan(struct lookup *l, const struct dkim_result *r, int64_t ms);
+
+/* Checks the signatures of M that are in R. Strings come from the lookup's
+ * arena. ERR_OK, or the error of reading M. */
+MUST_CHECK int dkim_verify_message(struct lookup *l, const struct message *m,
+				   struct dkim_result *r);
 
 /* Signs M with each of the N keys; appends DKIM-Signature fields, CRLF line
  * ends, to FIELDS. ERR_OK, the error of reading M, or ERR_UNSUPPORTED if the
  * library refuses. */
-int dkim_sign_message(const struct message *m,
-		      const struct dkim_key *const *key, size_t n,
-		      struct buf *fields);
+MUST_CHECK int dkim_sign_message(const struct message *m,
+				 const struct dkim_key *const *key, size_t n,
+				 struct buf *fields);
 
 #endif

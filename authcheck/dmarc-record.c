@@ -52,6 +52,9 @@ static bool is_strict(const struct tags *t, const char *name)
 	return str_equal_ci(tags_get(t, name), "s");
 }
 
+static const char *const known[] = { "p",    "sp",  "pct", "adkim",
+				     "aspf", "rua", NULL };
+
 bool dmarc_record_parse(struct arena *a, const char *text,
 			struct dmarc_record *r)
 {
@@ -60,7 +63,7 @@ bool dmarc_record_parse(struct arena *a, const char *text,
 	int64_t n;
 
 	*r = (struct dmarc_record){ .pct = 100 };
-	tags_parse_lenient(a, text, strlen(text), &t);
+	tags_parse_lenient(a, text, strlen(text), known, &t);
 	sp = tags_get(&t, "sp");
 	pct = tags_get(&t, "pct");
 	r->strict_dkim = is_strict(&t, "adkim");

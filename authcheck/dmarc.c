@@ -22,10 +22,23 @@ const char *dmarc_word(enum dmarc d)
 	return words[d];
 }
 
+/* libpsl takes any file for a list: one that does not even know "com" is none,
+ * and with it each domain would be its own organization. */
+static psl_ctx_t *load_suffixes(const char *path)
+{
+	const int type = PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE;
+	psl_ctx_t *list = psl_load_file(path);
+
+	if (!list || psl_is_public_suffix2(list, "com", type))
+		return list;
+	psl_free(list);
+	return NULL;
+}
+
 bool dmarc_prepare(const char *path, bool cross_check)
 {
 	self.cross_check = cross_check;
-	self.suffixes = *path ? psl_load_file(path) : psl_builtin();
+	self.suffixes = *path ? load_suffixes(path) : psl_builtin();
 	return self.suffixes != NULL;
 }
 
@@ -52,11 +65,26 @@ struct discovery {
 	bool organizational;
 };
 
-static void find_at(const struct lookup *l, const char *domain,
-		    struct discovery *d)
+static const char *record_name(struct arena *a, const char *domain)
 {
-	const struct dns_answer *answer = lookup_dns(
-		l, arena_printf(l->arena, "_dmarc.%s", domain), "TXT");
+	return arena_printf(a, "_dmarc.%s", domain);
+}
+
+void dmarc_plan(struct lookup *l, const struct from *from, int64_t ms)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const char *domain = from->domain[i];
+		const char *above = organizational_domain(domain);
+
+		lookup_plan(l, record_name(l->arena, domain), "TXT", ms);
+		lookup_plan(l, record_name(l->arena, above), "TXT", ms);
+	}
+}
+
+static void find_at(struct lookup *l, const char *domain, struct discovery *d)
+{
+	const struct dns_answer *answer =
+		lookup_dns(l, record_name(l->arena, domain), "TXT");
 	const char *found = NULL;
 	size_t n = 0;
 
@@ -75,8 +103,7 @@ static void find_at(const struct lookup *l, const char *domain,
 }
 
 /* RFC 7489 section 6.6.3 */
-static void discover(const struct lookup *l, const char *domain,
-		     struct discovery *d)
+static void discover(struct lookup *l, const char *domain, struct discovery *d)
 {
 	const char *above = organizational_domain(domain);
 
@@ -119,15 +146,15 @@ static enum dmarc_policy sample(enum dmarc_policy policy, int pct)
 	return dice % 100 < pct ? policy : (enum dmarc_policy)(policy - 1);
 }
 
-static void check_domain(const struct lookup *l, const char *domain,
+static void check_domain(struct lookup *l, const char *domain,
 			 const struct dmarc_proofs *p, struct dmarc_result *r)
 {
 	struct discovery d;
 
-	*r = (struct dmarc_result){ DMARC_NONE, DMARC_P_NONE, DMARC_P_NONE,
-				    domain };
+	*r = (struct dmarc_result){ .domain = domain };
 	discover(l, domain, &d);
 	r->result = d.status;
+	r->pending = d.status == DMARC_TEMPERROR;
 	if (d.status != DMARC_PASS)
 		return;
 	r->published = d.organizational ? d.record.sp : d.record.p;
@@ -136,27 +163,28 @@ static void check_domain(const struct lookup *l, const char *domain,
 	/* only a proof that would count excuses: others are easily made */
 	if (has_proof(p, domain, &d.record, SPF_TEMPERROR, DKIM_TEMPERROR)) {
 		r->result = DMARC_TEMPERROR;
+		r->pending = r->published != DMARC_P_NONE;
 		return;
 	}
 	r->result = DMARC_FAIL;
 	r->disposition = sample(r->published, d.record.pct);
 }
 
-void dmarc_check(const struct lookup *l, const struct from *from,
+void dmarc_check(struct lookup *l, const struct from *from,
 		 const struct dmarc_proofs *p, struct dmarc_result *r)
 {
-	struct dmarc_result one;
+	bool pending = false;
 
-	*r = (struct dmarc_result){ DMARC_PERMERROR, DMARC_P_NONE, DMARC_P_NONE,
-				    "" };
-	if (from->proper) {
-		check_domain(l, from->domain[0], p, r);
-		return;
-	}
+	*r = (struct dmarc_result){ .domain = "" };
 	for (size_t i = 0; i < from->n; i++) {
+		struct dmarc_result one;
+
 		check_domain(l, from->domain[i], p, &one);
+		pending |= one.pending;
 		if (i == 0 || one.disposition > r->disposition)
 			*r = one;
 	}
-	r->result = DMARC_PERMERROR;
+	r->pending = pending;
+	if (from->fault || from->n > 1)
+		r->result = DMARC_PERMERROR;
 }

@@ -28,6 +28,7 @@ struct dmarc_result {
 	enum dmarc_policy published;   /* what the domain asks for … */
 	enum dmarc_policy disposition; /* … and what of it holds here: none for
 					* pass, milder by pct= */
+	bool pending;		       /* it may ask for more: not known now */
 	const char *domain;	       /* of From, or "" */
 };
 
@@ -47,9 +48,12 @@ bool dmarc_prepare(const char *path, bool cross_check);
 /* Do A and B (lower case) align (section 3.1)? Strictly: are they the same? */
 bool dmarc_aligned(const char *a, const char *b, bool strict);
 
+/* Notes the records that FROM needs (lookup_plan), with MS for each. */
+void dmarc_plan(struct lookup *l, const struct from *from, int64_t ms);
+
 /* The verdict for FROM. Of several domains the strictest counts, and the
- * result is permerror. */
-void dmarc_check(const struct lookup *l, const struct from *from,
+ * result is permerror, as it is where From has a fault. */
+void dmarc_check(struct lookup *l, const struct from *from,
 		 const struct dmarc_proofs *p, struct dmarc_result *r);
 
 #endif

@@ -5,39 +5,49 @@
 #include "address/address.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "mime/author.h"
 #include "mime/field.h"
 
-#define ADDRESSES_MAX 100
+/* A list that long is no author's: its parsing has an end. */
+#define READINGS_MAX 10000
 
-static void add_domain(struct from *f, const char *address)
+static void set_fault(struct from *f, const char *text)
 {
-	const char *at = strrchr(address, '@');
-
-	if (!at || at[1] == '[') {
-		f->proper = false;
-		return;
-	}
-	for (size_t i = 0; i < f->n; i++)
-		if (str_equal_ci(f->domain[i], at + 1))
-			return;
-	if (f->n == FROM_DOMAINS_MAX ||
-	    !str_copy(f->domain[f->n], sizeof(f->domain[f->n]), at + 1)) {
-		f->proper = false;
-		return;
-	}
-	f->n++;
+	if (!f->fault)
+		f->fault = text;
 }
 
-static void add_field(struct from *f, const struct mime_field *field)
+static void add(struct from *f, const char *domain)
 {
-	struct strlist addresses = { NULL, 0 };
+	for (size_t i = 0; i < f->n; i++)
+		if (str_equal(f->domain[i], domain))
+			return;
+	if (f->n == FROM_DOMAINS_MAX)
+		set_fault(f, "From has too many domains");
+	else
+		str_copy(f->domain[f->n++], sizeof(f->domain[0]), domain);
+}
 
-	if (address_header(field->value, field->nvalue, ADDRESSES_MAX,
-			   &addresses) != ERR_OK)
-		f->proper = false;
-	for (size_t i = 0; i < addresses.n; i++)
-		add_domain(f, addresses.item[i]);
-	strlist_free(&addresses);
+/* A mailbox without a domain is nobody's that we could judge. What was only
+ * guessed and has no dot is no domain of anybody's either. */
+static void take(void *context, const char *domain, bool shown)
+{
+	char canonical[ADDRESS_DOMAIN_SIZE];
+	struct from *f = context;
+
+	if (!*domain)
+		return;
+	f->addresses += shown;
+	if (f->readings++ >= READINGS_MAX) {
+		set_fault(f, "From has too many addresses");
+		return;
+	}
+	if (address_domain(domain, strlen(domain), canonical) != ERR_OK) {
+		if (shown || strchr(domain, '.'))
+			set_fault(f, "From has a domain that is none");
+	} else if (canonical[0] != '[') {
+		add(f, canonical);
+	}
 }
 
 void from_find(const struct message *m, struct from *f)
@@ -46,13 +56,18 @@ void from_find(const struct message *m, struct from *f)
 	struct mime_field field;
 	size_t fields = 0;
 
-	f->n = 0;
-	f->proper = true;
-	while (mime_field_next(&pos, end, &field))
-		if (mime_field_is(&field, "From")) {
-			add_field(f, &field);
-			fields++;
-		}
-	if (fields != 1 || f->n != 1)
-		f->proper = false;
+	*f = (struct from){ .fault = NULL };
+	while (mime_field_next(&pos, end, &field)) {
+		if (!mime_field_is(&field, "From"))
+			continue;
+		fields++;
+		if (!mime_author_domains(field.value, field.nvalue, take, f))
+			set_fault(f, "From has < and > where none can be");
+	}
+	if (fields == 0)
+		set_fault(f, "there is no From field");
+	else if (fields > 1)
+		set_fault(f, "there are several From fields");
+	else if (f->addresses == 0)
+		set_fault(f, "there is no address in From");
 }

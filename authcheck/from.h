@@ -3,6 +3,7 @@
 #define AUTHCHECK_FROM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "authcheck/message.h"
 
@@ -11,10 +12,14 @@
 struct from {
 	char domain[FROM_DOMAINS_MAX][256]; /* different ones, ASCII */
 	size_t n;
-	bool proper; /* one From field, all of it addresses, one domain */
+	size_t addresses;  /* that are shown */
+	size_t readings;   /* that were looked at */
+	const char *fault; /* why it cannot be judged, or NULL */
 };
 
-/* Finds the domains of all From fields of M. */
+/* Finds the domains that readers may take for the author's in all From fields
+ * of M: those that can be read also if there is a fault. Without fault N is 0
+ * only if all addresses are at literals, "[192.0.2.1]". */
 void from_find(const struct message *m, struct from *f);
 
 #endif

@@ -68,7 +68,7 @@ static bool read_key(const struct place *p, const char *file,
 	if (err) {
 		buf_free(&b);
 		buf_printf(p->faults, "%s:%d: cannot read the key %s: %s\n",
-			   p->path, p->line, file, err_text(err));
+			   p->path, p->line, file, err_why(err));
 		return false;
 	}
 	k->pem = buf_steal(&b);
@@ -154,7 +154,7 @@ struct dkim_key *keys_load(const char *path, struct buf *faults)
 	buf_init(&b, FILE_MAX);
 	err = file_read(path, &b);
 	if (err && err != ERR_NOT_FOUND)
-		buf_printf(faults, "%s: %s\n", path, err_text(err));
+		buf_printf(faults, "%s: %s\n", path, err_why(err));
 	rest = err ? NULL : b.data;
 	while ((line = strsep(&rest, "\n"))) {
 		p.line++;

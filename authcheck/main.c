@@ -13,6 +13,7 @@
 #include "authcheck/dmarc.h"
 #include "authcheck/serve.h"
 #include "base/buf.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "log/log.h"
 #include "service/service.h"
@@ -40,14 +41,23 @@ static void report(const struct buf *faults)
 	}
 }
 
-static void load_keys(const struct config *c)
+/* Gives what is wrong with them, or NULL. */
+static const char *load_keys(const struct service *s)
 {
 	struct buf faults;
+	char *why = NULL;
 
 	buf_init(&faults, 1 << 16);
-	self.keys = keys_load(config_string(c, "dkim_keys_file"), &faults);
+	self.keys = keys_load(config_string(s->config, "dkim_keys_file"),
+			      &faults);
 	report(&faults);
+	if (faults.len > 0)
+		why = mem_printf("%.*s", (int)strcspn(faults.data, "\n"),
+				 faults.data);
 	buf_free(&faults);
+	if (why && s->again)
+		log_die(EX_CONFIG, "%s; the former keys stay in use", why);
+	return why;
 }
 
 static void load_suffixes(const struct config *c)
@@ -57,8 +67,8 @@ static void load_suffixes(const struct config *c)
 
 	if (dmarc_prepare(path, cross_check))
 		return;
-	log_warn("cannot read public_suffix_file %s: the list that libpsl "
-		 "was built with is used",
+	log_warn("public_suffix_file: %s cannot be read, or is no list of "
+		 "public suffixes: the list that libpsl was built with is used",
 		 path);
 	if (!dmarc_prepare("", cross_check))
 		log_die(EX_CONFIG, "no list of public suffixes: set "
@@ -83,7 +93,7 @@ int main(int argc, char **argv)
 	};
 
 	service_start(&self.service, argc, argv, "authcheck");
-	load_keys(self.service.config);
+	p.poor = load_keys(&self.service);
 	load_suffixes(self.service.config);
 	if (!dkim_prepare())
 		log_die(EX_SOFTWARE, "libopendkim cannot be used");

@@ -35,6 +35,12 @@ static int read_more(struct message *m, size_t want)
 	return err;
 }
 
+static int too_long(void)
+{
+	return err_set(ERR_TOO_LONG, "its header is over %d bytes",
+		       MESSAGE_HEADER_MAX);
+}
+
 int message_open(struct message *m, int fd, off_t offset, off_t length)
 {
 	size_t want = FIRST_READ, before = 0;
@@ -48,14 +54,14 @@ int message_open(struct message *m, int fd, off_t offset, off_t length)
 		if (err)
 			return err;
 		if (find_end(m, before))
-			return m->header > MESSAGE_HEADER_MAX ? ERR_TOO_LONG
+			return m->header > MESSAGE_HEADER_MAX ? too_long()
 							      : ERR_OK;
 		if ((off_t)want == length) {
 			m->header = m->body = want;
 			return ERR_OK;
 		}
 		if (want > MESSAGE_HEADER_MAX)
-			return ERR_TOO_LONG;
+			return too_long();
 		before = want;
 	}
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/err.h"
+
 #define MESSAGE_HEADER_MAX (1 << 20) /* bytes of header that are looked at */
 
 struct message {
@@ -25,13 +27,14 @@ struct message {
  * MESSAGE_HEADER_MAX; ERR_IO or ERR_EOF if the file cannot be read or is
  * shorter than LENGTH. message_close ends M in any case; the descriptor stays
  * the caller's. */
-int message_open(struct message *m, int fd, off_t offset, off_t length);
+MUST_CHECK int message_open(struct message *m, int fd, off_t offset,
+			    off_t length);
 void message_close(struct message *m);
 
 /* Gives the body piece by piece to TAKE, which says false to stop. ERR_OK,
  * ERR_IO or ERR_EOF. */
-int message_body(const struct message *m,
-		 bool (*take)(void *context, char *data, size_t n),
-		 void *context);
+MUST_CHECK int message_body(const struct message *m,
+			    bool (*take)(void *context, char *data, size_t n),
+			    void *context);
 
 #endif

@@ -12,11 +12,13 @@
 
 #define IDLE_MS 10000 /* for the next question on a connection */
 #define SEND_MS 10000 /* for taking the answer */
-#define LIMIT_S 120   /* one question takes no longer, whatever happens */
+#define LIMIT_S 120   /* the longest patience of an asker */
+#define GRACE_S 5     /* a child has no longer than that after it */
 #define MARGIN_MS \
 	500 /* so that our answer is there before the asker's
 			  * patience ends */
 #define FIELDS_MAX 65536
+#define PLACES_KEPT 5 /* one of so many is for quick checks */
 #define LENGTH_MAX (INT64_C(1) << 50)
 
 struct request {
@@ -28,19 +30,18 @@ struct request {
 	struct ipc_out *out;
 };
 
-/* What the caller shall do, by DMARC. */
-static const char *verdict_word(const struct dmarc_result *d)
+/* What the caller shall do. */
+static const char *verdict_word(const struct verify_answer *a)
 {
-	static const char *const failed[] = { "none", "quarantine", "reject" };
+	const struct dmarc_result *d = &a->dmarc;
 
-	switch (d->result) {
-	case DMARC_PASS:
-		return "pass";
-	case DMARC_TEMPERROR:
+	if (d->disposition == DMARC_P_REJECT)
+		return "reject";
+	if (d->pending)
 		return "temp";
-	default:
-		return failed[d->disposition];
-	}
+	if (d->disposition == DMARC_P_QUARANTINE)
+		return "quarantine";
+	return d->result == DMARC_PASS ? "pass" : "none";
 }
 
 static int answer_verify(struct request *r)
@@ -57,8 +58,9 @@ static int answer_verify(struct request *r)
 	if (err)
 		return err;
 	ipc_begin(r->out, "verified");
-	ipc_put(r->out, "dmarc", verdict_word(&a.dmarc));
+	ipc_put(r->out, "dmarc", verdict_word(&a));
 	ipc_put(r->out, "from", a.dmarc.domain);
+	ipc_put(r->out, "fault", a.from_fault ? a.from_fault : "");
 	ipc_put(r->out, "spf", spf_word(a.spf));
 	ipc_put(r->out, "dkim", dkim_word(a.dkim));
 	ipc_put(r->out, "policy", dmarc_policy_word(a.dmarc.published));
@@ -95,6 +97,16 @@ static const struct row *find_row(const struct ipc_in *in)
 	return NULL;
 }
 
+/* Who waits for the DNS gives way before the last places are taken: so a
+ * quick check finds one, however many slow ones there are. */
+static bool is_crowded(void)
+{
+	int most;
+	int room = prefork_room(&most);
+
+	return room <= most / PLACES_KEPT;
+}
+
 /* Opens the message of the request and lets ROW answer. */
 static int answer_with(struct request *r, const struct row *row, int fd)
 {
@@ -104,8 +116,11 @@ static int answer_with(struct request *r, const struct row *row, int fd)
 	if (!ipc_int(r->in, "offset", 0, LENGTH_MAX, &offset) ||
 	    !ipc_int(r->in, "length", 0, LENGTH_MAX, &length) ||
 	    !ipc_int(r->in, "ms", 0, LIMIT_S * 1000, &ms))
-		return ERR_SYNTAX;
-	r->lookup.until_ms = clock_ms() + ms - MARGIN_MS;
+		return err_set(ERR_SYNTAX, "malformed question");
+	/* a fault of a library that goes round in circles ends this child,
+	 * soon after nobody waits for it any more */
+	alarm((unsigned)(ms / 1000) + GRACE_S);
+	lookup_begin(&r->lookup, ms - MARGIN_MS, is_crowded);
 	err = message_open(&r->message, fd, offset, length);
 	if (!err)
 		err = row->answer(r);
@@ -127,25 +142,26 @@ static bool answer(const struct serve_settings *set, struct ipc_in *in,
 	struct ipc_out out = { .ready = false };
 	struct request r = { .set = set, .in = in, .out = &out };
 	int fd = ipc_take_fd(in);
-	int err = ERR_SYNTAX;
+	int err;
 
+	err_clear();
+	err = err_set(ERR_SYNTAX, "malformed question");
 	buf_init(&r.fields, FIELDS_MAX);
-	r.lookup.arena = arena_new();
-	/* a fault of a library that goes round in circles ends this child */
-	alarm(LIMIT_S);
 	if (row && fd >= 0)
 		err = answer_with(&r, row, fd);
 	if (!err && r.fields.over)
-		err = ERR_TOO_LONG;
+		err = err_set(ERR_TOO_LONG, "its results are over %d bytes",
+			      FIELDS_MAX);
 	if (err) {
-		log_warn("cannot %s a message: %s", in->verb, err_text(err));
-		put_failure(&out, err_text(err));
+		log_warn("cannot %s a message: %s", in->verb, err_why(err));
+		put_failure(&out, err_why(err));
 	}
 	err = ipc_send(sock, &out, SEND_MS);
 	alarm(0);
 	if (fd >= 0)
 		close(fd);
-	arena_free(&r.lookup.arena);
+	if (r.lookup.arena)
+		arena_free(&r.lookup.arena);
 	buf_free(&r.fields);
 	ipc_out_free(&out);
 	return err == ERR_OK;

@@ -1,3 +1,11 @@
+/*
+ * Does one mechanism match? libspf2 is made to answer just that: it gets a
+ * record of one term, "v=spf1 +a:target.invalid/24", and a resolver that is
+ * ours. The placeholder stands for the name that was expanded here, so that
+ * no name made by a stranger gets into its parser; limits on answers (ten MX,
+ * ten PTR), prefix lengths of 0 and what counts as a void lookup are kept
+ * here, since it has them wrong or not at all.
+ */
 #include "authcheck/spf-match.h"
 
 #include <arpa/inet.h>
@@ -22,7 +30,7 @@
 #define PLACEHOLDER "target.invalid"
 
 struct spf_matcher {
-	const struct lookup *lookup;
+	struct lookup *lookup;
 	struct spf_values values;
 	SPF_dns_server_t dns;
 	SPF_server_t *server;
@@ -202,7 +210,7 @@ static bool set_request(struct spf_matcher *m, const struct spf_question *q)
 	       SPF_request_set_env_from(m->request, q->sender) == 0;
 }
 
-struct spf_matcher *spf_matcher_new(const struct lookup *l,
+struct spf_matcher *spf_matcher_new(struct lookup *l,
 				    const struct spf_question *q)
 {
 	struct spf_matcher *m = mem_alloc(sizeof(*m));

@@ -20,7 +20,7 @@ struct spf_matcher;
 
 /* A matcher for Q, or NULL if Q->client is no IP address (or memory is
  * short). HELO and sender in Q are ASCII. It lives until spf_matcher_free. */
-struct spf_matcher *spf_matcher_new(const struct lookup *l,
+struct spf_matcher *spf_matcher_new(struct lookup *l,
 				    const struct spf_question *q);
 void spf_matcher_free(struct spf_matcher **m);
 

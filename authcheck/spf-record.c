@@ -1,3 +1,11 @@
+/*
+ * The grammar, term by term: each word between blanks is a modifier if it
+ * begins with a name and "=", else a directive. Rows say which mechanism may
+ * have a domain and prefix lengths. Prefix lengths are cut off from the end,
+ * as they may follow a domain-spec whose macros hold slashes; what is left
+ * must be a domain-spec, or an address for ip4 and ip6. Nothing is guessed:
+ * one fault makes the whole record a permerror.
+ */
 #include "authcheck/spf-record.h"
 
 #include <arpa/inet.h>

@@ -12,7 +12,7 @@
 #define DOMAIN_BYTES 256
 
 struct check {
-	const struct lookup *lookup;
+	struct lookup *lookup;
 	struct spf_matcher *matcher;
 	int lookups;
 	int voids;
@@ -193,8 +193,16 @@ static bool identity(const struct spf_question *q, char *domain)
 	return true;
 }
 
-enum spf spf_check(const struct lookup *l, const struct spf_question *q,
-		   char *domain, const char **why)
+void spf_plan(struct lookup *l, const struct spf_question *q, int64_t ms)
+{
+	char domain[DOMAIN_BYTES];
+
+	if (identity(q, domain) && strchr(domain, '.'))
+		lookup_plan(l, domain, "TXT", ms);
+}
+
+enum spf spf_check(struct lookup *l, const struct spf_question *q, char *domain,
+		   const char **why)
 {
 	struct check c = { .lookup = l, .why = "" };
 	enum spf result = SPF_NONE;

@@ -27,10 +27,13 @@ struct spf_question {
 /* The word of RFC 8601 section 2.7.2 for S. */
 const char *spf_word(enum spf s);
 
+/* Notes the first record that Q needs (lookup_plan), with MS for it. */
+void spf_plan(struct lookup *l, const struct spf_question *q, int64_t ms);
+
 /* Evaluates check_host(). DOMAIN, 256 bytes, gets the domain that was
  * checked, "" if there is none. *WHY, a constant text or one in the arena,
  * says what was wrong for temperror and permerror, else "". */
-enum spf spf_check(const struct lookup *l, const struct spf_question *q,
-		   char *domain, const char **why);
+enum spf spf_check(struct lookup *l, const struct spf_question *q, char *domain,
+		   const char **why);
 
 #endif

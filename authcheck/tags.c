@@ -32,21 +32,31 @@ static bool good_value(const char *p, const char *end)
 	return true;
 }
 
+static bool is_wanted(const char *const *wanted, const char *name, size_t n)
+{
+	for (; wanted && *wanted; wanted++)
+		if (strlen(*wanted) == n && memcmp(*wanted, name, n) == 0)
+			return true;
+	return !wanted;
+}
+
 static bool add_tag(struct arena *a, const char *p, const char *end,
-		    struct tags *t)
+		    const char *const *wanted, struct tags *t)
 {
 	const char *equal = memchr(p, '=', (size_t)(end - p));
 	const char *value = equal ? equal + 1 : NULL;
 	const char *name;
 
-	if (!equal || t->n == TAGS_MAX)
+	if (!equal)
 		return false;
 	trim(&p, &equal);
 	trim(&value, &end);
 	if (!good_name(p, equal) || !good_value(value, end))
 		return false;
+	if (!is_wanted(wanted, p, (size_t)(equal - p)))
+		return true;
 	name = arena_strndup(a, p, (size_t)(equal - p));
-	if (tags_get(t, name))
+	if (t->n == TAGS_MAX || tags_get(t, name))
 		return false;
 	t->tag[t->n].name = name;
 	t->tag[t->n++].value = arena_strndup(a, value, (size_t)(end - value));
@@ -54,7 +64,8 @@ static bool add_tag(struct arena *a, const char *p, const char *end,
 }
 
 /* The number of things between semicolons that are no tags of a list. */
-static size_t parse(struct arena *a, const char *text, size_t n, struct tags *t)
+static size_t parse(struct arena *a, const char *text, size_t n,
+		    const char *const *wanted, struct tags *t)
 {
 	const char *end = text + n;
 	size_t faults = 0;
@@ -66,7 +77,7 @@ static size_t parse(struct arena *a, const char *text, size_t n, struct tags *t)
 
 		if (!semicolon)
 			semicolon = end;
-		faults += !add_tag(a, text, semicolon, t);
+		faults += !add_tag(a, text, semicolon, wanted, t);
 		text = semicolon < end ? semicolon + 1 : end;
 	}
 	return faults;
@@ -74,13 +85,13 @@ static size_t parse(struct arena *a, const char *text, size_t n, struct tags *t)
 
 bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t)
 {
-	return parse(a, text, n, t) == 0 && t->n > 0;
+	return parse(a, text, n, NULL, t) == 0 && t->n > 0;
 }
 
 void tags_parse_lenient(struct arena *a, const char *text, size_t n,
-			struct tags *t)
+			const char *const *wanted, struct tags *t)
 {
-	parse(a, text, n, t);
+	parse(a, text, n, wanted, t);
 }
 
 const char *tags_get(const struct tags *t, const char *name)

@@ -25,9 +25,11 @@ struct tags {
 bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t);
 
 /* The same leniently, for DMARC (RFC 7489 section 6.3): what is no tag is
- * passed over, of a tag that comes twice the first counts. */
+ * passed over, of a tag that comes twice the first counts. Only tags whose
+ * name is in WANTED, fewer than TAGS_MAX of them and NULL, are taken: so there
+ * may be any number of others. */
 void tags_parse_lenient(struct arena *a, const char *text, size_t n,
-			struct tags *t);
+			const char *const *wanted, struct tags *t);
 
 /* The value of NAME (names are case-sensitive), or NULL. */
 const char *tags_get(const struct tags *t, const char *name);

@@ -19,11 +19,12 @@ struct verify_answer {
 	enum spf spf;
 	enum dkim_verdict dkim;
 	struct dmarc_result dmarc;
+	const char *from_fault; /* why From is malformed, or NULL */
 };
 
 /* Checks M, appends the Authentication-Results field to FIELDS. Strings of A
  * are in the lookup's arena. ERR_OK, or the error of reading M. */
-int verify_message(const struct lookup *l, const struct message *m,
+int verify_message(struct lookup *l, const struct message *m,
 		   const struct verify_question *q, struct verify_answer *a,
 		   struct buf *fields);
 
