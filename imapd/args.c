@@ -184,6 +184,13 @@ const char *arg_astring(const struct arg *a)
 	return a->type == ARG_ATOM || a->type == ARG_STRING ? a->s : NULL;
 }
 
+bool args_atom_byte(char c)
+{
+	unsigned char byte = (unsigned char)c;
+
+	return byte > ' ' && byte < 0x7f && !strchr("(){%*\"\\]", byte);
+}
+
 size_t args_count(const struct arg *a)
 {
 	size_t n = 0;

@@ -42,6 +42,9 @@ bool arg_is(const struct arg *a, const char *word);
 /* An astring's value, or NULL if the argument is none. */
 const char *arg_astring(const struct arg *a);
 
+/* May an atom hold C (RFC 3501 section 9, ATOM-CHAR)? */
+bool args_atom_byte(char c);
+
 /* How many arguments stand before the end. */
 size_t args_count(const struct arg *a);
 

@@ -70,15 +70,14 @@ static bool receive(struct session *s, struct append *a, int *code)
 static void commit(struct session *s, struct append *a)
 {
 	uint32_t uidvalidity, uid;
-	dev_t dev;
-	ino_t ino;
-	int code = append_commit(a, &uidvalidity, &uid, &dev, &ino);
+	struct folder_id folder;
+	int code = append_commit(a, &uidvalidity, &uid, &folder);
 
 	if (code != ERR_OK) {
 		session_fail(s, code);
 		return;
 	}
-	session_changed(s, dev, ino);
+	session_added(s, folder, uid);
 	session_reply(s, "OK [APPENDUID %u %u] Append completed.", uidvalidity,
 		      uid);
 }
@@ -89,8 +88,7 @@ static void take_message(struct session *s, struct append *a)
 
 	conn_accept_literal(&s->c);
 	if (!receive(s, a, &code) || !conn_end_append(&s->c)) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD Nothing may follow the message.");
+		conn_bad(&s->c, "Nothing may follow the message.");
 		return;
 	}
 	if (code == ERR_SYNTAX)
@@ -106,15 +104,14 @@ void cmd_append(struct session *s)
 {
 	struct append *a = NULL;
 	struct options o;
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	const char *why = parse_options(&s->c.args[1], &o);
 	int code;
 
 	if (!s->c.literal)
 		why = "APPEND takes a literal.";
 	if (why) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD %s", why);
+		conn_bad(&s->c, why);
 		return;
 	}
 	if (!session_name(s, &s->c.args[0], name))

@@ -20,8 +20,7 @@ void cmd_id(struct session *s)
 
 	if ((a->type != ARG_LIST && !arg_is(a, "NIL")) ||
 	    a[1].type != ARG_END) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD ID takes a list or NIL.");
+		conn_bad(&s->c, "ID takes a list or NIL.");
 		return;
 	}
 	conn_put(&s->c, CAPABILITY_ID);
@@ -35,8 +34,7 @@ void cmd_enable(struct session *s)
 
 	for (a = s->c.args; a->type != ARG_END; a++)
 		if (a->type != ARG_ATOM) {
-			s->c.bad++;
-			conn_reply(&s->c, "BAD ENABLE takes atoms.");
+			conn_bad(&s->c, "ENABLE takes atoms.");
 			return;
 		}
 	conn_put(&s->c, "* ENABLED");

@@ -47,11 +47,10 @@ static void report(struct session *s, bool move, const char *copyuid)
 static void copy(struct session *s, bool move)
 {
 	uint32_t *seq, *uid, uidvalidity = 0;
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	struct buf copyuid;
 	size_t n;
-	dev_t dev;
-	ino_t ino;
+	struct folder_id to;
 	int code;
 
 	if (!set_messages(s, &s->c.args[0], &seq, &n) ||
@@ -62,15 +61,14 @@ static void copy(struct session *s, bool move)
 		return;
 	}
 	uid = arena_alloc(s->c.arena, n * sizeof(*uid));
-	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &dev,
-			    &ino);
+	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &to);
 	if (code != ERR_OK) {
 		fail(s, code, uidvalidity);
 		return;
 	}
-	session_changed(s, dev, ino);
+	session_added(s, to, uid[n - 1]);
 	if (move)
-		session_changed_here(s);
+		session_changed(s, FEED_GONE);
 	buf_init(&copyuid, 64 << 20);
 	put_copyuid(s, &copyuid, uidvalidity, seq, uid, n);
 	report(s, move, copyuid.data);

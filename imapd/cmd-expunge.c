@@ -23,7 +23,7 @@ static void expunge(struct session *s, const uint32_t *seq, size_t n)
 		return;
 	}
 	if (n > 0)
-		session_changed_here(s);
+		session_changed(s, FEED_GONE);
 	session_reply(s, "OK Expunge completed.");
 }
 

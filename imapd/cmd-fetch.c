@@ -6,6 +6,7 @@
 #include "imapd/fetch.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
+#include "log/log.h"
 
 /* What a response needs besides the table: gone messages have none of it. */
 #define STRUCTURE (FETCH_BODY | FETCH_BODYSTRUCTURE)
@@ -15,13 +16,15 @@ struct fetching {
 	struct session *s;
 	const struct fetch *f;
 	size_t missing; /* messages that were gone */
-	int code;	/* why it stopped */
+	size_t failed;	/* that could not be read otherwise */
+	int code;	/* why the first of these could not */
 };
 
 /* Marks as read what is fetched without PEEK, all at once. FRESH gets those
- * that were not. */
-static int mark_seen(struct session *s, const uint32_t *seq, size_t n,
-		     bool *fresh)
+ * that were not. Who cannot mark it, on a full disk, can read it all the same,
+ * and the client is told. */
+static void mark_seen(struct session *s, const uint32_t *seq, size_t n,
+		      bool *fresh)
 {
 	uint32_t *unseen = arena_alloc(s->c.arena, (n + 1) * sizeof(*unseen));
 	size_t i, count = 0;
@@ -35,12 +38,16 @@ static int mark_seen(struct session *s, const uint32_t *seq, size_t n,
 			unseen[count++] = seq[i];
 	}
 	if (count == 0)
-		return ERR_OK;
+		return;
 	code = mailbox_store(s->box, unseen, count, MAILBOX_ADD, MAILBOX_SEEN,
 			     0, UINT64_MAX, NULL);
-	if (code == ERR_OK)
-		session_changed_here(s);
-	return code;
+	if (code == ERR_OK) {
+		session_changed(s, FEED_FLAGS);
+		return;
+	}
+	memset(fresh, 0, n);
+	conn_put(&s->c, "* NO %s \\Seen was not set.",
+		 session_failure(s, code));
 }
 
 static void put_table(struct session *s, const struct mailbox_message *m,
@@ -127,8 +134,28 @@ static int put_items(struct fetching *t, uint32_t seq,
 	return code;
 }
 
-/* One response. If the message turns out to be gone nothing of it is sent,
- * unless a part of it was already: then the connection has to end. */
+/* The message at hand could not be read. What was made of its response is
+ * dropped; but if a part was sent the connection has to end, since the rest of
+ * a literal that was begun is not to be had. */
+static void fail(struct fetching *t, uint32_t uid, int code)
+{
+	struct session *s = t->s;
+
+	buf_reset(&s->out);
+	if (code == ERR_NOT_FOUND && !s->flushed) {
+		t->missing++;
+		return;
+	}
+	log_error("imap: user=%s, mailbox=%s, uid=%u: cannot be read%s: %s",
+		  s->user, s->name, uid,
+		  s->flushed ? ", and a part was sent" : "", err_why(code));
+	if (s->flushed)
+		s->ended = true;
+	if (t->failed++ == 0)
+		t->code = code;
+}
+
+/* One response, or nothing. */
 static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 {
 	struct session *s = t->s;
@@ -148,25 +175,20 @@ static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 		buf_puts(b, "\r\n");
 		return;
 	}
-	if (s->flushed || code == ERR_IO) {
-		t->code = ERR_IO;
-		return;
-	}
-	buf_reset(b);
-	if (code == ERR_NOT_FOUND)
-		t->missing++;
-	else
-		t->code = code;
+	fail(t, m.uid, code);
 }
 
 static void finish(struct fetching *t)
 {
 	struct session *s = t->s;
 
-	if (t->code == ERR_IO)
-		s->ended = true;
-	else if (t->code != ERR_OK)
-		session_fail(s, t->code);
+	if (s->ended)
+		return;
+	if (t->failed > 0)
+		session_reply(s,
+			      "NO [UNAVAILABLE] %zu of the messages could "
+			      "not be read: %s.",
+			      t->failed, err_text(t->code));
 	else if (t->missing > 0)
 		session_reply(s, "NO [EXPUNGEISSUED] Some messages are gone.");
 	else
@@ -181,9 +203,9 @@ static void fetch(struct session *s, const struct fetch *f, const uint32_t *seq,
 	size_t i;
 
 	if (f->set_seen && !s->read_only)
-		t.code = mark_seen(s, seq, n, fresh);
+		mark_seen(s, seq, n, fresh);
 	buf_reset(&s->out);
-	for (i = 0; i < n && t.code == ERR_OK; i++)
+	for (i = 0; i < n && !s->ended; i++)
 		put_message(&t, seq[i], fresh[i]);
 	stream_put(s->c.io, s->out.data, s->out.len);
 	buf_reset(&s->out);
@@ -199,8 +221,7 @@ void cmd_fetch(struct session *s)
 	const char *why = fetch_parse(s->c.arena, &a[1], &f);
 
 	if (why) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD %s", why);
+		conn_bad(&s->c, why);
 		return;
 	}
 	if (set_messages(s, &a[0], &seq, &n))

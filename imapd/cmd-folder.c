@@ -33,14 +33,13 @@ static bool special_use(struct session *s, const char **use)
 		*use = a->list[1].list[0].s;
 		return true;
 	}
-	s->c.bad++;
-	conn_reply(&s->c, "BAD Invalid parameters.");
+	conn_bad(&s->c, "Invalid parameters.");
 	return false;
 }
 
 void cmd_create(struct session *s)
 {
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	const char *use;
 	int code;
 
@@ -57,7 +56,7 @@ void cmd_create(struct session *s)
 
 void cmd_delete(struct session *s)
 {
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	int code;
 
 	if (!session_name(s, &s->c.args[0], name))
@@ -77,7 +76,7 @@ void cmd_delete(struct session *s)
 
 void cmd_rename(struct session *s)
 {
-	char from[NAME_SIZE], to[NAME_SIZE];
+	char from[FOLDER_NAME_SIZE], to[FOLDER_NAME_SIZE];
 	int code;
 
 	if (!session_name(s, &s->c.args[0], from) ||
@@ -92,7 +91,7 @@ void cmd_rename(struct session *s)
 
 static void subscribe(struct session *s, bool on)
 {
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	int code;
 
 	if (!name_of_new(s, &s->c.args[0], name))

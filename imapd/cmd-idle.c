@@ -1,6 +1,6 @@
 /*
  * IDLE (RFC 2177): the session sleeps on three descriptors: the client, the
- * folder's changes as imap-idle tells them, and the order to stop.
+ * folder's changes as changes tells them, and the order to stop.
  */
 #include <poll.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "server/prefork.h"
 
 #define STILL_HERE_MS (10 * 60 * 1000)
-#define LOOK_MS 5000 /* without imap-idle we look for ourselves */
+#define LOOK_MS 5000 /* without the feed we look for ourselves */
 #define SETTLE_MS 1000
 #define DONE_MAX 1024
 
@@ -21,7 +21,7 @@ enum { CLIENT, CHANGES, STOP, NFDS };
 
 struct idle {
 	struct session *s;
-	bool watched; /* imap-idle wakes us */
+	bool watched; /* the feed wakes us */
 	int64_t still_here_at;
 };
 
@@ -29,7 +29,13 @@ static void watch(struct idle *i)
 {
 	if (i->s->box)
 		i->watched =
-			notify_watch(i->s->notify, mailbox_dirfd(i->s->box));
+			feed_watch(i->s->feed, mailbox_handle(i->s->box));
+}
+
+/* Nobody wakes us, or what we have open is not the folder any more. */
+static bool must_look(const struct idle *i)
+{
+	return i->s->box && (!i->watched || i->s->lost);
 }
 
 static int timeout(const struct idle *i)
@@ -38,7 +44,7 @@ static int timeout(const struct idle *i)
 
 	if (i->s->unsettled && ms > SETTLE_MS)
 		return SETTLE_MS;
-	if (i->s->box && !i->watched && ms > LOOK_MS)
+	if (must_look(i) && ms > LOOK_MS)
 		return LOOK_MS;
 	return ms < 0 ? 0 : (int)ms;
 }
@@ -71,15 +77,14 @@ static void read_done(struct idle *i)
 	if (str_span_is(line, len, "DONE")) {
 		session_reply(s, "OK Idle completed.");
 	} else {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD Expected DONE.");
+		conn_bad(&s->c, "Expected DONE.");
 	}
 	conn_consume(&s->c, n);
 }
 
 static void look(struct idle *i)
 {
-	if (i->watched && !notify_drain(i->s->notify))
+	if (i->watched && !feed_drain(i->s->feed))
 		watch(i);
 	update_send(i->s, true);
 }
@@ -90,7 +95,7 @@ static bool turn(struct idle *i)
 	struct session *s = i->s;
 	struct pollfd p[NFDS] = {
 		[CLIENT] = { stream_fd(s->c.io), POLLIN, 0 },
-		[CHANGES] = { i->watched ? notify_fd(s->notify) : -1, POLLIN,
+		[CHANGES] = { i->watched ? feed_fd(s->feed) : -1, POLLIN,
 			      0 },
 		[STOP] = { prefork_stop_fd(), POLLIN, 0 },
 	};
@@ -104,7 +109,7 @@ static bool turn(struct idle *i)
 			mailbox_settle(s->box);
 			s->unsettled = false;
 		}
-		if (!i->watched)
+		if (must_look(i))
 			look(i);
 		if (clock_ms() >= i->still_here_at) {
 			conn_put(&s->c, "* OK Still here");
@@ -121,7 +126,7 @@ static bool turn(struct idle *i)
 		conn_put(&s->c, "* BYE Server is shutting down");
 		s->ended = true;
 	}
-	return !s->ended && !s->lost;
+	return !s->ended;
 }
 
 void cmd_idle(struct session *s)
@@ -131,7 +136,7 @@ void cmd_idle(struct session *s)
 
 	stream_puts(s->c.io, "+ idling\r\n");
 	watch(&i);
-	/* And once more when imap-idle says that the watch has begun: so no
+	/* And once more when the feed says that the watch has begun: so no
 	 * change can fall between. */
 	update_send(s, true);
 	conn_window(&s->c, &n);
@@ -141,5 +146,5 @@ void cmd_idle(struct session *s)
 		while (turn(&i))
 			;
 	if (i.watched)
-		notify_watch(s->notify, -1);
+		feed_watch(s->feed, -1);
 }

@@ -9,7 +9,7 @@
 #include "imapd/commands.h"
 #include "imapd/pattern.h"
 #include "imapd/status.h"
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
 
 enum {
 	SELECT_SUBSCRIBED = 1 << 0,
@@ -51,13 +51,6 @@ struct listing {
 	const char **pattern;
 	size_t npatterns;
 };
-
-static bool bad(struct session *s, const char *why)
-{
-	s->c.bad++;
-	conn_reply(&s->c, "BAD %s", why);
-	return false;
-}
 
 static bool read_option(const struct option *table, const struct arg *a,
 			unsigned *options)
@@ -119,7 +112,7 @@ static bool read_patterns(struct listing *l, const struct arg *ref,
 
 static bool matches(const struct listing *l, const char *name)
 {
-	char wire[NAME_SIZE];
+	char wire[FOLDER_NAME_SIZE];
 	size_t i;
 
 	if (!store_name_to_mutf7(name, wire, sizeof(wire)))
@@ -237,17 +230,17 @@ void cmd_list(struct session *s)
 	if (a->type == ARG_LIST) {
 		l.extended = true;
 		if (!read_selection(&l, a->list)) {
-			bad(s, "Unknown selection option.");
+			conn_bad(&s->c, "Unknown selection option.");
 			return;
 		}
 		a++;
 	}
 	if (args_count(a) < 2 || !read_patterns(&l, &a[0], &a[1])) {
-		bad(s, "LIST takes a reference and a pattern.");
+		conn_bad(&s->c, "LIST takes a reference and a pattern.");
 		return;
 	}
 	if (!read_return(&l, a + 2)) {
-		bad(s, "Unknown return option.");
+		conn_bad(&s->c, "Unknown return option.");
 		return;
 	}
 	if (!l.extended && !*a[1].s)
@@ -262,7 +255,7 @@ void cmd_lsub(struct session *s)
 
 	if (s->c.args[1].type == ARG_LIST ||
 	    !read_patterns(&l, &s->c.args[0], &s->c.args[1]))
-		bad(s, "LSUB takes a reference and a pattern.");
+		conn_bad(&s->c, "LSUB takes a reference and a pattern.");
 	else
 		run(&l, consider_lsub);
 }

@@ -18,6 +18,10 @@ static void search(struct session *s, const struct search_key *key)
 		}
 	buf_puts(b, "\r\n");
 	stream_put(s->c.io, b->data, b->len);
+	if (search_unread(m) > 0)
+		conn_put(&s->c, "* NO [UNAVAILABLE] %zu messages could not be "
+				"read, and are not among them.",
+			 search_unread(m));
 	search_free(&m);
 	session_reply(s, "OK Search completed.");
 }
@@ -31,8 +35,7 @@ void cmd_search(struct session *s)
 	if (arg_is(a, "CHARSET")) {
 		charset = arg_astring(&a[1]);
 		if (!charset) {
-			s->c.bad++;
-			conn_reply(&s->c, "BAD CHARSET takes a name.");
+			conn_bad(&s->c, "CHARSET takes a name.");
 			return;
 		}
 		if (!mime_charset_known(charset)) {

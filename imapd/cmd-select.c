@@ -36,12 +36,11 @@ static void describe(struct session *s)
 /* A failed SELECT leaves nothing selected (RFC 3501 section 6.3.1). */
 static void open_folder(struct session *s, bool read_only)
 {
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	int code;
 
 	if (s->c.args[1].type != ARG_END) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD There are no parameters.");
+		conn_bad(&s->c, "There are no parameters.");
 		return;
 	}
 	session_deselect(s);
@@ -89,7 +88,7 @@ void cmd_close(struct session *s)
 		if (n > 0)
 			code = mailbox_expunge(s->box, seq, n, true);
 		if (n > 0 && code == ERR_OK)
-			session_changed_here(s);
+			session_changed(s, FEED_GONE);
 	}
 	if (code != ERR_OK) {
 		session_fail(s, code);

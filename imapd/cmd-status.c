@@ -64,13 +64,12 @@ int status_put(struct session *s, const char *name, unsigned items)
 
 void cmd_status(struct session *s)
 {
-	char name[NAME_SIZE];
+	char name[FOLDER_NAME_SIZE];
 	unsigned items;
 	int code;
 
 	if (!status_parse(&s->c.args[1], &items)) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD Invalid status items.");
+		conn_bad(&s->c, "Invalid status items.");
 		return;
 	}
 	if (!session_name(s, &s->c.args[0], name))

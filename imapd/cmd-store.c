@@ -68,10 +68,12 @@ static void store(struct session *s, size_t item, const struct flags *f,
 		return;
 	}
 	if (n > 0)
-		session_changed_here(s);
+		session_changed(s, FEED_FLAGS);
 	if (!items[item].silent)
 		tell(s, seq, n);
-	if (any_gone(s, seq, n))
+	/* who did not want to be told of flags need not be told that some are
+	 * none any more (RFC 2180 section 4.2.1) */
+	if (!items[item].silent && any_gone(s, seq, n))
 		session_reply(s, "NO [EXPUNGEISSUED] Some messages are gone.");
 	else
 		session_reply(s, "OK Store completed.");
@@ -90,8 +92,7 @@ void cmd_store(struct session *s)
 			break;
 	why = item < ITEMS ? flags_parse(&a[2], &f) : "Unknown store item.";
 	if (why) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD %s", why);
+		conn_bad(&s->c, why);
 		return;
 	}
 	if (set_messages(s, &a[0], &seq, &n))

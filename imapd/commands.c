@@ -1,6 +1,7 @@
 #include "imapd/commands.h"
 
 #include "base/str.h"
+#include "imapd/reopen.h"
 
 #define ANY 1000000
 
@@ -58,23 +59,21 @@ static const struct command *find(const char *name, bool by_uid)
 	return NULL;
 }
 
-static void bad(struct session *s, const char *why)
-{
-	s->c.bad++;
-	conn_reply(&s->c, "BAD %s", why);
-}
-
 static void check_and_run(struct session *s)
 {
 	size_t n = args_count(s->c.args);
 
 	if (n < s->command->min || n > s->command->max)
-		bad(s, "Wrong number of arguments.");
+		conn_bad(&s->c, "Wrong number of arguments.");
 	else if (s->command->flags & COMMAND_SELECTED && !s->box)
-		bad(s, "No mailbox is selected.");
+		conn_bad(&s->c, "No mailbox is selected.");
 	else if (s->command->flags & COMMAND_WRITES && s->read_only)
 		conn_reply(&s->c, "NO [READ-ONLY] The mailbox was opened for "
 				  "reading only.");
+	else if (s->command->flags & COMMAND_SELECTED && s->lost &&
+		 !reopen(s, s->by_uid || n == 0))
+		conn_reply(&s->c, "NO [UNAVAILABLE] The mailbox was rebuilt "
+				  "meanwhile: send NOOP.");
 	else
 		s->command->act(s);
 }
@@ -84,7 +83,7 @@ void command_run(struct session *s)
 	s->by_uid = str_equal_ci(s->c.name, "UID");
 	if (s->by_uid) {
 		if (s->c.args[0].type != ARG_ATOM) {
-			bad(s, "UID takes a command.");
+			conn_bad(&s->c, "UID takes a command.");
 			return;
 		}
 		s->c.name = s->c.args[0].s;
@@ -92,9 +91,9 @@ void command_run(struct session *s)
 	}
 	s->command = find(s->c.name, s->by_uid);
 	if (!s->command)
-		bad(s, "Unknown command.");
+		conn_bad(&s->c, "Unknown command.");
 	else
 		check_and_run(s);
 	if (s->c.literal && !s->c.answered)
-		bad(s, "Unexpected literal.");
+		conn_bad(&s->c, "Unexpected literal.");
 }

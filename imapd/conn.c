@@ -1,3 +1,13 @@
+/*
+ * One client's connection. The reader (reader.h) is fed with what has come and
+ * says where a command ends; here it gets its tag and is split into arguments,
+ * literals are accepted or refused, and replies go out. A command that cannot
+ * be taken is answered and skipped, but only so much of it: who sends more
+ * than twice what could have been taken is no client.
+ *
+ * The message of APPEND is the one literal that is not read here, as it may
+ * be larger than memory: the command takes its bytes itself.
+ */
 #include "imapd/conn.h"
 
 #include <stdarg.h>
@@ -96,10 +106,16 @@ void conn_reply(struct conn *c, const char *fmt, ...)
 	buf_free(&line);
 }
 
-static enum conn_result bad(struct conn *c, const char *why)
+bool conn_bad(struct conn *c, const char *why)
 {
 	c->bad++;
 	conn_reply(c, "BAD %s", why);
+	return false;
+}
+
+static enum conn_result bad(struct conn *c, const char *why)
+{
+	conn_bad(c, why);
 	return CONN_BAD;
 }
 
@@ -111,7 +127,7 @@ static bool valid_tag(const char *s, size_t n)
 	if (n == 0 || n > TAG_MAX)
 		return false;
 	for (i = 0; i < n; i++)
-		if (s[i] <= ' ' || s[i] == 0x7f || strchr("(){%*\"\\+", s[i]))
+		if ((!args_atom_byte(s[i]) && s[i] != ']') || s[i] == '+')
 			return false;
 	return true;
 }

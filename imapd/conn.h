@@ -75,6 +75,10 @@ bool conn_end_append(struct conn *c);
 void conn_reply(struct conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What came is no valid command: the tagged BAD with WHY, and one more bad
+ * command in a row. Gives false, so that a parser can end with it. */
+bool conn_bad(struct conn *c, const char *why);
+
 /* An untagged line. */
 void conn_put(struct conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "imaptext/imaptext.h"
 #include "mime/field.h"
-#include "mime/imap.h"
 #include "mime/part.h"
 
 #define CHUNK 32768
@@ -68,10 +68,11 @@ static void put_nil(struct session *s, const struct fetch_section *sec)
 static int load(struct session *s, uint32_t seq)
 {
 	struct session_text *t = &s->body;
-	uint32_t uid = mailbox_uid(s->box, seq);
+	const struct mailbox_message m = mailbox_get(s->box, seq);
 	int code;
 
-	if (t->uid == uid)
+	/* another program may have changed the file, and with it the size */
+	if (t->uid == m.uid && (m.size == 0 || m.size == t->text.len))
 		return ERR_OK;
 	t->uid = 0;
 	if (t->text.cap > TEXT_KEEP)
@@ -79,7 +80,7 @@ static int load(struct session *s, uint32_t seq)
 	buf_reset(&t->text);
 	code = mailbox_text(s->box, seq, &t->text);
 	if (code == ERR_OK)
-		t->uid = uid;
+		t->uid = m.uid;
 	return code;
 }
 
@@ -95,14 +96,14 @@ static int put_header(struct session *s, const struct fetch_section *sec,
 	if (sec->cached) {
 		code = mailbox_facts(s->box, seq, false, &facts);
 		if (code == ERR_OK)
-			mime_put_fields(&chosen, facts.header, facts.header_len,
+			imap_put_fields(&chosen, facts.header, facts.header_len,
 					&sec->names, false);
 	} else {
 		code = mailbox_header(s->box, seq, &header);
 		if (code == ERR_OK && sec->names.n > 0)
-			mime_put_fields(
+			imap_put_fields(
 				&chosen, header.data, header.len, &sec->names,
-				sec->section.what == MIME_SECTION_FIELDS_NOT);
+				sec->section.what == IMAP_SECTION_FIELDS_NOT);
 	}
 	if (code == ERR_OK && sec->names.n > 0)
 		put_piece(s, sec, (struct piece){ chosen.data, chosen.len });
@@ -118,7 +119,7 @@ static int put_header(struct session *s, const struct fetch_section *sec,
 static int put_whole(struct session *s, const struct fetch_section *sec,
 		     uint32_t seq)
 {
-	struct mailbox_reader *r;
+	struct mailbox_reader *r = NULL;
 	uint32_t size;
 	size_t n;
 	int code = mailbox_read_open(s->box, seq, &r, &size);
@@ -129,10 +130,9 @@ static int put_whole(struct session *s, const struct fetch_section *sec,
 	do {
 		char piece[CHUNK];
 
-		if (mailbox_read(r, piece, sizeof(piece), &n) != ERR_OK) {
-			code = ERR_IO;
+		code = mailbox_read(r, piece, sizeof(piece), &n);
+		if (code != ERR_OK)
 			break;
-		}
 		imap_put_bytes(&s->out, piece, n);
 		if (s->out.len >= CHUNK)
 			send_begun(s);
@@ -144,7 +144,7 @@ static int put_whole(struct session *s, const struct fetch_section *sec,
 static int put_part(struct session *s, const struct fetch_section *sec,
 		    uint32_t seq)
 {
-	const struct mime_section *what = &sec->section;
+	const struct imap_section *what = &sec->section;
 	const struct buf *text = &s->body.text;
 	struct arena *a;
 	struct buf chosen;
@@ -154,15 +154,15 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 	if (code != ERR_OK)
 		return code;
 	a = arena_new();
-	if (!mime_section_find(mime_parse(a, text->data, text->len), what, &at,
+	if (!imap_section_find(mime_parse(a, text->data, text->len), what, &at,
 			       &n)) {
 		put_nil(s, sec);
 	} else if (sec->names.n == 0) {
 		put_piece(s, sec, (struct piece){ text->data + at, n });
 	} else {
 		buf_init(&chosen, HEADER_MAX);
-		mime_put_fields(&chosen, text->data + at, n, &sec->names,
-				what->what == MIME_SECTION_FIELDS_NOT);
+		imap_put_fields(&chosen, text->data + at, n, &sec->names,
+				what->what == IMAP_SECTION_FIELDS_NOT);
 		put_piece(s, sec, (struct piece){ chosen.data, chosen.len });
 		buf_free(&chosen);
 	}
@@ -185,9 +185,9 @@ static int put_partial(struct session *s, const struct fetch_section *sec,
 int fetch_put_section(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq)
 {
-	if (sec->section.npath > 0 || sec->section.what == MIME_SECTION_TEXT)
+	if (sec->section.npath > 0 || sec->section.what == IMAP_SECTION_TEXT)
 		return put_part(s, sec, seq);
-	if (sec->section.what != MIME_SECTION_ALL)
+	if (sec->section.what != IMAP_SECTION_ALL)
 		return put_header(s, sec, seq);
 	return sec->partial ? put_partial(s, sec, seq) : put_whole(s, sec, seq);
 }

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "imapd/flags.h"
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
 
 #define FAST (FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE)
 
@@ -28,14 +27,14 @@ static const struct {
 static const struct {
 	const char *name;
 	const char *label;
-	enum mime_section_what what;
+	enum imap_section_what what;
 	bool peek;
 } old_forms[] = {
-	{ "RFC822", "RFC822", MIME_SECTION_ALL, false },
-	{ "RFC822.PEEK", "RFC822", MIME_SECTION_ALL, true },
-	{ "RFC822.HEADER", "RFC822.HEADER", MIME_SECTION_HEADER, true },
-	{ "RFC822.TEXT", "RFC822.TEXT", MIME_SECTION_TEXT, false },
-	{ "RFC822.TEXT.PEEK", "RFC822.TEXT", MIME_SECTION_TEXT, true },
+	{ "RFC822", "RFC822", IMAP_SECTION_ALL, false },
+	{ "RFC822.PEEK", "RFC822", IMAP_SECTION_ALL, true },
+	{ "RFC822.HEADER", "RFC822.HEADER", IMAP_SECTION_HEADER, true },
+	{ "RFC822.TEXT", "RFC822.TEXT", IMAP_SECTION_TEXT, false },
+	{ "RFC822.TEXT.PEEK", "RFC822.TEXT", IMAP_SECTION_TEXT, true },
 };
 
 static bool parse_plain(const struct arg *a, struct fetch *f)
@@ -92,16 +91,26 @@ static bool read_names(const struct arg *list, struct fetch_section *sec,
 {
 	size_t n = args_count(list), i;
 
-	sec->cached = sec->section.what == MIME_SECTION_FIELDS;
+	sec->cached = sec->section.what == IMAP_SECTION_FIELDS;
 	sec->names.item = arena_alloc(arena, (n + 1) * sizeof(char *));
 	for (i = 0; i < n; i++) {
 		if (!arg_astring(&list[i]))
 			return false;
 		sec->names.item[i] = arena_strdup(arena, list[i].s);
-		sec->cached &= mime_is_cached_field(list[i].s, list[i].n);
+		sec->cached &= imap_is_cached_field(list[i].s, list[i].n);
 	}
 	sec->names.n = n;
 	return n > 0;
+}
+
+static bool is_atom(const char *text)
+{
+	const char *p;
+
+	for (p = text; *p; p++)
+		if (!args_atom_byte(*p))
+			return false;
+	return p > text;
 }
 
 static void put_names(struct buf *b, const struct strlist *names)
@@ -110,7 +119,7 @@ static void put_names(struct buf *b, const struct strlist *names)
 
 	for (i = 0; i < names->n; i++) {
 		buf_puts(b, i == 0 ? " (" : " ");
-		if (flags_is_keyword(names->item[i]))
+		if (is_atom(names->item[i]))
 			buf_puts(b, names->item[i]);
 		else
 			imap_put_string(b, names->item[i],
@@ -149,11 +158,11 @@ static bool parse_section(struct arena *arena, const struct arg **a,
 
 	close = strchr(text, ']');
 	n = close ? (size_t)(close - text) : strlen(text);
-	if (!mime_section_parse(text, n, &sec->section))
+	if (!imap_section_parse(text, n, &sec->section))
 		return false;
 	rest = close ? close + 1 : NULL;
-	if (sec->section.what == MIME_SECTION_FIELDS ||
-	    sec->section.what == MIME_SECTION_FIELDS_NOT) {
+	if (sec->section.what == IMAP_SECTION_FIELDS ||
+	    sec->section.what == IMAP_SECTION_FIELDS_NOT) {
 		if (close || (*a)[1].type != ARG_LIST ||
 		    (*a)[2].type != ARG_ATOM || (*a)[2].s[0] != ']' ||
 		    !read_names((*a)[1].list, sec, arena))

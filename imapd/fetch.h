@@ -6,7 +6,7 @@
 #define IMAPD_FETCH_H
 
 #include "imapd/session.h"
-#include "mime/section.h"
+#include "imaptext/section.h"
 
 enum fetch_what {
 	FETCH_UID = 1 << 0,
@@ -21,7 +21,7 @@ enum fetch_what {
 /* One BODY[…]<…>, or one of the three RFC822 forms of it. */
 struct fetch_section {
 	const char *label; /* as it stands in the response */
-	struct mime_section section;
+	struct imap_section section;
 	struct strlist names; /* of HEADER.FIELDS; strings are the arena's */
 	bool cached;	      /* all of the names are in the cache */
 	bool partial;
@@ -40,9 +40,9 @@ struct fetch {
 const char *fetch_parse(struct arena *arena, const struct arg *a,
 			struct fetch *f);
 
-/* Sends " LABEL literal" for the message at SEQ: s->out holds the response
- * so far, and is sent with it. ERR_NOT_FOUND, and nothing put, if the message
- * is gone; ERR_IO: the connection cannot go on. */
+/* Puts " LABEL literal" for the message at SEQ into s->out, which holds the
+ * response so far; of a long one that is sent piece by piece, and s->flushed
+ * set. Gives a code: ERR_NOT_FOUND if the message is gone. */
 int fetch_put_section(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq);
 

@@ -16,16 +16,6 @@ static const struct {
 
 #define NAMES (sizeof(names) / sizeof(*names))
 
-bool flags_is_keyword(const char *name)
-{
-	const char *p;
-
-	for (p = name; *p; p++)
-		if (*p <= ' ' || *p == 0x7f || strchr("(){%*\"\\]", *p))
-			return false;
-	return *name && p - name < MAILBOX_KEYWORD_SIZE;
-}
-
 static const char *add(struct flags *f, const char *name)
 {
 	size_t i;
@@ -35,7 +25,7 @@ static const char *add(struct flags *f, const char *name)
 			f->flags |= names[i].flag;
 			return NULL;
 		}
-	if (!flags_is_keyword(name))
+	if (!mailbox_is_keyword(name))
 		return "Invalid flag.";
 	for (i = 0; i < f->nkeywords; i++)
 		if (str_equal_ci(f->keyword[i], name))

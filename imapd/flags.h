@@ -30,7 +30,4 @@ int flags_bits(struct mailbox *m, const struct flags *f, bool create,
 void flags_put(struct buf *out, const struct mailbox *m,
 	       const struct mailbox_message *msg);
 
-/* Is NAME a flag that may be a keyword: an atom without backslash? */
-bool flags_is_keyword(const char *name);
-
 #endif

@@ -7,7 +7,7 @@
 #include "imapd/capability.h"
 #include "imapd/conn.h"
 
-#define COMMAND_MAX 16384 /* AUTHENTICATE with a long token */
+#define COMMAND_MAX 49152 /* ID with 30 values of 1024 bytes (RFC 2971) */
 #define BAD_MAX 10
 
 struct visit {
@@ -79,7 +79,7 @@ static void log_out(struct visit *v)
 static void starttls(struct visit *v)
 {
 	if (!login_can_start_tls(&v->l)) {
-		conn_reply(&v->c, "BAD STARTTLS is not available.");
+		conn_bad(&v->c, "STARTTLS is not available.");
 		return;
 	}
 	conn_reply(&v->c, "OK Begin TLS negotiation now.");
@@ -124,7 +124,7 @@ static void log_in(struct visit *v)
 	const char *password = arg_astring(&v->c.args[1]);
 
 	if (!user || !password)
-		conn_reply(&v->c, "BAD LOGIN takes a name and a password.");
+		conn_bad(&v->c, "LOGIN takes a name and a password.");
 	else if (!refuse_password(v))
 		answer(v, login_password(&v->l, user, password, v->c.tag));
 }
@@ -135,7 +135,7 @@ static void sasl(struct visit *v)
 
 	if (a[0].type != ARG_ATOM ||
 	    (a[1].type != ARG_END && a[1].type != ARG_ATOM)) {
-		conn_reply(&v->c, "BAD AUTHENTICATE takes a mechanism.");
+		conn_bad(&v->c, "AUTHENTICATE takes a mechanism.");
 		return;
 	}
 	if (!str_equal_ci(a[0].s, "PLAIN") && !str_equal_ci(a[0].s, "LOGIN")) {
@@ -166,15 +166,13 @@ static void run(struct visit *v)
 		if (!str_equal_ci(v->c.name, commands[i].name))
 			continue;
 		if (n < commands[i].min || n > commands[i].max) {
-			v->c.bad++;
-			conn_reply(&v->c, "BAD Wrong number of arguments.");
+			conn_bad(&v->c, "Wrong number of arguments.");
 			return;
 		}
 		commands[i].act(v);
 		return;
 	}
-	v->c.bad++;
-	conn_reply(&v->c, "BAD Unknown command, or login needed.");
+	conn_bad(&v->c, "Unknown command, or login needed.");
 }
 
 static void dialogue(struct visit *v)

@@ -11,9 +11,10 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "imaptext/imaptext.h"
+#include "log/log.h"
 #include "mime/decode.h"
 #include "mime/field.h"
-#include "mime/imap.h"
 #include "mime/part.h"
 
 #define TEXT_MAX (1LL << 30)
@@ -28,6 +29,8 @@ struct search {
 	struct buf body;   /* the text of its parts, folded */
 	bool have_raw;
 	bool have_text;
+	bool failed; /* it could not be read */
+	size_t unread;
 	struct buf value; /* work space */
 	struct buf folded;
 };
@@ -61,9 +64,29 @@ void search_free(struct search **m)
 	*m = NULL;
 }
 
+size_t search_unread(const struct search *m)
+{
+	return m->unread;
+}
+
 static bool contains(const struct buf *text, const struct search_key *key)
 {
 	return memmem(text->data, text->len, key->text, key->ntext) != NULL;
+}
+
+/* Did the mailbox give what was asked for? If not, and the message is not
+ * gone, it is logged and counted once. */
+static bool can(struct search *m, int code)
+{
+	if (code == ERR_OK)
+		return true;
+	if (code == ERR_NOT_FOUND || m->failed)
+		return false;
+	log_error("imap: user=%s, mailbox=%s, uid=%u: cannot be searched: %s",
+		  m->s->user, m->s->name, m->m.uid, err_why(code));
+	m->failed = true;
+	m->unread++;
+	return false;
 }
 
 static bool load_raw(struct search *m)
@@ -71,7 +94,7 @@ static bool load_raw(struct search *m)
 	if (m->have_raw)
 		return true;
 	buf_reset(&m->raw);
-	m->have_raw = mailbox_text(m->s->box, m->seq, &m->raw) == ERR_OK;
+	m->have_raw = can(m, mailbox_text(m->s->box, m->seq, &m->raw));
 	return m->have_raw;
 }
 
@@ -91,8 +114,8 @@ static bool find_header(struct search *m, const char *name, const char **header,
 {
 	struct mailbox_facts f;
 
-	if (mime_is_cached_field(name, strlen(name))) {
-		if (mailbox_facts(m->s->box, m->seq, false, &f) != ERR_OK)
+	if (imap_is_cached_field(name, strlen(name))) {
+		if (!can(m, mailbox_facts(m->s->box, m->seq, false, &f)))
 			return false;
 		*header = f.header;
 		*n = f.header_len;
@@ -118,7 +141,9 @@ static bool match_header(struct search *m, const struct search_key *key)
 		if (!mime_field_is(&f, key->name))
 			continue;
 		fold_value(m, &f);
-		if (contains(&m->folded, key))
+		if (contains(&m->folded, key) ||
+		    (key->type == SEARCH_ADDRESS &&
+		     search_address(f.value, f.nvalue, key)))
 			return true;
 	}
 	return false;
@@ -196,7 +221,7 @@ static bool match_size(struct search *m, const struct search_key *key)
 {
 	uint32_t size = m->m.size;
 
-	if (size == 0 && mailbox_size(m->s->box, m->seq, &size) != ERR_OK)
+	if (size == 0 && !can(m, mailbox_size(m->s->box, m->seq, &size)))
 		return false;
 	return key->type == SEARCH_LARGER ? size > key->size : size < key->size;
 }
@@ -252,6 +277,7 @@ static bool holds(struct search *m, const struct search_key *key)
 	case SEARCH_SENTSINCE:
 		return match_sent(m, key);
 	case SEARCH_HEADER:
+	case SEARCH_ADDRESS:
 		return match_header(m, key);
 	case SEARCH_BODY:
 		return load_text(m) && contains(&m->body, key);
@@ -274,6 +300,6 @@ bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 {
 	m->seq = seq;
 	m->m = mailbox_get(m->s->box, seq);
-	m->have_raw = m->have_text = false;
+	m->have_raw = m->have_text = m->failed = false;
 	return !m->m.gone && match(m, key);
 }

@@ -1,11 +1,18 @@
+/*
+ * SEARCH's keys become a tree. The table `words` has a row for each key: what
+ * it asks, which operand it takes, whether it is the negation of another.
+ * Texts are turned into UTF-8 and folded once, here. Each key gets a cost, by
+ * what has to be read to answer it, and children are sorted by it: so AND and
+ * OR ask the table before the cache, and the cache before the message.
+ */
 #include "imapd/search.h"
 
 #include <string.h>
 
 #include "base/err.h"
 #include "base/str.h"
+#include "imaptext/imaptext.h"
 #include "mime/decode.h"
-#include "mime/imap.h"
 
 #define DEPTH_MAX 60
 #define TEXT_MAX 65536
@@ -18,20 +25,20 @@ struct word {
 	enum operand operand;
 	bool not ;
 	unsigned flags;
-	const char *field; /* SEARCH_HEADER with a name of its own */
+	const char *field; /* of SEARCH_HEADER and SEARCH_ADDRESS */
 };
 
 static const struct word words[] = {
 	{ "ALL", SEARCH_ALL, NONE, false, 0, NULL },
 	{ "ANSWERED", SEARCH_FLAG, NONE, false, MAILBOX_ANSWERED, NULL },
-	{ "BCC", SEARCH_HEADER, TEXT, false, 0, "Bcc" },
+	{ "BCC", SEARCH_ADDRESS, TEXT, false, 0, "Bcc" },
 	{ "BEFORE", SEARCH_BEFORE, DATE, false, 0, NULL },
 	{ "BODY", SEARCH_BODY, TEXT, false, 0, NULL },
-	{ "CC", SEARCH_HEADER, TEXT, false, 0, "Cc" },
+	{ "CC", SEARCH_ADDRESS, TEXT, false, 0, "Cc" },
 	{ "DELETED", SEARCH_FLAG, NONE, false, MAILBOX_DELETED, NULL },
 	{ "DRAFT", SEARCH_FLAG, NONE, false, MAILBOX_DRAFT, NULL },
 	{ "FLAGGED", SEARCH_FLAG, NONE, false, MAILBOX_FLAGGED, NULL },
-	{ "FROM", SEARCH_HEADER, TEXT, false, 0, "From" },
+	{ "FROM", SEARCH_ADDRESS, TEXT, false, 0, "From" },
 	{ "HEADER", SEARCH_HEADER, FIELD, false, 0, NULL },
 	{ "KEYWORD", SEARCH_KEYWORD, KEYWORD, false, 0, NULL },
 	{ "LARGER", SEARCH_LARGER, SIZE, false, 0, NULL },
@@ -49,7 +56,7 @@ static const struct word words[] = {
 	{ "SMALLER", SEARCH_SMALLER, SIZE, false, 0, NULL },
 	{ "SUBJECT", SEARCH_HEADER, TEXT, false, 0, "Subject" },
 	{ "TEXT", SEARCH_TEXT, TEXT, false, 0, NULL },
-	{ "TO", SEARCH_HEADER, TEXT, false, 0, "To" },
+	{ "TO", SEARCH_ADDRESS, TEXT, false, 0, "To" },
 	{ "UID", SEARCH_UID, SET, false, 0, NULL },
 	{ "UNANSWERED", SEARCH_FLAG, NONE, true, MAILBOX_ANSWERED, NULL },
 	{ "UNDELETED", SEARCH_FLAG, NONE, true, MAILBOX_DELETED, NULL },
@@ -168,7 +175,8 @@ static int cost_of(const struct search_key *key)
 	case SEARCH_SENTSINCE:
 		return 1;
 	case SEARCH_HEADER:
-		return mime_is_cached_field(key->name, strlen(key->name)) ? 1
+	case SEARCH_ADDRESS:
+		return imap_is_cached_field(key->name, strlen(key->name)) ? 1
 									  : 2;
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
@@ -265,7 +273,6 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 
 	if (parse_list(&p, a, key))
 		return key;
-	s->c.bad++;
-	conn_reply(&s->c, "BAD Invalid search key.");
+	conn_bad(&s->c, "Invalid search key.");
 	return NULL;
 }

@@ -26,6 +26,7 @@ enum search_type {
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
 	SEARCH_HEADER, /* field `name` holds `text` */
+	SEARCH_ADDRESS, /* the same, or an address in it as ENVELOPE shows it */
 	SEARCH_BODY,   /* `text` in the body */
 	SEARCH_TEXT,   /* or in the header */
 	SEARCH_AND,    /* all of `child` */
@@ -55,8 +56,14 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 
 struct search;
 struct search *search_new(struct session *s);
+/* How many messages could not be read, and so did not match. */
+size_t search_unread(const struct search *m);
 /* Does the message at SEQ match? */
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq);
 void search_free(struct search **m);
+
+/* Does an address in the field's VALUE, N hold KEY's text, in the form
+ * mailbox@host of what ENVELOPE shows? */
+bool search_address(const char *value, size_t n, const struct search_key *key);
 
 #endif

@@ -1,5 +1,17 @@
+/*
+ * The life of one session, from the packet by which accountd hands it over to
+ * its end: a loop of waiting, reading a command, running it (commands.c). And
+ * what all commands share: the reply, which tells of changes first; the
+ * failure, which is told to the client in a word and to the log in full; the
+ * feed, which is told what was done.
+ *
+ * Nothing that goes wrong with a command ends the session, but a client that
+ * makes nothing but mistakes, a folder that was replaced (reopen.h), and half
+ * of a literal.
+ */
 #include "imapd/session.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
@@ -9,11 +21,12 @@
 #include "base/str.h"
 #include "imapd/capability.h"
 #include "imapd/commands.h"
-#include "service/handover.h"
+#include "imapd/reopen.h"
 #include "imapd/update.h"
+#include "imaptext/imaptext.h"
 #include "log/log.h"
-#include "mime/imap.h"
 #include "server/prefork.h"
+#include "login/handover.h"
 
 #define COMMAND_MAX (8 << 20) /* webmail sends sets of megabytes */
 #define ARGS_MAX 400000
@@ -25,34 +38,64 @@
 #define IDLE_MS 1860000 /* RFC 3501 section 5.4: 30 minutes at least */
 #define SETTLE_MS 1000
 
-static const struct {
+/* What the client is told; the log has the cause in full if it is no fault
+ * of the client's. ERRNUM, if not 0, tells apart what has one code. */
+static const struct failure {
 	int code;
-	const char *reply;
+	int errnum;
+	bool logged;
+	const char *reply; /* the response code and the text */
 } failures[] = {
-	{ ERR_NOT_FOUND, "NO [NONEXISTENT] No such mailbox." },
-	{ ERR_EXISTS, "NO [ALREADYEXISTS] There is such a mailbox already." },
-	{ ERR_DENIED, "NO [NOPERM] Permission denied." },
-	{ ERR_NO_SPACE, "NO [OVERQUOTA] No space left." },
-	{ ERR_BUSY, "NO [INUSE] The mailbox is locked: try again." },
-	{ ERR_SYNTAX, "NO [CANNOT] Not a valid mailbox name." },
-	{ ERR_TOO_LONG, "NO [LIMIT] Too long." },
-	{ ERR_LIMIT, "NO [LIMIT] Too many." },
-	{ ERR_UNSUPPORTED, "NO [CANNOT] Not supported." },
+	{ ERR_NOT_FOUND, 0, false, "[NONEXISTENT] No such mailbox." },
+	{ ERR_EXISTS, 0, false,
+	  "[ALREADYEXISTS] There is such a mailbox already." },
+	{ ERR_DENIED, EROFS, true,
+	  "[UNAVAILABLE] The server's file system is read-only." },
+	{ ERR_DENIED, 0, true, "[NOPERM] Permission denied." },
+	{ ERR_NO_SPACE, ENOSPC, true,
+	  "[UNAVAILABLE] The server's disk is full." },
+	{ ERR_NO_SPACE, 0, true, "[OVERQUOTA] No space left." },
+	{ ERR_BUSY, 0, true, "[INUSE] The mailbox is locked: try again." },
+	{ ERR_SYNTAX, 0, false, "[CANNOT] Not a valid mailbox name." },
+	{ ERR_TOO_LONG, 0, false, "[LIMIT] Too long." },
+	{ ERR_LIMIT, 0, false, "[LIMIT] Too many." },
+	{ ERR_UNSUPPORTED, 0, false, "[CANNOT] Not supported." },
+	{ ERR_TEMP, 0, true, "[UNAVAILABLE] Not possible just now." },
+	{ ERR_CORRUPT, 0, true,
+	  "[UNAVAILABLE] The mailbox was rebuilt meanwhile: try again." },
+	{ ERR_IO, 0, true, "[UNAVAILABLE] Input/output error." },
 };
 
-void session_fail(struct session *s, int code)
+static const struct failure *find_failure(int code)
 {
+	static const struct failure unknown = {
+		ERR_OK, 0, true, "[SERVERBUG] Internal error."
+	};
 	size_t i;
+
+	for (i = 0; i < sizeof(failures) / sizeof(*failures); i++)
+		if (failures[i].code == code &&
+		    (failures[i].errnum == 0 ||
+		     failures[i].errnum == err_errno()))
+			return &failures[i];
+	return &unknown;
+}
+
+const char *session_failure(struct session *s, int code)
+{
+	const struct failure *f = find_failure(code);
 
 	if (code == ERR_CORRUPT && s->box)
 		s->lost = true;
-	for (i = 0; i < sizeof(failures) / sizeof(*failures); i++)
-		if (failures[i].code == code) {
-			session_reply(s, "%s", failures[i].reply);
-			return;
-		}
-	log_error("%s: %s failed: %s: %m", s->user, s->c.name, err_text(code));
-	session_reply(s, "NO [SERVERBUG] Internal error: %s.", err_text(code));
+	if (f->logged)
+		log_error("imap: user=%s, command=%s, mailbox=%s: %s", s->user,
+			  s->c.name, s->box ? s->name : "", err_why(code));
+	return f->reply;
+}
+
+void session_fail(struct session *s, int code)
+{
+	session_reply(s, "NO %s", session_failure(s, code));
 }
 
 void session_reply(struct session *s, const char *fmt, ...)
@@ -79,21 +122,29 @@ void session_deselect(struct session *s)
 	s->told = s->told_recent = 0;
 	s->body.uid = 0;
 	buf_reset(&s->flags);
-	notify_watch(s->notify, -1);
+	feed_watch(s->feed, -1);
 }
 
-void session_changed(struct session *s, dev_t dev, ino_t ino)
+void session_added(struct session *s, struct folder_id id, uint32_t uid)
 {
-	notify_changed(s->notify, dev, ino);
+	const struct feed_change c = { .folder = id,
+				       .what = FEED_ADDED,
+				       .uid = uid,
+				       .user = s->user };
+
+	feed_tell(s->feed, &c);
 }
 
-void session_changed_here(struct session *s)
+void session_changed(struct session *s, unsigned what)
 {
-	dev_t dev;
-	ino_t ino;
+	const struct feed_change c = {
+		.folder = mailbox_id(s->box),
+		.what = what,
+		.modseq = mailbox_highestmodseq(s->box),
+		.user = s->user,
+	};
 
-	mailbox_identity(s->box, &dev, &ino);
-	notify_changed(s->notify, dev, ino);
+	feed_tell(s->feed, &c);
 	s->unsettled = true;
 }
 
@@ -102,11 +153,10 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 	const char *text = arg_astring(a);
 
 	if (!text) {
-		s->c.bad++;
-		conn_reply(&s->c, "BAD A mailbox name is missing.");
+		conn_bad(&s->c, "A mailbox name is missing.");
 		return false;
 	}
-	if (!store_name_from_mutf7(text, name, NAME_SIZE)) {
+	if (!store_name_from_mutf7(text, name, FOLDER_NAME_SIZE)) {
 		session_reply(s, "NO [CANNOT] Not a valid mailbox name.");
 		return false;
 	}
@@ -115,7 +165,7 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 
 void session_put_name(struct buf *out, const char *name)
 {
-	char wire[NAME_SIZE];
+	char wire[FOLDER_NAME_SIZE];
 
 	if (store_name_to_mutf7(name, wire, sizeof(wire)))
 		imap_put_string(out, wire, strlen(wire));
@@ -150,15 +200,6 @@ static bool wait_for_command(struct session *s)
 	return false;
 }
 
-/* The folder was replaced or deleted under the client, whose numbers mean
- * nothing now. */
-static void say_lost(struct session *s)
-{
-	conn_put(&s->c, "* BYE [UNAVAILABLE] The mailbox was deleted or "
-			"rebuilt: open it again");
-	s->ended = true;
-}
-
 static void next_command(struct session *s)
 {
 	if (!wait_for_command(s)) {
@@ -167,9 +208,13 @@ static void next_command(struct session *s)
 	}
 	s->command = NULL;
 	s->by_uid = false;
+	err_clear();
 	switch (conn_read(&s->c)) {
 	case CONN_COMMAND:
-		command_run(s);
+		if (store_is_moved(s->store))
+			reopen_end(s, "moved");
+		else
+			command_run(s);
 		break;
 	case CONN_BAD:
 		break;
@@ -180,8 +225,10 @@ static void next_command(struct session *s)
 	if (s->c.literal && s->c.reader.state == READER_AT_LITERAL &&
 	    !conn_skip_literal(&s->c))
 		s->ended = true;
-	if (s->lost)
-		say_lost(s);
+	if (s->lost_why)
+		conn_put(&s->c,
+			 "* BYE [UNAVAILABLE] The mailbox was %s: open it again",
+			 s->lost_why);
 	if (s->c.bad >= BAD_MAX) {
 		conn_put(&s->c, "* BYE Too many errors");
 		s->ended = true;
@@ -217,8 +264,8 @@ static void begin(struct session *s, struct handover *h)
 {
 	s->c.tag = h->tag;
 	if (h->store_code != ERR_OK) {
-		log_error("%s: cannot open %s: %s", h->user, h->maildir,
-			  err_text(h->store_code));
+		log_error("imap: user=%s, maildir=%s: %s", h->user, h->maildir,
+			  err_why(h->store_code));
 		conn_reply(&s->c, "NO [UNAVAILABLE] Cannot open the "
 				  "mailbox.");
 		s->ended = true;
@@ -236,9 +283,9 @@ void session_serve(int sock, int64_t message_max)
 	struct session s = { .message_max = message_max };
 	struct handover h;
 
-	s.notify = notify_open();
+	s.feed = feed_open();
 	if (!handover_take(sock, &h)) {
-		notify_close(&s.notify);
+		feed_close(&s.feed);
 		return;
 	}
 	s.store = h.store;
@@ -247,6 +294,6 @@ void session_serve(int sock, int64_t message_max)
 	while (!s.ended)
 		next_command(&s);
 	finish(&s);
-	notify_close(&s.notify);
+	feed_close(&s.feed);
 	handover_free(&h);
 }

@@ -10,14 +10,14 @@
 
 #include "base/buf.h"
 #include "client/account.h"
-#include "client/notify.h"
+#include "client/feed.h"
 #include "imapd/conn.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/store.h"
 
 struct command;
 
-#define NAME_SIZE 1024 /* a folder's name, in either form */
+#define FOLDER_NAME_SIZE 1024 /* a folder's name, in either form */
 
 /* Cache of the latest message read whole: clients fetch large parts piece by
  * piece. */
@@ -30,14 +30,16 @@ struct session {
 	struct conn c;
 	struct store *store;
 	struct mailbox *box; /* selected, or NULL */
-	char name[NAME_SIZE]; /* by which it was selected */
+	char name[FOLDER_NAME_SIZE]; /* by which it was selected */
 	bool read_only;
-	struct notify *notify;
+	struct feed *feed;
 	const struct command *command; /* at hand */
 	bool by_uid;		       /* it was prefixed with UID */
 	bool ended;
-	bool lost;	   /* the selected folder was renumbered */
+	bool lost;	   /* what `box` has is not the folder any more: see
+			    * reopen.h */
 	bool unsettled;	   /* flags changed since the last idle moment */
+	const char *lost_why; /* for good: "deleted", "rebuilt" */
 	unsigned keywords; /* told to the client */
 	uint32_t told;	   /* EXISTS as the client knows it */
 	uint32_t told_recent;
@@ -58,18 +60,25 @@ void session_serve(int sock, int64_t message_max);
 void session_reply(struct session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The tagged NO that fits the error CODE of the mailbox. */
+/* What a client is told of the error CODE of the mailbox: a response code and
+ * a sentence, without NO. The log gets the cause. */
+const char *session_failure(struct session *s, int code);
+
+/* The tagged NO with it. */
 void session_fail(struct session *s, int code);
 
 /* Deselects, without a word to the client. */
 void session_deselect(struct session *s);
 
-/* After a change in the folder DEV, INO (or in the selected one). */
-void session_changed(struct session *s, dev_t dev, ino_t ino);
-void session_changed_here(struct session *s);
+/* Tells the feed that messages up to UID were added to the folder ID. */
+void session_added(struct session *s, struct folder_id id, uint32_t uid);
 
-/* The argument as a folder name in UTF-8, into NAME_SIZE bytes. False, and
- * the client is told, if it is none. */
+/* Tells the feed that WHAT, of enum feed_what, happened in the selected
+ * folder. */
+void session_changed(struct session *s, unsigned what);
+
+/* The argument as a folder name in UTF-8, into FOLDER_NAME_SIZE bytes.
+ * False, and the client is told, if it is none. */
 bool session_name(struct session *s, const struct arg *a, char *name);
 
 /* Appends a folder name as it is sent. */

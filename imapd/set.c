@@ -137,13 +137,6 @@ static void expand(struct session *s, const struct set *set, uint32_t **seq,
 			(*seq)[(*n)++] = number;
 }
 
-static bool bad(struct session *s, const char *why)
-{
-	s->c.bad++;
-	conn_reply(&s->c, "BAD %s", why);
-	return false;
-}
-
 bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 		  size_t *n)
 {
@@ -154,11 +147,11 @@ bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 	if (s->by_uid && count > 0)
 		last = mailbox_uid(s->box, count);
 	if (arg->type != ARG_ATOM || !set_parse(s->c.arena, arg->s, last, &set))
-		return bad(s, "Invalid message set.");
+		return conn_bad(&s->c, "Invalid message set.");
 	if (s->by_uid)
 		to_numbers(s->box, &set);
 	else if (set.range[0].from == 0 || set.range[set.n - 1].to > count)
-		return bad(s, "No such message.");
+		return conn_bad(&s->c, "No such message.");
 	expand(s, &set, seq, n);
 	return true;
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "imapd/flags.h"
+#include "imapd/reopen.h"
 
 void update_put_message_flags(struct session *s, struct buf *out,
 			      const struct mailbox_message *m)
@@ -121,19 +122,24 @@ static void put_counts(struct session *s)
 	s->told_recent = recent;
 }
 
+static int refresh(struct session *s, bool may_expunge,
+		   const struct mailbox_changes **c)
+{
+	int code = s->lost ? ERR_CORRUPT
+			   : mailbox_refresh(s->box, may_expunge, c);
+
+	if (code != ERR_CORRUPT && code != ERR_NOT_FOUND)
+		return code;
+	s->lost = true;
+	return reopen(s, may_expunge) ? mailbox_refresh(s->box, may_expunge, c)
+				      : code;
+}
+
 void update_send(struct session *s, bool may_expunge)
 {
 	const struct mailbox_changes *c;
-	int code;
 
-	if (!s->box || s->lost)
-		return;
-	code = mailbox_refresh(s->box, may_expunge, &c);
-	if (code == ERR_CORRUPT || code == ERR_NOT_FOUND) {
-		s->lost = true;
-		return;
-	}
-	if (code != ERR_OK)
+	if (!s->box || refresh(s, may_expunge, &c) != ERR_OK)
 		return;
 	if (c->nexpunged > 0)
 		put_expunges(s, c);

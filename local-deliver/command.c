@@ -1,3 +1,14 @@
+/*
+ * Commands that an alias or .forward names. The child of local-deliver gives
+ * the command a process of its own, which has become whoever vouches for it,
+ * and stays its supervisor: it writes the message to its standard input,
+ * keeps the beginning of what it says, ends it when command_time_limit is
+ * over, and makes a result of how it ended (sysexits(3)).
+ *
+ * A command may stop reading before the end of the message: that is its right,
+ * and its exit status says what it means. A message that could not be read or
+ * written for any other reason is tried again, whatever the command says.
+ */
 #include "local-deliver/command.h"
 
 #include <errno.h>
@@ -5,7 +16,9 @@
 #include <paths.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,10 +28,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/heartbeat.h"
 #include "local-deliver/content.h"
 #include "local-deliver/identity.h"
 #include "local-deliver/mailbox.h"
 #include "log/log.h"
+#include "server/child.h"
 
 #define OUTPUT_MAX 1024 /* of what the command says, kept for the sender */
 #define KILL_AFTER_MS 5000
@@ -58,6 +73,7 @@ struct run {
 	struct buf output;
 	int64_t until_ms;
 	bool timed_out;
+	int write_errno;  /* its input could not be written, or 0 */
 	bool read_failed; /* the queue file could not be read */
 };
 
@@ -66,18 +82,28 @@ static void execute(const struct recipient *r, const struct identity *who,
 {
 	struct rlimit no_core = { 0, 0 };
 	char **env = command_environment(r, who);
+	pid_t supervisor = getppid();
 
 	setpgid(0, 0);
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 	    dup2(out, STDERR_FILENO) < 0)
 		_exit(EX_OSERR);
 	identity_become(who, NULL, 0);
+	/* It is tried again if its supervisor dies: not beside itself. After
+	 * becoming the user, which forgets this. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != supervisor)
+		_exit(EX_TEMPFAIL);
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	if (chdir(who->home) < 0 && chdir("/") < 0)
 		_exit(EX_OSERR);
 	umask(077);
 	execle(_PATH_BSHELL, "sh", "-c", command, (char *)NULL, env);
+	/* the first line of its output, as far as the parent knows */
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", _PATH_BSHELL,
+		strerror(errno));
 	_exit(EX_TEMPFAIL);
 }
 
@@ -137,10 +163,12 @@ static void feed(struct run *run)
 	}
 	n = write(run->to, run->pending.data + run->written,
 		  run->pending.len - run->written);
-	if (n >= 0)
+	if (n >= 0) {
 		run->written += (size_t)n;
-	else if (errno != EAGAIN && errno != EINTR)
+	} else if (errno != EAGAIN && errno != EINTR) {
+		run->write_errno = errno == EPIPE ? 0 : errno;
 		close_input(run);
+	}
 }
 
 static void take_output(struct run *run)
@@ -185,7 +213,7 @@ static void converse(struct run *run)
 		}
 		if (left > LOOK_MS)
 			left = LOOK_MS;
-		if (poll(p, 2, (int)left) <= 0) {
+		if (poll(p, 2, heartbeat_turn(left)) <= 0) {
 			if (has_ended(run))
 				return;
 			continue;
@@ -204,6 +232,7 @@ static bool wait_until(pid_t pid, int *status, int64_t until_ms)
 	while (waitpid(pid, status, WNOHANG) == 0) {
 		if (clock_ms() >= until_ms)
 			return false;
+		heartbeat();
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
@@ -231,7 +260,7 @@ static int finish(struct run *run)
 		if (!wait_until(run->pid, &status,
 				clock_ms() + KILL_AFTER_MS)) {
 			signal_command(run, SIGKILL);
-			waitpid(run->pid, &status, 0);
+			child_end(run->pid);
 		}
 	}
 	if (run->to >= 0)
@@ -247,12 +276,12 @@ static void settle_exit(struct recipient *r, int code, const char *command,
 	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
 		if (exits[i].code != code)
 			continue;
-		settle(r, *exits[i].dsn == '4' ? JOB_DEFERRED : JOB_FAILED,
+		settle(r, *exits[i].dsn == '4' ? RESULT_DEFERRED : RESULT_FAILED,
 		       exits[i].dsn, "local", "%s%s%s%s", exits[i].text,
 		       *output ? ". Command output: " : "", output, "");
 		return;
 	}
-	settle(r, JOB_FAILED, "5.3.0", "local",
+	settle(r, RESULT_FAILED, "5.3.0", "local",
 	       "Command died with status %d: \"%s\"%s%s", code, command, says,
 	       output);
 }
@@ -264,20 +293,24 @@ static void settle_run(struct recipient *r, const struct run *run, int status,
 	const char *says = *output ? ". Command output: " : "";
 
 	if (run->read_failed)
-		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "the message could not be read from the queue");
+	else if (run->write_errno)
+		settle(r, RESULT_DEFERRED, "4.3.0", "local",
+		       "the message could not be written to the command: %s",
+		       strerror(run->write_errno));
 	else if (run->timed_out)
-		settle(r, JOB_FAILED, "5.3.0", "local",
+		settle(r, RESULT_FAILED, "5.3.0", "local",
 		       "Command time limit exceeded: \"%s\"%s%s", command, says,
 		       output);
 	else if (WIFSIGNALED(status))
-		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "Command died with signal %d: \"%s\"%s%s",
 		       WTERMSIG(status), command, says, output);
 	else if (WEXITSTATUS(status) != EX_OK)
 		settle_exit(r, WEXITSTATUS(status), command, says, output);
 	else
-		settle(r, JOB_SENT, "2.0.0", "local",
+		settle(r, RESULT_SENT, "2.0.0", "local",
 		       "delivered to command: %s", command);
 }
 
@@ -311,7 +344,7 @@ void command_deliver(struct recipient *r, const struct identity *who,
 		flatten(&run.output);
 		settle_run(r, &run, status, command);
 	} else {
-		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "cannot start a command: %s", strerror(errno));
 	}
 	buf_free(&run.output);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "log/log.h"
 
 #define WAIT_MS 60000
 #define STALE_S 600
@@ -21,15 +22,15 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-static int lock_fcntl(int fd, int64_t until)
+static int lock_fcntl(int fd, const char *path, int64_t until)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	while (fcntl(fd, F_SETLK, &l) < 0) {
 		if (errno != EACCES && errno != EAGAIN && errno != EINTR)
-			return ERR_IO;
+			return err_sys("lock", path);
 		if (clock_ms() > until)
-			return ERR_BUSY;
+			return err_set(ERR_BUSY, "%s is locked", path);
 		pause_ms(100);
 	}
 	return ERR_OK;
@@ -39,8 +40,10 @@ static void remove_stale(const char *lock)
 {
 	struct stat st;
 
-	if (lstat(lock, &st) == 0 && st.st_mtime + STALE_S < clock_wall())
-		unlink(lock);
+	if (lstat(lock, &st) < 0 || st.st_mtime + STALE_S >= clock_wall())
+		return;
+	if (unlink(lock) < 0)
+		log_warn("cannot remove %s, which is old: %m", lock);
 }
 
 static int lock_dot(const char *lock, int64_t until, bool *dot)
@@ -58,10 +61,10 @@ static int lock_dot(const char *lock, int64_t until, bool *dot)
 		if (errno == EACCES || errno == EPERM || errno == EROFS)
 			return ERR_OK;
 		if (errno != EEXIST)
-			return err_from_errno(errno);
+			return err_sys("make", lock);
 		remove_stale(lock);
 		if (clock_ms() > until)
-			return ERR_BUSY;
+			return err_set(ERR_BUSY, "%s is there", lock);
 		pause_ms(200);
 	}
 }
@@ -70,7 +73,7 @@ int dotlock_take(int fd, const char *path, bool *dot)
 {
 	int64_t until = clock_ms() + WAIT_MS;
 	char *lock = mem_printf("%s.lock", path);
-	int err = lock_fcntl(fd, until);
+	int err = lock_fcntl(fd, path, until);
 
 	*dot = false;
 	if (!err)
@@ -86,6 +89,7 @@ void dotlock_drop(const char *path, bool dot)
 	if (!dot)
 		return;
 	lock = mem_printf("%s.lock", path);
-	unlink(lock);
+	if (unlink(lock) < 0)
+		log_warn("cannot remove %s, which is ours: %m", lock);
 	free(lock);
 }

@@ -3,13 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/heartbeat.h"
 #include "local-deliver/identity.h"
 #include "log/log.h"
+#include "server/child.h"
 #include "server/sandbox.h"
 
 /* One read into OUT; what is over its limit is dropped. False at the end. */
@@ -35,7 +36,7 @@ static bool listen_to(int fd, struct buf *out)
 
 		if (left <= 0)
 			return false;
-		if (poll(&p, 1, (int)left) > 0 && !take(fd, out))
+		if (poll(&p, 1, heartbeat_turn(left)) > 0 && !take(fd, out))
 			return true;
 	}
 }
@@ -44,8 +45,11 @@ static int collect(pid_t pid, bool in_time)
 {
 	int status;
 
-	if (!in_time)
-		kill(pid, SIGKILL);
+	if (!in_time) {
+		log_error("a process took too long, and is killed");
+		child_end(pid);
+		return -1;
+	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -1;

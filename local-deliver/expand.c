@@ -27,7 +27,7 @@ static bool add_act(struct recipient *r, const struct plan_source *from,
 	struct plan *p = r->plan;
 
 	if (p->nacts == PLAN_ACTS_MAX) {
-		settle(r, JOB_FAILED, "5.4.6", "local",
+		settle(r, RESULT_FAILED, "5.4.6", "local",
 		       "%s: too many commands and files", from->name);
 		return false;
 	}
@@ -41,7 +41,7 @@ static bool add_address(struct recipient *r, const char *text)
 	struct plan *p = r->plan;
 
 	if (p->naddresses == PLAN_ADDRESSES_MAX) {
-		settle(r, JOB_FAILED, "5.4.6", "local",
+		settle(r, RESULT_FAILED, "5.4.6", "local",
 		       "alias expands to too many addresses");
 		return false;
 	}
@@ -68,7 +68,7 @@ static bool is_own(const struct recipient *r, const struct address *a)
 static bool unusable(struct recipient *r, const struct plan_source *from,
 		     const char *what, const char *text)
 {
-	settle(r, JOB_DEFERRED, "4.3.5", "local",
+	settle(r, RESULT_DEFERRED, "4.3.5", "local",
 	       "%s: %s is not %s: mail waits until that is mended", from->name,
 	       text, what);
 	return false;
@@ -163,7 +163,7 @@ static bool is_allowed(struct recipient *r, const struct plan_source *from,
 		return unusable(r, from, "an address, as this table needs",
 				t->text);
 	if ((command && !s->commands) || (file && !s->files)) {
-		settle(r, JOB_FAILED, "5.7.1", "local",
+		settle(r, RESULT_FAILED, "5.7.1", "local",
 		       "%s: mail to %s is not allowed here", from->name,
 		       command ? "commands" : "files");
 		return false;
@@ -198,12 +198,12 @@ bool plan_add_text(struct recipient *r, const struct plan_source *from,
 	size_t count;
 
 	if (aliases_targets(r->message->arena, text, &target, &count, &why)) {
-		settle(r, JOB_DEFERRED, "4.3.5", "local", "%s: %s", from->name,
+		settle(r, RESULT_DEFERRED, "4.3.5", "local", "%s: %s", from->name,
 		       why);
 		return false;
 	}
 	if (count == 0) {
-		settle(r, JOB_DEFERRED, "4.3.5", "local", "%s has no targets",
+		settle(r, RESULT_DEFERRED, "4.3.5", "local", "%s has no targets",
 		       from->name);
 		return false;
 	}

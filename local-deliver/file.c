@@ -24,6 +24,7 @@
 #include "local-deliver/dotlock.h"
 #include "local-deliver/errand.h"
 #include "local-deliver/mailbox.h"
+#include "log/log.h"
 #include "mailbox/deliver.h"
 
 /* What the errand ends with. */
@@ -39,6 +40,12 @@ struct append {
 static int say(int out, int status, const char *why)
 {
 	return file_write(out, why, strlen(why)) ? LATER : status;
+}
+
+/* The kind of failure, without the name: that stands before it. */
+static const char *short_why(int err)
+{
+	return err_errno() ? strerror(err_errno()) : err_text(err);
 }
 
 static const char *unfit(int fd)
@@ -85,6 +92,8 @@ static int write_message(const struct append *a, int fd)
 		if (more == ERR_EOF)
 			buf_puts(&out, c.line_start ? "\n" : "\n\n");
 		err = file_write(fd, out.data, out.len);
+		if (err)
+			err = err_sys("write", a->path);
 		buf_reset(&out);
 	} while (!err && !more);
 	buf_free(&out);
@@ -95,7 +104,7 @@ static int write_message(const struct append *a, int fd)
 static int make_durable(int fd, const char *path)
 {
 	char *copy = mem_strdup(path);
-	int err = fsync(fd) < 0 ? err_from_errno(errno) : ERR_OK;
+	int err = file_sync(fd) < 0 ? err_sys("sync", path) : ERR_OK;
 
 	if (!err)
 		err = file_sync_dir(dirname(copy));
@@ -109,12 +118,18 @@ static int make_durable(int fd, const char *path)
 static int append_locked(const struct append *a, int fd)
 {
 	off_t before = lseek(fd, 0, SEEK_END);
-	int err = write_message(a, fd);
+	int err =
+		before < 0 ? err_sys("seek in", a->path) : write_message(a, fd);
 
 	if (!err)
 		err = make_durable(fd, a->path);
-	if (err && ftruncate(fd, before) < 0)
-		return ERR_IO;
+	if (!err)
+		return ERR_OK;
+	log_error("%s: cannot deliver to file %s: %s",
+		  a->recipient->message->job->id, a->path, err_why(err));
+	if (ftruncate(fd, before) < 0)
+		log_error("%s: %s keeps a part of the message: %m",
+			  a->recipient->message->job->id, a->path);
 	return err;
 }
 
@@ -131,7 +146,7 @@ static int append_to(const struct append *a, int fd, int out)
 		err = append_locked(a, fd);
 		dotlock_drop(a->path, dot);
 	}
-	return err ? say(out, LATER, err_text(err)) : DONE;
+	return err ? say(out, LATER, short_why(err)) : DONE;
 }
 
 /* In the errand. */
@@ -172,20 +187,20 @@ static int act_maildir(void *context, int out)
 	struct delivered delivered;
 	int err = deliver_message(&d, &delivered);
 
-	return err ? say(out, LATER, err_text(err)) : DONE;
+	return err ? say(out, LATER, err_why(err)) : DONE;
 }
 
 static void settle_by(struct recipient *r, int status, const char *path,
 		      const char *why)
 {
 	if (status == DONE)
-		settle(r, JOB_SENT, "2.0.0", "local", "delivered to file: %s",
+		settle(r, RESULT_SENT, "2.0.0", "local", "delivered to file: %s",
 		       path);
 	else if (status == NEVER)
-		settle(r, JOB_FAILED, "5.2.0", "local",
+		settle(r, RESULT_FAILED, "5.2.0", "local",
 		       "cannot deliver to file %s: it %s", path, why);
 	else
-		settle(r, JOB_DEFERRED, "4.2.0", "local",
+		settle(r, RESULT_DEFERRED, "4.2.0", "local",
 		       "cannot deliver to file %s: %s", path,
 		       *why ? why : "the process that delivers ended");
 }

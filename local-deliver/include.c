@@ -68,7 +68,7 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	size_t n;
 
 	if (told->over || told->len < sizeof(owner)) {
-		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       ":include:%s could not be read", path);
 		return false;
 	}
@@ -76,7 +76,7 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	why = targets_hear(r->message->arena, told->data + sizeof(owner),
 			   told->len - sizeof(owner), &target, &n);
 	if (why) {
-		settle(r, JOB_DEFERRED, "4.3.5", "local", ":include:%s", why);
+		settle(r, RESULT_DEFERRED, "4.3.5", "local", ":include:%s", why);
 		return false;
 	}
 	if (from->by_root) {
@@ -96,13 +96,13 @@ bool plan_include(struct recipient *r, const struct plan_source *from,
 	bool good;
 
 	if (from->includes == PLAN_INCLUDES_MAX) {
-		settle(r, JOB_FAILED, "5.4.6", "local",
+		settle(r, RESULT_FAILED, "5.4.6", "local",
 		       ":include:%s: too many files within each other", path);
 		return false;
 	}
 	/* each names many, and those again: no depth alone bounds that */
 	if (r->plan->nfiles++ == PLAN_FILES_MAX) {
-		settle(r, JOB_FAILED, "5.4.6", "local",
+		settle(r, RESULT_FAILED, "5.4.6", "local",
 		       ":include:%s: too many files for one recipient", path);
 		return false;
 	}

@@ -19,9 +19,9 @@
 #include "address/address.h"
 #include "address/domains.h"
 #include "base/arena.h"
-#include "client/notify.h"
+#include "client/feed.h"
 #include "config/config.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
 #include "server/prefork.h"
 #include "table/table.h"
 
@@ -47,13 +47,13 @@ struct settings {
 	int64_t command_ms;
 	struct identity nobody; /* default_privs */
 	bool root;		/* can become others */
-	struct notify *notify;	/* in a child */
+	struct feed *feed;	/* in a child */
 };
 
 /* The message of the job at hand. */
 struct message {
-	const struct job *job;
-	struct arena *arena; /* ends with the job */
+	struct job *job;
+	struct arena *arena; /* ends with the jobs that came together */
 	int64_t begun_us;    /* when the job came, wall clock */
 	bool scanned;	     /* delivered_to is known */
 	struct strlist delivered_to;
@@ -67,17 +67,26 @@ struct recipient {
 	struct address address;
 	char text[ADDRESS_TEXT_SIZE]; /* canonical */
 	enum address_class class;
-	struct job_result *result;
-	struct plan *plan; /* plan.h */
+	struct result *result;
+	struct plan *plan;	   /* plan.h */
+	struct worker_call *asked; /* mailbox.h; NULL: nobody */
+	bool ahead;		   /* the mailbox is asked, nothing done */
+	bool again;		   /* there is more to do than that */
 };
 
 /* Settles how R fares, with a reason made as by printf. DSN is a status
  * code (RFC 3463), RELAY what stands behind relay= in the log. */
-void settle(struct recipient *r, enum job_status status, const char *dsn,
+void settle(struct recipient *r, enum result_status status, const char *dsn,
 	    const char *relay, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* Delivers to one recipient; R->result is set, whatever happens. */
+/* Puts R off, since WHAT, a part of our own, was not there: not for long. */
+void settle_away(struct recipient *r, const char *what);
+
+/* Delivers to one recipient. What is only a mailbox is begun by the first, so
+ * that several go together; the second does the rest and sets R->result,
+ * whatever happens. */
+void recipient_begin(struct recipient *r);
 void recipient_deliver(struct recipient *r);
 
 /* Serves one connection of qmgr and closes it. For prefork. */

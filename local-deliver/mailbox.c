@@ -11,25 +11,27 @@
 /* How the codes of deliver_message reach the sender. */
 static const struct {
 	int err;
-	enum job_status status;
+	enum result_status status;
 	const char *dsn;
 	const char *text;
 } failures[] = {
-	{ ERR_NO_SPACE, JOB_DEFERRED, "4.2.2",
+	{ ERR_NO_SPACE, RESULT_DEFERRED, "4.2.2",
 	  "mailbox full, or no space left on its disk" },
-	{ ERR_DENIED, JOB_DEFERRED, "4.2.0",
+	{ ERR_DENIED, RESULT_DEFERRED, "4.2.0",
 	  "the mailbox may not be written by its owner" },
-	{ ERR_BUSY, JOB_DEFERRED, "4.2.0", "the mailbox is locked" },
-	{ ERR_NOT_FOUND, JOB_DEFERRED, "4.2.0", "there is no such folder" },
-	{ ERR_TOO_LONG, JOB_FAILED, "5.2.3",
+	{ ERR_BUSY, RESULT_DEFERRED, "4.2.0", "the mailbox is locked" },
+	{ ERR_NOT_FOUND, RESULT_DEFERRED, "4.2.0", "there is no such folder" },
+	{ ERR_TOO_LONG, RESULT_FAILED, "5.2.3",
 	  "the message is too large for a mailbox" },
-	{ ERR_CORRUPT, JOB_DEFERRED, "4.2.0", "the mailbox is damaged" },
-	{ ERR_TEMP, JOB_DEFERRED, "4.3.0",
-	  "the process that delivers ended: see the log" },
+	{ ERR_CORRUPT, RESULT_DEFERRED, "4.2.0", "the mailbox is damaged" },
 };
 
 static void settle_failure(struct recipient *r, const struct worker_reply *p)
 {
+	if (p->err == ERR_TEMP) {
+		settle_away(r, "the process that delivers ended: see the log");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		if (failures[i].err != p->err)
 			continue;
@@ -38,7 +40,7 @@ static void settle_failure(struct recipient *r, const struct worker_reply *p)
 		       p->why ? p->why : "");
 		return;
 	}
-	settle(r, JOB_DEFERRED, "4.3.0", "local",
+	settle(r, RESULT_DEFERRED, "4.3.0", "local",
 	       "cannot deliver to the mailbox: %s%s%s", err_text(p->err),
 	       p->why ? ": " : "", p->why ? p->why : "");
 }
@@ -65,53 +67,93 @@ void mailbox_prologue(const struct recipient *r, const char *as, struct buf *b)
 	buf_puts(b, j->prologue);
 }
 
-static void settle_delivered(struct recipient *r,
+static void tell_feed(const struct recipient *r, const struct account *account,
+		      const struct delivered *delivered)
+{
+	const struct feed_change c = { .folder = delivered->folder,
+				       .what = FEED_ADDED,
+				       .uid = delivered->uid,
+				       .user = account->user };
+
+	feed_tell(r->settings->feed, &c);
+}
+
+static void settle_delivered(struct recipient *r, const struct account *account,
 			     const struct delivered *delivered)
 {
 	if (!delivered->duplicate)
-		notify_changed(r->settings->notify, delivered->dev,
-			       delivered->ino);
-	settle(r, JOB_SENT, "2.0.0", "local",
+		tell_feed(r, account, delivered);
+	settle(r, RESULT_SENT, "2.0.0", "local",
 	       delivered->duplicate ? "was delivered to maildir before"
 				    : "delivered to maildir");
 }
 
-bool mailbox_deliver(struct recipient *r, const struct account *account,
-		     const char *as, bool forward, struct alias_target **target,
-		     size_t *n)
+static const char *prologue(const struct recipient *r, const char *as)
+{
+	struct buf b;
+	const char *kept;
+
+	buf_init(&b, PROLOGUE_MAX);
+	mailbox_prologue(r, as, &b);
+	kept = arena_strndup(r->message->arena, b.data, b.len);
+	buf_free(&b);
+	return kept;
+}
+
+void mailbox_ask(struct recipient *r, const struct account *account,
+		 const char *as, bool forward)
 {
 	const struct job *j = r->message->job;
-	struct worker_reply reply;
-	struct buf prologue;
-	struct worker_request q = {
-		.account = account,
+	struct arena *a = r->message->arena;
+	struct worker_call *c = arena_alloc(a, sizeof(*c));
+
+	c->arena = a;
+	c->account = *account;
+	c->request = (struct worker_request){
 		.forward = forward,
-		.delivery = { .maildir = account->maildir,
+		.home = c->account.home,
+		.extension = c->account.extension,
+		.delivery = { .maildir = c->account.maildir,
 			      .folder = "INBOX",
+			      .prologue = prologue(r, as),
 			      .fd = j->fd,
 			      .offset = j->offset,
 			      .length = j->length,
 			      .queue_id = j->id,
-			      .recipient = as,
+			      .recipient = arena_strdup(a, as),
 			      .arrival_us = j->arrival_us },
 	};
+	r->asked = c;
+	worker_ask(c);
+}
 
-	buf_init(&prologue, PROLOGUE_MAX);
-	mailbox_prologue(r, as, &prologue);
-	q.delivery.prologue = prologue.data;
-	worker_deliver(r->message->arena, &q, &reply);
-	buf_free(&prologue);
-	switch (reply.answer) {
+bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n)
+{
+	struct worker_call *c = r->asked;
+
+	r->asked = NULL;
+	worker_wait(c);
+	switch (c->reply.answer) {
 	case WORKER_DELIVERED:
-		settle_delivered(r, &reply.delivered);
+		settle_delivered(r, &c->account, &c->reply.delivered);
 		return false;
 	case WORKER_FAILED:
-		settle_failure(r, &reply);
+		settle_failure(r, &c->reply);
 		return false;
 	case WORKER_FORWARD:
 		break;
 	}
-	*target = reply.target;
-	*n = reply.ntargets;
+	*target = c->reply.target;
+	*n = c->reply.ntargets;
 	return true;
+}
+
+void mailbox_deliver(struct recipient *r, const struct account *account,
+		     const char *as)
+{
+	struct alias_target *target;
+	size_t n;
+
+	mailbox_ask(r, account, as, false);
+	mailbox_hear(r, &target, &n);
 }

@@ -6,12 +6,18 @@
 #include "local-deliver/local.h"
 #include "table/aliases.h"
 
-/* Delivers R's message to ACCOUNT under the address AS and settles R. If
- * FORWARD and the user has a .forward, nothing is delivered: the result is
- * true, and TARGET[N] is what that file holds; R is not settled then. */
-bool mailbox_deliver(struct recipient *r, const struct account *account,
-		     const char *as, bool forward, struct alias_target **target,
-		     size_t *n);
+/* Has R's message delivered to ACCOUNT under the address AS, by a worker that
+ * goes on while others are asked; FORWARD: unless the user has a .forward. */
+void mailbox_ask(struct recipient *r, const struct account *account,
+		 const char *as, bool forward);
+
+/* Waits for that and settles R. True: there is a .forward, TARGET[N] is what
+ * it holds, nothing was delivered, and R is not settled. */
+bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n);
+
+/* Both at once, without .forward. */
+void mailbox_deliver(struct recipient *r, const struct account *account,
+		     const char *as);
 
 /* The fields that a delivery to the address AS puts before the content,
  * each ended by CRLF: Return-Path, X-Original-To, Delivered-To, and the

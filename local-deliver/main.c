@@ -63,7 +63,7 @@ static void child_start(void *context)
 {
 	struct settings *s = context;
 
-	s->notify = notify_open();
+	s->feed = feed_open();
 }
 
 int main(int argc, char **argv)

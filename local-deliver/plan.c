@@ -27,14 +27,14 @@ static void to_other_mailbox(struct recipient *r, const char *address)
 
 	switch (owner_find(address, &account)) {
 	case ACCOUNT_FOUND:
-		mailbox_deliver(r, &account, address, false, NULL, NULL);
+		mailbox_deliver(r, &account, address);
 		break;
 	case ACCOUNT_TEMP:
-		settle(r, JOB_DEFERRED, "4.3.0", "local",
+		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "the user could not be looked up");
 		break;
 	case ACCOUNT_NONE:
-		settle(r, JOB_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
+		settle(r, RESULT_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
 		       address);
 		break;
 	}
@@ -55,14 +55,14 @@ static void do_act(struct recipient *r, const struct plan_act *act)
 bool plan_act(struct recipient *r)
 {
 	struct plan *p = r->plan;
-	struct job_result failure = { 0 };
+	struct result failure = { 0 };
 	bool failed = false;
 
 	while (p->acts_done < p->nacts) {
 		do_act(r, &p->act[p->acts_done++]);
-		if (r->result->status == JOB_DEFERRED)
+		if (r->result->status == RESULT_DEFERRED)
 			return false;
-		if (r->result->status == JOB_FAILED && !failed) {
+		if (r->result->status == RESULT_FAILED && !failed) {
 			failure = *r->result;
 			failed = true;
 		}
@@ -75,24 +75,25 @@ bool plan_act(struct recipient *r)
 static void expand(struct recipient *r)
 {
 	struct plan *p = r->plan;
-	bool done = r->result->status == JOB_SENT && r->result->dsn;
+	bool done = r->result->status == RESULT_SENT && r->result->dsn;
 
-	if (r->result->status != JOB_FAILED)
-		settle(r, JOB_EXPANDED, "2.0.0", "local",
+	if (r->result->status != RESULT_FAILED)
+		settle(r, RESULT_EXPANDED, "2.0.0", "local",
 		       "%s: expanded to %zu address%s", p->by, p->naddresses,
 		       p->naddresses == 1 ? "" : "es");
-	r->result->status = JOB_EXPANDED;
-	r->result->done_too = done;
+	r->result->status = RESULT_EXPANDED;
+	r->result->flags |= done ? RESULT_DONE_TOO : 0;
 	r->result->expanded = p->address;
 	r->result->nexpanded = p->naddresses;
 	r->result->owner = p->owner;
+	r->result->flags |= p->owner ? RESULT_OWNER : 0;
 }
 
 void plan_finish(struct recipient *r)
 {
 	struct plan *p = r->plan;
 
-	if (r->result->status == JOB_DEFERRED || p->naddresses == 0)
+	if (r->result->status == RESULT_DEFERRED || p->naddresses == 0)
 		return;
 	expand(r);
 }

@@ -1,30 +1,36 @@
 /* The workers of one child, of local-deliver/worker.h. */
-#include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "io/wait.h"
 #include "local-deliver/identity.h"
 #include "local-deliver/targets.h"
 #include "local-deliver/worker.h"
 #include "log/log.h"
+#include "server/child.h"
+#include "server/watch.h"
 
 #define WORKERS_MAX 32
-#define WORK_MS 300000 /* for one delivery, a slow disk included */
+#define TRIES 2
+#define SEND_MS 10000
+#define WORK_MS 300000 /* for one delivery, if nobody watches */
 
 struct worker {
 	char user[sizeof(((struct account *)0)->user)];
 	char maildir[sizeof(((struct account *)0)->maildir)];
 	uid_t uid;
 	int sock;
-	pid_t pid; /* 0: the place is free */
+	pid_t pid;  /* 0: the place is free */
+	bool asked; /* since it was heard last */
 	int64_t used_ms;
+	struct watched *watched;
+	TAILQ_HEAD(, worker_call) calls; /* not answered, oldest first */
 };
 
 static struct {
@@ -33,14 +39,18 @@ static struct {
 	struct ipc_in in;
 } self;
 
-/* A worker that waits has nothing in hand. To ask it to end would be to trust
- * it: its user may have stopped it. */
+/* To ask it to end would be to trust it: its user may have stopped it. What it
+ * did not answer is asked of another one. */
 static void dismiss(struct worker *w)
 {
+	struct worker_call *c;
+
+	while ((c = TAILQ_FIRST(&w->calls))) {
+		TAILQ_REMOVE(&w->calls, c, link);
+		c->worker = NULL;
+	}
 	close(w->sock);
-	kill(w->pid, SIGKILL);
-	while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_end(w->pid);
 	w->pid = 0;
 }
 
@@ -50,6 +60,8 @@ static bool is_for(const struct worker *w, const struct account *account)
 	       str_equal(w->user, account->user) &&
 	       str_equal(w->maildir, account->maildir);
 }
+
+static void hear_oldest(struct worker *w);
 
 /* A free place, or that of the worker that was idle longest. */
 static struct worker *choose_place(void)
@@ -64,8 +76,21 @@ static struct worker *choose_place(void)
 		if (w->used_ms < oldest->used_ms)
 			oldest = w;
 	}
-	dismiss(oldest);
+	while (oldest->pid && !TAILQ_EMPTY(&oldest->calls))
+		hear_oldest(oldest);
+	if (oldest->pid)
+		dismiss(oldest);
 	return oldest;
+}
+
+/* Signs of life, which it shares with us. */
+static bool prepare_watch(struct worker *w)
+{
+	if (!w->watched)
+		w->watched = watch_share(1);
+	if (w->watched)
+		watch_prepare(w->watched);
+	return w->watched != NULL;
 }
 
 static struct worker *start(const struct account *account)
@@ -73,11 +98,12 @@ static struct worker *start(const struct account *account)
 	struct worker *w = choose_place();
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (!prepare_watch(w) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return NULL;
 	w->pid = fork();
 	if (w->pid == 0)
-		worker_main(pair[1], account);
+		worker_main(pair[1], account, w->watched);
 	close(pair[1]);
 	if (w->pid < 0) {
 		log_error("cannot make a process: %m");
@@ -89,14 +115,22 @@ static struct worker *start(const struct account *account)
 	str_copy(w->maildir, sizeof(w->maildir), account->maildir);
 	w->uid = account->uid;
 	w->sock = pair[0];
+	w->used_ms = clock_ms();
+	TAILQ_INIT(&w->calls);
 	return w;
 }
 
 static struct worker *find(const struct account *account)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++)
-		if (is_for(&self.worker[i], account))
-			return &self.worker[i];
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *w = &self.worker[i];
+
+		if (!is_for(w, account))
+			continue;
+		if (!watch_is_late(w->watched))
+			return w;
+		dismiss(w);
+	}
 	return start(account);
 }
 
@@ -124,13 +158,13 @@ static void hear_forward(struct arena *a, struct worker_reply *reply)
 
 static void hear_delivered(struct worker_reply *reply)
 {
-	int64_t dev = 0, ino = 0;
+	int64_t uid = 0;
 
+	ipc_int(&self.in, "uid", 1, UINT32_MAX, &uid);
+	reply->delivered.uid = (uint32_t)uid;
 	reply->answer = WORKER_DELIVERED;
-	ipc_int(&self.in, "dev", INT64_MIN, INT64_MAX, &dev);
-	ipc_int(&self.in, "ino", INT64_MIN, INT64_MAX, &ino);
-	reply->delivered.dev = (dev_t)dev;
-	reply->delivered.ino = (ino_t)ino;
+	/* without it nobody is told of the change, and looks later */
+	folder_id_read(ipc_get(&self.in, "folder"), &reply->delivered.folder);
 	reply->delivered.duplicate = ipc_get(&self.in, "duplicate") != NULL;
 }
 
@@ -151,37 +185,106 @@ static void hear(struct arena *a, struct worker_reply *reply)
 	}
 }
 
-/* One try. ERR_EOF: the worker was about to end, or died. */
-static int ask(const struct worker_request *q)
+/* Waits for the answer of W as long as it gives signs of life: a large
+ * message and a slow disk may take their time. */
+static int await(const struct worker *w)
 {
-	struct worker *w = find(q->account);
+	int turn = watch_turn_ms(), err;
+
+	watch_resume();
+	do {
+		err = wait_until(w->sock, POLLIN,
+				 clock_ms() + (turn < 0 ? WORK_MS : turn));
+		watch_round();
+	} while (err == ERR_TIMEOUT && turn >= 0 && !watch_is_late(w->watched));
+	if (err == ERR_TIMEOUT)
+		log_error("process %ld, which delivers to %s, gave no sign of "
+			  "life: it is killed",
+			  (long)w->pid, w->maildir);
+	return err;
+}
+
+/* Takes the answer to the oldest call of W, which is dismissed if there is
+ * none. */
+static void hear_oldest(struct worker *w)
+{
+	struct worker_call *c = TAILQ_FIRST(&w->calls);
+	/* the first answer is not there yet: to look would be in vain */
+	int err = w->asked ? ERR_BUSY : ipc_recv(w->sock, &self.in, 0);
+
+	w->asked = false;
+	if (err == ERR_BUSY) {
+		err = await(w);
+		if (!err)
+			err = ipc_recv(w->sock, &self.in, 1);
+	}
+	w->used_ms = clock_ms();
+	if (err) {
+		if (err == ERR_TIMEOUT) /* the next one would fare no better */
+			c->tries = TRIES;
+		dismiss(w);
+		return;
+	}
+	TAILQ_REMOVE(&w->calls, c, link);
+	c->worker = NULL;
+	c->answered = true;
+	hear(c->arena, &c->reply);
+}
+
+/* A worker that is slow to read gets time, and is heard meanwhile: it may be
+ * waiting for that. */
+static int put(struct worker *w, const struct worker_call *c)
+{
 	int err;
 
-	if (!w)
-		return ERR_TEMP;
-	worker_put_request(&self.out, q);
-	err = ipc_call(w->sock, &self.out, &self.in, WORK_MS);
-	w->used_ms = clock_ms();
-	if (err)
-		dismiss(w);
-	return err;
+	worker_put_request(&self.out, &c->request);
+	while ((err = ipc_send(w->sock, &self.out, 0)) == ERR_BUSY &&
+	       !TAILQ_EMPTY(&w->calls)) {
+		hear_oldest(w);
+		if (w->pid == 0)
+			return ERR_EOF;
+	}
+	return err == ERR_BUSY ? ipc_send(w->sock, &self.out, SEND_MS) : err;
+}
+
+static void give_up(struct worker_call *c, int err, char *why)
+{
+	fail(&c->reply, err, why);
+	c->answered = true;
+}
+
+void worker_ask(struct worker_call *c)
+{
+	struct worker *w = find(&c->account);
+	int err = w ? put(w, c) : ERR_TEMP;
+
+	c->tries++;
+	if (err == ERR_TOO_LONG) {
+		give_up(c, err,
+			arena_strdup(c->arena, "header fields too large"));
+	} else if (!w) {
+		give_up(c, ERR_TEMP, NULL);
+	} else if (err) {
+		if (w->pid)
+			dismiss(w);
+	} else {
+		c->worker = w;
+		w->asked = true;
+		TAILQ_INSERT_TAIL(&w->calls, c, link);
+	}
 }
 
 /* A worker ends by itself when it was idle for long, perhaps just now: then a
  * new one is asked. A delivery that was done nevertheless is recognised by
  * its queue id. */
-void worker_deliver(struct arena *a, const struct worker_request *q,
-		    struct worker_reply *reply)
+void worker_wait(struct worker_call *c)
 {
-	int err = ask(q);
-
-	*reply = (struct worker_reply){ 0 };
-	if (err == ERR_EOF || err == ERR_IO)
-		err = ask(q);
-	if (err == ERR_TOO_LONG)
-		fail(reply, err, arena_strdup(a, "header fields too large"));
-	else if (err)
-		fail(reply, ERR_TEMP, NULL);
-	else
-		hear(a, reply);
+	while (!c->answered) {
+		if (c->worker)
+			hear_oldest(c->worker);
+		else if (c->tries < TRIES)
+			worker_ask(c);
+		else
+			give_up(c, ERR_TEMP, NULL);
+	}
 }

@@ -1,6 +1,11 @@
 /*
  * The way of one recipient: tables of addresses, aliases, the account, his
- * .forward, his mailbox.
+ * .forward, his mailbox. Most addresses are a mailbox and nothing else: those
+ * are handed to a worker ahead, before anything is waited for, so that what
+ * came together is delivered together. Where there is more to do (a command,
+ * a file, somebody else's mailbox) nothing is done ahead: the walk is done
+ * again when it is that recipient's turn, so that a slow command holds up
+ * only what comes after it, and is known for what it is.
  */
 #include <string.h>
 
@@ -11,6 +16,7 @@
 #include "local-deliver/mailbox.h"
 #include "local-deliver/owner.h"
 #include "local-deliver/plan.h"
+#include "local-deliver/worker.h"
 #include "table/lookup.h"
 
 #define VALUE_MAX TABLE_VALUE_MAX
@@ -35,15 +41,20 @@ static const struct {
 
 static bool table_fault(struct recipient *r, const char *what)
 {
-	settle(r, JOB_DEFERRED, "4.3.0", "local", "%s could not be looked up",
+	settle(r, RESULT_DEFERRED, "4.3.0", "local", "%s could not be looked up",
 	       what);
 	return true;
 }
 
 /* The plan holds new targets: does what is to be done here. True when R is
- * settled; false if its address stands for itself, too, and goes on. */
+ * settled, or waits for its turn; false if its address stands for itself, too,
+ * and goes on. */
 static bool carry_out(struct recipient *r)
 {
+	if (r->ahead && r->plan->nacts > 0) {
+		r->again = true;
+		return true;
+	}
 	if (!plan_act(r))
 		return true;
 	if (r->plan->self_mailbox)
@@ -177,19 +188,26 @@ static bool use_forward(struct recipient *r, const struct account *account,
 	return plan_add(r, &from, target, n) && plan_act(r);
 }
 
-/* To the mailbox, or where his .forward says; a copy for himself in there
- * means the mailbox. */
+/* To the mailbox, or where his .forward says. */
 static void to_mailbox(struct recipient *r, const struct account *account)
 {
 	bool forward = !account->virtual_user && !r->plan->self_mailbox;
+
+	mailbox_ask(r, account, r->text, forward);
+}
+
+/* A copy for himself in his .forward means the mailbox. */
+static void finish_mailbox(struct recipient *r)
+{
+	const struct account *account = &r->asked->account;
 	struct alias_target *target;
 	size_t n;
 
-	if (!mailbox_deliver(r, account, r->text, forward, &target, &n))
+	if (!mailbox_hear(r, &target, &n))
 		return;
 	r->plan->self = false;
 	if (use_forward(r, account, target, n) && r->plan->self)
-		mailbox_deliver(r, account, r->text, false, NULL, NULL);
+		mailbox_deliver(r, account, r->text);
 }
 
 static bool by_account(struct recipient *r)
@@ -201,8 +219,7 @@ static bool by_account(struct recipient *r)
 		to_mailbox(r, &account);
 		return true;
 	case ACCOUNT_TEMP:
-		settle(r, JOB_DEFERRED, "4.3.0", "local",
-		       "the user could not be looked up");
+		settle_away(r, "the user could not be looked up");
 		return true;
 	case ACCOUNT_NONE:
 		break;
@@ -215,7 +232,7 @@ static bool understand(struct recipient *r)
 	const char *text = r->job->address;
 
 	if (address_parse(text, strlen(text), &r->address)) {
-		settle(r, JOB_FAILED, "5.1.3", "local", "bad address");
+		settle(r, RESULT_FAILED, "5.1.3", "local", "bad address");
 		return false;
 	}
 	address_text(&r->address, r->text);
@@ -228,22 +245,32 @@ static void walk(struct recipient *r)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if ((steps[i].classes & 1U << r->class) && steps[i].step(r))
 			return;
-	settle(r, JOB_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
+	settle(r, RESULT_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
 	       r->address.local);
+}
+
+void recipient_begin(struct recipient *r)
+{
+	r->plan = arena_alloc(r->message->arena, sizeof(*r->plan));
+	if (!understand(r))
+		return;
+	if (loop_found(r)) {
+		settle(r, RESULT_FAILED, "5.4.6", "local",
+		       "mail forwarding loop for %s", r->text);
+		return;
+	}
+	r->ahead = true;
+	walk(r);
+	r->ahead = false;
 }
 
 void recipient_deliver(struct recipient *r)
 {
-	struct plan plan = { 0 };
-
-	r->plan = &plan;
-	if (!understand(r))
-		return;
-	if (loop_found(r)) {
-		settle(r, JOB_FAILED, "5.4.6", "local",
-		       "mail forwarding loop for %s", r->text);
-		return;
+	if (r->again) {
+		*r->plan = (struct plan){ 0 };
+		walk(r);
 	}
-	walk(r);
+	if (r->asked)
+		finish_mailbox(r);
 	plan_finish(r);
 }

@@ -3,32 +3,60 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "local-deliver/local.h"
+#include "local-deliver/worker.h"
 #include "log/log.h"
-
-#include <stdlib.h>
 
 #define SEND_MS 60000
 
-static void deliver(struct settings *s, struct message *m,
-		    const struct job_recipient *job, struct job_result *result)
-{
-	struct recipient r = {
-		.settings = s, .message = m, .job = job, .result = result
-	};
+/* Jobs that came together, and their recipients. */
+struct batch {
+	struct settings *settings;
+	struct arena *arena;
+	size_t n;
+	struct task {
+		struct job job;
+		struct message message;
+		struct recipient *recipient;
+		struct result *result;
+	} task[WORKER_BATCH];
+};
 
-	recipient_deliver(&r);
-	report(&r);
+/* Reads a job out of IN and begins it. */
+static int begin_task(struct batch *b, struct ipc_in *in)
+{
+	struct task *t = &b->task[b->n];
+	struct job *j = &t->job;
+	int err = job_read(b->arena, in, j);
+
+	if (err) {
+		log_error("qmgr sent a job that is not understood");
+		return err;
+	}
+	b->n++;
+	t->message = (struct message){ .arena = b->arena,
+				       .job = j,
+				       .begun_us = clock_wall_us() };
+	t->result = arena_alloc(b->arena, j->nrecipients * sizeof(*t->result));
+	t->recipient =
+		arena_alloc(b->arena, j->nrecipients * sizeof(*t->recipient));
+	for (size_t i = 0; i < j->nrecipients; i++) {
+		t->recipient[i].settings = b->settings;
+		t->recipient[i].message = &t->message;
+		t->recipient[i].job = &j->recipient[i];
+		t->recipient[i].result = &t->result[i];
+		recipient_begin(&t->recipient[i]);
+	}
+	return ERR_OK;
 }
 
 /* An expansion that no answer can hold is no list anybody meant. */
-static void refuse_expansions(struct job_result *result, size_t n)
+static void refuse_expansions(struct result *result, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (result[i].status != JOB_EXPANDED)
+		if (result[i].status != RESULT_EXPANDED)
 			continue;
-		result[i].status = JOB_FAILED;
+		result[i].status = RESULT_FAILED;
 		result[i].dsn = "5.4.6";
 		result[i].reply = "expands to too many addresses at once";
 		log_warn("an alias expands to %zu addresses: refused",
@@ -36,65 +64,83 @@ static void refuse_expansions(struct job_result *result, size_t n)
 	}
 }
 
-static int do_job(struct settings *s, struct message *m, int fd,
-		  struct ipc_out *out)
+static int answer(const struct task *t, int fd, struct ipc_out *out)
 {
-	const struct job *j = m->job;
-	struct job_result *result = mem_array(j->nrecipients, sizeof(*result));
+	const struct job *j = &t->job;
 	int err;
 
-	for (size_t i = 0; i < j->nrecipients; i++)
-		deliver(s, m, &j->recipient[i], &result[i]);
-	job_results_write(out, j, result, j->nrecipients, JOB_DEST_OK);
+	job_results_write(out, j, t->result, j->nrecipients, JOB_DEST_OK);
 	err = ipc_send(fd, out, SEND_MS);
 	if (err == ERR_TOO_LONG) {
-		refuse_expansions(result, j->nrecipients);
-		job_results_write(out, j, result, j->nrecipients, JOB_DEST_OK);
+		refuse_expansions(t->result, j->nrecipients);
+		job_results_write(out, j, t->result, j->nrecipients,
+				  JOB_DEST_OK);
 		err = ipc_send(fd, out, SEND_MS);
 	}
-	free(result);
 	return err;
 }
 
-/* True: go on with this connection. */
-static bool next_job(struct settings *s, int fd, struct ipc_in *in,
-		     struct ipc_out *out, struct arena *arena)
+static int do_task(struct task *t, int fd, struct ipc_out *out)
 {
-	struct message m = { .arena = arena };
-	struct job job;
-	int err = ipc_recv(fd, in, 0);
+	int err;
 
-	if (err == ERR_BUSY)
-		return true;
-	if (!err) {
-		err = job_read(arena, in, &job);
-		if (err)
-			log_error("qmgr sent a job that is not understood");
+	for (size_t i = 0; i < t->job.nrecipients; i++) {
+		recipient_deliver(&t->recipient[i]);
+		report(&t->recipient[i]);
 	}
+	err = answer(t, fd, out);
 	if (err)
-		return false;
-	m.job = &job;
-	m.begun_us = clock_wall_us();
-	err = do_job(s, &m, fd, out);
-	strlist_free(&m.delivered_to);
-	close(job.fd);
-	if (err)
-		log_warn("%s: the results did not reach qmgr: %s", job.id,
-			 err_text(err));
+		log_warn("%s: the results did not reach qmgr: %s", t->job.id,
+			 err_why(err));
+	return err;
+}
+
+/* The jobs that are there now. False: no more will come. */
+static bool take_jobs(struct batch *b, int fd, struct ipc_in *in)
+{
+	int err = ERR_OK;
+
+	while (!err && b->n < WORKER_BATCH) {
+		err = ipc_recv(fd, in, 0);
+		if (!err)
+			err = begin_task(b, in);
+	}
+	return !err || err == ERR_BUSY;
+}
+
+/* In their order; after a failure the rest is done, too, since it is begun. */
+static bool do_jobs(struct batch *b, int fd, struct ipc_out *out)
+{
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < b->n; i++) {
+		int now = do_task(&b->task[i], fd, out);
+
+		err = err ? err : now;
+	}
+	for (; b->n > 0; b->n--) {
+		struct task *t = &b->task[b->n - 1];
+
+		strlist_free(&t->message.delivered_to);
+		close(t->job.fd);
+	}
+	arena_reset(b->arena);
 	return !err;
 }
 
 bool serve_qmgr(void *settings, const struct prefork_listener *listener, int fd)
 {
+	struct batch b = { .settings = settings, .arena = arena_new() };
 	struct ipc_in in = { 0 };
 	struct ipc_out out = { 0 };
-	struct arena *arena = arena_new();
+	bool more = true;
 
 	(void)listener;
-	while (prefork_await(fd, -1) == ERR_OK &&
-	       next_job(settings, fd, &in, &out, arena))
-		arena_reset(arena);
-	arena_free(&arena);
+	while (more && prefork_await(fd, -1) == ERR_OK) {
+		more = take_jobs(&b, fd, &in);
+		more = do_jobs(&b, fd, &out) && more;
+	}
+	arena_free(&b.arena);
 	ipc_out_free(&out);
 	ipc_in_free(&in);
 	close(fd);

@@ -1,6 +1,5 @@
 #include "local-deliver/targets.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -54,7 +53,7 @@ void targets_tell(int fd, const char *path, size_t max, struct buf *out)
 	if (err)
 		targets_tell_fault(out, "%s: %s", path,
 				   err == ERR_TOO_LONG ? "too large"
-						       : strerror(errno));
+						       : err_why(err));
 	else if (memchr(text.data, '\0', text.len))
 		targets_tell_fault(out, "%s: holds a NUL", path);
 	else

@@ -2,23 +2,23 @@
 #include "local-deliver/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/str.h"
+#include "io/wait.h"
+#include "local-deliver/forward.h"
 #include "local-deliver/identity.h"
-#include "local-deliver/targets.h"
 #include "log/log.h"
 #include "server/sandbox.h"
+#include "server/watch.h"
 
 #define IDLE_MS 10000
+#define BATCH_BYTES (1 << 20) /* with so many in hand no more is taken */
 
 void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 {
@@ -33,160 +33,156 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 	ipc_put(m, "recipient", d->recipient);
 	ipc_put_int(m, "arrival", d->arrival_us);
 	if (q->forward) {
-		ipc_put(m, "forward", q->account->home);
-		ipc_put(m, "extension", q->account->extension);
+		ipc_put(m, "forward", q->home);
+		ipc_put(m, "extension", q->extension);
 	}
 	ipc_put_fd(m, d->fd);
 }
 
-static bool get_request(struct ipc_in *m, struct worker_request *q)
+/* All that Q holds is in A, but the descriptor, which is Q's. */
+static bool get_request(struct arena *a, struct ipc_in *m,
+			struct worker_request *q)
 {
 	struct delivery *d = &q->delivery;
 	int64_t offset, length;
 
-	*q = (struct worker_request){ 0 };
+	*q = (struct worker_request){ .delivery = { .fd = -1 } };
 	if (!ipc_is(m, "deliver") ||
 	    !ipc_int(m, "offset", 0, INT64_MAX, &offset) ||
 	    !ipc_int(m, "length", 0, INT64_MAX, &length) ||
 	    !ipc_int(m, "arrival", 0, INT64_MAX, &d->arrival_us))
 		return false;
-	d->maildir = ipc_text(m, "maildir");
+	d->maildir = arena_strdup(a, ipc_text(m, "maildir"));
 	d->folder = "INBOX";
-	d->prologue = ipc_text(m, "prologue");
+	d->prologue = arena_strdup(a, ipc_text(m, "prologue"));
 	d->offset = (off_t)offset;
 	d->length = (off_t)length;
-	d->queue_id = ipc_text(m, "queue-id");
-	d->recipient = ipc_text(m, "recipient");
+	d->queue_id = arena_strdup(a, ipc_text(m, "queue-id"));
+	d->recipient = arena_strdup(a, ipc_text(m, "recipient"));
 	d->fd = ipc_take_fd(m);
 	q->forward = ipc_get(m, "forward") != NULL;
+	q->home = arena_strdup(a, ipc_text(m, "forward"));
+	q->extension = arena_strdup(a, ipc_text(m, "extension"));
 	return d->fd >= 0;
 }
 
-/* Who can write the file can have the user's mail, and run commands as him:
- * only he, a group of his own, and root may. */
-static bool others_write(const struct stat *st)
+static void say_failed(struct ipc_out *m, int err)
 {
-	return (st->st_mode & S_IWOTH) ||
-	       ((st->st_mode & S_IWGRP) && st->st_gid != getegid());
+	ipc_begin(m, "failed");
+	ipc_put_int(m, "code", err);
+	if (err_errno())
+		ipc_put(m, "why", strerror(err_errno()));
 }
 
-/* Who can write the folder can put another file of the user into its place. */
-static bool is_safe_folder(const char *home)
+static void say_delivered(struct ipc_out *m, const struct delivered *done)
 {
-	struct stat st;
+	char folder[FOLDER_ID_SIZE];
 
-	return stat(home, &st) == 0 &&
-	       (!others_write(&st) || (st.st_mode & S_ISVTX));
-}
-
-static bool is_safe(int fd, const char *path, const char *home, struct buf *out)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		targets_tell_fault(out, "%s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		targets_tell_fault(out, "%s: is no regular file", path);
-	else if (st.st_uid != geteuid() && st.st_uid != 0)
-		targets_tell_fault(out, "%s: belongs to somebody else", path);
-	else if (others_write(&st))
-		targets_tell_fault(out, "%s: is writable by others", path);
-	else if (!is_safe_folder(home))
-		targets_tell_fault(out, "%s: the folder is writable by others",
-				   path);
-	else
-		return true;
-	return false;
-}
-
-/* Tells what the file PATH in HOME holds. False if it is not there. */
-static bool tell_forward(const char *path, const char *home, struct buf *out)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return false;
-	if (fd < 0)
-		targets_tell_fault(out, "%s: %s", path, strerror(errno));
-	else if (is_safe(fd, path, home, out))
-		targets_tell(fd, path, WORKER_FORWARD_MAX, out);
-	if (fd >= 0)
-		close(fd);
-	return true;
-}
-
-/* ~/.forward+extension, then ~/.forward, as in Postfix. */
-static bool find_forward(const struct ipc_in *m, struct buf *out)
-{
-	const char *home = ipc_text(m, "forward");
-	const char *extension = ipc_text(m, "extension");
-	char *path;
-	bool found = false;
-
-	if (*extension && !strchr(extension, '/')) {
-		path = mem_printf("%s/.forward+%s", home, extension);
-		found = tell_forward(path, home, out);
-		free(path);
-	}
-	if (found)
-		return true;
-	path = mem_printf("%s/.forward", home);
-	found = tell_forward(path, home, out);
-	free(path);
-	return found;
-}
-
-/* An empty .forward is none, and neither is one that cannot be used: his
- * mailbox is where a user will miss nothing. */
-static bool has_forward(const struct ipc_in *m, struct buf *out)
-{
-	if (!find_forward(m, out) || out->len == 0)
-		return false;
-	if (*out->data != TARGETS_FAULT)
-		return true;
-	log_warn("%s: %s; delivered to the mailbox instead",
-		 ipc_text(m, "queue-id"), out->data + 1);
-	return false;
-}
-
-static void answer_delivery(struct ipc_out *m, const struct delivery *d)
-{
-	struct delivered done;
-	int err = deliver_message(d, &done);
-
-	if (err) {
-		ipc_begin(m, "failed");
-		ipc_put_int(m, "code", err);
-		if (err == ERR_IO || err == ERR_DENIED)
-			ipc_put(m, "why", strerror(errno));
-		return;
-	}
 	ipc_begin(m, "delivered");
-	ipc_put_int(m, "dev", (int64_t)done.dev);
-	ipc_put_int(m, "ino", (int64_t)done.ino);
-	if (done.duplicate)
+	folder_id_text(done->folder, folder);
+	ipc_put(m, "folder", folder);
+	ipc_put_int(m, "uid", done->uid);
+	if (done->duplicate)
 		ipc_put(m, "duplicate", "yes");
 }
 
-static void answer(struct ipc_in *in, struct ipc_out *out)
+static void deliver_alone(struct ipc_out *m, const struct delivery *d)
 {
-	struct worker_request q;
-	struct buf told;
+	struct delivered done;
+	int err;
 
-	if (!get_request(in, &q)) {
-		ipc_begin(out, "failed");
-		ipc_put_int(out, "code", ERR_SYNTAX);
+	err_clear();
+	err = deliver_message(d, &done);
+	if (!err) {
+		say_delivered(m, &done);
 		return;
 	}
-	buf_init(&told, WORKER_FORWARD_MAX);
-	if (q.forward && has_forward(in, &told)) {
+	log_error("%s: cannot deliver to %s: %s", d->queue_id, d->maildir,
+		  err_why(err));
+	say_failed(m, err);
+}
+
+/* What came together. */
+struct batch {
+	struct arena *arena;
+	struct worker_request request[WORKER_BATCH];
+	bool good[WORKER_BATCH];
+	struct buf told[WORKER_BATCH]; /* a .forward, or nothing */
+	size_t n;
+	off_t bytes;
+	struct delivery delivery[WORKER_BATCH]; /* the others */
+	struct delivered delivered[WORKER_BATCH];
+	size_t ndeliveries;
+	bool together; /* they are done */
+};
+
+static void add_request(struct batch *b, struct ipc_in *in)
+{
+	size_t i = b->n++;
+	struct worker_request *q = &b->request[i];
+
+	b->good[i] = get_request(b->arena, in, q);
+	buf_init(&b->told[i], WORKER_FORWARD_MAX);
+	if (!b->good[i] || (q->forward && forward_found(q, &b->told[i])))
+		return;
+	buf_reset(&b->told[i]);
+	b->delivery[b->ndeliveries++] = q->delivery;
+	b->bytes += q->delivery.length;
+}
+
+/* Answers request I; *DONE of the deliveries are answered. */
+static void answer(const struct batch *b, size_t i, size_t *done,
+		   struct ipc_out *out)
+{
+	if (!b->good[i]) {
+		err_clear();
+		say_failed(out, ERR_SYNTAX);
+	} else if (b->told[i].len > 0) {
 		ipc_begin(out, "forward");
-		ipc_put_base64(out, "targets", told.data, told.len);
+		ipc_put_base64(out, "targets", b->told[i].data, b->told[i].len);
+	} else if (b->together) {
+		say_delivered(out, &b->delivered[(*done)++]);
 	} else {
-		answer_delivery(out, &q.delivery);
+		deliver_alone(out, &b->delivery[(*done)++]);
 	}
-	buf_free(&told);
-	close(q.delivery.fd);
+}
+
+/* Several deliveries share what they cost. If that fails, each says for
+ * itself what is wrong. */
+static int do_batch(struct batch *b, int sock, struct ipc_out *out)
+{
+	size_t done = 0;
+	int err = ERR_OK;
+
+	b->together = b->ndeliveries > 1 &&
+		      deliver_together(b->delivery, b->ndeliveries,
+				       b->delivered) == ERR_OK;
+	for (size_t i = 0; !err && i < b->n; i++) {
+		answer(b, i, &done, out);
+		err = ipc_send(sock, out, IDLE_MS);
+	}
+	return err;
+}
+
+static void end_batch(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->request[i].delivery.fd >= 0)
+			close(b->request[i].delivery.fd);
+		buf_free(&b->told[i]);
+	}
+	b->n = b->ndeliveries = 0;
+	b->bytes = 0;
+	arena_reset(b->arena);
+}
+
+/* The delivery that needs the folder says so, too: here is the cause. */
+static void make_dirs(const char *path)
+{
+	int err = file_make_dirs(path, 0700);
+
+	if (err)
+		log_error("%s", err_why(err));
 }
 
 /* From here on only the user's own places can be reached. */
@@ -199,29 +195,35 @@ static void confine(const struct account *account)
 		      account->maildir[n] == '/';
 
 	if (account->virtual_user)
-		file_make_dirs(account->home, 0700);
+		make_dirs(account->home);
 	if (!inside)
-		file_make_dirs(account->maildir, 0700);
+		make_dirs(account->maildir);
 	sandbox_only_dirs(dirs, writable, inside ? 1 : 2);
 	sandbox_enter(SANDBOX_OPEN);
 }
 
-void worker_main(int sock, const struct account *account)
+void worker_main(int sock, const struct account *account, struct watched *me)
 {
 	const struct identity id = { account->uid, account->gid, account->user,
 				     account->home };
-	struct pollfd wait = { .fd = sock, .events = POLLIN };
+	struct batch b = { .arena = arena_new() };
 	struct ipc_in in = { 0 };
 	struct ipc_out out = { 0 };
+	int err = ERR_OK;
 
 	identity_become(&id, &sock, 1);
+	watch_me(me, false);
 	confine(account);
 	/* a request is rarely there already: to wait first is one call less */
-	while (poll(&wait, 1, IDLE_MS) > 0 &&
-	       ipc_recv(sock, &in, 0) == ERR_OK) {
-		answer(&in, &out);
-		if (ipc_send(sock, &out, IDLE_MS))
+	while (!err &&
+	       wait_until(sock, POLLIN, clock_ms() + IDLE_MS) == ERR_OK) {
+		while (b.n < WORKER_BATCH && b.bytes < BATCH_BYTES &&
+		       (err = ipc_recv(sock, &in, 0)) == ERR_OK)
+			add_request(&b, &in);
+		err = err == ERR_BUSY ? ERR_OK : err;
+		if (b.n > 0 && do_batch(&b, sock, &out) != ERR_OK)
 			break;
+		end_batch(&b);
 	}
 	_exit(0);
 }

@@ -8,10 +8,13 @@
  * Between child and worker, packets of lib/ipc on a socket pair:
  *     deliver maildir prologue offset length queue-id recipient arrival
  *         forward extension + fd
- *     → delivered dev ino duplicate | failed code errno | forward targets
+ *     → delivered folder uid duplicate | failed code errno | forward targets
+ * Answers come in the order of the requests.
  */
 #ifndef LOCAL_DELIVER_WORKER_H
 #define LOCAL_DELIVER_WORKER_H
+
+#include <sys/queue.h>
 
 #include "client/account.h"
 #include "local-deliver/local.h"
@@ -19,9 +22,10 @@
 #include "table/aliases.h"
 
 struct worker_request {
-	const struct account *account;
 	struct delivery delivery;
-	bool forward; /* look for .forward first */
+	bool forward;	       /* look for .forward first, … */
+	const char *home;      /* … there, … */
+	const char *extension; /* … with this behind it */
 };
 
 enum worker_answer {
@@ -39,17 +43,37 @@ struct worker_reply {
 	size_t ntargets;
 };
 
-/* Has it done by the user's worker, which is made if there is none. */
-void worker_deliver(struct arena *a, const struct worker_request *q,
-		    struct worker_reply *reply);
+/* A request and its answer. The caller fills in the first three; it and all
+ * that they point to stay where they are until the answer is there. */
+struct worker_call {
+	struct arena *arena; /* of the answer */
+	struct account account;
+	struct worker_request request;
+	struct worker_reply reply;
+	bool answered;
+	int tries;
+	struct worker *worker; /* that has it, or NULL */
+	TAILQ_ENTRY(worker_call) link;
+};
 
-/* The life of a worker process on its end of the socket pair. */
-void worker_main(int sock, const struct account *account)
+/* Hands C to the user's worker, which is made if there is none. What a worker
+ * is asked before it has answered, it does together. */
+void worker_ask(struct worker_call *c);
+
+/* Waits for the answer to C. */
+void worker_wait(struct worker_call *c);
+
+struct watched;
+
+/* The life of a worker process on its end of the socket pair; it gives signs
+ * of it to ME. */
+void worker_main(int sock, const struct account *account, struct watched *me)
 	__attribute__((noreturn));
 
 /* Verb and attributes as above. */
 void worker_put_request(struct ipc_out *m, const struct worker_request *q);
 
 #define WORKER_FORWARD_MAX 65536 /* bytes of a .forward */
+#define WORKER_BATCH 16		 /* requests that are done together */
 
 #endif

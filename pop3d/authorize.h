@@ -2,7 +2,7 @@
 #ifndef POP3D_AUTHORIZE_H
 #define POP3D_AUTHORIZE_H
 
-#include "service/login.h"
+#include "login/login.h"
 
 /* Serves FD, and closes it; TLS_FIRST on the port of POP3 over TLS. */
 void authorize_serve(const struct login_rules *rules, int fd, bool tls_first);

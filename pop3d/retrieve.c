@@ -6,7 +6,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "smtp/data.h"
 
 #define BLOCK 65536
 
@@ -17,10 +16,32 @@ struct top {
 	bool line_empty; /* nothing but CR since the last LF */
 };
 
-static int put(void *context, const void *data, size_t n)
+/* Content with CRLF line ends on its way out: a dot at the start of a line is
+ * doubled (RFC 1939 section 3). All other bytes stay as LIST counted them and
+ * IMAP shows them; a CR alone ends no line. */
+struct writer {
+	struct stream *io;
+	bool line_start;
+};
+
+static void put(struct writer *w, const char *p, size_t n)
 {
-	stream_put(context, data, n);
-	return ERR_OK;
+	const char *end = p + n, *lf;
+
+	while (p < end) {
+		if (w->line_start && *p == '.')
+			stream_put(w->io, ".", 1);
+		lf = memchr(p, '\n', (size_t)(end - p));
+		n = (size_t)((lf ? lf + 1 : end) - p);
+		stream_put(w->io, p, n);
+		w->line_start = lf != NULL;
+		p += n;
+	}
+}
+
+static void put_end(struct writer *w)
+{
+	stream_puts(w->io, w->line_start ? ".\r\n" : "\r\n.\r\n");
 }
 
 /* How much of P, N is still wanted; N if all. */
@@ -51,32 +72,31 @@ static size_t wanted(struct top *t, const char *p, size_t n)
 
 static int copy(struct stream *io, struct mailbox_reader *r, struct top *t)
 {
-	struct smtp_data_writer w;
+	struct writer w = { io, true };
 	char *block = mem_resize(NULL, BLOCK, 1);
 	size_t n = 1, use = 1;
 	int err = ERR_OK;
 
-	smtp_data_write_begin(&w, put, io);
 	while (!err && n > 0 && use == n) {
 		err = mailbox_read(r, block, BLOCK, &n);
 		use = err ? 0 : wanted(t, block, n);
-		if (!err)
-			err = smtp_data_write(&w, block, use);
+		put(&w, block, use);
 	}
 	if (!err)
-		err = smtp_data_write_end(&w);
+		put_end(&w);
 	free(block);
 	return err;
 }
 
 int retrieve_send(struct stream *io, struct mailbox *m, uint32_t seq,
-		  uint32_t size, long long lines)
+		  long long lines, bool *begun)
 {
 	struct top t = { .lines = lines, .line_empty = true };
-	struct mailbox_reader *r;
-	uint32_t ignored;
-	int err = mailbox_read_open(m, seq, &r, &ignored);
+	struct mailbox_reader *r = NULL;
+	uint32_t size;
+	int err = mailbox_read_open(m, seq, &r, &size);
 
+	*begun = !err;
 	if (err)
 		return err;
 	if (lines < 0)

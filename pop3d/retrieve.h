@@ -7,10 +7,10 @@
 #include "io/stream.h"
 #include "mailbox/mailbox.h"
 
-/* Replies with message SEQ of M, SIZE octets long: with LINES of 0 and more,
- * its header and that many lines of the body. ERR_NOT_FOUND: nothing is sent
- * yet. Any other error: a part is sent, and the connection must end. */
+/* Replies with message SEQ of M; with LINES of 0 and more, with its header and
+ * that many lines of the body. Gives a code. If it is an error, and *BEGUN is
+ * set, a part is sent, and the connection must end; else nothing is. */
 int retrieve_send(struct stream *io, struct mailbox *m, uint32_t seq,
-		  uint32_t size, long long lines);
+		  long long lines, bool *begun);
 
 #endif

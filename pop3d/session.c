@@ -15,14 +15,14 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "client/notify.h"
+#include "client/feed.h"
 #include "log/log.h"
 #include "mailbox/mailbox.h"
 #include "pop3d/capability.h"
 #include "pop3d/command.h"
 #include "pop3d/retrieve.h"
 #include "server/prefork.h"
-#include "service/handover.h"
+#include "login/handover.h"
 
 #define WINDOW_MAX 16384
 #define IDLE_MS 600000 /* RFC 1939 section 3: ten minutes at least */
@@ -31,6 +31,7 @@
 struct message {
 	uint32_t size;
 	bool deleted;
+	bool hidden; /* it cannot be read: it is not there for the client */
 	bool retrieved;
 };
 
@@ -38,7 +39,7 @@ struct session {
 	struct handover h;
 	struct stream *io;
 	struct mailbox *box;
-	struct notify *notify;
+	struct feed *feed;
 	struct message *message; /* of sequence number i + 1 */
 	uint32_t n;
 	struct command c;
@@ -54,12 +55,17 @@ static void reply(struct session *s, const char *text)
 }
 
 /* What is left when the noted deletions are done. */
+static bool is_left(const struct message *m)
+{
+	return !m->deleted && !m->hidden;
+}
+
 static void count_left(const struct session *s, uint32_t *n, uint64_t *size)
 {
 	*n = 0;
 	*size = 0;
 	for (uint32_t i = 0; i < s->n; i++)
-		if (!s->message[i].deleted) {
+		if (is_left(&s->message[i])) {
 			++*n;
 			*size += s->message[i].size;
 		}
@@ -77,6 +83,10 @@ static struct message *named(struct session *s)
 	m = &s->message[s->number[0] - 1];
 	if (m->deleted) {
 		reply(s, "-ERR message is deleted");
+		return NULL;
+	}
+	if (m->hidden) {
+		reply(s, "-ERR [SYS/TEMP] the message cannot be read");
 		return NULL;
 	}
 	return m;
@@ -104,7 +114,7 @@ static void put_list(struct session *s, const char *head,
 	}
 	stream_puts(s->io, head);
 	for (uint32_t i = 0; i < s->n; i++)
-		if (!s->message[i].deleted)
+		if (is_left(&s->message[i]))
 			line(s, i + 1);
 	stream_puts(s->io, ".\r\n");
 }
@@ -132,38 +142,46 @@ static void do_uidl(struct session *s)
 	put_list(s, "+OK\r\n", put_id);
 }
 
-/* Sends the message with at most LINES lines of its body (-1: all). */
-static void send_message(struct session *s, struct message *m, long long lines)
+static void log_unread(const struct session *s, uint32_t seq, int err)
 {
-	int err = retrieve_send(s->io, s->box, (uint32_t)s->number[0], m->size,
-				lines);
+	log_error("pop3: user=%s, uid=%" PRIu32 ": cannot be read: %s",
+		  s->h.user, mailbox_uid(s->box, seq), err_why(err));
+}
 
-	if (err == ERR_NOT_FOUND) {
+/* Sends the message with at most LINES lines of its body (-1: all). */
+static bool send_message(struct session *s, long long lines)
+{
+	uint32_t seq = (uint32_t)s->number[0];
+	bool begun;
+	int err = retrieve_send(s->io, s->box, seq, lines, &begun);
+
+	if (!err)
+		return true;
+	if (err == ERR_NOT_FOUND && !begun) {
 		reply(s, "-ERR the message was deleted by another program");
-	} else if (err) {
-		/* a part is sent: nothing can follow it */
-		log_error("pop3: %s: message %lld: %s", s->h.user, s->number[0],
-			  err_text(err));
-		s->over = true;
+		return false;
 	}
+	log_unread(s, seq, err);
+	/* nothing can follow a part of a message */
+	if (begun)
+		s->over = true;
+	else
+		reply(s, "-ERR [SYS/TEMP] the message cannot be read");
+	return false;
 }
 
 static void do_retr(struct session *s)
 {
 	struct message *m = named(s);
 
-	if (!m)
-		return;
-	send_message(s, m, -1);
-	m->retrieved = true;
+	if (m && send_message(s, -1))
+		m->retrieved = true;
 }
 
 static void do_top(struct session *s)
 {
-	struct message *m = named(s);
-
-	if (m)
-		send_message(s, m, s->number[1]);
+	if (named(s))
+		send_message(s, s->number[1]);
 }
 
 static void do_dele(struct session *s)
@@ -207,26 +225,39 @@ static size_t collect(const struct session *s, bool deleted, uint32_t *seq)
 	return n;
 }
 
+static void tell_feed(struct session *s, unsigned what)
+{
+	const struct feed_change c = {
+		.folder = mailbox_id(s->box),
+		.what = what,
+		.modseq = mailbox_highestmodseq(s->box),
+		.user = s->h.user,
+	};
+
+	if (what)
+		feed_tell(s->feed, &c);
+}
+
 /* RFC 1939 section 6: what was noted is done. */
 static int update(struct session *s)
 {
 	uint32_t *seq = mem_array(s->n ? s->n : 1, sizeof(*seq));
 	size_t seen = collect(s, false, seq), gone;
 	int err = ERR_OK;
-	dev_t dev;
-	ino_t ino;
 
-	/* a flag that cannot be set is no reason to keep what shall go */
 	if (seen > 0)
-		mailbox_store(s->box, seq, seen, MAILBOX_ADD, MAILBOX_SEEN, 0,
-			      UINT64_MAX, NULL);
+		err = mailbox_store(s->box, seq, seen, MAILBOX_ADD,
+				    MAILBOX_SEEN, 0, UINT64_MAX, NULL);
+	/* a flag that cannot be set is no reason to keep what shall go */
+	if (err)
+		log_warn("pop3: user=%s: cannot mark as seen: %s", s->h.user,
+			 err_why(err));
+	err = ERR_OK;
 	gone = collect(s, true, seq);
 	if (gone > 0)
 		err = mailbox_expunge(s->box, seq, gone, false);
-	if (seen + gone > 0) {
-		mailbox_identity(s->box, &dev, &ino);
-		notify_changed(s->notify, dev, ino);
-	}
+	tell_feed(s, (seen > 0 ? FEED_FLAGS : 0) |
+			     (gone > 0 && err == ERR_OK ? FEED_GONE : 0));
 	log_info("pop3: logout: user=%s, messages=%" PRIu32
 		 ", retrieved=%zu, deleted=%zu",
 		 s->h.user, s->n, seen, err ? 0 : gone);
@@ -234,17 +265,24 @@ static int update(struct session *s)
 	return err;
 }
 
+/* The answer comes when the mailbox is closed: a client that logs in again at
+ * once does not find it locked by the session before. */
 static void do_quit(struct session *s)
 {
 	int err = update(s);
 
+	if (err)
+		log_error("pop3: user=%s: cannot delete: %s", s->h.user,
+			  err_why(err));
 	s->over = true;
-	if (err == ERR_OK) {
+	mailbox_close(&s->box);
+	if (err)
+		command_reply(s->io,
+			      "-ERR [SYS/TEMP] messages could not be deleted: "
+			      "%s",
+			      err_text(err));
+	else
 		reply(s, "+OK bye");
-		return;
-	}
-	log_error("pop3: %s: cannot delete: %s: %m", s->h.user, err_text(err));
-	reply(s, "-ERR [SYS/TEMP] some messages could not be deleted");
 }
 
 static const struct {
@@ -326,34 +364,34 @@ static void dialogue(struct session *s)
 	stream_flush(s->io);
 }
 
-/* Sizes come from the index; only a foreign file is opened for it. */
-static int read_sizes(struct session *s)
+/* Sizes come from the index; only a foreign file is opened for it. One that
+ * went away just now, or cannot be read, is not shown, and never deleted. */
+static void read_size(struct session *s, uint32_t seq)
 {
+	struct mailbox_message m = mailbox_get(s->box, seq);
+	struct message *row = &s->message[seq - 1];
 	int err = ERR_OK;
 
+	row->size = m.size;
+	if (!m.gone && m.size == 0)
+		err = mailbox_size(s->box, seq, &row->size);
+	row->hidden = m.gone || err;
+	if (err && err != ERR_NOT_FOUND)
+		log_unread(s, seq, err);
+}
+
+static void read_sizes(struct session *s)
+{
 	s->n = mailbox_count(s->box);
 	s->message = mem_array(s->n ? s->n : 1, sizeof(*s->message));
-	for (uint32_t i = 0; i < s->n && !err; i++) {
-		struct mailbox_message m = mailbox_get(s->box, i + 1);
-
-		s->message[i].size = m.size;
-		if (m.gone)
-			s->message[i].deleted = true;
-		else if (m.size == 0)
-			err = mailbox_size(s->box, i + 1, &s->message[i].size);
-		/* it went away just now */
-		if (err == ERR_NOT_FOUND) {
-			s->message[i].deleted = true;
-			err = ERR_OK;
-		}
-	}
-	return err;
+	for (uint32_t seq = 1; seq <= s->n; seq++)
+		read_size(s, seq);
 }
 
 static void refuse(struct session *s, int err)
 {
-	log_error("pop3: %s: cannot open the mailbox %s: %s", s->h.user,
-		  s->h.maildir, err_text(err));
+	log_error("pop3: user=%s, maildir=%s: cannot be opened: %s", s->h.user,
+		  s->h.maildir, err_why(err));
 	reply(s, err == ERR_BUSY ? "-ERR [IN-USE] the mailbox is locked"
 				 : "-ERR [SYS/TEMP] the mailbox cannot be "
 				   "opened");
@@ -366,12 +404,12 @@ static void serve(struct session *s)
 
 	if (!err)
 		err = mailbox_open(s->h.store, "INBOX", false, &s->box);
-	if (!err)
-		err = read_sizes(s);
-	if (err)
+	if (err) {
 		refuse(s, err);
-	else
+	} else {
+		read_sizes(s);
 		dialogue(s);
+	}
 	if (s->box)
 		mailbox_close(&s->box);
 	if (s->h.store)
@@ -384,7 +422,7 @@ void session_serve(int sock)
 	struct session s = { .n = 0 };
 
 	/* while the private sockets can still be reached */
-	s.notify = notify_open();
+	s.feed = feed_open();
 	if (handover_take(sock, &s.h)) {
 		s.io = stream_new(s.h.fd, WINDOW_MAX);
 		stream_set_timeout(s.io, IDLE_MS);
@@ -393,5 +431,5 @@ void session_serve(int sock)
 		stream_free(&s.io);
 		handover_free(&s.h);
 	}
-	notify_close(&s.notify);
+	feed_close(&s.feed);
 }
