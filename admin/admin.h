@@ -11,11 +11,12 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "ipc/ipc.h"
-#include "queue/admin.h"
+#include "qmgr/admin.h"
 
 struct admin {
 	const char *config_path;
 	struct config *config; /* NULL where the command loads none */
+	bool faulty; /* it, so that run_directory may be another */
 	bool json;
 	bool help; /* asked for, not an error */
 	int argc;  /* the words after the sub-command */
@@ -35,6 +36,10 @@ int admin_user(const struct admin *a);
 /* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE, without a
  * word, if it does not run; else what is wrong was said. */
 int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m);
+
+/* Says that master does not run, and where it would have been; gives
+ * EX_UNAVAILABLE. */
+int admin_not_running(const struct admin *a);
 
 /* Numbers of the queue as a JSON object, without a line end. */
 void admin_print_stats_json(const struct queue_stats *s);

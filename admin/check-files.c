@@ -20,6 +20,8 @@ void check_file(struct findings *f, const char *param, const char *path,
 		check_fault(f, "%s: %s: %s", param, path, strerror(errno));
 		return;
 	}
+	if (!S_ISREG(st.st_mode))
+		check_fault(f, "%s: %s is no regular file", param, path);
 	if (st.st_mode & S_IWOTH)
 		check_fault(f,
 			    "%s: everybody can write to %s; chmod o-w it, and "

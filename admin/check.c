@@ -16,7 +16,6 @@
 #include "admin/admin.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "server/user.h"
 
 static const char help[] =
 	"usage: posthorn check [--json]\n\n"
@@ -111,7 +110,10 @@ static void check_start(struct findings *f, const struct admin *a,
 		if (pid == 0)
 			become_master(a, program, fds[1]);
 		close(fds[1]);
-		file_read_fd(fds[0], &text);
+		if (file_read_fd(fds[0], &text))
+			buf_printf(&text, "%s: not all that it said could be "
+					  "read\n",
+				   program);
 		close(fds[0]);
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
@@ -146,11 +148,8 @@ static void check_domain(struct findings *f, const struct config *c,
 static void check_names(struct findings *f, const struct config *c)
 {
 	const char *host = config_string(c, "myhostname");
-	const char *privs = config_string(c, "default_privs");
 	const char *last = config_string(c, "2bounce_notice_recipient");
 	struct address a;
-	uid_t uid;
-	gid_t gid;
 
 	check_domain(f, c, "myhostname");
 	check_domain(f, c, "mydomain");
@@ -161,12 +160,19 @@ static void check_names(struct findings *f, const struct config *c)
 			      "myhostname = %s: not a full name, other hosts "
 			      "may refuse our mail",
 			      host);
-	if (!user_find(privs, &uid, &gid))
-		check_fault(f, "default_privs = %s: there is no such user",
-			    privs);
 	if (*last && address_parse(last, strlen(last), &a))
 		check_fault(f, "2bounce_notice_recipient = %s: is no address",
 			    last);
+}
+
+/* Off by default until mail may be set aside instead: but whoever checks
+ * should know. */
+static void check_authentication(struct findings *f, const struct config *c)
+{
+	if (config_bool(c, "authcheck_incoming") &&
+	    !config_bool(c, "dmarc_reject"))
+		check_warning(f, "dmarc_reject = no: forged mail is taken even "
+				 "if the domain it names asks to refuse it");
 }
 
 static void look(struct findings *f, const struct admin *a,
@@ -175,6 +181,8 @@ static void look(struct findings *f, const struct admin *a,
 	f->config = c;
 	check_file(f, "the configuration", a->config_path, false);
 	check_names(f, c);
+	check_authentication(f, c);
+	check_users(f, c);
 	check_start(f, a, c);
 	check_files(f, c);
 	check_network(f, c);

@@ -36,6 +36,7 @@ void check_file(struct findings *f, const char *param, const char *path,
 		bool secret);
 
 void check_network(struct findings *f, const struct config *c);
+void check_users(struct findings *f, const struct config *c);
 void check_files(struct findings *f, const struct config *c);
 void check_tables(struct findings *f, const struct config *c);
 void check_tls(struct findings *f, const struct config *c);

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 
-#define ANSWER_MS 30000
+#define ANSWER_MS 60000 /* a reload waits for the services */
 #define STOP_WAIT_MS 120000
 
 int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
@@ -33,7 +33,7 @@ int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
 	ipc_out_free(&q);
 	if (err)
 		return admin_fail(EX_TEMPFAIL, "master does not answer: %s",
-				  err_text(err));
+				  err_why(err));
 	if (ipc_is(m, "ok"))
 		return EX_OK;
 	if (ipc_is(m, "denied"))
@@ -106,6 +106,19 @@ static int wait_for_end(const struct admin *a)
 						"log");
 }
 
+int admin_not_running(const struct admin *a)
+{
+	if (!a->faulty)
+		return admin_fail(EX_UNAVAILABLE,
+				  "the suite does not run; posthorn start "
+				  "starts it");
+	return admin_fail(EX_UNAVAILABLE,
+			  "nobody answers in %s; but %s has faults, see "
+			  "posthorn check: the suite may run elsewhere",
+			  config_string(a->config, "run_directory"),
+			  a->config_path);
+}
+
 int admin_stop(const struct admin *a)
 {
 	struct ipc_in m = { 0 };
@@ -118,7 +131,7 @@ int admin_stop(const struct admin *a)
 	status = admin_ask_master(a, "stop", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
-		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
+		return admin_not_running(a);
 	return status == EX_OK ? wait_for_end(a) : status;
 }
 
@@ -136,7 +149,7 @@ int admin_reload(const struct admin *a)
 	status = admin_ask_master(a, "reload", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
-		return admin_fail(EX_UNAVAILABLE, "the suite does not run");
+		return admin_not_running(a);
 	if (status == EX_OK)
 		admin_warn(a);
 	return status;

@@ -6,28 +6,38 @@
 #include <sysexits.h>
 
 #include "admin/admin.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+
+/* What a command wants of the configuration. */
+enum wants {
+	WANTS_NONE, /* it looks for itself */
+	WANTS_GOOD,
+	WANTS_ANY,   /* a faulty one must not keep anybody from looking */
+	WANTS_PLACES /* the same, and master says what is at fault */
+};
 
 static const struct {
 	const char *name;
 	int (*run)(const struct admin *a);
-	bool wants_config;
+	enum wants wants;
 	const char *help;
 } commands[] = {
-	{ "start", admin_start, true, "start the suite" },
-	{ "stop", admin_stop, true, "stop it in order" },
-	{ "reload", admin_reload, true,
+	{ "start", admin_start, WANTS_GOOD, "start the suite" },
+	{ "stop", admin_stop, WANTS_ANY, "stop it in order" },
+	{ "reload", admin_reload, WANTS_PLACES,
 	  "read the configuration again, dropping no connection" },
-	{ "status", admin_status, true,
+	{ "status", admin_status, WANTS_ANY,
 	  "which services run, and how the queue is" },
-	{ "check", admin_check, false,
+	{ "check", admin_check, WANTS_NONE,
 	  "look for faults in the configuration and its files" },
-	{ "config", admin_config, false, "show parameters" },
-	{ "queue", admin_queue, true,
+	{ "config", admin_config, WANTS_NONE, "show parameters" },
+	{ "queue", admin_queue, WANTS_ANY,
 	  "list show hold release flush requeue bounce delete stats" },
-	{ "user", admin_user, true, "add passwd list remove virtual users" },
-	{ "map", admin_map, false, "build and ask tables" },
+	{ "user", admin_user, WANTS_GOOD,
+	  "add passwd list remove virtual users" },
+	{ "map", admin_map, WANTS_NONE, "build and ask tables" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -100,30 +110,32 @@ void admin_json_string(struct buf *out, const char *s)
 	buf_putc(out, '"');
 }
 
-static int load_config(struct admin *a)
+/* False: the command cannot do with it. What is at fault was said. */
+static bool load_config(struct admin *a, enum wants wants)
 {
 	struct buf faults;
 
+	if (wants == WANTS_NONE)
+		return true;
 	buf_init(&faults, 1 << 20);
-	a->config = config_load(a->config_path, NULL, 0, &faults);
-	if (a->config)
-		return EX_OK;
-	fputs(faults.data, stderr);
-	return EX_CONFIG;
+	if (wants == WANTS_GOOD)
+		a->config = config_load(a->config_path, NULL, 0, &faults);
+	else
+		a->config = config_load_anyway(a->config_path, &faults);
+	a->faulty = faults.len > 0;
+	if (wants != WANTS_PLACES)
+		fputs(faults.data, stderr);
+	buf_free(&faults);
+	return a->config != NULL;
 }
 
 static int run_command(struct admin *a, const char *name)
 {
-	int status;
-
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		if (commands[i].wants_config && !a->help) {
-			status = load_config(a);
-			if (status != EX_OK)
-				return status;
-		}
+		if (!a->help && !load_config(a, commands[i].wants))
+			return EX_CONFIG;
 		return commands[i].run(a);
 	}
 	return admin_fail(EX_USAGE,
@@ -174,7 +186,7 @@ static void take_json(struct admin *a)
 int main(int argc, char **argv)
 {
 	struct admin a = { .config_path = getenv("POSTHORN_CONFIG") };
-	int i, status;
+	int i, err, status;
 
 	if (!a.config_path)
 		a.config_path = CONFIG_DIR "/posthorn.conf";
@@ -188,6 +200,9 @@ int main(int argc, char **argv)
 	a.help = a.argc > 0 && str_equal(argv[argc - 1], "--help");
 	take_json(&a);
 	status = run_command(&a, argv[i]);
+	err = file_end_output();
+	if (err && status == EX_OK)
+		status = admin_fail(EX_IOERR, "%s", err_why(err));
 	config_free(&a.config);
 	return status;
 }

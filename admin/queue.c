@@ -10,7 +10,7 @@
 #include "admin/admin.h"
 #include "base/encode.h"
 #include "base/err.h"
-#include "queue/admin.h"
+#include "qmgr/admin.h"
 
 static const char help[] =
 	"usage: posthorn queue list [ID] [--json]   what waits, and why\n"
@@ -43,7 +43,7 @@ static int exit_code(int err)
 static int failed(int err, const char *id, const struct buf *why)
 {
 	return admin_fail(exit_code(err), "%s%s%s", id ? id : "",
-			  id ? ": " : "", why->len ? why->data : err_text(err));
+			  id ? ": " : "", why->len ? why->data : err_why(err));
 }
 
 static void put_visible(const char *text)
@@ -138,18 +138,35 @@ static bool print_item(void *context, const struct queue_item *m)
 	return true;
 }
 
+/* What makes the list less than the whole truth. */
+static void print_summary(const struct queue_summary *sum)
+{
+	if (sum->scanning)
+		fputs("the queue is still being looked through after a start: "
+		      "more may wait\n",
+		      stderr);
+	if (sum->strange)
+		fprintf(stderr,
+			"%lld files in the queue were left alone: see the "
+			"log\n",
+			(long long)sum->strange);
+}
+
 static int do_list(const struct admin *a, const char *socket, const char *id,
 		   struct buf *why)
 {
 	struct listing l = { a->json, 0 };
-	int err = queue_admin_list(socket, id, print_item, &l, why);
+	struct queue_summary sum = { .scanning = false };
+	int err = queue_admin_list(socket, id, print_item, &l, &sum, why);
 
 	if (err)
 		return failed(err, id, why);
-	if (!a->json && l.n == 0)
+	if (!a->json && l.n == 0 && !sum.scanning)
 		puts("the queue is empty");
 	else if (!a->json)
 		printf("%zu message%s\n", l.n, l.n == 1 ? "" : "s");
+	err_ignore(fflush(stdout)); /* main looks at the end */
+	print_summary(&sum);
 	return EX_OK;
 }
 
@@ -208,6 +225,7 @@ static const struct {
 	{ "destinations", offsetof(struct queue_stats, destinations), false },
 	{ "dead_destinations", offsetof(struct queue_stats, dead), false },
 	{ "slots", offsetof(struct queue_stats, slots), false },
+	{ "strange", offsetof(struct queue_stats, strange), false },
 	{ "scanning", offsetof(struct queue_stats, scanning), true },
 	{ "intake_stopped", offsetof(struct queue_stats, intake_stopped),
 	  true },

@@ -48,6 +48,8 @@ static void print_text(const struct line *l)
 		printf("  (%d former finish their connections)", l->former);
 	if (!is_ready(l))
 		printf("  %s", *l->why ? l->why : "the log says why");
+	else if (*l->why)
+		printf("  (the last time it %s)", l->why);
 	putchar('\n');
 }
 
@@ -114,7 +116,7 @@ static void print_queue(const struct admin *a)
 		admin_print_stats_json(&s);
 	else if (err)
 		printf("\nqueue: the queue manager does not answer: %s\n",
-		       why.len ? why.data : err_text(err));
+		       why.len ? why.data : err_why(err));
 	else
 		print_queue_text(a, &s);
 	buf_free(&why);
@@ -130,8 +132,7 @@ int admin_status(const struct admin *a)
 		return admin_usage(a, help);
 	status = admin_ask_master(a, "status", &m);
 	if (status == EX_UNAVAILABLE)
-		admin_fail(status, "the suite does not run; posthorn start "
-				   "starts it");
+		admin_not_running(a);
 	if (status == EX_OK) {
 		if (a->json)
 			printf("{\"services\":[");

@@ -61,7 +61,7 @@ static int users_open(struct users *u, const struct admin *a)
 		u->reader = getegid();
 	err = file_read(u->path, &u->text);
 	if (err && err != ERR_NOT_FOUND)
-		return admin_fail(EX_NOINPUT, "%s: %s", u->path, err_text(err));
+		return admin_fail(EX_NOINPUT, "%s", err_why(err));
 	if (u->text.len > 0 && u->text.data[u->text.len - 1] != '\n')
 		buf_putc(&u->text, '\n');
 	return EX_OK;
@@ -97,14 +97,14 @@ static int users_save(struct users *u, const char *from, const char *end,
 	buf_put(&out, u->text.data, (size_t)(from - u->text.data));
 	buf_puts(&out, line);
 	buf_puts(&out, end);
-	err = out.over ? ERR_TOO_LONG
+	err = out.over ? err_set(ERR_TOO_LONG, "%s would be too large",
+				 u->path)
 		       : file_replace(u->path, mode, out.data, out.len);
 	/* accountd, which is not root, must be able to read it */
 	if (!err && geteuid() == 0 && chown(u->path, owner, group) < 0)
-		err = err_from_errno(errno);
+		err = err_sys("give away", u->path);
 	buf_free(&out);
-	return err ? admin_fail(EX_CANTCREAT, "%s: cannot write: %s", u->path,
-				err_text(err))
+	return err ? admin_fail(EX_CANTCREAT, "%s", err_why(err))
 		   : EX_OK;
 }
 
@@ -242,7 +242,7 @@ static int do_list(const struct admin *a)
 	err = file_read(path, &text);
 	if (err && err != ERR_NOT_FOUND)
 		return admin_fail(err == ERR_DENIED ? EX_NOPERM : EX_NOINPUT,
-				  "%s: %s", path, err_text(err));
+				  "%s", err_why(err));
 	rest = text.len ? text.data : NULL;
 	if (a->json)
 		putchar('[');
