@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "address/address.h"
+#include "address/authserv.h"
 #include "base/err.h"
 
 FUZZ_SEEDS("user@example.org", "<a.b+c@x.example>", "<>",
@@ -48,12 +49,26 @@ static void check_header(const char *data, size_t n)
 	strlist_free(&list);
 }
 
+/* However a field goes on, ours stays ours. */
+static void check_results(const char *data, size_t n)
+{
+	struct buf b;
+
+	buf_init(&b, n + 64);
+	buf_puts(&b, " mail.home.test; ");
+	buf_put(&b, data, n);
+	address_authserv_is(data, n, "mail.home.test");
+	FUZZ_CHECK(address_authserv_is(b.data, b.len, "mail.home.test"));
+	buf_free(&b);
+}
+
 void fuzz_one(const char *data, size_t n)
 {
 	char domain[ADDRESS_DOMAIN_SIZE], again[ADDRESS_DOMAIN_SIZE];
 	struct address a;
 	size_t used = 0;
 
+	check_results(data, n);
 	if (address_parse(data, n, &a) == ERR_OK)
 		check(&a);
 	if (address_parse_path(data, n, &a, &used) == ERR_OK) {

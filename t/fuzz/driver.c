@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "log/log.h"
@@ -94,9 +95,9 @@ static void keep_find(void)
 	if (fd < 0 || file_write(fd, self.now.data, self.now.n))
 		return;
 	close(fd);
-	file_write(2, text, sizeof(text) - 1);
-	file_write(2, self.name, strlen(self.name));
-	file_write(2, "\n", 1);
+	err_ignore(file_write(2, text, sizeof(text) - 1));
+	err_ignore(file_write(2, self.name, strlen(self.name)));
+	err_ignore(file_write(2, "\n", 1));
 }
 
 /* It must not end the process either. */

@@ -2,7 +2,7 @@
  * A session of IMAP after its login, on a Maildir that earlier inputs have
  * left behind; it is made anew now and then.
  *
- * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/pattern.c imapd/reader.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/update.c
+ * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/update.c
  */
 #include "fuzz.h"
 
@@ -15,10 +15,10 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "client/notify.h"
+#include "client/feed.h"
 #include "imapd/session.h"
 #include "maildir.h"
-#include "service/handover.h"
+#include "login/handover.h"
 
 #define INPUTS_PER_MAILDIR 200
 
@@ -48,37 +48,36 @@ FUZZ_SEEDS(
 	"b\r\n"
 	"\r\nc\r\nb ID (\"a\" NIL)\r\nc NOOP\r\nd IDLE\r\nDONE\r\ne CHECK\r\n")
 
-struct notify *notify_open(void)
+struct feed *feed_open(void)
 {
 	return NULL;
 }
 
-void notify_close(struct notify **n)
+void feed_close(struct feed **n)
 {
 	*n = NULL;
 }
 
-void notify_changed(struct notify *n, dev_t dev, ino_t ino)
+void feed_tell(struct feed *n, const struct feed_change *c)
 {
 	(void)n;
-	(void)dev;
-	(void)ino;
+	(void)c;
 }
 
-bool notify_watch(struct notify *n, int dirfd)
+bool feed_watch(struct feed *n, int handle)
 {
 	(void)n;
-	(void)dirfd;
+	(void)handle;
 	return false;
 }
 
-int notify_fd(const struct notify *n)
+int feed_fd(const struct feed *n)
 {
 	(void)n;
 	return -1;
 }
 
-bool notify_drain(struct notify *n)
+bool feed_drain(struct feed *n)
 {
 	(void)n;
 	return false;
@@ -120,7 +119,7 @@ void fuzz_one(const char *data, size_t n)
 	if (self.inputs++ % INPUTS_PER_MAILDIR == 0)
 		maildir_make();
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-	file_write(pair[1], data, n);
+	err_ignore(file_write(pair[1], data, n));
 	shutdown(pair[1], SHUT_WR);
 	self.fd = pair[0];
 	self.client = pair[1];

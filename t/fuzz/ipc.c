@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/packet.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
 
 FUZZ_SEEDS("deliver\nnumber=1\nid=ABC\noffset=512\nlength=10\ndestination=x\n"
 	   "sender=a@b\nenvid=\nret=\nbody=8BITMIME\nsmtputf8=0\narrival=1\n"
@@ -24,7 +24,7 @@ static void read_all(struct ipc_in *m)
 {
 	struct arena *a = arena_new();
 	enum job_destination dest;
-	struct job_result *r;
+	struct result *r;
 	struct buf b;
 	struct job j;
 	uint64_t number;

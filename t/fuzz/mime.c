@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "mailbox/cache.h"
+#include "imaptext/imaptext.h"
+#include "index/cache.h"
+#include "mime/author.h"
 #include "mime/field.h"
-#include "mime/imap.h"
 #include "mime/part.h"
 
 FUZZ_SEEDS("From: \"A, B\" <a@b>, g: c@d;\r\nTo: <@x:e@f>\r\nSubject: "
@@ -59,27 +60,37 @@ static void check_cache(struct buf *out, const char *data, size_t n)
 	cache_read(data, n, 1, 2, &f);
 }
 
+static void take_domain(void *context, const char *domain, bool shown)
+{
+	size_t *n = context;
+
+	FUZZ_CHECK(shown || *domain);
+	*n += strlen(domain);
+}
+
 void fuzz_one(const char *data, size_t n)
 {
 	struct arena *a = arena_new();
 	struct mime_part *root = mime_parse(a, data, n);
 	struct mime_field f;
 	const char *at = data;
+	size_t domains = 0;
 	struct buf out;
 
-	buf_init(&out, MIME_IMAP_MAX);
+	buf_init(&out, IMAP_TEXT_MAX);
 	check_parts(root, n);
-	mime_structure(&out, data, root, true);
+	imap_structure(&out, data, root, true);
 	check_out(&out);
-	mime_structure(&out, data, root, false);
+	imap_structure(&out, data, root, false);
 	check_out(&out);
-	mime_envelope(&out, data, root->nheader);
+	imap_envelope(&out, data, root->nheader);
 	check_out(&out);
 	while (mime_field_next(&at, data + n, &f)) {
 		mime_unfold(&out, f.value, f.nvalue);
 		buf_reset(&out);
-		mime_addresses(&out, f.value, f.nvalue);
+		imap_addresses(&out, f.value, f.nvalue);
 		check_out(&out);
+		mime_author_domains(f.value, f.nvalue, take_domain, &domains);
 	}
 	buf_free(&out);
 	buf_init(&out, 2 * CACHE_ENTRY_MAX);

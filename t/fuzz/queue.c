@@ -3,7 +3,7 @@
  * input is a superblock, then what follows it, laid into a half of a slot;
  * its "sum" and "crc" need not fit.
  *
- * link: queue-manager/message.c
+ * link: queue-manager/circle.c queue-manager/message.c
  */
 #include "fuzz.h"
 
@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "no-crc.h"
+#include "queue-manager/circle.h"
 #include "queue-manager/message.h"
 
 #define JOURNAL                                                       \
@@ -58,14 +59,14 @@ void fuzz_one(const char *data, size_t n)
 	struct message m;
 
 	FUZZ_CHECK(fd >= 0 && ftruncate(fd, SLOT_SIZE) == 0);
-	file_pwrite(fd, data, n, n % 5 ? SLOT_HALF : 0);
+	err_ignore(file_pwrite(fd, data, n, n % 5 ? SLOT_HALF : 0));
 	memcpy(block, data, n < SLOT_SUPER ? n : SLOT_SUPER);
 	slot_super_read(block, &s);
 	if (slot_super_find(fd, &s) == ERR_OK)
 		slot_verify(fd, &s);
 	if (message_load(&m, fd, 0, false) == ERR_OK && m.nrcpts)
-		message_leads_back(&m, (unsigned)m.nrcpts - 1,
-				   &m.rcpt[0].address, 1);
+		circle_found(&m, (unsigned)m.nrcpts - 1, &m.rcpt[0].address,
+			     1);
 	message_free(&m);
 	close(fd);
 }

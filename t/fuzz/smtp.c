@@ -32,12 +32,12 @@ struct intake {
 };
 
 bool intake_begin(struct intake *in, enum intake_kind kind, struct envelope *e,
-		  struct smtp_reply *r)
+		  struct answer *r)
 {
 	(void)kind;
 	in->envelope = e;
 	in->failed = false;
-	smtp_reply_set(r, "354 go");
+	answer_set(r, "354 go");
 	return true;
 }
 
@@ -63,7 +63,7 @@ bool intake_failed(const struct intake *in)
 	return in->failed;
 }
 
-bool intake_end(struct intake *in, const char *client, struct smtp_reply *r)
+bool intake_end(struct intake *in, const char *client, struct answer *r)
 {
 	struct buf b;
 
@@ -71,7 +71,7 @@ bool intake_end(struct intake *in, const char *client, struct smtp_reply *r)
 	FUZZ_CHECK(client && in->envelope->nrecipients > 0);
 	envelope_write(&b, in->envelope);
 	buf_free(&b);
-	smtp_reply_set(r, in->failed ? "550 no" : "250 yes");
+	answer_set(r, in->failed ? "550 no" : "250 yes");
 	return !in->failed;
 }
 
@@ -90,17 +90,16 @@ static enum intake_kind kind(const struct smtp_session *s)
 	return s->lmtp ? INTAKE_RELAYED : INTAKE_OUTSIDE;
 }
 
-static bool sender(struct smtp_session *s, const struct address *a,
-		   struct smtp_reply *r)
+void intake_note(struct intake *in, enum intake_action action, const char *why)
 {
-	return *a->domain != 'x' || smtp_check_sender_domain(s, a, r);
+	FUZZ_CHECK(in && action < INTAKE_DEFER && why);
 }
 
-static bool recipient(struct smtp_session *s, struct address *a,
-		      struct smtp_reply *r)
-{
-	return smtp_check_recipient(s, a, s->trusted, r);
-}
+static const struct intake_row rows[] = {
+	{ "sender", INTAKE_MAIL, INTAKE_ALL, smtp_judge_sender_domain },
+	{ "recipient", INTAKE_RCPT, INTAKE_ALL, smtp_judge_recipient },
+	{ NULL, INTAKE_END, 0, NULL },
+};
 
 /* Each line comes alone, as from a client that waits for replies: most of
  * what comes in one piece is refused as pipelining out of place. */
@@ -122,8 +121,7 @@ void fuzz_one(const char *data, size_t n)
 	static const char *const lines[] = { "mydestination=d.test",
 					     "log_target=/dev/null" };
 	static const struct smtp_policy policy = { .kind = kind,
-						   .sender = sender,
-						   .recipient = recipient };
+						   .rows = rows };
 	static struct smtp_server server;
 	struct intake in = { 0 };
 	struct smtp_session s;

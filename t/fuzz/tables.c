@@ -49,7 +49,9 @@ static void check_user(const char *data, size_t n)
 	struct user *u = user_parse(line, &d, &why);
 
 	if (u) {
-		FUZZ_CHECK(u->uid >= USER_UID_MIN && u->name && u->maildir);
+		FUZZ_CHECK(u->name);
+		FUZZ_CHECK(u->refused ||
+			   (u->uid >= USER_UID_MIN && u->maildir));
 		user_free(u);
 	}
 	free(line);

@@ -1,4 +1,5 @@
 /* Networks and classes of domains. */
+#include "address/authserv.h"
 #include "address/domains.h"
 #include "address/networks.h"
 
@@ -101,8 +102,50 @@ static void test_domains(void)
 	buf_free(&faults);
 }
 
+static const struct {
+	const char *value;
+	bool ours;
+} results[] = {
+	{ " mail.home.test; spf=pass", true },
+	{ "mail.home.test;spf=pass", true },
+	{ "MAIL.Home.test 1; spf=pass", true },
+	{ "\f mail.home.test; spf=pass", true },
+	{ "\v mail.home.test; spf=pass", true },
+	{ "\x01mail.home.test; spf=pass", true },
+	{ "\xc2\xa0mail.home.test; spf=pass", true },
+	{ "\xe2\x80\x83mail.home.test\xe2\x80\x83; spf=pass", true },
+	{ "(a (b) \\) c) mail.home.test; spf=pass", true },
+	{ "(a\r\n b)\r\n\tmail.home.test(c); spf=pass", true },
+	{ "\"mail.home.test\"; spf=pass", true },
+	{ "\"mail.\\home.test\"; spf=pass", true },
+	{ "mail.home.test.; spf=pass", true },
+	{ "=?utf-8?q?mail.home.test?=; spf=pass", true },
+	{ "=?utf-8?b?bWFpbC5ob21lLnRlc3Q=?=; spf=pass", true },
+	{ "\xef\xbd\x8d" "ail.home.test; spf=pass", true },
+	{ "mail.home.test", true },
+	{ "mx.other.test; spf=pass smtp.helo=mail.home.test", false },
+	{ "mx.other.test (mail.home.test); spf=pass", false },
+	{ "xmail.home.test; spf=pass", false },
+	{ "mail.home.test.other; spf=pass", false },
+	{ "home.test; spf=pass", false },
+	{ "", false },
+};
+
+static void test_results(void)
+{
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		ok(address_authserv_is(results[i].value,
+				       strlen(results[i].value),
+				       "mail.home.test") == results[i].ours,
+		   "results \"%s\": ours or not", results[i].value);
+	ok(address_authserv_is("mail.b\xc3\xbc" "cher.test; x", 21,
+			       "mail.xn--bcher-kva.test"),
+	   "results in our name as a U-label");
+}
+
 int main(void)
 {
+	test_results();
 	test_networks();
 	test_bad_networks();
 	test_domains();

@@ -1,7 +1,7 @@
 /*
  * The Authentication-Results field: nothing in it that comes from outside can
  * end it, add a result or hide one.
- * link: authcheck/results.c authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c authcheck/dkim-verify.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/tags.c authcheck/message.c authcheck/dmarc.c authcheck/dmarc-record.c
+ * link: authcheck/results.c authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/tags.c authcheck/message.c authcheck/dmarc.c authcheck/dmarc-record.c
  * libs: LIB_SPF2 LIB_DKIM LIB_DMARC LIB_PSL
  */
 #include "authcheck/results.h"
@@ -71,7 +71,7 @@ static struct buf write_with(const char *value)
 		.n = 1,
 	};
 	struct dmarc_result dmarc = { DMARC_FAIL, DMARC_P_REJECT,
-				      DMARC_P_REJECT, value };
+				      DMARC_P_REJECT, false, value };
 	struct results r = { SPF_FAIL, value, value, value, &dkim, &dmarc };
 	struct buf b;
 
@@ -101,7 +101,7 @@ static void check_plain(void)
 		.n = 1,
 		.summary = DKIM_PASS,
 	};
-	struct dmarc_result dmarc = { DMARC_PASS, DMARC_P_REJECT, DMARC_P_NONE,
+	struct dmarc_result dmarc = { DMARC_PASS, DMARC_P_REJECT, DMARC_P_NONE, false,
 				      "example.org" };
 	struct results r = { SPF_PASS,	  "",	 "joe@example.org",
 			     "h.example", &dkim, &dmarc };

@@ -1,9 +1,12 @@
 /*
  * Dates as the protocols and files want them, in a zone with an odd offset
- * and in times that no calendar has.
+ * and in times that no calendar has; and a wall clock that is set.
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tap.h"
@@ -26,6 +29,40 @@ static const struct {
 	  "Thu Jan  1 00:00:00 1970" },
 };
 
+static time_t shift; /* of the wall clock, which is set while we run */
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (id == CLOCK_REALTIME)
+		t->tv_sec += shift;
+	return result;
+}
+
+/* The clock is set by BY; what is said to be seen of that. */
+static void check_step(int64_t *state, time_t by, const char *promise)
+{
+	int64_t seen;
+
+	shift += by;
+	seen = clock_step(state);
+	ok(seen >= by - 1 && seen <= by + 1, "%s: %lld s", promise,
+	   (long long)seen);
+}
+
+static void test_steps(void)
+{
+	int64_t state = 0;
+
+	check_step(&state, 0, "no step at first");
+	check_step(&state, 0, "nor where there is none");
+	check_step(&state, 86400, "a day forward");
+	check_step(&state, 0, "which is told once");
+	check_step(&state, -365 * 86400L, "a year back");
+	shift = 0;
+}
+
 int main(void)
 {
 	char out[CLOCK_DATE_SIZE];
@@ -35,5 +72,6 @@ int main(void)
 	for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++)
 		is(dates[i].write(out, sizeof(out), dates[i].when),
 		   dates[i].want, dates[i].promise);
+	test_steps();
 	return done();
 }

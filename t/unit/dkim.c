@@ -1,8 +1,8 @@
 /*
  * DKIM of authcheck. With the argument `drive` it takes keys and messages
  * from standard input, for t/scenario/dkim-oracle.t.
- * link: authcheck/dkim-verify.c authcheck/dkim-sign.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/keys.c authcheck/tags.c authcheck/message.c authcheck/lookup.c
- * libs: LIB_DKIM
+ * link: authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-sign.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/keys.c authcheck/tags.c authcheck/message.c authcheck/lookup.c
+ * libs: LIB_DKIM LIB_SSL
  */
 #include "authcheck/dkim.h"
 
@@ -83,11 +83,14 @@ static int file_of(const char *text)
 static void verify_file(struct arena *a, int fd, off_t size,
 			struct dkim_result *r, char *words)
 {
-	struct lookup l = { a, clock_ms() + 5000 };
+	struct lookup l = { .arena = a, .until_ms = clock_ms() + 5000 };
 	struct message m;
 
 	*words = '\0';
-	if (message_open(&m, fd, 0, size) || dkim_verify_message(&l, &m, r))
+	if (message_open(&m, fd, 0, size))
+		exit(2);
+	dkim_read_signatures(a, &m, r);
+	if (dkim_verify_message(&l, &m, r))
 		exit(2);
 	message_close(&m);
 	for (size_t i = 0; i < r->n; i++) {
@@ -117,6 +120,12 @@ static char *replaced(struct arena *a, const char *text, const char *from,
 	return arena_printf(a, "%.*s%s%s", (int)(at - text), text, to,
 			    at + strlen(from));
 }
+
+#define RSA_1023 \
+	"MIGeMA0GCSqGSIb3DQEBAQUAA4GMADCBiAKBgGcz6OT2HfbLenBVW0Pug8sq" \
+	"W7NtQULPyI3745aY+UZ8KB7DvE+4EawoTKQWeWjkZxNf3UlJq+53wU4V6mdm" \
+	"FOQMQ6p2wyIKcBZHm94TVjd7xz0BUcUCydsqEhcLxlzyslLZc0T3/GmFlZe9" \
+	"pHiFjIyeh5/ewsQUvmBiDoHz4aRRAgMBAAE="
 
 #define V1_RSA "v=DKIM1; k=rsa; p=" RSA_KEY
 #define V1_ED "v=DKIM1; k=ed25519; p=" ED25519_KEY
@@ -178,6 +187,10 @@ static const struct {
 	  "pass permerror" },
 	{ "key that is none", "Joe.", "Joe.", NULL, "v=DKIM1; p=AAAA",
 	  "pass permerror" },
+	{ "key of 1023 bits", "Joe.", "Joe.", NULL, "p=" RSA_1023,
+	  "pass policy" },
+	{ "key with flags", "Joe.", "Joe.", NULL, "t=y:s; p=" RSA_KEY,
+	  "pass pass" },
 	{ "some other text", "Joe.", "Joe.", NULL, "v=spf1 -all",
 	  "pass permerror" },
 };
@@ -234,6 +247,41 @@ static char *signed_text(struct arena *a, const char *text)
 	whole = arena_printf(a, "%s%s", fields.data, text);
 	buf_free(&fields);
 	return whole;
+}
+
+/* SIZE bytes that say nothing. */
+static char *filler(struct arena *a, size_t size)
+{
+	char *text = arena_alloc(a, size + 1);
+
+	memset(text, 'x', size);
+	return text;
+}
+
+static void check_sizes(void)
+{
+	static const size_t sizes[] = { 1000, 5000, 20000, 70000, 200000 };
+	struct arena *a = arena_new();
+	struct dkim_result r;
+	char words[200];
+
+	set_keys(NULL, arena_printf(a, "v=DKIM1; n=%s; p=" RSA_KEY,
+				    filler(a, 5000)));
+	verify(a, SIGNATURES MESSAGE, &r, words);
+	is(words, "pass pass", "a key record with long notes");
+	set_keys(NULL, NULL);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		verify(a,
+		       arena_printf(a, "DKIM-Signature: v=1; a=rsa-sha256; "
+				    "d=x.example; s=x; h=from; bh=x; "
+				    "b=%s\r\n%s",
+				    filler(a, sizes[i]), SIGNATURES MESSAGE),
+		       &r, words);
+		is(words, "permerror pass pass",
+		   "a bad signature, however long, spoils no other");
+	}
+	arena_free(&a);
+	fake_clear();
 }
 
 static void check_signing(void)
@@ -436,6 +484,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "drive") == 0)
 		return drive();
 	check_changes();
+	check_sizes();
 	check_signing();
 	check_keys_file();
 	return done();

@@ -5,6 +5,7 @@
  */
 #include "authcheck/dmarc.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "t/unit/fake-dns.h"
 #include "t/unit/tap.h"
@@ -67,6 +68,25 @@ static const struct {
 	  GOOD,
 	  { DMARC_P_REJECT, DMARC_P_REJECT, false, false, 100 } },
 };
+
+/* RFC 7489 section 6.3 sets no limit. */
+static void check_many_tags(void)
+{
+	struct arena *a = arena_new();
+	struct dmarc_record r;
+	struct buf b;
+
+	buf_init(&b, 65536);
+	buf_puts(&b, "v=DMARC1;");
+	for (int i = 0; i < 2000; i++)
+		buf_printf(&b, " t%d=x;", i);
+	buf_puts(&b, " p=reject; sp=quarantine");
+	ok(dmarc_record_is(b.data) && dmarc_record_parse(a, b.data, &r) &&
+		   r.p == DMARC_P_REJECT && r.sp == DMARC_P_QUARANTINE,
+	   "record: a policy behind 2000 other tags");
+	buf_free(&b);
+	arena_free(&a);
+}
 
 static bool same(const struct dmarc_record *a, const struct dmarc_record *b)
 {
@@ -215,7 +235,7 @@ static const struct {
 	  "From: b@reject.example (a@none.example)\r\n", SPF_PASS,
 	  "none.example", DKIM_NONE, "", DMARC_FAIL, DMARC_P_REJECT },
 	{ "garbage in From", "From: <<a@reject.example\r\n", SPF_NONE, "",
-	  DKIM_NONE, "", DMARC_PERMERROR, DMARC_P_NONE },
+	  DKIM_NONE, "", DMARC_PERMERROR, DMARC_P_REJECT },
 	{ "folded From", "From: Some One\r\n\t<a@reject.example>\r\n", SPF_NONE,
 	  "", DKIM_NONE, "", DMARC_FAIL, DMARC_P_REJECT },
 };
@@ -225,7 +245,8 @@ static void check_verdicts(void)
 	for (size_t i = 0; i < sizeof(zone) / sizeof(zone[0]); i++)
 		fake_add(zone[i][0], "TXT", zone[i][1]);
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
-		struct lookup l = { arena_new(), clock_ms() + 5000 };
+		struct lookup l = { .arena = arena_new(),
+			    .until_ms = clock_ms() + 5000 };
 		char header[1000];
 		struct message m = { .data = header };
 		struct dkim_result dkim = {
@@ -259,6 +280,7 @@ int main(void)
 	if (!dmarc_prepare("", true))
 		return 1;
 	check_records();
+	check_many_tags();
 	check_alignment();
 	check_verdicts();
 	return done();

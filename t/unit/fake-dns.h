@@ -95,4 +95,13 @@ struct dns_answer *dns_query(struct arena *a, const char *name,
 	return d;
 }
 
+void dns_query_all(struct arena *a, struct dns_question *q, size_t n,
+		   bool (*give_up)(void *context), void *context)
+{
+	(void)give_up;
+	(void)context;
+	for (size_t i = 0; i < n; i++)
+		q[i].answer = dns_query(a, q[i].name, q[i].type, q[i].ms);
+}
+
 #endif

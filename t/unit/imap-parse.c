@@ -9,6 +9,7 @@
 #include "imapd/date.h"
 #include "imapd/pattern.h"
 #include "imapd/reader.h"
+#include "mailbox/mailbox.h"
 #include "tap.h"
 
 #define MAX 64
@@ -225,10 +226,31 @@ static void test_dates(void)
 	ok(!date_parse_header("yesterday", &day), "and none");
 }
 
+/* Every byte value, whatever `char` is taken for. */
+static void test_atoms(void)
+{
+	static const char forbidden[] = "(){%*\"\\]";
+	bool atom = true, keyword = true;
+	int c;
+
+	for (c = 0; c < 256; c++) {
+		bool want = c > 0x20 && c < 0x7f &&
+			    !memchr(forbidden, c, sizeof(forbidden) - 1);
+		const char name[] = { 'a', (char)c, '\0' };
+
+		atom = atom && args_atom_byte((char)c) == want;
+		keyword = keyword &&
+			  (c == 0 || mailbox_is_keyword(name) == want);
+	}
+	ok(atom, "an atom's bytes");
+	ok(keyword, "a keyword's bytes");
+}
+
 int main(void)
 {
 	test_reader();
 	test_args();
+	test_atoms();
 	test_patterns();
 	test_dates();
 	return done();

@@ -3,6 +3,8 @@
  * folder that a keeper made and did not sync, having died, is durable before
  * slots in it are lent.
  * link: queue-manager/keeper.c
+ * link: queue-manager/judge.c
+ * link: queue-manager/scan.c
  * link: queue-manager/message.c
  */
 #include "queue-manager/keeper.h"

@@ -81,7 +81,7 @@ int main(void)
 		return EXIT_FAILURE;
 	snprintf(path, sizeof(path), "%s/socket", dir);
 	l.fd = ipc_listen(path, 0600, 5);
-	self.base = loop_new();
+	self.base = loop_new(NULL);
 	loop_signals(self.base, stop, NULL, NULL);
 	self.listener = loop_listen(self.base, &l, take, NULL);
 	test_shortage(path);

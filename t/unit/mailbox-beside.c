@@ -4,8 +4,9 @@
  * large folder costs what a small one does. The cache: mailbox-cache.c.
  */
 #include <sys/resource.h>
+#include <sys/wait.h>
 
-#include "mailbox/disk.h"
+#include "index/disk.h"
 #include "t/unit/mailbox-lib.h"
 
 static void test_snapshot(void)
@@ -53,6 +54,65 @@ static void test_snapshot(void)
 	   "snapshot and journal behind it");
 	close_folder(&m, &s);
 	free(data);
+}
+
+/* Another program opens the snapshot and writes ZEROS zeros there, or cuts it
+ * to nothing. It may have to wait for who reads it, but not for long. */
+static bool other_writes(size_t zeros)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		char *data = mem_alloc(zeros);
+		int fd;
+
+		alarm(20);
+		fd = open(path(DISK_SNAPSHOT),
+			  O_WRONLY | (zeros ? 0 : O_TRUNC));
+		_exit(fd < 0 || write(fd, data, zeros) != (ssize_t)zeros);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		;
+	return status == 0;
+}
+
+/* Entries and names under a session that has it mapped. */
+static void test_snapshot_changed(bool cut)
+{
+	const struct mailbox_changes *c;
+	char name[64], text[] = "A: b\n\nx\n";
+	uint32_t i, seen = 0, n = 1000, seq = 7;
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_n("INBOX", 1);
+	for (i = 1; i < n; i++) {
+		snprintf(name, sizeof(name), "cur/17%08u.other:2,S", i);
+		write_file(path(name), text, strlen(text));
+	}
+	m = open_folder("INBOX", false, &s);
+	close_folder(&m, &s);
+	m = open_folder("INBOX", false, &s);
+	ok(file_size(path(DISK_SNAPSHOT)) > 64000 &&
+		   other_writes(cut ? 0 : 100000),
+	   "the snapshot is %s under a session", cut ? "cut" : "written to");
+	for (i = 2; i <= n; i++)
+		seen += mailbox_uid(m, i) == i &&
+			text_is(m, i, "A: b\r\n\r\nx\r\n");
+	ok(mailbox_count(m) == n && seen == n - 1 &&
+		   mailbox_expunge(m, &seq, 1, false) == ERR_OK &&
+		   mailbox_refresh(m, true, &c) == ERR_OK &&
+		   mailbox_count(m) == n - 1,
+	   "which goes on with what it was");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == n - 1 && mailbox_uid(m, 7) == 8,
+	   "and so does the next");
+	close_folder(&m, &s);
 }
 
 static void test_rotation(void)
@@ -110,6 +170,38 @@ static void test_rotation(void)
 	close_folder(&m, &s);
 }
 
+/* What happened in the new journal before another session follows to it. */
+static void test_behind_rotation(void)
+{
+	struct store *s, *s2;
+	struct mailbox *m, *other;
+	const struct mailbox_changes *c;
+	struct store_status st;
+	uint32_t i, seq = 1, gone[] = { 2, 5 };
+
+	fresh();
+	deliver_n("INBOX", 4);
+	m = open_folder("INBOX", false, &s);
+	other = open_folder("INBOX", false, &s2);
+	for (i = 0; i < 3000; i++)
+		mailbox_store(m, &seq, 1, i % 2 ? MAILBOX_ADD : MAILBOX_REMOVE,
+			      MAILBOX_SEEN, 0, UINT64_MAX, NULL);
+	mailbox_settle(m);
+	deliver_n("INBOX", 2);
+	mailbox_refresh(m, true, &c);
+	mailbox_expunge(m, gone, 2, false);
+	ok(mailbox_refresh(other, true, &c) == ERR_OK && c->nexpunged == 1 &&
+		   mailbox_count(other) == 4 && mailbox_uid(other, 2) == 3 &&
+		   mailbox_uid(other, 4) == 6,
+	   "what was expunged behind a rotation is gone for who follows");
+	mailbox_store(other, &seq, 1, MAILBOX_ADD, MAILBOX_FLAGGED, 0,
+		      UINT64_MAX, NULL);
+	ok(store_status(s, "INBOX", &st) == ERR_OK && st.messages == 4,
+	   "and STATUS says the same");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+}
+
 static int64_t cpu_us(void)
 {
 	struct rusage r;
@@ -126,8 +218,7 @@ static void test_cost(void)
 	struct append *a;
 	uint32_t validity, uid, i, n = 20000;
 	int64_t small, large;
-	dev_t dev;
-	ino_t ino;
+	struct folder_id folder;
 
 	fresh();
 	deliver_n("INBOX", 1);
@@ -143,7 +234,7 @@ static void test_cost(void)
 			append_begin(a, 0, NULL, 0, -1);
 			append_write(a, "A: b\r\n\r\n", 8);
 		}
-		if (append_commit(a, &validity, &uid, &dev, &ino) != ERR_OK)
+		if (append_commit(a, &validity, &uid, &folder) != ERR_OK)
 			printf("# append failed\n");
 		append_free(&a);
 	}
@@ -158,6 +249,10 @@ static void test_cost(void)
 	m = open_folder("INBOX", false, &s);
 	ok(mailbox_count(m) == n + 201, "all there");
 	close_folder(&m, &s);
+	/* twenty thousand renames take so long that others may have come */
+	usleep(50000);
+	m = open_folder("INBOX", true, &s);
+	close_folder(&m, &s);
 	small = cpu_us();
 	m = open_folder("INBOX", true, &s);
 	small = cpu_us() - small;
@@ -169,7 +264,10 @@ static void test_cost(void)
 int main(void)
 {
 	test_snapshot();
+	test_snapshot_changed(true);
+	test_snapshot_changed(false);
 	test_rotation();
+	test_behind_rotation();
 	test_cost();
 	clean();
 	return done();

@@ -2,8 +2,8 @@
  * The cache of lib/mailbox: what it keeps is what the message says, whoever
  * made the entry and however much of the message he read for it.
  */
-#include "mailbox/disk.h"
-#include "mime/imap.h"
+#include "imaptext/imaptext.h"
+#include "index/disk.h"
 #include "t/unit/mailbox-lib.h"
 
 #define FOREIGN                                                             \
@@ -41,7 +41,7 @@ static bool good_header(const struct mailbox_facts *f)
 		   "Subject: foreign\r\nUser-Agent: somebody\r\n"
 		   "Return-Path: <a@b>\r\nContent-Type: multipart/") &&
 	       !has(f->header, f->header_len, "X-Unkept") &&
-	       mime_is_cached_field("user-agent", 10);
+	       imap_is_cached_field("user-agent", 10);
 }
 
 static bool good_structure(const struct mailbox_facts *f)

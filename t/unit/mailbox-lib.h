@@ -18,6 +18,9 @@
 #include "mailbox/store.h"
 #include "t/unit/tap.h"
 
+/* A test looks at what came of a call. */
+#pragma GCC diagnostic ignored "-Wunused-result"
+
 static struct {
 	char root[64];
 	char maildir[80];
@@ -47,7 +50,7 @@ __attribute__((unused)) static void clean(void)
 /* A path below the Maildir; valid until the next call but three. */
 __attribute__((unused)) static const char *path(const char *name)
 {
-	static char out[4][512];
+	static char out[4][1024];
 	static int i;
 
 	i = (i + 1) % 4;

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "mailbox/disk.h"
+#include "index/disk.h"
 #include "t/unit/mailbox-lib.h"
 
 static struct {
@@ -230,15 +230,14 @@ static void test_copy(void)
 	struct store *s;
 	struct mailbox *m;
 	uint32_t seq = 1, uid, validity;
-	dev_t dev;
-	ino_t ino;
+	struct folder_id folder;
 
 	fresh();
 	deliver_n("INBOX", 1);
 	m = open_folder("INBOX", false, &s);
 	store_create(s, "Box", NULL);
 	begin_count();
-	ok(mailbox_copy(m, &seq, 1, "Box", true, &uid, &validity, &dev, &ino) ==
+	ok(mailbox_copy(m, &seq, 1, "Box", true, &uid, &validity, &folder) ==
 			   ERR_OK &&
 		   syncs.files > 0 && syncs.dirs > 0,
 	   "the content of what is moved is synced");

@@ -92,6 +92,29 @@ static void test_duplicate(void)
 	   "another queue id is another message");
 }
 
+/* What another session does to messages that are recent here, or are not. */
+static void test_recent(void)
+{
+	const uint32_t seq = 1;
+	struct store *s, *s2;
+	struct mailbox *m, *other;
+	const struct mailbox_changes *c;
+
+	fresh();
+	deliver_n("INBOX", 3);
+	m = open_folder("INBOX", false, &s);
+	other = open_folder("INBOX", false, &s2);
+	ok(mailbox_expunge(other, &seq, 1, false) == ERR_OK &&
+		   mailbox_refresh(other, true, &c) == ERR_OK &&
+		   mailbox_count(other) == 2 && mailbox_recent(other) == 0,
+	   "one that is not recent goes: none is recent");
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 2 &&
+		   mailbox_recent(m) == 2,
+	   "one that is recent goes: the others are");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+}
+
 static void test_flags(void)
 {
 	struct store *s, *s2;
@@ -199,8 +222,7 @@ static void test_copy(void)
 	struct store_status st;
 	struct mailbox_facts f;
 	uint64_t bit;
-	dev_t dev;
-	ino_t ino;
+	struct folder_id folder;
 
 	fresh();
 	deliver_n("INBOX", 3);
@@ -209,17 +231,17 @@ static void test_copy(void)
 	mailbox_keyword_bit(m, "kept", true, &bit);
 	mailbox_store(m, seq, 1, MAILBOX_SET, MAILBOX_ANSWERED, bit, UINT64_MAX,
 		      NULL);
-	ok(mailbox_copy(m, seq, 2, "Archive", false, uid, &validity, &dev,
-			&ino) == ERR_NOT_FOUND &&
+	ok(mailbox_copy(m, seq, 2, "Archive", false, uid, &validity, &folder) ==
+			   ERR_NOT_FOUND &&
 		   validity == 0,
 	   "no folder to copy to");
 	ok(store_create(s, "Archive", NULL) == ERR_OK, "folder made");
-	ok(mailbox_copy(m, seq, 2, "Archive", false, uid, &validity, &dev,
-			&ino) == ERR_OK &&
+	ok(mailbox_copy(m, seq, 2, "Archive", false, uid, &validity, &folder) ==
+			   ERR_OK &&
 		   uid[0] == 1 && uid[1] == 2,
 	   "copied");
-	ok(mailbox_copy(m, seq, 2, "Archive", true, uid, &validity, &dev,
-			&ino) == ERR_OK &&
+	ok(mailbox_copy(m, seq, 2, "Archive", true, uid, &validity, &folder) ==
+			   ERR_OK &&
 		   uid[0] == 3,
 	   "moved");
 	ok(mailbox_refresh(m, true, &c) == ERR_OK && c->nexpunged == 2 &&
@@ -250,8 +272,7 @@ static void test_append(void)
 	struct mailbox *m;
 	struct append *a;
 	uint32_t validity, uid;
-	dev_t dev;
-	ino_t ino;
+	struct folder_id folder;
 
 	fresh();
 	deliver_n("INBOX", 1);
@@ -264,7 +285,7 @@ static void test_append(void)
 		   append_write(a, "\n\r\nbody\r\n", 9) == ERR_OK &&
 		   append_begin(a, 0, NULL, 0, -1) == ERR_OK &&
 		   append_write(a, "C: d\n\nbare LF\n", 14) == ERR_OK &&
-		   append_commit(a, &validity, &uid, &dev, &ino) == ERR_OK &&
+		   append_commit(a, &validity, &uid, &folder) == ERR_OK &&
 		   uid == 2,
 	   "two messages in one APPEND");
 	append_free(&a);
@@ -397,6 +418,7 @@ int main(void)
 	test_large();
 	test_duplicate();
 	test_flags();
+	test_recent();
 	test_expunge();
 	test_copy();
 	test_append();

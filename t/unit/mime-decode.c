@@ -32,6 +32,10 @@ static const struct {
 	  "Content-Type: text/plain; charset=iso-8859-1\n"
 	  "Content-Transfer-Encoding: BASE64\n\nSvY=\n",
 	  "J\xc3\xb6" },
+	{ "a charset in pieces (RFC 2231)",
+	  "Content-Type: text/plain; charset*0=iso-; charset*1*=%38859-1\n\n"
+	  "J\xf6",
+	  "J\xc3\xb6" },
 	{ "quoted-printable with soft line ends",
 	  "Content-Transfer-Encoding: quoted-printable\n\na=3Db=\nc= \r\nd=ZZ",
 	  "a=bcd=ZZ" },

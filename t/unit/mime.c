@@ -3,9 +3,9 @@
  */
 #include <stdlib.h>
 
+#include "imaptext/imaptext.h"
+#include "imaptext/section.h"
 #include "mime/field.h"
-#include "mime/imap.h"
-#include "mime/section.h"
 #include "tap.h"
 
 static const struct {
@@ -35,6 +35,8 @@ static const struct {
 	{ "a quote left open", "\"Jo <a@b>", "((NIL NIL \"Jo <a@b>\" \"\"))" },
 	{ "8-bit bytes in a literal", "J\xc3\xb6 <a@b>",
 	  "(({3}\r\nJ\xc3\xb6 NIL \"a\" \"b\"))" },
+	{ "an address as a name", "'a@b' (x) c <d@e.f>",
+	  "((\"'a@b' (x) c\" NIL \"d\" \"e.f\"))" },
 	{ "folding", "Jo\r\n Doe\r\n <a@b>,\r\n\tc@d",
 	  "((\"Jo Doe\" NIL \"a\" \"b\")(NIL NIL \"c\" \"d\"))" },
 };
@@ -65,6 +67,22 @@ static const struct {
 	  "((" PLAIN " 0 0) \"mixed\")" },
 	{ "a multipart without boundary is text",
 	  "Content-Type: multipart/mixed\n\n--b\n\na\n", "(" PLAIN " 10 3)" },
+	{ "a boundary in pieces (RFC 2231)",
+	  "Content-Type: multipart/mixed; boundary*1=\"d e\"; boundary*0=b\n\n"
+	  "--bd e\n\na\n--bd e--\n",
+	  "((" PLAIN " 1 0) \"mixed\")" },
+	{ "an encoded boundary",
+	  "Content-Type: multipart/mixed; boundary*=us-ascii'en'%62%00%2\n\n"
+	  "--b%00%2\n\na\n--b%00%2--\n",
+	  "((" PLAIN " 1 0) \"mixed\")" },
+	{ "a boundary of both kinds of pieces",
+	  "Content-Type: multipart/mixed; boundary*0*=''%62; boundary*1=%63\n\n"
+	  "--b%63\n\na\n--b%63--\n",
+	  "((" PLAIN " 1 0) \"mixed\")" },
+	{ "a plain boundary before others",
+	  "Content-Type: multipart/mixed; boundary*0=x; boundary=b\n\n"
+	  "--b\n\na\n--x\n",
+	  "((" PLAIN " 8 2) \"mixed\")" },
 	{ "an outer boundary ends inner parts",
 	  "Content-Type: multipart/mixed; boundary=o\n\n--o\n"
 	  "Content-Type: multipart/alternative; boundary=i\n\n--i\n\na\n"
@@ -77,6 +95,9 @@ static const struct {
 	  "Content-Type: message/rfc822\n\nSubject: in\n\nhi\n",
 	  "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 19 (NIL \"in\" NIL "
 	  "NIL NIL NIL NIL NIL NIL NIL) (" PLAIN " 4 1) 3)" },
+	{ "message/global is a part as any under IMAP4rev1",
+	  "Content-Type: message/global\n\nSubject: in\n\nhi\n",
+	  "(\"message\" \"global\" NIL NIL NIL \"7bit\" 19)" },
 	{ "parts of a digest are messages",
 	  "Content-Type: multipart/digest; boundary=o\n\n--o\n\nA: b\n\nc\n"
 	  "--o--\n",
@@ -134,10 +155,10 @@ static void test_addresses(void)
 	struct buf b;
 	size_t i;
 
-	buf_init(&b, MIME_IMAP_MAX);
+	buf_init(&b, IMAP_TEXT_MAX);
 	for (i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
 		buf_reset(&b);
-		mime_addresses(&b, addresses[i].value,
+		imap_addresses(&b, addresses[i].value,
 			       strlen(addresses[i].value));
 		is(b.data, addresses[i].want, addresses[i].promise);
 	}
@@ -149,7 +170,7 @@ static void structure(struct buf *b, const char *message, size_t n)
 	struct arena *a = arena_new();
 
 	buf_reset(b);
-	mime_structure(b, message, mime_parse(a, message, n), false);
+	imap_structure(b, message, mime_parse(a, message, n), false);
 	arena_free(&a);
 }
 
@@ -158,7 +179,7 @@ static void test_structures(void)
 	struct buf b;
 	size_t i;
 
-	buf_init(&b, MIME_IMAP_MAX);
+	buf_init(&b, IMAP_TEXT_MAX);
 	for (i = 0; i < sizeof(structures) / sizeof(*structures); i++) {
 		structure(&b, structures[i].message,
 			  strlen(structures[i].message));
@@ -171,15 +192,15 @@ static void test_sections(void)
 {
 	struct arena *a = arena_new();
 	const struct mime_part *root;
-	struct mime_section s;
+	struct imap_section s;
 	size_t i, at, n;
 	char got[512];
 
 	root = mime_parse(a, nested, sizeof(nested) - 1);
 	for (i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
 		const char *text = sections[i].section;
-		bool found = mime_section_parse(text, strlen(text), &s) &&
-			     mime_section_find(root, &s, &at, &n);
+		bool found = imap_section_parse(text, strlen(text), &s) &&
+			     imap_section_find(root, &s, &at, &n);
 
 		if (found)
 			snprintf(got, sizeof(got), "%.*s", (int)n, nested + at);
@@ -194,7 +215,7 @@ static void test_prefixes(void)
 	struct buf b;
 	size_t n;
 
-	buf_init(&b, MIME_IMAP_MAX);
+	buf_init(&b, IMAP_TEXT_MAX);
 	for (n = 0; n < sizeof(nested); n++) {
 		char *copy = malloc(n + 1);
 
@@ -212,7 +233,7 @@ static void test_depth(void)
 	int i;
 
 	buf_init(&m, 1 << 20);
-	buf_init(&b, MIME_IMAP_MAX);
+	buf_init(&b, IMAP_TEXT_MAX);
 	for (i = 0; i < 5000; i++)
 		buf_puts(&m, "Content-Type: message/rfc822\n\n");
 	structure(&b, m.data, m.len);
@@ -236,10 +257,10 @@ static void test_fields(void)
 
 	buf_init(&b, 4096);
 	strlist_split(&names, "B c");
-	mime_put_fields(&b, header, sizeof(header) - 1, &names, false);
+	imap_put_fields(&b, header, sizeof(header) - 1, &names, false);
 	is(b.data, "b: 2\r\n 3\r\nC : 4\r\n\r\n", "HEADER.FIELDS");
 	buf_reset(&b);
-	mime_put_fields(&b, header, sizeof(header) - 1, &names, true);
+	imap_put_fields(&b, header, sizeof(header) - 1, &names, true);
 	is(b.data, "A: 1\r\nnocolon\r\n\r\n", "HEADER.FIELDS.NOT");
 	ok(mime_header_size(header, sizeof(header) - 1) == sizeof(header) - 5,
 	   "the header ends after the empty line");
@@ -286,7 +307,7 @@ static void test_envelope(void)
 	struct buf b;
 
 	buf_init(&b, 4096);
-	mime_envelope(&b, header, sizeof(header) - 1);
+	imap_envelope(&b, header, sizeof(header) - 1);
 	is(b.data,
 	   "(\"Tue, 24 Nov 2026 02:00:00 +0000\" \"a \\\"b\\\"\" "
 	   "((NIL NIL \"jo\" \"d.e\")) ((NIL NIL \"jo\" \"d.e\")) "

@@ -2,7 +2,7 @@
  * Bare names in the address fields of programs' mail get a domain; all else
  * stays as it is.
  *
- * link: submit/pickup-header.c
+ * link: pickup/pickup-header.c
  */
 #include "tap.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "submit/pickup-header.h"
+#include "pickup/pickup-header.h"
 
 static const struct {
 	const char *value;

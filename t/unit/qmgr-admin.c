@@ -39,11 +39,12 @@ static bool see(void *context, const struct queue_item *m)
 static bool is_held(const void *arg)
 {
 	struct seen s = { .n = 0 };
+	struct queue_summary sum;
 	struct buf why;
 
 	(void)arg;
 	buf_init(&why, 1000);
-	queue_admin_list(bed.public, NULL, see, &s, &why);
+	queue_admin_list(bed.public, NULL, see, &s, &sum, &why);
 	buf_free(&why);
 	return s.n == 1 && s.state == QUEUE_HELD;
 }
@@ -51,6 +52,7 @@ static bool is_held(const void *arg)
 static void test_admin(struct queue_receiver *r)
 {
 	struct seen s = { .n = 0 };
+	struct queue_summary sum;
 	struct buf why, text;
 	off_t offset, length;
 	char data[32] = "";
@@ -62,7 +64,7 @@ static void test_admin(struct queue_receiver *r)
 	bed_forget_record();
 	bed_post(r, "shown", "defer2@remote.test");
 	bed_wait(bed_tried_twice, "defer2@");
-	ok(queue_admin_list(bed.public, NULL, see, &s, &why) == ERR_OK &&
+	ok(queue_admin_list(bed.public, NULL, see, &s, &sum, &why) == ERR_OK &&
 		   s.n == 1,
 	   "list shows a message");
 	is(s.address, "defer2@remote.test", "with its recipient");
@@ -103,15 +105,15 @@ static bool is_reloaded(const void *arg)
 	return bed_occurs(bed.log, "configuration read again") > 0;
 }
 
-/* SIGHUP and the death of helpers: the same process goes on. */
+/* A reload and the death of helpers: the same process goes on. */
 static void test_reload(struct queue_receiver *r)
 {
 	char *cmd =
 		mem_printf("kill -9 $(ps -o pid= --ppid %d)", (int)bed.qmgr);
 
 	bed_forget_record();
-	ok(kill(bed.qmgr, SIGHUP) == 0 && bed_wait(is_reloaded, NULL),
-	   "SIGHUP: the configuration is read again");
+	ok(bed_reload_qmgr() && bed_wait(is_reloaded, NULL),
+	   "another configuration is taken");
 	sleep(2);
 	ok(bed_post(r, "reloaded", "fail@remote.test") == ERR_OK &&
 		   bed_wait(bed_is_recorded, "to=<sender@remote.test>"),

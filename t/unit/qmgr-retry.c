@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "t/lib/bed.h"
 #include "t/unit/tap.h"
 
 static void test_retry(struct queue_receiver *r)
 {
-	int64_t n;
+	int64_t n, began;
 	struct buf why;
 
 	buf_init(&why, 1000);
@@ -26,6 +27,7 @@ static void test_retry(struct queue_receiver *r)
 		   n == 1 && bed_wait(bed_is_empty, NULL),
 	   "until it is deleted");
 	bed_forget_record();
+	began = clock_ms();
 	for (int i = 0; i < 20; i++) {
 		char to[64];
 
@@ -35,7 +37,10 @@ static void test_retry(struct queue_receiver *r)
 	bed_wait(bed_is_recorded, "@dead.test");
 	usleep(200000);
 	n = bed_occurs(bed.record, "@dead.test");
-	ok(n == 1, "a destination that is down costs one probe (%d)", (int)n);
+	/* its rest is a second at least: on a busy machine the twenty may
+	 * come in several of them */
+	ok(n >= 1 && n <= 1 + (clock_ms() - began + 999) / 1000,
+	   "a destination that is down costs one probe a rest (%d)", (int)n);
 	queue_admin_act(bed.public, QUEUE_BOUNCE, "ALL", &n, &why);
 	ok(bed_wait(bed_is_empty, NULL) &&
 		   bed_occurs(bed.record, "to=<sender@remote.test>") == 20,

@@ -109,6 +109,31 @@ static void test_results(struct queue_receiver *r)
 	ok(bed_wait(bed_is_empty, NULL), "nothing stays");
 }
 
+/* Addresses that lead to each other, and all are in the envelope. */
+static void test_rings(struct queue_receiver *r)
+{
+	static const char *const envelope[] = {
+		"ring1of1@local.test",
+		"ring1of2@local.test ring2of2@local.test",
+		"ring1of3@local.test ring3of3@local.test ring2of3@local.test",
+		"ring2of4@local.test ring4of4@local.test",
+	};
+
+	for (size_t i = 0; i < sizeof(envelope) / sizeof(*envelope); i++) {
+		bed_forget_record();
+		ok(bed_post(r, "a ring", envelope[i]) == ERR_OK &&
+			   bed_wait(bed_is_recorded, "to=<sender@remote.test>"),
+		   "%s: the sender hears of it", envelope[i]);
+	}
+	bed_forget_record();
+	ok(bed_post(r, "a ring", "ring1of2@local.test ok@local.test") ==
+			   ERR_OK &&
+		   bed_wait(bed_is_recorded, "to=<ok@local.test>") &&
+		   bed_wait(bed_is_recorded, "to=<sender@remote.test>"),
+	   "who is beside a ring gets the message");
+	ok(bed_wait(bed_is_empty, NULL), "nothing stays");
+}
+
 /* The receiver is in this process: its next syncs fail. */
 static int failing_syncs;
 
@@ -163,6 +188,7 @@ int main(void)
 	test_simple(r);
 	test_many(r);
 	test_results(r);
+	test_rings(r);
 	test_failed_sync(r);
 	bed_end(r);
 	return done();

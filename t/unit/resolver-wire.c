@@ -168,7 +168,8 @@ static void check_names(void)
 		{ "a..b", NULL },
 		{ ".a", NULL },
 		{ "a.b..", NULL },
-		{ "a b", NULL },
+		{ "A b", "a\\032b" },
+		{ "a\tb", NULL },
 		{ "a\\.b", NULL },
 		{ "\303\274.a", NULL },
 	};

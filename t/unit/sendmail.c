@@ -1,12 +1,12 @@
 /*
  * sendmail's command line and header, as its callers use them.
  *
- * link: submit/sendmail-options.c submit/sendmail-header.c submit/sendmail-caller.c
+ * link: pickup/sendmail-options.c pickup/sendmail-header.c pickup/sendmail-caller.c
  */
 #include "tap.h"
 
 #include "base/arena.h"
-#include "submit/sendmail.h"
+#include "pickup/sendmail.h"
 
 const char *sendmail_address(const struct sendmail *s, const char *text)
 {

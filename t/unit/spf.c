@@ -18,7 +18,8 @@
 static enum spf ask(const char *client, const char *helo, const char *sender,
 		    char *domain)
 {
-	struct lookup l = { arena_new(), clock_ms() + 5000 };
+	struct lookup l = { .arena = arena_new(),
+			    .until_ms = clock_ms() + 5000 };
 	struct spf_question q = { client, helo, sender };
 	const char *why;
 	enum spf result = spf_check(&l, &q, domain, &why);

@@ -38,18 +38,18 @@ static void test_lines(void)
 	size_t n;
 
 	begin(100, 200);
-	file_write(self.peer, "one\r\ntwo\nthr", 12);
+	err_ignore(file_write(self.peer, "one\r\ntwo\nthr", 12));
 	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 5, "a line");
 	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 4 &&
 		   memcmp(line, "two\n", 4) == 0,
 	   "the next one, from the window");
 	ok(stream_line(self.s, 100, &line, &n) == ERR_TIMEOUT,
 	   "half a line runs into the time-out");
-	file_write(self.peer, "ee\n", 3);
+	err_ignore(file_write(self.peer, "ee\n", 3));
 	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 6,
 	   "and is whole later");
 	ok(stream_line(self.s, 3, &line, &n) == ERR_TIMEOUT, "nothing there");
-	file_write(self.peer, "four\n", 5);
+	err_ignore(file_write(self.peer, "four\n", 5));
 	ok(stream_line(self.s, 3, &line, &n) == ERR_TOO_LONG,
 	   "a line over the limit");
 	ok(stream_line(self.s, 5, &line, &n) == ERR_OK && n == 5,
@@ -78,7 +78,7 @@ static void test_times(bool nonblock)
 	ok(stream_fill(self.s) == ERR_TIMEOUT, "one that has passed");
 	stream_set_deadline(self.s, 0);
 	stream_puts(self.s, "hello");
-	file_write(self.peer, "x", 1);
+	err_ignore(file_write(self.peer, "x", 1));
 	ok(stream_fill(self.s) == ERR_OK, "input");
 	{
 		char got[16];
@@ -96,7 +96,7 @@ static void test_window(void)
 
 	memset(block, 'x', sizeof(block));
 	begin(16384, 1000);
-	file_write(self.peer, block, sizeof(block));
+	err_ignore(file_write(self.peer, block, sizeof(block)));
 	while (all < sizeof(block)) {
 		if (stream_fill(self.s))
 			break;
@@ -105,7 +105,7 @@ static void test_window(void)
 		stream_consume(self.s, n);
 	}
 	ok(all == sizeof(block), "a window that is consumed goes on");
-	file_write(self.peer, block, sizeof(block));
+	err_ignore(file_write(self.peer, block, sizeof(block)));
 	while (stream_fill(self.s) == ERR_OK)
 		;
 	stream_window(self.s, &n);
@@ -126,7 +126,7 @@ static void test_stop(void)
 	begin(100, 60000);
 	stream_set_stop(self.s, stop[0]);
 	close(stop[1]);
-	file_write(self.peer, "one\n", 4);
+	err_ignore(file_write(self.peer, "one\n", 4));
 	ok(stream_line(self.s, 100, &line, &n) == ERR_OK,
 	   "what has come is read, stop or no stop");
 	ok(stream_line(self.s, 100, &line, &n) == ERR_STOPPING &&

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -16,16 +17,7 @@
 #include "table/build.h"
 #include "table/lookup.h"
 #include "table/table.h"
-
-static char dir[] = "/tmp/posthorn-table.XXXXXX";
-
-static char *put_file(const char *name, const char *text)
-{
-	char *path = mem_printf("%s/%s", dir, name);
-
-	file_replace(path, 0644, text, strlen(text));
-	return path;
-}
+#include "table-dir.h"
 
 static const struct {
 	const char *type;
@@ -343,8 +335,6 @@ static void test_addresses(void)
 
 int main(void)
 {
-	char *clean;
-
 	if (!mkdtemp(dir))
 		return 1;
 	log_open("test", "/dev/null");
@@ -359,8 +349,6 @@ int main(void)
 	test_child();
 	test_limit();
 	test_addresses();
-	clean = mem_printf("rm -rf %s", dir);
-	ok(system(clean) == 0, "cleaned up");
-	free(clean);
+	remove_dir();
 	return done();
 }

@@ -1,6 +1,7 @@
 /*
  * A test prints one line a case in the Test Anything Protocol, which prove(1)
- * reads: ok(condition, name), and at the end return done().
+ * reads: ok(condition, name), and at the end return done(). What failed is on
+ * standard error as well, since prove shows no more than that.
  */
 #ifndef T_UNIT_TAP_H
 #define T_UNIT_TAP_H
@@ -18,17 +19,19 @@ static struct {
 __attribute__((format(printf, 2, 3))) static inline bool
 ok(bool good, const char *fmt, ...)
 {
+	char name[500];
 	va_list ap;
 
-	printf("%sok %d - ", good ? "" : "not ", ++tap.run);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	printf("%sok %d - %s\n", good ? "" : "not ", ++tap.run, name);
 	fflush(stdout);
-	if (!good)
-		tap.failed++;
-	return good;
+	if (good)
+		return true;
+	fprintf(stderr, "# failed: %s\n", name);
+	tap.failed++;
+	return false;
 }
 
 /* Compares strings, NULL included, and shows both if they differ. */
@@ -38,8 +41,8 @@ static inline bool is(const char *got, const char *want, const char *name)
 
 	ok(good, "%s", name);
 	if (!good)
-		printf("#  got: %s\n# want: %s\n", got ? got : "(null)",
-		       want ? want : "(null)");
+		fprintf(stderr, "#  got: %s\n# want: %s\n",
+			got ? got : "(null)", want ? want : "(null)");
 	return good;
 }
 

@@ -13,7 +13,7 @@ static const struct user_defaults defaults = { 700, 701, "/srv/mail" };
 struct line {
 	const char *promise;
 	const char *line;
-	const char *name; /* NULL: no user */
+	const char *name; /* NULL: nobody who can be used */
 	const char *hash;
 	const char *home;
 	const char *maildir;
@@ -89,8 +89,9 @@ static void run(const struct line *l)
 
 	str_copy(text, sizeof(text), l->line);
 	u = user_parse(text, &defaults, &why);
-	good = (u != NULL) == (l->name != NULL) && (why != NULL) == l->told;
-	if (u && l->name)
+	good = (u && !u->refused) == (l->name != NULL) &&
+	       (why != NULL) == l->told;
+	if (good && l->name)
 		good = good && str_equal(u->name, l->name) &&
 		       str_equal(u->hash, l->hash) &&
 		       str_equal(u->home, l->home) &&

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "queue/submit.h"
+#include "intake/posting.h"
 
 FUZZ_SEEDS("sender a%40b\nrcpt c%40d 0 \n\nSubject: x\n\nbody\n",
 	   "sender \nenvid e\nret HDRS\nbody 7BIT\nsmtputf8 yes\narrival 5\n"
@@ -34,13 +34,13 @@ static void check(const struct envelope *e)
 
 void fuzz_one(const char *data, size_t n)
 {
-	int fd = memfd_create("submission", MFD_CLOEXEC);
+	int fd = memfd_create("posting", MFD_CLOEXEC);
 	struct arena *a = arena_new();
 	struct envelope e;
 	off_t offset, length;
 
 	FUZZ_CHECK(fd >= 0 && file_write(fd, data, n) == ERR_OK);
-	if (submit_read(a, fd, &e, &offset, &length) == ERR_OK) {
+	if (posting_read(a, fd, &e, &offset, &length) == ERR_OK) {
 		FUZZ_CHECK(offset + length == (off_t)n);
 		check(&e);
 	}

@@ -1,0 +1,109 @@
+/*
+ * lib/mailbox on a full disk: it can be opened, and mail can be removed. The
+ * disk is a small one in memory, for which the test has to be root.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "t/unit/mailbox-lib.h"
+
+static bool make_disk(void)
+{
+	fresh();
+	return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mkdir(at.maildir, 0700) == 0 &&
+	       mount("none", at.maildir, "tmpfs", 0, "size=1m") == 0;
+}
+
+/* Uses up what is left. */
+static void fill_disk(void)
+{
+	char block[4096] = { 1 };
+	int fd = open(path("filler"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+}
+
+static void test_delete(void)
+{
+	const struct mailbox_changes *c;
+	struct store_status st;
+	struct store *s;
+	struct mailbox *m;
+	uint32_t seq[] = { 1, 2, 3, 4, 5, 6 };
+	struct delivered out;
+
+	deliver_n("INBOX", 6);
+	fill_disk();
+	ok(deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "Q", &out) == ERR_NO_SPACE,
+	   "the disk is full");
+	m = open_folder("INBOX", true, &s);
+	ok(m && mailbox_count(m) == 6 &&
+		   text_is(m, 6,
+			   "Return-Path: <a@b>\r\nFrom: <a@b>\r\n"
+			   "Subject: number 6\r\n\r\nbody 6\r\n"),
+	   "EXAMINE and FETCH");
+	ok(store_status(s, "INBOX", &st) == ERR_OK && st.messages == 6,
+	   "STATUS");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", false, &s);
+	ok(m && mailbox_count(m) == 6, "SELECT");
+	ok(mailbox_store(m, seq, 3, MAILBOX_ADD, MAILBOX_DELETED, 0, UINT64_MAX,
+			 NULL) == ERR_OK &&
+		   mailbox_store(m, seq + 3, 3, MAILBOX_ADD, MAILBOX_DELETED, 0,
+				 UINT64_MAX, NULL) == ERR_OK,
+	   "STORE \\Deleted");
+	ok(mailbox_expunge(m, seq, 6, true) == ERR_OK &&
+		   mailbox_refresh(m, true, &c) == ERR_OK && c->nexpunged == 6,
+	   "EXPUNGE");
+	close_folder(&m, &s);
+	ok(deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "Q", &out) == ERR_OK,
+	   "and there is room again");
+	unlink(path("filler"));
+}
+
+/* The reserve, too, is used up: files go before their record. */
+static void test_no_reserve(void)
+{
+	const struct mailbox_changes *c;
+	struct store *s;
+	struct mailbox *m;
+	uint32_t seq[] = { 1, 2, 3, 4, 5, 6 }, gone;
+	int i;
+
+	deliver_n("INBOX", 10);
+	m = open_folder("INBOX", false, &s);
+	fill_disk();
+	for (i = 0; i < 400; i++)
+		if (mailbox_store(m, seq, 1,
+				  i % 2 ? MAILBOX_ADD : MAILBOX_REMOVE,
+				  MAILBOX_SEEN, 0, UINT64_MAX, NULL) != ERR_OK)
+			break;
+	ok(i > 20 && i < 400, "after %d changes of flags there is no room", i);
+	fill_disk();
+	ok(mailbox_expunge(m, seq, 6, false) == ERR_OK &&
+		   mailbox_refresh(m, true, &c) == ERR_OK && c->nexpunged == 6,
+	   "EXPUNGE does without");
+	gone = mailbox_count(m);
+	close_folder(&m, &s);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == gone, "for every session");
+	close_folder(&m, &s);
+}
+
+int main(void)
+{
+	if (!make_disk()) {
+		ok(true, "skipped: takes root, and a name space of mounts");
+		clean();
+		return done();
+	}
+	test_delete();
+	test_no_reserve();
+	umount(at.maildir);
+	clean();
+	return done();
+}
