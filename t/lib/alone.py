@@ -23,18 +23,24 @@ class Tap:
         self.run = self.failed = 0
 
     def ok(self, good, name, note=None):
-        """NOTE is shown if it failed."""
+        """NOTE is shown if it failed, also by prove, which shows no more
+        than standard error."""
         self.run += 1
         self.failed += not good
         print("%sok %d - %s" % ("" if good else "not ", self.run, name),
               flush=True)
-        if not good and note:
-            print("#", note, flush=True)
+        if not good:
+            self.note("failed: %s" % name, *([note] if note else []))
         return good
+
+    @staticmethod
+    def note(*words):
+        for word in words:
+            print("#", word, file=sys.stderr, flush=True)
 
     def equal(self, got, want, name):
         if not self.ok(got == want, name):
-            print("#  got: %r\n# want: %r" % (got, want), flush=True)
+            self.note(" got: %r" % (got,), "want: %r" % (want,))
         return got == want
 
     def starts(self, got, want, name):
@@ -85,8 +91,9 @@ class Folder:
         with open(self.log, errors="replace") as f:
             return f.read()
 
-    def start(self, program, name=None, chroot=True):
-        p = Program(self, program, name or program, chroot)
+    def start(self, program, name=None, chroot=True, also=()):
+        """ALSO are further sockets of the program."""
+        p = Program(self, program, name or program, chroot, also)
         self.programs.append(p)
         return p
 
@@ -97,17 +104,16 @@ class Folder:
 
 
 class Program:
-    def __init__(self, folder, program, name, chroot=True):
-        self.path = os.path.join(folder.private, name)
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        if os.path.exists(self.path):
-            os.unlink(self.path)
-        self.listener.bind(self.path)
-        self.listener.listen(128)
+    def __init__(self, folder, program, name, chroot=True, also=()):
+        self.private = folder.private
+        self.name = name
+        self.listeners = {n: self.listen(n) for n in (name,) + tuple(also)}
         ready, tell = os.pipe()
-        fds = (self.listener.fileno(), tell)
+        fds = tuple(s.fileno() for s in self.listeners.values()) + (tell,)
         env = dict(os.environ,
-                   POSTHORN_LISTEN="%s:%d" % (name, fds[0]),
+                   POSTHORN_LISTEN=" ".join(
+                       "%s:%d" % (n, s.fileno())
+                       for n, s in self.listeners.items()),
                    POSTHORN_READY=str(tell), POSTHORN_USER="",
                    POSTHORN_CHROOT=folder.private if chroot else "",
                    POSTHORN_PEERS="")
@@ -122,6 +128,15 @@ class Program:
             said = os.read(ready, 4096)
         os.close(ready)
 
+    def listen(self, name):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        path = os.path.join(self.private, name)
+        if os.path.exists(path):
+            os.unlink(path)
+        s.bind(path)
+        s.listen(128)
+        return s
+
     def stop(self, sig=signal.SIGTERM, wait=15):
         if self.process.poll() is None:
             self.process.send_signal(sig)
@@ -132,15 +147,16 @@ class Program:
                 self.process.wait()
         if self.process.stderr.closed:
             return self.process.returncode
-        self.listener.close()
+        for s in self.listeners.values():
+            s.close()
         self.errors = self.process.stderr.read().decode(errors="replace")
         self.process.stderr.close()
         return self.process.returncode
 
-    def connect(self):
+    def connect(self, name=None):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         s.settimeout(20)
-        s.connect(self.path)
+        s.connect(os.path.join(self.private, name or self.name))
         return s
 
 

@@ -1,3 +1,9 @@
+/*
+ * qmgr for C tests: it is started with a configuration of its own, and every
+ * socket that it asks on is one of the test's. A deliverer is a process that
+ * reads what to do from the recipient's name and writes down what it was
+ * given, so that a test compares lines, not calls.
+ */
 #include "t/lib/bed.h"
 
 #include <fcntl.h>
@@ -6,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,12 +20,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "config/config.h"
 #include "ipc/ipc.h"
-#include "queue/job.h"
+#include "qmgr/job.h"
+#include "queue/id.h"
+#include "queue/slot.h"
+#include "server/link.h"
 
 #define PATIENCE_MS 60000 /* the machine may have much else to do */
 
@@ -34,7 +46,7 @@ char *bed_slurp(const char *path)
 	struct buf b;
 
 	buf_init(&b, 64 << 20);
-	file_read(path, &b);
+	err_ignore(file_read(path, &b));
 	return buf_steal(&b);
 }
 
@@ -67,44 +79,63 @@ static const char *const list_members[] = { "ok-member1@remote.test",
 					    "ok-member2@local.test",
 					    "list@local.test" };
 
-static void judge(const struct job_recipient *r, struct job_result *out,
+/* A job's results are sent together, so each has a place of its own. NAME
+ * becomes its own. */
+static void expand_into(struct result *out, char *name)
+{
+	static struct {
+		char *name;
+		const char *list[1];
+	} next[500];
+
+	free(next[out->index].name);
+	next[out->index].name = name;
+	next[out->index].list[0] = name;
+	out->status = RESULT_EXPANDED;
+	out->expanded = next[out->index].list;
+	out->nexpanded = 1;
+}
+
+static void judge(const struct job_recipient *r, struct result *out,
 		  enum job_destination *dest)
 {
 	const char *a = r->address;
+	int at, of;
 
-	*out = (struct job_result){ .index = r->index,
-				    .status = JOB_SENT,
+	*out = (struct result){ .index = r->index,
+				    .status = RESULT_SENT,
 				    .dsn = "2.0.0",
 				    .reply = "taken",
 				    .relay = "test",
-				    .remote_reply = true };
+				    .flags = RESULT_REMOTE };
 	if (str_starts(a, "defer")) {
-		out->status = JOB_DEFERRED;
+		out->status = RESULT_DEFERRED;
 		out->dsn = "4.2.0";
 		out->reply = "come again";
+	} else if (str_starts(a, "away")) {
+		out->status = RESULT_DEFERRED;
+		out->flags = RESULT_SOON;
+		out->dsn = "4.3.0";
+		out->reply = "a part of ours is away";
 	} else if (str_starts(a, "fail")) {
-		out->status = JOB_FAILED;
+		out->status = RESULT_FAILED;
 		out->dsn = "5.1.1";
 		out->reply = "no such user";
 	} else if (str_starts(a, "down")) {
-		out->status = JOB_DEFERRED;
+		out->status = RESULT_DEFERRED;
 		out->dsn = "4.4.1";
 		out->reply = "connection refused";
 		*dest = JOB_DEST_DOWN;
 	} else if (str_starts(a, "list")) {
-		out->status = JOB_EXPANDED;
+		out->status = RESULT_EXPANDED;
 		out->expanded = list_members;
 		out->nexpanded = 3;
 	} else if (str_starts(a, "loop")) {
-		static const char *next[1];
-		static char name[32];
-
-		snprintf(name, sizeof(name), "loop%d@local.test",
-			 atoi(a + 4) + 1);
-		next[0] = name;
-		out->status = JOB_EXPANDED;
-		out->expanded = next;
-		out->nexpanded = 1;
+		expand_into(out, mem_printf("loop%d@local.test",
+					    atoi(a + 4) + 1));
+	} else if (sscanf(a, "ring%dof%d@", &at, &of) == 2) {
+		expand_into(out, mem_printf("ring%dof%d@local.test",
+					    at % of + 1, of));
 	}
 }
 
@@ -119,7 +150,7 @@ static void record(const struct job *j, const struct job_recipient *r)
 	line = mem_printf("%s from=<%s> to=<%s> dest=%s %.30s...%zu\n", j->id,
 			  j->sender, r->address, j->destination, content,
 			  strlen(content));
-	file_write(fd, line, strlen(line));
+	err_ignore(file_write(fd, line, strlen(line)));
 	close(fd);
 	free(line);
 	free(content);
@@ -131,7 +162,7 @@ static bool deliver(int sock, struct ipc_in *in)
 	struct arena *a = arena_new();
 	struct ipc_out out = { .ready = false };
 	enum job_destination dest = JOB_DEST_OK;
-	struct job_result r[500];
+	struct result r[500];
 	struct job j;
 	bool dies;
 
@@ -174,12 +205,22 @@ static void deliverer_run(int listener)
 	}
 }
 
+/* A test that dies leaves nobody behind who holds its output open. */
+static pid_t fork_tied(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
 static void start_deliverer(int k, const char *name)
 {
 	char *path = mem_printf("%s/private/%s", bed.dir, name);
 	int listener = ipc_listen(path, 0600, 64);
 
-	bed.deliverer[k] = fork();
+	bed.deliverer[k] = fork_tied();
 	if (bed.deliverer[k] == 0) {
 		close(bed.qmgr_sock);
 		close(bed.public_sock);
@@ -196,16 +237,54 @@ void bed_start_qmgr(void)
 	char *env = mem_printf("qmgr:%d public/qmgr:%d", bed.qmgr_sock,
 			       bed.public_sock);
 
-	bed.qmgr = fork();
+	int link[2];
+	char fd[12];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0)
+		abort();
+	snprintf(fd, sizeof(fd), "%d", link[1]);
+	bed.qmgr = fork_tied();
 	if (bed.qmgr == 0) {
 		setenv("POSTHORN_LISTEN", env, 1);
+		setenv("POSTHORN_MASTER", fd, 1);
+		fcntl(link[1], F_SETFD, 0);
+		if (bed.preload) {
+			setenv("LD_PRELOAD", bed.preload, 1);
+			setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+		}
 		fcntl(bed.qmgr_sock, F_SETFD, 0);
 		fcntl(bed.public_sock, F_SETFD, 0);
 		execl(bed.program, "qmgr", "-c", conf, (char *)NULL);
 		_exit(127);
 	}
+	close(link[1]);
+	if (bed.link > 0)
+		close(bed.link);
+	bed.link = link[0];
+	link_go(bed.link);
 	free(conf);
 	free(env);
+}
+
+bool bed_reload_qmgr(void)
+{
+	char *conf = in_dir("posthorn.conf");
+	struct buf faults;
+	struct config *c;
+	bool good;
+	int fd = -1;
+
+	buf_init(&faults, 65536);
+	c = config_load(conf, NULL, 0, &faults);
+	if (c)
+		err_ignore(config_seal(c, &fd)); /* then fd is -1 */
+	good = fd >= 0 && link_reload(bed.link, fd);
+	if (fd >= 0)
+		close(fd);
+	config_free(&c);
+	buf_free(&faults);
+	free(conf);
+	return good;
 }
 
 void bed_end_qmgr(int sig)
@@ -226,7 +305,7 @@ static void make_dirs(void)
 	for (int i = 0; i < 4; i++) {
 		char *path = in_dir(dirs[i]);
 
-		file_make_dirs(path, 0700);
+		err_ignore(file_make_dirs(path, 0700));
 		free(path);
 	}
 	bed.public = in_dir("public/qmgr");
@@ -247,7 +326,7 @@ static void write_configuration(void)
 				bed.dir, bed.dir, bed.log);
 	char *path = in_dir("posthorn.conf");
 
-	file_replace(path, 0600, conf, strlen(conf));
+	err_ignore(file_replace(path, 0600, conf, strlen(conf)));
 	free(path);
 	free(conf);
 }
@@ -338,6 +417,35 @@ int bed_post_from(struct queue_receiver *r, const char *sender,
 int bed_post(struct queue_receiver *r, const char *mark, const char *to)
 {
 	return bed_post_from(r, "sender@remote.test", mark, to, 100, 0);
+}
+
+bool bed_write(int fd, uint32_t number, const char *to)
+{
+	static const char text[] = "Subject: left\r\n\r\n";
+	struct envelope_recipient rcpt = { to, 0, "" };
+	struct envelope e = { .sender = "sender@remote.test",
+			      .recipient = &rcpt,
+			      .nrecipients = 1,
+			      .arrival_us = clock_wall_us() };
+	struct slot_super s = { .generation = 1, .length = strlen(text) };
+	char super[SLOT_SUPER];
+	struct buf b;
+	bool good;
+
+	buf_init(&b, 65536);
+	envelope_write(&b, &e);
+	queue_id_make(s.id, e.arrival_us, number);
+	s.content = slot_half(1) + SLOT_SUPER;
+	s.envelope = s.content + s.length;
+	s.envelope_length = (off_t)b.len;
+	s.journal = slot_journal_after(s.envelope + s.envelope_length);
+	s.crc = crc32c(crc32c(0, text, strlen(text)), b.data, b.len);
+	slot_super_write(super, &s);
+	good = !file_pwrite(fd, super, sizeof(super), slot_half(1)) &&
+	       !file_pwrite(fd, text, strlen(text), s.content) &&
+	       !file_pwrite(fd, b.data, b.len, s.envelope);
+	buf_free(&b);
+	return good;
 }
 
 int64_t bed_in_queue(void)

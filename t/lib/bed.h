@@ -2,7 +2,8 @@
  * The real qmgr between a receiver and deliverers of the test's own, in a
  * folder of its own. Local mail (local.test) and all other each have a
  * deliverer, which writes down every recipient of every job in `record`, one
- * line each, and does what the recipient's name says: ok…, defer…, fail…,
+ * line each, and does what the recipient's name says: ok…, defer…, away…
+ * (deferred for want of a part of our own), fail…,
  * down… (the destination cannot be reached), list (expanded to two that are
  * ok and to itself), loopN (expanded to the next N), die… (the deliverer ends
  * without an answer).
@@ -17,8 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "queue/admin.h"
-#include "queue/receive.h"
+#include "qmgr/admin.h"
+#include "qmgr/receive.h"
 
 extern struct bed {
 	char dir[256];
@@ -26,7 +27,9 @@ extern struct bed {
 	char *public; /* the socket for administrators */
 	char *log;    /* qmgr's, a file */
 	char *record; /* "ID from=<…> to=<…> dest=… CONTENT...SIZE" */
+	const char *preload; /* a library that qmgr is to load, or NULL */
 	int qmgr_sock, public_sock;
+	int link; /* master's end of the one with qmgr */
 	pid_t qmgr, deliverer[2];
 } bed;
 
@@ -43,6 +46,9 @@ void bed_end(struct queue_receiver *r);
 void bed_end_qmgr(int sig);
 void bed_start_qmgr(void);
 
+/* As master does it, with what is in the file now. */
+bool bed_reload_qmgr(void);
+
 /* Sends a message of about SIZE bytes whose subject is MARK to the recipients
  * in TO, separated by blanks, each with NOTIFY. */
 int bed_post_from(struct queue_receiver *r, const char *sender,
@@ -50,6 +56,10 @@ int bed_post_from(struct queue_receiver *r, const char *sender,
 		  unsigned notify);
 /* The same, small, from sender@remote.test. */
 int bed_post(struct queue_receiver *r, const char *mark, const char *to);
+
+/* Writes a message to TO into FD, the file of slot NUMBER, which had none
+ * before: it is as good as promised. */
+bool bed_write(int fd, uint32_t number, const char *to);
 
 /* Messages in the queue; -1 while qmgr cannot say. */
 int64_t bed_in_queue(void);

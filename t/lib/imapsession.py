@@ -26,7 +26,8 @@ class Sessions:
         os.chown(self.folder.path("mail"), self.uid, self.gid)
 
     def __enter__(self):
-        self.idle = self.folder.start("imap-idle", "notify", chroot=False)
+        self.feed = self.folder.start("mailbox-feed", "feed", chroot=False,
+                                      also=("feed-all",))
         self.program = self.folder.start("imapd", "imap-session",
                                          chroot=False)
         return self

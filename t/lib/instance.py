@@ -139,7 +139,7 @@ class Instance:
         finally:
             m.logout()
 
-    def wait_messages(self, count, user=None, seconds=30):
+    def wait_messages(self, count, user=None, seconds=90):
         found = []
 
         def enough():

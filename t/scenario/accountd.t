@@ -139,7 +139,7 @@ def test_recipients(a):
             ("info+x@v.test", "found"), ("anything@x.test", "found"),
             ("yara@remote.test", "none"), ("", "none"), ("@v.test", "none"),
             ("yara@v.test@v.test", "none"), ("a" * 3000 + "@v.test", "none"),
-            ("rooted@v.test", "none"), ("relative@v.test", "none")]:
+            ("rooted@v.test", "temp"), ("relative@v.test", "temp")]:
         equal(a.words("recipient", ("address", address)), want,
               f"recipient {address[:40]}: {want}")
 
@@ -335,11 +335,19 @@ def test_changes():
     equal(a.words("recipient", ("address", "bert@v.test")), "none", "who was removed is gone")
     equal(login("yara@v.test", "secret-y", client="192.0.2.3")[0], "failed", "the old password is out")
     equal(login("yara@v.test", "changed", client="192.0.2.3")[0], "ok", "the new one is in")
+    open(folder.path("users"), "w").close()
+    until = time.monotonic() + 20
+    while "was emptied" not in folder.read_log() and time.monotonic() < until:
+        a.words("recipient", ("address", "fresh@v.test"))
+        time.sleep(0.2)
+    ok("was emptied" in folder.read_log(), "an emptied file is an error")
+    equal(a.words("recipient", ("address", "fresh@v.test")), "found",
+          "and the former content stays")
     os.unlink(folder.path("users"))
     time.sleep(1.2)
     equal(a.words("recipient", ("address", "fresh@v.test")), "found",
           "while the file is away, the former content stays")
-    ok("users: cannot read: No such file" in folder.read_log(), "and the log says so")
+    ok("users: No such file" in folder.read_log(), "and the log says so")
     folder.write("users", USERS)
 
 

@@ -4,6 +4,7 @@ names what is wrong, and ends with the exit code of its manual."""
 import json
 import os
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -78,9 +79,50 @@ def reports(s):
               "posthorn config --json has the values")
     tap.ok(by_name["myhostname"]["origin"].startswith(s.CONF + ":"),
            "and where they are set")
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run([s.path("posthorn"), "config"], stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    tap.ok(lost.returncode == 74 and "No space left" in lost.stderr,
+           "a report that cannot be printed is no success")
     text = s.posthorn("status").stdout
     tap.ok("queue: 0 active, 0 waiting, 0 held" in text,
            "posthorn status says how the queue is")
+
+
+def users_apart(s):
+    """The users of programs that speak with strangers are never root, nor one
+    another; without root they are not asked for."""
+    root = os.geteuid() == 0
+    users = ["net_user", "queue_user", "check_user", "account_user",
+             "tls_user"]
+    for user in users + ["default_privs"]:
+        for value, says in (("root", "is root"), ("0", "is root"),
+                            ("0:64100", "is root"),
+                            ("64100:0", "its group is root")):
+            if user == "default_privs" and "group" in says:
+                continue
+            with Conf(s, "%s = %s" % (user, value)) as c:
+                done = s.posthorn("check")
+                want = "fault: %s:%d: %s = %s: " % (s.CONF, c.first, user,
+                                                    value)
+                found = [line for line in done.stdout.splitlines()
+                         if line.startswith(want) and says in line]
+                tap.equal(len(found), 1 if root or user == "default_privs"
+                          else 0, "check: %s = %s" % (user, value))
+                if not root or user == "default_privs" or value != "root":
+                    continue
+                done = s.posthorn("reload")
+                tap.ok(done.returncode == 78 and says in done.stderr,
+                       "and a reload with it is refused")
+    for value in ("64103", "64103:64108"):
+        with Conf(s, "net_user = " + value, "check_user = 64103") as c:
+            done = s.posthorn("check")
+            tap.equal("warning: %s:%d: check_user = 64103: is the user of "
+                      "net_user, too" % (s.CONF, c.first + 1) in done.stdout,
+                      root, "check: two users that are one: " + value)
+            tap.equal(done.returncode, 0, "is a warning")
+    tap.ok("is the user of" not in s.posthorn("check").stdout,
+           "check: no word of users that are apart")
 
 
 def checks(s):
@@ -150,6 +192,40 @@ def checks(s):
            "check: nothing is left of that")
     tap.ok("no postmaster@" + s.DOMAIN in done.stdout,
            "check: no postmaster is worth a warning")
+    tap.ok("warning: dmarc_reject = no" in done.stdout,
+           "check: so is DMARC without consequences")
+    with Conf(s, "dmarc_reject = yes"):
+        tap.ok("dmarc_reject" not in s.posthorn("check").stdout,
+               "check: not when they are on")
+
+
+def away(s):
+    """What is in the place of a file, and what mailq and sendmail say."""
+    drop = s.path("spool/drop")
+    os.rename(drop, drop + ".away")
+    for make, reason in ((lambda: None, "No such file or directory"),
+                         (lambda: open(drop, "w").close(),
+                          "Not a directory")):
+        make()
+        for argv, code in (([s.MAILQ], 69), ([s.SENDMAIL, s.address()], 75)):
+            done = subprocess.run(argv, capture_output=True, text=True,
+                                  input="x\n", timeout=60)
+            tap.equal(done.returncode, code, "without a drop folder: exit %d"
+                      % code)
+            tap.ok(any(drop in line and line.endswith(reason)
+                       for line in done.stderr.splitlines()),
+                   "and it is named, with the reason: " + reason)
+    os.unlink(drop)
+    os.rename(drop + ".away", drop)
+    os.rename(s.path("users"), s.path("users.away"))
+    os.mkdir(s.path("users"))
+    for words in (["user", "list"], ["check"]):
+        done = s.posthorn(*words)
+        tap.ok(s.path("users") + " is no regular file" in
+               done.stdout + done.stderr,
+               "posthorn %s: a folder in place of users" % words[0])
+    os.rmdir(s.path("users"))
+    os.rename(s.path("users.away"), s.path("users"))
 
 
 def starts(s):
@@ -183,12 +259,21 @@ with Instance() as s:
     helps(s)
     wrong_words(s)
     reports(s)
+    users_apart(s)
     s.posthorn("stop")
     checks(s)
     for words in (["status"], ["stop"], ["reload"], ["queue", "list"]):
         done = s.posthorn(*words)
         tap.ok(done.returncode == 69 and done.stderr,
                "posthorn %s while nothing runs: 69" % " ".join(words))
+    with open(s.path("nul.conf"), "wb") as f:
+        f.write(b"a = \0\n")
+    for word in ("status", "reload", "stop"):
+        done = s.posthorn("-c", s.path("nul.conf"), word)
+        tap.ok(done.returncode == 69 and "may run elsewhere" in done.stderr,
+               "posthorn %s: who cannot read where it would be says so" % word,
+               done.stderr)
+    away(s)
     starts(s)
     s.posthorn("stop")
 tap.done()

@@ -146,12 +146,12 @@ def slow(s):
     with s.smtp() as c:
         for i in range(12):
             c.sendmail("a@b.test", ["slow" + local, "too+%d" % i + local],
-                       b"Subject: slow\r\n\r\n")
+                       b"From: a@b.test\r\nSubject: slow\r\n\r\n")
     time.sleep(13)
     before = len(s.messages())
     with s.smtp() as c:
         c.sendmail("a@b.test", ["quick" + local, "other" + local],
-                   b"Subject: quick\r\n\r\n")
+                   b"From: a@b.test\r\nSubject: quick\r\n\r\n")
     tap.ok(wait_for(lambda: len(s.messages()) > before, 15),
            "one user's slow commands hold up no other's mail")
     steady(s, "slow commands")

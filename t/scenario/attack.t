@@ -144,7 +144,8 @@ def slow(s):
             say(c, text[turn:turn + 1], end=False)
         start = time.monotonic()
         with s.smtp() as c:
-            c.sendmail("a@b.test", [s.address()], b"Subject: quick\r\n\r\n")
+            c.sendmail("a@b.test", [s.address()],
+                       b"From: a@b.test\r\nSubject: quick\r\n\r\n")
         s.submission().quit()
         s.imap().logout()
         s.pop3().quit()

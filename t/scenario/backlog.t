@@ -84,7 +84,9 @@ def overfull(tap, s, port):
         return len(peer.messages) == 80
     tap.ok(wait_for(all_there, 60, 0.5),
            "… and all go out when the host speaks")
-    tap.ok(wait_for(lambda: stats(s)["slots"] < 80), "… and none stays")
+    # slots do stay, empty ones for what comes: how many depends on the rush
+    tap.ok(wait_for(lambda: stats(s)["active"] + stats(s)["waiting"] == 0),
+           "… and none stays")
     peer.close()
 
 

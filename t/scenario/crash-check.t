@@ -75,7 +75,8 @@ def leave_out(kind):
 print("# CRASH_SEED=%s" % SEED)
 try:
     tap.equal(run(os.path.join(TOP, "t", "crash", "crash-check"),
-                  "-n", STATES, "-s", SEED, "-k", record), 0,
+                  "-n", STATES, "-s", SEED, "-t", "day", "-q", "12",
+                  "-k", record), 0,
               "after a power cut at any moment all promises are kept")
     for kind, what in (("slot", "of the queue's file"),
                        ("message", "of a message's file"),

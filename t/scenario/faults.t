@@ -121,7 +121,7 @@ with Instance() as s:
            done.stdout.replace("\n", "; "))
 
     # a local socket gets garbage
-    for name in ("qmgr", "submit", "master"):
+    for name in ("qmgr", "pickup", "master"):
         c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         c.connect(s.path("run/public/" + name))
         for garbage in (b"x", b"\0" * 500, b"verb\0noequals\0",

@@ -144,9 +144,13 @@ tap.equal(seen, [], "and nobody is asked")
 starts(r.ask("SELECT INBOX")[1], b"BAD", "nothing that needs a login")
 starts(r.ask("NOOP")[1], b"OK", "NOOP")
 starts(r.ask('ID ("name" "x" "version" NIL)')[1], b"OK", "ID")
+fields = " ".join('"%s" "%s"' % (("n%02d" % i).ljust(30, "x"), "v" * 1024)
+                  for i in range(30))
+starts(r.ask("ID (%s)" % fields)[1], b"OK", "ID of 30 long fields (RFC 2971)")
+starts(r.ask("LOGIN %s y" % ("x" * 20000))[1], b"NO", "a name nobody has")
 starts(r.ask("ID (((x)))")[1], b"BAD", "no nested lists")
 starts(r.ask("X {5000000}")[1], b"BAD [TOOBIG]", "no large literals")
-starts(r.ask("LOGIN " + "x" * 20000 + " y")[1], b"BAD [TOOBIG]",
+starts(r.ask("LOGIN " + "x" * 60000 + " y")[1], b"BAD [TOOBIG]",
        "no long lines")
 starts(r.ask("LOGIN joe")[1], b"BAD", "a missing argument")
 

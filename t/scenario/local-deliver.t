@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Aliases, lists, commands, files, .forward: what local-deliver makes of an
 address."""
+import fcntl
 import os
 import pwd
+import re
+import signal
 import smtplib
+import struct
 import subprocess
 import sys
 import time
@@ -28,7 +32,8 @@ class Suite(Instance):
 
 def send(s, to, subject, sender=None, body="text\n", head=""):
     done = subprocess.run(
-        [s.SENDMAIL, "-i", "-f", sender or s.address(s.USER2), "--", to],
+        [s.SENDMAIL, "-i", "-f", sender or s.address(s.USER2), "--",
+         *([to] if isinstance(to, str) else to)],
         input=("%sSubject: %s\n\n%s" % (head, subject, body)).encode(),
         capture_output=True, timeout=60)
     return done.returncode == 0
@@ -76,6 +81,7 @@ bomb: :include:{dir}/bomb1
 busy: :include:{dir}/busy
 
 # commands and files
+lasting: "|echo $$ > {dir}/out/lasting; exec sleep 600"
 env: "|env > {dir}/out/env; cat > {dir}/out/text"
 late: "|exit 75"
 noroom: "|exit 71"
@@ -95,6 +101,8 @@ both: alice@{d}, "|exit 67"
 # loops and chains
 one: two
 two: one
+odd: even
+even: odd
 self: self, alice@{d}
 chain: link1
 link1: link2,
@@ -137,6 +145,12 @@ def aliases(s):
     tap.ok(wait_for(lambda: any(
         b"5.4.6" in m for m in s.messages(s.USER2))),
         "an alias loop goes back to its sender")
+    send(s, ["odd@" + LOCAL, "even@" + LOCAL, alice], "a ring")
+    tap.ok(wait_for(lambda: sum(
+        all(b"rfc822; %s@" % who in m for who in (b"odd", b"even"))
+        for m in s.messages(s.USER2))),
+        "addresses that lead to each other: the sender hears of both")
+    tap.ok(arrives(s, "a ring"), "and who is beside them gets the message")
     line = fate(s, "nosuchuser@" + LOCAL, "nobody")
     tap.ok("dsn=5.1.1, status=bounced" in line, "an unknown user: 5.1.1")
     line = fate(s, "alice+tag@" + s.DOMAIN, "tagged")
@@ -153,6 +167,23 @@ def aliases(s):
     tap.ok(arrives(s, "catch-all", s.USER2), "its catch-all")
     line = fate(s, "keep@" + s.DOMAIN, "kept")
     tap.ok("5.1.1" in line, "an alias to itself means its mailbox")
+
+
+def supervisor_dies(s):
+    """It is tried again: the first one does not run on beside it."""
+    place = s.path("out/lasting")
+    send(s, "lasting@" + LOCAL, "lasting")
+    wait_for(lambda: text_of(place).strip())
+    pid = int(text_of(place))
+    try:
+        stat = text_of("/proc/%d/stat" % pid)
+        os.kill(int(stat.rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
+        tap.ok(wait_for(lambda: not os.path.exists("/proc/%d" % pid), 20),
+               "a command ends when its supervisor is killed")
+    finally:
+        if os.path.exists("/proc/%d" % pid):
+            os.kill(pid, signal.SIGKILL)
+        s.posthorn("queue", "delete", "ALL")
 
 
 def commands(s):
@@ -317,6 +348,42 @@ sleep 100;
 """
 
 
+def records(s, user):
+    """How many messages each record of USER's journal adds."""
+    with open(os.path.join(s.MAILROOT, user, "Maildir",
+                           "posthorn-journal"), "rb") as f:
+        data = f.read()
+    counts, at = [], 32
+    while at + 16 <= len(data):
+        length, kind, _, count = struct.unpack_from("<IHxxII", data, at)
+        if length < 16:
+            break
+        if kind == 2:
+            counts.append(count)
+        at += length
+    return counts
+
+
+def together(s):
+    """What comes while a mailbox is locked goes in by one record then, which
+    is synced once."""
+    path = os.path.join(s.MAILROOT, s.USER2, "Maildir", "posthorn-lock")
+    with open(path, "rb+") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        sent = len(s.read_log())
+        for i in range(6):
+            send(s, s.address(s.USER2), "together %d" % i)
+        # notices of what was sent before may come between
+        wait_for(lambda: len(re.findall(
+            r"from=<%s>.*\(queue active\)" % re.escape(s.address(s.USER2)),
+            s.read_log()[sent:])) >= 6)
+    tap.ok(wait_for(lambda: all(
+        len(with_subject(s, "together %d" % i, s.USER2)) == 1
+        for i in range(6))), "mail for a mailbox that was locked comes")
+    tap.ok(max(records(s, s.USER2)[-6:]) >= 2, "… and some of it together (%r)" %
+           records(s, s.USER2)[-6:])
+
+
 def all_of(s):
     with open(s.path("aliases"), "w") as f:
         f.write(ALIASES.format(d=s.DOMAIN, dir=s.dir))
@@ -347,6 +414,8 @@ def all_of(s):
     if ROOT:
         forward(s)
     changes(s)
+    together(s)
+    supervisor_dies(s)
 
 
 def users(command, *options):

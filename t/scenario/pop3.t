@@ -310,6 +310,57 @@ def test_users(s):
     ok(s.PASS1 not in s.read_log() and s.PASS2 not in s.read_log(), "no password is in the log")
 
 
+def test_unreadable(s):
+    """One message that cannot be read; a file that others cut."""
+    s.pop3(s.USER2, s.PASS2).quit()
+    folder = os.path.join(s.MAILROOT, s.USER2, "Maildir")
+    owner = os.stat(folder)
+    paths = [os.path.join(folder, "cur", f"16000000{i:02}.M1P1.host:2,") for i in range(4)]
+    for i, path in enumerate(paths):
+        with open(path, "wb") as f:
+            f.write(b"Subject: %d\r\n\r\n" % i + b"y" * 30000)
+        os.chown(path, owner.st_uid, owner.st_gid)
+        os.chmod(path, 0 if i == 1 else 0o600)
+    p = s.pop3(s.USER2, s.PASS2)
+    listed = [int(l.split()[0]) for l in p.list()[1]]
+    equal(len(listed), 3, "one that cannot be read does not shut the mailbox")
+    for i in listed:
+        ok(p.retr(i)[1], f"RETR {i}")
+    try:
+        p.retr(10 - sum(listed))
+        ok(False, "RETR of what cannot be read")
+    except poplib.error_proto as e:
+        ok(b"-ERR [SYS/TEMP]" in e.args[0], f"RETR of what cannot be read: {e}")
+    for i in listed:
+        p.dele(i)
+    p.quit()
+    equal([os.path.exists(path) for path in paths], [False, True, False, False],
+          "QUIT deletes what was to be deleted, and nothing else")
+    os.unlink(paths[1])
+
+
+def test_quit(s):
+    """QUIT is answered when all is done: who comes then finds it free."""
+    p = s.pop3(s.USER2, s.PASS2)
+    p.quit()
+    folder = os.path.join(s.MAILROOT, s.USER2, "Maildir")
+    owner = os.stat(folder)
+    new = os.path.join(folder, "new")
+    paths = [os.path.join(new, f"15{i:08}.M1P1.host") for i in range(1500)]
+    for path in paths:
+        with open(path, "wb") as f:
+            f.write(b"Subject: x\r\n\r\n")
+        os.chown(path, owner.st_uid, owner.st_gid)
+    p = s.pop3(s.USER2, s.PASS2)
+    for i in range(len(paths)):
+        p.dele(i + 1)
+    p.quit()
+    equal([f for f in os.listdir(new) if f.startswith("15")], [], "QUIT is answered when all is done")
+    p = s.pop3(s.USER2, s.PASS2)
+    equal(p.stat()[0], 0, "and the next login works at once")
+    p.quit()
+
+
 def test_foreign(s):
     """Files of other programs: LF line ends, none at the end, no body."""
     p = s.pop3(s.USER2, s.PASS2)
@@ -318,7 +369,8 @@ def test_foreign(s):
     owner = os.stat(folder)
     texts = [b"Subject: lf\n\n.dot\n..\n.\nno end", b"Subject: mixed\r\n\nlf\ncrlf\r\n",
              b"no header at all", b"", b"Subject: only header\n",
-             b"Subject: long\n\n" + b"y" * 70000 + b"\n.\n"]
+             b"Subject: long\n\n" + b"y" * 70000 + b"\n.\n",
+            b"Subject: a\rFrom: b\rc\n\nb\rc\r\r\n.d\n\r.\n"]
     for i, text in enumerate(texts):
         path = os.path.join(folder, "new", f"17000000{i:02}.M1P1.host")
         with open(path, "wb") as f:
@@ -348,6 +400,12 @@ with Instance() as suite:
     test_concurrent(suite)
     test_users(suite)
     test_foreign(suite)
+    p = suite.pop3(suite.USER2, suite.PASS2)
+    for line in p.list()[1]:
+        p.dele(int(line.split()[0]))
+    p.quit()
+    test_unreadable(suite)
+    test_quit(suite)
     if "-v" in sys.argv:
         print(suite.read_log())
 tap.done()

@@ -70,7 +70,7 @@ def added_alone(got, sent):
                for line in ours.split(b"\r\n")[:-1])
 
 
-with Instance("message_size_limit=20M") as s:
+with Instance("message_size_limit=20M", "reject_malformed_from=no") as s:
     sent = []
     with s.smtp() as c:
         c.ehlo()

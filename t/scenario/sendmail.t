@@ -51,6 +51,25 @@ CALLERS = [
 ]
 
 
+def no_input(s):
+    """Standard input that cannot be read, and one of very many lines."""
+    for name, shell, why in (("closed", "<&-", "Bad file descriptor"),
+                             ("a directory", "</", "Is a directory")):
+        for option in "", "-t ":
+            done = run("'%s' %s%s %s" % (s.SENDMAIL, option, s.address(),
+                                         shell), shell=True)
+            tap.equal((done.returncode, done.stderr.decode()),
+                      (os.EX_NOINPUT, "sendmail: standard input: %s\n" % why),
+                      "standard input is %s: %s" % (name, option or "said"))
+    done = run(["strace", "-f", "-c", "-U", "calls,name", "-e", "trace=write",
+                s.SENDMAIL, s.address()],
+               "Subject: many lines\n\n" + "a\n" * 100000)
+    calls = re.search(r"(\d+) +write\b", done.stderr.decode())
+    tap.ok(calls and int(calls[1]) < 100, "many lines are few writes: %s"
+           % (calls and calls[1]))
+    tap.ok(arrived(s, "many lines").count(b"a\r\n") == 100000, "all arrive")
+
+
 def callers(s):
     alice = s.address()
     for name, words, head in CALLERS:
@@ -115,6 +134,10 @@ def statuses(s):
     empty = run([s.MAILQ])
     tap.equal((empty.returncode, empty.stdout), (0, b"Mail queue is empty\n"),
               "mailq of an empty queue")
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run([s.MAILQ], stdout=full, stderr=subprocess.PIPE)
+    tap.ok(lost.returncode == 74 and b"No space left" in lost.stderr,
+           "mailq that cannot print: exit 74, and says why")
 
 
 def programs(s):
@@ -229,7 +252,7 @@ def list_held(s):
 
 
 def socket_abuse(s):
-    path = os.path.join(s.dir, "run", "public", "submit")
+    path = os.path.join(s.dir, "run", "public", "pickup")
 
     def ask(packet, *fds):
         c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -312,16 +335,39 @@ def while_down(s):
     open(os.path.join(drop, "mail.4empty"), "w").close()
     open(os.path.join(drop, "tmp.unfinished"), "w").close()
     os.chmod(os.path.join(drop, "mail.4empty"), 0o644)
+    # names that are taken when something is put aside
+    os.mkdir(os.path.join(drop, "bad.mail.5kept"))
+    for name, text in (("mail.5kept", "A"), ("mail.6kept", "B"),
+                       ("bad.mail.6kept", "C")):
+        with open(os.path.join(drop, name), "w") as f:
+            f.write(text)
+    # one that is taken, and cannot be removed then
+    fixed = os.path.join(drop, [f for f in files if f[:5] == "mail."][0])
+    immutable = subprocess.run(["chattr", "+i", fixed],
+                               stderr=subprocess.DEVNULL).returncode == 0
     s.start()
     for user in users:
         tap.ok(arrived(s, "down %s" % user),
                "when it runs again, the mail of user %s arrives" % user)
+    if immutable:
+        with open(os.path.join(drop, "mail.7rubbish"), "w") as f:
+            f.write("one look more at the folder")
+        tap.ok(s.wait_log("is queued and cannot be removed", 20, 2),
+               "a file that stays is told of at each look")
+        subprocess.run(["chattr", "-i", fixed])
+        with open(os.path.join(drop, "tmp.8"), "w") as f:
+            f.write("another one")
+        os.rename(f.name, os.path.join(drop, "mail.8rubbish"))
     tap.ok(wait_for(lambda: not [f for f in os.listdir(drop)
                                  if f.startswith("mail.")]),
            "all mail is taken from the drop folder")
-    tap.equal(len([f for f in os.listdir(drop) if f.startswith("bad.")]), 5,
-              "what is no mail is put aside")
-    tap.ok(s.read_log().count("it is now called bad.") == 5, "and logged")
+    aside = [f for f in os.listdir(drop) if f.startswith("bad.")]
+    tap.equal(len(aside), 9 + 2 * immutable, "what is no mail is put aside")
+    tap.ok(s.read_log().count("it is now called bad.") == 7 + 2 * immutable,
+           "and logged")
+    texts = sorted(open(os.path.join(drop, f)).read() for f in aside
+                   if "kept" in f and os.path.isfile(os.path.join(drop, f)))
+    tap.equal(texts, ["A", "B", "C"], "and nothing there is lost by that")
     tap.equal(len([m for m in s.messages()
                    if parse(m)["Subject"] == "down None"]), 1,
               "nothing arrives twice")
@@ -360,6 +406,7 @@ def no_space(s):
 
 with Instance("message_size_limit=1000000") as s:
     os.chmod(s.dir, 0o755)
+    no_input(s)
     callers(s)
     headers(s)
     statuses(s)

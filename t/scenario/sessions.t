@@ -2,13 +2,14 @@
 # What a client sees of the administrator: `posthorn reload` drops no session,
 # `posthorn stop` ends each with a word of its protocol, and soon.
 import os
+import signal
 import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Instance, message  # noqa: E402
+from instance import Instance, message, wait_for  # noqa: E402
 
 tap = Tap()
 ok = tap.ok
@@ -85,7 +86,8 @@ def test_reload(s):
     ok(smtp.say("RCPT TO:<%s>" % s.address()).startswith("250"),
        "SMTP: RCPT after a reload between MAIL and RCPT")
     ok(smtp.say("DATA").startswith("354"), "SMTP: DATA")
-    ok(smtp.say("Subject: across\r\n\r\ntext\r\n.").startswith("250"),
+    ok(smtp.say("From: ann@far.test\r\nSubject: across\r\n\r\n"
+                "text\r\n.").startswith("250"),
        "SMTP: the message is taken")
     x["submission over TLS"].sendmail(
         s.address(), [s.address()], message(s.address(), s.address(), "two"))
@@ -100,6 +102,25 @@ def test_reload(s):
        "POP3 goes on before login")
     ok(len(s.wait_messages(2)) == 2, "both messages have arrived")
     return x
+
+
+def test_feed(s):
+    """What tells of changes is started again: a session, which is its user's
+    by now, cannot reach it, and does not try with each change."""
+    m = s.imap()
+    m.append("INBOX", None, None, b"Subject: x\r\n\r\n")
+    m.select("INBOX")
+    feed = s.pid_of("mailbox-feed")
+    os.kill(feed, signal.SIGKILL)
+    ok(wait_for(lambda: s.pid_of("mailbox-feed") not in (0, feed), 30),
+       "mailbox-feed is started again")
+    for i in range(20):
+        m.store("1", "+-"[i % 2] + "FLAGS", "(\\Flagged)")
+    ok(m.noop()[0] == "OK", "sessions go on")
+    m.store("1", "+FLAGS", "(\\Deleted)")
+    m.expunge()
+    m.logout()
+    ok(" refused" not in s.read_log(), "it refuses nobody of ours")
 
 
 def last_word(x):
@@ -125,6 +146,7 @@ def test_stop(s):
 
 
 with Instance() as s:
+    test_feed(s)
     test_reload(s)
     test_stop(s)
 tap.done()

@@ -131,7 +131,11 @@ RECIPIENTS = [
     ("<joe@home.test> NOTIFY=NEVER,DELAY", "501 5.5.4"),
     ("<joe@home.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@c", "250"),
     ("<joe@home.test> ORCPT=rfc822;a+2", "501 5.5.4"),
+    ("<joe@home.test> ORCPT=rfc822;a+2bb@c", "250"),
+    ("<joe@home.test> ORCPT=rf+20NOTIFY=NEVER+20X;a@c.test", "501 5.5.4"),
+    ("\t<joe@home.test>\tNOTIFY=NEVER", "250"),
     ("<j\udcf6@home.test>", "501 5.1.3"), ("<jö@home.test>", "553 5.6.7"),
+    ("<joe@höme.test>", "553 5.6.7"),
 ]
 for rcpt, want in RECIPIENTS:
     c = Client(PORT)
@@ -165,6 +169,29 @@ c.ask("MAIL FROM:<>")
 starts(c.ask("RCPT TO:<postmaster@other.test>"), "554 5.7.1",
        "but not those that are not ours")
 c.close()
+
+# a host whose own name is in no list of domains, as in a relay
+away = Server(folder_away := Folder(
+    ["mydestination =", "virtual_alias_domains = alias.test",
+     "myorigin = mail.away.test", "mynetworks =",
+     "authcheck_incoming = no"]), "smtpd", smtp=listen_tcp())
+queue_away, accounts_away = Queue(folder_away), Accounts(folder_away)
+c = Client(away.port("smtp"))
+c.talk("EHLO client.test", "MAIL FROM:<>")
+for rcpt, want in (("postmaster", "250"), ("PostMaster@[127.0.0.1]", "250"),
+                   ("postmaster@alias.test", "250"),
+                   ("postmaster@mail.away.test", "554 5.7.1"),
+                   ("joe", "554 5.7.1"), ("joe@[127.0.0.1]", "554 5.7.1")):
+    starts(c.ask("RCPT TO:<%s>" % rcpt), want, "of a relay: " + rcpt)
+c.ask("DATA")
+c.send(HEAD + ".\r\n")
+starts(c.reply(), "250", "the system's postmaster gets mail")
+t.equal([r[0] for r in queue_away.messages[-1].recipients],
+        ["postmaster", "PostMaster", "postmaster"],
+        "without a domain, which is the system itself")
+c.close()
+away.stop()
+folder_away.end()
 
 # Messages
 
@@ -321,6 +348,8 @@ GARBAGE = [
     (b"EHLO x\n", "500 5.5.2"), (b"EHLO\rx\r\n", "500 5.5.2"),
     (b"x" * 100000 + b"\r\n", "500 5.5.2"), (b"\r\n", "500 5.5.2"),
     (b"GET / HTTP/1.1\r\n", "221 2.7.0"), (b"Host: x\r\n", "221 2.7.0"),
+    (b"RCPTTO:<a@b>\r\n", "500 5.5.2"), (b"EHLO\tx\r\n", "250"),
+    (b"MAIL\tFROM:<a@other.test>\r\n", "503 5.5.1"),
     (b"EHLO \x01\r\n", "501"), (b"EHLO \xe4\r\n", "501"), (b"EHLO " + b"x" * 300 + b"\r\n", "501"),
 ]
 for line, want in GARBAGE:

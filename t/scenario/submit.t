@@ -22,7 +22,8 @@ subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                 CERT, "-days", "2", "-subj", "/CN=mail.home.test", "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1"],
                check=True, stderr=subprocess.DEVNULL)
-folder.configure(["mydestination = home.test", "myorigin = home.test",
+folder.configure(["authcheck_default_action = accept",
+                  "mydestination = home.test", "myorigin = home.test",
                   "smtpd_tls_cert_file = " + CERT,
                   "smtpd_tls_key_file = " + KEY])
 queue, accounts = Queue(folder), Accounts(folder)

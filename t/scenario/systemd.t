@@ -18,7 +18,7 @@ tap = Tap()
 class Manager:
     """systemd's side: the socket, and the program that it starts."""
 
-    def __init__(self, s):
+    def __init__(self, s, **env):
         self.path = s.path("notify")
         if os.path.exists(self.path):
             os.unlink(self.path)
@@ -27,7 +27,7 @@ class Manager:
         self.socket.settimeout(60)
         self.process = subprocess.Popen(
             [BIN + "/master", "-f", "-c", s.CONF],
-            env=dict(os.environ, NOTIFY_SOCKET=self.path),
+            env=dict(os.environ, NOTIFY_SOCKET=self.path, **env),
             stderr=subprocess.PIPE, text=True)
 
     def hear(self):
@@ -63,6 +63,15 @@ with Instance() as s:
     with open(s.CONF, "w") as f:
         f.write(good)
     tap.equal(m.end(), (["STOPPING=1"], 0), "STOPPING=1, exit 0 on SIGTERM")
+
+    m = Manager(s, WATCHDOG_USEC="400000")
+    said = [m.hear() for _ in range(6)]
+    tap.ok(said.count(["WATCHDOG=1"]) >= 3,
+           "it says again and again that it is alive, if asked to")
+    m.process.terminate()
+    m.process.wait(120)
+    m.process.stderr.close()
+    m.socket.close()
 
     with open(s.CONF, "a") as f:
         f.write("resolver_stub_zones = foo\n")

@@ -2,6 +2,7 @@
 """newaliases, and Postfix's postmap and postalias as the oracle: each reads
 the databases of the other, and lookups agree."""
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,16 @@ with tempfile.TemporaryDirectory() as d:
     tap.equal(sorted(os.listdir(d)),
               ["aliases", "aliases.db", "posthorn.conf"],
               "nothing else is left")
+    # python ignores SIGXFSZ, and with this so do its children: a full disk
+    done = run(BIN + "/newaliases", conf=conf, restore_signals=False,
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                                     (100, 100)))
+    tap.ok(done.returncode != 0 and source + ".db" in done.stderr and
+           "File too large" in done.stderr,
+           "one that cannot be written: its name, and why")
+    tap.equal(sorted(os.listdir(d)),
+              ["aliases", "aliases.db", "posthorn.conf"],
+              "and the former one is there, nothing else")
     with open(source, "a") as f:
         f.write("broken\n")
     done = run(BIN + "/newaliases", conf=conf)

@@ -183,6 +183,9 @@ def restart(t, folder, program, https):
     t.equal(Client(program).ask("good.test"), ("enforce", ["mx.good.test"]),
             "a damaged file: it begins anew")
     t.ok("is damaged" in folder.read_log(), "… loudly")
+    t.equal(len([n for n in os.listdir(folder.data)
+                 if n.startswith("tls-policy.db.damaged-")]), 1,
+            "… and what it was is kept")
     return program
 
 
