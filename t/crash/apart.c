@@ -98,8 +98,8 @@ void apart_check(struct facts *f, const char *top, struct verdict *v)
 }
 
 /* record.so is beside this program. */
-static _Noreturn void recover_recorded(const char *program, const char *top,
-				       const char *record)
+static _Noreturn void run_recorded(const char *program, const char *words,
+				   const char *top, const char *record)
 {
 	int null = open("/dev/null", O_WRONLY);
 	char *self = realpath(program, NULL);
@@ -113,27 +113,30 @@ static _Noreturn void recover_recorded(const char *program, const char *top,
 	setenv("CRASH_RECORD_ALL", "1", 1);
 	setenv("CRASH_TREES", mem_printf("%s/spool:%s/mail", top, top), 1);
 	alarm(SECONDS);
+	if (words)
+		execl(self, self, "-q", words, "-r", top, (char *)NULL);
 	execl(self, self, "-r", top, (char *)NULL);
 	_exit(2);
 }
 
-bool apart_record(const char *program, const char *top, const char *record)
+int apart_record(const char *program, const char *words, const char *top,
+		 const char *record)
 {
 	int fd = open(record, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	int status = 0;
 	pid_t pid;
 
 	if (fd < 0)
-		return false;
+		return -1;
 	base_write(fd, top, false);
 	pid = fork();
 	if (pid == 0)
-		recover_recorded(program, top, record);
+		run_recorded(program, words, top, record);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		give_up("crash-check: fork");
 	base_write(fd, top, true);
 	close(fd);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void apart_recover(const char *top)

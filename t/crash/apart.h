@@ -31,9 +31,10 @@ struct verdict {
 void apart_check(struct facts *f, const char *top, struct verdict *v);
 
 /* Recovers from the files below TOP in PROGRAM (this one), begun anew with
- * record.so, and appends to the file RECORD what was there before and what
- * recovery did. False: it could not be recorded. */
-bool apart_record(const char *program, const char *top, const char *record);
+ * record.so, or does what WORDS say (short.h), if they are not NULL. The file
+ * RECORD gets what was there before and what was done. Its exit code. */
+int apart_record(const char *program, const char *words, const char *top,
+		 const char *record);
 
 /* What PROGRAM begun by apart_record does. */
 void apart_recover(const char *top);

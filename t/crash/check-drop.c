@@ -9,8 +9,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "mime/section.h"
-#include "queue/submit.h"
+#include "mime/crlf.h"
+#include "intake/posting.h"
 #include "t/crash/check-parts.h"
 
 /* TEXT has lines that end with LF alone. */
@@ -38,7 +38,7 @@ static void see_file(struct check *c, int dir, const char *name)
 	struct buf text;
 	off_t at, length;
 	int fd = openat(dir, name, O_RDONLY);
-	int code = fd < 0 ? ERR_IO : submit_read(a, fd, &e, &at, &length);
+	int code = fd < 0 ? ERR_IO : posting_read(a, fd, &e, &at, &length);
 	char *p = NULL;
 
 	buf_init(&text, 64 << 20);
@@ -65,8 +65,8 @@ void check_drop(struct check *c)
 	if (!d)
 		check_fail(c, "the drop folder is not there");
 	while (d && (e = readdir(d)))
-		if (strncmp(e->d_name, SUBMIT_DROP_PREFIX,
-			    strlen(SUBMIT_DROP_PREFIX)) == 0)
+		if (strncmp(e->d_name, POSTING_DROP_PREFIX,
+			    strlen(POSTING_DROP_PREFIX)) == 0)
 			see_file(c, dirfd(d), e->d_name);
 	if (d)
 		closedir(d);

@@ -12,7 +12,6 @@ struct check {
 	char *why;
 	size_t size;
 	bool failed;
-	size_t found, junk; /* slots with a promise, and without one */
 };
 
 /* Notes the first thing that is wrong. */

@@ -21,4 +21,9 @@
 /* In the files below TOP, which it changes. False, with one line in WHY. */
 bool check_state(struct facts *f, const char *top, char *why, size_t size);
 
+/* Where the disk is ordered (disk.h), before recovery: no file of ours that has
+ * a name among the messages may be shorter than the name says, for any mail
+ * program may look before we do. */
+bool check_visible(const char *top, char *why, size_t size);
+
 #endif

@@ -24,6 +24,8 @@ void counts_add(struct counts *to, const struct counts *from)
 {
 	to->moments += from->moments;
 	to->interrupted += from->interrupted;
+	to->sequences += from->sequences;
+	to->idle += from->idle;
 	for (int i = 0; i < SAIDS; i++)
 		to->said[i] += from->said[i];
 	for (int i = 0; i < STATE_KINDS; i++) {
@@ -58,6 +60,10 @@ uint64_t counts_print(const struct counts *c)
 	}
 	printf("# %-34s %8" PRIu64 " %8" PRIu64 "  at %" PRIu64 " moments\n",
 	       "all", tried, failed, c->moments);
+	if (c->sequences)
+		printf("# %" PRIu64 " sequences, %" PRIu64
+		       " that do nothing at their end\n",
+		       c->sequences, c->idle);
 	printf("# %" PRIu64
 	       " of them bring a message twice, which is allowed\n",
 	       c->twice);

@@ -13,6 +13,7 @@ struct counts {
 	uint64_t tried[STATE_KINDS], failed[STATE_KINDS];
 	uint64_t interrupted; /* recoveries that a second cut ended */
 	uint64_t moments;
+	uint64_t sequences, idle; /* tried; those whose end does nothing */
 	uint64_t said[SAIDS];
 	uint64_t twice; /* states in which somebody has a message twice */
 	struct {

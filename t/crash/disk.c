@@ -1,3 +1,12 @@
+/*
+ * The disk of disk.h, driven by the entries of a record.
+ *
+ * Objects are found by inode number and live on without a name, as open files
+ * do. There are two lists of names, what programs see and what is stable; what
+ * lies between them is `pending`, in its order. A sync of a folder settles the
+ * changes of its names that are older than the sync's begin, and of each name
+ * all older changes, in other folders, too.
+ */
 #include "t/crash/disk.h"
 
 #include <inttypes.h>
@@ -25,7 +34,7 @@ static void tell_kind(const struct name *n)
 	struct object *o = n->to;
 	int kind = OTHER;
 
-	if (!n->dir->ordered && n->dir->kind == disk_kinds[OTHER])
+	if (!n->dir->mail && n->dir->kind == disk_kinds[OTHER])
 		kind = o->folder ? OTHER : SLOT;
 	else if (begins(n, "posthorn-journal"))
 		kind = JOURNAL;
@@ -252,6 +261,8 @@ static bool sync_ended(struct disk *d, const struct record_entry *e)
 {
 	struct object *o = find_object(d, e->ino);
 
+	if (e->type == OP_WRITTEN && (!d->ordered || (o && o->folder)))
+		o = NULL;
 	for (size_t i = d->nsyncs; i-- > 0;) {
 		if (d->sync[i].pid != e->pid || d->sync[i].ino != e->ino)
 			continue;
@@ -299,7 +310,7 @@ static bool make_name(struct disk *d, const struct record_entry *e,
 	if (old)
 		disk_gap(d, name, e->nname, "became another file");
 	r.come.to = add_object(d, e->ino, e->type == OP_MKDIR);
-	r.come.to->ordered = dir->ordered;
+	r.come.to->mail = dir->mail;
 	tell_kind(&r.come);
 	r.come_mtime = e->mtime;
 	add_rename(d, &r);
@@ -317,7 +328,7 @@ static bool make_link(struct disk *d, const struct record_entry *e,
 		return elsewhere(d, e->inside2, name2, e->nname2);
 	if (!r.come.to)
 		return disk_gap(d, name2, e->nname2, "is a file nobody made");
-	r.come.to->ordered = dir->ordered;
+	r.come.to->mail = dir->mail;
 	tell_kind(&r.come);
 	r.come_mtime = e->mtime2;
 	add_rename(d, &r);
@@ -356,10 +367,8 @@ static bool was_there(struct disk *d, const struct record_entry *e,
 	if (!dir)
 		return disk_gap(d, name, e->nname, "was in a folder not known");
 	r.come.to = add_object(d, e->ino, e->type == OP_BASE_DIR);
-	r.come.to->ordered =
-		dir->ordered || (e->dir == DISK_TOP && d->ordered &&
-				 strlen(d->ordered) == e->nname &&
-				 memcmp(d->ordered, name, e->nname) == 0);
+	r.come.to->mail =
+		dir->mail || (e->dir == DISK_TOP && begins(&r.come, "mail"));
 	tell_kind(&r.come);
 	r.come.to->mtime = e->mtime;
 	resize(r.come.to, (size_t)e->ndata);
@@ -427,6 +436,7 @@ bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
 	case OP_SYNC:
 		return sync_begins(d, e);
 	case OP_SYNCED:
+	case OP_WRITTEN:
 		return sync_ended(d, e);
 	case OP_RENAME:
 	case OP_UNLINK:

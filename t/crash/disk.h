@@ -17,9 +17,15 @@
  * recorded tree that came about in no way known, and a tree that is not at the
  * end what the entries make of it, are gaps; then nothing is proven.
  *
- * In a tree that is `ordered` a file that grew has at no time more length
- * than content: what the usual file systems promise (ext4 with data=ordered,
- * XFS, btrfs), and what posthorn-mailbox(5) builds on.
+ * A file that grew may be as long as it was made while its content is still
+ * zeros, each sector by itself: ext4 since Linux 5.6 writes into extents that
+ * read as zeros until the write is done, and another file's sync can make size
+ * and name durable before.
+ *
+ * A disk that is `ordered` keeps this in order, as ext4 and XFS do: a file's
+ * length is noted when its content has left the machine, and names and such
+ * notes become durable as they were made. So what was waited for by
+ * sync_file_range is there before each later name.
  */
 #ifndef T_CRASH_DISK_H
 #define T_CRASH_DISK_H
@@ -43,7 +49,7 @@ struct change {
 struct object {
 	uint64_t ino;
 	bool folder;
-	bool ordered;	  /* its size is never ahead of its content */
+	bool mail;	  /* in the tree of mailboxes */
 	const char *kind; /* what it is to the suite: disk_kinds */
 	char *stable;
 	size_t size;
@@ -88,7 +94,7 @@ struct disk {
 	struct sync *sync; /* begun */
 	size_t nsyncs;
 	uint64_t when;	     /* entries applied */
-	const char *ordered; /* name of the tree that is */
+	bool ordered;	     /* see above */
 	const char *without; /* syncs of this kind count as not made */
 	bool based;	     /* what was there before is known */
 	uint64_t ended;	     /* names compared at the end, and taken out */

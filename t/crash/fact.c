@@ -1,3 +1,13 @@
+/*
+ * Facts become three lists: mails, places (a UID in a folder), and numbers of
+ * folders (fact.h). Each verb is a row of a table, with the function that adds
+ * it; false says that it makes no sense after what was told before.
+ *
+ * What a client asks for is told before the answer: between the two, old and
+ * new are both right, which `leaving`, `other` and flags that are not known
+ * stand for. The text of a message is made from its token and its number of
+ * lines, so it can be compared byte for byte.
+ */
 #include "t/crash/fact.h"
 
 #include <inttypes.h>
@@ -23,9 +33,10 @@ struct mail *fact_mail(struct facts *f, const char *token, const char *rcpt)
 	return NULL;
 }
 
-static struct place *find_place(struct facts *f, const struct line *l)
+/* Word AT of L is the UID. */
+static struct place *find_place(struct facts *f, const struct line *l, int at)
 {
-	uint32_t uid = (uint32_t)strtoul(l->word[2], NULL, 10);
+	uint32_t uid = (uint32_t)strtoul(l->word[at], NULL, 10);
 
 	for (size_t i = 0; i < f->nplaces; i++)
 		if (f->place[i].uid == uid &&
@@ -98,7 +109,7 @@ static bool add_copying(struct facts *f, const struct line *l)
 
 static bool add_have(struct facts *f, const struct line *l)
 {
-	struct place *p = find_place(f, l);
+	struct place *p = find_place(f, l, 3);
 
 	if (p)
 		return strcmp(p->token, l->word[4]) == 0;
@@ -127,7 +138,7 @@ static void count_gone(struct facts *f, const struct place *p)
 
 static bool add_leaving(struct facts *f, const struct line *l)
 {
-	struct place *p = find_place(f, l);
+	struct place *p = find_place(f, l, 2);
 
 	if (!p)
 		return false;
@@ -141,7 +152,7 @@ static bool add_leaving(struct facts *f, const struct line *l)
 
 static bool add_flags(struct facts *f, const struct line *l)
 {
-	struct place *p = find_place(f, l);
+	struct place *p = find_place(f, l, 2);
 
 	if (!p)
 		return false;
@@ -180,17 +191,74 @@ static bool add_numbers(struct facts *f, const struct line *l)
 	return true;
 }
 
+static bool is_in(const struct line *l, const char *user, const char *folder)
+{
+	return strcmp(user, l->word[0]) == 0 && strcmp(folder, l->word[1]) == 0;
+}
+
+static void rename_one(const struct line *l, char *folder, char *other)
+{
+	bool done = strcmp(l->verb, "renamed") == 0;
+
+	strcpy(done ? folder : other, l->word[2]);
+	if (done)
+		*other = '\0';
+}
+
+static bool add_renaming(struct facts *f, const struct line *l)
+{
+	for (size_t i = 0; i < f->nplaces; i++)
+		if (is_in(l, f->place[i].user, f->place[i].folder))
+			rename_one(l, f->place[i].folder, f->place[i].other);
+	for (size_t i = 0; i < f->nnumbers; i++)
+		if (is_in(l, f->numbers[i].user, f->numbers[i].folder))
+			rename_one(l, f->numbers[i].folder,
+				   f->numbers[i].other);
+	return true;
+}
+
+static void delete_place(struct facts *f, struct place *p, bool done)
+{
+	size_t n = strlen(p->user);
+
+	for (size_t i = 0; i < f->nmails; i++)
+		if (strcmp(f->mail[i].token, p->token) == 0 &&
+		    strncmp(f->mail[i].rcpt, p->user, n) == 0)
+			f->mail[i].erased = true;
+	if (done && !p->gone)
+		count_gone(f, p);
+	p->leaving = true;
+	p->gone = p->gone || done;
+}
+
+static bool add_deleting(struct facts *f, const struct line *l)
+{
+	bool done = strcmp(l->verb, "deleted") == 0;
+
+	for (size_t i = 0; i < f->nplaces; i++)
+		if (is_in(l, f->place[i].user, f->place[i].folder))
+			delete_place(f, &f->place[i], done);
+	for (size_t i = 0; i < f->nnumbers; i++)
+		if (is_in(l, f->numbers[i].user, f->numbers[i].folder)) {
+			f->numbers[i].leaving = true;
+			f->numbers[i].gone = done;
+		}
+	return true;
+}
+
 static const struct {
 	const char *verb;
 	int words;
 	bool (*add)(struct facts *f, const struct line *l);
 } verbs[] = {
-	{ "mail", 4, add_mail },       { "promised", 1, add_promised },
-	{ "sunk", 1, add_sunk },       { "erasing", 2, add_erasing },
-	{ "copying", 2, add_copying }, { "have", 5, add_have },
-	{ "leaving", 3, add_leaving }, { "gone", 3, add_leaving },
-	{ "flagging", 3, add_flags },  { "flags", 4, add_flags },
-	{ "numbers", 5, add_numbers },
+	{ "mail", 4, add_mail },	{ "promised", 1, add_promised },
+	{ "sunk", 1, add_sunk },	{ "erasing", 2, add_erasing },
+	{ "copying", 2, add_copying },	{ "have", 5, add_have },
+	{ "leaving", 3, add_leaving },	{ "gone", 3, add_leaving },
+	{ "flagging", 3, add_flags },	{ "flags", 4, add_flags },
+	{ "numbers", 5, add_numbers },	{ "renaming", 3, add_renaming },
+	{ "renamed", 3, add_renaming }, { "deleting", 2, add_deleting },
+	{ "deleted", 2, add_deleting },
 };
 
 bool fact_add(struct facts *f, const char *line, size_t n)

@@ -11,7 +11,12 @@
  *     gone USER FOLDER UID            that was answered with OK
  *     flagging USER FOLDER UID        a client will change its flags
  *     flags USER FOLDER UID BITS      they are these (enum mailbox_flag)
- *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ, or higher ones
+ *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ, or higher ones;
+ *                                     VALIDITY 0: it is there, no more
+ *     renaming USER FOLDER TO         a client will rename a folder
+ *     renamed USER FOLDER TO
+ *     deleting USER FOLDER            or delete it with its messages
+ *     deleted USER FOLDER
  *
  * A message of token T and N lines has the field "X-Crash: T N" and the body
  * of fact_body: so it is seen of each message alone whether it is whole.
@@ -39,6 +44,7 @@ struct mail {
 
 struct place {
 	char user[WORD], folder[WORD], token[WORD];
+	char other[WORD]; /* what its folder may be called as well, or "" */
 	uint32_t validity, uid;
 	bool leaving, gone, flags_known;
 	unsigned flags;
@@ -46,9 +52,10 @@ struct place {
 };
 
 struct numbers {
-	char user[WORD], folder[WORD];
+	char user[WORD], folder[WORD], other[WORD];
 	uint32_t validity, uidnext;
 	uint64_t modseq;
+	bool leaving, gone;
 	bool seen;
 };
 

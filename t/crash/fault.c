@@ -146,6 +146,14 @@ int fdatasync(int fd)
 	return fails_on(FAULT_SYNC, fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
+int sync_file_range(int fd, off_t from, off_t n, unsigned how)
+{
+	/* one that waits for nothing tells of nothing */
+	if (how & SYNC_FILE_RANGE_WAIT_AFTER && fails_on(FAULT_SYNC, fd))
+		return -1;
+	return (int)syscall(SYS_sync_file_range, fd, from, n, how);
+}
+
 int renameat(int at, const char *from, int at2, const char *to)
 {
 	if (fails(FAULT_NAME))

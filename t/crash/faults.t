@@ -34,7 +34,7 @@ PROGRAMS = (("gate", "smtp"), ("smtpd", "smtp"), ("qmgr", "smtp"),
             ("authcheck", "submission"), ("submit", "submission"),
             ("tlsproxy", "submission"), ("resolver", "relay"),
             ("remote-send", "relay"), ("pickup", "sendmail"),
-            ("imapd", "imap"), ("imap-idle", "imap"), ("pop3d", "pop"))
+            ("imapd", "imap"), ("mailbox-feed", "imap"), ("pop3d", "pop"))
 PARTS = 2 * len(KINDS) * len(ACTS) + len(PROGRAMS)   # of the time
 NEVER = 1 << 30
 

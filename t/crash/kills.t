@@ -26,7 +26,7 @@ WAYS = (("gate", "smtp"), ("smtpd", "smtp"), ("qmgr", "smtp"),
         ("authcheck", "submission"), ("submit", "submission"),
         ("tlsproxy", "submission"), ("resolver", "relay"),
         ("remote-send", "relay"), ("pickup", "sendmail"),
-        ("sendmail", "sendmail"), ("imapd", "imap"), ("imap-idle", "imap"),
+        ("sendmail", "sendmail"), ("imapd", "imap"), ("mailbox-feed", "imap"),
         ("pop3d", "pop"), ("master", "smtp"))
 
 tap = Tap()

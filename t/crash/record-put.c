@@ -1,3 +1,11 @@
+/*
+ * Writes entries of the record (record.h) from inside any process of the suite.
+ *
+ * Programs must not notice: errno stays as it was, and the record's descriptor
+ * is above all that they look at. An entry is one writev to a file that is open
+ * with O_APPEND, under a lock, so entries of several processes do not mix. What
+ * cannot be written ends the process, since a gap proves nothing.
+ */
 #include "t/crash/record-put.h"
 
 #include <errno.h>

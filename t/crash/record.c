@@ -191,6 +191,20 @@ int fdatasync(int fd)
 	return sync_by(SYS_fdatasync, fd);
 }
 
+/* Waiting for what is written out is half a sync: see disk.h. */
+int sync_file_range(int fd, off_t from, off_t n, unsigned flags)
+{
+	bool waits = flags & SYNC_FILE_RANGE_WAIT_AFTER && !from && !n;
+	int result;
+
+	if (waits)
+		entry_length(OP_SYNC, fd, 0, 0);
+	result = (int)syscall(SYS_sync_file_range, fd, from, n, flags);
+	if (waits && result == 0)
+		entry_length(OP_WRITTEN, fd, 0, 0);
+	return result;
+}
+
 int renameat(int at, const char *from, int at2, const char *to)
 {
 	int result;

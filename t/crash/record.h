@@ -33,6 +33,7 @@ enum {
 	OP_UNLINK,   /* name in dir is gone: file or folder */
 	OP_END_DIR,  /* as OP_BASE_…, at the end: how the tree is, to see */
 	OP_END_FILE, /* whether all that happened to it is in the record */
+	OP_WRITTEN,  /* what ino held at OP_SYNC left the machine: no sync */
 	OP_TYPES
 };
 

@@ -396,8 +396,13 @@ class Story:
         self.pop_session()
         self.sink.down = False
         self.suite.posthorn("queue", "release", self.ids[held])
-        self.suite.posthorn("queue", "flush", "ALL")
         self.flow(6)
+        self.drain()
+
+    def drain(self):
+        """Until the queue is empty, and what has time is done."""
+        self.suite.posthorn("queue", "release", "ALL")
+        self.suite.posthorn("queue", "flush", "ALL")
         wait_for(lambda: "Mail queue is empty" in subprocess.run(
             [self.suite.MAILQ], capture_output=True, text=True,
             timeout=60).stdout, 20)
