@@ -3,6 +3,7 @@ ports, and knows its main process (pid) and its log."""
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -82,7 +83,18 @@ class Run:
 class Posthorn:
     name = "posthorn"
 
-    def start(self, dir, sink=25, clients=100):
+    @staticmethod
+    def checks(world):
+        """What it needs to check and sign in the WORLD of checks.py."""
+        if not world:
+            return ["authcheck_incoming=no"]
+        keys = world.write("keys", "bench.test s1 %s\n" % world.ours.path)
+        return ["authcheck_incoming=yes", "dmarc_reject=yes",
+                "dkim_keys_file=" + keys,
+                "resolver_stub_zones=sender.example=127.0.0.53@53 "
+                "bench.test=127.0.0.53@53"]
+
+    def start(self, dir, sink=25, clients=100, world=None):
         self.dir, self.log = dir, dir / "log"
         (dir / "users").write_text(passwd_file(dir))
         (dir / "users").chmod(0o644)	# nothing in it is secret
@@ -93,7 +105,7 @@ class Posthorn:
                         "mynetworks=127.0.0.0/8",
                         "virtual_uid_maps=static:%d" % UID,
                         "virtual_gid_maps=static:%d" % UID,
-                        "authcheck_incoming=no",
+                        *self.checks(world),
                         "disable_plaintext_auth=no",
                         "smtpd_process_limit=%d" % clients,
                         "imap_process_limit=%d" % max(1000, 2 * clients),
@@ -102,6 +114,7 @@ class Posthorn:
                    (dir / "env").read_text().split())
         self.pid = int(env["PID"])
         self.port, self.imap = int(env["SMTP_PORT"]), int(env["IMAP_PORT"])
+        self.submission = int(env["SUBMISSION_PORT"])
         self.pop3, self.imaps = int(env["POP3_PORT"]), int(env["IMAPS_PORT"])
         self.lmtp = env["LMTP_SOCKET"]
         for port in (self.port, self.imap, self.pop3):
@@ -177,11 +190,58 @@ def make_certificate(dir):
                    check=True, capture_output=True)
 
 
+CHECKS_CF = """smtpd_milters = inet:127.0.0.1:{dkim}, inet:127.0.0.1:{dmarc}
+milter_default_action = tempfail
+smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination,
+ check_policy_service unix:private/policy
+policy_time_limit = 3600
+"""
+POLICY_CF = """policy unix - n n - 0 spawn user=nobody
+ argv=/usr/sbin/postfix-policyd-spf-perl
+"""
+OPENDKIM_CONF = """Mode sv
+Socket inet:{dkim}@127.0.0.1
+AuthservID mx.bench.test
+Domain bench.test
+Selector s1
+KeyFile {key}
+RequireSafeKeys no
+Canonicalization relaxed/relaxed
+OversignHeaders From
+Nameservers 127.0.0.53
+UserID opendkim
+"""
+OPENDMARC_CONF = """Socket inet:{dmarc}@127.0.0.1
+AuthservID mx.bench.test
+TrustedAuthservIDs mx.bench.test
+RejectFailures true
+PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat
+UserID opendmarc
+"""
+
+
 class Postfix:
     name = "postfix"
     process = None
 
-    def start(self, dir, sink=25, clients=100):
+    def checks(self, world):
+        """The commands that run beside it for the WORLD of checks.py."""
+        if not world:
+            return ""
+        ports = {"dkim": free_port(), "dmarc": free_port(),
+                 "key": self.dir / "key"}
+        shutil.copy(world.ours.path, ports["key"])
+        shutil.chown(ports["key"], "opendkim")
+        for name, text in (("main.cf", CHECKS_CF), ("master.cf", POLICY_CF),
+                           ("opendkim.conf", OPENDKIM_CONF),
+                           ("opendmarc.conf", OPENDMARC_CONF)):
+            with open(self.dir / "conf" / name, "a") as f:
+                f.write(text.format(**ports))
+        return ("opendkim -f -x %s/conf/opendkim.conf & "
+                "opendmarc -f -c %s/conf/opendmarc.conf & sleep 1; " %
+                (self.dir, self.dir))
+
+    def start(self, dir, sink=25, clients=100, world=None):
         self.dir, self.port = dir, free_port()
         self.log = dir / "maillog"
         conf = dir / "conf"
@@ -199,10 +259,12 @@ class Postfix:
             "u%d@bench.test u%d/Maildir/\n" % (i, i) for i in range(USERS)))
         (dir / "transport").write_text("".join(
             "%s smtp:[%s]:%d\n" % (*host, sink) for host in far_hosts()))
+        beside = self.checks(world)
+        self.submission = self.port
         self.process = subprocess.Popen(
-            ["postfix", "-c", str(conf), "start-fg"],
+            ["sh", "-c", "%spostfix -c %s start-fg & wait" % (beside, conf)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, start_new_session=True)
         self.pid = self.process.pid
         wait_port(self.port)
 
@@ -210,6 +272,7 @@ class Postfix:
         if self.process:
             subprocess.run(["postfix", "-c", str(self.dir / "conf"), "stop"],
                            capture_output=True)
+            os.killpg(self.process.pid, signal.SIGTERM)
             self.process.wait(20)
 
 
@@ -270,7 +333,7 @@ class Dovecot:
     name = "dovecot"
     process = None
 
-    def start(self, dir, sink=25, clients=100):
+    def start(self, dir, sink=25, clients=100, world=None):
         self.dir, self.log = dir, dir / "log"
         self.imap, self.imaps, self.pop3 = free_port(), free_port(), free_port()
         self.lmtp = str(dir / "run/lmtp")
