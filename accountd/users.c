@@ -36,7 +36,7 @@ static struct {
 	int64_t looked_ms;
 	struct stamp seen;
 	bool unclear; /* it holds something, and no user: it is another file */
-	char *told; /* why it cannot be read, as the log has it; or NULL */
+	char *told;   /* why it cannot be read, as the log has it; or NULL */
 } self;
 
 /* What stands behind "static:". Ends the process if nothing does. */
@@ -134,44 +134,35 @@ static void complain(const char *why)
 	self.told = mem_strdup(why);
 }
 
-/* Was the file cut in place, by an editor on a full disk or a script that
- * writes it anew? A file that holds no users on purpose takes its place. */
-static bool was_emptied(ino_t former, const struct buf *text)
-{
-	return text->len == 0 && self.users && map_count(self.users) > 0 &&
-	       self.seen.st.st_ino == former;
-}
-
-/* FORMER is the inode of the file that was read last. */
-static void read_users(ino_t former)
+/* False: the file changed meanwhile, so that this may be a part of it. */
+static bool read_users(void)
 {
 	struct buf text;
+	bool whole;
 	int err;
 
 	buf_init(&text, FILE_MAX_BYTES);
 	err = file_read(self.path, &text);
+	whole = stamp_holds(&self.seen, self.path);
 	if (err) {
 		complain(err_why(err));
 	} else if (memchr(text.data, '\0', text.len)) {
-		complain(err_why(err_set(ERR_SYNTAX, "%s holds a NUL",
-					 self.path)));
-	} else if (was_emptied(former, &text)) {
-		complain(err_why(err_set(ERR_SYNTAX,
-					 "%s was emptied, not replaced",
-					 self.path)));
-	} else {
+		complain(err_why(
+			err_set(ERR_SYNTAX, "%s holds a NUL", self.path)));
+	} else if (whole) {
 		free(self.told);
 		self.told = NULL;
 		take_text(text.data);
 	}
 	mem_wipe(text.data, text.len);
 	buf_free(&text);
+	return whole;
 }
 
 /* Sees whether the file changed. */
 static void look(void)
 {
-	ino_t former = self.seen.st.st_ino;
+	struct stamp former = self.seen;
 	int64_t now = clock_ms();
 
 	if (self.looked_ms && now - self.looked_ms < LOOK_MS)
@@ -181,8 +172,14 @@ static void look(void)
 	case STAMP_LOST:
 		complain(err_why(err_sys("look at", self.path)));
 		break;
+	case STAMP_EMPTIED:
+		complain(err_why(err_set(ERR_SYNTAX,
+					 "%s was emptied, not replaced",
+					 self.path)));
+		break;
 	case STAMP_NEW:
-		read_users(former);
+		if (!read_users())
+			self.seen = former;
 		break;
 	case STAMP_SAME:
 	case STAMP_BUSY:

@@ -20,29 +20,72 @@ static bool same(const struct stat *a, const struct stat *b)
 }
 
 /* A time in the future means nothing: the clock may have been set back. */
-static bool was_just_written(const struct stat *st)
+static bool is_younger(struct timespec written, int seconds)
 {
 	struct timespec now;
 	double age;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	age = (double)(now.tv_sec - st->st_mtim.tv_sec) +
-	      (double)(now.tv_nsec - st->st_mtim.tv_nsec) / 1e9;
-	return age >= 0 && age < STAMP_QUIET_S;
+	age = (double)(now.tv_sec - written.tv_sec) +
+	      (double)(now.tv_nsec - written.tv_nsec) / 1e9;
+	return age >= 0 && age < seconds;
+}
+
+static bool was_just_written(const struct stat *st)
+{
+	return is_younger(st->st_mtim, STAMP_QUIET_S);
+}
+
+/* Nothing where there was something: by whom, and is he done? Another file
+ * may be a new one that is being written, as its name stood free. */
+static enum stamp_state look_at_nothing(const struct stamp *s,
+					const struct stat *st)
+{
+	if (same_inode(st, &s->st))
+		return STAMP_EMPTIED;
+	return was_just_written(st) ? STAMP_BUSY : STAMP_NEW;
+}
+
+/* The stamp stays that of what was read, however often the file is written
+ * meanwhile: half of it is more than nothing and less than all. */
+static enum stamp_state judge(struct stamp *s, const struct stat *st)
+{
+	bool in_place = same_inode(st, &s->st);
+
+	if (same(st, &s->st))
+		return STAMP_SAME;
+	if (st->st_size == 0 && s->st.st_size > 0)
+		return look_at_nothing(s, st);
+	s->cut = in_place && (s->cut || st->st_size < s->st.st_size);
+	return s->cut && was_just_written(st) ? STAMP_BUSY : STAMP_NEW;
 }
 
 enum stamp_state stamp_look(struct stamp *s, const char *path)
 {
+	enum stamp_state state = STAMP_NEW;
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return STAMP_LOST;
-	if (s->taken && same(&st, &s->st))
-		return STAMP_SAME;
-	if (s->taken && same_inode(&st, &s->st) && st.st_size < s->st.st_size &&
-	    was_just_written(&st))
-		return STAMP_BUSY;
-	s->st = st;
-	s->taken = true;
-	return STAMP_NEW;
+	s->written = st.st_mtim;
+	if (s->taken)
+		state = judge(s, &st);
+	s->cut = s->cut || state == STAMP_EMPTIED;
+	if (state == STAMP_NEW)
+		*s = (struct stamp){ .st = st,
+				     .taken = true,
+				     .written = st.st_mtim };
+	return state;
+}
+
+bool stamp_holds(const struct stamp *s, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && same(&st, &s->st);
+}
+
+bool stamp_is_young(const struct stamp *s)
+{
+	return is_younger(s->written, STAMP_YOUNG_S);
 }

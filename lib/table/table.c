@@ -28,9 +28,11 @@ struct table {
 	char *spec;
 	char *path; /* NULL if the table is no file */
 	void *content;
-	pid_t opener;	   /* which process made `content` */
+	pid_t opener;	    /* which process made `content` */
+	pid_t looker;	    /* … and which saw last that it is the file */
+	bool unsure;	    /* it may have been another when it was cut */
 	struct stamp stamp; /* of the file that `content` is, or was tried */
-	int trouble;	    /* errno of the last look at the file */
+	int trouble;	    /* errno of the last look, ENODATA: emptied */
 };
 
 static const struct table_type *find_type(const char *spec, size_t n)
@@ -63,16 +65,27 @@ static void drop(struct table *t)
 	t->content = NULL;
 }
 
-/* Reads the file; on failure the former content stays. */
-static void load(struct table *t, struct buf *faults)
+/* Reads the file; on failure the former content stays. What changed during
+ * the reading is read at the next look: false, and WAS is the stamp until
+ * then. */
+static bool load(struct table *t, const struct stamp *was, struct buf *faults)
 {
 	void *fresh = t->type->load(t->path, faults);
+	struct timespec written = t->stamp.written;
 
-	if (!fresh)
-		return;
-	drop(t);
-	t->content = fresh;
-	t->opener = getpid();
+	if (!stamp_holds(&t->stamp, t->path)) {
+		t->stamp = *was;
+		t->stamp.written = written;
+		if (fresh)
+			t->type->free(fresh);
+		return false;
+	}
+	if (fresh) {
+		drop(t);
+		t->content = fresh;
+		t->opener = getpid();
+	}
+	return true;
 }
 
 /* In a child the parent's content may be of no use. */
@@ -96,26 +109,47 @@ static void out_of_reach(struct table *t, int errnum, struct buf *faults)
 	t->trouble = errnum;
 }
 
-/* Looks at the file and reads it if it is another than before. Where the
- * content is the file itself, and that was written to, there is no former
- * content that could stay in use. */
+/* Says that the file was emptied, once. */
+static void emptied(struct table *t)
+{
+	if (t->trouble != ENODATA)
+		log_error("table %s: %s was emptied, not replaced%s", t->spec,
+			  t->path,
+			  t->content ? "; the former content stays in use"
+				     : "");
+	t->trouble = ENODATA;
+}
+
+/* Where the content is the file itself, and that was written to, there is no
+ * former content that could stay in use. */
+static void drop_if_written(struct table *t, const struct stamp *was,
+			    enum stamp_state state)
+{
+	if ((t->type->flags & TABLE_OWN) &&
+	    (state != STAMP_NEW || was->st.st_ino == t->stamp.st.st_ino))
+		drop(t);
+}
+
+/* Looks at the file and reads it if it is another than before. */
 static void refresh(struct table *t, struct buf *faults)
 {
-	struct stat was = t->stamp.st;
+	struct stamp was = t->stamp;
 	enum stamp_state state = stamp_look(&t->stamp, t->path);
 
 	if (state == STAMP_LOST) {
 		out_of_reach(t, errno, faults);
 		return;
 	}
-	t->trouble = 0;
-	if (state == STAMP_SAME)
-		return;
-	if ((t->type->flags & TABLE_OWN) &&
-	    (state == STAMP_BUSY || was.st_ino == t->stamp.st.st_ino))
-		drop(t);
-	if (state == STAMP_NEW)
-		load(t, faults);
+	if (state != STAMP_SAME)
+		drop_if_written(t, &was, state);
+	if (state == STAMP_EMPTIED)
+		emptied(t);
+	else
+		t->trouble = 0;
+	if (state == STAMP_NEW && !load(t, &was, faults))
+		state = STAMP_BUSY;
+	if (state == STAMP_SAME || state == STAMP_NEW)
+		t->looker = getpid();
 }
 
 static void refresh_and_log(struct table *t)
@@ -177,6 +211,14 @@ static int no_content(const struct table *t)
 	return fine ? ERR_NOT_FOUND : ERR_TEMP;
 }
 
+/* A process that has the content from its parent, and has not seen the file
+ * itself before somebody cut it, does not know what was in it last: whom it
+ * does not find may have been added since. */
+static bool is_unsure(const struct table *t)
+{
+	return t->path && t->looker != getpid() && stamp_is_young(&t->stamp);
+}
+
 int table_get(struct table *t, const char *key, struct buf *value)
 {
 	char folded[KEY_MAX];
@@ -192,6 +234,10 @@ int table_get(struct table *t, const char *key, struct buf *value)
 	if (!(t->type->flags & TABLE_EXACT))
 		str_lower(folded);
 	err = t->type->get(t->content, folded, value);
+	if (err == ERR_NOT_FOUND && is_unsure(t)) {
+		buf_puts(value, "the file is being written");
+		err = ERR_TEMP;
+	}
 	if (!err && value->over)
 		err = ERR_TOO_LONG;
 	if (err && err != ERR_NOT_FOUND) {

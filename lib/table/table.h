@@ -14,12 +14,15 @@
  *
  * A table that is a file is read when it is opened, and again at a lookup
  * after the file changed (base/stamp.h: at once if a new one was renamed to
- * its name, a second after the last write if it is rewritten in place). If
- * the new file cannot be used, the former content stays in use and the log
- * says why. A table that never could be read, or a Berkeley DB file that was
- * written to in place, answers ERR_TEMP: a fault of ours is no reason to
- * bounce mail. The exception is aliases:, where a file that is not there
- * means that there are no aliases.
+ * its name, a second after the last write if it is rewritten in place, not at
+ * all while it is cut to nothing). If the new file cannot be used, the former
+ * content stays in use and the log says why. A table that never could be read,
+ * or a Berkeley DB file that was written to in place, answers ERR_TEMP: a fault
+ * of ours is no reason to bounce mail. So does, for keys that it has not, one
+ * that a process inherited and whose file was cut before that process looked.
+ * The exception is aliases:, where a file that is not there means that there
+ * are no aliases. A file that is empty when the table is opened is an empty
+ * table.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H

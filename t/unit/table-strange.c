@@ -4,12 +4,15 @@
  */
 #include "tap.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "log/log.h"
 #include "table/build.h"
 #include "table/table.h"
@@ -163,6 +166,142 @@ static void test_in_place(void)
 	free(spec);
 }
 
+static bool gives(struct table *t, const char *key, const char *want)
+{
+	struct buf value;
+	bool good;
+
+	buf_init(&value, 65536);
+	good = table_get(t, key, &value) == ERR_OK && !strcmp(value.data, want);
+	buf_free(&value);
+	return good;
+}
+
+static bool gives_in_time(struct table *t, const char *key, const char *want)
+{
+	const struct timespec pause = { 0, 20000000 };
+
+	for (int tries = 0; tries < 1500; tries++) {
+		if (gives(t, key, want))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+/* As if nobody had written to PATH for an hour. */
+static void age(const char *path)
+{
+	struct timespec then[2];
+
+	clock_gettime(CLOCK_REALTIME, &then[0]);
+	then[0].tv_sec -= 3600;
+	then[1] = then[0];
+	ok(utimensat(AT_FDCWD, path, then, 0) == 0, "aged");
+}
+
+static void append(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "a");
+
+	fputs(text, f);
+	fclose(f);
+}
+
+/* The same, and does T still give WANT for "c"? True also if so much time went
+ * by that the writer may be done. */
+static bool keeps(struct table *t, const char *path, const char *text,
+		  const char *want)
+{
+	int64_t before = clock_ms();
+
+	append(path, text);
+	return gives(t, "c", want) || clock_ms() - before >= 1000;
+}
+
+static const struct {
+	const char *type, *two, *one, *more, *none;
+} texts[] = {
+	{ "texthash", "a b\nc d\n", "a x\n", "c y\ne f\n", "z z\n" },
+	{ "aliases", "a: b\nc: d\n", "a: x\n", "c: y\ne: f\n", "z: z\n" },
+	{ "pcre", "/^a$/ b\n/^c$/ d\n", "/^a$/ x\n", "/^c$/ y\n/^e$/ f\n",
+	  "/^z$/ z\n" },
+};
+
+/* Emptied in place, however long ago, then written bit by bit. */
+static void test_emptied(size_t i)
+{
+	char *path = put_file("emptied", texts[i].two);
+	char *spec = mem_printf("%s:%s", texts[i].type, path);
+	struct buf faults;
+	struct table *t;
+
+	buf_init(&faults, 65536);
+	t = table_open(spec, &faults);
+	ok(truncate(path, 0) == 0, "%s: emptied in place", texts[i].type);
+	ok(gives(t, "a", "b"), "it counts as it was");
+	age(path);
+	ok(gives(t, "c", "d"), "so it does an hour later");
+	ok(keeps(t, path, texts[i].one, "d"), "half of it is not read");
+	ok(keeps(t, path, texts[i].more, "d"),
+	   "nor more than it was, while it is written");
+	ok(gives_in_time(t, "e", "f") && gives(t, "a", "x") &&
+		   gives(t, "c", "y"),
+	   "it is read when nobody writes any more");
+	free(put_file("emptied", ""));
+	age(path);
+	ok(!gives(t, "a", "x"), "an empty one in its place is an empty table");
+	table_free(&t);
+	t = table_open(spec, &faults);
+	ok(!faults.len && !gives(t, "a", "x"), "as it is at the start");
+	append(path, texts[i].none);
+	ok(gives(t, "z", "z"), "and what is put there counts at once");
+	table_free(&t);
+	buf_free(&faults);
+	free(path);
+	free(spec);
+}
+
+/* What a child gets for KEY. */
+static int get_in_child(struct table *t, const char *key)
+{
+	struct buf value;
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		buf_init(&value, 65536);
+		_exit(table_get(t, key, &value));
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The content that a child has from its parent may be days old. */
+static void test_inherited(void)
+{
+	char *path = put_file("inherited", "a b\n");
+	char *spec = mem_printf("texthash:%s", path);
+	struct buf faults;
+	struct table *t;
+
+	buf_init(&faults, 65536);
+	t = table_open(spec, &faults);
+	ok(get_in_child(t, "c") == ERR_NOT_FOUND,
+	   "who is not there is unknown");
+	append(path, "c d\n");
+	ok(truncate(path, 0) == 0, "emptied after somebody was added");
+	ok(get_in_child(t, "a") == ERR_OK,
+	   "a child knows whom its parent knew");
+	ok(get_in_child(t, "c") == ERR_TEMP, "and is not sure about others");
+	age(path);
+	ok(get_in_child(t, "c") == ERR_NOT_FOUND, "but not for ever");
+	table_free(&t);
+	buf_free(&faults);
+	free(path);
+	free(spec);
+}
+
 /* A database that is cut under the process that has it open. */
 static void test_cut(const char *type)
 {
@@ -201,6 +340,9 @@ int main(void)
 		test_strange_later(i);
 	}
 	test_in_place();
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		test_emptied(i);
+	test_inherited();
 	test_cut("hash");
 	test_cut("btree");
 	remove_dir();
