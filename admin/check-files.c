@@ -34,6 +34,30 @@ void check_file(struct findings *f, const char *param, const char *path,
 			    param, path);
 }
 
+/* Is there a line in TEXT that is no comment? */
+static bool has_entries(char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n"))) {
+		line = str_trim(line);
+		if (*line && *line != '#')
+			return true;
+	}
+	return false;
+}
+
+void check_entries(struct findings *f, const char *param, const char *path)
+{
+	struct buf text;
+
+	buf_init(&text, 1 << 28);
+	if (file_read(path, &text) == ERR_OK &&
+	    !has_entries(text.len ? text.data : NULL))
+		check_warning(f, "%s: %s holds no entry", param, path);
+	buf_free(&text);
+}
+
 static void check_place(struct findings *f, const struct config *c,
 			const char *param)
 {
@@ -80,6 +104,8 @@ static void check_users_file(struct findings *f, const struct config *c)
 		return;
 	}
 	check_file(f, "virtual_users_file", path, true);
+	if (config_list(c, "virtual_mailbox_domains")->n > 0)
+		check_entries(f, "virtual_users_file", path);
 	if (geteuid() == 0 && user_find(user, &uid, &gid) && uid != 0 &&
 	    !may_read(&st, uid, gid))
 		check_fault(f,

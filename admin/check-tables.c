@@ -37,6 +37,7 @@ static void check_spec(struct findings *f, const char *param, const char *spec)
 	if (!path || path[1] != '/' || access(path + 1, F_OK) < 0)
 		return;
 	check_file(f, param, path + 1, false);
+	check_entries(f, param, path + 1);
 	if (str_starts(spec, "hash:") || str_starts(spec, "btree:"))
 		check_age(f, param, spec, path + 1);
 }

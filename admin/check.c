@@ -111,8 +111,9 @@ static void check_start(struct findings *f, const struct admin *a,
 			become_master(a, program, fds[1]);
 		close(fds[1]);
 		if (file_read_fd(fds[0], &text))
-			buf_printf(&text, "%s: not all that it said could be "
-					  "read\n",
+			buf_printf(&text,
+				   "%s: not all that it said could be "
+				   "read\n",
 				   program);
 		close(fds[0]);
 		if (pid > 0)

@@ -35,6 +35,10 @@ void check_faults(struct findings *f, const char *param,
 void check_file(struct findings *f, const char *param, const char *path,
 		bool secret);
 
+/* Is there anything in the text file at PATH, which PARAM names, but comments?
+ * An empty one may be what a script on a full disk left. */
+void check_entries(struct findings *f, const char *param, const char *path);
+
 void check_network(struct findings *f, const struct config *c);
 void check_users(struct findings *f, const struct config *c);
 void check_files(struct findings *f, const struct config *c);

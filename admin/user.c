@@ -97,15 +97,13 @@ static int users_save(struct users *u, const char *from, const char *end,
 	buf_put(&out, u->text.data, (size_t)(from - u->text.data));
 	buf_puts(&out, line);
 	buf_puts(&out, end);
-	err = out.over ? err_set(ERR_TOO_LONG, "%s would be too large",
-				 u->path)
+	err = out.over ? err_set(ERR_TOO_LONG, "%s would be too large", u->path)
 		       : file_replace(u->path, mode, out.data, out.len);
 	/* accountd, which is not root, must be able to read it */
 	if (!err && geteuid() == 0 && chown(u->path, owner, group) < 0)
 		err = err_sys("give away", u->path);
 	buf_free(&out);
-	return err ? admin_fail(EX_CANTCREAT, "%s", err_why(err))
-		   : EX_OK;
+	return err ? admin_fail(EX_CANTCREAT, "%s", err_why(err)) : EX_OK;
 }
 
 static void echo(bool on)

@@ -199,6 +199,28 @@ def checks(s):
                "check: not when they are on")
 
 
+def emptied(s):
+    """Tables that decide who is known, and hold nobody."""
+    for name, param in (("users", "virtual_users_file"),
+                        ("aliases", "alias_maps")):
+        path = s.path(name)
+        with open(path) as f:
+            former = f.read()
+        for text in ("", "# nobody\n\n"):
+            with open(path, "w") as f:
+                f.write(text)
+            with Conf(s, "virtual_mailbox_domains = v.example.test",
+                      "alias_maps = aliases:" + s.path("aliases")):
+                done = s.posthorn("check")
+            tap.ok(any("warning: " in line and param in line and
+                       path + " holds no entry" in line
+                       for line in done.stdout.splitlines()),
+                   "check: %s that holds nothing: %r" % (name, text),
+                   done.stdout)
+        with open(path, "w") as f:
+            f.write(former)
+
+
 def away(s):
     """What is in the place of a file, and what mailq and sendmail say."""
     drop = s.path("spool/drop")
@@ -273,6 +295,7 @@ with Instance() as s:
         tap.ok(done.returncode == 69 and "may run elsewhere" in done.stderr,
                "posthorn %s: who cannot read where it would be says so" % word,
                done.stderr)
+    emptied(s)
     away(s)
     starts(s)
     s.posthorn("stop")
