@@ -3,8 +3,7 @@
 after the other and for all at once: mail goes through before and after, what
 waits does not wait for a time of another day, nothing loops or stalls.
 CLOCK_ALL=1 makes all jumps with each program; else some are drawn.
-CLOCK_REST=1 lets a destination rest at each jump.
-Not in make check yet: POSTHORN_BIN=$PWD/bin t/crash/clock.t"""
+CLOCK_REST=1 lets a destination rest at each jump."""
 import os
 import random
 import struct
@@ -115,11 +114,11 @@ class Trial:
         except Exception as e:
             missing.append("SMTP: %r" % e)
         try:
-            if not wait_for(lambda: self.has(subject), 20, 0.2):
+            if not wait_for(lambda: self.has(subject), 60, 0.2):
                 missing.append("IMAP")
         except Exception as e:
             missing.append("IMAP: %r" % e)
-        if not wait_for(lambda: self.sink.count() > before, 20):
+        if not wait_for(lambda: self.sink.count() > before, 60):
             missing.append("the next host")
         return missing
 
@@ -144,7 +143,7 @@ class Trial:
         with self.s.submission() as c:
             c.sendmail(self.s.address(), [to],
                        message(self.s.address(), to, "rests"))
-        self.s.wait_log("status=deferred", 20, count + 1)
+        self.s.wait_log("status=deferred", 60, count + 1)
 
     def jump(self, seconds, programs, what):
         if "qmgr" in programs and os.environ.get("CLOCK_REST"):
@@ -153,8 +152,9 @@ class Trial:
         time.sleep(0.1)
         wrong = self.mail()
         busy = self.loops()
-        # a moment's work is no loop
-        wrong += busy and self.loops()
+        for _ in range(5):      # a moment's work is no loop
+            busy = busy and self.loops()
+        wrong += busy
         tap.ok(not wrong, "%s: %s" % (what, name(seconds)), ", ".join(wrong))
         self.clocks.jump(0, programs)
         return not wrong
@@ -166,7 +166,7 @@ class Trial:
         before = self.sink.count()
         with self.s.submission() as c:
             c.sendmail(here, [to], message(here, to, "waits"))
-        wait_for(lambda: self.sink.count() > before, 20)
+        wait_for(lambda: self.sink.count() > before, 60)
         time.sleep(0.3)
         self.clocks.jump(seconds, PROGRAMS)
         self.sink.let_in = True
@@ -202,10 +202,9 @@ with s:
     for seconds in (-DAY, rng.choice((DAY, -365 * DAY, 1))):
         t.waits(seconds)
     tap.ok(not t.mail(), "afterwards: mail goes through")
-    tap.ok(s.read_log().count("posthorn/qmgr") > 0 and any(
-        not line.startswith(time.strftime("%b "))
-        for line in s.read_log().splitlines() if "posthorn/qmgr" in line),
-        "the clock of qmgr did jump")
+    days = {line[:6] for line in s.read_log().splitlines()
+            if "posthorn/qmgr" in line}
+    tap.ok(len(days) >= 3, "the clock of qmgr did jump", days)
     bad = [line for line in s.read_log().splitlines()
            if "ended by signal" in line]
     tap.ok(not bad, "nothing crashes", "\n# ".join(bad[:5]))
