@@ -62,7 +62,7 @@ void from_find(const struct message *m, struct from *f)
 			continue;
 		fields++;
 		if (!mime_author_domains(field.value, field.nvalue, take, f))
-			set_fault(f, "From has < and > where none can be");
+			set_fault(f, "From may show more than can be read");
 	}
 	if (fields == 0)
 		set_fault(f, "there is no From field");

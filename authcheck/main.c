@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "log/log.h"
+#include "mime/decode.h"
 #include "service/service.h"
 
 #define MEMORY_MIB 256 /* address space of a process */
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 	service_start(&self.service, argc, argv, "authcheck");
 	p.poor = load_keys(&self.service);
 	load_suffixes(self.service.config);
+	mime_charsets_preload(); /* of From fields */
 	if (!dkim_prepare())
 		log_die(EX_SOFTWARE, "libopendkim cannot be used");
 	self.serve.authserv = config_string(self.service.config, "myhostname");

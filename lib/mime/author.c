@@ -134,31 +134,91 @@ static void give_shown(void *context, const struct mime_address *a)
 		w->take(w->context, a->domain.data, true);
 }
 
+static void give_hidden(void *context, const struct mime_address *a)
+{
+	const struct author *w = context;
+
+	if (a->kind == MIME_MAILBOX)
+		w->take(w->context, a->domain.data, false);
+}
+
+/* What some programs take for "@", "<" or ">" at P, N (Unicode's NFKC): that
+ * byte, or 0. Each is three bytes long. */
+static char narrow_of(const char *p, size_t n)
+{
+	static const struct {
+		const char *wide;
+		char narrow;
+	} forms[] = {
+		{ "\xef\xbc\xa0", '@' }, { "\xef\xb9\xab", '@' },
+		{ "\xef\xbc\x9c", '<' }, { "\xef\xb9\xa4", '<' },
+		{ "\xef\xbc\x9e", '>' }, { "\xef\xb9\xa5", '>' },
+	};
+
+	for (size_t i = 0; n >= 3 && i < sizeof(forms) / sizeof(*forms); i++)
+		if (memcmp(p, forms[i].wide, 3) == 0)
+			return forms[i].narrow;
+	return 0;
+}
+
+static void make_narrow(struct buf *b)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		char narrow = narrow_of(b->data + i, b->len - i);
+
+		b->data[to++] = narrow ? narrow : b->data[i];
+		i += narrow ? 2 : 0;
+	}
+	buf_truncate(b, to);
+}
+
+/* What RAW and its encoded words show, as MORE than names if it is not by the
+ * grammar. False: a word may show something else. */
+static bool give_texts(const struct author *w, const struct buf *raw, bool more)
+{
+	struct buf decoded, apart;
+	bool all;
+
+	buf_init(&apart, 3 * raw->len);
+	buf_init(&decoded, 12 * raw->len + 1);
+	all = mime_decode_words(&decoded, raw->data, raw->len);
+	make_narrow(&decoded);
+	give_angles(w, raw);
+	give_angles(w, &decoded);
+	if (more) {
+		give_readings(w, raw);
+		give_readings(w, &decoded);
+		put_apart(&apart, raw);
+		buf_reset(&decoded);
+		mime_decode_words(&decoded, apart.data, apart.len);
+		make_narrow(&decoded);
+		give_readings(w, &decoded);
+	}
+	buf_free(&apart);
+	buf_free(&decoded);
+	return all;
+}
+
 bool mime_author_domains(const char *value, size_t n, mime_author_take *take,
 			 void *context)
 {
-	const struct author w = { take, context };
-	enum mime_address_form form = mime_address_list(value, n, 0, give_shown,
-							(void *)(uintptr_t)&w);
-	struct buf raw, decoded, apart;
+	struct author w = { take, context };
+	enum mime_address_form narrow,
+		form = mime_address_list(value, n, 0, give_shown, &w);
+	struct buf raw;
+	bool all;
 
 	buf_init(&raw, n);
-	buf_init(&apart, 3 * n);
-	buf_init(&decoded, 12 * n + 1);
 	buf_put(&raw, value, n);
-	mime_decode_words(&decoded, value, n);
-	give_angles(&w, &raw);
-	give_angles(&w, &decoded);
-	if (form != MIME_BY_GRAMMAR) {
-		give_readings(&w, &raw);
-		give_readings(&w, &decoded);
-		put_apart(&apart, &raw);
-		buf_reset(&decoded);
-		mime_decode_words(&decoded, apart.data, apart.len);
-		give_readings(&w, &decoded);
+	all = give_texts(&w, &raw, form != MIME_BY_GRAMMAR);
+	make_narrow(&raw);
+	if (raw.len < n) {
+		narrow = mime_address_list(raw.data, raw.len, 0, give_hidden,
+					   &w);
+		give_texts(&w, &raw, narrow != MIME_BY_GRAMMAR);
 	}
 	buf_free(&raw);
-	buf_free(&apart);
-	buf_free(&decoded);
-	return form != MIME_ENTANGLED;
+	return all && form != MIME_ENTANGLED;
 }

@@ -16,7 +16,8 @@ typedef void mime_author_take(void *context, const char *domain, bool shown);
 
 /* Gives the domains in VALUE, N to TAKE, some of them several times; a mailbox
  * without any gives "". False if there may be more: the field is entangled
- * (mime/address.h). What names, comments and encoded words hold counts
+ * (mime/address.h), or an encoded word is not to be decoded. Full-width and
+ * small forms of "@", "<" and ">" count as these. What names, comments and encoded words hold counts
  * only if it looks like an address in < >, or if the field is not by the
  * grammar. */
 bool mime_author_domains(const char *value, size_t n, mime_author_take *take,

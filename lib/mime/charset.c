@@ -17,7 +17,28 @@ static const char *const usual[] = {
 	"WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "KOI8-R",
 	"KOI8-U",	"GB2312",	"GBK",		"GB18030",
 	"BIG5",		"SHIFT_JIS",	"EUC-JP",	"ISO-2022-JP",
-	"EUC-KR",	"UTF-7",
+	"EUC-KR",	"UTF-7",	"UTF-16",	"UTF-16BE",
+	"UTF-16LE",	"UTF-32",	"UTF-32BE",	"UTF-32LE",
+	"ISO-2022-KR",	"IBM037",	"IBM500",	"IBM1140",
+};
+
+/* Names by which clients know some of them. */
+static const struct {
+	const char *alias, *name;
+} aliases[] = {
+	{ "UTF7", "UTF-7" },
+	{ "csUTF7", "UTF-7" },
+	{ "unicode-1-1-utf-7", "UTF-7" },
+	{ "csUnicode11UTF7", "UTF-7" },
+	{ "unicode-2-0-utf-7", "UTF-7" },
+	{ "x-unicode-1-1-utf-7", "UTF-7" },
+	{ "x-unicode-2-0-utf-7", "UTF-7" },
+	{ "UTF16", "UTF-16" },
+	{ "UTF32", "UTF-32" },
+	{ "CP037", "IBM037" },
+	{ "ebcdic-cp-us", "IBM037" },
+	{ "CP500", "IBM500" },
+	{ "CP1140", "IBM1140" },
 };
 
 #define USUAL (sizeof(usual) / sizeof(*usual))
@@ -41,12 +62,21 @@ void mime_charsets_preload(void)
 	self.ready = true;
 }
 
+static const char *main_name(const char *charset)
+{
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++)
+		if (str_equal_ci(charset, aliases[i].alias))
+			return aliases[i].name;
+	return charset;
+}
+
 /* A converter for CHARSET; *OWN: the caller must close it. */
 static iconv_t converter(const char *charset, bool *own)
 {
 	size_t i;
 
 	*own = false;
+	charset = main_name(charset);
 	for (i = 0; self.ready && i < USUAL; i++)
 		if (str_equal_ci(charset, usual[i])) {
 			if (self.open[i] != none)
@@ -128,4 +158,42 @@ bool mime_charset_known(const char *charset)
 	if (own)
 		iconv_close(cd);
 	return true;
+}
+
+/* The code pages of PCs, which have ASCII, by the first digits of their
+ * numbers; the others of IBM are EBCDIC. */
+static bool is_pc_page(const char *number)
+{
+	static const char *const pages[] = { "437", "720", "737", "775",
+					     "85",  "86",  "874", "93",
+					     "94",  "95",  "125" };
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++)
+		if (str_starts(number, pages[i]))
+			return true;
+	return false;
+}
+
+bool mime_charset_hides(const char *charset)
+{
+	static const char *const parts[] = { "utf",   "ucs",  "unicode",
+					     "10646", "cdic", "escape",
+					     "scsu",  "bocu", "puny" };
+	char name[NAME_MAX_BYTES + 1];
+
+	if (is_unicode(charset) || mime_charset_known(charset))
+		return false;
+	if (!str_copy(name, sizeof(name), charset))
+		return true;
+	str_lower(name);
+	if (str_starts(name, "utf-8") || str_starts(name, "utf8"))
+		return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (strstr(name, parts[i]))
+			return true;
+	if (str_starts(name, "ibm"))
+		return !is_pc_page(name + 3 + strspn(name + 3, "-_"));
+	if (str_starts(name, "cp"))
+		return !is_pc_page(name + 2 + strspn(name + 2, "-_"));
+	return false;
 }

@@ -17,8 +17,10 @@
 void mime_decode_base64(struct buf *out, const char *data, size_t n);
 void mime_decode_qp(struct buf *out, const char *data, size_t n);
 
-/* A header value with its encoded words (RFC 2047) decoded, unfolded. */
-void mime_decode_words(struct buf *out, const char *value, size_t n);
+/* A header value with its encoded words (RFC 2047) decoded, unfolded. False if
+ * there may be more in them than was found: one is too long, or its charset
+ * hides something (below). */
+bool mime_decode_words(struct buf *out, const char *value, size_t n);
 
 /* The text of the leaf PART of the message DATA. False, and nothing, if it
  * is no text. */
@@ -32,6 +34,10 @@ bool mime_to_utf8(struct buf *out, const char *charset, const char *data,
 
 /* Is there a converter for CHARSET? */
 bool mime_charset_known(const char *charset);
+
+/* Is CHARSET one that we cannot convert and whose bytes, for all we know, are
+ * other letters than those of ASCII? */
+bool mime_charset_hides(const char *charset);
 
 /* Opens converters for the usual charsets, for processes that cannot open
  * files later. */

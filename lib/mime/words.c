@@ -18,6 +18,11 @@ struct word {
 	const char *end; /* after "?=" */
 };
 
+static bool begins_word(const char *p, const char *end)
+{
+	return end - p >= 9 && p[0] == '=' && p[1] == '?';
+}
+
 /* Splits "=?charset*language?B?text?=" at P. */
 static bool split_word(const char *p, const char *end, struct word *w)
 {
@@ -26,11 +31,11 @@ static bool split_word(const char *p, const char *end, struct word *w)
 
 	if (end - p > WORD_MAX)
 		end = p + WORD_MAX;
-	if (end - p < 9 || p[0] != '=' || p[1] != '?')
+	if (!begins_word(p, end))
 		return false;
 	p += 2;
 	q = memchr(p, '?', (size_t)(end - p));
-	if (!q || q == p || q - p >= CHARSET_MAX || end - q < 5 || q[2] != '?')
+	if (!q || q == p || end - q < 5 || q[2] != '?')
 		return false;
 	w->encoding = (char)str_tolower((unsigned char)q[1]);
 	w->text = q + 3;
@@ -41,6 +46,8 @@ static bool split_word(const char *p, const char *end, struct word *w)
 	w->end += 2;
 	star = memchr(p, '*', (size_t)(q - p)); /* RFC 2231 section 5 */
 	n = (size_t)((star ? star : q) - p);
+	if (n >= CHARSET_MAX)
+		return false;
 	memcpy(w->charset, p, n);
 	w->charset[n] = '\0';
 	return true;
@@ -72,9 +79,9 @@ static const char *skip_blank(const char *p, const char *end)
 }
 
 /* White space between two encoded words is not text (section 6.2). */
-static void put_words(struct buf *out, const char *p, const char *end)
+static bool put_words(struct buf *out, const char *p, const char *end)
 {
-	bool after_word = false;
+	bool after_word = false, all = true;
 	const char *start;
 	struct word w;
 
@@ -84,11 +91,14 @@ static void put_words(struct buf *out, const char *p, const char *end)
 			if (!after_word)
 				buf_put(out, p, (size_t)(start - p));
 			put_word(out, &w);
+			all = all && !mime_charset_hides(w.charset);
 			after_word = true;
 			p = w.end;
 			continue;
 		}
 		after_word = false;
+		if (end - start > WORD_MAX && begins_word(start, end))
+			all = false;
 		if (start < end)
 			start++;
 		while (start < end && !str_isspace((unsigned char)*start) &&
@@ -97,17 +107,20 @@ static void put_words(struct buf *out, const char *p, const char *end)
 		buf_put(out, p, (size_t)(start - p));
 		p = start;
 	}
+	return all;
 }
 
-void mime_decode_words(struct buf *out, const char *value, size_t n)
+bool mime_decode_words(struct buf *out, const char *value, size_t n)
 {
 	struct buf flat;
+	bool all = true;
 
 	buf_init(&flat, n + 1);
 	mime_unfold(&flat, value, n);
 	if (memmem(flat.data, flat.len, "=?", 2))
-		put_words(out, flat.data, flat.data + flat.len);
+		all = put_words(out, flat.data, flat.data + flat.len);
 	else
 		buf_put(out, flat.data, flat.len);
 	buf_free(&flat);
+	return all;
 }

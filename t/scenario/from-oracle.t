@@ -4,6 +4,7 @@ is refused: From fields made and broken at random, read by Python's email
 package (old and new) and, if it is there, Perl's Mail::Address. And the other
 way: the odd fields of honest software are not refused."""
 import email
+import email.header
 import email.policy
 import email.utils
 import os
@@ -11,6 +12,7 @@ import random
 import re
 import subprocess
 import sys
+import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -76,6 +78,10 @@ Joe @ Shop <joe@x.example>
 Joe, Jane and Jim: all of us <all@x.example>
 Team: joe@x.example, jane@x.example;
 joe@x.example, jane@y.example
+=?utf-7?q?J+APY-rg?= <joe@x.example>
+=?x-unknown?q?J=F6rg?= <joe@x.example>
+=?iso-2022-jp?b?GyRCQXc/LiF3JTclZyVDJVcbKEI=?= <joe@x.example>
+J \udcef\udcbc\udca0 Shop <joe@x.example>
 Joe\r\n\t<joe@x.example>
 Joe <joe+tag=y.example@x.example>
 Joe <SRS0=a=b=y.example=joe@x.example>
@@ -90,6 +96,8 @@ PIECES = ["ceo", "a", "Joe Public", "@", "@", "@", "bank.example",
           "=?utf-8?q?ceo=40bank.example?=", "<ceo@bank.example>",
           "ceo@bank.example", "=?utf-8?q?=3Cceo=40bank.example=3E?=", "=",
           "?", "!", "'", "-", "_", "\x01", "\udcff", "\udcc3\udcbc", "\0",
+          "\udcef\udcbc\udca0", "\udcef\udcbc\udc9c", "\udcef\udcbc\udc9e",
+          "=?utf-7?q?+ADw-ceo+AEA-bank.example+AD4-?=", "=?utf-7?q?+AEA-?=",
           "=?utf-8?q?bank.example?=", "=?us-ascii?q?=40?="]
 
 tap = Tap()
@@ -120,11 +128,22 @@ def domain_of(address):
     return None
 
 
+def decoded(value):
+    """As clients do that decode words first, and show an address in < >."""
+    try:
+        text = str(email.header.make_header(email.header.decode_header(value)))
+    except Exception:  # charsets and base64 that are none
+        return
+    text = unicodedata.normalize("NFKC", text)
+    yield from re.findall("<([^<>]*@[^<>]*)>", text)
+
+
 def python_reads(header):
     """The addresses that Python shows."""
     old = email.message_from_bytes(header + b"\r\n")
     for value in old.get_all("From") or []:
         value = str(value)
+        yield from decoded(value)
         for text in {value, re.sub(r"\r?\n", "", value)}:
             yield email.utils.parseaddr(text)[1]
             for _, address in email.utils.getaddresses([text]):
