@@ -48,7 +48,8 @@ void admin_print_stats_json(const struct queue_stats *s);
  * configuration. */
 void admin_warn(const struct admin *a);
 
-/* Prints "posthorn: …" on standard error and gives STATUS. */
+/* Prints "posthorn: …" on standard error and gives STATUS. What words hold
+ * besides text is made visible. */
 int admin_fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "admin/admin.h"
+#include "base/encode.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -58,13 +59,20 @@ static void usage(FILE *to)
 
 int admin_fail(int status, const char *fmt, ...)
 {
+	struct buf visible;
+	char *text = NULL;
 	va_list ap;
 
-	fputs("posthorn: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	fputc('\n', stderr);
+	buf_init(&visible, 1 << 24);
+	if (text)
+		encode_visible(&visible, text, strlen(text));
+	fprintf(stderr, "posthorn: %s\n", visible.len ? visible.data : "");
+	buf_free(&visible);
+	free(text);
 	return status;
 }
 
@@ -149,8 +157,10 @@ static int parse_options(struct admin *a, int argc, char **argv)
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			a->config_path = argv[++i];
+		if (strcmp(argv[i], "-c") == 0) {
+			a->config_path = ++i < argc ? argv[i] : "";
+			if (!*a->config_path)
+				exit(admin_fail(EX_USAGE, "-c wants a file"));
 		} else if (strcmp(argv[i], "--json") == 0) {
 			a->json = true;
 		} else if (strcmp(argv[i], "--help") == 0) {

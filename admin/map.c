@@ -15,7 +15,8 @@ static const char help[] =
 	"       posthorn map -a TYPE:PATH …     the same, PATH has aliases(5)\n"
 	"       posthorn map -q KEY TYPE:NAME   what does the table say of "
 	"KEY\n"
-	"\nExit code of -q: 0 found, 1 not found. Types:\n";
+	"\nExit code of -q: 0 found, 1 not found, 75 the table cannot be "
+	"read.\n\nTypes:\n";
 
 static void print_help(FILE *to)
 {
@@ -44,6 +45,8 @@ static int build(const char *spec, enum table_source source)
 	struct buf faults;
 	int err;
 
+	if (str_ends_ci(spec, ":"))
+		return admin_fail(EX_USAGE, "%s: there is no path", spec);
 	buf_init(&faults, 1 << 20);
 	err = table_build(spec, source, &built, &faults);
 	say(&faults);

@@ -290,6 +290,8 @@ static int dispatch(const struct admin *a, const char *socket, struct buf *why)
 {
 	const char *verb = a->argv[0];
 
+	if (a->argc == 2 && !*a->argv[1])
+		return admin_fail(EX_USAGE, "queue %s: the ID is empty", verb);
 	if (strcmp(verb, "list") == 0 && a->argc <= 2)
 		return do_list(a, socket, a->argc > 1 ? a->argv[1] : NULL, why);
 	if (strcmp(verb, "stats") == 0 && a->argc == 1)

@@ -11,6 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "address/address.h"
+#include "address/domains.h"
 #include "admin/admin.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -26,9 +28,11 @@ static const char help[] =
 
 #define USERS_MAX_BYTES (1 << 26)
 #define PASSWORD_MAX 256
+#define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1.1 */
 
 /* The file while it is changed: nobody else changes it meanwhile. */
 struct users {
+	const struct config *config;
 	const char *path;
 	struct buf text;
 	int lock;
@@ -42,6 +46,7 @@ static int users_open(struct users *u, const struct admin *a)
 	uid_t ignored;
 	int err;
 
+	u->config = a->config;
 	u->path = config_string(a->config, "virtual_users_file");
 	lock = mem_printf("%s.lock", u->path);
 	buf_init(&u->text, USERS_MAX_BYTES);
@@ -67,16 +72,26 @@ static int users_open(struct users *u, const struct admin *a)
 	return EX_OK;
 }
 
+/* Is NAME, N bytes of the file, the user USER? Also if it is no address, so
+ * that it can be removed. */
+static bool is_named(const char *name, size_t n, const char *user)
+{
+	char *copy = mem_strndup(name, n), *text = str_trim(copy);
+	bool same = str_equal_ci(text, user) || address_equal(text, user);
+
+	same = same && *text && *text != '#';
+	free(copy);
+	return same;
+}
+
 /* The line of USER: where it begins, and *END after its LF; or NULL. */
 static char *find(const struct users *u, const char *user, char **end)
 {
-	size_t n = strlen(user);
-
 	for (char *p = u->text.data; *p; p = *end) {
 		char *lf = strchr(p, '\n');
 
 		*end = lf ? lf + 1 : p + strlen(p);
-		if (strncasecmp(p, user, n) == 0 && p[n] == ':')
+		if (is_named(p, strcspn(p, ":\r\n"), user))
 			return p;
 	}
 	return NULL;
@@ -119,23 +134,30 @@ static void echo(bool on)
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &t);
 }
 
+/* False after saying why. */
 static bool read_password(const char *prompt, char *out)
 {
 	bool terminal = isatty(STDIN_FILENO);
-	bool good;
+	bool good, whole;
 
 	if (terminal) {
 		fputs(prompt, stderr);
 		echo(false);
 	}
 	good = fgets(out, PASSWORD_MAX, stdin) != NULL;
+	whole = !good || strchr(out, '\n') || feof(stdin);
 	if (terminal) {
 		echo(true);
 		fputc('\n', stderr);
 	}
 	if (good)
 		out[strcspn(out, "\r\n")] = '\0';
-	return good && *out;
+	if (!good || !*out)
+		admin_fail(0, "no password was given");
+	else if (!whole)
+		admin_fail(0, "the password is too long: %d bytes at most",
+			   PASSWORD_MAX - 2);
+	return good && *out && whole;
 }
 
 /* Asks for a password (twice on a terminal) and gives its yescrypt hash in
@@ -146,26 +168,55 @@ static const char *ask_hash(void)
 	char first[PASSWORD_MAX] = "", second[PASSWORD_MAX] = "";
 	char salt[CRYPT_GENSALT_OUTPUT_SIZE];
 	const char *hash = NULL;
+	bool good = read_password("Password: ", first);
 
-	if (!read_password("Password: ", first))
-		admin_fail(0, "no password was given");
-	else if (isatty(STDIN_FILENO) && (!read_password("Again: ", second) ||
-					  strcmp(first, second) != 0))
-		admin_fail(0, "the passwords differ");
-	else if (!crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)) ||
-		 !(hash = crypt_r(first, salt, &data)) || hash[0] == '*')
+	if (good && isatty(STDIN_FILENO))
+		good = read_password("Again: ", second);
+	if (good && isatty(STDIN_FILENO) && strcmp(first, second) != 0)
+		good = admin_fail(0, "the passwords differ");
+	if (good && (!crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)) ||
+		     !(hash = crypt_r(first, salt, &data)) || hash[0] == '*'))
 		admin_fail(0, "cannot hash the password: %s", strerror(errno));
 	mem_wipe(first, sizeof(first));
 	mem_wipe(second, sizeof(second));
 	return hash && hash[0] != '*' ? hash : NULL;
 }
 
-static bool is_name(const char *user)
+/* What is wrong with TEXT as the name of a virtual user, or NULL and the name
+ * in OUT, ADDRESS_TEXT_SIZE bytes, as mail is looked up by it. */
+static const char *check_name(const char *text, char *out)
 {
-	const char *at = strchr(user, '@');
+	struct address a;
+	int err = address_parse(text, strlen(text), &a);
 
-	return at && at > user && at[1] && !strpbrk(user, ":/ \t\r\n") &&
-	       strlen(user) <= 320 && user[0] != '.' && user[0] != '#';
+	if (err == ERR_TOO_LONG)
+		return "the name or the domain is too long";
+	if (err || !*a.local || !*a.domain)
+		return "not of the form user@domain";
+	if (a.domain[0] == '[')
+		return "an IP address stands in place of the domain";
+	if (strlen(a.local) > LOCAL_MAX)
+		return "the name is too long: 64 bytes at most (RFC 5321)";
+	if (a.local[0] == '.' || a.local[0] == '#')
+		return "a name must not begin with . or #";
+	str_lower(address_text(&a, out));
+	return strpbrk(out, ":/\" \t\r\n")
+		       ? "a name must not hold white space, quotes, : or /"
+		       : NULL;
+}
+
+/* Who is in no domain of ours gets no mail; but domains may be set later. */
+static void warn_of_domain(const struct users *u, const char *name)
+{
+	struct address_domains *d = address_domains_new(u->config, NULL);
+	const char *domain = strrchr(name, '@') + 1;
+
+	if (address_class(d, domain) != ADDRESS_VIRTUAL_MAILBOX)
+		admin_fail(EX_OK,
+			   "%s is not in virtual_mailbox_domains: %s gets no "
+			   "mail until it is",
+			   domain, name);
+	address_domains_free(&d);
 }
 
 static int do_add(struct users *u, const char *user)
@@ -183,6 +234,8 @@ static int do_add(struct users *u, const char *user)
 	line = mem_printf("%s:{CRYPT}%s:::::\n", user, hash);
 	status = users_save(u, stop, stop, line);
 	free(line);
+	if (status == EX_OK)
+		warn_of_domain(u, user);
 	return status;
 }
 
@@ -190,6 +243,7 @@ static int do_passwd(struct users *u, const char *user)
 {
 	char *end, *line, *from = find(u, user, &end);
 	const char *hash, *rest;
+	size_t n;
 	int status;
 
 	if (!from)
@@ -197,9 +251,10 @@ static int do_passwd(struct users *u, const char *user)
 	hash = ask_hash();
 	if (!hash)
 		return EX_DATAERR;
-	rest = from + strlen(user) + 1;
-	rest += strcspn(rest, ":\n");
-	line = mem_printf("%.*s:{CRYPT}%s", (int)strlen(user), from, hash);
+	n = strcspn(from, ":\r\n");
+	rest = from + n + (from[n] == ':');
+	rest += strcspn(rest, ":\r\n");
+	line = mem_printf("%.*s:{CRYPT}%s", (int)n, from, hash);
 	status = users_save(u, from, rest, line);
 	free(line);
 	return status;
@@ -255,29 +310,34 @@ static int do_list(const struct admin *a)
 	return EX_OK;
 }
 
-static const struct {
+struct verb {
 	const char *name;
 	int (*act)(struct users *u, const char *user);
-} verbs[] = {
-	{ "add", do_add },
-	{ "passwd", do_passwd },
-	{ "remove", do_remove },
+	bool fresh; /* the name is a new one: it must be good */
 };
 
-static int change(const struct admin *a,
-		  int (*act)(struct users *u, const char *user))
+static const struct verb verbs[] = {
+	{ "add", do_add, true },
+	{ "passwd", do_passwd, false },
+	{ "remove", do_remove, false },
+};
+
+static int change(const struct admin *a, const struct verb *verb)
 {
+	const char *user = a->argv[1], *wrong = NULL;
+	char name[ADDRESS_TEXT_SIZE];
 	struct users u;
 	int status;
 
-	if (!is_name(a->argv[1]))
-		return admin_fail(EX_USAGE,
-				  "%s is not of the form "
-				  "user@domain",
-				  a->argv[1]);
+	if (verb->fresh)
+		wrong = check_name(user, name);
+	else if (strpbrk(user, ":\r\n"))
+		wrong = "not of the form user@domain";
+	if (wrong)
+		return admin_fail(EX_USAGE, "%s: %s", user, wrong);
 	status = users_open(&u, a);
 	if (status == EX_OK)
-		status = act(&u, a->argv[1]);
+		status = verb->act(&u, verb->fresh ? name : user);
 	buf_free(&u.text);
 	return status;
 }
@@ -290,6 +350,11 @@ int admin_user(const struct admin *a)
 		return do_list(a);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (a->argc == 2 && strcmp(a->argv[0], verbs[i].name) == 0)
-			return change(a, verbs[i].act);
+			return change(a, &verbs[i]);
+	if (a->argc > 0)
+		admin_fail(EX_USAGE,
+			   "user %s: there is no such command, or not with so "
+			   "many words",
+			   a->argv[0]);
 	return admin_usage(a, help);
 }

@@ -52,8 +52,14 @@ def wrong_words(s):
             (["queue", "frobnicate"], 64, "frobnicate"),
             (["queue", "show", "NOSUCH"], 65, "NOSUCH"),
             (["queue", "flush", "NOSUCH"], 65, "NOSUCH"),
+            (["queue", "show", ""], 64, "empty"),
+            (["queue", "show", "a\33[31m"], 65, "a\\033[31m: no such"),
+            (["-c"], 64, "-c wants a file"),
+            (["-c", "", "status"], 64, "-c wants a file"),
+            (["map", "hash:"], 64, "no path"),
             (["config", "nosuch"], 65, "nosuch"),
-            (["user", "add", "anna"], 64, "anna"),
+            (["user", "add", "anna"], 64, "anna: not of the form"),
+            (["user", "frobnicate", "a@y.test"], 64, "frobnicate"),
             (["user", "passwd", "x@y.test"], 67, "x@y.test"),
             (["map", "hash:/nonexistent"], 66, "/nonexistent"),
             (["map", "-q", "k", "foo:bar"], 64, "foo"),
@@ -63,6 +69,57 @@ def wrong_words(s):
         tap.equal(done.returncode, code, "posthorn %s: exit %d" %
                   (" ".join(words), code))
         tap.ok(want in done.stderr, "and names " + want)
+
+
+def names_of_users(s):
+    """Who is added can get mail, and log in, by the name that was given."""
+    with open(s.path("users")) as f:
+        former = f.read()
+    for name, want in [
+            ("zz@..", "not of the form user@domain"),
+            ("@" + s.DOMAIN, "not of the form"), ("a@", "not of the form"),
+            ("", "not of the form"), ("a b@" + s.DOMAIN, "not of the form"),
+            ("x" * 300 + "@" + s.DOMAIN, "too long"),
+            ("x" * 65 + "@" + s.DOMAIN, "64 bytes at most"),
+            ("a@" + "x" * 64 + ".test", "not of the form"),
+            ("a@[192.0.2.1]", "IP address"),
+            ('"a b"@' + s.DOMAIN, "white space"),
+            ("../a@" + s.DOMAIN, "must not begin"),
+            ("a/b@" + s.DOMAIN, "must not hold"),
+            ("#a@" + s.DOMAIN, "must not begin"),
+            ("a\n@" + s.DOMAIN, "not of the form")]:
+        done = s.posthorn("user", "add", name, input="secret\n")
+        tap.ok(done.returncode == 64 and want in done.stderr,
+               "user add %r: %s" % (name[:70], want), done.stderr)
+    with open(s.path("users")) as f:
+        tap.equal(f.read(), former, "and the file is as it was")
+    done = s.posthorn("user", "add", "Z\u00f6e@B\u00fccher.test",
+                      input="secret\n")
+    tap.ok(done.returncode == 0 and "virtual_mailbox_domains" in done.stderr,
+           "one of another domain is made, with a warning", done.stderr)
+    tap.ok("z\u00f6e@xn--bcher-kva.test" in
+           s.posthorn("user", "list").stdout.lower(),
+           "in the form in which mail is looked up")
+    done = s.posthorn("user", "add", "z\u00f6e@xn--bcher-kva.test",
+                      input="secret\n")
+    tap.ok(done.returncode == 65 and "there already" in done.stderr,
+           "and is not made twice", done.stderr)
+    for code in 0, 67:
+        tap.equal(s.posthorn("user", "remove",
+                             "Z\u00f6e@b\u00fccher.test").returncode,
+                  code, "and removed by either name, once")
+    with open(s.path("users"), "a") as f:
+        f.write("\nzz@..:x\n")
+    tap.equal(s.posthorn("user", "remove", "").returncode, 67,
+              "an empty line is nobody")
+    tap.equal(s.posthorn("user", "remove", "zz@..").returncode, 0,
+              "a name that is none can be removed")
+    done = s.posthorn("user", "passwd", s.address(), input="x" * 300 + "\n")
+    tap.ok(done.returncode == 65 and "too long" in done.stderr,
+           "a password is not cut", done.stderr)
+    with open(s.path("users")) as f:
+        tap.equal(f.read(), former + "\n", "nothing else was changed")
+    os.truncate(s.path("users"), len(former.encode()))
 
 
 def reports(s):
@@ -280,6 +337,7 @@ def starts(s):
 with Instance() as s:
     helps(s)
     wrong_words(s)
+    names_of_users(s)
     reports(s)
     users_apart(s)
     s.posthorn("stop")
