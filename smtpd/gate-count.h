@@ -2,6 +2,10 @@
  * Who the clients are: IPv4 addresses one by one, IPv6 by networks of 64
  * bits, which are what one customer gets. How many connections each has, and
  * which of them are known, that is, have brought mail that was taken.
+ *
+ * How many processes each holds, and its network: the /24 of IPv4, the /48 of
+ * IPv6. No client may hold more of them than are free, and no network more
+ * than twice as many: a few that hold all they may leave the others a part.
  */
 #ifndef SMTPD_GATE_COUNT_H
 #define SMTPD_GATE_COUNT_H
@@ -20,6 +24,16 @@ void gate_count_remove(struct gate_client *c);
 /* Its connections now, and its name for the log. */
 unsigned gate_count(const struct gate_client *c);
 const char *gate_count_name(const struct gate_client *c);
+
+/* One process more, or less, has a connection of C. */
+void gate_count_process(struct gate_client *c, bool more);
+
+/* The processes that C holds, and those of its network, itself included. */
+unsigned gate_count_processes(const struct gate_client *c);
+unsigned gate_count_network(const struct gate_client *c);
+
+/* May C have one more, where N are free? */
+bool gate_count_may(const struct gate_client *c, unsigned n);
 
 /* C is known from now on, until many others are that came later. */
 void gate_know(const struct gate_client *c);

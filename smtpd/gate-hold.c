@@ -73,7 +73,7 @@ void gate_each_held(void (*each)(struct stranger *x))
 	struct stranger *x;
 
 	TAILQ_FOREACH(x, &self.held, link)
-	each(x);
+		each(x);
 }
 
 /* A session that began is ended by a process, which logs it. */
@@ -138,7 +138,8 @@ void gate_on_input(struct stranger *x, short what)
 {
 	if (x->tls_due) {
 		gate_begin_handshake(x);
-	} else if (x->tls_first && !x->session && !*x->tls && (what & EV_READ)) {
+	} else if (x->tls_first && !x->session && !*x->tls &&
+		   (what & EV_READ)) {
 		gate_begin_handshake(x);
 	} else if (what & EV_READ) {
 		on_bytes(x);

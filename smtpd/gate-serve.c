@@ -4,10 +4,14 @@
  * they are, and says who is next: known clients before others, and of the
  * others the last who came, since who waited long while processes are short
  * is most likely one of a crowd, and to serve all of them late helps nobody.
+ * No client, and no network, has more processes than its share (gate-count.h),
+ * however many of them are free, so that a few clients find no end of them.
  *
- * While somebody waits, those processes whose session is oldest are asked
- * for, a part of them at a time. What they do is theirs to decide: a session
- * between commands comes back here, one that is too slow is ended.
+ * While somebody waits, processes are asked for, a part of them at a time:
+ * each once before any a second time, and of those first the ones whose
+ * clients are not known and hold most. What they do is theirs to decide: a
+ * session between commands comes back here, one that is too slow is ended,
+ * and what is too slow is more when a process is asked again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +27,7 @@
 
 #define TICK_MS 50   /* until processes are looked for again */
 #define AGAIN_MS 300 /* until one is asked again */
+#define ASKED_MAX 50 /* at a time */
 #define SAY_MS 10000 /* between complaints that a service is away */
 
 static struct {
@@ -48,11 +53,49 @@ static struct strangers *queue_of(const struct stranger *x)
 	return x->known ? &self.known : &self.others;
 }
 
+static unsigned free_processes(void)
+{
+	return self.busy < gate.processes ? gate.processes - self.busy : 0;
+}
+
+/* Where connections are not counted, clients are not told apart. */
+static bool has_share(const struct stranger *x)
+{
+	return free_processes() > 0 &&
+	       (!gate.client_limit ||
+		gate_count_may(x->client, free_processes()));
+}
+
+static struct stranger *first_of(struct strangers *list)
+{
+	struct stranger *x;
+
+	TAILQ_FOREACH(x, list, link)
+		if (has_share(x))
+			break;
+	return x;
+}
+
+/* Who gets the next process; NULL: all are busy, or those of whoever waits. */
 static struct stranger *first(void)
 {
-	struct stranger *x = TAILQ_FIRST(&self.known);
+	struct stranger *x = first_of(&self.known);
 
-	return x ? x : TAILQ_FIRST(&self.others);
+	return x ? x : first_of(&self.others);
+}
+
+/* X has a process, or none any more. */
+static void count_served(struct stranger *x, bool more)
+{
+	self.busy += more ? 1 : -1U;
+	gate_count_process(x->client, more);
+}
+
+/* Would a further connection of X's client have to wait? */
+static bool is_last_of_share(const struct stranger *x)
+{
+	return gate.client_limit &&
+	       gate_count_processes(x->client) + 2 >= free_processes();
 }
 
 /* What the process has to know of X. */
@@ -69,7 +112,7 @@ static void describe(const struct stranger *x, struct ipc_out *m)
 		ipc_put(m, "local", x->local);
 	}
 	/* who waits for one that is only being made is no reason to hurry */
-	if (self.busy * 4 > gate.processes * 3)
+	if (self.busy * 4 > gate.processes * 3 || is_last_of_share(x))
 		ipc_put(m, "stress", "yes");
 	if (x->timed_out)
 		ipc_put(m, "timeout", "yes");
@@ -120,8 +163,9 @@ static bool hand_over(struct stranger *x)
 	forget_session(x);
 	x->stage = SERVED;
 	x->since_ms = clock_ms();
+	x->asked = 0;
 	TAILQ_INSERT_TAIL(&self.served, x, link);
-	self.busy++;
+	count_served(x, true);
 	gate_watch(x, EV_READ, -1);
 	return true;
 }
@@ -131,31 +175,66 @@ static void serve(void)
 	static const struct timeval tick = { 0, TICK_MS * 1000 };
 	struct stranger *x;
 
-	while (self.busy < gate.processes && (x = first()) != NULL)
+	while ((x = first()) != NULL)
 		if (!hand_over(x))
 			break;
 	if (self.waiting > 0 && !evtimer_pending(self.tick, NULL))
 		evtimer_add(self.tick, &tick);
 }
 
-/* Asks for as many processes as are needed, but a tenth of all at most, so
- * that they do not all come at the same time. */
+static unsigned weight(const struct stranger *x)
+{
+	return gate_count_processes(x->client) + gate_count_network(x->client);
+}
+
+/* Is A's process to be asked for before B's? */
+static bool is_before(const struct stranger *a, const struct stranger *b)
+{
+	if (a->asked != b->asked)
+		return a->asked < b->asked;
+	if (a->known != b->known)
+		return b->known;
+	return weight(a) > weight(b);
+}
+
+/* Whose process is asked for next. While some are free they are kept from
+ * those alone who have their share. */
+static struct stranger *next_asked(int64_t now)
+{
+	struct stranger *best = NULL, *x;
+
+	TAILQ_FOREACH(x, &self.served, link)
+		if (now - x->since_ms >= AGAIN_MS && !has_share(x) &&
+		    (!best || is_before(x, best)))
+			best = x;
+	return best;
+}
+
+static void ask_for(struct stranger *x, int64_t now)
+{
+	ipc_begin(&self.out, "wanted");
+	if (x->asked++ > 0)
+		ipc_put(&self.out, "hurry", "yes");
+	/* one that cannot hear it is about to end */
+	err_ignore(ipc_send(x->fd, &self.out, 0));
+	x->since_ms = now;
+	TAILQ_REMOVE(&self.served, x, link);
+	TAILQ_INSERT_TAIL(&self.served, x, link);
+}
+
+/* Asks for a few more processes than are needed, since not all give theirs
+ * away, but a tenth of all at most, so that they do not all come at the same
+ * time. */
 static void ask(void)
 {
 	unsigned part = gate.processes / 10 + 1;
-	unsigned n = self.waiting < part ? self.waiting : part;
+	unsigned n = self.waiting < part / 4 ? self.waiting * 4 : part;
 	int64_t now = clock_ms();
 	struct stranger *x;
 
-	ipc_begin(&self.out, "wanted");
-	while (n-- > 0 && (x = TAILQ_FIRST(&self.served)) != NULL &&
-	       now - x->since_ms >= AGAIN_MS) {
-		/* one that cannot hear it is about to end */
-		err_ignore(ipc_send(x->fd, &self.out, 0));
-		x->since_ms = now;
-		TAILQ_REMOVE(&self.served, x, link);
-		TAILQ_INSERT_TAIL(&self.served, x, link);
-	}
+	n = n < ASKED_MAX ? n : ASKED_MAX;
+	while (n-- > 0 && (x = next_asked(now)) != NULL)
+		ask_for(x, now);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -164,7 +243,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	serve();
-	if (self.waiting > 0 && self.busy >= gate.processes)
+	if (self.waiting > 0 && !first())
 		ask();
 }
 
@@ -194,15 +273,15 @@ void gate_each_queued(void (*each)(struct stranger *x))
 	struct stranger *x;
 
 	TAILQ_FOREACH(x, &self.known, link)
-	each(x);
+		each(x);
 	TAILQ_FOREACH(x, &self.others, link)
-	each(x);
+		each(x);
 }
 
 void gate_unserve(struct stranger *x)
 {
 	TAILQ_REMOVE(&self.served, x, link);
-	self.busy--;
+	count_served(x, false);
 	serve();
 }
 
@@ -269,7 +348,7 @@ void gate_on_process(struct stranger *x)
 		return;
 	}
 	TAILQ_REMOVE(&self.served, x, link);
-	self.busy--;
+	count_served(x, false);
 	take_back(x, m, fd);
 	serve();
 }

@@ -32,9 +32,10 @@ struct stranger {
 		 * that */
 	struct gate_client *client;
 	int64_t since_ms; /* of HELD: when it was; of SERVED: or was asked */
+	unsigned asked;	  /* of SERVED: how often its process was */
 	char ip[46];
 	bool tls_first; /* the port has TLS before the first word */
-	bool known;	/* of QUEUED: it waits with those */
+	bool known;	/* it was when it was queued last */
 	bool content;	/* it has to speak content, not a command */
 	bool timed_out;
 	bool tls_due;	/* HELD until tlsproxy has time for it */
@@ -50,9 +51,9 @@ struct gate {
 	struct event_base *base;
 	char banner[512];
 	const char *hostname;
-	const char *target; /* the service that has the processes */
+	const char *target;	 /* the service that has the processes */
 	const char *tls_service; /* for tls_accept */
-	unsigned processes; /* of it, at most */
+	unsigned processes;	 /* of it, at most */
 	bool pregreet_reject;
 	int64_t client_limit;
 	int64_t patience_ms; /* smtpd_timeout */

@@ -25,36 +25,52 @@ static void set_deadline(struct smtp_session *s, int64_t start_ms,
 static int fill(struct smtp_session *s)
 {
 	for (;;) {
-		int err = stream_fill(s->io);
+		int err = stream_fill(s->io), why = ERR_OK;
 
-		if (err == ERR_STOPPING || (!err && smtp_is_late(s)))
-			err = smtp_why_stopped(s);
-		if (err == ERR_STOPPING)
-			stream_set_stop(s->io, -1);
-		else if (err != ERR_BUSY || smtp_is_late(s))
+		if (err && err != ERR_STOPPING)
 			return err;
+		if (err || smtp_may_be_late(s))
+			why = smtp_why_stopped(s);
+		if (why == ERR_STOPPING)
+			stream_set_stop(s->io, -1);
+		if (why == ERR_BUSY && smtp_is_late(s))
+			return ERR_BUSY;
+		if (!err)
+			return ERR_OK;
 	}
 }
 
-/* Notes when as much has come as smtpd_min_data_rate wants. */
-static void note_progress(struct smtp_session *s, int64_t received,
-			  int64_t *noted)
+/* N bytes have come, which are due at RATE a second: the client has done its
+ * part up to *AT now, but not beyond MOST. A delay of long ago is forgotten. */
+static void pay(const struct smtp_session *s, int64_t *at, int64_t n,
+		int64_t rate, int64_t most)
 {
-	int64_t want = s->server->min_rate * s->server->stress_timeout_ms / 1000;
+	int64_t least = most - 3 * s->server->stress_timeout_ms;
 
-	if (received - *noted < (want > 0 ? want : 1))
-		return;
-	*noted = received;
-	s->progress_ms = clock_ms();
+	if (*at < least)
+		*at = least;
+	*at += rate > 0 ? n * 1000 / rate : most - *at;
+	if (*at > most)
+		*at = most;
+}
+
+/* At the higher rate what came in haste pays for a pause. */
+static void note_content(struct smtp_session *s, int64_t n)
+{
+	int64_t now = clock_ms();
+
+	pay(s, &s->progress_ms, n, s->server->min_rate, now);
+	pay(s, &s->hurry_ms, n, s->server->stress_rate,
+	    now + s->server->stress_timeout_ms);
 }
 
 /* Reads content until its end. ERR_OK or why the client was lost. */
 static int read_content(struct smtp_session *s, struct smtp_data_reader *d)
 {
-	int64_t start = clock_ms(), received = 0, noted = 0;
+	int64_t start = clock_ms(), received = 0;
 	int err = ERR_OK;
 
-	s->progress_ms = start;
+	smtp_note_progress(s);
 	while (!err && d->state != SMTP_DATA_END) {
 		size_t n, used;
 		const char *w = stream_window(s->io, &n);
@@ -68,7 +84,7 @@ static int read_content(struct smtp_session *s, struct smtp_data_reader *d)
 		err_ignore(smtp_data_read(d, w, n, &used));
 		stream_consume(s->io, used);
 		received += (int64_t)used;
-		note_progress(s, received, &noted);
+		note_content(s, (int64_t)used);
 	}
 	stream_set_deadline(s->io, 0);
 	stream_set_stop(s->io, smtp_watch_fd(s));

@@ -81,8 +81,8 @@ static bool begin_tls(struct smtp_session *s)
 	/* gate waits for the handshake, without a process */
 	if (smtp_park(s, SMTP_PARKED_TLS))
 		return false;
-	fd = tls_accept(s->server->policy->tls_service, stream_fd(s->io),
-			&info, HANDSHAKE_MS);
+	fd = tls_accept(s->server->policy->tls_service, stream_fd(s->io), &info,
+			HANDSHAKE_MS);
 	/* input from before the handshake goes with the old stream state */
 	stream_replace_fd(s->io, fd);
 	if (fd < 0) {

@@ -28,7 +28,8 @@ static bool take_path(char **args, const char *keyword, const char *bad,
 	int err;
 
 	if (!str_starts_ci(p, keyword))
-		return answer_refuse(r, "501 5.5.4 Syntax: %s<address>", keyword);
+		return answer_refuse(r, "501 5.5.4 Syntax: %s<address>",
+				     keyword);
 	p += strlen(keyword);
 	while (smtp_is_blank(*p))
 		p++;
@@ -56,8 +57,7 @@ static char *keep_text(struct smtp_session *s, const struct address *a)
 	return arena_strdup(s->memory, address_text(a, text));
 }
 
-static bool take_sender(struct smtp_session *s, char *args,
-			struct answer *r)
+static bool take_sender(struct smtp_session *s, char *args, struct answer *r)
 {
 	struct path path;
 	struct address *a = &path.address;
@@ -105,8 +105,7 @@ static void make_room(struct smtp_session *s)
 		(struct envelope_recipient){ .address = "", .orcpt = "" };
 }
 
-static bool take_recipient(struct smtp_session *s, char *args,
-			   struct answer *r)
+static bool take_recipient(struct smtp_session *s, char *args, struct answer *r)
 {
 	static const char bad[] = "501 5.1.3 Bad recipient address syntax";
 	struct path path;

@@ -189,8 +189,7 @@ static bool take_params(struct smtp_session *s, char *args,
 		while (i < n && !str_equal_ci(table[i].name, name))
 			i++;
 		if (i == n || !s->esmtp) {
-			answer_set(r, "555 5.5.4 Unsupported option: %s",
-				       name);
+			answer_set(r, "555 5.5.4 Unsupported option: %s", name);
 			return false;
 		}
 		if (!table[i].take(s, value, r))
@@ -201,14 +200,12 @@ static bool take_params(struct smtp_session *s, char *args,
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-bool smtp_take_mail_params(struct smtp_session *s, char *args,
-			   struct answer *r)
+bool smtp_take_mail_params(struct smtp_session *s, char *args, struct answer *r)
 {
 	return take_params(s, args, mail_params, COUNT(mail_params), r);
 }
 
-bool smtp_take_rcpt_params(struct smtp_session *s, char *args,
-			   struct answer *r)
+bool smtp_take_rcpt_params(struct smtp_session *s, char *args, struct answer *r)
 {
 	return take_params(s, args, rcpt_params, COUNT(rcpt_params), r);
 }

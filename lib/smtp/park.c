@@ -118,15 +118,29 @@ int smtp_why_stopped(struct smtp_session *s)
 	if (s->gate < 0 || prefork_stopping())
 		return ERR_STOPPING;
 	err = ipc_recv(s->gate, &m, 0);
+	if (!err)
+		s->hurried = ipc_get(&m, "hurry") != NULL;
 	ipc_in_free(&m);
 	if (err == ERR_OK)
 		return ERR_BUSY;
 	return err == ERR_BUSY ? ERR_OK : ERR_STOPPING;
 }
 
+static bool is_behind(const struct smtp_session *s, bool hurried)
+{
+	int64_t late = clock_ms() - s->server->stress_timeout_ms;
+
+	return s->progress_ms <= late || (hurried && s->hurry_ms <= late);
+}
+
 bool smtp_is_late(const struct smtp_session *s)
 {
-	return clock_ms() - s->progress_ms >= s->server->stress_timeout_ms;
+	return is_behind(s, s->hurried);
+}
+
+bool smtp_may_be_late(const struct smtp_session *s)
+{
+	return s->gate >= 0 && is_behind(s, true);
 }
 
 int64_t smtp_linger_ms(const struct smtp_session *s)

@@ -46,7 +46,11 @@ void smtp_leave_gate(struct smtp_session *s);
  * ERR_BUSY: gate asks for the process; ERR_STOPPING: the suite stops. */
 int smtp_why_stopped(struct smtp_session *s);
 
-/* Has nothing worth its while come of the client for smtpd_stress_timeout? */
+/* Is the client behind by smtpd_stress_timeout: with smtpd_min_data_rate, or,
+ * once gate has asked that it hurry, with smtpd_stress_data_rate? */
 bool smtp_is_late(const struct smtp_session *s);
+
+/* Might it be, if gate asked now? */
+bool smtp_may_be_late(const struct smtp_session *s);
 
 #endif

@@ -36,8 +36,8 @@ void smtp_server_init(struct smtp_server *s, const struct config *c,
 	s->error_limit = config_int(c, "smtpd_hard_error_limit");
 	s->junk_limit = config_int(c, "smtpd_junk_command_limit");
 	s->min_rate = config_int(c, "smtpd_min_data_rate");
+	s->stress_rate = config_int(c, "smtpd_stress_data_rate");
 	s->timeout_ms = config_seconds(c, "smtpd_timeout") * 1000;
-	s->stress_timeout_ms =
-		config_seconds(c, "smtpd_stress_timeout") * 1000;
+	s->stress_timeout_ms = config_seconds(c, "smtpd_stress_timeout") * 1000;
 	read_lists(s, c);
 }

@@ -51,7 +51,8 @@ struct smtp_server {
 	int64_t recipient_limit;
 	int64_t error_limit;
 	int64_t junk_limit;
-	int64_t min_rate; /* of a message's content, bytes a second */
+	int64_t min_rate;    /* of a message's content, bytes a second */
+	int64_t stress_rate; /* … while others wait and it was asked to hurry */
 	int64_t timeout_ms;
 	int64_t stress_timeout_ms;
 };

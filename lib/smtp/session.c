@@ -45,8 +45,8 @@ static void find_address(struct smtp_session *s)
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
 
-	if (!*s->client && getpeername(stream_fd(s->io),
-				       (struct sockaddr *)&ss, &n) == 0)
+	if (!*s->client &&
+	    getpeername(stream_fd(s->io), (struct sockaddr *)&ss, &n) == 0)
 		address_ip(&ss, s->client);
 }
 
@@ -72,9 +72,14 @@ void smtp_find_client(struct smtp_session *s)
 	log_info("connect from %s[%s]", s->client_name, s->client);
 }
 
+void smtp_note_progress(struct smtp_session *s)
+{
+	s->progress_ms = s->hurry_ms = clock_ms();
+}
+
 void smtp_session_begin(struct smtp_session *s,
-			const struct smtp_server *server,
-			struct intake *intake, int fd, int gate)
+			const struct smtp_server *server, struct intake *intake,
+			int fd, int gate)
 {
 	*s = (struct smtp_session){ .server = server,
 				    .intake = intake,
@@ -87,7 +92,7 @@ void smtp_session_begin(struct smtp_session *s,
 	stream_set_stop(s->io, smtp_watch_fd(s));
 	if (gate >= 0)
 		stream_set_look(s->io, LOOK_MS);
-	s->progress_ms = clock_ms();
+	smtp_note_progress(s);
 }
 
 void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
@@ -316,7 +321,7 @@ static bool read_line(struct smtp_session *s, size_t max, bool parks,
 
 bool smtp_read_line(struct smtp_session *s, size_t max, char **line)
 {
-	s->progress_ms = clock_ms();
+	smtp_note_progress(s);
 	return read_line(s, max, false, line);
 }
 
@@ -467,7 +472,7 @@ void smtp_session_run(struct smtp_session *s)
 
 	go_on(s);
 	while (!s->over && read_line(s, SMTP_LINE_MAX, true, &line)) {
-		s->progress_ms = clock_ms();
+		smtp_note_progress(s);
 		if (line)
 			run_line(s, line);
 		else

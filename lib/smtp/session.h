@@ -69,7 +69,10 @@ struct smtp_session {
 	const char *end;     /* why it was lost, or NULL */
 	const char *after;   /* the last command */
 	bool refused;	     /* it was */
-	int64_t progress_ms; /* when the client last did something */
+	int64_t progress_ms; /* when the client last did something; of content,
+			      * for when it has come at smtpd_min_data_rate */
+	int64_t hurry_ms;    /* the same at smtpd_stress_data_rate */
+	bool hurried;	     /* gate has asked that the client hurry */
 	int64_t accepted;    /* messages */
 	int64_t errors;	     /* these three since the last message */
 	int64_t put_off;     /* replies that begin with 4 */
@@ -149,6 +152,9 @@ void smtp_hang_up(struct smtp_session *s, const char *why);
 
 /* Ends the session for ERR, with a 421 where the client can still hear it. */
 void smtp_lose(struct smtp_session *s, int err);
+
+/* The client has done something: it is not late now. */
+void smtp_note_progress(struct smtp_session *s);
 
 /* Forgets the message at hand. */
 void smtp_reset(struct smtp_session *s);
