@@ -77,23 +77,11 @@ static void check_place(struct findings *f, const struct config *c,
 	}
 }
 
-static bool may_read(const struct stat *st, uid_t uid, gid_t gid)
-{
-	if (st->st_uid == uid)
-		return st->st_mode & S_IRUSR;
-	if (st->st_gid == gid)
-		return st->st_mode & S_IRGRP;
-	return st->st_mode & S_IROTH;
-}
-
 /* accountd is not root and must read it. */
 static void check_users_file(struct findings *f, const struct config *c)
 {
 	const char *path = config_string(c, "virtual_users_file");
-	const char *user = config_string(c, "account_user");
 	struct stat st;
-	uid_t uid;
-	gid_t gid;
 
 	if (stat(path, &st) < 0) {
 		if (config_list(c, "virtual_mailbox_domains")->n > 0)
@@ -106,12 +94,7 @@ static void check_users_file(struct findings *f, const struct config *c)
 	check_file(f, "virtual_users_file", path, true);
 	if (config_list(c, "virtual_mailbox_domains")->n > 0)
 		check_entries(f, "virtual_users_file", path);
-	if (geteuid() == 0 && user_find(user, &uid, &gid) && uid != 0 &&
-	    !may_read(&st, uid, gid))
-		check_fault(f,
-			    "virtual_users_file: %s cannot read %s; chgrp %s "
-			    "and chmod 640 it",
-			    user, path, user);
+	check_readable(f, c, "virtual_users_file", path);
 }
 
 /* A line of domain, selector and key file. */

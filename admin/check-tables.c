@@ -30,15 +30,23 @@ static void check_age(struct findings *f, const char *param, const char *spec,
 	free(base);
 }
 
-static void check_spec(struct findings *f, const char *param, const char *spec)
+static void check_spec(struct findings *f, const struct config *c,
+		       const char *param, const char *spec)
 {
+	bool db = str_starts(spec, "hash:") || str_starts(spec, "btree:");
 	const char *path = strchr(spec, ':');
+	char *file;
 
-	if (!path || path[1] != '/' || access(path + 1, F_OK) < 0)
+	if (!path || path[1] != '/')
+		return;
+	file = mem_printf("%s%s", path + 1, db ? ".db" : "");
+	check_readable(f, c, param, file);
+	free(file);
+	if (access(path + 1, F_OK) < 0)
 		return;
 	check_file(f, param, path + 1, false);
 	check_entries(f, param, path + 1);
-	if (str_starts(spec, "hash:") || str_starts(spec, "btree:"))
+	if (db)
 		check_age(f, param, spec, path + 1);
 }
 
@@ -57,7 +65,7 @@ static bool open_tables(struct findings *f, const struct config *c,
 	if (f->faults > before)
 		return false;
 	for (size_t i = 0; i < specs->n; i++)
-		check_spec(f, param, specs->item[i]);
+		check_spec(f, c, param, specs->item[i]);
 	return true;
 }
 

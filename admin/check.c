@@ -186,6 +186,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_users(f, c);
 	check_start(f, a, c);
 	check_files(f, c);
+	check_access(f, c);
 	check_network(f, c);
 	check_tls(f, c);
 	check_tables(f, c);

@@ -39,6 +39,12 @@ void check_file(struct findings *f, const char *param, const char *path,
  * An empty one may be what a script on a full disk left. */
 void check_entries(struct findings *f, const char *param, const char *path);
 
+/* May accountd, which is not root, read the file at PATH, which PARAM names?
+ * One that is not there is somebody else's fault. */
+void check_readable(struct findings *f, const struct config *c,
+		    const char *param, const char *path);
+
+void check_access(struct findings *f, const struct config *c);
 void check_network(struct findings *f, const struct config *c);
 void check_users(struct findings *f, const struct config *c);
 void check_files(struct findings *f, const struct config *c);

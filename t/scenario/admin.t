@@ -278,6 +278,49 @@ def emptied(s):
             f.write(former)
 
 
+def out_of_reach(s):
+    """Folders that a service must write to or go through as its user."""
+    shut = s.path("shut")
+    os.mkdir(shut, 0o500)
+    with open(s.path("users")) as f:
+        former = f.read()
+
+    def check(base, want, name):
+        with Conf(s, "virtual_mailbox_base = " + base) as c:
+            out = s.posthorn("check").stdout
+        line = "fault: %s:%d: virtual_mailbox_base" % (s.CONF, c.first)
+        tap.ok((line in out) == bool(want) and (want or "") in out, name, out)
+
+    check(shut, None, "check: a base that nobody's home is in may be shut")
+    with open(s.path("users"), "a") as f:
+        f.write("zoe@%s:!\n" % s.DOMAIN)
+    check(shut, "cannot make folders there: Permission denied",
+          "check: one that the mail's user cannot write to")
+    check(shut + "/none/mail", "cannot make it in " + shut,
+          "check: one that he cannot make")
+    check(s.path("mail"), None, "check: one that he can")
+    check(s.path("mail/a/b"), None, "check: one that he can make")
+    check("mail", "absolute", "check: one that is relative")
+    check(s.path("aliases"), "Permission denied", "check: one that is a file")
+    with open(s.path("users"), "w") as f:
+        f.write(former)
+    if os.geteuid() == 0:
+        os.chmod(shut, 0o700)
+        for param in ("queue_directory", "data_directory", "run_directory"):
+            with Conf(s, "%s = %s/none" % (param, shut)) as c:
+                out = s.posthorn("check").stdout
+            tap.ok("fault: %s:%d: %s = %s/none: " % (s.CONF, c.first, param,
+                                                     shut) in out and
+                   "cannot get to " + shut in out,
+                   "check: %s in a folder that is shut" % param, out)
+        with open(shut + "/virtual", "w") as f:
+            f.write("a@%s b\n" % s.DOMAIN)
+        with Conf(s, "virtual_alias_maps = texthash:" + shut + "/virtual"):
+            tap.ok("(account_user) cannot read " + shut + "/virtual" in
+                   s.posthorn("check").stdout, "check: and a table there")
+    subprocess.run(["rm", "-r", shut], check=True)
+
+
 def away(s):
     """What is in the place of a file, and what mailq and sendmail say."""
     drop = s.path("spool/drop")
@@ -354,6 +397,7 @@ with Instance() as s:
                "posthorn %s: who cannot read where it would be says so" % word,
                done.stderr)
     emptied(s)
+    out_of_reach(s)
     away(s)
     starts(s)
     s.posthorn("stop")
