@@ -33,9 +33,10 @@ struct totals {
 	uint64_t modseq;    /* the highest */
 	int64_t time;	    /* of the record, microseconds, never going back */
 	int64_t mark[DIRS]; /* ctime of the directory, in nanoseconds, as we
-			     * left it; 0: look at it; below 0: as we left
-			     * it, but files of messages that were expunged
-			     * are perhaps still there */
+			     * left it; below 0: as we left it, but files of
+			     * messages that were expunged are perhaps still
+			     * there; INT64_MAX instead of a time, and 0 of
+			     * former versions: look at it. See mark.h */
 	uint32_t messages;
 	uint32_t unseen;
 	uint32_t deleted;

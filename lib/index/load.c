@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "index/high-water.h"
 #include "index/journal.h"
+#include "index/mark.h"
 #include "index/index.h"
 
 void index_note_unsure(struct index *x, const struct record *r, off_t at)
@@ -58,7 +59,7 @@ static void count_anew(struct index *x)
 {
 	const int64_t *mark = x->f.last.mark;
 
-	if (mark[DIR_NEW] == 0 || mark[DIR_CUR] == 0)
+	if (!mark_has_time(mark[DIR_NEW]) || !mark_has_time(mark[DIR_CUR]))
 		entries_count(&x->t, &x->f.last);
 }
 
@@ -140,6 +141,7 @@ static int first_journal(struct index *x, uint32_t validity)
 	struct high_water h;
 
 	t.time = clock_wall_us();
+	marks_first(&t);
 	if (high_water_read(x->f.lock, &h)) {
 		log_warn("mailbox: the journal is missing: made again from "
 			 "the names of the files");
@@ -173,7 +175,8 @@ static int mend_journal(struct index *x, uint32_t validity)
 		if (h.modseq > t.modseq)
 			t.modseq = h.modseq;
 	}
-	t.mark[DIR_NEW] = t.mark[DIR_CUR] = 0;
+	t.mark[DIR_NEW] = mark_without(t.mark[DIR_NEW]);
+	t.mark[DIR_CUR] = mark_without(t.mark[DIR_CUR]);
 	x->suspect = true;
 	return make_journal(x, validity, &t);
 }

@@ -20,6 +20,7 @@
 #include "log/log.h"
 #include "index/cache.h"
 #include "index/journal.h"
+#include "index/mark.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/marks.h"
 
@@ -219,7 +220,8 @@ static int undo(struct folder *f, const struct entry *e)
 
 	t.modseq++;
 	totals_add(&t, e, -1);
-	t.mark[DIR_NEW] = t.mark[DIR_CUR] = 0;
+	t.mark[DIR_NEW] = mark_without(t.mark[DIR_NEW]);
+	t.mark[DIR_CUR] = mark_without(t.mark[DIR_CUR]);
 	buf_init(&b, RECORD_MAX);
 	record_begin(&b, RECORD_UNDO, 1);
 	buf_put(&b, &range, sizeof(range));

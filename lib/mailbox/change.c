@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "index/journal.h"
+#include "index/mark.h"
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
@@ -145,10 +146,11 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 
 /* An expunge whose files are still there. */
 struct removal {
-	bool *chosen;	    /* of those that were asked for */
-	bool waiting[DIRS]; /* files of an expunge of before may be there */
-	uint64_t journal;   /* its id */
-	off_t end;	    /* of the expunge in it */
+	bool *chosen;	  /* of those that were asked for */
+	bool waiting;	  /* files of an expunge of before may be there */
+	bool all;	  /* every one was unlinked */
+	uint64_t journal; /* its id */
+	off_t end;	  /* of the expunge in it */
 };
 
 /* Did nobody begin an expunge after R's? Under the lock. */
@@ -168,39 +170,42 @@ static bool is_last(const struct mailbox *m, const struct removal *r)
 	return last;
 }
 
-/* Says that nothing is left to remove, if so. */
-static void removed(const struct mailbox *m, const struct removal *r,
-		    struct totals *t)
+/* Says that nothing is left to remove, if so: after the sync, since whoever
+ * reads this takes what has such a name for a message that was put back. If it
+ * cannot be said a scan will. */
+static void removed(struct mailbox *m, const struct removal *r)
 {
-	unsigned d;
+	struct batch b;
 
-	if (!is_last(m, r))
+	if (!r->all || r->waiting || index_lock(&m->x) != ERR_OK)
 		return;
-	for (d = 0; d < DIRS; d++)
-		if (!r->waiting[d])
-			marks_removed(t, d);
+	if (is_last(m, r)) {
+		batch_begin(&b, &m->x.f, false);
+		marks_removed(&b.t);
+		batch_mark(&b, RECORD_MARK);
+		err_ignore(index_commit(&m->x, &b, true));
+	}
+	index_unlock(&m->x);
 }
 
 /* Unlinks the files, after the journal says they are gone. What cannot be
  * unlinked now is no failure: a scan will. */
 static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
-		       const struct removal *r)
+		       struct removal *r)
 {
 	struct marks k;
 	struct batch b;
-	bool all = true;
 	size_t i;
 
 	if (index_lock(&m->x) != ERR_OK)
 		return;
 	marks_begin(&k, m->x.f.files, BOTH_DIRS);
+	r->all = true;
 	for (i = 0; i < n; i++)
 		if (r->chosen[i])
-			all &= mailbox_unlink(m, mailbox_entry(m, seq[i]));
+			r->all &= mailbox_unlink(m, mailbox_entry(m, seq[i]));
 	batch_begin(&b, &m->x.f, false);
 	marks_end(&k, m->x.f.files, &b.t);
-	if (all)
-		removed(m, r, &b.t);
 	batch_mark(&b, RECORD_MARK);
 	/* only for speed: without it the directories are looked at */
 	err_ignore(index_commit(&m->x, &b, true));
@@ -243,11 +248,9 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 			   struct removal *r)
 {
 	bool joins = false;
-	unsigned d;
 	size_t i;
 
-	for (d = 0; d < DIRS; d++)
-		r->waiting[d] = b->t.mark[d] < 0;
+	r->waiting = marks_are_pending(&b->t);
 	for (i = 0; i < n; i++) {
 		struct entry *e = mailbox_entry(m, seq[i]);
 
@@ -256,7 +259,7 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		joins = joins && seq[i] == seq[i - 1] + 1;
 		if (r->chosen[i]) {
 			totals_add(&b->t, e, -1);
-			marks_expunge(&b->t, e->dir);
+			marks_expunge(&b->t);
 			batch_range(b, RECORD_EXPUNGE, e->uid, joins);
 		}
 		joins = r->chosen[i];
@@ -283,6 +286,8 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	if (!code && any) {
 		unlink_all(m, seq, n, &r);
 		code = sync_dirs(m);
+		if (!code)
+			removed(m, &r);
 	} else if (code == ERR_NO_SPACE) {
 		code = expunge_full(m, seq, n, r.chosen);
 	}

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "index/journal.h"
+#include "index/mark.h"
 #include "mailbox/opened.h"
 
 static bool is_live(struct mailbox *m, uint32_t uid)
@@ -18,6 +19,7 @@ static bool is_live(struct mailbox *m, uint32_t uid)
 struct past {
 	uint32_t uid;	  /* of the message, 0 if none is known */
 	int64_t expunged; /* when, in microseconds; or 0 */
+	bool removed;	  /* since, for good */
 };
 
 /* R tells the UID of the file REF; one that its name tells is another's if
@@ -43,8 +45,18 @@ static void find_uid(const struct record *r, const struct message_ref *ref,
 	}
 }
 
+/* R tells of an expunge of PAST; or that what was expunged until then was
+ * gone for good. */
+static void find_expunge(const struct record *r, struct past *past)
+{
+	if (past->uid > 0 && past->expunged == 0)
+		past->expunged = record_expunges(r, past->uid);
+	if (past->expunged > 0 && !marks_are_pending(&r->t))
+		past->removed = true;
+}
+
 /* When the journal says that the message REF, by its name UID, was expunged,
- * in microseconds; or 0. */
+ * in microseconds; or 0: it was not, or its file was removed for good. */
 static int64_t expunged_at(struct mailbox *m, uint32_t uid,
 			   const struct message_ref *ref)
 {
@@ -56,11 +68,10 @@ static int64_t expunged_at(struct mailbox *m, uint32_t uid,
 	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
 	while ((r = journal_next(&w, &code))) {
 		find_uid(r, ref, &past);
-		if (past.uid > 0 && past.expunged == 0)
-			past.expunged = record_expunges(r, past.uid);
+		find_expunge(r, &past);
 	}
 	journal_walk_end(&w);
-	return past.uid > 0 && !is_live(m, past.uid) ? past.expunged : 0;
+	return past.removed || is_live(m, past.uid) ? 0 : past.expunged;
 }
 
 static bool is_ours(const struct mailbox *m, const struct listing_file *file)
@@ -81,9 +92,11 @@ bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
 	uint32_t uid = given ? file->uid : 0;
 	int64_t when;
 
+	if (m->x.recover || !marks_are_pending(&m->x.f.last))
+		return false;
 	/* another program's files may be many, and each be looked for */
-	if (m->x.recover || (st && (uid == 0 || is_live(m, uid) ||
-				    st->changed >= m->x.f.last.time)))
+	if (st && (uid == 0 || is_live(m, uid) ||
+		   st->changed >= m->x.f.last.time))
 		return false;
 	when = expunged_at(m, uid, ref);
 	return when > 0 && (!st || st->changed < when);

@@ -14,10 +14,10 @@
 struct mailbox;
 
 /* Was the expunge of FILE recorded, and the power cut before its name was
- * gone? One that was put back later has changed since, by ST; ST is NULL if
- * nobody can have put one back. (The opposite proves nothing: a COPY of the
- * message is the same file.) One of another name that has the same UID is a
- * copy. */
+ * known to be gone (index/mark.h)? One that was put back before that has
+ * changed since, by ST; ST is NULL if nobody can have put one back. (The
+ * opposite proves nothing: a COPY of the message is the same file.) One of
+ * another name that has the same UID is a copy. */
 bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
 		     const struct message_ref *ref,
 		     const struct message_state *st);

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "index/mark.h"
+
 /* No clock of a file system ticks more slowly. Nanoseconds. */
 #define RACY INT64_C(20000000)
 
@@ -31,21 +33,6 @@ bool marks_is_old(int64_t stamp)
 	return now_of(CLOCK_REALTIME) - stamp >= RACY;
 }
 
-int64_t marks_time(int64_t mark)
-{
-	return mark < 0 ? -mark : mark;
-}
-
-void marks_expunge(struct totals *t, unsigned dir)
-{
-	t->mark[dir] = -marks_time(t->mark[dir]);
-}
-
-void marks_removed(struct totals *t, unsigned dir)
-{
-	t->mark[dir] = marks_time(t->mark[dir]);
-}
-
 void marks_end(const struct marks *k, struct messages *ms, struct totals *t)
 {
 	int64_t stamp[DIRS];
@@ -61,12 +48,11 @@ void marks_end(const struct marks *k, struct messages *ms, struct totals *t)
 		bool same = stamp[d] == k->before[d];
 
 		if (!(k->dirs & 1u << d) ||
-		    marks_time(t->mark[d]) != k->before[d])
+		    mark_time(t->mark[d]) != k->before[d])
 			continue;
-		if (!(same ? exact || marks_is_old(stamp[d])
-			   : exact && in_time))
-			t->mark[d] = 0;
-		else
-			t->mark[d] = t->mark[d] < 0 ? -stamp[d] : stamp[d];
+		t->mark[d] = (same ? exact || marks_is_old(stamp[d])
+				   : exact && in_time)
+				     ? mark_with(t->mark[d], stamp[d])
+				     : mark_without(t->mark[d]);
 	}
 }

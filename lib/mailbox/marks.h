@@ -27,19 +27,8 @@ struct marks {
 void marks_begin(struct marks *k, struct messages *ms, unsigned dirs);
 
 /* Just after it: T's marks become the times of now where those of before were
- * what we had left; 0, so that it is looked at, where they prove nothing. */
+ * what we had left; none, so that it is looked at, where they prove nothing. */
 void marks_end(const struct marks *k, struct messages *ms, struct totals *t);
-
-/* The time that MARK, of struct totals, tells of. */
-int64_t marks_time(int64_t mark);
-
-/* Says in T that a message of place DIR is expunged, and its file not yet
- * removed: whoever looks at T goes there. Without this a file that a power cut
- * left would be found when something else changes there, years later. */
-void marks_expunge(struct totals *t, unsigned dir);
-
-/* All that was expunged is removed. */
-void marks_removed(struct totals *t, unsigned dir);
 
 /* Was the change that left STAMP so long ago that one of now leaves another,
  * however coarse the clock of the file system is? */

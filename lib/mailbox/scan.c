@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "log/log.h"
 #include "index/journal.h"
+#include "index/mark.h"
 #include "mailbox/leftover.h"
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
@@ -202,11 +203,12 @@ static bool is_as_left(const struct scan *s, const struct listing_file *file)
 {
 	int64_t mark = s->b.t.mark[file->dir];
 
-	return mark < 0 && marks_time(mark) == s->l.before[file->dir];
+	return mark < 0 && mark_time(mark) == s->l.before[file->dir];
 }
 
 /* The file at REF was expunged before a power cut: certainly, if PROVEN; else
- * a backup may have been put back with times as old, and it is kept. */
+ * a backup with times as old may have been put back just after that, and it is
+ * kept. */
 static void finish_expunge(struct scan *s, const struct message_ref *ref,
 			   bool proven)
 {
@@ -341,21 +343,35 @@ static void expunge_missing(struct scan *s)
 	}
 }
 
+/* Nothing of an expunge is in the places that were read, and what it removed
+ * is gone for good. */
+static bool settles(const struct scan *s)
+{
+	return marks_are_pending(&s->b.t) && !s->waiting &&
+	       s->l.dirs == BOTH_DIRS &&
+	       messages_sync(s->m->x.f.files, BOTH_DIRS) == ERR_OK;
+}
+
 /* After what we renamed ourselves the times are ours; a change of others
- * after the listing shows as a time that is not. */
+ * after the listing shows as a time that is not. While something is pending
+ * the times are not kept: others may have been here since. */
 static void mark(struct scan *s, const int64_t start[DIRS])
 {
+	struct totals *t = &s->b.t;
 	int64_t end[DIRS];
 	int d;
 
+	if (settles(s))
+		marks_removed(t);
 	if (messages_stamps(s->m->x.f.files, BOTH_DIRS, end) != ERR_OK)
 		return;
 	for (d = 0; d < DIRS; d++) {
 		if (!(s->l.dirs & 1u << d))
 			continue;
-		s->b.t.mark[d] = start[d];
-		if (end[d] != start[d] || !marks_is_old(end[d]) || s->waiting)
-			s->b.t.mark[d] = 0;
+		t->mark[d] = end[d] != start[d] || !marks_is_old(end[d]) ||
+					     s->waiting || t->mark[d] <= 0
+				     ? mark_without(t->mark[d])
+				     : start[d];
 	}
 }
 
@@ -402,6 +418,7 @@ static unsigned dirs_to_read(const struct mailbox *m, const int64_t now[DIRS])
 
 	for (d = 0; d < DIRS; d++)
 		if (m->x.suspect || m->x.f.regressed ||
+		    marks_are_pending(&m->x.f.last) ||
 		    m->x.f.last.mark[d] != now[d])
 			dirs |= 1u << d;
 	return dirs;

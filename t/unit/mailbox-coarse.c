@@ -3,6 +3,7 @@
  * before Linux 6.13: two changes within a tick leave the same time. What
  * another program delivers in the tick of a change of ours is seen, too.
  */
+#include "index/mark.h"
 #include "mailbox/private.h"
 #include "maildir/maildir.h"
 #include "t/unit/mailbox-lib.h"
@@ -135,6 +136,23 @@ static void test(enum act act, const char *where, int which)
 	store_close(&s);
 }
 
+/* What is not known here is a time, not that an expunge was done. */
+static void test_expunge(void)
+{
+	struct mailbox *m;
+	struct store *s;
+	struct totals t;
+	uint32_t seq = 2;
+
+	m = begin(&s);
+	if (mailbox_expunge(m, &seq, 1, false) != ERR_OK)
+		printf("# not expunged\n");
+	mailbox_totals(m, &t);
+	ok(!marks_are_pending(&t), "an expunge leaves nothing to look for");
+	mailbox_close(&m);
+	store_close(&s);
+}
+
 int main(void)
 {
 	int which;
@@ -145,6 +163,7 @@ int main(void)
 		test(SETTLE, "cur", which);
 		test(EXPUNGE, "cur", which);
 	}
+	test_expunge();
 	clean();
 	return done();
 }

@@ -4,9 +4,31 @@
  * is removed that nobody expunged.
  */
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "mailbox/private.h"
 #include "t/unit/mailbox-lib.h"
+
+static bool dies_unlinking;
+static time_t ahead; /* seconds of the wall clock */
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	if (dies_unlinking)
+		_exit(0);
+	return (int)syscall(SYS_unlinkat, dir, name, flags);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int code = (int)syscall(SYS_clock_gettime, clock, t);
+
+	if (clock == CLOCK_REALTIME)
+		t->tv_sec += ahead;
+	return code;
+}
 
 static bool run(const char *command)
 {
@@ -187,29 +209,126 @@ static void test_twin(void)
 	close_folder(&m, &s);
 }
 
-/* A backup that is moved back has the times that it had: it may not be shown,
- * yet its bytes are somewhere, and can be had back. */
-static void test_moved_back(void)
+static void move_backup_back(void)
+{
+	usleep(50000); /* longer than a tick of the file system's clock */
+	run("rm -rf ../new.gone ../cur.gone && mv new ../new.gone && "
+	    "mv cur ../cur.gone && mv ../backup/new ../backup/cur .");
+}
+
+/* Three messages; a backup of them. */
+static void begin_to_move(void)
 {
 	struct store *s;
 	struct mailbox *m;
 
 	fresh();
 	deliver("old1");
+	deliver("old2");
+	deliver("old3");
 	m = open_folder("INBOX", false, &s);
 	close_folder(&m, &s);
 	run("rm -rf ../backup && cp -a . ../backup");
+}
+
+/* A backup that is moved back has the times that it had. But the expunge was
+ * done, and is known to have been: so this is mail. */
+static void test_moved_back(bool others)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	begin_to_move();
 	expunge("old1");
-	usleep(1300000);
-	run("mv new ../new.gone && mv cur ../cur.gone && "
-	    "mv ../backup/new ../backup/cur .");
+	if (others) {
+		expunge("old3");
+		deliver("new1");
+	}
+	move_backup_back();
 	m = open_folder("INBOX", false, &s);
-	ok(run("grep -rqs '^Subject: old1' new cur tmp"),
-	   "what was moved back is not removed");
-	run("for f in tmp/*; do test ! -f \"$f\" || mv \"$f\" cur/back; done");
+	ok(uid_of(m, "old1") > 3 && uid_of(m, "old2") == 2 &&
+		   (!others || uid_of(m, "old3") > 3),
+	   "what was moved back is there again%s",
+	   others ? ", be it one of many" : "");
+	ok(!run("ls tmp | grep -q ."), "and nothing is put aside");
 	close_folder(&m, &s);
 	m = open_folder("INBOX", false, &s);
-	ok(uid_of(m, "old1") > 0, "and is a message under another name");
+	ok(uid_of(m, "old1") > 3, "and stays");
+	close_folder(&m, &s);
+	expunge("old1");
+	m = open_folder("INBOX", false, &s);
+	ok(uid_of(m, "old1") == 0 && mailbox_count(m) == 2,
+	   "until it is expunged again");
+	close_folder(&m, &s);
+}
+
+/* The journal gave place to one in which the expunge is past. */
+static void test_moved_back_later(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	uint32_t seq = 1;
+	int i;
+
+	begin_to_move();
+	expunge("old1");
+	m = open_folder("INBOX", false, &s);
+	for (i = 0; i < 3000; i++)
+		mailbox_store(m, &seq, 1,
+			      i % 2 ? MAILBOX_ADD : MAILBOX_REMOVE,
+			      MAILBOX_FLAGGED, 0, UINT64_MAX, NULL);
+	close_folder(&m, &s);
+	ok(file_size(path(DISK_JOURNAL)) < 100000, "the journal is a new one");
+	move_backup_back();
+	m = open_folder("INBOX", false, &s);
+	ok(uid_of(m, "old1") > 3, "what was moved back then is there again");
+	close_folder(&m, &s);
+}
+
+/* The clock was ahead when it was expunged: what is put back seems older. */
+static void test_clock_was_ahead(void)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	begin_to_move();
+	ahead = 100000;
+	expunge("old1");
+	ahead = 0;
+	run("cp ../backup/*/*,U=1* new/");
+	m = open_folder("INBOX", false, &s);
+	ok(uid_of(m, "old1") > 3,
+	   "what is put back is there, if the clock was ahead before");
+	close_folder(&m, &s);
+}
+
+/* The expunge was ended before its removal, and then a backup was moved back
+ * before anybody looked: that cannot be told from what was left. */
+static void test_moved_over_unfinished(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	int status;
+	pid_t pid;
+
+	begin_to_move();
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		dies_unlinking = true;
+		expunge("old1");
+		_exit(1);
+	}
+	ok(waitpid(pid, &status, 0) == pid && status == 0,
+	   "an expunge ends before its removal");
+	move_backup_back();
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == 2 && run("grep -qs '^Subject: old1' tmp/*"),
+	   "one that may be left of it is kept in tmp");
+	run("mv tmp/* cur/");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", false, &s);
+	ok(uid_of(m, "old1") > 3, "and is a message when it is moved back now");
 	close_folder(&m, &s);
 }
 
@@ -223,7 +342,11 @@ int main(void)
 		test_beside(ways[i]);
 	}
 	test_twin();
-	test_moved_back();
+	test_moved_back(false);
+	test_moved_back(true);
+	test_moved_back_later();
+	test_clock_was_ahead();
+	test_moved_over_unfinished();
 	clean();
 	return done();
 }
