@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 
 	if (!a.config_path)
 		a.config_path = CONFIG_DIR "/posthorn.conf";
+	file_begin_output();
 	i = parse_options(&a, argc, argv);
 	if (i >= argc) {
 		usage(stderr);

@@ -102,6 +102,7 @@ int sendmail_list(struct sendmail *s)
 	struct queue_summary sum = { .scanning = false };
 	struct buf why;
 
+	file_begin_output();
 	buf_init(&why, 4096);
 	err = queue_admin_list(socket_path(s), NULL, print_item, &t, &sum,
 			       &why);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,12 +155,19 @@ int file_read(const char *path, struct buf *b)
 	return err;
 }
 
+void file_begin_output(void)
+{
+	signal(SIGPIPE, SIG_DFL);
+}
+
 int file_end_output(void)
 {
-	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return ERR_OK;
-	return err_sys("write to", "standard output");
+	if (fflush(stdout) != 0)
+		return err_sys("write to", "standard output");
+	if (ferror(stdout))
+		return err_set(ERR_IO, "not all could be written to standard "
+				       "output");
+	return ERR_OK;
 }
 
 int file_sync_dir(const char *path)

@@ -38,6 +38,11 @@ MUST_CHECK int file_read_fd(int fd, struct buf *b);
  * a neighbour, syncs, renames, syncs the directory. */
 MUST_CHECK int file_replace(const char *path, mode_t mode, const void *data, size_t n);
 
+/* The first call of a program that prints: whoever reads may stop reading,
+ * `posthorn queue list | head`, and ends it by that without a word, also where
+ * SIGPIPE is ignored, as in what cron and systemd start. */
+void file_begin_output(void);
+
 /* Writes what standard output still holds: the last call of a program that
  * prints, since what was printed into a full disk or a closed pipe is no
  * success. */

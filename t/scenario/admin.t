@@ -3,6 +3,7 @@
 names what is wrong, and ends with the exit code of its manual."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -144,6 +145,52 @@ def reports(s):
     text = s.posthorn("status").stdout
     tap.ok("queue: 0 active, 0 waiting, 0 held" in text,
            "posthorn status says how the queue is")
+
+
+def closed_pipes(s):
+    """`posthorn queue list | head`: who stops reading ends it, quietly."""
+    with Conf(s, "relayhost = [127.0.0.1]:1"):
+        s.posthorn("reload")
+        subprocess.run([s.SENDMAIL, "-f", "a" * 60 + "@x.test"] +
+                       ["%s%03d@held.test" % ("b" * 40, j) for j in
+                        range(90)], input="x\n", text=True, check=True)
+        tap.ok(wait_for(lambda: "held.test" in
+                        s.posthorn("queue", "list").stdout, 60),
+               "a message waits")
+        closed_pipes_with_mail(s)
+        s.posthorn("queue", "delete", "ALL")
+    s.posthorn("reload")
+
+
+def closed_pipes_with_mail(s):
+    with open(s.path("users")) as f:
+        former = f.read()
+    with open(s.path("users"), "a") as f:
+        for j in range(2000):
+            f.write("%s%04d@%s:!\n" % ("c" * 50, j, s.DOMAIN))
+    posthorn = s.path("posthorn")
+    for argv in ([posthorn, "queue", "list"], [posthorn, "status"],
+                 [posthorn, "queue", "list", "--json"],
+                 [posthorn, "user", "list"], [posthorn, "config"],
+                 [posthorn, "config", "--manual"], [posthorn, "check"],
+                 [posthorn, "--help"], [s.MAILQ], [s.SENDMAIL, "-bp"]):
+        for ignored in (False, True):
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run(
+                argv, stdout=writer, stderr=subprocess.PIPE, text=True,
+                timeout=60, preexec_fn=lambda: signal.signal(
+                    signal.SIGPIPE, signal.SIG_IGN if ignored else
+                    signal.SIG_DFL), restore_signals=False)
+            os.close(writer)
+            tap.ok(done.returncode in (-signal.SIGPIPE,
+                                       128 + signal.SIGPIPE) and
+                   not done.stderr, "%s into a pipe that is closed%s" %
+                   (" ".join(argv).replace(s.path(""), ""),
+                    ", SIGPIPE ignored" if ignored else ""),
+                   "%s %s" % (done.returncode, done.stderr))
+    with open(s.path("users"), "w") as f:
+        f.write(former)
 
 
 def users_apart(s):
@@ -382,6 +429,7 @@ with Instance() as s:
     wrong_words(s)
     names_of_users(s)
     reports(s)
+    closed_pipes(s)
     users_apart(s)
     s.posthorn("stop")
     checks(s)
