@@ -93,12 +93,28 @@ static void put_aside(const char *name, const char *why)
 			  name, why);
 }
 
+/* Why a file that cannot be opened, with ERRNUM, never can be; NULL if it may
+ * be another time. */
+static const char *why_never(int errnum)
+{
+	switch (errnum) {
+	case ELOOP:
+		return "is a symbolic link";
+	case ENXIO:
+		return "is a socket, or no file";
+	case EACCES:
+	case EPERM:
+	case ENODEV:
+		return strerror(errnum);
+	default:
+		return NULL;
+	}
+}
+
 /* A file of its own, that nobody can have made us read by a link. NULL, or
  * what is wrong. */
 static const char *unfit(int fd, struct stat *st)
 {
-	if (fd < 0)
-		return strerror(errno);
 	if (fstat(fd, st) < 0)
 		return strerror(errno);
 	if (!S_ISREG(st->st_mode))
@@ -176,6 +192,18 @@ static bool take_file(struct pickup *p, const char *name, int fd,
 	return true;
 }
 
+/* False: it stays for another try. */
+static bool cannot_open(const char *name, int errnum)
+{
+	const char *never = why_never(errnum);
+
+	if (never)
+		put_aside(name, never);
+	else
+		log_warn("drop folder: %s waits: %s", name, strerror(errnum));
+	return never;
+}
+
 static bool take_name(struct pickup *p, const char *name, struct waiting *w)
 {
 	int fd = openat(self.dir, name,
@@ -183,13 +211,12 @@ static bool take_name(struct pickup *p, const char *name, struct waiting *w)
 				O_CLOEXEC);
 	bool done;
 
-	if (fd < 0 && errno == ENOENT)
-		return true;
+	if (fd < 0)
+		return errno == ENOENT || cannot_open(name, errno);
 	str_copy(self.notes->current, sizeof(self.notes->current), name);
 	done = take_file(p, name, fd, w);
 	self.notes->current[0] = '\0';
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return done;
 }
 

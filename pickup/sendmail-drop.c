@@ -82,7 +82,8 @@ static int read_names(const char *path, struct strlist *names)
 	return err;
 }
 
-/* ERR_OK also for one that pickup has taken meanwhile. */
+/* ERR_OK also for one that pickup has taken meanwhile, and for a link or a
+ * socket, which it will put aside. */
 static int list_one(struct sendmail *s, const char *path,
 		    bool (*each)(void *context, const struct queue_item *m),
 		    void *context)
@@ -90,7 +91,9 @@ static int list_one(struct sendmail *s, const char *path,
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT ? ERR_OK : err_sys("open", path);
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO
+			       ? ERR_OK
+			       : err_sys("open", path);
 	tell(s, strrchr(path, '/') + 1, fd, each, context);
 	close(fd);
 	return ERR_OK;
@@ -107,10 +110,9 @@ int sendmail_list_drop(struct sendmail *s,
 	int err = read_names(path, &names);
 
 	for (size_t i = 0; i < names.n; i++) {
-		int failed = list_one(s,
-				      arena_printf(s->arena, "%s/%s", path,
-						   names.item[i]),
-				      each, context);
+		int failed = list_one(
+			s, arena_printf(s->arena, "%s/%s", path, names.item[i]),
+			each, context);
 
 		if (failed)
 			err = failed;

@@ -330,6 +330,11 @@ def while_down(s):
     with open(os.path.join(drop, "mail.0rubbish"), "wb") as f:
         f.write(os.urandom(3000))
     os.symlink("/etc/passwd", os.path.join(drop, "mail.1link"))
+    os.symlink("mail.1loop", os.path.join(drop, "mail.1loop"))
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(os.path.join(drop, "mail.1socket"))
+    long_name = "mail." + "9" * 250
+    open(os.path.join(drop, long_name), "w").close()
     os.mkfifo(os.path.join(drop, "mail.2fifo"))
     os.mkdir(os.path.join(drop, "mail.3dir"))
     open(os.path.join(drop, "mail.4empty"), "w").close()
@@ -341,6 +346,10 @@ def while_down(s):
                        ("bad.mail.6kept", "C")):
         with open(os.path.join(drop, name), "w") as f:
             f.write(text)
+    done = run([s.MAILQ])
+    tap.ok(done.returncode == 69 and b"mail.1" not in done.stderr and
+           b"-- 0 Kbytes in %d Request" % len(users) in done.stdout,
+           "mailq passes over what is no mail", done.stderr)
     # one that is taken, and cannot be removed then
     fixed = os.path.join(drop, [f for f in files if f[:5] == "mail."][0])
     immutable = subprocess.run(["chattr", "+i", fixed],
@@ -362,9 +371,14 @@ def while_down(s):
                                  if f.startswith("mail.")]),
            "all mail is taken from the drop folder")
     aside = [f for f in os.listdir(drop) if f.startswith("bad.")]
-    tap.equal(len(aside), 9 + 2 * immutable, "what is no mail is put aside")
-    tap.ok(s.read_log().count("it is now called bad.") == 7 + 2 * immutable,
+    tap.equal(len(aside), 12 + 2 * immutable, "what is no mail is put aside")
+    tap.ok(s.read_log().count("it is now called bad.") == 10 + 2 * immutable,
            "and logged")
+    for line in ("mail.1link: is a symbolic link", "mail.1loop: is a symbolic",
+                 "mail.1socket: is a socket", "mail.2fifo: is no regular file",
+                 "mail.3dir: is no regular file", long_name + ": "):
+        tap.ok("drop folder: " + line in s.read_log(), "the log: " +
+               line[:40])
     texts = sorted(open(os.path.join(drop, f)).read() for f in aside
                    if "kept" in f and os.path.isfile(os.path.join(drop, f)))
     tap.equal(texts, ["A", "B", "C"], "and nothing there is lost by that")
