@@ -24,6 +24,9 @@
 #include "base/mem.h"
 #include "maildir/name.h"
 
+#define ASIDE_TRIES 1000 /* files of one name in `tmp` */
+#define ASIDE_MAX 240	 /* bytes of it that are kept */
+
 static const char *const place[DIRS] = MAILDIR_PLACES;
 
 struct maildir {
@@ -101,6 +104,22 @@ static bool exact(struct messages *ms)
 	default:
 		return false;
 	}
+}
+
+/* Renames, but never over another file: two of one name are two messages, or
+ * were put aside at different times. -1 and errno. */
+static int rename_new(int at, const char *from, int to_at, const char *to)
+{
+	if (renameat2(at, from, to_at, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* a file system that cannot: what comes just now is not seen */
+	if (faccessat(to_at, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(at, from, to_at, to);
 }
 
 static int add_name(struct listing *l, unsigned dir, const char *text)
@@ -230,7 +249,7 @@ static int name(struct messages *ms, struct message_new *n,
 	if (code)
 		return code;
 	if (n->name[0])
-		return renameat(d->dir, n->name, fd, to) < 0
+		return rename_new(d->dir, n->name, fd, to) < 0
 			       ? err_sys("name", to)
 			       : ERR_OK;
 	if (linkat(n->fd, "", fd, to, AT_EMPTY_PATH) == 0)
@@ -277,8 +296,8 @@ static int rename_message(struct messages *ms, const struct message_ref *from,
 		code = find(of(ms), to, new, &to_fd);
 	if (code)
 		return code;
-	return renameat(fd, now, to_fd, new) < 0 ? err_sys("rename", now)
-						 : ERR_OK;
+	return rename_new(fd, now, to_fd, new) < 0 ? err_sys("rename", now)
+						   : ERR_OK;
 }
 
 static int remove_message(struct messages *ms, const struct message_ref *r)
@@ -294,10 +313,29 @@ static int remove_message(struct messages *ms, const struct message_ref *r)
 		       : ERR_OK;
 }
 
+/* Into `tmp`, under a name that no other file has there: its own, or with a
+ * number. -1 and errno. */
+static int rename_aside(struct maildir *d, int fd, const char *now)
+{
+	char aside[NAME_MAX + 1];
+	unsigned i;
+	int n, result = -1;
+
+	errno = EEXIST;
+	for (i = 0; result < 0 && errno == EEXIST && i < ASIDE_TRIES; i++) {
+		n = snprintf(aside, sizeof(aside), "tmp/%.*s", ASIDE_MAX, now);
+		if (i > 0)
+			snprintf(aside + n, sizeof(aside) - (size_t)n, ".%u",
+				 i);
+		result = rename_new(fd, now, d->dir, aside);
+	}
+	return result;
+}
+
 static int put_aside(struct messages *ms, const struct message_ref *r)
 {
 	struct maildir *d = of(ms);
-	char name_of[MAILDIR_NAME_SIZE], aside[NAME_MAX + 8];
+	char name_of[MAILDIR_NAME_SIZE];
 	const char *now = r->raw ? r->raw : name_of;
 	int fd, code = find(d, r, name_of, &fd);
 
@@ -305,8 +343,7 @@ static int put_aside(struct messages *ms, const struct message_ref *r)
 		return code;
 	if (mkdirat(d->dir, "tmp", 0700) < 0 && errno != EEXIST)
 		return err_sys("make", "tmp");
-	snprintf(aside, sizeof(aside), "tmp/%s", now);
-	return renameat(fd, now, d->dir, aside) < 0 && errno != ENOENT
+	return rename_aside(d, fd, now) < 0 && errno != ENOENT
 		       ? err_sys("put aside", now)
 		       : ERR_OK;
 }

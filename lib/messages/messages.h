@@ -72,11 +72,13 @@ struct messages_ops {
 	/* The message FROM of a folder of the same store is here as TO, too. */
 	int (*link)(struct messages *ms, const struct message_ref *to,
 		    struct messages *other, const struct message_ref *from);
+	/* ERR_EXISTS: another message has that name; it stays. */
 	int (*rename)(struct messages *ms, const struct message_ref *from,
 		      const struct message_ref *to);
 	/* ERR_OK also if it was not there. */
 	int (*remove)(struct messages *ms, const struct message_ref *r);
-	/* Takes it out of sight of all, but keeps it. */
+	/* Takes it out of sight of all, but keeps it, and what was put there
+	 * before. */
 	int (*put_aside)(struct messages *ms, const struct message_ref *r);
 	/* Makes the names in these places durable. */
 	int (*sync)(struct messages *ms, unsigned dirs);

@@ -154,11 +154,17 @@ int sync_file_range(int fd, off_t from, off_t n, unsigned how)
 	return (int)syscall(SYS_sync_file_range, fd, from, n, how);
 }
 
-int renameat(int at, const char *from, int at2, const char *to)
+int renameat2(int at, const char *from, int at2, const char *to,
+	      unsigned flags)
 {
 	if (fails(FAULT_NAME))
 		return -1;
-	return (int)syscall(SYS_renameat2, at, from, at2, to, 0);
+	return (int)syscall(SYS_renameat2, at, from, at2, to, flags);
+}
+
+int renameat(int at, const char *from, int at2, const char *to)
+{
+	return renameat2(at, from, at2, to, 0);
 }
 
 int rename(const char *from, const char *to)

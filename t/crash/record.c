@@ -205,16 +205,23 @@ int sync_file_range(int fd, off_t from, off_t n, unsigned flags)
 	return result;
 }
 
-int renameat(int at, const char *from, int at2, const char *to)
+/* Flags that leave both names (RENAME_EXCHANGE) nobody uses. */
+int renameat2(int at, const char *from, int at2, const char *to,
+	      unsigned flags)
 {
 	int result;
 
 	entry_lock(F_WRLCK);
-	result = (int)syscall(SYS_renameat2, at, from, at2, to, 0);
+	result = (int)syscall(SYS_renameat2, at, from, at2, to, flags);
 	if (result == 0)
 		entry_rename(at, from, at2, to);
 	entry_lock(F_UNLCK);
 	return result;
+}
+
+int renameat(int at, const char *from, int at2, const char *to)
+{
+	return renameat2(at, from, at2, to, 0);
 }
 
 int rename(const char *from, const char *to)

@@ -127,10 +127,33 @@ static void test_writers(void)
 	close_folder(&m, &s);
 }
 
+/* Two files whose names say the same: none takes the other's place. */
+static void test_same_names(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	fresh();
+	deliver_n("INBOX", 1);
+	write_file(path("cur/20.twin:2,FS"), "A: b\n\n1\n", 8);
+	write_file(path("cur/20.twin:2,SF"), "A: b\n\n2\n", 8);
+	m = open_folder("INBOX", false, &s);
+	close_folder(&m, &s);
+	d = opendir(path("cur"));
+	while ((e = readdir(d)))
+		n += strncmp(e->d_name, "20.twin", 7) == 0;
+	closedir(d);
+	ok(n == 2, "of two files of one name both stay: %d", n);
+}
+
 int main(void)
 {
 	test_foreign();
 	test_writers();
+	test_same_names();
 	clean();
 	return done();
 }

@@ -9,11 +9,12 @@
 #include <sys/wait.h>
 
 #include "index/disk.h"
+#include "index/journal.h"
 #include "index/mark.h"
 #include "mailbox/private.h"
 #include "t/unit/mailbox-lib.h"
 
-static bool dies, dies_unlinking, delivers_after_sync;
+static bool dies, dies_at_place, dies_unlinking, delivers_after_sync;
 
 int unlinkat(int dir, const char *name, int flags)
 {
@@ -26,7 +27,8 @@ int fsync(int fd)
 {
 	struct stat st;
 
-	if (dies && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(fd, &st) == 0 &&
+	    (S_ISREG(st.st_mode) ? dies : dies_at_place))
 		_exit(0);
 	return (int)syscall(SYS_fsync, fd);
 }
@@ -230,6 +232,22 @@ static bool begin_expunge(uint32_t seq)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+/* What the journal of INBOX says last. */
+static bool last_totals(struct totals *t)
+{
+	struct buf b;
+	int fd = open(path(DISK_JOURNAL), O_RDONLY);
+	bool good;
+
+	buf_init(&b, RECORD_MAX);
+	good = journal_last(fd, file_size(path(DISK_JOURNAL)), &b) == ERR_OK;
+	if (good)
+		*t = ((const struct record *)(void *)b.data)->t;
+	buf_free(&b);
+	close(fd);
+	return good;
+}
+
 static int files_of_inbox(void)
 {
 	return count_files("new") + count_files("cur");
@@ -321,6 +339,37 @@ static void test_expunge_at_rest(bool delivered)
 	close_folder(&m, &s);
 }
 
+/* That it is done is said when it is: after the sync of the places. */
+static void test_expunge_is_synced(void)
+{
+	const uint32_t seq = 1;
+	struct store *s;
+	struct mailbox *m;
+	struct totals t;
+	int status;
+	pid_t pid;
+
+	fresh();
+	deliver_n("INBOX", 2);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		m = open_folder("INBOX", false, &s);
+		dies_at_place = true;
+		mailbox_expunge(m, &seq, 1, false);
+		_exit(1);
+	}
+	ok(waitpid(pid, &status, 0) == pid && status == 0,
+	   "an expunge ends before its sync");
+	ok(last_totals(&t) && marks_are_pending(&t),
+	   "its files may be there: a power cut can bring them back");
+	m = open_folder("INBOX", true, &s);
+	mailbox_totals(m, &t);
+	ok(mailbox_count(m) == 1 && !marks_are_pending(&t),
+	   "whoever comes next ends it");
+	close_folder(&m, &s);
+}
+
 /* An expunge that ended between its record and the file's removal; and a file
  * that is put back later. */
 static void test_expunge(void)
@@ -348,6 +397,27 @@ static void test_expunge(void)
 	m = open_folder("INBOX", false, &s);
 	ok(mailbox_count(m) == 2 && mailbox_uid(m, 2) == 3,
 	   "unless somebody puts it back");
+	close_folder(&m, &s);
+	free(data);
+}
+
+/* What is put aside takes the place of nothing in tmp. */
+static void test_put_aside(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	char name[600], there[700], *data;
+	size_t n;
+
+	prepare(HALF_ZEROS, "new");
+	find_name("new", "posthorn", name);
+	sprintf(there, "tmp/%s", name + 4);
+	write_file(path(there), "of before", 9);
+	m = open_folder("INBOX", false, &s);
+	data = slurp(path(there), &n);
+	ok(count_files("new") == 0 && count_files("tmp") == 2 && n == 9 &&
+		   memcmp(data, "of before", 9) == 0,
+	   "what is put aside takes the place of nothing");
 	close_folder(&m, &s);
 	free(data);
 }
@@ -469,6 +539,8 @@ int main(void)
 	test_expunge_at_rest(false);
 	test_expunge_at_rest(true);
 	test_one_of_several();
+	test_put_aside();
+	test_expunge_is_synced();
 	test_out_of_order(false);
 	test_out_of_order(true);
 	test_promised();
