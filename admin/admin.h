@@ -44,9 +44,9 @@ int admin_not_running(const struct admin *a);
 /* Numbers of the queue as a JSON object, without a line end. */
 void admin_print_stats_json(const struct queue_stats *s);
 
-/* Says on standard error what posthorn check would say of A's
- * configuration. */
-void admin_warn(const struct admin *a);
+/* Says on standard error what posthorn check would say of A's configuration,
+ * and, if there are faults, that all the same this is DONE. */
+void admin_warn(const struct admin *a, const char *done);
 
 /* Prints "posthorn: …" on standard error and gives STATUS. What words hold
  * besides text is made visible. */

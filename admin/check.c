@@ -221,12 +221,15 @@ static void findings_free(struct findings *f)
 	strlist_free(&f->level);
 }
 
-void admin_warn(const struct admin *a)
+void admin_warn(const struct admin *a, const char *done)
 {
 	struct findings f = { 0 };
 
 	look(&f, a, a->config);
 	print_text(&f, stderr);
+	if (f.faults)
+		admin_fail(EX_OK, "%s in spite of %s above", done,
+			   f.faults == 1 ? "the fault" : "the faults");
 	findings_free(&f);
 }
 

@@ -61,7 +61,7 @@ static int run_master(const struct admin *a, const char *program)
 		return admin_fail(EX_OSERR, "%s was not run to its end",
 				  program);
 	if (WEXITSTATUS(status) == EX_OK)
-		admin_warn(a);
+		admin_warn(a, "the suite runs");
 	return WEXITSTATUS(status);
 }
 
@@ -142,15 +142,17 @@ int admin_reload(const struct admin *a)
 
 	if (a->argc > 0)
 		return admin_usage(a, "usage: posthorn reload\n\nReads the "
-				      "configuration again. A faulty one is "
-				      "refused, and the old one\nstays in "
-				      "force. Says what posthorn check "
-				      "finds.\n");
+				      "configuration again. One that the "
+				      "services cannot use is refused (78),\n"
+				      "and the old one stays in force. Else "
+				      "it is in force (0), and what posthorn\n"
+				      "check finds is said, faults "
+				      "too.\n");
 	status = admin_ask_master(a, "reload", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)
 		return admin_not_running(a);
 	if (status == EX_OK)
-		admin_warn(a);
+		admin_warn(a, "the new configuration is in force");
 	return status;
 }
