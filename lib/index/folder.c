@@ -207,7 +207,11 @@ static int same_journal(struct folder *f, struct stat *st)
 
 		if (there && st->st_ino == f->journal_ino) {
 			f->room = st->st_blocks * 512;
-			return ERR_OK;
+			return st->st_size != f->end ||
+					       journal_holds(f->journal,
+							     &f->head, f->end)
+				       ? ERR_OK
+				       : ERR_CORRUPT;
 		}
 		/* what is open still tells what was */
 		if (!there && errno == ENOENT)

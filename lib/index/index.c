@@ -98,25 +98,34 @@ static int follow(struct index *x)
 	return x->renumbered ? ERR_CORRUPT : ERR_OK;
 }
 
-/* Is the journal shorter than what was read of it? */
-static bool was_cut(const struct index *x)
+/* Is what was read of the journal no longer there, nor another journal that
+ * somebody put in its place? */
+static bool was_lost(const struct index *x)
 {
+	struct journal_head h;
 	struct stat st;
+	int code;
 
-	return x->f.journal >= 0 && fstat(x->f.journal, &st) == 0 &&
-	       st.st_size < x->read;
+	if (x->f.journal < 0 || fstat(x->f.journal, &st) < 0)
+		return false;
+	if (st.st_size < x->read)
+		return true;
+	code = journal_head_read(x->f.journal, &h);
+	return code == ERR_CORRUPT ||
+	       (!code && h.id == x->f.head.id &&
+		!journal_holds(x->f.journal, &h, x->read));
 }
 
-/* The journal's name is gone, or it was cut, and the file is still open here:
- * what it said is written again, from LAST on. Under the lock. */
+/* The journal's name is gone, or it was cut or overwritten, and its state is
+ * known here: it is written again, from LAST on. Under the lock. */
 static int revive(struct index *x, const struct totals *last)
 {
 	struct stat st;
 
 	if (folder_is_gone(&x->f) || x->f.journal < 0)
 		return ERR_NOT_FOUND;
-	log_warn("mailbox: the journal was removed or cut under an open "
-		 "session: made again");
+	log_warn("mailbox: the journal was removed, cut or overwritten under "
+		 "an open session: made again");
 	if (fstat(x->f.journal, &st) < 0)
 		return err_sys("look at", DISK_JOURNAL);
 	x->f.end = st.st_size;
@@ -142,7 +151,7 @@ int index_lock(struct index *x)
 			code = folder_lock(&x->f);
 	}
 	if (x->f.locked && !x->behind &&
-	    (code == ERR_NOT_FOUND || (code == ERR_CORRUPT && was_cut(x))))
+	    (code == ERR_NOT_FOUND || (code == ERR_CORRUPT && was_lost(x))))
 		code = revive(x, &last);
 	else if (code == ERR_OK)
 		code = index_catch_up(x, false);
@@ -172,20 +181,36 @@ int index_commit(struct index *x, struct batch *b, bool own)
 	return code;
 }
 
+/* Is the journal ST what was read, with more behind it at most? It is looked
+ * at if somebody wrote to it. */
+static bool is_as_read(struct index *x, const struct stat *st)
+{
+	int64_t written = (int64_t)st->st_mtim.tv_sec * 1000000000 +
+			  st->st_mtim.tv_nsec;
+
+	if (written != x->written &&
+	    !journal_holds(x->f.journal, &x->f.head, x->read))
+		return false;
+	x->written = written;
+	return true;
+}
+
 int index_look(struct index *x)
 {
 	struct stat st;
+	bool there;
 
 	if (x->renumbered)
 		return ERR_CORRUPT;
-	if (fstatat(x->f.dir, DISK_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	there = fstatat(x->f.dir, DISK_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (there && (st.st_ino != x->f.journal_ino || x->behind))
+		return follow(x);
+	if (!there || !is_as_read(x, &st)) {
 		int code = index_lock(x);
 
 		index_unlock(x);
 		return code;
 	}
-	if (st.st_ino != x->f.journal_ino || x->behind)
-		return follow(x);
 	if (st.st_size != x->read)
 		return index_catch_up(x, false);
 	return ERR_OK;

@@ -25,6 +25,7 @@ struct index {
 	struct table t;
 	off_t read;	 /* the journal is applied up to here */
 	off_t last;	 /* the last record that was applied, 0: none */
+	int64_t written; /* its mtime when it was last looked at, ns */
 	off_t snapshot;	 /* the snapshot holds what is before, 0: none */
 	bool behind;	 /* the journal was replaced, and not yet followed */
 	bool suspect;	 /* something was not where it should be: scan */

@@ -36,6 +36,19 @@ int journal_head_read(int fd, struct journal_head *h)
 	return ERR_OK;
 }
 
+bool journal_holds(int fd, const struct journal_head *h, off_t end)
+{
+	struct journal_head now;
+	struct record_end last = { 0 };
+	off_t at = end - (off_t)sizeof(last);
+
+	return file_pread(fd, &now, sizeof(now), 0) == ERR_OK &&
+	       memcmp(&now, h, sizeof(now)) == 0 &&
+	       (at < (off_t)sizeof(now) ||
+		(file_pread(fd, &last, sizeof(last), at) == ERR_OK &&
+		 last.magic == RECORD_END_MAGIC));
+}
+
 static uint32_t record_crc(const struct record *r)
 {
 	struct record plain;

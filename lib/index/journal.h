@@ -17,6 +17,10 @@
 /* Reads and checks the head. ERR_CORRUPT if it is none. */
 int journal_head_read(int fd, struct journal_head *h);
 
+/* Does the file begin with H still, and does a record end at END? If not,
+ * another program wrote to it. Reads forty bytes, so others may be damaged. */
+bool journal_holds(int fd, const struct journal_head *h, off_t end);
+
 /* A reader that goes forward from AT; free with journal_walk_end. */
 struct journal_walk {
 	int fd;

@@ -217,8 +217,30 @@ static void test_restored(void)
 	close_folder(&m, &s);
 }
 
+enum loss { REMOVED, CUT, ZEROS, MORE_ZEROS, LAST_ZEROS, LOSSES };
+static const char *const losses[] = { "removed", "cut", "zeros", "more zeros",
+				      "zeros at its end" };
+
+static void lose_journal(enum loss loss)
+{
+	long size = file_size(path(DISK_JOURNAL));
+	int fd = open(path(DISK_JOURNAL), O_WRONLY);
+	char *zeros = calloc(1, (size_t)size + 1000);
+	long from = loss == LAST_ZEROS ? size - 100 : 0;
+	long n = loss == MORE_ZEROS ? size + 1000 : size - from;
+
+	if (loss == REMOVED)
+		unlink(path(DISK_JOURNAL));
+	else if (loss == CUT)
+		(void)!ftruncate(fd, 0);
+	else if (pwrite(fd, zeros, (size_t)n, from) != n)
+		printf("# pwrite\n");
+	free(zeros);
+	close(fd);
+}
+
 /* The journal goes away under open sessions, or what is in it. */
-static void test_no_journal(bool cut)
+static void test_no_journal(enum loss loss)
 {
 	const struct mailbox_changes *c;
 	struct store *s, *s2;
@@ -235,13 +257,16 @@ static void test_no_journal(bool cut)
 	mailbox_store(m, seq, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
 		      NULL);
 	mailbox_expunge(m, seq + 1, 1, false);
-	if (cut) /* what nobody read of it is lost */
+	if (loss != REMOVED) /* what nobody read of it is lost */
 		mailbox_refresh(other, true, &c);
-	if (cut ? truncate(path(DISK_JOURNAL), 0) : unlink(path(DISK_JOURNAL)))
-		printf("# journal\n");
-	ok(mailbox_refresh(other, true, &c) == ERR_OK && c->nexpunged == !cut &&
+	lose_journal(loss);
+	if (loss == ZEROS) /* whoever changes something first */
+		mailbox_store(other, seq, 1, MAILBOX_ADD, MAILBOX_SEEN, 0,
+			      UINT64_MAX, NULL);
+	ok(mailbox_refresh(other, true, &c) == ERR_OK &&
+		   c->nexpunged == (loss == REMOVED) &&
 		   mailbox_count(other) == 4 && mailbox_uid(other, 4) == 5,
-	   "without the journal's name an open session goes on");
+	   "journal %s: an open session goes on", losses[loss]);
 	ok(mailbox_refresh(m, true, &c) == ERR_OK && c->nexpunged == 1 &&
 		   !c->new_messages && mailbox_uid(m, 2) == 3,
 	   "and all others");
@@ -314,6 +339,8 @@ static void test_history(void)
 
 int main(void)
 {
+	int loss;
+
 	test_edited(0, false);
 	test_edited(0, true);
 	test_edited(1, false);
@@ -322,8 +349,8 @@ int main(void)
 	test_announced(200000);
 	test_busy();
 	test_restored();
-	test_no_journal(false);
-	test_no_journal(true);
+	for (loss = 0; loss < LOSSES; loss++)
+		test_no_journal((enum loss)loss);
 	test_history();
 	while (wait(NULL) > 0)
 		;
