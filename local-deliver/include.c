@@ -48,7 +48,14 @@ static int read_include(void *context, int fd)
 	buf_init(&out, TARGETS_TOLD_MAX);
 	if (file < 0)
 		targets_tell_fault(&out, "%s: %s", path, strerror(errno));
-	else if (is_safe(file, path, &st, &out))
+	else if (!is_safe(file, path, &st, &out))
+		;
+	else if (st.st_size == 0) /* maybe somebody is just writing it */
+		targets_tell_fault(&out,
+				   "%s: is empty (if nobody is meant, a "
+				   "comment in it says so)",
+				   path);
+	else
 		targets_tell(file, path, TARGETS_FILE_MAX, &out);
 	owner.uid = st.st_uid;
 	return file_write(fd, &owner, sizeof(owner)) ||
@@ -76,7 +83,8 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	why = targets_hear(r->message->arena, told->data + sizeof(owner),
 			   told->len - sizeof(owner), &target, &n);
 	if (why) {
-		settle(r, RESULT_DEFERRED, "4.3.5", "local", ":include:%s", why);
+		settle(r, RESULT_DEFERRED, "4.3.5", "local", ":include:%s",
+		       why);
 		return false;
 	}
 	if (from->by_root) {

@@ -34,8 +34,8 @@ static void to_other_mailbox(struct recipient *r, const char *address)
 		       "the user could not be looked up");
 		break;
 	case ACCOUNT_NONE:
-		settle(r, RESULT_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
-		       address);
+		settle(r, RESULT_FAILED, "5.1.1", "local",
+		       "unknown user: \"%s\"", address);
 		break;
 	}
 }
@@ -58,6 +58,11 @@ bool plan_act(struct recipient *r)
 	struct result failure = { 0 };
 	bool failed = false;
 
+	if (p->nacts == 0 && p->naddresses == 0 && !p->self) {
+		settle(r, RESULT_DEFERRED, "4.3.5", "local",
+		       "%s stands for nobody", p->by);
+		return false;
+	}
 	while (p->acts_done < p->nacts) {
 		do_act(r, &p->act[p->acts_done++]);
 		if (r->result->status == RESULT_DEFERRED)

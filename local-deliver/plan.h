@@ -60,7 +60,7 @@ bool plan_include(struct recipient *r, const struct plan_source *from,
 struct identity plan_owner(const struct recipient *r, uid_t uid);
 
 /* Does the acts of R's plan that were not done before; each settles R. False
- * if one failed: R is settled by that. */
+ * if one failed, or if the plan is for nobody: R is settled by that. */
 bool plan_act(struct recipient *r);
 
 /* Brings together how the acts fared and the addresses: R gets its final

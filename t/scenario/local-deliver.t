@@ -76,6 +76,9 @@ team: :include:{dir}/members
 owner-team: bob@{d}
 unsafe: :include:{dir}/writable
 gone: :include:{dir}/nowhere
+emptied: :include:{dir}/emptied
+nobody: :include:{dir}/bomb4
+some: :include:{dir}/bomb4, alice@{d}
 nested: :include:{dir}/nested
 bomb: :include:{dir}/bomb1
 busy: :include:{dir}/busy
@@ -126,6 +129,8 @@ def aliases(s):
            arrives(s, "to the team", s.USER2), ":include: reaches all in it")
     tap.equal(parse(with_subject(s, "to the team")[0])["Return-Path"],
               "<owner-team@%s>" % LOCAL, "owner-LIST is the new sender")
+    send(s, "some@" + LOCAL, "to some")
+    tap.ok(arrives(s, "to some"), ":include: of nobody beside somebody")
     send(s, "nested@" + LOCAL, "to the nested")
     tap.ok(arrives(s, "to the nested"), ":include: within :include:")
     send(s, "chain@" + LOCAL, "down the chain")
@@ -136,7 +141,8 @@ def aliases(s):
                                                  "down the chain")],
               [1, 1, 1], "each once")
     for to, why in [("unsafe", "writable by everybody"),
-                    ("gone", "No such file"), ("bad", "faulty|looked up")]:
+                    ("gone", "No such file"), ("emptied", "is empty"),
+                    ("nobody", "stands for nobody"), ("bad", "faulty|looked up")]:
         line = fate(s, "%s@%s" % (to, LOCAL), to)
         tap.ok("status=deferred" in line and
                any(w in line for w in why.split("|")),
@@ -397,6 +403,7 @@ def all_of(s):
             ("bomb2", ":include:{dir}/bomb3\n" * 1000, 0o644),
             ("bomb3", ":include:{dir}/bomb4\n" * 1000, 0o644),
             ("bomb4", "# nothing\n", 0o644),
+            ("emptied", "", 0o644),
             ("busy", '"|exit 0"\n' * 200, 0o644),
             ("out/program", "#!/bin/sh\n", 0o755)]:
         with open(s.path(name), "w") as f:
