@@ -65,9 +65,11 @@ static const char *split(char *line, char **name, char **value)
 static const char *check_value(struct arena *a, const char *value)
 {
 	struct alias_target *target;
-	const char *why;
+	const char *why = text_value_fault(value);
 	size_t n;
 
+	if (why)
+		return why;
 	if (aliases_targets(a, value, &target, &n, &why))
 		return why;
 	return n == 0 ? "there is no target" : NULL;

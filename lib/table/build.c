@@ -35,9 +35,12 @@ static void fail(struct build *b, const char *what, int err)
 	b->err = err_set(err_from_errno(err), "%s: %s", what, db_strerror(err));
 }
 
+/* A value that no lookup gives is put there too: whose it is then is not
+ * unknown. */
 static void put(struct build *b, const char *key, const char *value,
 		unsigned line)
 {
+	const char *why = text_value_fault(value);
 	char *folded = str_lower(mem_strdup(key));
 	size_t n = strlen(value);
 	DBT k = { .data = folded, .size = (u_int32_t)strlen(folded) + 1 };
@@ -53,6 +56,9 @@ static void put(struct build *b, const char *key, const char *value,
 	} else if (err) {
 		fail(b, b->tmp, err);
 	} else {
+		if (why)
+			buf_printf(b->faults, "%s:%u: %s\n", b->path, line,
+				   why);
 		b->built->entries++;
 		b->built->bytes += n;
 		if (n > b->built->longest)
@@ -65,8 +71,9 @@ static void put_alias(void *context, const char *name, const char *value,
 {
 	struct build *b = context;
 
-	if (value && !b->err)
-		put(b, name, value, line);
+	/* of a faulty one nothing but that there is one: mail to it waits */
+	if (!b->err)
+		put(b, name, value ? value : "", line);
 }
 
 static void put_pairs(struct build *b)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "table/table.h"
 
 void text_begin(struct text_lines *l, const char *text, size_t n)
 {
@@ -81,6 +82,13 @@ bool text_read(const char *path, struct buf *b, struct buf *faults)
 	if (err)
 		buf_free(b);
 	return !err;
+}
+
+const char *text_value_fault(const char *value)
+{
+	return strlen(value) > TABLE_VALUE_MAX
+		       ? "the value is longer than 1 MiB: mail to it waits"
+		       : NULL;
 }
 
 /* Where the key ends: at the first white space outside quotes. */

@@ -33,6 +33,10 @@ char *text_next(struct text_lines *l);
  * it cannot be read, is too large, or holds a NUL. */
 bool text_read(const char *path, struct buf *b, struct buf *faults);
 
+/* Why VALUE cannot be one of a table, which holds TABLE_VALUE_MAX bytes at
+ * most, or NULL: so that whoever writes it learns it before a lookup does. */
+const char *text_value_fault(const char *value);
+
 /* Splits a line "key value" in place, where quotes in the key protect white
  * space. False if there is no value. */
 bool text_pair(char *line, char **key, char **value);

@@ -6,12 +6,18 @@
 static void add_line(struct memory *m, const char *path, struct text_lines *l,
 		     char *line, struct buf *faults)
 {
+	const char *why;
 	char *key, *value;
 
-	if (!text_pair(line, &key, &value))
+	if (!text_pair(line, &key, &value)) {
 		buf_printf(faults, "%s:%u: expected: key value\n", path,
 			   l->line);
-	else if (!memory_add(m, key, value))
+		return;
+	}
+	why = text_value_fault(value);
+	if (why)
+		buf_printf(faults, "%s:%u: %s\n", path, l->line, why);
+	if (!memory_add(m, key, why ? NULL : value))
 		buf_printf(faults, "%s:%u: duplicate key %s is left out\n",
 			   path, l->line, key);
 }

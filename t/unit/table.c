@@ -181,6 +181,81 @@ static void test_fault(size_t i)
 	free(path);
 }
 
+/* Opens SPEC, built from its text if it is a database; FAULTS of both. */
+static struct table *open_built(const char *spec, enum table_source source,
+				struct buf *faults)
+{
+	struct table_built built;
+
+	if (str_starts(spec, "hash:"))
+		err_ignore(table_build(spec, source, &built, faults));
+	return table_open(spec, faults);
+}
+
+static const struct {
+	const char *type, *separator;
+	enum table_source source;
+} long_ones[] = {
+	{ "texthash", " ", TABLE_SOURCE_MAP },
+	{ "hash", " ", TABLE_SOURCE_MAP },
+	{ "aliases", ": ", TABLE_SOURCE_ALIASES },
+	{ "hash", ": ", TABLE_SOURCE_ALIASES },
+};
+
+/* A right side of more than TABLE_VALUE_MAX bytes is named with its line, and
+ * whose it is does not become unknown. */
+static void test_long(size_t i)
+{
+	const char *separator = long_ones[i].separator;
+	struct buf text, faults, value;
+	char *path, *spec;
+	struct table *t;
+
+	buf_init(&text, 4 << 20);
+	buf_init(&faults, 65536);
+	buf_init(&value, TABLE_VALUE_MAX);
+	buf_printf(&text, "short%sa\nlong%sa", separator, separator);
+	while (text.len <= TABLE_VALUE_MAX + TABLE_VALUE_MAX / 8)
+		buf_puts(&text, ",\n abcdefghijklmnopqrstuvwxyz");
+	buf_printf(&text, "\nlast%sa\n", separator);
+	path = put_file("long", text.data);
+	spec = mem_printf("%s:%s", long_ones[i].type, path);
+	t = open_built(spec, long_ones[i].source, &faults);
+	ok(strstr(faults.data, "/long:2: the value is longer than 1 MiB"),
+	   "%s: a line that is too long is named", spec);
+	ok(table_get(t, "long", &value) == ERR_TEMP || value.len == 0,
+	   "%s: it is not unknown", spec);
+	ok(table_get(t, "short", &value) == ERR_OK &&
+		   table_get(t, "last", &value) == ERR_OK,
+	   "%s: the others are there", spec);
+	table_free(&t);
+	buf_free(&text);
+	buf_free(&faults);
+	buf_free(&value);
+	free(spec);
+	free(path);
+}
+
+/* newaliases: mail to a faulty alias waits, as with its text. */
+static void test_faulty_built(void)
+{
+	char *path = put_file("faulty", "a: b c\nb: c\n");
+	char *spec = mem_printf("hash:%s", path);
+	struct buf faults, value;
+	struct table *t;
+
+	buf_init(&faults, 65536);
+	buf_init(&value, 65536);
+	t = open_built(spec, TABLE_SOURCE_ALIASES, &faults);
+	ok(table_get(t, "a", &value) == ERR_OK && value.len == 0,
+	   "of a faulty alias the database says that there is one");
+	table_free(&t);
+	buf_free(&faults);
+	buf_free(&value);
+	free(spec);
+	free(path);
+}
+
 static void test_change(void)
 {
 	char *path = put_file("change", "a: one\n"), *moved;
@@ -344,6 +419,9 @@ int main(void)
 		test_direct(i);
 	for (size_t i = 0; i < sizeof(faulty) / sizeof(faulty[0]); i++)
 		test_fault(i);
+	for (size_t k = 0; k < sizeof(long_ones) / sizeof(long_ones[0]); k++)
+		test_long(k);
+	test_faulty_built();
 	test_change();
 	test_missing();
 	test_child();
