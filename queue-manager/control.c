@@ -25,6 +25,8 @@
 #define STEPS_PER_WAKEUP 32
 #define STRANGERS_MAX 100  /* askers at once that may only look … */
 #define STRANGER_WAIT_S 30 /* … and their time to ask, and to take answers */
+#define SCAN_LOOK_MS 50	   /* is what a request is about found meanwhile? … */
+#define SCAN_WAIT_S 45	   /* … and when the asker is told that it is not */
 #define BIT(state) (1u << (state))
 #define MESSAGES (BIT(SLOT_ACTIVE) | BIT(SLOT_WAITING) | BIT(SLOT_HELD))
 
@@ -69,11 +71,49 @@ static void fail(struct control *c, const char *code, const char *why)
 	control_send(c);
 }
 
+/* The slot of the message that the request names, or NULL. */
+static struct slot *slot_of_request(struct control *c)
+{
+	struct slot *slot = c->all ? NULL :
+				     store_get(&c->q->store, c->number);
+
+	return slot && MESSAGES & BIT(slot->state) ? slot : NULL;
+}
+
+/* While the queue is scanned, what was not found yet may be there all the
+ * same: who asks for it waits. A list says that it is not whole. */
+static bool must_wait(struct control *c)
+{
+	if (!c->q->scanning)
+		return false;
+	return c->all ? c->action != NULL : slot_of_request(c) == NULL;
+}
+
+/* Begins to answer the request as soon as it can be. */
+static void begin(struct control *c)
+{
+	static const struct timeval later = { 0, SCAN_LOOK_MS * 1000L };
+
+	bool wait = must_wait(c);
+
+	if (wait && c->q->tick - c->asked_at < SCAN_WAIT_S) {
+		event_add(c->more, &later);
+		return;
+	}
+	c->asking = false;
+	if (wait)
+		fail(c, "busy", "the queue is still being scanned");
+	else
+		c->act(c);
+}
+
 /* Goes on with the answer, a few steps; then lets others go first. */
 static void go_on(struct control *c)
 {
 	struct timeval at_once = { 0, 0 };
 
+	if (c->asking)
+		begin(c);
 	for (int i = 0; c->step && !c->unsent; i++) {
 		if (i == STEPS_PER_WAKEUP) {
 			event_add(c->more, &at_once);
@@ -82,20 +122,6 @@ static void go_on(struct control *c)
 		if (!c->step(c))
 			c->step = NULL;
 	}
-}
-
-/* The slot of the message that the request names. */
-static struct slot *slot_of_request(struct control *c)
-{
-	const char *id = ipc_text(&c->q->in, "id");
-	struct slot *slot = NULL;
-	uint32_t number;
-
-	if (queue_id_slot(id, &number))
-		slot = store_get(&c->q->store, number);
-	if (!slot || !(MESSAGES & BIT(slot->state)))
-		return NULL;
-	return slot;
 }
 
 static void ask(struct control *c, struct slot *slot)
@@ -135,7 +161,7 @@ static bool act_step(struct control *c)
 	return false;
 }
 
-static const struct action {
+static const struct control_action {
 	const char *verb;
 	unsigned asked;
 	unsigned states;
@@ -148,21 +174,15 @@ static const struct action {
 	{ "delete", ASKED_DELETE, MESSAGES },
 };
 
-static void do_action(struct control *c, const struct action *a)
+static void do_action(struct control *c)
 {
-	const char *id = ipc_text(&c->q->in, "id");
 	struct slot *slot = slot_of_request(c);
+	const struct control_action *a = c->action;
 
-	if (!c->trusted) {
-		fail(c, "denied", "only root and the queue's user may do that");
-		return;
-	}
-	c->all = strcmp(id, "ALL") == 0;
 	if (!c->all && !slot) {
 		fail(c, "not-found", "no such message");
 		return;
 	}
-	log_info("the administrator asked to %s %s", a->verb, id);
 	if (a->asked & ASKED_FLUSH)
 		dest_wake_all(c->q);
 	c->cursor = c->all ? 0 : slot->number;
@@ -178,7 +198,6 @@ static void do_list(struct control *c)
 {
 	struct slot *slot = slot_of_request(c);
 
-	c->all = ipc_get(&c->q->in, "id") == NULL;
 	if (!c->all && !slot) {
 		fail(c, "not-found", "no such message");
 		return;
@@ -222,6 +241,38 @@ static void do_stats(struct control *c)
 	control_send(c);
 }
 
+/* What is asked, and what for: nothing of it is in the packet later. */
+static void take_request(struct control *c)
+{
+	const char *id = ipc_get(&c->q->in, "id");
+
+	c->all = !id || strcmp(id, "ALL") == 0;
+	/* there is no slot of the greatest number */
+	if (!c->all && !queue_id_slot(id, &c->number))
+		c->number = UINT32_MAX;
+	c->asking = true;
+	c->asked_at = c->q->tick;
+}
+
+/* An action says of what. */
+static void take_action(struct control *c, const struct control_action *a)
+{
+	const char *id = ipc_text(&c->q->in, "id");
+
+	if (!c->trusted) {
+		fail(c, "denied", "only root and the queue's user may do that");
+		return;
+	}
+	if (!*id) {
+		fail(c, "not-found", "no such message");
+		return;
+	}
+	log_info("the administrator asked to %s %s", a->verb, id);
+	c->action = a;
+	c->act = do_action;
+	take_request(c);
+}
+
 static void dispatch(struct control *c)
 {
 	static const struct {
@@ -230,17 +281,22 @@ static void dispatch(struct control *c)
 	} questions[] = {
 		{ "list", do_list },
 		{ "show", do_show },
-		{ "stats", do_stats },
 	};
 
+	c->action = NULL;
+	if (ipc_is(&c->q->in, "stats")) {
+		do_stats(c);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
 		if (ipc_is(&c->q->in, questions[i].verb)) {
-			questions[i].act(c);
+			c->act = questions[i].act;
+			take_request(c);
 			return;
 		}
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (ipc_is(&c->q->in, actions[i].verb)) {
-			do_action(c, &actions[i]);
+			take_action(c, &actions[i]);
 			return;
 		}
 	fail(c, "syntax", "no such request");
@@ -262,7 +318,7 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 	if (err == ERR_BUSY)
 		return;
 	/* one request at a time: who asks during an answer is cut off */
-	if (err || c->step || c->unsent) {
+	if (err || c->asking || c->step || c->unsent) {
 		control_end(c);
 		return;
 	}

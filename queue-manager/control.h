@@ -11,7 +11,11 @@
  *             id or ALL  -> done: count
  *     stats              -> stats
  *
- * and to all of them, failed: code (not-found, denied, syntax, disk), why.
+ * While the queue is scanned at start an action for ALL waits for the scan's
+ * end, what is about one message until it is found.
+ *
+ * and to all of them, failed: code (not-found, denied, syntax, disk,
+ * busy: the scan takes too long), why.
  */
 #ifndef QUEUE_MANAGER_CONTROL_H
 #define QUEUE_MANAGER_CONTROL_H
@@ -26,11 +30,16 @@ struct control {
 	bool trusted;			/* may act */
 	struct event *readable, *more;
 	struct event *writable;
+	const struct control_action *action; /* asked for, or NULL */
+	void (*act)(struct control *c);	/* begins the answer … */
+	bool asking;			/* … and was not called yet */
+	time_t asked_at;		/* tick */
+	bool all;			/* it is about all, or … */
+	uint32_t number;		/* … about this slot */
 	bool (*step)(struct control *c);/* what is being answered, or NULL:
 					 * a step; false when it is over */
 	uint32_t cursor;		/* next slot number to look at */
 	bool scanning;			/* when the list began */
-	bool all;			/* or the one at `cursor` */
 	unsigned asked;			/* ASKED_ for an action; 0: release */
 	unsigned states;		/* it is for: a bit for each */
 	int64_t count;

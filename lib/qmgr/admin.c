@@ -65,14 +65,22 @@ static void end(struct question *q)
 
 static int refused(struct question *q, struct buf *why)
 {
+	static const struct {
+		const char *code;
+		int err;
+	} codes[] = {
+		{ "denied", ERR_DENIED },
+		{ "disk", ERR_IO },
+		{ "not-found", ERR_NOT_FOUND },
+		{ "busy", ERR_TEMP },
+	};
 	const char *code = ipc_text(&q->in, "code");
 
 	buf_puts(why, ipc_text(&q->in, "why"));
-	if (strcmp(code, "denied") == 0)
-		return ERR_DENIED;
-	if (strcmp(code, "disk") == 0)
-		return ERR_IO;
-	return strcmp(code, "not-found") == 0 ? ERR_NOT_FOUND : ERR_SYNTAX;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(code, codes[i].code) == 0)
+			return codes[i].err;
+	return ERR_SYNTAX;
 }
 
 /* The next packet of the answer. */

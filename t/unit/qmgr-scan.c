@@ -190,6 +190,57 @@ static void test_left(int round)
 	   "%d: and nothing is called damaged", round);
 }
 
+static bool all_wait(const void *none)
+{
+	struct queue_stats s;
+	struct buf why;
+	int err;
+
+	(void)none;
+	buf_init(&why, 1000);
+	err = queue_admin_stats(bed.public, &s, &why);
+	buf_free(&why);
+	return !err && s.waiting == MESSAGES;
+}
+
+static void open_gate_soon(const char *name)
+{
+	if (fork() != 0)
+		return;
+	usleep(300000);
+	open_gate(name);
+	_exit(0);
+}
+
+/* Who acts while the scan is at work means what it has not found yet, too. */
+static void test_asked(void)
+{
+	struct queue_receiver *r;
+	struct buf why;
+	int64_t n = 0;
+	int err, bad = 0;
+
+	start_over();
+	open_gate("begin");
+	open_gate("end");
+	r = queue_receiver_new();
+	for (int i = 0; i < MESSAGES; i++)
+		bad += bed_post(r, "asked", "defer-asked@local.test") != ERR_OK;
+	queue_receiver_free(&r);
+	ok(bad == 0 && bed_wait(all_wait, NULL), "messages wait");
+	bed_end_qmgr(SIGKILL);
+	shut("begin");
+	bed_start_qmgr();
+	open_gate_soon("begin");
+	buf_init(&why, 1000);
+	err = queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
+	ok(err == ERR_OK && n == MESSAGES,
+	   "who acts on all before they are found gets all: %d (%s)", (int)n,
+	   why.data ? why.data : "");
+	buf_free(&why);
+	ok(bed_wait(bed_is_empty, NULL), "nothing is left");
+}
+
 /* BUILD/t/lib/gate.so, beside BUILD/t/unit/qmgr-scan.t. */
 int main(int argc, char **argv)
 {
@@ -205,6 +256,7 @@ int main(int argc, char **argv)
 	test_gone();
 	for (int round = 0; round < ROUNDS; round++)
 		test_left(round);
+	test_asked();
 	bed_end(NULL);
 	return done();
 }
