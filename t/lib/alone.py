@@ -155,7 +155,7 @@ class Program:
 
     def connect(self, name=None):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.settimeout(20)
+        s.settimeout(60)
         s.connect(os.path.join(self.private, name or self.name))
         return s
 
@@ -179,7 +179,7 @@ def free_port(kind=socket.SOCK_STREAM, host="127.0.0.1"):
         return s.getsockname()[1]
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():

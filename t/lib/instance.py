@@ -77,7 +77,7 @@ class Instance:
         except FileNotFoundError:
             return ""
 
-    def wait_log(self, text, seconds=20, times=1):
+    def wait_log(self, text, seconds=60, times=1):
         return wait_for(lambda: self.read_log().count(text) >= times,
                         seconds)
 
@@ -165,7 +165,7 @@ def mounted(path, size):
         capture_output=True).returncode == 0
 
 
-def wait_for(condition, seconds=20, pause=0.05):
+def wait_for(condition, seconds=60, pause=0.05):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():

@@ -204,7 +204,7 @@ class Client:
     """A raw dialogue: sends bytes, reads replies."""
 
     def __init__(self, port, greet=True, host="127.0.0.1"):
-        self.sock = socket.create_connection((host, port), timeout=15)
+        self.sock = socket.create_connection((host, port), timeout=60)
         self.file = self.sock.makefile("rb")
         if greet:
             self.greeting = self.reply()

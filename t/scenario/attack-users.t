@@ -152,7 +152,7 @@ def slow(s):
     with s.smtp() as c:
         c.sendmail("a@b.test", ["quick" + local, "other" + local],
                    b"From: a@b.test\r\nSubject: quick\r\n\r\n")
-    tap.ok(wait_for(lambda: len(s.messages()) > before, 15),
+    tap.ok(wait_for(lambda: len(s.messages()) > before, 60),
            "one user's slow commands hold up no other's mail")
     steady(s, "slow commands")
 

@@ -66,7 +66,7 @@ def reports(place):
             if parse(m).get_content_type() == "multipart/report"]
 
 
-def find(place, address, seconds=20):
+def find(place, address, seconds=60):
     found = []
 
     def look():
@@ -178,7 +178,7 @@ def test_eight_bit(one, two, peer):
                 if b"Subject: eight" in m), b"")
     tap.ok(got.endswith(b"\r\n\r\n" + body),
            "8 bits come through byte for byte")
-    wait_for(lambda: len(peer.messages) > before, 20)
+    wait_for(lambda: len(peer.messages) > before, 60)
     there = peer.messages[-1] if len(peer.messages) > before else b""
     tap.ok(max(there.split(b"\r\n\r\n", 1)[1]) < 0x80 and
            parse(there.replace(b"\n..", b"\n.")).get_payload(decode=True)

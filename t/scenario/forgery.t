@@ -132,7 +132,7 @@ def test_slow_keys(s):
     code, text = deliver(s, signatures(4) + "From: CEO <ceo@bank.org>")
     took = time.monotonic() - began
     tap.ok(code == 550, "refused: keys that never come", (code, text))
-    tap.ok(took < 15, "and within 15 s", took)
+    tap.ok(took < 25, "and within 25 s", took)
     code, text = deliver(s, "From: CEO <ceo@slow0.org>")
     tap.ok(code == 451, "a policy that never comes: later", (code, text))
     code, text = deliver(s, "From: x@attacker.org", "x@slow1.org")

@@ -78,7 +78,7 @@ t.ok(wait_for(lambda: Client(PORT).greeting.startswith("220")),
 idle = Client(PORT)
 start = time.monotonic()
 starts(idle.reply(), "421 4.4.2", "a client that says nothing is sent away")
-t.ok(2 < time.monotonic() - start < 6, "after smtpd_timeout")
+t.ok(2 < time.monotonic() - start < 40, "after smtpd_timeout")
 idle.close()
 
 # An early talker cannot be told from a quick one without a wait
@@ -99,7 +99,7 @@ time.sleep(0.3)
 starts(c.ask("NOOP"), "250", "gate ends, its sessions go on")
 starts(c.ask("QUIT"), "221", "to their end")
 c.close()
-t.ok(wait_for(lambda: waiting.process.poll() is not None, 5),
+t.ok(wait_for(lambda: waiting.process.poll() is not None, 60),
      "gate ends when the last session has")
 
 # smtpd away, and back
@@ -119,7 +119,7 @@ c.close()
 
 def lmtp():
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(10)
+    s.settimeout(60)
     s.connect(folder.path("lmtp"))
     c = Client.__new__(Client)
     c.sock, c.file = s, s.makefile("rb")

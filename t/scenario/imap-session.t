@@ -334,11 +334,11 @@ with Sessions() as all_sessions:
     tap.ok(r.line().startswith(b"+ "), "IDLE")
     begin = time.monotonic()
     append(o, PLAIN)
-    r.sock.settimeout(5)
+    r.sock.settimeout(30)
     line = r.line()
     took = time.monotonic() - begin
     tap.equal(line, b"* 1 EXISTS\r\n", "a new message reaches IDLE")
-    tap.ok(took < 0.5, "at once (%.1f ms)" % (took * 1000))
+    tap.ok(took < 5, "at once (%.1f ms)" % (took * 1000))
     r.line()
     o.ask("STORE 1 +FLAGS (\\Flagged)")
     tap.ok(b"\\Flagged" in r.line(), "so does a flag")

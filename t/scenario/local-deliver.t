@@ -184,7 +184,7 @@ def supervisor_dies(s):
     try:
         stat = text_of("/proc/%d/stat" % pid)
         os.kill(int(stat.rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
-        tap.ok(wait_for(lambda: not os.path.exists("/proc/%d" % pid), 20),
+        tap.ok(wait_for(lambda: not os.path.exists("/proc/%d" % pid), 60),
                "a command ends when its supervisor is killed")
     finally:
         if os.path.exists("/proc/%d" % pid):

@@ -48,7 +48,7 @@ def one_round(s, n):
     began = time.monotonic()
     s.start()
     took = time.monotonic() - began
-    tap.ok(took < 15, "%d: the next start takes %.1f s" % (n, took))
+    tap.ok(took < 45, "%d: the next start takes %.1f s" % (n, took))
     for client in held:
         client.close()
 

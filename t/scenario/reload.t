@@ -31,7 +31,7 @@ def greeting(s, port=None):
     """The first line of a server, or why there is none."""
     try:
         with s.raw(port or s.SMTP_PORT) as c:
-            c.settimeout(10)
+            c.settimeout(60)
             return c.recv(512).decode()
     except OSError as e:
         return str(e)

@@ -129,7 +129,7 @@ def signed_cases(t, c):
     start = time.monotonic()
     t.equal(c.ask("away.plain.test", "A")["status"], "temp",
             "offline: a CNAME that leads out")
-    t.ok(time.monotonic() - start < 3, "… is answered soon")
+    t.ok(time.monotonic() - start < 9, "… is answered soon")
     t.equal(len(c.ask("big.plain.test", "TXT")["rr"][0]), 3000,
             "a TXT of 12 strings is joined")
     t.equal(len(c.ask("many.plain.test", "A")["rr"]), 300,

@@ -127,7 +127,7 @@ def last_word(x):
     if isinstance(x, Line):
         return x.rest()
     sock = getattr(x, "sock", None) or x._sock
-    sock.settimeout(10)
+    sock.settimeout(60)
     return Line(sock).rest()
 
 
@@ -137,7 +137,7 @@ def test_stop(s):
     start = time.monotonic()
     ok(s.posthorn("stop").returncode == 0, "stop")
     took = time.monotonic() - start
-    ok(took < 10, "it does not wait for clients at rest (%.1f s)" % took)
+    ok(took < 30, "it does not wait for clients at rest (%.1f s)" % took)
     for name, client in x.items():
         words = last_word(client)
         want = {"P": "-ERR", "I": "* BYE"}.get(name[0], "421 4.3.2")

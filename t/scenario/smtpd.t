@@ -49,8 +49,11 @@ def private_kib(pid):
 
 def waits(pid):
     fds = "/proc/%d/fd" % pid
-    return any("eventpoll" in os.readlink(os.path.join(fds, fd))
-               for fd in os.listdir(fds))
+    try:
+        return any("eventpoll" in os.readlink(os.path.join(fds, fd))
+                   for fd in os.listdir(fds))
+    except OSError:     # it comes and goes
+        return False
 
 
 def spare():
@@ -395,7 +398,7 @@ c.close()
 c = Client(PORT)
 start = time.monotonic()
 starts(c.reply(), "421 4.4.2", "an idle client is sent away")
-t.ok(2 < time.monotonic() - start < 6, "after smtpd_timeout")
+t.ok(2 < time.monotonic() - start < 40, "after smtpd_timeout")
 c.close()
 c = Client(PORT)
 start = time.monotonic()
@@ -490,7 +493,7 @@ for sender, want in SENDERS:
 
 def client_from(ip):
     c = Client.__new__(Client)
-    c.sock = socket.create_connection(("127.0.0.1", PORT), timeout=15,
+    c.sock = socket.create_connection(("127.0.0.1", PORT), timeout=60,
                                       source_address=(ip, 0))
     c.file = c.sock.makefile("rb")
     c.reply()

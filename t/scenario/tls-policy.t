@@ -155,9 +155,8 @@ def questions(t, folder, program, https):
                                 args=("slow.test",)) for _ in range(10)]
     for x in threads:
         x.start()
-    start = time.monotonic()
     t.equal(c.ask("good.test")[0], "enforce", "a slow server stops nobody")
-    t.ok(time.monotonic() - start < 0.5, "… at once")
+    t.ok(any(x.is_alive() for x in threads), "… who asks meanwhile")
     for x in threads:
         x.join()
     t.equal(len([r for r in https.requests if "slow" in r[0]]), 1,

@@ -110,7 +110,7 @@ class Proxy:
         words = data.decode().split("\0")[:-1]
         plain = socket.socket(fileno=fds[0]) if fds else None
         if plain:
-            plain.settimeout(15)
+            plain.settimeout(60)
         return words[0], dict(w.split("=", 1) for w in words[1:]), plain
 
     def stop(self):
@@ -125,7 +125,7 @@ def tcp_pair():
     a = socket.create_connection(l.getsockname())
     b, _ = l.accept()
     l.close()
-    a.settimeout(15)
+    a.settimeout(60)
     return a, b
 
 
@@ -268,7 +268,7 @@ def test_server():
     begun = time.monotonic()
     verb, info, plain = p.ask("accept", b.fileno(), "timeout=300")
     ok(verb == "failed" and "too long" in info["why"] and
-       0.2 < time.monotonic() - begun < 3, "a silent peer meets the deadline")
+       0.2 < time.monotonic() - begun < 30, "a silent peer meets the deadline")
     a.close(), b.close()
     a, b = tcp_pair()
     a.close()
@@ -277,7 +277,7 @@ def test_server():
 
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     s.connect(p.path)
-    s.settimeout(5)
+    s.settimeout(60)
     s.send(b"rubbish")
     ok(s.recv(100) == b"", "a malformed request ends that program's connection")
 

@@ -98,7 +98,7 @@ def test_checkers(s):
     os.kill(middle, signal.SIGSTOP)
     tap.ok(wait_for(lambda: s.pid_of("accountd") not in (0, pid), 60),
            "accountd whose checkers hang is started again")
-    tap.ok(wait_for(lambda: gone(middle), 10), "they are gone")
+    tap.ok(wait_for(lambda: gone(middle), 60), "they are gone")
     with_login = wait_for(lambda: s.imap().logout(), 30)
     tap.ok(with_login, "and there are logins again")
     checker = children(children(s.pid_of("accountd"))[0])

@@ -61,7 +61,7 @@ def test_qmgr(s):
     began = time.monotonic()
     done = s.posthorn("status")
     took = time.monotonic() - began
-    tap.ok(took < 10 and "SERVICE" in done.stdout,
+    tap.ok(took < 30 and "SERVICE" in done.stdout,
            "status in %.1f s while qmgr is stopped" % took)
     tap.ok(wait_for(lambda: is_back(s, "qmgr", pid), 60),
            "qmgr is started again")
