@@ -83,6 +83,10 @@ void index_snapshot(struct index *x);
 bool index_rotation_is_due(const struct index *x);
 void index_rotate(struct index *x);
 
+/* The checksum of UID's content into *CRC, if the journal has it still. Reads
+ * all of it. */
+bool index_content(const struct index *x, uint32_t uid, uint32_t *crc);
+
 /* The rest is for the files of lib/index. */
 
 /* A journal that holds the state and its history, in place of the present

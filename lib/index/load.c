@@ -38,6 +38,37 @@ void index_note_unsure(struct index *x, const struct record *r, off_t at)
 	}
 }
 
+/* R's item of UID into *A. */
+static bool find_add(const struct record *r, uint32_t uid, struct record_add *a)
+{
+	size_t n;
+	const char *p = record_payload(r, &n);
+	uint32_t i;
+
+	if (r->type != RECORD_ADD)
+		return false;
+	for (i = 0; i < r->count && record_add_next(&p, &n, a); i++)
+		if (a->uid == uid)
+			return true;
+	return false;
+}
+
+bool index_content(const struct index *x, uint32_t uid, uint32_t *crc)
+{
+	struct record_add a = { 0 };
+	struct journal_walk w;
+	const struct record *r;
+	bool found = false;
+	int code;
+
+	journal_walk(&w, x->f.journal, sizeof(struct journal_head));
+	while (!found && (r = journal_next(&w, &code)))
+		found = find_add(r, uid, &a);
+	journal_walk_end(&w);
+	*crc = a.content;
+	return found && a.known;
+}
+
 /* Does R change what clients are told as lasting: UIDs, mod-sequences? */
 static bool is_told(const struct record *r)
 {

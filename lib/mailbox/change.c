@@ -147,6 +147,7 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 /* An expunge whose files are still there. */
 struct removal {
 	bool *chosen;	  /* of those that were asked for */
+	bool moved;	  /* their files are elsewhere, too */
 	bool waiting;	  /* files of an expunge of before may be there */
 	bool all;	  /* every one was unlinked */
 	uint64_t journal; /* its id */
@@ -248,6 +249,7 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 			   struct removal *r)
 {
 	bool joins = false;
+	uint32_t size;
 	size_t i;
 
 	r->waiting = marks_are_pending(&b->t);
@@ -257,6 +259,11 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		r->chosen[i] = e && !(e->state & ENTRY_GONE) &&
 			       (!deleted_only || e->flags & MAILBOX_DELETED);
 		joins = joins && seq[i] == seq[i - 1] + 1;
+		if (r->chosen[i] && !r->moved &&
+		    mailbox_is_restated(m, e, &size)) {
+			mailbox_put_anew(m, b, e, size);
+			r->chosen[i] = false;
+		}
 		if (r->chosen[i]) {
 			totals_add(&b->t, e, -1);
 			marks_expunge(&b->t);
@@ -266,10 +273,10 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	}
 }
 
-int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
-		    bool deleted_only)
+static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
+		   bool deleted_only, bool moved)
 {
-	struct removal r = { 0 };
+	struct removal r = { .moved = moved };
 	struct batch b;
 	bool any;
 	int code = change_begin(m, &b);
@@ -293,4 +300,15 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	}
 	free(r.chosen);
 	return code;
+}
+
+int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
+		    bool deleted_only)
+{
+	return expunge(m, seq, n, deleted_only, false);
+}
+
+int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n)
+{
+	return expunge(m, seq, n, false, true);
 }

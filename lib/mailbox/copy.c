@@ -196,6 +196,6 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 	}
 	free(a);
 	if (!code && move)
-		code = mailbox_expunge(m, seq, n, false);
+		code = mailbox_expunge_moved(m, seq, n);
 	return code;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -152,6 +153,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	buf_init(&m->sizes, RECORD_MAX);
 	m->store = s;
 	m->read_only = read_only;
+	m->opened = clock_wall();
 	m->cache = -1;
 	code = folder_open(s->dir, disk, s->opener, true, &m->x.f);
 	if (!code)

@@ -116,7 +116,8 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 
 /* Removes the messages at SEQ[N] (ascending) for good, DELETED_ONLY those
  * with \Deleted. They leave the table in the next refresh that may expunge,
- * which also tells of them. */
+ * which also tells of them. A file that another program wrote to, so that no
+ * session saw what it holds, stays, and is a new message. */
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only) MUST_CHECK;
 

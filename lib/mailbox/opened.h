@@ -12,6 +12,7 @@ struct mailbox {
 	uint32_t nrecent;
 	uint32_t claimed;     /* \Recent: those above, or with ENTRY_RECENT, */
 	uint32_t recent_from; /* which none below this UID has; 0: none has */
+	int64_t opened; /* when, in seconds since 1970 */
 	bool read_only;
 	bool dirty; /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
 	struct mailbox_changes changes;
@@ -48,6 +49,22 @@ bool mailbox_written_lately(int64_t when, int seconds);
  * is done. */
 int mailbox_restate(struct mailbox *m, uint32_t uid, int fd,
 		    bool wrong) MUST_CHECK;
+
+/* Did another program write to E's file, and no session see what it holds now?
+ * If its size is another; or if it was written to while this session had the
+ * folder open, and its content is another or not known. *SIZE is what it has
+ * now. */
+bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
+			 uint32_t *size);
+
+/* Records that E's file, which has SIZE now, is a message of its own. */
+void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
+		      uint32_t size);
+
+/* mailbox_expunge of messages that were moved: their files are elsewhere, too,
+ * whatever was written to them. */
+int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq,
+			  size_t n) MUST_CHECK;
 
 /* Removes E's file, wherever it is now. */
 bool mailbox_unlink(struct mailbox *m, const struct entry *e);

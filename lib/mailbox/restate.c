@@ -3,15 +3,18 @@
  * edited it, a backup is being restored. It is mail, and is never removed. A
  * client may keep what it has seen under a UID for ever (RFC 3501 section
  * 2.3.1.1), so the old UID is expunged, and the file as it is now is a new
- * message, with the flags and dates of the old one.
+ * message, with the flags and dates of the old one; but without \Deleted, as
+ * nobody said that of this one.
  */
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "log/log.h"
 #include "mailbox/opened.h"
+#include "messages/content.h"
 
 /* A file written to this short ago may not be all there yet. Seconds. */
 #define WRITING 2
@@ -25,8 +28,8 @@ bool mailbox_written_lately(int64_t when, int seconds)
 	return age < seconds && age >= -1; /* a date to come says nothing */
 }
 
-static void put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
-		     const struct stat *st)
+void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
+		      uint32_t size)
 {
 	const char *name = entries_name(&m->x.t, e);
 	struct entry now = *e;
@@ -36,7 +39,8 @@ static void put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 	now.uid = b->t.uidnext++;
 	now.modseq = b->t.modseq;
 	now.saved = (uint32_t)clock_wall();
-	now.size = (uint32_t)st->st_size;
+	now.flags &= (uint8_t)~MAILBOX_DELETED;
+	now.size = size;
 	now.wire = 0;
 	now.ncache = 0;
 	now.cache = 0;
@@ -45,6 +49,41 @@ static void put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 	log_info("mailbox: message %u was changed by another program: it is "
 		 "message %u now",
 		 e->uid, now.uid);
+}
+
+/* Is E's file, which was written to, what was recorded all the same? */
+static bool is_unchanged(struct mailbox *m, const struct entry *e,
+			 const struct message_ref *ref)
+{
+	enum content what = CONTENT_CHANGED;
+	uint32_t crc;
+	int fd;
+
+	if (!index_content(&m->x, e->uid, &crc) ||
+	    messages_open(m->x.f.files, ref, &fd) != ERR_OK)
+		return false;
+	if (content_judge(fd, e->size, &crc, &what) != ERR_OK)
+		what = CONTENT_CHANGED;
+	close(fd);
+	return what == CONTENT_RIGHT;
+}
+
+bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
+			 uint32_t *size)
+{
+	struct message_state st;
+	struct message_ref ref;
+
+	if (!mailbox_ref(m, e, &ref) ||
+	    messages_state(m->x.f.files, &ref, &st) != ERR_OK || !st.is_file ||
+	    st.size > UINT32_MAX)
+		return false;
+	*size = (uint32_t)st.size;
+	if (st.size != e->size)
+		return true;
+	/* a time to come says nothing */
+	return st.written > e->saved && st.written > m->opened &&
+	       st.written <= clock_wall() && !is_unchanged(m, e, &ref);
 }
 
 /* Waits until nobody has written to FD for some time, but not for ever: then
@@ -85,7 +124,7 @@ int mailbox_restate(struct mailbox *m, uint32_t uid, int fd, bool wrong)
 	e = entries_get(&m->x.t, uid);
 	if (e && !(e->state & ENTRY_GONE) && (wrong || e->size != st.st_size)) {
 		batch_begin(&b, &m->x.f, true);
-		put_anew(m, &b, e, &st);
+		mailbox_put_anew(m, &b, e, (uint32_t)st.st_size);
 		code = index_commit(&m->x, &b, false);
 	}
 	index_unlock(&m->x);

@@ -239,6 +239,48 @@ static void lose_journal(enum loss loss)
 	close(fd);
 }
 
+/* Written to while a session has the folder open, which then removes the
+ * message that it knew. */
+static void test_removed(const char *how)
+{
+	const struct mailbox_changes *c;
+	uint32_t seq[] = { 1, 2, 3 };
+	struct store *s;
+	struct mailbox *m;
+	char name[600], *data;
+	bool longer = how[0] == 'l', same = how[0] == 't';
+	size_t n;
+
+	fresh();
+	deliver_n("INBOX", 3);
+	m = open_folder("INBOX", false, &s);
+	mailbox_store(m, seq, 3, MAILBOX_ADD, MAILBOX_DELETED, 0, UINT64_MAX,
+		      NULL);
+	mailbox_settle(m);
+	find_name("cur", ",U=2", name);
+	data = slurp(path(name), &n);
+	sleep(2); /* times of files are looked at in seconds */
+	data[n - 2] = same ? data[n - 2] : '!';
+	write_file(path(name), data, longer ? n - 1 : n);
+	free(data);
+	ok(mailbox_expunge(m, seq, 3, true) == ERR_OK &&
+		   mailbox_refresh(m, true, &c) == ERR_OK && c->nexpunged == 3,
+	   "%s: all is expunged as it was", how);
+	ok(mailbox_count(m) == !same, "%s: %u are there", how,
+	   mailbox_count(m));
+	ok(same || (mailbox_uid(m, 1) == 4 && read_one(m, 1) == ERR_OK &&
+		    !(mailbox_get(m, 1).flags & MAILBOX_DELETED)),
+	   "under a new UID, and not to be deleted");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == !same &&
+		   mailbox_expunge(m, seq, 1, false) == ERR_OK &&
+		   mailbox_refresh(m, true, &c) == ERR_OK &&
+		   mailbox_count(m) == 0,
+	   "and can be removed");
+	close_folder(&m, &s);
+}
+
 /* The journal goes away under open sessions, or what is in it. */
 static void test_no_journal(enum loss loss)
 {
@@ -349,6 +391,9 @@ int main(void)
 	test_announced(200000);
 	test_busy();
 	test_restored();
+	test_removed("longer or shorter");
+	test_removed("edited");
+	test_removed("touched");
 	for (loss = 0; loss < LOSSES; loss++)
 		test_no_journal((enum loss)loss);
 	test_history();
