@@ -225,10 +225,11 @@ check:
 
 check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH) $(CLOCK)) man \
 	floors
-	POSTHORN_BIN=$(abspath $(BIN)) prove -j$(or $(JOBS),2) $(CHECK)
+	STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) \
+		dist/run-tests $(or $(JOBS),2) $(CHECK)
 
 unit: $(UNIT)
-	prove $(UNIT)
+	STATE=$(B) dist/run-tests 1 $(UNIT)
 
 # char is unsigned on some machines: the same tests in a tree of its own
 unit-unsigned:
