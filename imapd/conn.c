@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "server/shed.h"
 
 #define TAG_MAX 128
 #define MORE_MAX 65536
@@ -60,7 +61,8 @@ void conn_consume(struct conn *c, size_t n)
 
 enum conn_result conn_fill(struct conn *c)
 {
-	switch (stream_fill(c->io)) {
+	/* who drips is never silent for so long that the stream would tell */
+	switch (shed_is_due() ? ERR_STOPPING : stream_fill(c->io)) {
 	case ERR_OK:
 		return CONN_COMMAND;
 	case ERR_TIMEOUT:

@@ -36,7 +36,8 @@ enum conn_result {
 	CONN_COMMAND, /* there is a command */
 	CONN_BAD,     /* there was none, which the client was told */
 	CONN_TIMEOUT,
-	CONN_STOPPING, /* the suite stops; only before login */
+	CONN_STOPPING, /* the suite stops, or the place is needed; only before
+			* login */
 	CONN_END       /* the connection is gone, or of no use any more */
 };
 

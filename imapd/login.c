@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "imapd/capability.h"
 #include "imapd/conn.h"
+#include "server/prefork.h"
+#include "server/shed.h"
 
 #define COMMAND_MAX 49152 /* ID with 30 values of 1024 bytes (RFC 2971) */
 #define BAD_MAX 10
@@ -178,7 +180,7 @@ static void run(struct visit *v)
 static void dialogue(struct visit *v)
 {
 	greet(v);
-	while (!v->over && v->c.bad < BAD_MAX) {
+	while (!v->over && v->c.bad < BAD_MAX && !shed_is_due()) {
 		switch (conn_read(&v->c)) {
 		case CONN_COMMAND:
 			run(v);
@@ -190,7 +192,8 @@ static void dialogue(struct visit *v)
 			v->over = true;
 			break;
 		case CONN_STOPPING:
-			conn_put(&v->c, "* BYE Server is shutting down");
+			if (prefork_stopping())
+				conn_put(&v->c, "* BYE Server is shutting down");
 			v->over = true;
 			break;
 		case CONN_END:
@@ -200,6 +203,8 @@ static void dialogue(struct visit *v)
 	}
 	if (v->c.bad >= BAD_MAX)
 		conn_put(&v->c, "* BYE Too many errors");
+	login_say_dropped(&v->l, "* BYE [UNAVAILABLE] Others need the place, "
+				 "and you have not logged in\r\n");
 	if (v->c.io)
 		stream_flush(v->c.io);
 }

@@ -54,6 +54,7 @@ static int run_login(struct program *p)
 		.uses = 1000,
 		.grace_s = GRACE_S,
 		.context = p,
+		.sheds = true,
 		.child_start = confine_child,
 		.serve = serve_login,
 	};

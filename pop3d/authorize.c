@@ -7,6 +7,8 @@
 #include "pop3d/capability.h"
 #include "pop3d/command.h"
 #include "sasl/server.h"
+#include "server/prefork.h"
+#include "server/shed.h"
 
 #define BAD_MAX 10
 
@@ -154,7 +156,7 @@ static void run(struct authorize *a)
 static void dialogue(struct authorize *a)
 {
 	command_reply(a->l.io, "+OK %s POP3 ready", a->l.rules->hostname);
-	while (!a->over && a->bad < BAD_MAX) {
+	while (!a->over && a->bad < BAD_MAX && !shed_is_due()) {
 		switch (command_read(a->l.io, &a->c)) {
 		case COMMAND_GOOD:
 			run(a);
@@ -167,8 +169,9 @@ static void dialogue(struct authorize *a)
 			a->over = true;
 			break;
 		case COMMAND_STOPPING:
-			reply(a, "-ERR [SYS/TEMP] the server is shutting "
-				 "down");
+			if (prefork_stopping())
+				reply(a, "-ERR [SYS/TEMP] the server is "
+					 "shutting down");
 			a->over = true;
 			break;
 		case COMMAND_END:
@@ -176,6 +179,8 @@ static void dialogue(struct authorize *a)
 			break;
 		}
 	}
+	login_say_dropped(&a->l, "-ERR [SYS/TEMP] others need the place, and "
+				 "you have not logged in\r\n");
 	if (a->l.io)
 		stream_flush(a->l.io);
 }

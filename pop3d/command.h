@@ -23,7 +23,8 @@ enum command_result {
 	COMMAND_GOOD,
 	COMMAND_BAD,	  /* no command; the client was told */
 	COMMAND_TIMEOUT,  /* it said nothing for too long */
-	COMMAND_STOPPING, /* the suite stops; only before login */
+	COMMAND_STOPPING, /* the suite stops, or the place is needed; only
+			   * before login */
 	COMMAND_END	  /* the connection is gone, or of no use */
 };
 

@@ -44,6 +44,7 @@ static void confine_child(void *context)
 static int run_login(struct program *p, struct prefork *set)
 {
 	set->uses = USES;
+	set->sheds = true;
 	set->child_start = confine_child;
 	set->serve = serve_login;
 	set->refusal = "-ERR [SYS/TEMP] too many logins at once\r\n";

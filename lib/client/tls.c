@@ -79,8 +79,10 @@ static int ask(struct ipc_client *c, int fd, struct tls_info *info, int64_t ms)
 	return err ? no_answer(info, err) : take_connection(info);
 }
 
-int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms)
+int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms,
+	       int stop)
 {
+	self.server.stop = stop;
 	ipc_begin(&self.question, "accept");
 	ipc_put(&self.question, "service", service);
 	return ask(&self.server, fd, info, ms);

@@ -24,8 +24,10 @@ struct tls_info {
 
 /* Server side: ends TLS on FD, a connection to SERVICE: "smtp", "submission",
  * "imap" or "pop3". Gives the plain descriptor, or -1 with info->why. MS
- * bounds the handshake. */
-int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms);
+ * bounds the handshake, and STOP (-1: none), which ends it when it becomes
+ * readable. */
+int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms,
+	       int stop);
 
 /* The same for event loops. Hands over a copy of FD and gives a socket that
  * becomes readable when the handshake is over; -1, with a cause, if tlsproxy

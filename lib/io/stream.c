@@ -43,6 +43,7 @@ struct stream {
 	struct buf out;
 	int out_error;
 	int64_t timeout_ms;
+	int64_t send_ms; /* … for output, or 0 */
 	int64_t deadline_ms;
 	int64_t socket_ms; /* SO_RCVTIMEO as we set it */
 	int64_t read_ms;   /* … at most, 0: no limit */
@@ -113,6 +114,11 @@ void stream_set_timeout(struct stream *s, int64_t ms)
 	s->timeout_ms = ms;
 }
 
+void stream_set_send_timeout(struct stream *s, int64_t ms)
+{
+	s->send_ms = ms;
+}
+
 void stream_set_deadline(struct stream *s, int64_t at_ms)
 {
 	s->deadline_ms = at_ms;
@@ -132,9 +138,9 @@ void stream_set_look(struct stream *s, int64_t ms)
 }
 
 /* When a call that begins now has to end. */
-static int64_t limit(const struct stream *s)
+static int64_t limit(const struct stream *s, int64_t ms)
 {
-	int64_t at = clock_ms() + s->timeout_ms;
+	int64_t at = clock_ms() + ms;
 
 	return s->deadline_ms && s->deadline_ms < at ? s->deadline_ms : at;
 }
@@ -181,7 +187,8 @@ static int send_all(struct stream *s, const char *data, size_t n)
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_sys("write to", "the connection");
 		if (!until)
-			until = limit(s);
+			until = limit(s, s->send_ms ? s->send_ms
+						    : s->timeout_ms);
 		err = wait_until(s->fd, POLLOUT, until);
 		if (err)
 			return err;
@@ -316,12 +323,23 @@ static ssize_t receive(struct stream *s, int64_t until_ms)
 	return got;
 }
 
+/* Who drips is never silent for long: is the stop there, while we have a part
+ * of what is wanted? */
+static bool is_stopped(const struct stream *s)
+{
+	struct pollfd p = { .fd = s->stop_fd, .events = POLLIN };
+
+	return s->to > s->from && s->stop_fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
 int stream_fill(struct stream *s)
 {
-	int64_t until = limit(s);
+	int64_t until = limit(s, s->timeout_ms);
 
 	if (stream_flush(s))
 		return s->out_error;
+	if (is_stopped(s))
+		return ERR_STOPPING;
 	if (!make_room(s))
 		return ERR_TOO_LONG;
 	for (;;) {

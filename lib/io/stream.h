@@ -38,13 +38,17 @@ void stream_replace_fd(struct stream *s, int fd);
 /* From now on each waiting call may take MS milliseconds (default 300 s). */
 void stream_set_timeout(struct stream *s, int64_t ms);
 
+/* The same for a wait for output alone; 0, as at first: as long as others. */
+void stream_set_send_timeout(struct stream *s, int64_t ms);
+
 /* An absolute limit on the monotonic clock in ms, 0 for none: the earlier
  * of it and the timeout counts. */
 void stream_set_deadline(struct stream *s, int64_t at_ms);
 
 /* From now on a wait for input ends with ERR_STOPPING when FD is readable and
- * the stream is not; -1: no longer. It may take a second (stream_set_look),
- * since nothing is spent on it while the peer answers quickly. */
+ * the stream is not, or has given a part of what is wanted (the window is not
+ * empty); -1: no longer. It may take a second (stream_set_look), since nothing
+ * is spent on it while the peer answers quickly. */
 void stream_set_stop(struct stream *s, int fd);
 
 /* The silence in ms after which the stop is watched; a second, until that is

@@ -7,17 +7,16 @@
 #include "base/err.h"
 #include "base/heartbeat.h"
 
-int wait_until(int fd, short events, int64_t until_ms)
+static int wait_for(struct pollfd *p, nfds_t fds, int64_t until_ms)
 {
 	for (;;) {
-		struct pollfd p = { .fd = fd, .events = events };
 		int64_t left = until_ms - clock_ms();
 		int n, turn;
 
 		if (left < 0)
 			left = 0;
 		turn = heartbeat_turn(left);
-		n = poll(&p, 1, turn);
+		n = poll(p, fds, turn);
 		if (n > 0)
 			return ERR_OK;
 		if (n < 0 && errno != EINTR)
@@ -25,4 +24,22 @@ int wait_until(int fd, short events, int64_t until_ms)
 		if (n == 0 && turn == left)
 			return err_set(ERR_TIMEOUT, "timed out");
 	}
+}
+
+int wait_until(int fd, short events, int64_t until_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return wait_for(&p, 1, until_ms);
+}
+
+int wait_input_beside(int fd, int stop, int64_t until_ms)
+{
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = stop, .events = POLLIN } };
+	int err = wait_for(p, 2, until_ms);
+
+	if (!err && !p[0].revents)
+		return err_set(ERR_STOPPING, "asked to stop");
+	return err;
 }

@@ -9,4 +9,7 @@
  * the other side's end), ERR_TIMEOUT, or ERR_IO with errno. */
 int wait_until(int fd, short events, int64_t until_ms);
 
+/* The same for input; ERR_STOPPING when STOP is readable and FD is not. */
+int wait_input_beside(int fd, int stop, int64_t until_ms);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "io/wait.h"
 
 #define TRIES 3
 
@@ -14,6 +15,21 @@ static void disconnect(struct ipc_client *c)
 	if (c->sock >= 0)
 		close(c->sock);
 	c->sock = -1;
+}
+
+/* As ipc_call, until c->stop is readable. */
+static int call(const struct ipc_client *c, const struct ipc_out *q,
+		struct ipc_in *a, int64_t ms)
+{
+	int64_t until = clock_ms() + ms, left;
+	int err = ipc_send(c->sock, q, ms);
+
+	if (!err)
+		err = wait_input_beside(c->sock, c->stop, until);
+	if (err)
+		return err;
+	left = until - clock_ms();
+	return ipc_recv(c->sock, a, left > 0 ? left : 1);
 }
 
 int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
@@ -28,7 +44,8 @@ int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 		return err_set(ERR_TEMP, "cannot reach %s: %s", c->service,
 			       strerror(errno));
 	ms = until - clock_ms();
-	err = ipc_call(c->sock, q, a, ms > 0 ? ms : 0);
+	ms = ms > 0 ? ms : 0;
+	err = c->stop < 0 ? ipc_call(c->sock, q, a, ms) : call(c, q, a, ms);
 	/* an answer that comes late would be taken for that of the next
 	 * question: so the connection ends with the first error */
 	if (err)

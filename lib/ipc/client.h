@@ -10,9 +10,10 @@
 struct ipc_client {
 	const char *service;	/* name of the socket; a constant string */
 	int sock;		/* -1 when not connected */
+	int stop; /* readable: a call ends with ERR_STOPPING; -1: none */
 };
 
-#define IPC_CLIENT(name) { (name), -1 }
+#define IPC_CLIENT(name) { (name), -1, -1 }
 
 /* Sends Q and receives the answer in A, within MS milliseconds in all. Tries
  * up to twice more, each time on a fresh connection, if the service ended

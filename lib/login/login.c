@@ -15,11 +15,13 @@
 #include "client/account.h"
 #include "client/tls.h"
 #include "log/log.h"
-#include "server/prefork.h"
+#include "server/shed.h"
 
 #define WINDOW_MAX 16384 /* a SASL response is up to 8192 */
 #define LOGIN_MS 180000	 /* from connect to login */
 #define TLS_MS 30000
+#define SEND_MS 3000 /* for a client that does not read what we say */
+#define LOOK_MS 100  /* a silence after which the place may be another's */
 #define FAILURES_MAX 5
 #define PASSWORD_MAX 4096 /* a name and a password */
 
@@ -53,17 +55,27 @@ static void find_client(int fd, char *out, size_t size)
 		inet_ntop(AF_INET6, &six->sin6_addr, out, (socklen_t)size);
 }
 
+void login_say_dropped(struct login *l, const char *text)
+{
+	if (!shed_is_due())
+		return;
+	log_info("%s: %s has not logged in and makes room for others",
+		 l->rules->service, l->client);
+	if (l->io)
+		stream_puts(l->io, text);
+}
+
 /* Puts tlsproxy before FD, and a stream over what it gives. */
 static bool add_tls(struct login *l, int fd)
 {
 	struct tls_info info;
 
-	fd = tls_accept(l->rules->service, fd, &info, TLS_MS);
-	if (fd < 0) {
+	fd = tls_accept(l->rules->service, fd, &info, TLS_MS, shed_fd());
+	if (fd < 0 && !shed_is_due())
 		log_info("%s: TLS handshake with %s failed: %s",
 			 l->rules->service, l->client, info.why);
+	if (fd < 0)
 		return false;
-	}
 	l->io = stream_new(fd, WINDOW_MAX);
 	l->tls = true;
 	return true;
@@ -72,21 +84,25 @@ static bool add_tls(struct login *l, int fd)
 static void set_limits(struct login *l)
 {
 	stream_set_timeout(l->io, LOGIN_MS);
-	stream_set_deadline(l->io, l->until_ms);
+	stream_set_send_timeout(l->io, SEND_MS);
+	stream_set_deadline(l->io, l->begun_ms + LOGIN_MS);
+	stream_set_stop(l->io, shed_fd());
+	stream_set_look(l->io, LOOK_MS);
 }
 
 bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 		 bool tls_first)
 {
-	*l = (struct login){ .rules = rules,
-			     .until_ms = clock_ms() + LOGIN_MS };
+	*l = (struct login){ .rules = rules, .begun_ms = clock_ms() };
+	shed_rest(l->begun_ms);
 	find_client(fd, l->client, sizeof(l->client));
-	if (tls_first && !add_tls(l, fd))
+	if (tls_first && !add_tls(l, fd)) {
+		login_say_dropped(l, "");
 		return false;
+	}
 	if (!l->io)
 		l->io = stream_new(fd, WINDOW_MAX);
 	set_limits(l);
-	stream_set_stop(l->io, prefork_stop_fd());
 	return true;
 }
 
@@ -126,7 +142,9 @@ static enum login_result ask(struct login *l, const char *challenge,
 	/* at once, also where the response is here already: after the next
 	 * step another process may write to the connection */
 	stream_printf(l->io, "+ %s\r\n", challenge);
-	if (stream_flush(l->io) || stream_line(l->io, WINDOW_MAX, &line, &n))
+	shed_rest(l->begun_ms);
+	if (stream_flush(l->io) || stream_line(l->io, WINDOW_MAX, &line, &n) ||
+	    !shed_work())
 		return LOGIN_LOST;
 	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
 		n--;
@@ -172,15 +190,18 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 	enum login_result got;
 
 	stream_flush(l->io);
+	if (!shed_work())
+		return LOGIN_LOST;
 	/* without a response, what was read ahead is the response */
 	if (response)
 		info.pending = stream_window(l->io, &info.npending);
 	result = account_auth_start(&st, &info, mechanism, response);
 	got = converse(l, &st, &result);
+	if (got == LOGIN_DONE && result == AUTH_OK)
+		return LOGIN_DONE;
+	shed_rest(l->begun_ms);
 	if (got != LOGIN_DONE)
 		return got;
-	if (result == AUTH_OK)
-		return LOGIN_DONE;
 	if (result == AUTH_TEMP)
 		return LOGIN_TEMP;
 	return ++l->failures < FAILURES_MAX ? LOGIN_FAILED : LOGIN_MANY;

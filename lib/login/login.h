@@ -29,7 +29,7 @@ struct login {
 	char client[INET6_ADDRSTRLEN]; /* IP address, or "unknown" */
 	bool tls;
 	unsigned failures; /* of passwords */
-	int64_t until_ms;  /* when the login must be done */
+	int64_t begun_ms;  /* when the client came */
 };
 
 enum login_result {
@@ -46,11 +46,17 @@ void login_read_rules(struct login_rules *r, const struct config *c,
 		      const char *service);
 
 /* Takes the connection FD, with TLS_FIRST through tlsproxy. There are three
- * minutes from here to the login. False: there is no connection, and the log
+ * minutes from here to the login, but when all processes are busy others may
+ * have the place before: reading then ends with ERR_STOPPING, or login_sasl with
+ * LOGIN_LOST, and shed_is_due (server/shed.h), to be asked before each
+ * command, is true. False: there is no connection, and the log
  * says why. */
 bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 		 bool tls_first);
 void login_end(struct login *l);
+
+/* If the connection is dropped for another, logs that and says TEXT. */
+void login_say_dropped(struct login *l, const char *text);
 
 /* May a password be sent on this connection? */
 bool login_passwords_allowed(const struct login *l);

@@ -18,6 +18,8 @@ enum board_state { BOARD_FREE, BOARD_IDLE, BOARD_BUSY, BOARD_ASIDE };
 struct board_place {
 	_Atomic int state;
 	_Atomic uint64_t client; /* whom it serves; 0: no IP address */
+	_Atomic int64_t rest_ms; /* server/shed.h: since when its client is a
+				  * stranger; 0: it is not to be dropped */
 	struct watched watched;
 	pid_t pid; /* the parent's business alone; 0: none */
 };

@@ -31,6 +31,7 @@
 #include "server/caller.h"
 #include "server/child.h"
 #include "server/link.h"
+#include "server/shed.h"
 
 #define IDLE_END_MS 60000   /* a surplus idle child ends after that */
 #define KILLED_MS 2000	    /* for those that were killed to be gone */
@@ -50,6 +51,7 @@ static struct {
 	int64_t pause_until_ms;
 	int64_t full_said_ms;
 	bool child_died;
+	bool shed; /* some, a turn ago */
 	enum ending ending;
 } self;
 
@@ -149,6 +151,7 @@ static bool serve_one(struct board_place *me, const struct prefork_listener *l)
 		return true;
 	become_busy(me);
 	again = self.set->serve(self.set->context, l, fd);
+	shed_end();
 	atomic_store(&me->client, 0);
 	atomic_store(&me->state, BOARD_IDLE);
 	return again;
@@ -218,6 +221,8 @@ static void child_main(struct board_place *me)
 	watch_me(&me->watched, true);
 	if (aside)
 		serve_aside();
+	if (self.set->sheds)
+		shed_begin(me, self.stop[0]);
 	if (self.set->child_start)
 		self.set->child_start(self.set->context);
 	child_loop(me);
@@ -254,6 +259,11 @@ static void keep_aside(void)
 		start_child(place, BOARD_ASIDE);
 }
 
+static bool is_full(void)
+{
+	return board_count(BOARD_IDLE) + board_count(BOARD_FREE) == 0;
+}
+
 static void say_full(void)
 {
 	int64_t now = clock_ms();
@@ -265,6 +275,14 @@ static void say_full(void)
 		 self.set->max);
 }
 
+static bool connections_wait(void)
+{
+	for (size_t i = 0; i < self.set->nlisteners; i++)
+		if (is_readable(self.set->listener[i].fd))
+			return true;
+	return false;
+}
+
 /* One child is woken for each connection. When it died of that, the others do
  * not know of the connection; a new one looks what is there. */
 static bool is_stranded(void)
@@ -272,10 +290,7 @@ static bool is_stranded(void)
 	if (!self.child_died)
 		return false;
 	self.child_died = false;
-	for (size_t i = 0; i < self.set->nlisteners; i++)
-		if (is_readable(self.set->listener[i].fd))
-			return true;
-	return false;
+	return connections_wait();
 }
 
 static void keep_spare(void)
@@ -316,6 +331,7 @@ static bool free_place(pid_t pid)
 		return false;
 	place->pid = 0;
 	atomic_store(&place->client, 0);
+	atomic_store(&place->rest_ms, 0);
 	return atomic_exchange(&place->state, BOARD_FREE) == BOARD_BUSY;
 }
 
@@ -450,10 +466,23 @@ static void end_children(void)
 	wait_for_children(clock_ms() + KILLED_MS);
 }
 
-/* Something may be due though nothing comes in. */
-static bool time_matters(void)
+/* For how long nothing is due though nothing comes in; -1: for ever. */
+static int quiet_ms(void)
 {
-	return self.set->poor || self.pause_until_ms > clock_ms();
+	if (self.set->sheds && is_full())
+		return SHED_TURN_MS;
+	return self.set->poor || self.pause_until_ms > clock_ms()
+		       ? FAULT_PAUSE_MS
+		       : -1;
+}
+
+static void make_room(void)
+{
+	bool wanted = self.set->sheds && is_full() && connections_wait();
+
+	if (wanted)
+		shed_some(self.set->max, self.shed);
+	self.shed = wanted;
 }
 
 static void parent_loop(void)
@@ -462,7 +491,8 @@ static void parent_loop(void)
 
 	while (!self.ending) {
 		keep_spare();
-		wait_and_answer(time_matters() ? FAULT_PAUSE_MS : -1);
+		make_room();
+		wait_and_answer(quiet_ms());
 		if (!self.ending && self.set->poor && clock_ms() >= end_ms) {
 			link_last_words(self.set->link, self.set->poor);
 			self.ending = ENDING_RETIRE;

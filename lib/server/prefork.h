@@ -45,6 +45,8 @@ struct prefork {
 			 * user, see prefork_claim; 0: no limit */
 	const char *refusal; /* said to a client beyond that; or NULL */
 	size_t nrefusal;     /* bytes of it, if it is no string */
+	bool sheds; /* while all are busy, strangers who are waited for make
+		     * room for others (server/shed.h) */
 	int uses;    /* connections until a child is renewed, 0: no limit */
 	int grace_s; /* time to finish after SIGINT */
 	const unsigned *peer_uids; /* who may use ipc listeners */

@@ -82,7 +82,7 @@ static bool begin_tls(struct smtp_session *s)
 	if (smtp_park(s, SMTP_PARKED_TLS))
 		return false;
 	fd = tls_accept(s->server->policy->tls_service, stream_fd(s->io), &info,
-			HANDSHAKE_MS);
+			HANDSHAKE_MS, -1);
 	/* input from before the handshake goes with the old stream state */
 	stream_replace_fd(s->io, fd);
 	if (fd < 0) {
