@@ -63,6 +63,13 @@ void batch_item(struct batch *b, enum record_type type, const void *item,
 	buf_put(&b->buf, item, size);
 }
 
+void batch_items(struct batch *b, enum record_type type, const void *items,
+		 size_t size, uint32_t count)
+{
+	batch_item(b, type, items, size * count);
+	b->count += count - 1;
+}
+
 void batch_range(struct batch *b, enum record_type type, uint32_t uid,
 		 bool joins)
 {

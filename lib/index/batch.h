@@ -30,6 +30,9 @@ struct batch {
 void batch_begin(struct batch *b, struct folder *f, bool change);
 void batch_item(struct batch *b, enum record_type type, const void *item,
 		size_t size);
+/* COUNT items of SIZE that have to be in one record. */
+void batch_items(struct batch *b, enum record_type type, const void *items,
+		 size_t size, uint32_t count);
 /* An item of a record of ranges. JOINS: nothing that is there lies between
  * UID and the item before it, so that they may be one. */
 void batch_range(struct batch *b, enum record_type type, uint32_t uid,

@@ -118,11 +118,20 @@ struct record_add {
 	uint64_t key; /* of the delivery, 0 for none */
 };
 
+/* With FLAGS_SINCE the messages between the item before and this one are
+ * changed, too, by what stands in the upper bits: so one change of all messages
+ * of a folder of any size is a short record, which there is room for on a full
+ * disk. Former versions wrote no such items, and read them as if the upper bits
+ * were none. */
 struct record_flags {
 	uint32_t uid;
 	uint32_t flags;
 	uint64_t keywords;
 };
+#define FLAGS_SET_SHIFT 8	    /* flags that those between get, */
+#define FLAGS_CLEAR_SHIFT 16	    /* and lose before */
+#define FLAGS_KEYWORDS (1u << 30) /* they have the keywords of this item */
+#define FLAGS_SINCE (1u << 31)
 
 struct record_range {
 	uint32_t first;

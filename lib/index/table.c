@@ -230,23 +230,62 @@ static void apply_range(struct table *t, const void *item)
 		entries_mark_gone(t, i);
 }
 
-static void apply_flags(struct table *t, const void *item, uint64_t modseq,
-			bool own)
+static void set_flags(struct table *t, struct entry *e, unsigned flags,
+		      uint64_t keywords, uint64_t modseq, bool own)
 {
-	struct record_flags f;
-	struct entry *e;
-
-	memcpy(&f, item, sizeof(f));
-	e = entries_get(t, f.uid);
-	if (!e)
-		return;
-	e->flags = f.flags & MAILBOX_FLAGS_ALL;
-	e->keywords = f.keywords;
+	e->flags = flags & MAILBOX_FLAGS_ALL;
+	e->keywords = keywords;
 	e->modseq = modseq;
 	if (own)
 		return;
 	e->state |= ENTRY_CHANGED;
 	t->changed = true;
+}
+
+/* The messages between the one of FROM and that of F. Those that are so
+ * already are not changed. */
+static void set_flags_between(struct table *t, uint32_t from,
+			      const struct record_flags *f, uint64_t modseq,
+			      bool own)
+{
+	unsigned set = f->flags >> FLAGS_SET_SHIFT & MAILBOX_FLAGS_ALL;
+	unsigned clear = f->flags >> FLAGS_CLEAR_SHIFT & MAILBOX_FLAGS_ALL;
+	uint32_t i;
+
+	for (i = entries_find(t, from); i < t->n && t->entry[i].uid < f->uid;
+	     i++) {
+		struct entry *e = &t->entry[i];
+		unsigned flags = (e->flags & ~clear) | set;
+		uint64_t keywords = f->flags & FLAGS_KEYWORDS ? f->keywords
+							      : e->keywords;
+
+		if (e->uid > from &&
+		    (flags != e->flags || keywords != e->keywords))
+			set_flags(t, e, flags, keywords, modseq, own);
+	}
+}
+
+static int apply_flags(struct table *t, const struct record *r, bool own)
+{
+	struct record_flags f = { 0 };
+	uint32_t i, from;
+	size_t n;
+	const char *p = record_payload(r, &n);
+
+	if (r->count > n / sizeof(f))
+		return ERR_CORRUPT;
+	for (i = 0; i < r->count; i++, p += sizeof(f)) {
+		struct entry *e;
+
+		from = f.uid;
+		memcpy(&f, p, sizeof(f));
+		if (i > 0 && f.flags & FLAGS_SINCE)
+			set_flags_between(t, from, &f, r->t.modseq, own);
+		e = entries_get(t, f.uid);
+		if (e)
+			set_flags(t, e, f.flags, f.keywords, r->t.modseq, own);
+	}
+	return ERR_OK;
 }
 
 static void apply_named(struct table *t, const void *item)
@@ -302,12 +341,9 @@ static int apply_keyword(struct table *t, const struct record *r)
 }
 
 static void apply_item(struct table *t, const struct record *r,
-		       const char *item, bool own)
+		       const char *item)
 {
 	switch (r->type) {
-	case RECORD_FLAGS:
-		apply_flags(t, item, r->t.modseq, own);
-		break;
 	case RECORD_EXPUNGE:
 	case RECORD_UNDO:
 	case RECORD_MISSING:
@@ -330,7 +366,6 @@ static void apply_item(struct table *t, const struct record *r,
 int entries_apply(struct table *t, const struct record *r, bool own)
 {
 	static const size_t item_size[RECORD_TYPES] = {
-		[RECORD_FLAGS] = sizeof(struct record_flags),
 		[RECORD_EXPUNGE] = sizeof(struct record_range),
 		[RECORD_UNDO] = sizeof(struct record_range),
 		[RECORD_MISSING] = sizeof(struct record_range),
@@ -346,12 +381,14 @@ int entries_apply(struct table *t, const struct record *r, bool own)
 		return apply_add(t, r);
 	if (r->type == RECORD_KEYWORD)
 		return apply_keyword(t, r);
+	if (r->type == RECORD_FLAGS)
+		return apply_flags(t, r, own);
 	if (size == 0)
 		return ERR_OK;
 	if (r->count > n / size)
 		return ERR_CORRUPT;
 	for (i = 0; i < r->count; i++, p += size)
-		apply_item(t, r, p, own);
+		apply_item(t, r, p);
 	return ERR_OK;
 }
 

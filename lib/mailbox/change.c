@@ -81,17 +81,54 @@ static struct entry wished(const struct entry *e, const struct wish *w)
 	return now;
 }
 
+/* Changed messages with none between them that shall stay as it is. */
+struct run {
+	struct record_flags end[2]; /* the first and the last */
+	uint32_t n;		    /* changed ones among them */
+};
+
+/* What becomes of those within a run, for the upper bits of its last item. */
+static uint32_t between(const struct wish *w)
+{
+	static const unsigned all = MAILBOX_FLAGS_ALL;
+
+	switch (w->how) {
+	case MAILBOX_SET:
+		return FLAGS_SINCE | FLAGS_KEYWORDS |
+		       w->flags << FLAGS_SET_SHIFT | all << FLAGS_CLEAR_SHIFT;
+	case MAILBOX_ADD:
+		return FLAGS_SINCE | w->flags << FLAGS_SET_SHIFT;
+	case MAILBOX_REMOVE:
+		return FLAGS_SINCE | w->flags << FLAGS_CLEAR_SHIFT;
+	}
+	return 0;
+}
+
+static void end_run(struct batch *b, struct run *r, const struct wish *w)
+{
+	if (r->n > 2)
+		r->end[1].flags |= between(w);
+	if (r->n > 0)
+		batch_items(b, RECORD_FLAGS, r->end, sizeof(r->end[0]),
+			    r->n > 1 ? 2 : 1);
+	r->n = 0;
+}
+
 static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
-		       const struct wish *w)
+		       const struct wish *w, struct run *r)
 {
 	struct entry now = wished(e, w);
-	struct record_flags f = { e->uid, now.flags, now.keywords };
 
 	if (now.flags == e->flags && now.keywords == e->keywords)
 		return;
 	totals_add(&b->t, e, -1);
 	totals_add(&b->t, &now, 1);
-	batch_item(b, RECORD_FLAGS, &f, sizeof(f));
+	r->end[r->n > 0] =
+		(struct record_flags){ e->uid, now.flags, now.keywords };
+	r->n++;
+	/* others keep other keywords: an item of the record cannot say it */
+	if (w->how != MAILBOX_SET && w->keywords != 0)
+		end_run(b, r, w);
 	if (letters_with(e->letters, now.flags) != e->letters) {
 		e->state |= ENTRY_DIRTY;
 		m->dirty = true;
@@ -125,6 +162,7 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		  uint64_t unchanged_since, bool *failed)
 {
 	struct wish w = { how, flags & MAILBOX_FLAGS_ALL, keywords };
+	struct run r = { 0 };
 	struct batch b;
 	size_t i;
 	int code = change_begin(m, &b);
@@ -138,9 +176,12 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 
 		if (failed)
 			failed[i] = !good;
+		if (!good || (i > 0 && seq[i] != seq[i - 1] + 1))
+			end_run(&b, &r, &w);
 		if (good)
-			change_one(m, &b, e, &w);
+			change_one(m, &b, e, &w, &r);
 	}
+	end_run(&b, &r, &w);
 	return change_end(m, &b);
 }
 

@@ -8,13 +8,17 @@
 
 #include "t/unit/mailbox-lib.h"
 
-static bool make_disk(void)
+static bool make_disk(const char *size)
 {
 	fresh();
+	return mkdir(at.maildir, 0700) == 0 &&
+	       mount("none", at.maildir, "tmpfs", 0, size) == 0;
+}
+
+static bool can_mount(void)
+{
 	return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
-	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mkdir(at.maildir, 0700) == 0 &&
-	       mount("none", at.maildir, "tmpfs", 0, "size=1m") == 0;
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 /* Uses up what is left. */
@@ -94,15 +98,56 @@ static void test_no_reserve(void)
 	close_folder(&m, &s);
 }
 
+#define MANY 20000
+
+/* A user who wants to remove all mail of a large folder. The messages are one
+ * file, so its removal makes no room for long. */
+static void test_many(void)
+{
+	const struct mailbox_changes *c;
+	uint32_t *seq = mem_array(MANY, sizeof(*seq)), i;
+	struct store *s;
+	struct mailbox *m;
+	char name[64];
+
+	m = open_folder("INBOX", false, &s);
+	close_folder(&m, &s);
+	write_file(path("one"), "A: b\n\nx\n", 8);
+	for (i = 0; i < MANY; i++) {
+		seq[i] = i + 1;
+		snprintf(name, sizeof(name), "cur/17%08u.foreign:2,S", i);
+		if (link(path("one"), path(name)) < 0)
+			printf("# link\n");
+	}
+	m = open_folder("INBOX", false, &s);
+	fill_disk();
+	ok(mailbox_count(m) == MANY &&
+		   mailbox_store(m, seq, MANY, MAILBOX_ADD, MAILBOX_DELETED, 0,
+				 UINT64_MAX, NULL) == ERR_OK,
+	   "STORE \\Deleted of %d messages on a full disk", MANY);
+	ok(mailbox_expunge(m, seq, MANY, true) == ERR_OK &&
+		   mailbox_refresh(m, true, &c) == ERR_OK &&
+		   c->nexpunged == MANY && mailbox_count(m) == 0,
+	   "and EXPUNGE");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == 0, "for every session");
+	close_folder(&m, &s);
+	free(seq);
+}
+
 int main(void)
 {
-	if (!make_disk()) {
+	if (!can_mount() || !make_disk("size=1m")) {
 		ok(true, "skipped: takes root, and a name space of mounts");
 		clean();
 		return done();
 	}
 	test_delete();
 	test_no_reserve();
+	umount(at.maildir);
+	if (make_disk("size=16m,nr_inodes=100000"))
+		test_many();
 	umount(at.maildir);
 	clean();
 	return done();
