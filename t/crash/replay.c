@@ -1,3 +1,10 @@
+/*
+ * A record is walked entry by entry. At some moments of it the states that a
+ * power cut could have left are built (state.c) from what the disk is known to
+ * hold (disk.c); in each the suite's own recovery runs, and what it leaves is
+ * compared with what clients had been told (check.c). Recovery itself is
+ * recorded in one state of AGAIN_EVERY, and that record walked the same way.
+ */
 #include "t/crash/replay.h"
 
 #include <fcntl.h>

@@ -1,3 +1,10 @@
+/*
+ * Runs a short story: each word of it is an operation on a mailbox, done
+ * through lib/mailbox as imapd and local-deliver do. After each the record gets
+ * the facts that the client now relies on: a message and its UID, a flag, a
+ * folder, or that they are gone. A message's content is made from a token, so
+ * that the checker can make it again.
+ */
 #include "t/crash/short.h"
 
 #include <fcntl.h>
