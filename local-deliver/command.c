@@ -276,7 +276,8 @@ static void settle_exit(struct recipient *r, int code, const char *command,
 	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
 		if (exits[i].code != code)
 			continue;
-		settle(r, *exits[i].dsn == '4' ? RESULT_DEFERRED : RESULT_FAILED,
+		settle(r,
+		       *exits[i].dsn == '4' ? RESULT_DEFERRED : RESULT_FAILED,
 		       exits[i].dsn, "local", "%s%s%s%s", exits[i].text,
 		       *output ? ". Command output: " : "", output, "");
 		return;

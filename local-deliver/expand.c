@@ -198,13 +198,13 @@ bool plan_add_text(struct recipient *r, const struct plan_source *from,
 	size_t count;
 
 	if (aliases_targets(r->message->arena, text, &target, &count, &why)) {
-		settle(r, RESULT_DEFERRED, "4.3.5", "local", "%s: %s", from->name,
-		       why);
+		settle(r, RESULT_DEFERRED, "4.3.5", "local", "%s: %s",
+		       from->name, why);
 		return false;
 	}
 	if (count == 0) {
-		settle(r, RESULT_DEFERRED, "4.3.5", "local", "%s has no targets",
-		       from->name);
+		settle(r, RESULT_DEFERRED, "4.3.5", "local",
+		       "%s has no targets", from->name);
 		return false;
 	}
 	return add_all(r, from, target, count, extension, n);

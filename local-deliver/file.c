@@ -194,15 +194,16 @@ static void settle_by(struct recipient *r, int status, const char *path,
 		      const char *why)
 {
 	if (status == DONE)
-		settle(r, RESULT_SENT, "2.0.0", "local", "delivered to file: %s",
-		       path);
+		settle(r, RESULT_SENT, "2.0.0", "local",
+		       "delivered to file: %s", path);
 	else if (status == NEVER)
 		settle(r, RESULT_FAILED, "5.2.0", "local",
 		       "cannot deliver to file %s: it %s", path, why);
-	else
+	else if (*why)
 		settle(r, RESULT_DEFERRED, "4.2.0", "local",
-		       "cannot deliver to file %s: %s", path,
-		       *why ? why : "the process that delivers ended");
+		       "cannot deliver to file %s: %s", path, why);
+	else
+		settle_away(r, "the process that appends to a file ended");
 }
 
 void file_deliver(struct recipient *r, const struct identity *who,

@@ -77,6 +77,7 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	if (told->over || told->len < sizeof(owner)) {
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       ":include:%s could not be read", path);
+		r->result->flags = told->over ? 0 : RESULT_SOON;
 		return false;
 	}
 	memcpy(&owner, told->data, sizeof(owner));

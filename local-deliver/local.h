@@ -71,6 +71,7 @@ struct recipient {
 	struct plan *plan;	   /* plan.h */
 	struct worker_call *asked; /* mailbox.h; NULL: nobody */
 	bool ahead;		   /* the mailbox is asked, nothing done */
+	bool noted;		   /* it has a page in the ledger */
 	bool again;		   /* there is more to do than that */
 };
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "local-deliver/identity.h"
+#include "local-deliver/ledger.h"
 #include "local-deliver/local.h"
 #include "log/log.h"
 #include "service/service.h"
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
 	service_start(&s, argc, argv, "local-deliver");
 	prepare(&settings, s.config);
 	p.max = (int)config_int(s.config, "local_process_limit");
+	ledger_prepare(config_string(s.config, "run_directory"));
 	sandbox_prepare(SANDBOX_OPEN); /* of the workers */
 	return service_prefork(&s, &p);
 }

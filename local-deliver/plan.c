@@ -5,8 +5,10 @@
 #include "client/account.h"
 #include "local-deliver/command.h"
 #include "local-deliver/file.h"
+#include "local-deliver/ledger.h"
 #include "local-deliver/mailbox.h"
 #include "local-deliver/owner.h"
+#include "log/log.h"
 
 struct identity plan_owner(const struct recipient *r, uid_t uid)
 {
@@ -30,8 +32,7 @@ static void to_other_mailbox(struct recipient *r, const char *address)
 		mailbox_deliver(r, &account, address);
 		break;
 	case ACCOUNT_TEMP:
-		settle(r, RESULT_DEFERRED, "4.3.0", "local",
-		       "the user could not be looked up");
+		settle_away(r, "the user could not be looked up");
 		break;
 	case ACCOUNT_NONE:
 		settle(r, RESULT_FAILED, "5.1.1", "local",
@@ -50,28 +51,67 @@ static void do_act(struct recipient *r, const struct plan_act *act)
 		to_other_mailbox(r, act->text);
 }
 
+/* The act AT, unless it was done already, for a qmgr that did not hear of it
+ * or for one that tries again what was beside it. */
+static void do_once(struct recipient *r, struct ledger *l, size_t at)
+{
+	const struct plan_act *act = &r->plan->act[at];
+	struct arena *a = r->message->arena;
+	const char *what = arena_printf(a, "%d %s", (int)act->kind, act->text);
+
+	if (ledger_find(l, a, at, what, r->result)) {
+		r->result->index = r->job->index;
+		log_info("%s: to=<%s>: not done again: %s", r->message->job->id,
+			 r->text, act->text);
+		return;
+	}
+	do_act(r, act);
+	/* a mailbox knows by itself */
+	if (r->result->status != RESULT_DEFERRED && act->kind != ALIAS_SELF)
+		ledger_note(l, at, what, r->result);
+}
+
+/* The page of R, if there is anything left to do. False: R is settled. */
+static bool open_ledger(struct recipient *r, struct ledger **l)
+{
+	*l = NULL;
+	if (r->plan->acts_done == r->plan->nacts)
+		return true;
+	if (!ledger_open(r->message->job->id, r->text, l)) {
+		settle_away(r, "a process of before is still at it");
+		return false;
+	}
+	r->noted = true;
+	return true;
+}
+
 /* A permanent failure of one act does not keep the others from being done;
  * a temporary one does, since all will be tried again. */
 bool plan_act(struct recipient *r)
 {
 	struct plan *p = r->plan;
 	struct result failure = { 0 };
-	bool failed = false;
+	bool failed = false, deferred = false;
+	struct ledger *l;
 
 	if (p->nacts == 0 && p->naddresses == 0 && !p->self) {
 		settle(r, RESULT_DEFERRED, "4.3.5", "local",
 		       "%s stands for nobody", p->by);
 		return false;
 	}
-	while (p->acts_done < p->nacts) {
-		do_act(r, &p->act[p->acts_done++]);
-		if (r->result->status == RESULT_DEFERRED)
-			return false;
+	if (!open_ledger(r, &l))
+		return false;
+	while (p->acts_done < p->nacts && !deferred) {
+		do_once(r, l, p->acts_done++);
+		deferred = r->result->status == RESULT_DEFERRED;
 		if (r->result->status == RESULT_FAILED && !failed) {
 			failure = *r->result;
 			failed = true;
 		}
 	}
+	ledger_close(&l);
+	if (deferred)
+		return false;
 	if (failed)
 		*r->result = failure;
 	return !failed;

@@ -41,8 +41,8 @@ static const struct {
 
 static bool table_fault(struct recipient *r, const char *what)
 {
-	settle(r, RESULT_DEFERRED, "4.3.0", "local", "%s could not be looked up",
-	       what);
+	settle(r, RESULT_DEFERRED, "4.3.0", "local",
+	       "%s could not be looked up", what);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "local-deliver/ledger.h"
 #include "local-deliver/local.h"
 #include "local-deliver/worker.h"
 #include "log/log.h"
@@ -80,6 +81,14 @@ static int answer(const struct task *t, int fd, struct ipc_out *out)
 	return err;
 }
 
+static void close_pages(const struct task *t)
+{
+	for (size_t i = 0; i < t->job.nrecipients; i++)
+		if (t->recipient[i].noted &&
+		    t->result[i].status != RESULT_DEFERRED)
+			ledger_answered(t->job.id, t->recipient[i].text);
+}
+
 static int do_task(struct task *t, int fd, struct ipc_out *out)
 {
 	int err;
@@ -92,6 +101,8 @@ static int do_task(struct task *t, int fd, struct ipc_out *out)
 	if (err)
 		log_warn("%s: the results did not reach qmgr: %s", t->job.id,
 			 err_why(err));
+	else
+		close_pages(t);
 	return err;
 }
 
@@ -139,7 +150,10 @@ bool serve_qmgr(void *settings, const struct prefork_listener *listener, int fd)
 	while (more && prefork_await(fd, -1) == ERR_OK) {
 		more = take_jobs(&b, fd, &in);
 		more = do_jobs(&b, fd, &out) && more;
+		ledger_tidy();
 	}
+	ledger_tidy();
+	ledger_keep();
 	arena_free(&b.arena);
 	ipc_out_free(&out);
 	ipc_in_free(&in);
