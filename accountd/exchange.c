@@ -79,11 +79,29 @@ static void answer_temp(struct exchange *x, const char *why)
 	x->answer(x->context, &x->out, true);
 }
 
-/* Prepares the answer, which leaves when a failure may. */
-static void fail(struct exchange *x, const char *why)
+/* The answer that is prepared leaves when a failure may. */
+static void answer_late(struct exchange *x)
 {
 	int64_t left = x->begun_ms + FAIL_MS - clock_ms();
 
+	start_timer(&x->delay, left > 0 ? left : 0);
+}
+
+/* The password is not looked at: an answer that called it wrong would be untrue
+ * where it is right, and its user's program would forget it. */
+static void put_off(struct exchange *x)
+{
+	log_info("login put off: client=%s, service=%s, method=%s, user=%s: "
+		 "too many wrong passwords lately",
+		 x->client, x->service, sasl_server_mechanism(x->sasl),
+		 x->account.user);
+	ipc_begin(&x->out, "temp");
+	ipc_put(&x->out, "why", "too many wrong passwords lately");
+	answer_late(x);
+}
+
+static void fail(struct exchange *x, const char *why)
+{
 	log_info("login failed: client=%s, service=%s, method=%s, user=%s: %s",
 		 x->client, x->service, sasl_server_mechanism(x->sasl),
 		 *x->account.user ? x->account.user : sasl_server_user(x->sasl),
@@ -91,7 +109,7 @@ static void fail(struct exchange *x, const char *why)
 	ipc_begin(&x->out, "failed");
 	ipc_put(&x->out, "user", x->account.user);
 	ipc_put(&x->out, "why", why);
-	start_timer(&x->delay, left > 0 ? left : 0);
+	answer_late(x);
 }
 
 static void on_delay(evutil_socket_t fd, short what, void *arg)
@@ -157,10 +175,11 @@ static void on_checked(void *context, enum check_result result)
 	struct exchange *x = context;
 
 	x->check = NULL;
-	if (x->nobody) {
-		refuse_login(x, x->nobody_why);
-	} else if (result == CHECK_TEMP) {
+	/* so it is answered for all names, or it would tell which exist */
+	if (result == CHECK_TEMP) {
 		answer_temp(x, "the password could not be checked");
+	} else if (x->nobody) {
+		refuse_login(x, x->nobody_why);
 	} else if (result == CHECK_WRONG) {
 		refuse_login(x, "wrong password");
 	} else {
@@ -235,7 +254,7 @@ static void verify(struct exchange *x)
 	find_login(sasl_server_user(x->sasl), &x->account, &hash);
 	wait = guess_wait(x->client, x->account.user, clock_ms());
 	if (wait == GUESS_REFUSED)
-		fail(x, "too many wrong passwords lately");
+		put_off(x);
 	else
 		start_timer(&x->turn, wait);
 }

@@ -4,7 +4,7 @@
  * a count loses one a minute. The attempts of one network, or for one name,
  * are checked one after the other, with pauses that double with each failure
  * after the second, up to 15 seconds: asking on many connections at once helps
- * nobody. Who would have to wait longer than half a minute is refused at once.
+ * nobody. Who would have to wait longer than half a minute is put off.
  *
  * A name that logged in from a network within a day pays only for its own
  * failures from there: strangers cannot lock a user out. The same wrong

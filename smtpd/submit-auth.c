@@ -27,6 +27,13 @@ static void fail(struct smtp_session *s, const struct account_auth_state *st,
 	smtp_say(s, "535 5.7.8 Error: authentication failed");
 }
 
+/* Maybe since somebody has guessed for too long: his tries are errors, too. */
+static void put_off(struct smtp_session *s)
+{
+	s->errors++;
+	smtp_say(s, "454 4.7.0 Temporary authentication failure");
+}
+
 /* Sends the challenge, and gets what the client says to it. False if the
  * exchange ends here. */
 static bool ask(struct smtp_session *s, struct account_auth_state *st,
@@ -65,7 +72,7 @@ static void exchange(struct smtp_session *s, const char *mechanism,
 	else if (result == AUTH_FAILED)
 		fail(s, &st, mechanism);
 	else
-		smtp_say(s, "454 4.7.0 Temporary authentication failure");
+		put_off(s);
 }
 
 /* Why AUTH cannot be now, or NULL. */

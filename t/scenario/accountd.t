@@ -325,6 +325,31 @@ def test_guessing():
     ok(max(same) < 1.0, "a client that repeats one wrong password is no guesser")
 
 
+def test_put_off():
+    """While so many guesses wait that no more are checked, nobody learns
+    whether a password is right."""
+    client = "198.51.100.9"
+    waiting = []
+
+    def guess(n):
+        for _ in range(n):
+            waiting.append(Asker())
+            waiting[-1].s.send(packet(
+                "auth", ("mechanism", "PLAIN"), ("service", "smtp"), ("client", client),
+                ("response", b64(f"\0cleo@v.test\0guess-{len(waiting)}"))))
+
+    guess(10)  # at once, so the first ones are all checked
+    wait_for(lambda: folder.read_log().count("login failed: client=" + client) > 8, 120)
+    guess(4)  # fifteen seconds for each
+    ok(wait_for(lambda: "put off: client=" + client in folder.read_log(), 30), "guesses are put off")
+    for password in "secret-c", "wrong":
+        verb, attrs, s = login("cleo@v.test", password, client=client)
+        equal(verb, "temp", f"then {password} is neither right nor wrong")
+        ok(s >= 0.4, f"and the answer takes its time: {s:.2f} s")
+    for a in waiting:
+        a.s.close()
+
+
 def test_changes():
     new = mkpasswd("sha512crypt", "changed")
     text = USERS.replace(hashes["yescrypt"], new, 1) + f"fresh@v.test:{new}::::\n"
@@ -372,6 +397,7 @@ try:
     test_logins()
     test_session()
     test_guessing()
+    test_put_off()
     test_changes()
     equal(daemon.stop(), 0, "it ends with status 0")
 finally:
