@@ -20,8 +20,8 @@
 static const char help[] =
 	"usage: posthorn check [--json]\n\n"
 	"Looks at the configuration, its tables, certificates, users, files "
-	"and ports, and says\nwhat is wrong. Exit code 0: no fault; 78: "
-	"something does not work or is dangerous.\n";
+	"and ports,\nand says what is wrong. Exit code 0: no fault, maybe "
+	"warnings; 78: something\ndoes not work or is dangerous.\n";
 
 /* Where the parameter is set with whose name TEXT begins; "" if it does not
  * begin so, or if that is the default. */

@@ -143,11 +143,11 @@ int admin_reload(const struct admin *a)
 	if (a->argc > 0)
 		return admin_usage(a, "usage: posthorn reload\n\nReads the "
 				      "configuration again. One that the "
-				      "services cannot use is refused (78),\n"
-				      "and the old one stays in force. Else "
-				      "it is in force (0), and what posthorn\n"
-				      "check finds is said, faults "
-				      "too.\n");
+				      "services cannot use is refused\n"
+				      "(exit code 78), and the old one stays "
+				      "in force. Otherwise it takes effect\n"
+				      "(0), and what posthorn check finds, "
+				      "even faults, is printed.\n");
 	status = admin_ask_master(a, "reload", &m);
 	ipc_in_free(&m);
 	if (status == EX_UNAVAILABLE)

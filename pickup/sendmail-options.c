@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pickup/sendmail.h"
+#include "smtp/dsn-param.h"
 
 enum argument {
 	NONE,
@@ -85,7 +86,7 @@ static bool set_mode(struct parsing *p, const char *value)
 static bool set_config(struct parsing *p, const char *value)
 {
 	p->o->config = value;
-	return true;
+	return *value || fault(p, "-C wants a file", "''");
 }
 
 static bool set_sender(struct parsing *p, const char *value)
@@ -168,7 +169,8 @@ static bool set_ret(struct parsing *p, const char *value)
 static bool set_envid(struct parsing *p, const char *value)
 {
 	p->o->envid = value;
-	return true;
+	return !*value || smtp_envid_is_plain(value) ||
+	       fault(p, "-V wants at most 100 visible characters", value);
 }
 
 /* -XV or -XVxy; any other -X names a log of the dialogue: ignored. */
@@ -207,6 +209,7 @@ static bool set_queue_run(struct parsing *p, const char *value)
 	} else if (*value == 'I') {
 		p->o->mode = MODE_FLUSH_ONE;
 		p->o->flush_id = value + 1;
+		return value[1] || fault(p, "-qI wants a queue id", "''");
 	} else if (p->o->mode == MODE_SEND) {
 		p->o->mode = MODE_NOTHING;
 	}
@@ -306,6 +309,8 @@ bool sendmail_parse(struct sendmail_options *o, const char *name, int argc,
 			i++;
 			break;
 		}
+		if (argv[i][1] == '-')
+			return fault(&p, "unknown option", argv[i]);
 		if (!parse_word(&p, argv[i] + 1,
 				i + 1 < argc ? argv[i + 1] : NULL, &took))
 			return false;

@@ -1,6 +1,7 @@
 /* sendmail, mailq, newaliases: the commands by which programs send mail. */
 #include "pickup/sendmail.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,8 +65,8 @@ static int start_suite(struct sendmail *s)
 {
 	execl(SBIN_DIR "/posthorn", "posthorn", "-c", config_path(s->options),
 	      "start", (char *)NULL);
-	return sendmail_fail(EX_OSFILE, "cannot run %s",
-			     SBIN_DIR "/posthorn start");
+	return sendmail_fail(EX_OSFILE, "cannot run %s: %s",
+			     SBIN_DIR "/posthorn start", strerror(errno));
 }
 
 static int nothing(struct sendmail *s)
@@ -131,6 +132,10 @@ int main(int argc, char **argv)
 	self.name = slash ? slash + 1 : argv[0];
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return usage();
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("Posthorn " POSTHORN_VERSION);
+		return EX_OK;
+	}
 	buf_init(&why, 4096);
 	if (!sendmail_parse(&options, self.name, argc, argv, &why))
 		return sendmail_fail(EX_USAGE,

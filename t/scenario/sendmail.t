@@ -298,8 +298,23 @@ def socket_abuse(s):
     tap.ok(arrived(s, "raw"), "socket: what was queued arrives")
 
 
+def words(s):
+    for name in ("sendmail", "mailq"):
+        for option, want in (("--help", b"usage:"), ("--version", b"Posthorn")):
+            done = run([s.path(name), option])
+            tap.ok(done.returncode == 0 and done.stdout.startswith(want) and
+                   not done.stderr, "%s %s" % (name, option))
+
+
 def while_down(s):
     alice, drop = s.address(), os.path.join(s.QUEUE, "drop")
+    for options in (["-V", "a\nb"], ["-V", "x" * 101], ["-C", ""],
+                    ["--frobnicate"]):
+        done = run([s.SENDMAIL, *options, alice], "x\n")
+        tap.ok(done.returncode == 64 and options[0].encode() in done.stderr,
+               "what pickup would refuse is not kept for it: %s" % options[0],
+               done.stderr)
+    tap.equal(os.listdir(drop), [], "nothing is in the drop folder by that")
     users = [None] + (["nobody"] if ROOT else [])
     for user in users:
         how = {"user": user, "extra_groups": []} if user else {}
@@ -429,6 +444,7 @@ with Instance("message_size_limit=1000000") as s:
     reports(s)
     list_held(s)
     socket_abuse(s)
+    words(s)
     s.stop()
     while_down(s)
     s.stop()
