@@ -134,6 +134,36 @@ static int put_items(struct fetching *t, uint32_t seq,
 	return code;
 }
 
+/* What stands for a message that another session expunged (RFC 2180 4.1.3):
+ * many clients throw away what came with it when the answer is NO. */
+static void put_gone(struct fetching *t, const struct mailbox_message *m,
+		     unsigned what)
+{
+	static const struct {
+		unsigned what;
+		const char *text;
+	} rows[] = {
+		{ FETCH_SIZE, "RFC822.SIZE 0 " },
+		{ FETCH_ENVELOPE,
+		  "ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) " },
+		{ FETCH_BODY,
+		  "BODY (\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0) " },
+		{ FETCH_BODYSTRUCTURE,
+		  "BODYSTRUCTURE (\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0"
+		  " NIL NIL NIL NIL) " },
+	};
+	struct buf *b = &t->s->out;
+
+	put_table(t->s, m, what);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (what & rows[i].what)
+			buf_puts(b, rows[i].text);
+	for (size_t i = 0; i < t->f->nsections; i++) {
+		fetch_put_nil(t->s, &t->f->section[i]);
+		buf_putc(b, ' ');
+	}
+}
+
 /* The message at hand could not be read. What was made of its response is
  * dropped; but if a part was sent the connection has to end, since the rest of
  * a literal that was begun is not to be had. */
@@ -142,10 +172,6 @@ static void fail(struct fetching *t, uint32_t uid, int code)
 	struct session *s = t->s;
 
 	buf_reset(&s->out);
-	if (code == ERR_NOT_FOUND && !s->flushed) {
-		t->missing++;
-		return;
-	}
 	log_error("imap: user=%s, mailbox=%s, uid=%u: cannot be read%s: %s",
 		  s->user, s->name, uid,
 		  s->flushed ? ", and a part was sent" : "", err_why(code));
@@ -170,6 +196,13 @@ static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 	s->flushed = false;
 	update_put_fetch(b, seq);
 	code = put_items(t, seq, &m, what);
+	if (code == ERR_NOT_FOUND && !s->flushed) {
+		t->missing++;
+		buf_reset(b);
+		update_put_fetch(b, seq);
+		put_gone(t, &m, what);
+		code = ERR_OK;
+	}
 	if (code == ERR_OK) {
 		b->data[b->len - 1] = ')';
 		buf_puts(b, "\r\n");
@@ -190,7 +223,7 @@ static void finish(struct fetching *t)
 			      "not be read: %s.",
 			      t->failed, err_text(t->code));
 	else if (t->missing > 0)
-		session_reply(s, "NO [EXPUNGEISSUED] Some messages are gone.");
+		session_reply(s, "OK [EXPUNGEISSUED] Some messages are gone.");
 	else
 		session_reply(s, "OK Fetch completed.");
 }

@@ -59,7 +59,7 @@ static void put_piece(struct session *s, const struct fetch_section *sec,
 	}
 }
 
-static void put_nil(struct session *s, const struct fetch_section *sec)
+void fetch_put_nil(struct session *s, const struct fetch_section *sec)
 {
 	buf_printf(&s->out, "%s NIL", sec->label);
 }
@@ -156,7 +156,7 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 	a = arena_new();
 	if (!imap_section_find(mime_parse(a, text->data, text->len), what, &at,
 			       &n)) {
-		put_nil(s, sec);
+		fetch_put_nil(s, sec);
 	} else if (sec->names.n == 0) {
 		put_piece(s, sec, (struct piece){ text->data + at, n });
 	} else {

@@ -46,4 +46,7 @@ const char *fetch_parse(struct arena *arena, const struct arg *a,
 int fetch_put_section(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq);
 
+/* Puts " LABEL NIL" there: it has no such part, or is gone. */
+void fetch_put_nil(struct session *s, const struct fetch_section *sec);
+
 #endif

@@ -12,7 +12,7 @@ from imapsession import Raw  # noqa: E402
 from book import token_of  # noqa: E402
 
 EXPLAINED = {
-    "FETCH": ("EXPUNGEISSUED",), "STORE": ("EXPUNGEISSUED",),
+    "STORE": ("EXPUNGEISSUED",),
     "COPY": ("EXPUNGEISSUED", "TRYCREATE", "NONEXISTENT"),
     "MOVE": ("EXPUNGEISSUED", "TRYCREATE", "NONEXISTENT"),
     # NONEXISTENT: another session deletes it just then
@@ -71,7 +71,8 @@ class Session:
             raise Gone
         self.book.act(self.name, word)
         if last.startswith(b"OK"):
-            return lines, True
+            # a FETCH of what another session expunged
+            return lines, not last.startswith(b"OK [EXPUNGEISSUED]")
         if not self.explained(word, last, begun):
             self.finding("%s: %s", command[:80], last.decode()[:200])
         return lines, False
