@@ -59,11 +59,11 @@ static bool same_address(int family, const char *a, const char *b)
 /* Does NAME lead back to IP? *TTL becomes what that answer holds for, if it
  * is shorter. */
 static bool leads_back(struct arena *a, const char *name, const char *ip,
-		       int64_t ms, bool *temp, uint32_t *ttl)
+		       const struct dns_patience *p, bool *temp, uint32_t *ttl)
 {
 	int family = strchr(ip, ':') ? AF_INET6 : AF_INET;
 	const struct dns_answer *d =
-		dns_query(a, name, family == AF_INET ? "A" : "AAAA", ms);
+		dns_query_within(a, name, family == AF_INET ? "A" : "AAAA", p);
 
 	if (d->status == DNS_TEMP)
 		*temp = true;
@@ -76,26 +76,26 @@ static bool leads_back(struct arena *a, const char *name, const char *ip,
 }
 
 /* The name of the client at IP by asking; *TTL is how long that holds. */
-static const char *ask(struct arena *a, const char *ip, int64_t ms, bool *temp,
-		       uint32_t *ttl)
+static const char *ask(struct arena *a, const char *ip,
+		       const struct dns_patience *p, bool *temp, uint32_t *ttl)
 {
-	int64_t until = clock_ms() + ms;
+	int64_t until = clock_ms() + p->ms;
+	struct dns_patience left = *p;
 	const struct dns_answer *d;
 	char name[80];
 
 	if (!dns_reverse_name(ip, name, sizeof(name)))
 		return NULL;
-	d = dns_query(a, name, "PTR", ms);
+	d = dns_query_within(a, name, "PTR", p);
 	*temp = d->status == DNS_TEMP;
 	*ttl = d->ttl;
 	for (size_t i = 0; i < d->n && i < CLIENT_NAMES_MAX; i++) {
-		int64_t left = until - clock_ms();
-
-		if (left <= 0) {
+		left.ms = until - clock_ms();
+		if (left.ms <= 0) {
 			*temp = true;
 			break;
 		}
-		if (!leads_back(a, d->record[i].text, ip, left, temp, ttl))
+		if (!leads_back(a, d->record[i].text, ip, &left, temp, ttl))
 			continue;
 		*temp = false;
 		return d->record[i].text;
@@ -103,8 +103,8 @@ static const char *ask(struct arena *a, const char *ip, int64_t ms, bool *temp,
 	return NULL;
 }
 
-const char *dns_client_name(struct arena *a, const char *ip, int64_t ms,
-			    bool *temp)
+const char *dns_client_name(struct arena *a, const char *ip,
+			    const struct dns_patience *p, bool *temp)
 {
 	const struct kept *k = find_kept(ip);
 	const char *name;
@@ -113,7 +113,7 @@ const char *dns_client_name(struct arena *a, const char *ip, int64_t ms,
 	*temp = false;
 	if (k)
 		return *k->name ? arena_strdup(a, k->name) : NULL;
-	name = ask(a, ip, ms, temp, &ttl);
+	name = ask(a, ip, p, temp, &ttl);
 	if (!*temp)
 		keep(ip, name, ttl);
 	return name;

@@ -269,13 +269,22 @@ void dns_query_all(struct arena *a, struct dns_question *q, size_t n,
 	}
 }
 
+struct dns_answer *dns_query_within(struct arena *a, const char *name,
+				    const char *type,
+				    const struct dns_patience *p)
+{
+	struct dns_question q = { .name = name, .type = type, .ms = p->ms };
+
+	dns_query_all(a, &q, 1, p->give_up, p->context);
+	return q.answer;
+}
+
 struct dns_answer *dns_query(struct arena *a, const char *name,
 			     const char *type, int64_t ms)
 {
-	struct dns_question q = { .name = name, .type = type, .ms = ms };
+	const struct dns_patience p = { .ms = ms };
 
-	dns_query_all(a, &q, 1, NULL, NULL);
-	return q.answer;
+	return dns_query_within(a, name, type, &p);
 }
 
 static void reverse_v6(const struct in6_addr *in, char *out)

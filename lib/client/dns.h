@@ -63,6 +63,18 @@ struct dns_question {
 void dns_query_all(struct arena *a, struct dns_question *q, size_t n,
 		   bool (*give_up)(void *context), void *context);
 
+/* How long one answer is waited for: MS, or until GIVE_UP, as above. */
+struct dns_patience {
+	int64_t ms;
+	bool (*give_up)(void *context);
+	void *context;
+};
+
+/* dns_query with such a patience. */
+struct dns_answer *dns_query_within(struct arena *a, const char *name,
+				    const char *type,
+				    const struct dns_patience *p);
+
 /* The name of an IP address for PTR questions ("4.3.2.1.in-addr.arpa");
  * false if IP is none. */
 bool dns_reverse_name(const char *ip, char *out, size_t size);
@@ -70,7 +82,7 @@ bool dns_reverse_name(const char *ip, char *out, size_t size);
 /* The verified host name of a client's IP address: PTR whose A or AAAA leads
  * back (at most 5 names are tried). In A's memory, or NULL if there is none;
  * *TEMP tells whether that was for a temporary reason. */
-const char *dns_client_name(struct arena *a, const char *ip, int64_t ms,
-			    bool *temp);
+const char *dns_client_name(struct arena *a, const char *ip,
+			    const struct dns_patience *p, bool *temp);
 
 #endif

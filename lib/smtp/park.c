@@ -138,6 +138,14 @@ bool smtp_is_late(const struct smtp_session *s)
 	return is_behind(s, s->hurried);
 }
 
+bool smtp_gives_way(void *session)
+{
+	struct smtp_session *s = session;
+
+	return s->gate >= 0 && smtp_is_late(s) &&
+	       smtp_why_stopped(s) == ERR_BUSY;
+}
+
 bool smtp_may_be_late(const struct smtp_session *s)
 {
 	return s->gate >= 0 && is_behind(s, true);

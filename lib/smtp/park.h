@@ -53,4 +53,8 @@ bool smtp_is_late(const struct smtp_session *s);
 /* Might it be, if gate asked now? */
 bool smtp_may_be_late(const struct smtp_session *s);
 
+/* Does the session, whose client or command has had smtpd_stress_timeout, keep
+ * others from its process? For who waits on its behalf (client/dns.h). */
+bool smtp_gives_way(void *session);
+
 #endif

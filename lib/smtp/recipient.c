@@ -5,6 +5,7 @@
 
 #include "client/account.h"
 #include "client/dns.h"
+#include "smtp/park.h"
 #include "smtp/session.h"
 
 #define DNS_MS 30000
@@ -102,35 +103,36 @@ enum intake_action smtp_judge_relayed(const struct intake_question *q,
 
 /* Does NAME have an address? */
 static enum dns_status has_address(struct arena *a, const char *name,
-				   int64_t ms)
+				   const struct dns_patience *p)
 {
-	enum dns_status four = dns_query(a, name, "A", ms)->status, six;
+	enum dns_status four = dns_query_within(a, name, "A", p)->status, six;
 
 	if (four == DNS_FOUND)
 		return four;
-	six = dns_query(a, name, "AAAA", ms)->status;
+	six = dns_query_within(a, name, "AAAA", p)->status;
 	if (six == DNS_FOUND || six == DNS_TEMP)
 		return six;
 	return four;
 }
 
 /* Whether mail to DOMAIN can go anywhere. */
-static enum dns_status takes_mail(const struct smtp_session *s,
-				  const char *domain, bool *never)
+static enum dns_status takes_mail(struct smtp_session *s, const char *domain,
+				  bool *never)
 {
-	int64_t ms = s->stress ? STRESS_DNS_MS : DNS_MS;
-	struct dns_answer *mx = dns_query(s->memory, domain, "MX", ms);
+	const struct dns_patience p = { s->stress ? STRESS_DNS_MS : DNS_MS,
+					smtp_gives_way, s };
+	struct dns_answer *mx = dns_query_within(s->memory, domain, "MX", &p);
 
 	*never = mx->status == DNS_FOUND && mx->n == 1 &&
 		 (strcmp(mx->record[0].text, ".") == 0 || !*mx->record[0].text);
-	return mx->status == DNS_NO_DATA ? has_address(s->memory, domain, ms)
+	return mx->status == DNS_NO_DATA ? has_address(s->memory, domain, &p)
 					 : mx->status;
 }
 
 enum intake_action smtp_judge_sender_domain(const struct intake_question *q,
 					    struct answer *a)
 {
-	const struct smtp_session *s = q->session;
+	struct smtp_session *s = q->session;
 	const char *domain = q->address->domain;
 	enum dns_status status;
 	bool never;

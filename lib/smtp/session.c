@@ -58,14 +58,14 @@ void smtp_find_trust(struct smtp_session *s)
 
 void smtp_find_client(struct smtp_session *s)
 {
+	const struct dns_patience p = { s->stress ? STRESS_NAME_MS : NAME_MS,
+					smtp_gives_way, s };
 	const char *name = "localhost";
 	bool temp;
 
 	find_address(s);
 	if (*s->client)
-		name = dns_client_name(s->memory, s->client,
-				       s->stress ? STRESS_NAME_MS : NAME_MS,
-				       &temp);
+		name = dns_client_name(s->memory, s->client, &p, &temp);
 	if (!name || !str_copy(s->client_name, SMTP_NAME_SIZE, name))
 		str_copy(s->client_name, SMTP_NAME_SIZE, "unknown");
 	smtp_find_trust(s);
