@@ -42,7 +42,8 @@ struct index {
 /* A message whose record is not sure (disk.h). */
 struct unsure {
 	uint32_t uid;
-	uint32_t content; /* its checksum */
+	uint32_t content; /* its checksum, */
+	bool known;	  /* if the record has it */
 	int64_t record;	  /* where its record begins */
 	int64_t saved;
 	enum content what;
@@ -93,7 +94,8 @@ bool index_content(const struct index *x, uint32_t uid, uint32_t *crc);
  * one, under the lock; also if the journal's name is gone. */
 int index_write_anew(struct index *x) MUST_CHECK;
 
-/* Notes the messages that R, at AT, adds, if it is not sure. */
+/* Notes the messages that R, at AT, adds, if it is not sure. Those without a
+ * checksum may be so for ever, in journals of before: only fresh ones. */
 void index_note_unsure(struct index *x, const struct record *r, off_t at);
 
 /* Puts the whole state into B (gathering), with KEY[i] of each entry if not

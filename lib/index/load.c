@@ -29,9 +29,10 @@ void index_note_unsure(struct index *x, const struct record *r, off_t at)
 	if (r->type != RECORD_ADD || r->sure)
 		return;
 	for (i = 0; i < r->count && record_add_next(&p, &n, &a); i++) {
-		if (!a.known)
+		if (!a.known && !folder_fresh(r->t.time))
 			continue;
 		u.uid = a.uid;
+		u.known = a.known;
 		u.content = a.content;
 		u.saved = a.saved;
 		buf_put(&x->unsure, &u, sizeof(u));
@@ -281,7 +282,8 @@ static const uint32_t *content_of(const struct entry *e,
 {
 	for (; *n > 0 && (*u)->uid < e->uid; ++*u)
 		--*n;
-	return *n > 0 && (*u)->uid == e->uid ? &(*u)->content : NULL;
+	return *n > 0 && (*u)->uid == e->uid && (*u)->known ? &(*u)->content
+							    : NULL;
 }
 
 void index_state(struct index *x, struct batch *b, const uint64_t *key)

@@ -112,11 +112,26 @@ static void take_out(struct mailbox *m, bool tell)
 	t->gone = 0;
 }
 
-/* Takes in what other programs did to the directories, claims what is new,
- * and makes durable every UID that the session is about to tell. */
-static int catch_up(struct mailbox *m)
+/* Takes in what other programs did to the directories, and sees to it that
+ * the messages of others' records are there to stay. */
+static int scan_and_prove(struct mailbox *m)
 {
 	int code = mailbox_scan(m);
+
+	if (code && code != ERR_NO_SPACE)
+		return code;
+	if (!mailbox_prove(m) && m->x.suspect) {
+		code = mailbox_scan(m);
+		mailbox_prove(m);
+	}
+	return code;
+}
+
+/* After that claims what is new, and makes durable every UID that the session
+ * is about to tell. */
+static int catch_up(struct mailbox *m)
+{
+	int code = scan_and_prove(m);
 
 	if (!code)
 		code = claim(m);
@@ -159,11 +174,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	if (!code)
 		code = index_load(&m->x);
 	if (!code)
-		code = mailbox_scan(m);
-	if (!code || code == ERR_NO_SPACE) {
-		mailbox_prove(m, false);
 		code = catch_up(m);
-	}
 	if (code) {
 		m->read_only = true;
 		m->dirty = false;

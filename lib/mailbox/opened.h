@@ -28,9 +28,9 @@ struct mailbox {
 };
 
 /* Looks at all messages noted: those that a power cut left without content
- * are taken back. With ALL the others are synced, too. True: nothing is left
- * that is not sure. */
-bool mailbox_prove(struct mailbox *m, bool all);
+ * are taken back, the others made durable. True: nothing is left that is not
+ * sure. Else m->suspect may say that a scan is to look first. */
+bool mailbox_prove(struct mailbox *m);
 
 /* Looks at the Maildir if its times say so, or always if m->suspect. */
 int mailbox_scan(struct mailbox *m);

@@ -2,21 +2,18 @@
  * Records that add messages and are not sure (disk.h): either the delivery is
  * under way, or it was killed, or the power was cut. In the first two cases
  * the file holds what was recorded; in the third it may hold anything, and
- * was promised to nobody. Looked at when a folder is opened, before anybody is
- * told of the messages; and before the records give place to a snapshot or to
- * a journal without them.
+ * was promised to nobody. Before anybody is told of such a message, and before
+ * its record gives place to a snapshot or to a journal without it, it is
+ * looked at, and made durable, name and all: the delivery may die before it
+ * does that, and what a client knows by its UID must stay.
  */
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "messages/content.h"
 #include "index/journal.h"
 #include "mailbox/opened.h"
-
-/* A delivery syncs at once; what is older was left by one that died. */
-#define UNDER_WAY_S 60
 
 enum verdict {
 	DONE,	 /* it is sure now, or gone */
@@ -24,28 +21,48 @@ enum verdict {
 	BAD	 /* never promised, and not there */
 };
 
-/* With SYNC a right one is synced. */
-static enum verdict look_at(struct mailbox *m, const struct unsure *u,
-			    bool sync, enum content *what)
+/* Whose content is not recorded was made durable before it got its name here,
+ * or is another program's: it has to be there, no more. */
+static enum verdict is_named(struct mailbox *m, const struct message_ref *ref)
 {
-	struct entry *e = entries_get(&m->x.t, u->uid);
+	struct message_state st;
+
+	return messages_state(m->x.f.files, ref, &st) == ERR_OK ? DONE
+								: WAITING;
+}
+
+/* A right one is synced. */
+static enum verdict look_into(struct mailbox *m, const struct entry *e,
+			      const struct message_ref *ref, struct unsure *u)
+{
 	enum verdict v = WAITING;
-	struct message_ref ref;
 	int fd;
 
-	if (!e || e->state & ENTRY_GONE ||
-	    journal_is_sure(m->x.f.journal, u->record))
-		return DONE;
-	if (!mailbox_ref(m, e, &ref) ||
-	    messages_open(m->x.f.files, &ref, &fd) != ERR_OK)
-		return WAITING; /* moved or removed: a scan will say */
-	if (content_judge(fd, e->size, &u->content, what) != ERR_OK)
+	if (messages_open(m->x.f.files, ref, &fd) != ERR_OK)
+		return WAITING;
+	if (content_judge(fd, e->size, &u->content, &u->what) != ERR_OK)
 		v = WAITING;
-	else if (*what == CONTENT_EMPTY || *what == CONTENT_TORN)
+	else if (u->what == CONTENT_EMPTY || u->what == CONTENT_TORN)
 		v = BAD;
-	else if (sync && fsync(fd) == 0)
+	else if (fsync(fd) == 0)
 		v = DONE;
 	close(fd);
+	return v;
+}
+
+static enum verdict look_at(struct mailbox *m, struct unsure *u)
+{
+	struct entry *e = entries_get(&m->x.t, u->uid);
+	struct message_ref ref;
+	enum verdict v;
+
+	if (!e || e->state & ENTRY_GONE)
+		return DONE;
+	if (!mailbox_ref(m, e, &ref))
+		return WAITING;
+	v = u->known ? look_into(m, e, &ref, u) : is_named(m, &ref);
+	if (v == WAITING) /* moved or removed, or never named: a scan says */
+		m->x.suspect = true;
 	return v;
 }
 
@@ -84,17 +101,16 @@ static void take_back_all(struct mailbox *m, const struct buf *bad)
 		entries_mark_gone(&m->x.t, entries_find(&m->x.t, u[i].uid));
 }
 
-/* Judges the N messages of one record; keeps in m->x.unsure what is neither
- * sure nor bad. */
+/* Judges the N messages of one record; keeps in m->x.unsure what is not bad.
+ * Its place goes to GOOD if all can be made sure. */
 static void prove_record(struct mailbox *m, const struct unsure *u, size_t n,
-			 bool all, struct buf *bad)
+			 struct buf *good, struct buf *bad)
 {
-	bool sync = all || u->saved + UNDER_WAY_S < clock_wall();
-	size_t i, done = 0, kept = m->x.unsure.len;
+	size_t i, done = 0;
 
 	for (i = 0; i < n; i++) {
 		struct unsure one = u[i];
-		enum verdict v = look_at(m, &one, sync, &one.what);
+		enum verdict v = look_at(m, &one);
 
 		if (v == BAD)
 			buf_put(bad, &one, sizeof(one));
@@ -102,29 +118,77 @@ static void prove_record(struct mailbox *m, const struct unsure *u, size_t n,
 			buf_put(&m->x.unsure, &one, sizeof(one));
 		done += v == DONE;
 	}
-	/* If it cannot be noted, all is looked at again. */
-	if (done == n && folder_sync(&m->x.f) == ERR_OK &&
-	    journal_make_sure(m->x.f.journal, u->record) == ERR_OK)
-		buf_truncate(&m->x.unsure, kept);
+	if (done == n)
+		buf_put(good, &u->record, sizeof(u->record));
 }
 
-bool mailbox_prove(struct mailbox *m, bool all)
+/* The names, too, and the records. What cannot be noted is looked at again. */
+static void make_sure(struct mailbox *m, const struct buf *good)
 {
-	struct buf old = m->x.unsure, bad;
-	const struct unsure *u = (const void *)old.data;
-	size_t i, k, n = old.len / sizeof(*u);
+	const int64_t *record = (const void *)good->data;
+	size_t i, n = good->len / sizeof(*record);
 
-	if (n == 0)
+	if (n == 0 || messages_sync(m->x.f.files, BOTH_DIRS) != ERR_OK)
+		return;
+	m->x.unsynced = true;
+	if (index_sync(&m->x) != ERR_OK)
+		return;
+	for (i = 0; i < n; i++)
+		err_ignore(journal_make_sure(m->x.f.journal, record[i]));
+}
+
+/* Forgets those whose records are sure by now, mostly as their delivery went
+ * on. */
+static void drop_sure(struct mailbox *m)
+{
+	struct unsure *u = (struct unsure *)(void *)m->x.unsure.data;
+	size_t i, n = m->x.unsure.len / sizeof(*u), kept = 0;
+	bool sure = false;
+
+	for (i = 0; i < n; i++) {
+		if (i == 0 || u[i].record != u[i - 1].record)
+			sure = journal_is_sure(m->x.f.journal, u[i].record);
+		if (!sure)
+			u[kept++] = u[i];
+	}
+	buf_truncate(&m->x.unsure, kept * sizeof(*u));
+}
+
+/* Whoever records gives names under the same lock: when it is free those
+ * recorded have them. */
+static void wait_for_names(struct mailbox *m)
+{
+	/* who goes on will be told of a failure */
+	err_ignore(index_lock(&m->x));
+	index_unlock(&m->x);
+}
+
+bool mailbox_prove(struct mailbox *m)
+{
+	struct buf old, good, bad;
+	const struct unsure *u;
+	size_t i, k, n;
+
+	drop_sure(m);
+	if (m->x.unsure.len == 0)
 		return true;
+	wait_for_names(m);
+	old = m->x.unsure;
+	u = (const void *)old.data;
+	n = old.len / sizeof(*u);
 	buf_init(&m->x.unsure, UINT32_MAX);
+	buf_init(&good, UINT32_MAX);
 	buf_init(&bad, UINT32_MAX);
 	for (i = 0; i < n; i = k) {
 		for (k = i; k < n && u[k].record == u[i].record;)
 			k++;
-		prove_record(m, &u[i], k - i, all, &bad);
+		prove_record(m, &u[i], k - i, &good, &bad);
 	}
+	make_sure(m, &good);
 	if (bad.len > 0)
 		take_back_all(m, &bad);
+	drop_sure(m);
+	buf_free(&good);
 	buf_free(&bad);
 	buf_free(&old);
 	return m->x.unsure.len == 0;

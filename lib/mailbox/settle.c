@@ -96,8 +96,8 @@ void mailbox_settle(struct mailbox *m)
 			return;
 	m->dirty = false;
 	mailbox_pack_cache(m);
-	if (index_rotation_is_due(&m->x) && mailbox_prove(m, true))
+	if (index_rotation_is_due(&m->x) && mailbox_prove(m))
 		index_rotate(&m->x);
-	if (index_snapshot_is_due(&m->x) && mailbox_prove(m, true))
+	if (index_snapshot_is_due(&m->x) && mailbox_prove(m))
 		index_snapshot(&m->x);
 }

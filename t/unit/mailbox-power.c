@@ -14,7 +14,18 @@
 #include "mailbox/private.h"
 #include "t/unit/mailbox-lib.h"
 
-static bool dies, dies_at_place, dies_unlinking, delivers_after_sync;
+static bool dies, dies_at_place, dies_naming, dies_unlinking,
+	delivers_after_sync;
+static struct {
+	int files, places, journals;
+} syncs;
+
+int linkat(int dir, const char *from, int dir2, const char *to, int flags)
+{
+	if (dies_naming)
+		_exit(0);
+	return (int)syscall(SYS_linkat, dir, from, dir2, to, flags);
+}
 
 int unlinkat(int dir, const char *name, int flags)
 {
@@ -30,6 +41,7 @@ int fsync(int fd)
 	if (fstat(fd, &st) == 0 &&
 	    (S_ISREG(st.st_mode) ? dies : dies_at_place))
 		_exit(0);
+	*(S_ISREG(st.st_mode) ? &syncs.files : &syncs.places) += 1;
 	return (int)syscall(SYS_fsync, fd);
 }
 
@@ -40,6 +52,7 @@ int fdatasync(int fd)
 		delivers_after_sync = false;
 		deliver_n("INBOX", 1);
 	}
+	syncs.journals++;
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -54,8 +67,8 @@ static void make_text(void)
 		n += (size_t)sprintf(text + n, "line at byte %zu\r\n", n);
 }
 
-/* A delivery that ends when it has given the file its name. */
-static void begin_delivery(const char *id)
+/* A delivery that ends when *END is to be done. */
+static void begin_delivery_until(bool *end, const char *id)
 {
 	struct delivered out;
 	int status;
@@ -64,12 +77,18 @@ static void begin_delivery(const char *id)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		dies = true;
+		*end = true;
 		deliver_to("INBOX", text, id, &out);
 		_exit(1);
 	}
 	if (waitpid(pid, &status, 0) != pid || status != 0)
 		printf("# the delivery did not end as planned\n");
+}
+
+/* One that ends when it has given the file its name. */
+static void begin_delivery(const char *id)
+{
+	begin_delivery_until(&dies, id);
 }
 
 enum harm { ZEROS, EMPTY, HALF_ZEROS, SHORT, NHARMS };
@@ -185,27 +204,92 @@ static void test_killed(void)
 	   "a whole file of a delivery that was killed is the delivery");
 }
 
-/* Somebody looks while it is only in memory; the power goes later. */
-static void test_looked_at(bool read_only)
+static struct mailbox *look(bool read_only, bool open_before, struct store **s,
+			    bool *end)
+{
+	const struct mailbox_changes *c;
+	struct mailbox *m = NULL;
+
+	if (open_before)
+		m = open_folder("INBOX", read_only, s);
+	begin_delivery_until(end, "Q1");
+	memset(&syncs, 0, sizeof(syncs));
+	if (!open_before)
+		m = open_folder("INBOX", read_only, s);
+	mailbox_refresh(m, true, &c);
+	return m;
+}
+
+/* Somebody looks while it is only in memory: what a client knows by its UID is
+ * there to stay, be it that the power goes and the delivery ends here. */
+static void test_looked_at(bool read_only, bool open_before)
 {
 	struct store *s;
 	struct mailbox *m;
-	char name[600];
 
 	fresh();
 	deliver_to("INBOX", text, "FIRST", &(struct delivered){ 0 });
-	begin_delivery("Q1");
-	m = open_folder("INBOX", read_only, &s);
+	m = look(read_only, open_before, &s, &dies);
 	ok(m && mailbox_count(m) == 2,
-	   "a message that is being synced is seen");
-	close_folder(&m, &s);
-	if (!find_name("new", ",U=2", name))
-		find_name("cur", ",U=2", name);
-	harm(path(name), ZEROS);
-	m = open_folder("INBOX", true, &s);
-	ok(m && mailbox_count(m) == 1, "which does not make it sure (%s)",
+	   "a message that is being synced is seen (%s)",
 	   read_only ? "EXAMINE" : "SELECT");
+	ok(syncs.files > 0 && syncs.places > 0 && syncs.journals > 0,
+	   "its content, name and record are made durable before (%s)",
+	   open_before ? "NOOP" : "at once");
 	close_folder(&m, &s);
+	memset(&syncs, 0, sizeof(syncs));
+	m = open_folder("INBOX", true, &s);
+	ok(m && mailbox_count(m) == 2 && syncs.files == 0, "once");
+	close_folder(&m, &s);
+}
+
+/* The same while it has no name; it never gets one. */
+static void test_not_named(bool open_before)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_to("INBOX", text, "FIRST", &(struct delivered){ 0 });
+	m = look(false, open_before, &s, &dies_naming);
+	ok(m && mailbox_count(m) == 1,
+	   "a message that has no name yet is not told of (%s)",
+	   open_before ? "NOOP" : "SELECT");
+	close_folder(&m, &s);
+}
+
+/* A copy has no checksum in its record, and is made durable all the same. */
+static void test_copy_looked_at(void)
+{
+	const struct mailbox_changes *c;
+	uint32_t seq = 1, uid, validity;
+	struct folder_id id;
+	struct store *s, *s2;
+	struct mailbox *m, *box;
+	int status;
+	pid_t pid;
+
+	fresh();
+	deliver_n("INBOX", 1);
+	store_open(at.maildir, false, &s);
+	store_create(s, "Box", NULL);
+	store_close(&s);
+	box = open_folder("Box", false, &s2);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		m = open_folder("INBOX", false, &s);
+		dies_at_place = true;
+		mailbox_copy(m, &seq, 1, "Box", false, &uid, &validity, &id);
+		_exit(1);
+	}
+	ok(waitpid(pid, &status, 0) == pid && status == 0,
+	   "a copy ends before its name is durable");
+	memset(&syncs, 0, sizeof(syncs));
+	ok(mailbox_refresh(box, true, &c) == ERR_OK &&
+		   mailbox_count(box) == 1 && syncs.places > 0,
+	   "it is made so before it is told of");
+	close_folder(&box, &s2);
 }
 
 /* An expunge of message SEQ that ends between its record and the removal of
@@ -529,8 +613,13 @@ int main(void)
 		test_look((enum harm)h, true);
 	}
 	test_killed();
-	test_looked_at(true);
-	test_looked_at(false);
+	test_looked_at(true, false);
+	test_looked_at(false, false);
+	test_looked_at(true, true);
+	test_looked_at(false, true);
+	test_not_named(false);
+	test_not_named(true);
+	test_copy_looked_at();
 	test_expunge();
 	test_expunge_is_finished();
 	test_expunge_of_copied(false);
