@@ -76,16 +76,15 @@ static bool has_8bit_body(const struct seven_bit *b,
 	return is_8bit(b, body_of(b, part), end_of(part));
 }
 
-/* The value of the field NAME of a part's header; false if it has none. */
-static bool header_value(const struct seven_bit *b,
-			 const struct mime_part *part, const char *name,
-			 bool slash, struct mime_value *v)
+static bool read_type(const struct seven_bit *b, const struct mime_part *part,
+		      struct mime_value *v)
 {
 	struct mime_field f;
 
 	return mime_field_find(b->data + part->header,
-			       body_of(b, part) - part->header, name, &f) &&
-	       mime_value_parse(b->arena, &f, slash, v);
+			       body_of(b, part) - part->header, "Content-Type",
+			       &f) &&
+	       mime_value_parse(b->arena, &f, true, v);
 }
 
 /* Quoted-printable keeps line ends as line ends, which is right for text
@@ -126,21 +125,21 @@ static const struct method *find_method(const struct seven_bit *b,
 					const struct mime_part *part)
 {
 	static const char *const identity[] = { "7bit", "8bit", "binary" };
-	struct mime_value type, encoding;
+	const char *header = b->data + part->header, *encoding;
+	struct mime_value type;
 
-	if (!header_value(b, part, "Content-Type", true, &type))
+	if (!read_type(b, part, &type))
 		type = (struct mime_value){ "text", "plain", .nparams = 0 };
 	if (is_composite(&type))
 		return NULL;
-	if (!header_value(b, part, "Content-Transfer-Encoding", false,
-			  &encoding))
-		return method_by_type(b, part, &type);
+	encoding = mime_encoding(b->arena, header,
+				 body_of(b, part) - part->header);
 	for (size_t i = 0; i < sizeof(identity) / sizeof(identity[0]); i++)
-		if (str_equal_ci(encoding.type, identity[i]))
+		if (str_equal_ci(encoding, identity[i]))
 			return method_by_type(b, part, &type);
-	if (str_equal_ci(encoding.type, "quoted-printable"))
+	if (str_equal_ci(encoding, "quoted-printable"))
 		return &mend_qp;
-	return str_equal_ci(encoding.type, "base64") ? &mend_base64 : NULL;
+	return str_equal_ci(encoding, "base64") ? &mend_base64 : NULL;
 }
 
 /* Are the delimiters of a multipart ASCII, so that they can stay? */

@@ -36,10 +36,11 @@ static void put_field(struct writer *w, const struct mime_part *part,
 	buf_free(&value);
 }
 
-static void put_params(struct writer *w, const struct mime_value *v)
+static void put_params(struct writer *w, struct mime_value *v)
 {
 	size_t i;
 
+	mime_value_join(w->a, v);
 	if (v->nparams == 0) {
 		buf_puts(w->out, "NIL");
 		return;
@@ -135,14 +136,8 @@ static void read_type(struct writer *w, const struct mime_part *part,
 
 static void put_encoding(struct writer *w, const struct mime_part *part)
 {
-	struct mime_field f;
-	struct mime_value v;
-
-	if (find(w, part, "Content-Transfer-Encoding", &f) &&
-	    mime_value_parse(w->a, &f, false, &v))
-		imap_put_nstring(w->out, v.type);
-	else
-		buf_puts(w->out, "\"7bit\"");
+	imap_put_nstring(w->out, mime_encoding(w->a, w->data + part->header,
+					       part->nheader));
 }
 
 static void put_message(struct writer *w, const struct mime_part *child)

@@ -23,7 +23,8 @@ struct cache_entry {
 	uint32_t bodystructure;
 	uint32_t header;
 };
-#define CACHE_MAGIC 0x32434850u
+/* "PHC3": entries of "PHC2" have parameters in pieces, and are made anew. */
+#define CACHE_MAGIC 0x33434850u
 
 static void put_header(struct buf *b, const char *header, size_t n)
 {

@@ -96,14 +96,11 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n)
 static void undo_encoding(struct buf *out, const char *header, size_t nheader,
 			  struct arena *a, const char *body, size_t n)
 {
-	struct mime_field f;
-	struct mime_value v = { .type = NULL };
+	const char *encoding = mime_encoding(a, header, nheader);
 
-	if (mime_field_find(header, nheader, "Content-Transfer-Encoding", &f))
-		mime_value_parse(a, &f, false, &v);
-	if (v.type && str_equal_ci(v.type, "base64"))
+	if (str_equal_ci(encoding, "base64"))
 		mime_decode_base64(out, body, n);
-	else if (v.type && str_equal_ci(v.type, "quoted-printable"))
+	else if (str_equal_ci(encoding, "quoted-printable"))
 		mime_decode_qp(out, body, n);
 	else
 		buf_put(out, body, n);

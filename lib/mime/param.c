@@ -167,3 +167,36 @@ const char *mime_value_text(struct arena *a, const struct mime_value *v,
 	buf_free(&b);
 	return s;
 }
+
+/* Takes blanks out of TEXT if that makes it an encoding ("7 bit"). */
+static const char *without_blanks(const char *text, size_t n)
+{
+	static const char *const known[] = { "7bit", "8bit", "binary", "base64",
+					     "quoted-printable" };
+	struct mime_scan s = { .p = text, .end = text + n };
+	const char *found = NULL;
+	struct buf b;
+
+	buf_init(&b, VALUE_MAX);
+	do
+		mime_scan_blank(&s, NULL);
+	while (mime_scan_run(&s, specials, &b));
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_equal_ci(b.data, known[i]))
+			found = known[i];
+	buf_free(&b);
+	return found;
+}
+
+const char *mime_encoding(struct arena *a, const char *header, size_t n)
+{
+	struct mime_field f;
+	struct mime_value v;
+	const char *known;
+
+	if (!mime_field_find(header, n, "Content-Transfer-Encoding", &f) ||
+	    !mime_value_parse(a, &f, false, &v))
+		return "7bit";
+	known = without_blanks(f.value, f.nvalue);
+	return known && !str_equal_ci(known, v.type) ? known : v.type;
+}

@@ -40,4 +40,15 @@ const char *mime_value_get(const struct mime_value *v, const char *name);
 const char *mime_value_text(struct arena *a, const struct mime_value *v,
 			    const char *name);
 
+/* Joins each parameter that stands in pieces, NAME*0 and so on, into one NAME
+ * in their place; into a NAME*, encoded as a whole, if a piece is encoded. For
+ * BODYSTRUCTURE: RFC 2231 section 6 asks for the joining alone, since a NAME*
+ * has a charset and a language, for which a plain NAME has no place. Clients
+ * know this form from Dovecot and Cyrus, and decode it. Memory from A. */
+void mime_value_join(struct arena *a, struct mime_value *v);
+
+/* The transfer encoding that the header at HEADER, N names, with memory from
+ * A: "7bit" if it names none. */
+const char *mime_encoding(struct arena *a, const char *header, size_t n);
+
 #endif

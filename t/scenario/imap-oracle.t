@@ -26,8 +26,8 @@ if not SAMPLES:
 
 # A multipart without boundary is shown as the text that it is, so that
 # people can read it; so is a type that does not parse. What has no domain
-# gets an empty one, not an invented one. Parameters stay as they are on the
-# wire (RFC 2231 is the client's), and type names as they are written.
+# gets an empty one, not an invented one. Boundaries encoded by RFC 2231 count,
+# and what is joined with encoded pieces is encoded. Type names are as written.
 ON_PURPOSE = {"msg_%02d.txt" % n
               for n in (5, 14, 15, 16, 25, 29, 32, 33, 41, 43)}
 

@@ -6,6 +6,7 @@
 #include "imaptext/imaptext.h"
 #include "imaptext/section.h"
 #include "mime/field.h"
+#include "mime/param.h"
 #include "tap.h"
 
 static const struct {
@@ -42,6 +43,10 @@ static const struct {
 };
 
 #define PLAIN "\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\""
+
+#define TYPE(params) "Content-Type: application/x; " params "\n\n"
+#define APPLICATION(params) \
+	"(\"application\" \"x\" " params " NIL NIL \"7bit\" 0)"
 
 static const struct {
 	const char *promise;
@@ -103,6 +108,28 @@ static const struct {
 	  "--o--\n",
 	  "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 9 (NIL NIL NIL NIL "
 	  "NIL NIL NIL NIL NIL NIL) (" PLAIN " 1 0) 2) \"digest\")" },
+	{ "a parameter in pieces (RFC 2231) is joined, in their order",
+	  TYPE("A*1=y; b=z; a*0=\"x \"; c*0=1"),
+	  APPLICATION("(\"A\" \"x y\" \"b\" \"z\" \"c\" \"1\")") },
+	{ "a parameter encoded in part is encoded as a whole",
+	  TYPE("a*0*=utf-8'en'%e2%82%ac; a*1=\" %b\"; a*2*=%20c"),
+	  APPLICATION("(\"a*\" \"utf-8'en'%e2%82%ac%20%25b%20c\")") },
+	{ "also if its first piece is plain", TYPE("a*0=\"x'\"; a*1*=%20"),
+	  APPLICATION("(\"a*\" \"''x%27%20\")") },
+	{ "an encoded parameter that is whole stays", TYPE("a*=utf-8''%41"),
+	  APPLICATION("(\"a*\" \"utf-8''%41\")") },
+	{ "pieces with one missing stay", TYPE("a*0=x; a*2=y; b*1=z"),
+	  APPLICATION("(\"a*0\" \"x\" \"a*2\" \"y\" \"b*1\" \"z\")") },
+	{ "pieces with one there twice stay", TYPE("a*0=x; a*0*=y; a*1=z"),
+	  APPLICATION("(\"a*0\" \"x\" \"a*0*\" \"y\" \"a*1\" \"z\")") },
+	{ "what is no piece stays",
+	  TYPE("*0=x; a*00=y; a*x=z; a**=u; a*64=v; a*99999999999999999999=w"),
+	  APPLICATION("(\"*0\" \"x\" \"a*00\" \"y\" \"a*x\" \"z\" "
+		      "\"a**\" \"u\" \"a*64\" \"v\" "
+		      "\"a*99999999999999999999\" \"w\")") },
+	{ "a charset in pieces",
+	  "Content-Type: text/plain; charset*0=us-; charset*1=ascii\n\n",
+	  "(" PLAIN " 0 0)" },
 	{ "a type that does not parse is text", "Content-Type: foo\n\na\n",
 	  "(" PLAIN " 3 1)" },
 };
@@ -297,6 +324,39 @@ static void test_header_end(void)
 	}
 }
 
+static const struct {
+	const char *value; /* of Content-Transfer-Encoding */
+	const char *want;
+} encodings[] = {
+	{ "base64", "base64" },
+	{ " Base64 (x)", "Base64" },
+	{ "7 bit", "7bit" },
+	{ "quoted (x) -\n printable ; y", "quoted-printable" },
+	{ "base64 foo", "base64" },
+	{ "8bit; foo", "8bit" },
+	{ "X-UU", "X-UU" },
+	{ "", "7bit" },
+	{ "[8bit]", "7bit" },
+};
+
+static void test_encodings(void)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++) {
+		struct arena *a = arena_new();
+
+		buf_reset(&b);
+		buf_printf(&b, "A: b\nContent-Transfer-Encoding: %s\n\n",
+			   encodings[i].value);
+		is(mime_encoding(a, b.data, b.len), encodings[i].want,
+		   encodings[i].value);
+		arena_free(&a);
+	}
+	buf_free(&b);
+}
+
 static void test_envelope(void)
 {
 	static const char header[] =
@@ -327,6 +387,7 @@ int main(void)
 	test_depth();
 	test_fields();
 	test_header_end();
+	test_encodings();
 	test_envelope();
 	return done();
 }
