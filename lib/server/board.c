@@ -50,9 +50,9 @@ bool board_claim(struct board_place *me, uint64_t client, int most)
 {
 	int n = 0;
 
+	atomic_store(&me->client, client);
 	if (!most || !client)
 		return true;
-	atomic_store(&me->client, client);
 	for (int i = 0; i < self.n; i++)
 		n += atomic_load(&board_place(i)->client) == client;
 	if (n <= most)

@@ -19,7 +19,8 @@ struct board_place {
 	_Atomic int state;
 	_Atomic uint64_t client; /* whom it serves; 0: no IP address */
 	_Atomic int64_t rest_ms; /* server/shed.h: since when its client is a
-				  * stranger; 0: it is not to be dropped */
+				  * stranger; 0: it is not to be dropped;
+				  * negative: when it was */
 	struct watched watched;
 	pid_t pid; /* the parent's business alone; 0: none */
 };
@@ -35,7 +36,7 @@ struct board_place *board_place(int i);
 int board_count(enum board_state state);
 
 /* Notes whom ME serves, unless that one has MOST children already: then false.
- * MOST 0, or client 0: no limit. */
+ * MOST 0, or client 0: no limit, and the note is for server/shed.h. */
 bool board_claim(struct board_place *me, uint64_t client, int most);
 
 /* Gives the one with PID, or NULL. */

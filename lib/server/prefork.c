@@ -133,7 +133,7 @@ static bool refuse_client(struct board_place *me,
 	char text[CALLER_TEXT_SIZE];
 	bool ours = l->ipc && !l->open_to_all;
 
-	if (!self.set->client_max || ours ||
+	if ((!self.set->client_max && !self.set->sheds) || ours ||
 	    board_claim(me, caller_of(fd, text), self.set->client_max))
 		return false;
 	board_say_refused(text, self.set->client_max);

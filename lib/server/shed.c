@@ -15,7 +15,7 @@
 
 #define FIRST_MS 1000 /* in which nobody is dropped */
 #define PART_MAX 50   /* that are dropped at a time */
-#define DROPPED (-1)  /* of rest_ms */
+#define SLOW_MS 500   /* who is not gone then is not waited for */
 
 static struct {
 	struct board_place *me;
@@ -73,13 +73,13 @@ bool shed_work(void)
 	if (!self.me)
 		return true;
 	since = atomic_load(&self.me->rest_ms);
-	return since != DROPPED && atomic_compare_exchange_strong(
-					   &self.me->rest_ms, &since, 0);
+	return since >= 0 && atomic_compare_exchange_strong(&self.me->rest_ms,
+							    &since, 0);
 }
 
 bool shed_is_due(void)
 {
-	return self.me && atomic_load(&self.me->rest_ms) == DROPPED;
+	return self.me && atomic_load(&self.me->rest_ms) < 0;
 }
 
 /* The signal, which may not have come yet, is not for the next client. */
@@ -95,7 +95,7 @@ static void take_signal(void)
 
 void shed_end(void)
 {
-	if (self.me && atomic_exchange(&self.me->rest_ms, 0) == DROPPED)
+	if (self.me && atomic_exchange(&self.me->rest_ms, 0) < 0)
 		take_signal();
 }
 
@@ -130,17 +130,18 @@ static int by_rank(const void *left, const void *right)
 				  : order(a->rest_ms, b->rest_ms);
 }
 
-/* Collects those that are at rest; *DROPPING is how many end already. */
-static int collect(int max, struct candidate *c, int *dropping)
+/* Collects those that are at rest; *DROPPED is how many end just now. */
+static int collect(int max, struct candidate *c, int *dropped)
 {
+	int64_t slow_ms = clock_ms() - SLOW_MS;
 	int n = 0;
 
-	*dropping = 0;
+	*dropped = 0;
 	for (int i = 0; i < max; i++) {
 		struct board_place *p = board_place(i);
 		int64_t rest = atomic_load(&p->rest_ms);
 
-		*dropping += rest == DROPPED;
+		*dropped += rest < -slow_ms;
 		if (rest > 0)
 			c[n++] = (struct candidate){
 				.client = atomic_load(&p->client),
@@ -168,7 +169,8 @@ static bool drop(const struct candidate *c)
 	int64_t rest = c->rest_ms;
 
 	return p->pid > 0 &&
-	       atomic_compare_exchange_strong(&p->rest_ms, &rest, DROPPED) &&
+	       atomic_compare_exchange_strong(&p->rest_ms, &rest,
+					      -clock_ms()) &&
 	       kill(p->pid, SIGUSR1) == 0;
 }
 

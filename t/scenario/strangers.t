@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 from alone import Tap  # noqa: E402
 from instance import Instance, wait_for  # noqa: E402
 
-PLACES = 8
+PLACES = 12
 tap = Tap()
 
 
@@ -73,8 +73,8 @@ def log_in(open_one):
 
 
 def fill(port, n, **how):
-    """N strangers, two of each address, in the places that are left."""
-    return [Stranger(port, "127.9.%d.1" % (k // 2), **how) for k in range(n)]
+    """N strangers, three of each address."""
+    return [Stranger(port, "127.9.%d.1" % (k // 3), **how) for k in range(n)]
 
 
 def one_kind(what, open_one, port, **how):
@@ -107,12 +107,12 @@ def all_kinds(s, what, open_one, port, tls_port, noop, login, flood):
 
 
 def few_and_many(s):
-    few = [Stranger(s.POP3_PORT, "127.8.%d.1" % n) for n in range(4)]
+    few = [Stranger(s.POP3_PORT, "127.8.%d.1" % n) for n in range(3)]
     tap.ok(wait_for(lambda: all(b"+OK" in x.heard for x in few), 30),
            "some have one place each")
-    many = fill(s.POP3_PORT, 4)
+    many = fill(s.POP3_PORT, PLACES - 3)
     tap.ok(wait_for(lambda: all(b"+OK" in x.heard for x in many), 30),
-           "others two, later")
+           "others three, later")
     tap.ok(log_in(s.pop3) is not None, "who comes gets a place")
     tap.ok(wait_for(lambda: any(x.over for x in many), 30) and
            not any(x.over for x in few), "of those who have most",
