@@ -61,10 +61,13 @@ bool imap_section_parse(const char *text, size_t n, struct imap_section *s)
 	return false;
 }
 
+/* What BODYSTRUCTURE shows in a multipart without parts. */
+static const struct mime_part empty = { .kind = MIME_LEAF };
+
 static const struct mime_part *child(const struct mime_part *part,
 				     unsigned number)
 {
-	const struct mime_part *c = part->child;
+	const struct mime_part *c = part->child ? part->child : &empty;
 
 	while (c && --number > 0)
 		c = c->next;

@@ -32,8 +32,9 @@ struct imap_section {
 bool imap_section_parse(const char *text, size_t n, struct imap_section *s);
 
 /* Where the piece is in the message of the tree ROOT: offset and bytes; for
- * the two FIELDS it is the header to choose from. False if there is no such
- * part, or it has no such piece. */
+ * the two FIELDS it is the header to choose from. A multipart without parts has
+ * an empty one, as imap_structure shows it. False if there is no such part, or
+ * it has no such piece. */
 bool imap_section_find(const struct mime_part *root,
 		       const struct imap_section *s, size_t *at, size_t *n);
 

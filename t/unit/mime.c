@@ -154,10 +154,12 @@ static const char nested[] = "Subject: outer\n"
 			     "--i--\n"
 			     "--o--\n";
 
-static const struct {
+struct section_row {
 	const char *section;
 	const char *want; /* NULL: there is none */
-} sections[] = {
+};
+
+static const struct section_row sections[] = {
 	{ "1", "first" },
 	{ "1.MIME", "X-One: 1\n\n" },
 	{ "1.HEADER", NULL },
@@ -175,6 +177,16 @@ static const struct {
 	{ "1..2", NULL },
 	{ "FOO", NULL },
 	{ "99999999999", NULL },
+};
+
+/* Structures show an empty text in a multipart without parts. */
+static const char partless[] =
+	"Content-Type: multipart/mixed; boundary=o\n\n--o\n"
+	"Content-Type: multipart/mixed; boundary=i\n\nnothing\n--o--\n";
+
+static const struct section_row partless_sections[] = {
+	{ "1.1", "" },	   { "1.1.MIME", "" },	   { "1.2", NULL },
+	{ "1.1.1", NULL }, { "1.1.HEADER", NULL }, { "2", NULL },
 };
 
 static void test_addresses(void)
@@ -215,7 +227,8 @@ static void test_structures(void)
 	buf_free(&b);
 }
 
-static void test_sections(void)
+static void test_sections(const char *message, const struct section_row *row,
+			  size_t rows)
 {
 	struct arena *a = arena_new();
 	const struct mime_part *root;
@@ -223,15 +236,16 @@ static void test_sections(void)
 	size_t i, at, n;
 	char got[512];
 
-	root = mime_parse(a, nested, sizeof(nested) - 1);
-	for (i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
-		const char *text = sections[i].section;
+	root = mime_parse(a, message, strlen(message));
+	for (i = 0; i < rows; i++) {
+		const char *text = row[i].section;
 		bool found = imap_section_parse(text, strlen(text), &s) &&
 			     imap_section_find(root, &s, &at, &n);
 
 		if (found)
-			snprintf(got, sizeof(got), "%.*s", (int)n, nested + at);
-		is(found ? got : NULL, sections[i].want, text);
+			snprintf(got, sizeof(got), "%.*s", (int)n,
+				 message + at);
+		is(found ? got : NULL, row[i].want, text);
 	}
 	arena_free(&a);
 }
@@ -325,18 +339,20 @@ static void test_header_end(void)
 }
 
 static const struct {
+	const char *promise;
 	const char *value; /* of Content-Transfer-Encoding */
 	const char *want;
 } encodings[] = {
-	{ "base64", "base64" },
-	{ " Base64 (x)", "Base64" },
-	{ "7 bit", "7bit" },
-	{ "quoted (x) -\n printable ; y", "quoted-printable" },
-	{ "base64 foo", "base64" },
-	{ "8bit; foo", "8bit" },
-	{ "X-UU", "X-UU" },
-	{ "", "7bit" },
-	{ "[8bit]", "7bit" },
+	{ "encoding: as it should be", "base64", "base64" },
+	{ "encoding: with a comment", " Base64 (x)", "Base64" },
+	{ "encoding: with a blank", "7 bit", "7bit" },
+	{ "encoding: with much else", "quoted (x) -\n printable ; y",
+	  "quoted-printable" },
+	{ "encoding: with another word", "base64 foo", "base64" },
+	{ "encoding: with a parameter", "8bit; foo", "8bit" },
+	{ "encoding: not known", "X-UU", "X-UU" },
+	{ "encoding: empty", "", "7bit" },
+	{ "encoding: no token", "[8bit]", "7bit" },
 };
 
 static void test_encodings(void)
@@ -351,7 +367,7 @@ static void test_encodings(void)
 		buf_printf(&b, "A: b\nContent-Transfer-Encoding: %s\n\n",
 			   encodings[i].value);
 		is(mime_encoding(a, b.data, b.len), encodings[i].want,
-		   encodings[i].value);
+		   encodings[i].promise);
 		arena_free(&a);
 	}
 	buf_free(&b);
@@ -382,7 +398,9 @@ int main(void)
 {
 	test_addresses();
 	test_structures();
-	test_sections();
+	test_sections(nested, sections, sizeof(sections) / sizeof(*sections));
+	test_sections(partless, partless_sections,
+		      sizeof(partless_sections) / sizeof(*partless_sections));
 	test_prefixes();
 	test_depth();
 	test_fields();
