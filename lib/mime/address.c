@@ -1,7 +1,8 @@
 /*
  * An element of a list is read from left to right, without going back: words,
  * then what stands behind them says what they were: "<" a name, "@" a local
- * part, ":" the name of a group, anything else an address without a domain.
+ * part, ":" the name of a group; else one atom is an address without a domain,
+ * and what no address can be is a name alone.
  *
  * Whatever is there is taken. Beside that the parser notes how far the field
  * was from the grammar: `guessed` where it had to choose a meaning,
@@ -261,7 +262,8 @@ static void scan_element(struct parser *p)
 			return;
 	} else if (p->a.name.len > 0) {
 		p->guessed = true;
-		words_are_local(p, &words);
+		if (words.pieces == 1 && !words.quoted)
+			words_are_local(p, &words);
 		give_mailbox(p);
 	} else if (p->s.p < p->s.end && !strchr(",;", *p->s.p)) {
 		p->guessed = true;

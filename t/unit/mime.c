@@ -33,7 +33,10 @@ static const struct {
 	{ "commas alone", ",,;,", "NIL" },
 	{ "a quoted local part", "\"a b\"@c", "((NIL NIL \"a b\" \"c\"))" },
 	{ "an angle left open", "Jo <a@b", "((\"Jo\" NIL \"a\" \"b\"))" },
-	{ "a quote left open", "\"Jo <a@b>", "((NIL NIL \"Jo <a@b>\" \"\"))" },
+	{ "a quote left open", "\"Jo <a@b>", "((\"Jo <a@b>\" NIL \"\" \"\"))" },
+	{ "words alone are a name", "Jo Doe, \"x\", g: A. B (c);",
+	  "((\"Jo Doe\" NIL \"\" \"\")(\"x\" NIL \"\" \"\")"
+	  "(NIL NIL \"g\" NIL)(\"A. B\" NIL \"\" \"\")(NIL NIL NIL NIL))" },
 	{ "8-bit bytes in a literal", "J\xc3\xb6 <a@b>",
 	  "(({3}\r\nJ\xc3\xb6 NIL \"a\" \"b\"))" },
 	{ "an address as a name", "'a@b' (x) c <d@e.f>",
