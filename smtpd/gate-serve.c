@@ -79,8 +79,12 @@ static struct stranger *first_of(struct strangers *list)
 /* Who gets the next process; NULL: all are busy, or those of whoever waits. */
 static struct stranger *first(void)
 {
-	struct stranger *x = first_of(&self.known);
+	struct stranger *x;
 
+	/* which spares a look at each of thousands */
+	if (free_processes() == 0)
+		return NULL;
+	x = first_of(&self.known);
 	return x ? x : first_of(&self.others);
 }
 

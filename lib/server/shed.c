@@ -73,8 +73,8 @@ bool shed_work(void)
 	if (!self.me)
 		return true;
 	since = atomic_load(&self.me->rest_ms);
-	return since >= 0 && atomic_compare_exchange_strong(&self.me->rest_ms,
-							    &since, 0);
+	return since >= 0 &&
+	       atomic_compare_exchange_strong(&self.me->rest_ms, &since, 0);
 }
 
 bool shed_is_due(void)
