@@ -244,17 +244,21 @@ int add_undo(struct folder *f, const struct record_add *a)
 
 static void take_back(struct folder *f, struct addition *a, size_t n)
 {
-	int kept = errno, code;
+	int kept = errno, code = ERR_OK;
 	size_t i;
 
+	/* what stays has its record, by which a session judges it: a name
+	 * that comes back after a power cut must not be without */
 	for (i = 0; i < n; i++) {
 		struct message_ref ref = ref_of(&a[i]);
+		int err = a[i].linked ? messages_remove(f->files, &ref) : ERR_OK;
 
-		/* what stays is found by a session: its record is undone */
-		if (a[i].linked)
-			err_ignore(messages_remove(f->files, &ref));
+		code = code ? code : err;
 	}
-	code = n > 0 ? folder_lock(f) : ERR_OK;
+	if (!code && n > 0)
+		code = messages_sync(f->files, dirs_of(a, n));
+	if (!code && n > 0)
+		code = folder_lock(f);
 	for (i = 0; !code && i < n; i++)
 		code = undo(f, &a[i].e);
 	folder_unlock(f);

@@ -79,10 +79,12 @@ int content_put_aside(struct messages *ms, const struct message_ref *r,
 		      enum content what)
 {
 	bool empty = what == CONTENT_EMPTY;
+	int code;
 
 	log_warn("mailbox: a message whose delivery ended before it was "
 		 "promised is %s: %.*s",
 		 empty ? "empty, removed" : "torn, put into tmp", (int)r->nbase,
 		 r->base);
-	return empty ? messages_remove(ms, r) : messages_put_aside(ms, r);
+	code = empty ? messages_remove(ms, r) : messages_put_aside(ms, r);
+	return code ? code : messages_sync(ms, 1u << r->dir);
 }

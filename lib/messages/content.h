@@ -25,7 +25,8 @@ int content_judge(int fd, uint32_t size, const uint32_t *crc,
 		  enum content *what) MUST_CHECK;
 
 /* A message that was never promised and is EMPTY or TORN: takes it out of
- * sight. One that holds something is kept. */
+ * sight, for good when this gives ERR_OK: its record may be undone then. One
+ * that holds something is kept, in tmp. */
 int content_put_aside(struct messages *ms, const struct message_ref *r,
 		      enum content what) MUST_CHECK;
 

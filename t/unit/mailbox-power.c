@@ -506,6 +506,41 @@ static void test_put_aside(void)
 	free(data);
 }
 
+/* The power goes again while that is done: the name is back, and must find its
+ * record. */
+static void test_put_aside_is_synced(bool by_delivery)
+{
+	struct delivered out;
+	struct store *s;
+	struct mailbox *m;
+	char name[600];
+	int status;
+	pid_t pid;
+
+	prepare(HALF_ZEROS, "new");
+	find_name("new", "posthorn", name);
+	if (link(path(name), path("kept")) < 0)
+		printf("# link\n");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		dies_at_place = true;
+		if (by_delivery)
+			deliver_to("INBOX", text, "Q1", &out);
+		else
+			open_folder("INBOX", false, &s);
+		_exit(1);
+	}
+	ok(waitpid(pid, &status, 0) == pid && status == 0 &&
+		   access(path(name), F_OK) < 0,
+	   "what is torn is put aside, and that is synced");
+	rename(path("kept"), path(name));
+	m = open_folder("INBOX", true, &s);
+	ok(m && mailbox_count(m) == 0, "it is not shown when it is back: %s",
+	   by_delivery ? "a delivery had it" : "a session had it");
+	close_folder(&m, &s);
+}
+
 /* Several in one record, one of them harmed. */
 static void test_one_of_several(void)
 {
@@ -629,6 +664,8 @@ int main(void)
 	test_expunge_at_rest(true);
 	test_one_of_several();
 	test_put_aside();
+	test_put_aside_is_synced(true);
+	test_put_aside_is_synced(false);
 	test_expunge_is_synced();
 	test_out_of_order(false);
 	test_out_of_order(true);
