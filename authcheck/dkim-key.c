@@ -6,8 +6,8 @@
 #include <openssl/x509.h>
 
 #include "authcheck/tags.h"
+#include "base/encode.h"
 #include "base/str.h"
-#include "mime/decode.h"
 
 #define RSA_BITS_MIN 1024 /* RFC 8301 section 3.2 */
 
@@ -53,41 +53,35 @@ const char *dkim_key_fault(struct arena *a, const char *record,
 	return fault_of(a, &t, algorithm);
 }
 
-#define ED25519_BYTES 32
-
-/* An RSA key: as everybody publishes it, or as RFC 6376 has it. */
-static EVP_PKEY *read_rsa(const unsigned char *der, long n)
+/* The size of the RSA key in base64 KEY, in bits; 0 if it is none: of that
+ * the library will say more. It counts in bytes itself. */
+static int rsa_bits(const char *key)
 {
-	const unsigned char *p = der;
-	EVP_PKEY *key = d2i_PUBKEY(NULL, &p, n);
-
-	p = der;
-	if (!key)
-		key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, n);
-	if (key && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
-		EVP_PKEY_free(key);
-		key = NULL;
-	}
-	return key;
-}
-
-/* The key TEXT, in base64, which has its faults, for ALGORITHM; or NULL. */
-static EVP_PKEY *read_key(const char *text, const char *algorithm)
-{
-	EVP_PKEY *key = NULL;
-	struct buf der;
 	const unsigned char *p;
+	EVP_PKEY *pkey = NULL;
+	struct buf der;
+	int bits = 0;
 
 	buf_init(&der, 65536);
-	mime_decode_base64(&der, text, strlen(text));
-	p = (const unsigned char *)der.data;
-	if (str_starts(algorithm, "rsa-"))
-		key = der.len ? read_rsa(p, (long)der.len) : NULL;
-	else if (der.len == ED25519_BYTES)
-		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p,
-						  ED25519_BYTES);
+	if (decode_base64(&der, key, strlen(key))) {
+		p = (const unsigned char *)der.data;
+		pkey = d2i_PUBKEY(NULL, &p, (long)der.len);
+	}
+	if (pkey && EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA)
+		bits = EVP_PKEY_get_bits(pkey);
+	EVP_PKEY_free(pkey);
 	buf_free(&der);
-	return key;
+	return bits;
+}
+
+/* The tags that the library looks at. */
+static const char *essence(struct arena *a, const struct tags *t)
+{
+	const char *type = tags_get(t, "k"), *flags = tags_get(t, "t");
+
+	return arena_printf(a, "v=DKIM1; k=%s;%s%s%s p=%s", type ? type : "rsa",
+			    flags ? " t=" : "", flags ? flags : "",
+			    flags ? ";" : "", tags_get_compact(a, t, "p"));
 }
 
 const char *dkim_key_name(struct arena *a, const char *selector,
@@ -98,12 +92,13 @@ const char *dkim_key_name(struct arena *a, const char *selector,
 
 enum dkim_key_status dkim_key_find(struct lookup *l, const char *selector,
 				   const char *domain, const char *algorithm,
-				   struct dkim_public *key, const char **why)
+				   const char **record, const char **why)
 {
 	const char *name = dkim_key_name(l->arena, selector, domain);
 	const struct dns_answer *d = lookup_dns(l, name, "TXT");
-	const char *text, *flags;
+	const char *text;
 	struct tags t;
+	int bits;
 
 	*why = "no key";
 	if (d->status == DNS_TEMP) {
@@ -123,17 +118,10 @@ enum dkim_key_status dkim_key_find(struct lookup *l, const char *selector,
 	*why = fault_of(l->arena, &t, algorithm);
 	if (*why)
 		return DKIM_KEY_NONE;
-	*why = "key record with a fault";
-	key->key = read_key(tags_get_compact(l->arena, &t, "p"), algorithm);
-	if (!key->key)
-		return DKIM_KEY_NONE;
+	bits = rsa_bits(tags_get_compact(l->arena, &t, "p"));
 	*why = "key too small";
-	if (str_starts(algorithm, "rsa-") &&
-	    EVP_PKEY_get_bits(key->key) < RSA_BITS_MIN) {
-		EVP_PKEY_free(key->key);
+	if (bits > 0 && bits < RSA_BITS_MIN)
 		return DKIM_KEY_SMALL;
-	}
-	flags = tags_get(&t, "t");
-	key->strict = flags && tags_list_has(flags, ':', "s");
+	*record = essence(l->arena, &t);
 	return DKIM_KEY_GOOD;
 }

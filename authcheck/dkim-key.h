@@ -1,36 +1,29 @@
 /*
- * DKIM key records (RFC 6376 section 3.6.1), fetched and judged.
+ * DKIM key records (RFC 6376 section 3.6.1), fetched and judged by us:
+ * libopendkim takes some that must not count.
  */
 #ifndef AUTHCHECK_DKIM_KEY_H
 #define AUTHCHECK_DKIM_KEY_H
-
-#include <stdbool.h>
-
-#include <openssl/evp.h>
 
 #include "authcheck/lookup.h"
 
 enum dkim_key_status {
 	DKIM_KEY_GOOD,
 	DKIM_KEY_SMALL, /* an RSA key that counts no more */
-	DKIM_KEY_TEMP,	/* no answer for now */
-	DKIM_KEY_NONE,	/* none, revoked or not for this signature: *WHY */
+	DKIM_KEY_TEMP, /* no answer for now */
+	DKIM_KEY_NONE, /* none, revoked or not for this signature: *WHY */
 };
 
 /* Where it is. From A. */
 const char *dkim_key_name(struct arena *a, const char *selector,
 			  const char *domain);
 
-struct dkim_public {
-	EVP_PKEY *key; /* free it with EVP_PKEY_free */
-	bool strict;   /* not for signers at sub-domains of its domain (t=s) */
-};
-
-/* The key of SELECTOR at DOMAIN for a signature by ALGORITHM ("rsa-sha256",
- * "ed25519-sha256") in *KEY, if DKIM_KEY_GOOD. */
+/* The key record of SELECTOR at DOMAIN for a signature by ALGORITHM
+ * ("rsa-sha256", "ed25519-sha256"): *RECORD in the arena has what matters of
+ * it, without notes, for which the library has no room. */
 enum dkim_key_status dkim_key_find(struct lookup *l, const char *selector,
 				   const char *domain, const char *algorithm,
-				   struct dkim_public *key, const char **why);
+				   const char **record, const char **why);
 
 /* Judges the text of a record alone: NULL if it is good for ALGORITHM, else
  * what is wrong, a constant text. */

@@ -5,6 +5,8 @@
 #include "authcheck/dkim.h"
 #include "base/mem.h"
 
+#define KEY_BITS_MIN 1024 /* RFC 8301 section 3.2 */
+
 static struct {
 	DKIM_LIB *library;
 } self;
@@ -34,14 +36,31 @@ static bool set_option(dkim_opts_t option, void *value, size_t size)
 
 bool dkim_prepare(void)
 {
+	/* keys are fetched late and each signature has its own fate;
+	 * otherwise one temporary failure ends the whole message */
+	u_int flags = DKIM_LIBFLAGS_DELAYSIGPROC;
+	u_int bits = KEY_BITS_MIN;
+
 	self.library = dkim_init(NULL, NULL);
 	return self.library &&
 	       dkim_libfeature(self.library, DKIM_FEATURE_SHA256) &&
 	       dkim_libfeature(self.library, DKIM_FEATURE_ED25519) &&
+	       set_option(DKIM_OPTS_FLAGS, &flags, sizeof(flags)) &&
+	       set_option(DKIM_OPTS_MINKEYBITS, &bits, sizeof(bits)) &&
 	       set_option(DKIM_OPTS_SIGNHDRS, (void *)(uintptr_t)signed_fields,
 			  sizeof(char **)) &&
 	       set_option(DKIM_OPTS_OVERSIGNHDRS,
-			  (void *)(uintptr_t)guarded_fields, sizeof(char **));
+			  (void *)(uintptr_t)guarded_fields, sizeof(char **)) &&
+	       dkim_set_key_lookup(self.library, dkim_verify_key) ==
+		       DKIM_STAT_OK;
+}
+
+DKIM *dkim_library_verifier(void)
+{
+	DKIM_STAT status;
+
+	return dkim_verify(self.library, (const unsigned char *)"-", NULL,
+			   &status);
 }
 
 DKIM *dkim_library_signer(const struct dkim_key *k)

@@ -1,20 +1,19 @@
 /*
- * DKIM (RFC 6376, RFC 8301, RFC 8463, RFC 8616). What verifies is ours, with
- * OpenSSL for the mathematics; signatures are made by libopendkim.
+ * DKIM (RFC 6376, RFC 8301, RFC 8463) by libopendkim, which computes hashes
+ * and signatures. What may count as a signature and as a key is ours to say:
+ * the library lets pass what must not.
  */
 #ifndef AUTHCHECK_DKIM_H
 #define AUTHCHECK_DKIM_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "authcheck/keys.h"
 #include "authcheck/lookup.h"
 #include "authcheck/message.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "mime/field.h"
 
 #define DKIM_SIGNATURES_MAX 10 /* further ones are not looked at */
 
@@ -29,18 +28,8 @@ enum dkim_verdict {
 	DKIM_PERMERROR
 };
 
-/* What a signature covers, and how. */
-struct dkim_terms {
-	struct mime_field field; /* its own, in the message */
-	bool relaxed_header, relaxed_body;
-	int64_t limit;	    /* l=, or -1 */
-	const char *fields; /* h= */
-	const char *bh;	    /* bh= without white space */
-	bool sub_domain;    /* i= is at a sub-domain of d= */
-};
-
 /* One signature and what became of it. Strings are the signer's: from
- * outside, only known to be visible ASCII; names are in A-labels. */
+ * outside, only known to be visible ASCII. */
 struct dkim_signature {
 	enum dkim_verdict result;
 	const char *why;       /* "" for pass */
@@ -48,7 +37,6 @@ struct dkim_signature {
 	const char *selector;  /* s=, or "" */
 	const char *algorithm; /* a=, or "" */
 	const char *b;	       /* b= without white space, or "" */
-	struct dkim_terms terms;
 };
 
 struct dkim_result {
@@ -75,8 +63,8 @@ void dkim_read_signatures(struct arena *a, const struct message *m,
 /* Notes the keys that these need (lookup_plan), with MS for each. */
 void dkim_plan(struct lookup *l, const struct dkim_result *r, int64_t ms);
 
-/* Checks the signatures of M that are in R. M's beginning must still be where
- * it was when they were read. ERR_OK, or the error of reading M. */
+/* Checks the signatures of M that are in R. Strings come from the lookup's
+ * arena. ERR_OK, or the error of reading M. */
 MUST_CHECK int dkim_verify_message(struct lookup *l, const struct message *m,
 				   struct dkim_result *r);
 

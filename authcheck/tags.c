@@ -22,14 +22,12 @@ static bool good_name(const char *p, const char *end)
 	return true;
 }
 
-/* Visible characters, also beyond ASCII (RFC 8616), and white space. */
+/* Visible characters and white space. */
 static bool good_value(const char *p, const char *end)
 {
-	if (!str_is_utf8(p, (size_t)(end - p)))
-		return false;
 	for (; p < end; p++)
 		if (!str_isprint((unsigned char)*p) &&
-		    (unsigned char)*p < 0x80 && !str_isspace((unsigned char)*p))
+		    !str_isspace((unsigned char)*p))
 			return false;
 	return true;
 }

@@ -3,7 +3,7 @@
  * DMARC, and the field that tells of them, which nothing in the message may
  * break.
  *
- * link: authcheck/verify.c authcheck/results.c authcheck/from.c authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-canon.c authcheck/tags.c authcheck/message.c authcheck/dmarc.c authcheck/dmarc-record.c
+ * link: authcheck/verify.c authcheck/results.c authcheck/from.c authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/tags.c authcheck/message.c authcheck/dmarc.c authcheck/dmarc-record.c
  * libs: LIB_SPF2 LIB_DKIM LIB_DMARC LIB_PSL
  */
 #include "fuzz.h"

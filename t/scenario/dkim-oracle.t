@@ -2,10 +2,8 @@
 # DKIM against others: what dkimpy (python3-dkim) signs we verify, what we
 # sign dkimpy and Mail::DKIM verify; RSA and Ed25519, all canonicalizations.
 import base64
-import hashlib
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -232,115 +230,6 @@ def weak_key():
     tap.ok(got == "policy", "an RSA key of 512 bits does not count", got)
 
 
-def crafted(tags, pem, end="; b ="):
-    """A message whose signature has TAGS and ends with END and the value, as
-    no signer has it that we could ask: relaxed by hand."""
-    def relaxed(text):
-        return re.sub("[ \t]+", " ", text).strip()
-    fields = ["From: joe@example.org", "Subject: x  y"]
-    body = b"text\r\n"
-    bh = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    field = "v=1; c=relaxed/relaxed; h=from:subject; bh=%s; %s%s" % (
-        bh, tags, end)
-    text = "".join("%s:%s\r\n" % (f.split(":")[0].lower(),
-                                  relaxed(f.split(":", 1)[1]))
-                   for f in fields)
-    text += "dkim-signature:" + relaxed(field)
-    path = write(text.encode())
-    b = base64.b64encode(run("openssl", "dgst", "-sha256", "-sign", pem, path))
-    return ("DKIM-Signature: " + field).encode() + b + b"\r\n" + (
-        "\r\n".join(fields) + "\r\n\r\n").encode() + body
-
-
-def odd_texts():
-    pem = os.path.join(tmp, "rsa2.pem")
-    record = keys["rsa2"][2]
-    for name in ("s._domainkey.xn--bcher-kva.tst",
-                 "xn--bcher-kva._domainkey.example.org",
-                 "20230601._domainkey.example.org",
-                 "a_b.c._domainkey.example.org"):
-        driver.stdin.write("key %s %s\n" % (name, percent(record)))
-    driver.stdin.write("key strict._domainkey.example.org %s\n" %
-                       percent(record.replace("; p=", "; t=y:s; p=")))
-    us = "a=rsa-sha256; d=example.org; s=rsa2"
-    for name, tags, end, want in [
-            ("as usual", us, "; b=", "pass"),
-            ("a blank before =", us, "; b =", "pass"),
-            ("blanks around =", us, ";\tb \t= ", "pass"),
-            ("b= not at the end", us, "; b=" + ";", "permerror"),
-            ("d= in U-labels (RFC 8616)",
-             "a=rsa-sha256; d=b\u00fccher.tst; s=s", "; b=", "pass"),
-            ("d= in capital U-labels",
-             "a=rsa-sha256; d=B\u00dcCHER.tst; s=s", "; b=", "pass"),
-            ("i= in U-labels", "a=rsa-sha256; d=xn--bcher-kva.tst; s=s; "
-             "i=j\u00f6@b\u00fccher.tst", "; b=", "pass"),
-            ("s= in U-labels", "a=rsa-sha256; d=example.org; s=b\u00fccher",
-             "; b=", "pass"),
-            ("s= of digits", "a=rsa-sha256; d=example.org; s=20230601",
-             "; b=", "pass"),
-            ("s= of two labels", "a=rsa-sha256; d=example.org; s=a_b.c",
-             "; b=", "pass"),
-            ("an @ in quotes in i=", us + '; i="a@b"@example.org', "; b=",
-             "pass"),
-            ("i= at a sub-domain", us + "; i=@sub.Example.org", "; b=",
-             "pass"),
-            ("i= elsewhere", us + "; i=@example.com", "; b=", "permerror"),
-            ("i= that ends alike", us + "; i=@anexample.org", "; b=",
-             "permerror"),
-            ("i= without @", us + "; i=example.org", "; b=", "permerror"),
-            ("a strict key", "a=rsa-sha256; d=example.org; s=strict", "; b=",
-             "pass"),
-            ("a strict key and a sub-domain",
-             "a=rsa-sha256; d=example.org; s=strict; i=@a.example.org",
-             "; b=", "permerror"),
-            ("expired", us + "; t=1000000000; x=1100000000", "; b=", "fail"),
-            ("signed in the future", us + "; t=9000000000", "; b=", "fail"),
-            ("x= before t=", us + "; t=1100000000; x=1000000000", "; b=",
-             "permerror"),
-            ("x= that is no number", us + "; x=soon", "; b=", "permerror"),
-            ("l= beyond the body", us + "; l=100", "; b=", "permerror"),
-            ("l= of the body", us + "; l=6", "; b=", "pass"),
-            ("d= that is none", "a=rsa-sha256; d=a..b; s=s", "; b=",
-             "permerror"),
-            ("no s=", "a=rsa-sha256; d=example.org", "; b=", "permerror")]:
-        got = verify(crafted(tags, pem, end))
-        tap.ok(got == want, "a signature, %s: %s" % (name, want), got)
-    got = verify(crafted(us, pem).replace(b"text\r\n", b"test\r\n"))
-    tap.ok(got == "fail", "with a blank before =: a changed body", got)
-    got = verify(crafted(us, pem).replace(b"x  y", b"x  z"))
-    tap.ok(got == "fail", "and a changed field", got)
-    got = verify(crafted(us, pem).replace(b"h=from:subject",
-                                          b"h=subject:date"))
-    tap.ok(got == "permerror", "and one without From", got)
-    got = verify(b"DKIM-Signature: v=1; d=\xff.tst; s=s; a=rsa-sha256; "
-                 b"h=from; bh=AA==; b=AA==\r\nFrom: a@b.c\r\n\r\n")
-    tap.ok(got == "permerror", "bytes that are no UTF-8", got)
-
-
-def large_keys():
-    data = b"From: joe@example.org\r\n\r\ntext\r\n"
-    for bits, note in (("4096", ""), ("6144", ""), ("8192", ""),
-                       ("2048", "n=%s; " % ("x" * 3000))):
-        name = "large%s" % bits
-        pem = os.path.join(tmp, name + ".pem")
-        run("openssl", "genrsa", "-traditional", "-out", pem, bits)
-        public = run("openssl", "rsa", "-in", pem, "-pubout", "-outform",
-                     "DER")
-        driver.stdin.write("key %s._domainkey.example.org %s\n" % (
-            name, percent("v=DKIM1; %sp=" % note +
-                          base64.b64encode(public).decode())))
-        bare = run("openssl", "rsa", "-in", pem, "-RSAPublicKey_out",
-                   "-outform", "DER")
-        driver.stdin.write("key bare%s._domainkey.example.org %s\n" % (
-            bits, percent("v=DKIM1; p=" + base64.b64encode(bare).decode())))
-        with open(pem, "rb") as f:
-            private = f.read()
-        for selector in (name, "bare" + bits):
-            got = verify(dkim.sign(data, selector.encode(), b"example.org",
-                                   private) + data)
-            tap.ok(got == "pass", "an RSA key: %s" % selector, got)
-
-
 def mutations(rounds):
     """Nothing that is done to a signed message makes it die."""
     data = random_message()
@@ -371,8 +260,6 @@ theirs_by_us(150)
 ours_by_them(60)
 length_tag()
 weak_key()
-odd_texts()
-large_keys()
 mutations(3000)
 driver.stdin.close()
 tap.ok(driver.wait() == 0, "the driver ends well")

@@ -1,7 +1,7 @@
 /*
  * The Authentication-Results field: nothing in it that comes from outside can
  * end it, add a result or hide one.
- * link: authcheck/results.c authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-canon.c authcheck/tags.c authcheck/message.c authcheck/dmarc.c authcheck/dmarc-record.c
+ * link: authcheck/results.c authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/tags.c authcheck/message.c authcheck/dmarc.c authcheck/dmarc-record.c
  * libs: LIB_SPF2 LIB_DKIM LIB_DMARC LIB_PSL
  */
 #include "authcheck/results.h"
