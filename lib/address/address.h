@@ -1,14 +1,14 @@
 /*
- * One mail address, taken apart: what SMTP writes between < and >, and what
- * header fields, alias files and command lines hold.
+ * One mail address, parsed: what SMTP writes between < and >, and what header
+ * fields, alias files and command lines contain.
  *
- * An address has two forms. Apart (struct address): the local part as it is
- * meant, without quotes; the domain in its canonical form, that is ASCII
- * (IDNA A-labels), lower case, no final dot, or a literal "[192.0.2.1]",
- * "[IPv6:2001:db8::1]". As text (address_text): local@domain as SMTP wants
- * it, the local part quoted where it must be. The text of a parsed address
- * holds no control character and no space outside quotes, and parses again
- * to the same address: it is what envelopes, packets and logs carry.
+ * An address has two forms. Parsed (struct address): the local part without
+ * quotes; the domain in its canonical form, that is ASCII (IDNA A-labels),
+ * lower case, no final dot, or a literal "[192.0.2.1]", "[IPv6:2001:db8::1]".
+ * As text (address_text): local@domain as SMTP wants it, the local part quoted
+ * if it must be. The text of a parsed address has no control character and no
+ * space outside quotes, and parses again to the same address: envelopes,
+ * packets and logs carry this form.
  *
  * Lenient where much real mail needs it: dots anywhere in a local part,
  * underscores in domains. Strict otherwise.
@@ -33,12 +33,12 @@ struct address {
 };
 
 /* Parses all of TEXT, N as local@domain, or a local part alone. ERR_OK,
- * ERR_SYNTAX, or ERR_TOO_LONG. Nothing else may stand before or after. */
+ * ERR_SYNTAX, or ERR_TOO_LONG. Nothing else may come before or after. */
 int address_parse(const char *text, size_t n, struct address *a);
 
 /* Parses the path at the start of TEXT, N: <local@domain>, <> or, from
  * lenient clients, an address without brackets (RFC 5321 section 4.1.2). A
- * source route (@a,@b:) is passed over. *USED is the length of the path. */
+ * source route (@a,@b:) is skipped. *USED is the length of the path. */
 int address_parse_path(const char *text, size_t n, struct address *a,
 		       size_t *used);
 
@@ -53,13 +53,13 @@ bool address_is_null(const struct address *a);
  * ERR_TOO_LONG. */
 int address_domain(const char *text, size_t n, char *out);
 
-/* Do two texts mean one mailbox? Domains compare in canonical form, local
- * parts without case (RFC 5321 section 2.4 leaves that to the host of the
- * mailbox; nobody tells them apart). False if one does not parse. */
+/* Do two texts mean the same mailbox? Domains compare in canonical form, local
+ * parts without case (RFC 5321 section 2.4 leaves that to the mailbox's host;
+ * in practice nobody distinguishes them). False if one does not parse. */
 bool address_equal(const char *a, const char *b);
 
 /* Splits a local part at the first of the characters DELIMITERS (parameter
- * recipient_delimiter), which is not its first one: USER and EXTENSION get
+ * recipient_delimiter) after its first character: USER and EXTENSION have
  * ADDRESS_LOCAL_SIZE bytes. False, with USER the whole and EXTENSION empty,
  * if there is none, or for the names that have no extensions: owner-LIST,
  * LIST-request, MAILER-DAEMON. */
@@ -68,9 +68,9 @@ bool address_split(const char *local, const char *delimiters, char *user,
 
 /* The addresses of a header field's value (From, To, Cc …: RFC 5322 section
  * 3.4, with its obsolete forms), folded or not: texts appended to OUT, at
- * most MAX. Names, comments, routes are passed over; groups are looked into.
- * ERR_OK; ERR_SYNTAX if something in it was no address (what could be read
- * is there); ERR_LIMIT if there were more than MAX. */
+ * most MAX. Names, comments and routes are skipped; members of groups are
+ * included. ERR_OK; ERR_SYNTAX if something was not an address (OUT has those
+ * that could be read); ERR_LIMIT if there were more than MAX. */
 int address_header(const char *value, size_t n, size_t max,
 		   struct strlist *out);
 

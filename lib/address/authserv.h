@@ -1,7 +1,7 @@
 /*
  * The authserv-id of an Authentication-Results field (RFC 8601 section 2.3):
- * is it in our name? Readers take much for white space and decode what they
- * can, so that every name before the results counts that any of them could
+ * is it our name? Programs take many things for white space and decode what
+ * they can, so every name before the results counts that any of them could
  * take for the id.
  */
 #ifndef ADDRESS_AUTHSERV_H

@@ -1,6 +1,6 @@
 /*
- * Which domains are ours: the one owner of that rule. qmgr routes by it,
- * smtpd refuses by it, local-deliver looks up by it.
+ * The one owner of the rule which domains are ours. qmgr routes, smtpd refuses
+ * and local-deliver looks up addresses by it.
  */
 #ifndef ADDRESS_DOMAINS_H
 #define ADDRESS_DOMAINS_H
@@ -17,9 +17,9 @@ enum address_class {
 
 struct address_domains;
 
-/* Reads the three lists of C. A name that stands in more than one of them,
- * or is none, adds a line to FAULTS (may be NULL); the first list wins then.
- * Free with address_domains_free. */
+/* Reads the three lists of C. A name that is in more than one of them, or is
+ * not a domain, adds a line to FAULTS (may be NULL); the first list wins. Free
+ * with address_domains_free. */
 struct address_domains *address_domains_new(const struct config *c,
 					    struct buf *faults);
 void address_domains_free(struct address_domains **d);

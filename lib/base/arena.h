@@ -1,5 +1,5 @@
 /*
- * Memory that ends together: one arena per connection, per command or per
+ * Memory that is freed together: one arena per connection, per command or per
  * message. Nothing in it is freed alone. Name it after its owner. There is no
  * error to check: without memory the process ends (base/mem.h).
  */
@@ -12,10 +12,10 @@ struct arena;
 
 struct arena *arena_new(void);
 
-/* Frees the arena and all that was taken from it; *A becomes NULL. */
+/* Frees the arena and everything taken from it; *A becomes NULL. */
 void arena_free(struct arena **a);
 
-/* Frees all that was taken but keeps one block for the next use. */
+/* Frees everything taken from it, but keeps one block for the next use. */
 void arena_reset(struct arena *a);
 
 /* SIZE zeroed bytes, aligned for any type. */

@@ -5,7 +5,7 @@
  * so that text in it can be used as a C string where it holds no NUL; len
  * never exceeds max. A put that would exceed max changes nothing and sets
  * `over`, which stays set until buf_reset: so a chain of puts needs one check
- * at its end, and what is too long becomes an error, never a cut.
+ * at its end, and what is too long becomes an error and is never truncated.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -34,15 +34,16 @@ void buf_reset(struct buf *b);
 void buf_put(struct buf *b, const void *data, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
-/* N in decimal: what buf_printf would give, at a tenth of its cost. */
+/* N in decimal: like buf_printf, at a tenth of its cost. */
 void buf_put_uint(struct buf *b, uint64_t n);
 void buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
-/* Makes room for N more bytes and gives where they go, or NULL (and `over`)
- * if that exceeds max. Follow with buf_added(b, n) for what was written. */
+/* Makes room for N more bytes and gives the address where they go, or NULL
+ * (and `over`) if that exceeds max. Then call buf_added(b, n) for what was
+ * written. */
 char *buf_room(struct buf *b, size_t n);
 void buf_added(struct buf *b, size_t n);
 

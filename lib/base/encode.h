@@ -13,7 +13,7 @@
 /* Base64 of RFC 4648 section 4, with padding, no line ends. */
 void encode_base64(struct buf *out, const void *data, size_t n);
 /* False on any byte outside the alphabet, missing padding, or bits set
- * beyond the end; OUT then holds an undefined part. */
+ * beyond the end; OUT then holds an undefined part of the result. */
 bool decode_base64(struct buf *out, const char *text, size_t n);
 
 /* Lower-case hexadecimal; the decoder takes either case. */

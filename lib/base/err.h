@@ -5,15 +5,15 @@
  *
  * A code says what to do; the cause says what happened: which operation, on
  * which name, with which errno. It is saved where the failure is noticed
- * (err_sys, err_set), travels beside the code, and is read by whoever logs
- * or answers (err_why). A process has one saved cause, that of its last
- * failure: functions in between just return the code.
+ * (err_sys, err_set), and read by the code that logs or answers (err_why). A
+ * process has one saved cause, that of its last failure: functions in between
+ * just return the code.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
-/* On a function that writes, syncs, renames, removes or reads a directory:
- * its result must be looked at, or be ignored with a reason (err_ignore). */
+/* For functions that write, sync, rename, remove or read a directory: the
+ * result must be checked, or ignored with a reason (err_ignore). */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 enum err {
@@ -28,40 +28,40 @@ enum err {
 	ERR_EXISTS,	 /* there is one already */
 	ERR_DENIED,	 /* not allowed */
 	ERR_BUSY,	 /* locked, or in use by another */
-	ERR_CORRUPT,	 /* our own data does not check */
+	ERR_CORRUPT,	 /* our own data fails its check */
 	ERR_LIMIT,	 /* too many of something */
 	ERR_TEMP,	 /* a helper could not answer just now: try again */
-	ERR_UNSUPPORTED, /* understood, and not offered */
-	ERR_STOPPING	 /* the suite stops: end in order */
+	ERR_UNSUPPORTED, /* understood, but not offered */
+	ERR_STOPPING	 /* the suite is stopping: finish in order */
 };
 
 /* A short lower-case English text for CODE; never NULL. */
 const char *err_text(int code);
 
-/* The code that fits an errno value: ENOSPC and EDQUOT are ERR_NO_SPACE,
+/* The code for an errno value: ENOSPC and EDQUOT are ERR_NO_SPACE,
  * EACCES and EPERM ERR_DENIED, ENOENT ERR_NOT_FOUND …, others ERR_IO. Saves
- * no cause: for code that goes on from there. */
+ * no cause: for callers that do not fail because of it. */
 int err_from_errno(int errnum);
 
 /* A system call failed: saves "cannot DOING NAME: text of errno" as the
- * cause, and gives the code that fits errno; ERR_IO if errno is 0, never
+ * cause, and gives the code for errno; ERR_IO if errno is 0, never
  * ERR_OK. NAME may be NULL. errno is unchanged. */
 int err_sys(const char *doing, const char *name);
 
-/* Saves a cause that is no system call's, and gives CODE. What err_why gave
- * may be an argument: so a cause is told who met it. */
+/* Saves a cause other than a system call, and gives CODE. The text of err_why
+ * may be an argument, to add context to a cause. */
 int err_set(int code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Why the call failed that gave CODE: the saved cause if it is of this code,
+/* Why the call that gave CODE failed: the saved cause if it has this code,
  * else err_text(CODE). Valid until the next failure. */
 const char *err_why(int code);
 
-/* The errno of the saved cause; 0 if it was no system call. */
+/* The errno of the saved cause; 0 if it was not a system call. */
 int err_errno(void);
 
-/* Forgets the saved cause: where one command, job or request ends, so that
- * the next one is not told of it. */
+/* Forgets the saved cause: at the end of a command, job or request, so that
+ * the next one does not report it. */
 void err_clear(void);
 
 /* Ignores a result on purpose; a comment beside it says why. */

@@ -1,6 +1,6 @@
 /*
- * Files: whole reads and writes that survive short counts and EINTR, and the
- * one way in which a file of ours is replaced.
+ * Files: complete reads and writes in spite of short counts and EINTR, and the
+ * one way in which we replace a file.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
@@ -13,14 +13,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* All N bytes, or an error code; on error a part may be written. */
+/* Writes all N bytes, or gives an error; then a part may be written. */
 MUST_CHECK int file_write(int fd, const void *data, size_t n);
 MUST_CHECK int file_pwrite(int fd, const void *data, size_t n, off_t at);
 
 /* Exactly N bytes from AT; ERR_EOF if the file is shorter. */
 MUST_CHECK int file_pread(int fd, void *data, size_t n, off_t at);
 
-/* fsync(2) and fdatasync(2), for whom base/heartbeat.h allows much time. */
+/* fsync(2) and fdatasync(2), for which base/heartbeat.h allows much time. */
 MUST_CHECK int file_sync(int fd);
 MUST_CHECK int file_sync_data(int fd);
 
@@ -34,33 +34,31 @@ MUST_CHECK int file_open(const char *path, int *fd);
 MUST_CHECK int file_read(const char *path, struct buf *b);
 MUST_CHECK int file_read_fd(int fd, struct buf *b);
 
-/* Makes PATH hold DATA, whole or not at all, also after a power cut: writes
- * a neighbour, syncs, renames, syncs the directory. */
+/* Makes PATH hold DATA, completely or not at all, even after a power cut:
+ * writes a temporary file beside it, syncs, renames, syncs the directory. */
 MUST_CHECK int file_replace(const char *path, mode_t mode, const void *data, size_t n);
 
-/* The first call of a program that prints: whoever reads may stop reading,
- * `posthorn queue list | head`, and ends it by that without a word, also where
- * SIGPIPE is ignored, as in what cron and systemd start. */
+/* The first call of a program that prints: if the reader stops reading, as in
+ * `posthorn queue list | head`, the program ends silently, even if SIGPIPE was
+ * ignored when cron or systemd started it. */
 void file_begin_output(void);
 
-/* Writes what standard output still holds: the last call of a program that
- * prints, since what was printed into a full disk or a closed pipe is no
- * success. */
+/* Writes what standard output still buffers: the last call of a program that
+ * prints, since printing to a full disk or a closed pipe is a failure. */
 MUST_CHECK int file_end_output(void);
 
 /* Syncs a directory by its path. */
 MUST_CHECK int file_sync_dir(const char *path);
 
 /* The next entry of D, valid until the next call; *E is NULL at the end. An
- * error is none: what was read then is not all. NAME is for the cause. */
+ * error is not the end: entries may be missing. NAME is for the cause. */
 MUST_CHECK int file_next(DIR *d, const char *name, struct dirent **e);
 
-/* Makes DIR and missing parents with MODE; the names of those that were made
- * are durable. */
+/* Makes DIR and missing parents with MODE, and the new names durable. */
 MUST_CHECK int file_make_dirs(const char *dir, mode_t mode);
 
 /* Seals FD, a file in memory that may be sealed (memfd_create(2)): nobody can
- * change it any more. Fine if it was sealed before. */
+ * change it any more. It may have been sealed before. */
 MUST_CHECK int file_seal(int fd);
 bool file_is_sealed(int fd);
 

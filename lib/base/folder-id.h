@@ -1,8 +1,7 @@
 /*
- * What names a mail folder to programs: for one folder it is the same in
- * every process and at all times until the folder is deleted, a rename
- * included. Where it comes from is lib/mailbox's business alone; others
- * compare, pass on and print it.
+ * The id of a mail folder: it is the same in every process and, even through a
+ * rename, until the folder is deleted. Only lib/mailbox knows how it is made;
+ * others compare it, pass it on and print it.
  */
 #ifndef BASE_FOLDER_ID_H
 #define BASE_FOLDER_ID_H
@@ -19,8 +18,8 @@ struct folder_id {
 
 bool folder_id_equal(struct folder_id a, struct folder_id b);
 
-/* As text: 32 lower-case hexadecimal digits; and back: false if TEXT (may be
- * NULL) is none. */
+/* To text, 32 lower-case hexadecimal digits, and back; false if TEXT (may be
+ * NULL) is not an id. */
 void folder_id_text(struct folder_id id, char out[FOLDER_ID_SIZE]);
 bool folder_id_read(const char *text, struct folder_id *id);
 

@@ -1,12 +1,12 @@
 /*
- * Signs of life. A process that another one watches (server/watch.h) says,
- * step by step, by when it will be heard of again; who is not heard of by then
- * hangs, and is killed. What the suite waits and works with (lib/io, lib/ipc,
- * base/file.h) gives such signs by itself, so a program has to think of them
- * only where it polls, sleeps or calls a library of others that may take long.
- * All of this costs next to nothing, and does nothing where nobody watches.
+ * Signs of life. A process that is watched (server/watch.h) says at each step
+ * by when it will give the next sign; one that misses that time is hung, and
+ * is killed. The suite's own functions for waiting and working (lib/io,
+ * lib/ipc, base/file.h) give signs themselves, so a program has to do so only
+ * where it polls, sleeps or calls a foreign library that may take long. This
+ * costs next to nothing, and does nothing in a process that is not watched.
  *
- * A process that was forked is not watched, whoever its parent is.
+ * A forked process is not watched until it asks for it.
  */
 #ifndef BASE_HEARTBEAT_H
 #define BASE_HEARTBEAT_H
@@ -14,24 +14,24 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* By when, on clock_ms(), the process is to be heard of again; shared with who
- * watches. INT64_MAX: not at all. */
+/* By when, on clock_ms(), the process must give its next sign; shared with the
+ * watcher. INT64_MAX: never. */
 typedef _Atomic int64_t heartbeat_due;
 
-/* This process is watched from now on: it is heard of every PATIENCE_MS. */
+/* This process is watched from now on: it gives a sign every PATIENCE_MS. */
 void heartbeat_begin(heartbeat_due *due, int64_t patience_ms);
 
-/* Nobody waits for this process but its own user: it may take its time. */
+/* Only its own user waits for this process: it is not watched any more. */
 void heartbeat_end(void);
 
 /* A step is done. */
 void heartbeat(void);
 
 /* The same before a wait of MS (-1: for ever) in poll(2) and the like; gives
- * for how long to wait at once, which may be less: then this is called anew. */
+ * the time to wait now, which may be less: then call this again. */
 int heartbeat_turn(int64_t ms);
 
-/* The same before a step in which nobody can see progress: it may take MS more
+/* The same before a step whose progress cannot be seen: it may take MS longer
  * than others. */
 void heartbeat_long(int64_t ms);
 

@@ -1,7 +1,7 @@
 /*
- * A hash table from strings to pointers. The hash is SipHash-2-4 under a key
- * drawn at the start of the process, so that strangers cannot choose keys
- * that collide. Values are the caller's.
+ * A hash table from strings to pointers. The hash is SipHash-2-4 with a random
+ * key for each process, so that strangers cannot choose keys that collide.
+ * Values belong to the caller.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -25,7 +25,7 @@ void *map_remove(struct map *m, const char *key);
 
 size_t map_count(const struct map *m);
 
-/* Walks all entries in no order; start with *POS = 0. Gives the key, and the
+/* Walks all entries in any order; start with *POS = 0. Gives the key, and the
  * value in *VALUE, or NULL at the end. The entry just given may be removed
  * during the walk; any other change makes the walk undefined. */
 const char *map_next(const struct map *m, size_t *pos, void **value);

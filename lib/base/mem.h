@@ -22,11 +22,11 @@ char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Joins the free pieces of the heap and gives free pages back. For before a
- * fork: a child that did it would get a page of its own for each piece. */
+/* Joins the free pieces of the heap and gives free pages back. Call it before
+ * a fork: a child that did it would copy a page for each piece. */
 void mem_tidy(void);
 
-/* Overwrites N bytes so that the compiler cannot leave it out: for secrets. */
+/* Overwrites N bytes in a way the compiler cannot omit: for secrets. */
 void mem_wipe(void *p, size_t n);
 
 /* Compares N bytes in a time that does not depend on their values. */

@@ -1,10 +1,9 @@
 /*
- * The Makefile puts this before every source of the suite: calls of the C
- * library that change what is on disk, declared once more so that nobody
- * drops their result unseen. Where there is nothing to do about a failure,
- * err_ignore says so, with a comment; a cast to void does not compile.
- * Directories are read by file_next (base/file.h) alone, which tells an
- * error from the end.
+ * The Makefile includes this in every source of the suite: C library calls
+ * that change what is on disk, declared again so that their result cannot be
+ * dropped unseen. If nothing can be done about a failure, err_ignore says so,
+ * with a comment; a cast to void does not compile. Only file_next
+ * (base/file.h) reads directories: it tells an error from the end.
  */
 #ifndef BASE_MUST_H
 #define BASE_MUST_H

@@ -30,7 +30,7 @@ bool str_isspace(int c);	/* space, tab, CR, LF */
 bool str_isprint(int c);	/* 0x20 to 0x7e */
 
 /* Copies SRC with its NUL into SIZE bytes at DST. False, and an empty DST,
- * if it does not fit: never a cut. */
+ * if it does not fit: nothing is truncated. */
 bool str_copy(char *dst, size_t size, const char *src);
 
 /* The whole of S as a decimal number within [MIN, MAX]; false otherwise. */
@@ -54,7 +54,7 @@ bool str_is_utf8(const char *s, size_t n);
 /* The number of edits that make A into B, for "did you mean"; at most 99. */
 unsigned str_distance(const char *a, const char *b);
 
-/* An owned list of strings. */
+/* A list that owns its strings. */
 struct strlist {
 	char **item;
 	size_t n;

@@ -1,7 +1,7 @@
 /*
- * Questions to accountd: who exists, where does mail for an address go, who
- * may send as whom, is this password right. Every question has a deadline of
- * its own (half a minute, for a password a whole one); no answer by then is
+ * Questions to accountd: which users exist, where mail for an address goes,
+ * who may send as whom, whether a password is correct. Every question has its
+ * own deadline (half a minute, a minute for a password); no answer by then is
  * ACCOUNT_TEMP or AUTH_TEMP. Addresses and names are in canonical form
  * (address/address.h).
  */
@@ -18,13 +18,13 @@ enum account_status {
 	ACCOUNT_TEMP	/* could not find out just now */
 };
 
-/* Bytes of a login name with its NUL: as long as a mailbox, 64 + 1 + 255. */
+/* Bytes of a login name with its NUL: that of an address, 64 + 1 + 255. */
 #define ACCOUNT_USER_SIZE 321
 
 struct account {
-	char user[ACCOUNT_USER_SIZE];	/* the login name, canonical: with domain
-					 * for virtual users, bare for those of
-					 * the system */
+	char user[ACCOUNT_USER_SIZE];	/* the login name, canonical: with
+					 * domain for virtual users, bare for
+					 * system users */
 	char home[1024];
 	char maildir[1024];	/* the INBOX: absolute path of the Maildir */
 	uid_t uid;
@@ -39,12 +39,12 @@ struct account {
  * order that local-deliver uses. */
 enum account_status account_recipient(const char *address);
 
-/* The mailbox owner behind the mail address or login name NAME, in *OUT, which
- * is the caller's; without ACCOUNT_FOUND it holds nothing of use. */
+/* The owner of the mailbox for the mail address or login name NAME, in the
+ * caller's *OUT; only useful after ACCOUNT_FOUND. */
 enum account_status account_lookup(const char *name, struct account *out);
 
-/* May the logged-in USER send as ADDRESS (his own address, with any
- * extension, an alias that leads to him alone, or smtpd_sender_login_maps)?
+/* May the logged-in USER send as ADDRESS (the user's own, with any extension,
+ * an alias that leads only to the user, or by smtpd_sender_login_maps)?
  * ACCOUNT_FOUND: yes, ACCOUNT_NONE: no. */
 enum account_status account_may_send(const char *user, const char *address);
 
@@ -61,8 +61,8 @@ struct account_auth_state {
 	char challenge[1024];	/* base64 for AUTH_CONTINUE */
 	char user[ACCOUNT_USER_SIZE];	/* for AUTH_OK */
 	char why[256];		/* for AUTH_FAILED, for the log */
-	/* Set before a step, with a session: input read ahead behind the
-	 * response, instead of what account_client_info said. */
+	/* Set before a step, with a session: input read ahead after the
+	 * response, instead of that in account_client_info. */
 	const char *pending;
 	size_t npending;
 };
@@ -81,8 +81,8 @@ struct account_client_info {
 
 /* Begins with MECHANISM and the initial RESPONSE (NULL if none came). After
  * AUTH_CONTINUE go on with account_auth_step. Every other result ends the
- * exchange. With `session`, AUTH_OK means that the session side has the
- * connection now: close it and say nothing more on it. */
+ * exchange. With `session`, AUTH_OK means that the session now has the
+ * connection: close it and write nothing more to it. */
 enum account_auth account_auth_start(struct account_auth_state *st,
 				     const struct account_client_info *info,
 				     const char *mechanism,

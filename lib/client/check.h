@@ -1,10 +1,9 @@
 /*
- * Questions to authcheck: SPF, DKIM and DMARC of a message that came in, a
- * DKIM signature for one that goes out. The message is given as the file
- * descriptor of its content. If a process of authcheck dies over it, the
- * question is asked once more; if there is no answer then, it is ERR_TEMP, and
- * the asker's parameter `authcheck_default_action` says what becomes of the
- * message.
+ * Questions to authcheck: SPF, DKIM and DMARC of an incoming message, a DKIM
+ * signature for an outgoing one. The message is given as the file descriptor
+ * of its content. If a process of authcheck dies of it, the question is asked
+ * once more; if there is still no answer, the result is ERR_TEMP, and the
+ * parameter `authcheck_default_action` says what becomes of the message.
  */
 #ifndef CLIENT_CHECK_H
 #define CLIENT_CHECK_H
@@ -29,7 +28,7 @@ enum check_dmarc {
 	CHECK_DMARC_PASS,
 	CHECK_DMARC_QUARANTINE,	/* failed, domain asks for quarantine */
 	CHECK_DMARC_REJECT,	/* failed, domain asks for reject */
-	CHECK_DMARC_TEMP	/* it may ask for either: not known now */
+	CHECK_DMARC_TEMP	/* whether it asks for either is not known */
 };
 
 struct check_verdict {
@@ -42,14 +41,13 @@ struct check_verdict {
 };
 
 /* Verifies; appends one complete Authentication-Results field, CRLF line
- * ends, to FIELDS. ERR_OK or ERR_TEMP, for which err_why says what happened:
- * also of the function below. */
+ * ends, to FIELDS. ERR_OK, or ERR_TEMP with a cause in err_why, as below. */
 int check_verify(const struct check_request *r, struct check_verdict *v,
 		 struct buf *fields, int64_t ms);
 
-/* Signs for DOMAIN (of the header From or the login) with the keys that are
- * configured; appends complete DKIM-Signature fields to FIELDS, none if the
- * domain has no key. ERR_OK or ERR_TEMP. */
+/* Signs for DOMAIN (of the header From or the login) with the configured
+ * keys; appends complete DKIM-Signature fields to FIELDS, none if the domain
+ * has no key. ERR_OK or ERR_TEMP. */
 int check_sign(int fd, off_t offset, off_t length, const char *domain,
 	       struct buf *fields, int64_t ms);
 

@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 
-#define DNS_RECORDS_MAX 2000 /* more in an answer are DNS_TEMP */
+#define DNS_RECORDS_MAX 2000 /* an answer with more is DNS_TEMP */
 
 enum dns_status {
 	DNS_FOUND,	/* at least one record */
@@ -36,7 +36,7 @@ struct dns_answer {
 	uint32_t ttl;
 	const char *canonical;	/* the name after CNAMEs, or the question's */
 	const char *why;	/* DNS_TEMP: what went wrong, for the log */
-	bool away;		/* DNS_TEMP: the resolver was not there */
+	bool away;		/* DNS_TEMP: the resolver was not available */
 	struct dns_record *record;
 	size_t n;
 };
@@ -53,35 +53,35 @@ struct dns_answer *dns_query(struct arena *a, const char *name,
 struct dns_question {
 	const char *name;
 	const char *type;
-	int64_t ms;		   /* its own patience */
-	struct dns_answer *answer; /* there afterwards, whatever happens */
+	int64_t ms;		   /* its own time limit */
+	struct dns_answer *answer; /* always set afterwards */
 };
 
-/* Asks all N, at most DNS_QUESTIONS_MAX, side by side: it takes as long as the
- * slowest, or its patience. GIVE_UP, unless NULL, is asked now and then, and
- * ends the wait for all that are still open, as DNS_TEMP. */
+/* Asks all N, at most DNS_QUESTIONS_MAX, at once: it takes as long as the
+ * slowest, or its time limit. GIVE_UP, unless NULL, is called now and then; if
+ * it gives true, all questions still open end with DNS_TEMP. */
 void dns_query_all(struct arena *a, struct dns_question *q, size_t n,
 		   bool (*give_up)(void *context), void *context);
 
-/* How long one answer is waited for: MS, or until GIVE_UP, as above. */
+/* How long to wait for an answer: MS, or until GIVE_UP, as above. */
 struct dns_patience {
 	int64_t ms;
 	bool (*give_up)(void *context);
 	void *context;
 };
 
-/* dns_query with such a patience. */
+/* dns_query within these limits. */
 struct dns_answer *dns_query_within(struct arena *a, const char *name,
 				    const char *type,
 				    const struct dns_patience *p);
 
 /* The name of an IP address for PTR questions ("4.3.2.1.in-addr.arpa");
- * false if IP is none. */
+ * false if IP is not an address. */
 bool dns_reverse_name(const char *ip, char *out, size_t size);
 
-/* The verified host name of a client's IP address: PTR whose A or AAAA leads
- * back (at most 5 names are tried). In A's memory, or NULL if there is none;
- * *TEMP tells whether that was for a temporary reason. */
+/* The verified host name of a client's IP address: a PTR whose A or AAAA leads
+ * back (at most 5 names are tried). In memory from A, or NULL if there is
+ * none; *TEMP tells whether the reason for that is temporary. */
 const char *dns_client_name(struct arena *a, const char *ip,
 			    const struct dns_patience *p, bool *temp);
 

@@ -1,6 +1,6 @@
 /*
- * One change of a folder, and the packet `changed` that tells of it
- * (posthorn-protocol(7), FEED): the same on its way to the feed and from it.
+ * One change of a folder, and the packet `changed` that reports it
+ * (posthorn-protocol(7), FEED): the same to the feed and from it.
  */
 #ifndef CLIENT_FEED_PACKET_H
 #define CLIENT_FEED_PACKET_H
@@ -15,17 +15,17 @@ enum feed_what {
 	FEED_ADDED = 1 << 0,	/* messages came */
 	FEED_FLAGS = 1 << 1,	/* flags or keywords changed */
 	FEED_GONE = 1 << 2,	/* messages were removed */
-	FEED_ANY = (1 << 3) - 1 /* nobody knows what: look */
+	FEED_ANY = (1 << 3) - 1 /* not known what: look */
 };
 
-/* A hint, never the truth: that is the folder, as it is read afterwards. */
+/* Only a hint: the truth is in the folder, when it is read afterwards. */
 struct feed_change {
 	struct folder_id folder;
 	unsigned what;	  /* of enum feed_what; at least one */
 	uint32_t uid;	  /* the highest that was added; 0: unknown */
 	uint64_t modseq;  /* of the folder after the change; 0: unknown */
-	const char *user; /* whose folder it is; "" where the teller does not
-			   * know. Not proven: it is what the teller says */
+	const char *user; /* whose folder it is; "" if the sender does not
+			   * know. Not verified: the sender says so */
 };
 
 /* Begins M as the packet of C. */

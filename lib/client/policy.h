@@ -1,6 +1,6 @@
 /*
- * Questions to tls-policy: what a domain says by MTA-STS (RFC 8461) about TLS
- * to the hosts that take its mail. Blocking, with a deadline.
+ * Questions to tls-policy: what a domain says with MTA-STS (RFC 8461) about
+ * TLS to its mail hosts. Blocking, with a deadline.
  */
 #ifndef CLIENT_POLICY_H
 #define CLIENT_POLICY_H
@@ -25,7 +25,7 @@ struct policy {
 };
 
 /* The policy of DOMAIN (ASCII form), all memory from A. ERR_OK, or ERR_TEMP
- * if tls-policy cannot be reached: then nobody knows what holds. */
+ * if tls-policy cannot be reached: the policy is then unknown. */
 int policy_find(struct arena *a, const char *domain, struct policy *p,
 		int64_t ms);
 

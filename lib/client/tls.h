@@ -1,7 +1,7 @@
 /*
- * TLS by tlsproxy: it gets the connection and gives a plain one back, which
- * carries what the peer sends and takes what it shall get. The caller's own
- * descriptor is closed in every case.
+ * TLS through tlsproxy: it gets the connection and gives back a plain one,
+ * which carries what the peer sends and takes what the peer is to get. The
+ * caller's own descriptor is closed in every case.
  */
 #ifndef CLIENT_TLS_H
 #define CLIENT_TLS_H
@@ -17,14 +17,14 @@ struct tls_info {
 	char cipher[64];	/* "TLS_AES_256_GCM_SHA384" */
 	int bits;		/* of the cipher's key */
 	char sni[256];		/* name asked for or sent, or "" */
-	bool away;		/* failed: tlsproxy was not there */
+	bool away;		/* failed: tlsproxy was not available */
 	bool verified;		/* outgoing: the peer proved its name */
 	char why[TLS_TEXT_MAX]; /* if not verified or failed: the reason */
 };
 
-/* Server side: ends TLS on FD, a connection to SERVICE: "smtp", "submission",
- * "imap" or "pop3". Gives the plain descriptor, or -1 with info->why. MS
- * bounds the handshake, and STOP (-1: none), which ends it when it becomes
+/* Server side: terminates TLS on FD, a connection to SERVICE: "smtp",
+ * "submission", "imap" or "pop3". Gives the plain descriptor, or -1 with
+ * info->why. The handshake ends after MS, or when STOP (-1: none) becomes
  * readable. */
 int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms,
 	       int stop);
@@ -34,7 +34,8 @@ int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms,
  * cannot be asked. */
 int tls_accept_begin(const char *service, int fd, int64_t ms);
 
-/* Takes the end of the handshake from SOCK, and closes that: as tls_accept. */
+/* Takes the result of the handshake from SOCK, and closes that; otherwise like
+ * tls_accept. */
 int tls_accept_end(int sock, struct tls_info *info);
 
 /* "TLSv1.3 with cipher … (256 bits)" in SIZE bytes, for trace fields. */
@@ -62,8 +63,8 @@ int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
 		int64_t ms);
 
 /* After the end of file on the plain descriptor FD: did the peer end in order
- * (close_notify)? False: the connection broke, and what came may be cut. Only
- * protocols in which the end of the connection ends the data need to ask. */
+ * (close_notify)? False: the connection broke, and the data may be truncated.
+ * Only protocols in which the end of the connection ends the data must ask. */
 bool tls_ended(int fd);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * posthorn.conf: `name = value` lines, a line that begins with white space
- * goes on with the one before, `#` begins a comment line, `include FILE`
- * reads another one, `$name` or `${name}` in a value stands for another
- * parameter's value.
+ * posthorn.conf: `name = value` lines; a line that begins with white space
+ * continues the one before, `#` begins a comment line, `include FILE` reads
+ * another file, `$name` or `${name}` in a value stands for another parameter's
+ * value.
  *
  * Every parameter is one row of the table in config/params.c: name, type,
  * default, range, help. Parsing, `posthorn config`, posthorn.conf(5) and the
@@ -32,7 +32,7 @@ enum config_type {
 struct config_param {
 	const char *name;
 	enum config_type type;
-	const char *value;	/* the default, may hold $name */
+	const char *value;	/* the default, may contain $name */
 	const char *range;	/* "MIN-MAX" for numbers, words for choices */
 	const char *group;	/* heading in the manual */
 	const char *help;	/* one or two sentences */
@@ -43,15 +43,15 @@ extern const struct config_param config_params[];
 
 struct config;
 
-/* Reads PATH (NULL: defaults alone) and then the OVERRIDES[N] "name=value".
+/* Reads PATH (NULL: only defaults) and then the OVERRIDES[N] "name=value".
  * On any fault *FAULTS gets one line each and the result is NULL; the buffer
  * is initialised by the caller. Warnings are not faults. */
 struct config *config_load(const char *path, const char *const *overrides,
 			   int n, struct buf *faults);
 
-/* The same for commands that look after a suite that runs with another state
- * of the file: what is at fault has its default. NULL only if PATH itself
- * cannot be read. */
+/* The same for commands for a suite that runs with an earlier state of the
+ * file: a faulty parameter has its default. NULL only if PATH itself cannot be
+ * read. */
 struct config *config_load_anyway(const char *path, struct buf *faults);
 void config_free(struct config **c);
 
@@ -59,14 +59,14 @@ void config_free(struct config **c);
  * accepted, for the services that it starts. *FD is it, or -1 with an error. */
 MUST_CHECK int config_seal(const struct config *c, int *fd);
 
-/* The configuration in such a file, wherever its position is, which does not
- * move: others read it at the same time. FD stays open. No other file is
- * read. NULL with lines in FAULTS if FD is none, or only a part of one. */
+/* The configuration in such a file. The file position is neither used nor
+ * moved: others read it at the same time. FD stays open. No other file is
+ * read. NULL with lines in FAULTS if FD is not a complete configuration. */
 struct config *config_unseal(int fd, struct buf *faults);
 
-/* Values, expanded. A name that is not in the table, or asked for as
- * another type than its own, is a broken invariant: the process aborts.
- * Strings live as long as the config. */
+/* Values, expanded. A name that is not in the table, or is asked for as a type
+ * that it does not have, is a bug: the process aborts. Strings live as long as
+ * the config. */
 const char *config_string(const struct config *c, const char *name);
 bool config_bool(const struct config *c, const char *name);
 int64_t config_int(const struct config *c, const char *name);

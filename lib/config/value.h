@@ -17,7 +17,7 @@ struct config_value {
 /* A configuration in which every parameter has its default, unexpanded. */
 struct config *config_defaults(void);
 
-/* Sets the parameter ROW as it was set, where, and expanded. */
+/* Sets the parameter ROW: its text as set, where that was, and expanded. */
 void config_set(struct config *c, int row, const char *raw, const char *origin,
 		const char *text);
 
@@ -30,11 +30,11 @@ const struct config_value *config_value(const struct config *c, int row);
 /* The row's place in the table, or -1. */
 int config_find(const char *name);
 
-/* The known name that is most like NAME, or NULL if none is near. */
+/* The known name nearest to NAME, or NULL if none is near. */
 const char *config_nearest(const char *name);
 
-/* Checks V->text against the row, fills number and list. False and one line
- * in FAULTS if it does not fit. */
+/* Checks V->text against the row and fills number and list. False, and one
+ * line in FAULTS, if it is invalid. */
 bool config_check(struct config_value *v, struct buf *faults);
 
 #endif

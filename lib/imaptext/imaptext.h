@@ -1,8 +1,8 @@
 /*
- * What IMAP tells of a message, ready to be sent (RFC 3501 section 7.4.2):
+ * What IMAP says about a message, ready to be sent (RFC 3501 section 7.4.2):
  * the values of ENVELOPE, BODY and BODYSTRUCTURE, without their names. They
- * hold quoted strings and, for bytes that those cannot carry, literals; no
- * NUL ever. The caller's buffer bounds them: check out->over.
+ * contain quoted strings and, for bytes that those cannot carry, literals, but
+ * never a NUL. The caller's buffer bounds them: check out->over.
  */
 #ifndef IMAPTEXT_IMAPTEXT_H
 #define IMAPTEXT_IMAPTEXT_H
@@ -16,11 +16,11 @@
 /* Enough for any message that a person would send. */
 #define IMAP_TEXT_MAX (1 << 20)
 
-/* The bytes of a literal, which may hold any but NUL (CHAR8 of RFC 3501
- * section 9): '?' stands for each of those. */
+/* The bytes of a literal, which may have any but NUL (CHAR8 of RFC 3501
+ * section 9): '?' replaces each NUL. */
 void imap_put_bytes(struct buf *out, const char *s, size_t n);
 
-/* A string: quoted where that can carry it, else a literal. */
+/* A string: quoted if possible, else a literal. */
 void imap_put_string(struct buf *out, const char *data, size_t n);
 
 /* NIL for NULL, else a string. */

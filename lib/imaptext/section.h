@@ -1,6 +1,6 @@
 /*
- * Which piece of a message is meant by the section of a FETCH item such as
- * BODY[1.2.MIME] (RFC 3501 section 6.4.5).
+ * The piece of a message that the section of a FETCH item such as
+ * BODY[1.2.MIME] means (RFC 3501 section 6.4.5).
  */
 #ifndef IMAPTEXT_SECTION_H
 #define IMAPTEXT_SECTION_H
@@ -27,8 +27,8 @@ struct imap_section {
 	int npath;
 };
 
-/* Parses what stands between "[" and "]", or, for HEADER.FIELDS, before the
- * list of names. False if it is no section. */
+/* Parses the text between "[" and "]" or, for HEADER.FIELDS, before the list
+ * of names. False if it is not a section. */
 bool imap_section_parse(const char *text, size_t n, struct imap_section *s);
 
 /* Where the piece is in the message of the tree ROOT: offset and bytes; for

@@ -1,4 +1,4 @@
-/* A TCP connection within a time. */
+/* A TCP connection within a time limit. */
 #ifndef IO_CONNECT_H
 #define IO_CONNECT_H
 

@@ -3,9 +3,9 @@
  * bottom. Every call that may wait takes at most the stream's timeout in all,
  * however slowly bytes drip.
  *
- * Output is kept back until the buffer is full, stream_flush is called, or
- * the input that is there has been used up: so the replies to a pipelined
- * batch of commands leave in one packet without further care.
+ * Output is held back until the buffer is full, stream_flush is called, or
+ * the available input has been used up: so the replies to a pipelined batch of
+ * commands leave in one packet without further care.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
@@ -17,7 +17,7 @@
 struct stream;
 
 /* A stream over FD, which it owns from now on. It reads ahead at most
- * IN_MAX bytes (the longest line that can be taken). */
+ * IN_MAX bytes (the longest line that it can give). */
 struct stream *stream_new(int fd, size_t in_max);
 
 /* Flushes nothing, closes the descriptor, frees; *S becomes NULL. */
@@ -27,18 +27,18 @@ void stream_free(struct stream **s);
  * lost unless taken before with stream_window. */
 int stream_release(struct stream **s);
 
-/* The descriptor under the stream; it stays the stream's. */
+/* The descriptor under the stream, which still owns it. */
 int stream_fd(const struct stream *s);
 
-/* Puts another descriptor under the stream (after STARTTLS; the former one
- * is NOT closed, since it was handed to tlsproxy by a copy: close it before
- * or after by stream_fd). Unread input and unsent output are dropped. */
+/* Puts another descriptor under the stream (after STARTTLS). The former one
+ * is NOT closed, since tlsproxy only has a copy: get it with stream_fd before
+ * and close it. Unread input and unsent output are dropped. */
 void stream_replace_fd(struct stream *s, int fd);
 
 /* From now on each waiting call may take MS milliseconds (default 300 s). */
 void stream_set_timeout(struct stream *s, int64_t ms);
 
-/* The same for a wait for output alone; 0, as at first: as long as others. */
+/* The same only for waiting for output; 0, the default: like all others. */
 void stream_set_send_timeout(struct stream *s, int64_t ms);
 
 /* An absolute limit on the monotonic clock in ms, 0 for none: the earlier
@@ -46,17 +46,16 @@ void stream_set_send_timeout(struct stream *s, int64_t ms);
 void stream_set_deadline(struct stream *s, int64_t at_ms);
 
 /* From now on a wait for input ends with ERR_STOPPING when FD is readable and
- * the stream is not, or has given a part of what is wanted (the window is not
- * empty); -1: no longer. It may take a second (stream_set_look), since nothing
- * is spent on it while the peer answers quickly. */
+ * the stream is not, or has given only part of what is wanted (the window is
+ * not empty); -1: no longer. It may take a second (stream_set_look), so that
+ * it costs nothing while the peer answers quickly. */
 void stream_set_stop(struct stream *s, int fd);
 
-/* The silence in ms after which the stop is watched; a second, until that is
- * called. */
+/* The silence in ms after which the stop is watched; by default a second. */
 void stream_set_look(struct stream *s, int64_t ms);
 
-/* Puts N bytes before the input to come: what another process had read of the
- * connection. Only before the first read. */
+/* Puts N bytes before the input to come: what another process has read from
+ * the connection. Only before the first read. */
 void stream_prepend(struct stream *s, const void *data, size_t n);
 
 /* What is buffered and not consumed: valid until the next call that reads. */
@@ -64,8 +63,8 @@ const char *stream_window(const struct stream *s, size_t *n);
 
 /* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
  * ERR_STOPPING, ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes.
- * Flushes output first: the peer may wait for it. A time may take an eighth
- * more. */
+ * Flushes output first: the peer may be waiting for it. Timeouts may be an
+ * eighth longer. */
 int stream_fill(struct stream *s);
 
 /* Takes N bytes off the front of the window. */
@@ -83,7 +82,7 @@ void stream_puts(struct stream *s, const char *text);
 void stream_printf(struct stream *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Sends what is kept back: ERR_OK, ERR_TIMEOUT, or ERR_IO if the peer is gone,
+/* Sends what is held back: ERR_OK, ERR_TIMEOUT, or ERR_IO if the peer is gone,
  * now or at an earlier output. */
 int stream_flush(struct stream *s);
 

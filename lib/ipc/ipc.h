@@ -23,17 +23,17 @@
 #define IPC_ATTRS_MAX 2048	/* attributes in one packet */
 #define IPC_FDS_MAX 16		/* descriptors in one packet */
 
-/* A message to send. Zero-cost to reuse: ipc_begin starts it afresh. */
+/* A message to send. It can be reused freely: ipc_begin starts it afresh. */
 struct ipc_out {
 	struct buf data;
 	int fd[IPC_FDS_MAX];
 	int nfds;
-	unsigned owned;	/* which of fd end with the message, by bit */
+	unsigned owned;	/* which of fd the message closes, by bit */
 	bool ready;	/* data is initialised */
 };
 
-/* A message that came. Strings point into it and live until ipc_in_reset.
- * Make it zeroed; it can be used for any number of messages. */
+/* A message received. Strings point into it and live until ipc_in_reset.
+ * Zero it first; it can be used for any number of messages. */
 struct ipc_in {
 	char *data;
 	size_t cap_data;
@@ -50,7 +50,7 @@ struct ipc_in {
 	int nfds_taken;
 };
 
-/* Building. Descriptors stay the caller's: they are copied by the kernel. */
+/* Building. The caller keeps its descriptors: the kernel copies them. */
 void ipc_begin(struct ipc_out *m, const char *verb);
 void ipc_put(struct ipc_out *m, const char *name, const char *value);
 void ipc_put_span(struct ipc_out *m, const char *name, const char *value,
@@ -59,7 +59,7 @@ void ipc_put_int(struct ipc_out *m, const char *name, int64_t value);
 void ipc_put_base64(struct ipc_out *m, const char *name, const void *data,
 		    size_t n);
 void ipc_put_fd(struct ipc_out *m, int fd);
-/* The same, but FD is M's from now on: closed when M begins afresh or ends. */
+/* The same, but M owns FD: it is closed when M is begun again or freed. */
 void ipc_put_own_fd(struct ipc_out *m, int fd);
 void ipc_out_free(struct ipc_out *m);
 
@@ -72,12 +72,13 @@ int ipc_send(int sock, const struct ipc_out *m, int64_t ms);
  * closed. Descriptors come with FD_CLOEXEC. */
 int ipc_recv(int sock, struct ipc_in *m, int64_t ms);
 
-/* From now on the peer can send nothing more: it is told so, and asks somebody
- * else. Does a packet still wait that it had sent before? Who closes SOCK with
- * one unread breaks a promise; who closes it without this may do so. */
+/* From now on the peer can send nothing more: it gets an error, and asks
+ * another process. Gives whether a packet that it sent before is still unread:
+ * then SOCK must not be closed yet. Without this call, closing SOCK might lose
+ * such a packet. */
 bool ipc_end_input(int sock);
 
-/* Closes descriptors nobody took and forgets the content. */
+/* Closes descriptors that were not taken and forgets the content. */
 void ipc_in_reset(struct ipc_in *m);
 void ipc_in_free(struct ipc_in *m);
 
@@ -91,7 +92,7 @@ bool ipc_int(const struct ipc_in *m, const char *name, int64_t min,
 /* Decodes base64 into B (appended); false if missing or wrong. */
 bool ipc_base64(const struct ipc_in *m, const char *name, struct buf *b);
 bool ipc_is(const struct ipc_in *m, const char *verb);
-/* The next descriptor, which is the caller's from now on, or -1. */
+/* The next descriptor, which the caller then owns, or -1. */
 int ipc_take_fd(struct ipc_in *m);
 
 /* Asks and waits for the answer: ipc_send and ipc_recv within MS in all. */
@@ -102,15 +103,15 @@ int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms);
 void ipc_set_dir(const char *dir);
 
 /* A connection to the service NAME in that folder (or to an absolute path),
- * close-on-exec; -1 with errno: EAGAIN when for MS milliseconds (0: at this
- * moment) the service has had no place for one more. */
+ * close-on-exec; -1 with errno: EAGAIN if the service had no room for another
+ * connection for MS milliseconds (0: at this moment). */
 int ipc_connect_within(const char *name, int64_t ms);
 
 /* The same for programs that wait for answers: ten seconds. */
 int ipc_connect(const char *name);
 
 /* The same for event loops, which never wait: 0. After EAGAIN the loop tries
- * again by a timer: the kernel tells nobody when there is a place. */
+ * again with a timer: the kernel does not say when there is room. */
 int ipc_connect_now(const char *name);
 
 /* A listening socket at PATH with MODE; -1 with errno. Replaces an old one. */
@@ -121,8 +122,8 @@ int ipc_listen(const char *path, mode_t mode, int backlog);
  * EACCES. *UID (may be NULL) gets the peer's uid. */
 int ipc_accept(int listener, const uid_t *uids, size_t n, uid_t *uid);
 
-/* Accepts anybody, for the sockets in the public folder: what a peer may ask
- * is then up to its uid, in *UID. */
+/* Accepts anybody, for the sockets in the public folder: what the peer may ask
+ * then depends on its uid, in *UID. */
 int ipc_accept_any(int listener, uid_t *uid);
 
 #endif

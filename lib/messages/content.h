@@ -24,9 +24,9 @@ enum content {
 int content_judge(int fd, uint32_t size, const uint32_t *crc,
 		  enum content *what) MUST_CHECK;
 
-/* A message that was never promised and is EMPTY or TORN: takes it out of
- * sight, for good when this gives ERR_OK: its record may be undone then. One
- * that holds something is kept, in tmp. */
+/* Hides a message that was never promised and is EMPTY or TORN, for good once
+ * this gives ERR_OK: then its record may be undone. If it has any content it
+ * is kept in tmp. */
 int content_put_aside(struct messages *ms, const struct message_ref *r,
 		      enum content what) MUST_CHECK;
 

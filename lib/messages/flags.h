@@ -20,13 +20,12 @@ enum mailbox_flag {
 	MAILBOX_FLAGS_ALL = (1 << 5) - 1
 };
 
-/* Flags as a store may keep them in a message's name, a Maildir's letters: bit 0
- * to 25 are a to z, then D F P R S T. Only some stand for flags. */
+/* Flags as a store may keep them in a message's name, the letters of Maildir:
+ * bits 0 to 25 are a to z, then D F P R S T. Only some stand for flags. */
 #define LETTER_D (1u << 26)
 
 unsigned letters_flags(uint32_t letters);
-/* OLD with the letters that stand for FLAGS, and no other that stands for
- * one. */
+/* OLD with the letters for FLAGS, and without those for other flags. */
 uint32_t letters_with(uint32_t old, unsigned flags);
 
 /* Can NAME be a keyword: an atom (RFC 3501 section 9) that is not too long? */

@@ -16,9 +16,9 @@ struct listing_file {
 	uint8_t dir;
 	bool spelt;	   /* as we spell it */
 	uint32_t letters;  /* flags in it */
-	int64_t size;	   /* as the name has it, or -1 */
+	int64_t size;	   /* according to the name, or -1 */
 	int64_t wire;	   /* the same */
-	uint32_t uid;	   /* if the name is ours, or 0 */
+	uint32_t uid;	   /* if the name is ours, else 0 */
 	uint32_t validity; /* of that UID */
 };
 

@@ -1,15 +1,16 @@
 /*
- * Where the messages of one folder are kept: what an index of them needs of
+ * Where the messages of one folder are kept: what an index of them needs from
  * the store behind it, as a table of functions. lib/maildir is one such store.
  *
- * A message is bytes that never change, under a base name that is its own for
- * ever, with flags beside it if the store can keep some. Two places, `new` and
- * `cur`, tell what was seen from what was not; a store that has no such thing
- * uses one. All calls give a code of base/err.h and save the cause.
+ * A message is bytes that never change, under a base name that is never used
+ * for another one, with flags beside it if the store can keep some. Two
+ * places, `new` and `cur`, tell new messages from seen ones; a store without
+ * this distinction uses one. All calls give a code of base/err.h and save the
+ * cause.
  *
- * A store that cannot list gives the same stamps always, and is then never
- * asked for a list: nobody but us changes it. One that cannot rename has
- * `rename` do nothing, and gives no letters.
+ * A store that cannot list always gives the same stamps, and is then never
+ * asked for a list: only we change it. In one that cannot rename, `rename`
+ * does nothing, and it gives no letters.
  */
 #ifndef MESSAGES_MESSAGES_H
 #define MESSAGES_MESSAGES_H
@@ -24,7 +25,7 @@
 enum { DIR_NEW, DIR_CUR, DIRS };
 #define BOTH_DIRS (1u << DIR_NEW | 1u << DIR_CUR)
 
-/* Which message: nothing in here is kept by a call. */
+/* Which message; no call keeps a pointer to anything in it. */
 struct message_ref {
 	const char *base;
 	size_t nbase;
@@ -40,9 +41,9 @@ struct message_new {
 	char name[48]; /* the store's own */
 };
 
-/* What is known of one without reading it. */
+/* What is known about one without reading it. */
 struct message_state {
-	bool is_file; /* if not it is no message */
+	bool is_file; /* if not, it is not a message */
 	uint64_t size;
 	int64_t written; /* seconds since 1970 */
 	int64_t changed; /* it or its name, microseconds */
@@ -51,11 +52,11 @@ struct message_state {
 struct messages;
 
 struct messages_ops {
-	/* A number for each place whose bit is in DIRS that is another after
+	/* A number for each place whose bit is in DIRS, which differs after
 	 * any change there. */
 	int (*stamps)(struct messages *ms, unsigned dirs, int64_t when[DIRS]);
-	/* Does a change that comes after `stamps` were read always leave another
-	 * number, however soon it comes? */
+	/* Does a change after `stamps` were read always give another number,
+	 * however soon it comes? */
 	bool (*exact)(struct messages *ms);
 	/* The names in these places into L, which is empty. */
 	int (*list)(struct messages *ms, unsigned dirs, struct listing *l);
@@ -69,7 +70,8 @@ struct messages_ops {
 	int (*name)(struct messages *ms, struct message_new *n,
 		    const struct message_ref *r);
 	void (*discard)(struct messages *ms, struct message_new *n);
-	/* The message FROM of a folder of the same store is here as TO, too. */
+	/* The message FROM, in OTHER, a folder of the same store, is also here
+	 * as TO. */
 	int (*link)(struct messages *ms, const struct message_ref *to,
 		    struct messages *other, const struct message_ref *from);
 	/* ERR_EXISTS: another message has that name; it stays. */
@@ -77,7 +79,7 @@ struct messages_ops {
 		      const struct message_ref *to);
 	/* ERR_OK also if it was not there. */
 	int (*remove)(struct messages *ms, const struct message_ref *r);
-	/* Takes it out of sight of all, but keeps it, and what was put there
+	/* Hides it from everybody, but keeps it, and everything hidden
 	 * before. */
 	int (*put_aside)(struct messages *ms, const struct message_ref *r);
 	/* Makes the names in these places durable. */
@@ -91,8 +93,8 @@ struct messages {
 };
 
 /* Opens the store of the folder whose directory is DIR, which must stay open.
- * MAKE: what it needs there is made if missing, unless this is no folder at
- * all: ERR_NOT_FOUND. Without it that may be found out later. */
+ * MAKE: what it needs there is made if missing, unless this is not a folder at
+ * all: ERR_NOT_FOUND. Without MAKE that may only be noticed later. */
 typedef int messages_opener(int dir, bool make, struct messages **ms);
 
 /* A new message's base name: SECONDS.MmicrosecondsVuidvalidity.posthorn,S=size,

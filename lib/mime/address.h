@@ -1,12 +1,11 @@
 /*
  * Address lists of header fields (RFC 5322 section 3.4, with the obsolete
- * forms of section 4.4), read as people's programs write them: no list is
- * refused, and what makes no sense becomes the nearest thing that does. It
- * says, too, whether anything had to be guessed: then others may read
- * something else.
+ * forms of section 4.4), read as real programs write them: no list is refused,
+ * and what makes no sense becomes the nearest thing that does. The parser also
+ * says whether it had to guess: then other programs may read something else.
  *
- * This is the one parser of address lists: what is shown of an author and
- * what is judged of him come from here.
+ * This is the only parser of address lists, so that the author that is shown
+ * and the author that is judged are the same.
  */
 #ifndef MIME_ADDRESS_H
 #define MIME_ADDRESS_H
@@ -17,7 +16,7 @@
 
 enum mime_address_kind {
 	MIME_MAILBOX,
-	MIME_GROUP,    /* begins; its name is in NAME */
+	MIME_GROUP,    /* a group begins; its name is in NAME */
 	MIME_GROUP_END /* nothing is in the buffers */
 };
 
@@ -28,20 +27,20 @@ struct mime_address {
 	struct buf name; /* the phrase, or, without one, the last comment */
 	struct buf route;
 	struct buf local;
-	struct buf domain; /* may be missing, or no domain at all */
+	struct buf domain; /* may be missing, or not a domain at all */
 };
 
 enum mime_address_form {
-	MIME_BY_GRAMMAR, /* whoever keeps to the grammar finds the same */
-	MIME_GUESSED,	 /* source routes and other obsolete things, too */
-	MIME_ENTANGLED	 /* < and > in each other or one after the other, so
-			  * that programs find what stands nowhere */
+	MIME_BY_GRAMMAR, /* every parser that follows the grammar agrees */
+	MIME_GUESSED,	 /* includes source routes and other obsolete forms */
+	MIME_ENTANGLED	 /* < and > nested or repeated, so that programs may
+			  * find an address that is not there as such */
 };
 
 typedef void mime_address_take(void *context, const struct mime_address *a);
 
-/* Gives the addresses of VALUE, N to TAKE in their order, at most MAX (0: all
- * of them), and tells how VALUE was written. */
+/* Gives the addresses in VALUE, N to TAKE in order, at most MAX (0: all of
+ * them), and tells how VALUE was written. */
 enum mime_address_form mime_address_list(const char *value, size_t n,
 					 size_t max, mime_address_take *take,
 					 void *context);

@@ -1,6 +1,6 @@
 /*
- * Line ends of messages as they are kept, LF or CRLF, also mixed, made CRLF
- * for protocols.
+ * Converts the line ends of stored messages, LF, CRLF or mixed, to CRLF for
+ * protocols.
  */
 #ifndef MIME_CRLF_H
 #define MIME_CRLF_H

@@ -1,8 +1,8 @@
 /*
  * The text that people wrote, for searching: transfer encodings, encoded
- * words and charsets undone, all as UTF-8. Lenient: what cannot be decoded
- * is passed over or replaced, never refused. Results go to a caller's
- * buffer, whose limit bounds them.
+ * words and charsets decoded to UTF-8. Lenient: what cannot be decoded is
+ * skipped or replaced, never refused. Results go to a buffer of the caller,
+ * whose limit bounds them.
  */
 #ifndef MIME_DECODE_H
 #define MIME_DECODE_H
@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "mime/part.h"
 
-/* RFC 2045 section 6.8 and 6.7; bytes that do not belong are passed over. */
+/* RFC 2045 sections 6.8 and 6.7; bytes that do not belong are skipped. */
 void mime_decode_base64(struct buf *out, const char *data, size_t n);
 void mime_decode_qp(struct buf *out, const char *data, size_t n);
 
@@ -23,7 +23,7 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n);
 bool mime_decode_words(struct buf *out, const char *value, size_t n);
 
 /* The text of the leaf PART of the message DATA. False, and nothing, if it
- * is no text. */
+ * is not text. */
 bool mime_decode_part(struct buf *out, const char *data,
 		      const struct mime_part *part);
 
@@ -35,8 +35,8 @@ bool mime_to_utf8(struct buf *out, const char *charset, const char *data,
 /* Is there a converter for CHARSET? */
 bool mime_charset_known(const char *charset);
 
-/* Is CHARSET one that we cannot convert and whose bytes, for all we know, are
- * other letters than those of ASCII? */
+/* Is CHARSET one that we cannot convert, in which ASCII bytes may stand for
+ * other characters? */
 bool mime_charset_hides(const char *charset);
 
 /* Opens converters for the usual charsets, for processes that cannot open

@@ -1,7 +1,7 @@
 /*
- * Bodies in the transfer encodings of RFC 2045, for channels that take
- * 7-bit lines only: the opposite of decode.h. Output goes to a sink, a piece
- * at a time, so that a body need not be held twice.
+ * Bodies in the transfer encodings of RFC 2045, for channels that only take
+ * 7-bit lines: the opposite of decode.h. Output goes to a sink piece by
+ * piece, so that a body need not be held twice.
  */
 #ifndef MIME_ENCODE_H
 #define MIME_ENCODE_H
@@ -13,11 +13,11 @@ typedef int mime_sink(void *context, const void *data, size_t n);
 
 /* The body DATA, N, CRLF line ends, as quoted-printable (section 6.7): its
  * line ends stay line ends, and no line is longer than 76. Gives ERR_OK or
- * the sink's code, as all here. */
+ * the sink's code, like all functions here. */
 int mime_encode_qp(const char *data, size_t n, mime_sink *sink, void *context);
 
-/* The same for what already is quoted-printable, but has bytes that may not
- * stand in it: these alone are encoded. */
+/* The same for what is already quoted-printable, but has bytes that are not
+ * allowed in it: only these are encoded. */
 int mime_mend_qp(const char *data, size_t n, mime_sink *sink, void *context);
 
 /* As base64 in lines of 76 (section 6.8); the last one without its end. */
@@ -28,7 +28,7 @@ int mime_encode_base64(const char *data, size_t n, mime_sink *sink,
 int mime_mend_base64(const char *data, size_t n, mime_sink *sink,
 		     void *context);
 
-/* DATA with '?' for each byte from 0x80 on: for text that no reader shows. */
+/* DATA with '?' for each byte from 0x80 on: for text that no program shows. */
 int mime_mask(const char *data, size_t n, mime_sink *sink, void *context);
 
 /* Of DATA, N: how many bytes are from 0x80 on, at most MAX of them. */

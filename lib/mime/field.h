@@ -1,8 +1,8 @@
 /*
- * The header of a message or of a part, as it stands in memory: fields one
- * after the other, with LF or CRLF line ends, also mixed. Nothing is copied
- * and nothing is refused: whatever has no colon is a field without a name,
- * and what begins with white space belongs to the field before it.
+ * The header of a message or of a part in memory: fields one after the other,
+ * with LF or CRLF line ends, or mixed. Nothing is copied and nothing is
+ * refused: a line without a colon is a field without a name, and one that
+ * begins with white space belongs to the field before it.
  */
 #ifndef MIME_FIELD_H
 #define MIME_FIELD_H
@@ -37,13 +37,13 @@ bool mime_field_find(const char *header, size_t n, const char *name,
  * is no such line. */
 size_t mime_header_size(const char *data, size_t n);
 
-/* The same for content as the queue holds it, where CRLF alone ends a line,
- * while it comes in: 0 as long as the empty line is not within the N bytes.
- * The first SEEN of them were looked at before. */
+/* The same for content as the queue holds it, where only CRLF ends a line,
+ * while it arrives: 0 as long as the empty line is not within the N bytes.
+ * The first SEEN of them were examined before. */
 size_t mime_header_end(const char *data, size_t n, size_t seen);
 
-/* Appends a value without its line ends, white space cut off both ends
- * (RFC 5322 section 2.2.3); a tab behind a line end becomes a space. */
+/* Appends a value without its line ends and without white space at either end
+ * (RFC 5322 section 2.2.3); a tab after a line end becomes a space. */
 void mime_unfold(struct buf *out, const char *value, size_t n);
 
 #endif

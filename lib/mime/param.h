@@ -1,7 +1,7 @@
 /*
- * Structured header values: Content-Type, Content-Disposition and their
- * like (RFC 2045 section 5.1), read leniently: comments and folding are
- * passed over, and what does not parse ends the list.
+ * Structured header values: Content-Type, Content-Disposition and the like
+ * (RFC 2045 section 5.1), read leniently: comments and folding are skipped,
+ * and what does not parse ends the list.
  */
 #ifndef MIME_PARAM_H
 #define MIME_PARAM_H
@@ -29,14 +29,14 @@ struct mime_value {
 bool mime_value_parse(struct arena *a, const struct mime_field *f, bool slash,
 		      struct mime_value *v);
 
-/* The value of the parameter NAME as it stands there, or NULL. */
+/* The value of the parameter NAME as written, or NULL. */
 const char *mime_value_get(const struct mime_value *v, const char *name);
 
-/* What the parameter NAME means: its value or, where it has none, what RFC 2231
- * writes as NAME*0, NAME*1 … or NAME*. Percent signs are decoded, the charset
- * that may stand before is passed over. Memory from A; NULL if there is none.
- * Other readers of a message know both forms: where two disagree on a
- * boundary, one shows what the other has not looked at. */
+/* What the parameter NAME means: its value or, if it has none, what RFC 2231
+ * writes as NAME*0, NAME*1 … or NAME*. Percent signs are decoded, a charset
+ * before it is skipped. Memory from A; NULL if there is none. Other readers of
+ * a message know both forms: if two disagree on a boundary, one shows what the
+ * other has not examined. */
 const char *mime_value_text(struct arena *a, const struct mime_value *v,
 			    const char *name);
 

@@ -1,11 +1,10 @@
 /*
  * The tree of parts of a message (RFC 2045, 2046), found in one pass over
- * its bytes, LF or CRLF line ends alike. Parts say where they are in those
- * bytes, and how large they are as IMAP tells it: with every line end CRLF.
+ * its bytes, with LF or CRLF line ends. Parts say where they are in those
+ * bytes, and how large they are for IMAP: with every line end CRLF.
  *
- * Whatever the bytes are, there is a tree, and the time is linear. Past
- * MIME_DEPTH_MAX or MIME_PARTS_MAX the rest is text of the part that holds
- * it.
+ * Any bytes give a tree, in linear time. Beyond MIME_DEPTH_MAX or
+ * MIME_PARTS_MAX the rest is text of the part that contains it.
  */
 #ifndef MIME_PART_H
 #define MIME_PART_H

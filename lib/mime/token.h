@@ -19,19 +19,19 @@ struct mime_scan {
 		      * it; or there was a NUL: programs differ */
 };
 
-/* Passes over white space and comments. The text of the last comment
- * replaces the content of COMMENT, if that is not NULL. */
+/* Skips white space and comments. The text of the last comment replaces the
+ * content of COMMENT, if that is not NULL. */
 void mime_scan_blank(struct mime_scan *s, struct buf *comment);
 
-/* At a '"': appends what is quoted, unescaped and without line ends, to OUT
- * and passes over it. False if another byte stands there. */
+/* At a '"': appends the quoted text, unescaped and without line ends, to OUT
+ * and skips it. False at any other byte. */
 bool mime_scan_quoted(struct mime_scan *s, struct buf *out);
 
 /* Appends the run of bytes that are neither white space, controls nor in
  * SPECIALS; false if there are none. */
 bool mime_scan_run(struct mime_scan *s, const char *specials, struct buf *out);
 
-/* Is the next byte C? Passes over it then. */
+/* Is the next byte C? Then skips it. */
 bool mime_scan_char(struct mime_scan *s, char c);
 
 #endif

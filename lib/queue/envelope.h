@@ -1,6 +1,6 @@
 /*
- * The envelope of a message: what SMTP says of it beside its content, and
- * what we know of where it came from. Written once into the queue file; what
+ * The envelope of a message: what SMTP says about it besides its content, and
+ * what we know about its origin. Written once into the queue file; what
  * happens to the recipients afterwards is in the journal (queue/journal.h).
  */
 #ifndef QUEUE_ENVELOPE_H
@@ -13,9 +13,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* Bytes of a header that comes in: a message with a longer one is refused. What
- * we put before it is less than that again, so that no header in the queue is
- * longer than twice as much. */
+/* Bytes of an incoming header: a message with a longer one is refused. What we
+ * add before it is shorter than this, so no header in the queue is longer than
+ * twice as much. */
 #define QUEUE_HEADER_MAX 262144
 
 /* NOTIFY of RFC 3461 section 4.1; 0: the client said nothing. */
@@ -47,7 +47,7 @@ struct envelope {
 	const char *login;	/* authenticated user, or "" */
 	const char *protocol;	/* "ESMTP", "ESMTPS", "ESMTPSA", "local" … */
 	const char *tls;	/* "TLSv1.3 with cipher …" or "" */
-	const char *hold;	/* why it is held from the beginning, or "" */
+	const char *hold;	/* why it is held from the start, or "" */
 	const char *prologue;	/* header fields to put before the content at
 				 * delivery, CRLF line ends, or "" */
 };

@@ -1,8 +1,8 @@
 /*
- * Queue ids and slot numbers. An id is 17 digits of base 32: eleven of the
- * time in microseconds, so that ids sort by time, and six of the slot's
+ * Queue ids and slot numbers. An id is 17 digits of base 32: eleven for the
+ * time in microseconds, so that ids sort by time, and six for the slot's
  * number, so that an id leads to its file. The digits are 0-9 and capital
- * letters but A, I, O and U: no words come about, and the log tools of
+ * letters except A, I, O and U: so ids contain no words, and the log tools of
  * Postfix take them for its long ids.
  *
  * A slot's file is queue/XX/NNNNNN below queue_directory: NNNNNN is the
@@ -30,7 +30,7 @@ bool queue_id_slot(const char *id, uint32_t *slot);
 void queue_slot_path(char out[QUEUE_PATH_SIZE], uint32_t slot);
 void queue_slot_dir(char out[QUEUE_PATH_SIZE], uint32_t slot);
 
-/* The slot whose file is called NAME; false if it is no such name. */
+/* The slot whose file is called NAME; false if it is not such a name. */
 bool queue_slot_from_name(const char *name, uint32_t *slot);
 
 #endif

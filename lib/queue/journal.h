@@ -7,9 +7,9 @@
  * with the words in percent encoding (base/encode.h), TIME in seconds since
  * 1970, and CRC, eight hexadecimal digits, the CRC-32C of the message's key,
  * its generation and the line up to the CRC. Reading stops at the first line
- * that does not check: it is torn, or left over from an earlier message.
- * Records are never synced: to lose the last of them means that something is
- * done twice. Their verbs are in posthorn-queue(5).
+ * whose CRC is wrong: it is torn, or left over from an earlier message.
+ * Records are never synced: losing the last of them only means that something
+ * is done twice. Their verbs are in posthorn-queue(5).
  */
 #ifndef QUEUE_JOURNAL_H
 #define QUEUE_JOURNAL_H

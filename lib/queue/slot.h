@@ -1,5 +1,5 @@
 /*
- * The queue file: a slot, used for one message after the other
+ * The queue file: a slot, used for one message after another
  * (posthorn-queue(5)).
  *
  * A slot has two halves of SLOT_HALF bytes, filled with zeros once. Message
@@ -7,13 +7,13 @@
  * envelope, journal. What does not fit is behind both halves; the superblock
  * says where. So the sync that makes generation n+1 durable also makes the
  * unsynced freeing of n durable, which is in the same file, before n+2
- * overwrites n: nothing on disk can claim then that n was still promised. A
- * slot is lent again only after its message was freed; so of two superblocks
- * that check, the older one is of a message that is done.
+ * overwrites n: then nothing on disk can claim that n is still promised. A
+ * slot is lent again only after its message was freed; so of two valid
+ * superblocks, the older one belongs to a message that is done.
  *
- * The CRC covers content and envelope. The key, drawn anew for each message,
- * goes into the CRC of every journal record, so that no byte of mail left
- * over from an earlier message can pass for a record.
+ * The CRC covers content and envelope. The key, random for each message, goes
+ * into the CRC of every journal record, so that no bytes left over from an
+ * earlier message can pass for a record.
  */
 #ifndef QUEUE_SLOT_H
 #define QUEUE_SLOT_H
@@ -58,29 +58,29 @@ off_t slot_journal_after(off_t end);
 void slot_super_write(char out[SLOT_SUPER], const struct slot_super *s);
 int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s);
 
-/* Reads the superblock in the half of one generation, which is that one's, or
- * an earlier or later one's. As slot_super_read; ERR_IO. */
+/* Reads the superblock in the half of GENERATION, which may be of an earlier
+ * or later one. Like slot_super_read; or ERR_IO. */
 int slot_super_at(int fd, uint32_t generation, struct slot_super *s);
 
-/* Finds the newest superblock that checks. ERR_OK (look at s->freed),
- * ERR_NOT_FOUND if neither does, ERR_IO. */
+/* Finds the newest valid superblock. ERR_OK (look at s->freed), ERR_NOT_FOUND
+ * if neither is valid, ERR_IO. */
 int slot_super_find(int fd, struct slot_super *s);
 
 /* Reads content and envelope and compares the CRC: ERR_OK, ERR_CORRUPT,
  * ERR_IO. */
 int slot_verify(int fd, const struct slot_super *s);
 
-/* Says on disk, unsynced, that the message is done, or that it was promised:
- * ERR_OK, ERR_IO …. The second stands beside the superblock in its sector, so
- * that it is there also when the journal is cut off. */
+/* Marks on disk, unsynced, that the message is done, or that it was promised:
+ * ERR_OK, ERR_IO …. The second mark is beside the superblock in its sector, so
+ * that it is there even if the journal is cut off. */
 MUST_CHECK int slot_mark_freed(int fd, const struct slot_super *s);
 MUST_CHECK int slot_mark_promised(int fd, const struct slot_super *s);
 
-/* Gives the disk space of a waiting message back that it does not need:
- * USED is the end of its journal. The journal may then grow without limit,
- * and the slot cannot be lent again. What the file system cannot do is left
- * out. To be called only after slot_mark_promised, which tells the hole from a
- * superblock that was lost. */
+/* Gives back disk space that a waiting message does not need: USED is the end
+ * of its journal. The journal may then grow without limit, and the slot cannot
+ * be lent again. What the file system does not support is skipped. Call it
+ * only after slot_mark_promised, which tells the hole from a lost
+ * superblock. */
 void slot_trim(int fd, const struct slot_super *s, off_t used);
 
 /* Where the journal of an untrimmed slot must end; 0 if it need not. */

@@ -1,12 +1,12 @@
 /*
- * The server's side of SASL (RFC 4422): turns what the client sends, base64
- * as on the wire, into a name and a password to check. It reads no socket and
- * checks nothing itself: when it says SASL_VERIFY the caller finds out, at its
- * leisure, whether the two belong together.
+ * The server side of SASL (RFC 4422): turns what the client sends, base64 as
+ * on the wire, into a name and a password to check. It reads no socket and
+ * checks nothing itself: after SASL_VERIFY the caller finds out, when it
+ * likes, whether the two belong together.
  *
- * A mechanism is a row in server.c. One that needs a secret of the user's
- * before it can go on (SCRAM) would say so by a result of its own, as PLAIN
- * and LOGIN say SASL_VERIFY.
+ * A mechanism is a row in server.c. One that needs a secret of the user before
+ * it can go on (SCRAM) would say so with another result, as PLAIN and LOGIN
+ * do with SASL_VERIFY.
  *
  * Names and passwords are UTF-8 without NUL; they are not normalised
  * (SASLprep), but compared byte by byte.
@@ -28,16 +28,16 @@ enum sasl_result {
 	SASL_FAILED    /* malformed: sasl_server_why */
 };
 
-/* The mechanisms there are, separated by spaces, as EHLO lists them. */
+/* The names of the mechanisms, separated by spaces, as EHLO lists them. */
 const char *sasl_mechanisms(void);
 
-/* Begins with MECHANISM (in any case); NULL if there is none of that name.
- * It holds a password, which sasl_server_free wipes. */
+/* Begins with MECHANISM (in any case); NULL if it is unknown. The object holds
+ * a password, which sasl_server_free wipes. */
 struct sasl_server *sasl_server_new(const char *mechanism);
 void sasl_server_free(struct sasl_server **s);
 
 /* Takes the client's next RESPONSE in base64: "" or "=" is an empty one, NULL
- * stands for no initial response. CHALLENGE is reset and gets base64. */
+ * means no initial response. CHALLENGE is reset and gets base64. */
 enum sasl_result sasl_server_step(struct sasl_server *s, const char *response,
 				  struct buf *challenge);
 

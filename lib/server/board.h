@@ -1,7 +1,7 @@
 /*
  * The scoreboard: memory that a prefork parent shares with its children. Each
- * child has a place there and says whether it is idle, whom it serves, and
- * that it lives.
+ * child has a place there and records whether it is idle, whom it serves, and
+ * that it is alive.
  */
 #ifndef SERVER_BOARD_H
 #define SERVER_BOARD_H
@@ -22,11 +22,11 @@ struct board_place {
 				  * stranger; 0: it is not to be dropped;
 				  * negative: when it was */
 	struct watched watched;
-	pid_t pid; /* the parent's business alone; 0: none */
+	pid_t pid; /* used only by the parent; 0: none */
 };
 
-/* With N places and one for a child aside. Ends the program if there is no
- * memory. */
+/* Makes it with N places and one for a child aside. Ends the program if there
+ * is no memory. */
 void board_make(int n);
 
 /* Place I; the last one, I = N, is the one aside. */
@@ -35,15 +35,16 @@ struct board_place *board_place(int i);
 /* How many of the N are in that state. */
 int board_count(enum board_state state);
 
-/* Notes whom ME serves, unless that one has MOST children already: then false.
- * MOST 0, or client 0: no limit, and the note is for server/shed.h. */
+/* Records that ME serves CLIENT, unless MOST children do so already: then
+ * false. MOST 0, or client 0: no limit, and the record is only for
+ * server/shed.h. */
 bool board_claim(struct board_place *me, uint64_t client, int most);
 
-/* Gives the one with PID, or NULL. */
+/* The place of the child PID, or NULL. */
 struct board_place *board_find(pid_t pid);
 
-/* Logs that CLIENT, who has MOST connections, was refused: a line a second,
- * whichever child says so. */
+/* Logs that CLIENT, which has MOST connections, was refused: at most a line
+ * per second from all children together. */
 void board_say_refused(const char *client, int most);
 
 #endif

@@ -1,4 +1,4 @@
-/* Landlock by its system calls (the C library has no wrappers). */
+/* Landlock through its system calls (the C library has no wrappers). */
 #ifndef SERVER_LANDLOCK_H
 #define SERVER_LANDLOCK_H
 
@@ -7,8 +7,8 @@
 /* The version of the kernel's interface; 0 or less if there is none. */
 int landlock_version(void);
 
-/* A ruleset that handles every right this kernel knows of those we name,
- * or -1. */
+/* A ruleset that handles all the rights named here that this kernel knows, or
+ * -1. */
 int landlock_begin(void);
 
 /* Allows the tree under DIR. */

@@ -2,8 +2,9 @@
  * A service's end of the socket that connects it with master. Master asks
  * there whether the service is alive (`ping`, `pong`), lets a new instance
  * begin (`go`), and hands over what cannot be opened again: the log (`log`)
- * and an accepted configuration (`reload`). The service says there which of
- * its own processes did not live (`hung`, `give-up`). See posthorn-protocol(7).
+ * and an accepted configuration (`reload`). The service reports there that a
+ * process of its own hung (`hung`) or that it cannot go on (`give-up`). See
+ * posthorn-protocol(7).
  */
 #ifndef SERVER_LINK_H
 #define SERVER_LINK_H
@@ -16,8 +17,8 @@ struct link {
 };
 
 enum link_word {
-	LINK_QUIET,    /* nothing more is there */
-	LINK_ANSWERED, /* a ping, or the log: it is done */
+	LINK_QUIET,    /* nothing more to read */
+	LINK_ANSWERED, /* a ping, or the log: it is dealt with */
 	LINK_GO,
 	LINK_RELOAD, /* config_fd is new */
 	LINK_ENDED   /* the other end is gone; fd is closed */
@@ -27,17 +28,17 @@ enum link_word {
 enum link_word link_read(struct link *l);
 
 /* Waits until master says that this instance may begin. False: it is not
- * wanted, and shall end. True at once without a link. */
+ * wanted, and must exit. True at once without a link. */
 bool link_wait_for_go(struct link *l);
 
-/* In a child of the service: the link is its parent's alone. */
+/* For a child of the service: only the parent uses the link. */
 void link_close(struct link *l);
 
 /* To master: a process of the service hung, and is being killed. */
 void link_hung(const struct link *l);
 
-/* To master: the service cannot go on, and whatever is left of it is to be
- * killed with it. WHY is for people. */
+/* To master: the service cannot go on, and all its processes are to be killed.
+ * WHY is for people. */
 void link_give_up(const struct link *l, const char *why);
 
 /* To master: WHY the service is about to end by itself. */
@@ -45,27 +46,28 @@ void link_last_words(const struct link *l, const char *why);
 
 /* Master's end. Each of these is a packet that is sent without waiting. */
 
-/* Is it alive? False: the peer takes nothing, or is gone. So with the next. */
+/* Is it alive? False: the peer takes nothing, or is gone; so for the next. */
 bool link_ping(int sock);
 
 /* It may begin. */
 bool link_go(int sock);
 
-/* Lines go to TARGET from now on, a file that is open at LOG_FD, or -1. */
+/* Lines go to TARGET from now on; if that is a file it is open at LOG_FD, else
+ * that is -1. */
 bool link_log(int sock, const char *target, int log_fd);
 
 /* Another configuration was accepted, CONFIG_FD. */
 bool link_reload(int sock, int config_fd);
 
 struct link_heard {
-	bool alive;    /* a pong was among it */
-	int hung;      /* so many processes of the service hung */
-	bool gives_up; /* and why not is in: */
-	char why[400]; /* of giving up, or ending; or empty */
+	bool alive;    /* there was a pong */
+	int hung;      /* how many processes of the service hung */
+	bool gives_up; /* for the reason in: */
+	char why[400]; /* why it gives up, or ends; or empty */
 };
 
-/* Takes what is there at SOCK. Lines of a stack are logged as those of NAME.
- * False: the peer has closed. */
+/* Takes what has come in on SOCK. Lines of a stack are logged as those of
+ * NAME. False: the peer has closed. */
 bool link_hear(int sock, const char *name, struct link_heard *heard);
 
 #endif

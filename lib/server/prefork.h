@@ -7,14 +7,13 @@
  * A child that returns false from serve has taken on a user's rights (or
  * wants to end): it exits and is replaced.
  *
- * Ending: on SIGTERM the parent retires: no new connections, those at hand are
- * finished, however long that takes (a newer instance serves already). On
+ * Ending: on SIGTERM the parent retires: no new connections, open ones are
+ * finished, however long that takes (a newer instance is already serving). On
  * SIGINT it stops: children are asked to end, and killed after a grace time.
  * SIGQUIT ends at once. If the parent dies, idle children notice and end.
  *
  * A child that gives no sign of life (base/heartbeat.h) for patience_ms is
- * killed and replaced, and master is told. What it had at hand is for its
- * client to try again.
+ * killed and replaced, and master is told. Its client has to try again.
  */
 #ifndef SERVER_PREFORK_H
 #define SERVER_PREFORK_H
@@ -38,26 +37,26 @@ struct prefork {
 	const struct prefork_listener *listener;
 	size_t nlisteners;
 	int spare;	/* idle children kept ahead of need, at least 1 */
-	int max;	/* children at most: connections served at once */
-	int client_max; /* … of one IP address (IPv6: of one /64), or of one
-			 * user but root on a socket that is open to all, so
-			 * that no client keeps all others out; or of one
-			 * user, see prefork_claim; 0: no limit */
-	const char *refusal; /* said to a client beyond that; or NULL */
-	size_t nrefusal;     /* bytes of it, if it is no string */
-	bool sheds; /* while all are busy, strangers who are waited for make
-		     * room for others (server/shed.h) */
+	int max;	/* most children, or connections served at once */
+	int client_max; /* … for one IP address (IPv6: one /64), or one user
+			 * other than root on a socket that is open to all, so
+			 * that no client keeps all others out; or for one
+			 * logged-in user, see prefork_claim; 0: no limit */
+	const char *refusal; /* sent to a client beyond that; or NULL */
+	size_t nrefusal;     /* bytes of it, if it is not a string */
+	bool sheds; /* while all are busy, silent strangers make room for
+		     * others (server/shed.h) */
 	int uses;    /* connections until a child is renewed, 0: no limit */
 	int grace_s; /* time to finish after SIGINT */
-	const unsigned *peer_uids; /* who may use ipc listeners */
+	const unsigned *peer_uids; /* which users may use ipc listeners */
 	size_t npeers;
 	struct link *link; /* with master, which the parent answers; or NULL */
 	int64_t patience_ms; /* a child that gives no sign of life for so long
 			      * is killed (server/watch.h); 0: none is */
-	const char *poor; /* what this instance lacks, a file that it could not
-			   * use: it retires after PREFORK_POOR_MS, so that
-			   * master starts another, which may have it; or
-			   * NULL. Only with a link */
+	const char *poor; /* what this instance lacks, such as a file that it
+			   * could not use: it retires after PREFORK_POOR_MS,
+			   * so that master starts another, which may have
+			   * it; or NULL. Only with a link */
 	void *context;
 
 	/* In each child once, after the fork, before the first connection;
@@ -69,37 +68,37 @@ struct prefork {
 	bool (*serve)(void *context, const struct prefork_listener *listener,
 		      int fd);
 
-	/* What is to be done beside: runs in a child of its own, which is
-	 * made again when it ends, and gets SIGTERM when no more is to be
-	 * done; or NULL. */
+	/* Work beside the connections: runs in a separate child, which is
+	 * replaced when it ends, and gets SIGTERM when it is to stop; or
+	 * NULL. */
 	void (*aside)(void *context);
 };
 
 /* Runs until stopped. Gives the exit status of the parent. */
 int prefork_run(const struct prefork *p);
 
-/* Nobody is to connect to the N listeners at L any more, whichever processes
- * still have them: master is gone, and the next one wants their ports. */
+/* Ends listening on the N listeners at L, for all processes that still have
+ * them: master is gone, and the next one wants their ports. */
 void prefork_abandon(const struct prefork_listener *l, size_t n);
 
-/* In a child: the connection is from now on one of the user NAME, whatever
- * address it comes from. False: NAME has client_max of them already. (Two
- * names may share a number, once in 2^64.) */
+/* In a child: from now on the connection counts for the user NAME, whatever
+ * address it comes from. False: NAME already has client_max of them. (The
+ * odds that two names share a number are 1 in 2^64.) */
 bool prefork_claim(const char *name);
 
 /* In a child. A session with a client polls the first descriptor beside its
  * own: it becomes readable when the suite stops, and the session then ends
  * (421, BYE). A connection from another program of ours, which can be made
- * anew at once, polls the second: it becomes readable when this instance
- * retires, too. */
+ * again at once, polls the second: it also becomes readable when this instance
+ * retires. */
 int prefork_stop_fd(void);
 int prefork_retire_fd(void);
 
-/* In a child: how many connections could be taken now beside those at hand, of
- * *MOST in all. */
+/* In a child: how many more connections could be accepted now, of *MOST in
+ * all. */
 int prefork_room(int *most);
 
-/* The first as a question. */
+/* Is prefork_stop_fd readable? */
 bool prefork_stopping(void);
 
 /* Waits for the next request on FD, a connection of another program of ours:

@@ -1,7 +1,7 @@
 /*
- * Giving up what a program does not need. Each call is one way. What the
- * kernel lacks (Landlock, seccomp) is logged once at start by
- * sandbox_report, and not an error.
+ * Giving up what a program does not need. No call can be undone. What the
+ * kernel lacks (Landlock, seccomp) is not an error; sandbox_report logs it
+ * once at start.
  */
 #ifndef SERVER_SANDBOX_H
 #define SERVER_SANDBOX_H
@@ -19,33 +19,33 @@ enum sandbox_right {
 };
 
 /* Sets no_new_privs and a seccomp filter that refuses (EPERM) what no right
- * in RIGHTS covers, besides what no program of ours ever needs (ptrace,
- * mount, bpf, keyctl, modules, namespaces …). May be called again later with
- * fewer rights. */
+ * in RIGHTS covers, and what no program of ours ever needs (ptrace, mount,
+ * bpf, keyctl, modules, namespaces …). May be called again later with fewer
+ * rights. */
 void sandbox_enter(unsigned rights);
 
-/* For children that will enter with RIGHTS: makes their filter now. A child
- * that made it would write to more pages than it has otherwise. */
+/* For children that will enter with RIGHTS: makes their filter now, since
+ * making it in each child would cost it private pages. */
 void sandbox_prepare(unsigned rights);
 
-/* From now on only the file trees under DIRS[N] can be reached: read and
- * written where WRITE[i], else read. Needs no privilege. False if the
- * kernel has no Landlock. */
+/* From now on only the file trees under DIRS[N] can be reached, for writing
+ * only where WRITE[i]. Needs no privilege. False if the kernel has no
+ * Landlock. */
 bool sandbox_only_dirs(const char *const *dirs, const bool *write, int n);
 
-/* Becomes USER for good: supplementary groups none, gid and uid set and
- * checked to be irrevocable. As a non-root process it only checks that the
- * ids are ours already. Ends the process if it fails. */
+/* Becomes UID and GID irrevocably, which is checked, without supplementary
+ * groups. A process without root only checks that it has these ids already.
+ * Ends the process on failure. */
 void sandbox_become(uid_t uid, gid_t gid);
 
-/* chroot and chdir to DIR (only as root; else chdir alone). Ends the process
- * on failure. */
+/* chroot and chdir to DIR (without root only chdir). Ends the process on
+ * failure. */
 void sandbox_chroot(const char *dir);
 
-/* Bounds: address space in MiB (0: none), open files. */
+/* Limits address space, in MiB (0: no limit), and open files. */
 void sandbox_limit(int memory_mib, int files);
 
-/* Logs once, at debug level or as a warning, which walls this kernel has. */
+/* Logs once, at debug level or as a warning, which of these this kernel has. */
 void sandbox_report(void);
 
 #endif

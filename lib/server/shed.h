@@ -1,14 +1,14 @@
 /*
- * Room for one more where all children are busy. While a child's client is a
- * stranger who is waited for, its connection may be dropped for another: the
- * child says when that is so. The parent, when all are busy and connections
- * wait, chooses of those children the ones whose clients have most of them,
- * and of one client's the one that has been a stranger for the longest; each
- * is asked by a signal, and ends its session in its own words.
+ * Making room when all children are busy. While a child waits for a client
+ * that has not logged in, its connection may be dropped for another: the child
+ * says when that is so. When all are busy and connections wait, the parent
+ * chooses among those children, first the ones whose clients have most of
+ * them, and for one client the one that has been there longest. Each is asked
+ * with a signal, and ends its session with the reply of its protocol.
  *
- * So whoever holds all places and says nothing keeps nobody out. Nobody is
- * dropped in his first second, or while his password is being checked, or
- * after that.
+ * So clients that hold all places and say nothing keep nobody out. No
+ * connection is dropped in its first second, or while its password is being
+ * checked, or after that.
  */
 #ifndef SERVER_SHED_H
 #define SERVER_SHED_H
@@ -18,8 +18,8 @@
 
 #include "server/board.h"
 
-/* In a child whose place is ME, before the first of the others. STOP is
- * prefork's stop. */
+/* In a child whose place is ME, before the functions below. STOP is the
+ * descriptor of prefork_stop_fd. */
 void shed_begin(struct board_place *me, int stop);
 
 /* Becomes readable when the suite stops, or the connection is to be dropped;
@@ -29,7 +29,7 @@ int shed_fd(void);
 /* From now on the connection, whose client came at SINCE_MS, may be dropped. */
 void shed_rest(int64_t since_ms);
 
-/* From now on not. False: it is to be dropped already. */
+/* From now on it may not. False: it is to be dropped already. */
 bool shed_work(void);
 
 /* Is it to be dropped? */
@@ -39,7 +39,7 @@ bool shed_is_due(void);
 void shed_end(void);
 
 /* In the parent of MAX children, every SHED_TURN_MS while all are busy and
- * connections wait: has a few dropped, AGAIN more than the time before. */
+ * connections wait: has a few dropped, and AGAIN more than before. */
 #define SHED_TURN_MS 50
 void shed_some(int max, bool again);
 

@@ -1,10 +1,10 @@
-/* The stack of a process that is ended since it hangs. */
+/* The stack of a process that is killed because it hangs. */
 #ifndef SERVER_STACK_H
 #define SERVER_STACK_H
 
-/* From now on SIGABRT has this process, not its children, write its stack to
- * FD, a line a frame, before it ends. Nothing where the C library has no
- * backtrace(3). */
+/* From now on, on SIGABRT this process, but not its children, writes its stack
+ * to FD, one line per frame, before it ends. Does nothing if the C library has
+ * no backtrace(3). */
 void stack_tell(int fd);
 
 #endif

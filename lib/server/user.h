@@ -1,4 +1,4 @@
-/* Users of the system, by name or number. */
+/* System users, by name or number. */
 #ifndef SERVER_USER_H
 #define SERVER_USER_H
 
@@ -10,8 +10,8 @@
  * user. Reads the system's user database: call it before chroot. */
 bool user_find(const char *name, uid_t *uid, gid_t *gid);
 
-/* The id of the group NAME: a number, a group, or a user, whose own group is
- * meant. The same holds as above. */
+/* The id of the group NAME: a number, a group, or a user, meaning its own
+ * group. Otherwise as above. */
 bool group_find(const char *name, gid_t *gid);
 
 #endif
