@@ -1,6 +1,6 @@
 /*
- * Records on their way into a journal: items of one kind gather in one
- * record, large ones are split, and what gets too much is written early.
+ * Records on their way into a journal: items of the same kind are gathered in
+ * one record, large records are split, and a large batch is written early.
  * Errors are kept until batch_end.
  */
 #ifndef INDEX_BATCH_H
@@ -18,7 +18,7 @@ struct batch {
 	struct buf buf;
 	struct totals t; /* for the records; change it as items are put */
 	enum record_type type;
-	uint32_t count; /* items in the record under way */
+	uint32_t count; /* items in the current record */
 	size_t at;	/* where it begins */
 	bool any;
 	bool sure;   /* what is added was there before: disk.h */
@@ -26,15 +26,15 @@ struct batch {
 	int code;
 };
 
-/* Begins with folder_next(F), one modseq higher with CHANGE. */
+/* Begins with folder_next(F); with CHANGE one modseq higher. */
 void batch_begin(struct batch *b, struct folder *f, bool change);
 void batch_item(struct batch *b, enum record_type type, const void *item,
 		size_t size);
 /* COUNT items of SIZE that have to be in one record. */
 void batch_items(struct batch *b, enum record_type type, const void *items,
 		 size_t size, uint32_t count);
-/* An item of a record of ranges. JOINS: nothing that is there lies between
- * UID and the item before it, so that they may be one. */
+/* An item of a record of ranges. JOINS: no existing UID lies between UID and
+ * the item before it, so they may be joined. */
 void batch_range(struct batch *b, enum record_type type, uint32_t uid,
 		 bool joins);
 void batch_add(struct batch *b, const struct entry *e, const char *name,
@@ -42,7 +42,7 @@ void batch_add(struct batch *b, const struct entry *e, const char *name,
 void batch_keyword(struct batch *b, uint32_t bit, const char *name);
 /* A record without items. */
 void batch_mark(struct batch *b, enum record_type type);
-/* Ends the record under way. */
+/* Ends the current record. */
 void batch_close(struct batch *b);
 /* Writes all; ERR_OK or the first error. */
 int batch_end(struct batch *b);

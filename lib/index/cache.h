@@ -1,5 +1,5 @@
 /*
- * The cache of a folder: what IMAP tells of a message, ready to send, one
+ * The cache of a folder: what IMAP says about a message, ready to send, one
  * entry per message, appended at delivery and so in UID order. Disposable:
  * an entry is used only if it names the message and its checksum is right.
  */
@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* What the cache keeps of a message, made at delivery, or now by reading the
+/* What the cache holds for a message, made at delivery, or now by reading the
  * message. Bytes ready to send; valid until the next call for M. */
 struct mailbox_facts {
 	const char *envelope; /* ENVELOPE's parenthesised list */
@@ -38,15 +38,15 @@ struct mailbox_facts {
 void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
 		const char *text, size_t n, bool whole);
 
-/* Gives an entry to another message: of a copy. */
+/* Makes an entry that of another message: for copies. */
 void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
 
-/* Appends entries B to the cache of DIR. *AT is where; false if that failed,
- * which costs time later, nothing else. */
+/* Appends entries B to the cache of DIR at *AT; false if that failed, which
+ * only costs time later. */
 MUST_CHECK bool cache_append(int dir, const struct buf *b, uint64_t *at);
 
-/* Takes the entry DATA, N apart; body_len is 0 if it lacks the structure.
- * False: not that of UID, or damaged. */
+/* Parses the entry DATA, N; body_len is 0 if it lacks the structure. False:
+ * not that of UID, or damaged. */
 bool cache_read(const char *data, size_t n, uint32_t validity, uint32_t uid,
 		struct mailbox_facts *f);
 

@@ -20,23 +20,23 @@
  * When they are, `sure` is set in place, without the lock and without a sync;
  * likewise `synced`, which `sure` implies. So after a power cut a record that
  * is not sure proves nothing: neither a name nor a size says that the file has
- * the message in it, only the checksum of its content does. And where a record
- * does not check but later ones do, only one of those that says so proves that
- * it was on the disk once and was damaged; else the disk wrote the later ones
- * first, and nobody was told of either. */
+ * the message in it, only the checksum of its content does. If a record is
+ * wrong but later ones are right, only a later one that says `synced` proves
+ * that it was on the disk once and was damaged; otherwise the disk wrote the
+ * later ones first, and nobody was told of either. */
 
-/* What holds after a record: so that the last record alone answers STATUS
- * and lets a delivery go on, without reading what is before it. */
+/* The state after a record: the last record alone suffices for STATUS and for
+ * a delivery, without reading what is before it. */
 struct totals {
 	uint32_t uidnext;
 	uint32_t claimed;   /* \Recent was given out up to this UID */
 	uint64_t modseq;    /* the highest */
 	int64_t time;	    /* of the record, microseconds, never going back */
 	int64_t mark[DIRS]; /* ctime of the directory, in nanoseconds, as we
-			     * left it; below 0: as we left it, but files of
-			     * messages that were expunged are perhaps still
-			     * there; INT64_MAX instead of a time, and 0 of
-			     * former versions: look at it. See mark.h */
+			     * left it; below 0: the same, but files of
+			     * expunged messages may still be there;
+			     * INT64_MAX instead of a time, or 0 from former
+			     * versions: look at it. See mark.h */
 	uint32_t messages;
 	uint32_t unseen;
 	uint32_t deleted;
@@ -52,15 +52,15 @@ enum record_type {
 	RECORD_KEYWORD,	  /* `count` is the bit, the name follows */
 	RECORD_NAMED,	  /* names of files as they are: struct record_named */
 	RECORD_CLAIM,	  /* \Recent was given out */
-	RECORD_MARK,	  /* directories were looked at */
+	RECORD_MARK,	  /* directories were read */
 	RECORD_SIZE,	  /* sizes found by reading: struct record_size */
 	RECORD_CACHED,	  /* places in the cache: struct record_cached */
 	RECORD_KEY,	  /* deliveries whose messages are gone: record_key */
 	RECORD_PAST,	  /* expunges from a former journal: record_past */
-	RECORD_UNDO,	  /* never promised, taken back: struct record_range */
-	RECORD_MISSING,	  /* messages whose files are not there, be it that
-			   * somebody removed them or that their delivery
-			   * ended before its link: struct record_range */
+	RECORD_UNDO,	  /* never promised, withdrawn: struct record_range */
+	RECORD_MISSING,	  /* messages whose files are not there, either
+			   * removed by somebody or never linked by their
+			   * delivery: struct record_range */
 	RECORD_TYPES
 };
 
@@ -99,7 +99,7 @@ struct record_add {
 	uint8_t flags;
 	uint8_t dir;
 	uint8_t nname; /* bytes of the base name, which follows, padded to 8 */
-	uint8_t known; /* 1: `content` is; 0 in records of former versions */
+	uint8_t known; /* 1: `content` is set; 0 in records of old versions */
 	uint32_t letters; /* flags in the file's name, see name.h */
 	uint32_t size;	  /* of the file */
 	uint32_t wire;	  /* as sent, 0 if not known */
@@ -118,18 +118,17 @@ struct record_add {
 	uint64_t key; /* of the delivery, 0 for none */
 };
 
-/* With FLAGS_SINCE the messages between the item before and this one are
- * changed, too, by what stands in the upper bits: so one change of all messages
- * of a folder of any size is a short record, which there is room for on a full
- * disk. Former versions wrote no such items, and read them as if the upper bits
- * were none. */
+/* With FLAGS_SINCE the messages between the previous item and this one are
+ * also changed, as the upper bits say: so one change of all messages in a
+ * folder of any size is a short record, which fits even on a full disk. Former
+ * versions wrote no such items, and ignore the upper bits. */
 struct record_flags {
 	uint32_t uid;
 	uint32_t flags;
 	uint64_t keywords;
 };
 #define FLAGS_SET_SHIFT 8	    /* flags that those between get, */
-#define FLAGS_CLEAR_SHIFT 16	    /* and lose before */
+#define FLAGS_CLEAR_SHIFT 16	    /* and lose first */
 #define FLAGS_KEYWORDS (1u << 30) /* they have the keywords of this item */
 #define FLAGS_SINCE (1u << 31)
 
@@ -169,7 +168,7 @@ struct record_past {
 };
 
 /* In the lock file, which outlives the journal: no UID and no modseq at or
- * above these was ever given, so numbering can go on after a loss. */
+ * above these was ever given out, so numbering can go on after a loss. */
 struct high_water {
 	uint64_t magic;
 	uint32_t uidvalidity;
@@ -180,7 +179,7 @@ struct high_water {
 };
 #define HIGH_WATER_MAGIC UINT64_C(0x314857484e524f48)
 
-/* Behind it: which journal was written last, how far, and when this was noted.
+/* After it: which journal was written last, how far, and when this was noted.
  * Not synced; if it is lost nothing is known. */
 struct journal_note {
 	uint64_t magic;

@@ -5,10 +5,10 @@
  * The lock is an OFD lock on a file that we never rename or remove while
  * the folder is there. It is held for the time of a few system calls, never
  * while waiting for a peer; deliveries and flags wait for storage without it.
- * It is held over a sync only by what is rare: a journal that is written anew,
- * names that follow flags, numbers written ahead (index/high-water.h). Order
- * where several are needed: the user's lock first, then one folder's, never
- * two folders'.
+ * Only rare operations hold it over a sync: rewriting the journal, renaming
+ * files after flag changes, writing numbers ahead (index/high-water.h). Order
+ * if several are needed: the user's lock first, then one folder's, never two
+ * folders'.
  */
 #ifndef INDEX_FOLDER_H
 #define INDEX_FOLDER_H
@@ -26,7 +26,7 @@ struct folder {
 	int dir; /* the folder's directory */
 	struct messages *files;
 	int lock;    /* or -1 while not needed */
-	int64_t lock_changed; /* when it last was, as it was taken; us */
+	int64_t lock_changed; /* its ctime when it was taken; us */
 	int journal; /* or -1: none seen yet */
 	struct folder_id id;
 	ino_t journal_ino;
@@ -37,7 +37,7 @@ struct folder {
 	bool checked;	    /* against the note in the lock file */
 	int64_t skew;	    /* of that note */
 	bool restored;	    /* that note is not what we left */
-	bool regressed;	    /* it was cut, or is an older one, */
+	bool regressed;	    /* the journal was cut, or is an older one, */
 	uint32_t floor_uid; /* so the next numbers are these at least */
 	uint64_t floor_modseq;
 	bool locked;
@@ -45,14 +45,14 @@ struct folder {
 	bool once; /* one change, then no more: unlocking may close the lock */
 };
 
-/* Opens NAME (on disk: "." or ".Name") under the directory STORE, neither
- * journal nor lock yet, and its messages with OPENER, to which MAKE goes.
+/* Opens NAME (on disk: "." or ".Name") under the directory STORE, without
+ * journal and lock, and its messages with OPENER, which gets MAKE.
  * ERR_NOT_FOUND, ERR_IO … */
 int folder_open(int store, const char *name, messages_opener *opener, bool make,
 		struct folder *f) MUST_CHECK;
 void folder_close(struct folder *f);
 
-/* What names a folder whose directory is ST. */
+/* The id of the folder whose directory is ST. */
 struct stat;
 struct folder_id folder_id_of(const struct stat *st);
 
@@ -62,12 +62,12 @@ bool folder_is_gone(const struct folder *f);
 /* Opens the journal file that is there now. ERR_NOT_FOUND, ERR_CORRUPT. */
 int folder_open_journal(struct folder *f) MUST_CHECK;
 
-/* Reads the last record, without a lock: f->last, and f->end if END. A tail
- * that does not check is ERR_BUSY: somebody may be writing. */
+/* Reads the last record into f->last, without a lock. A tail that fails its
+ * check is ERR_BUSY: somebody may be writing. */
 int folder_peek(struct folder *f) MUST_CHECK;
 
 /* Takes the lock, waiting at most FOLDER_LOCK_MS, opens the journal (again,
- * if another took its place), cuts a torn tail, and knows f->end and f->last.
+ * if another took its place), cuts a torn tail, and sets f->end and f->last.
  * ERR_BUSY; ERR_NOT_FOUND: there is no journal; ERR_CORRUPT: it is damaged
  * (in these two cases the lock IS held, to make a new one). */
 #define FOLDER_LOCK_MS 10000
@@ -75,9 +75,9 @@ int folder_lock(struct folder *f) MUST_CHECK;
 void folder_unlock(struct folder *f);
 
 /* Appends the records in B, the last of which has totals T. Under the lock.
- * On failure nothing is added. Not synced. The journal has some room on the
- * disk ahead of it; with NEEDED that may be used up when the disk is full, so
- * that flags can be set and messages be removed. */
+ * On failure nothing is added. Not synced. The journal reserves some disk
+ * space; with NEEDED that may be used when the disk is full, so that flags can
+ * be set and messages removed. */
 int folder_write(struct folder *f, const struct buf *b, const struct totals *t,
 		 bool needed) MUST_CHECK;
 
@@ -85,16 +85,16 @@ int folder_write(struct folder *f, const struct buf *b, const struct totals *t,
 struct totals folder_next(const struct folder *f);
 
 /* Syncs the journal. What a failed sync was to write counts as lost, though
- * the next one may succeed: so the journal is written anew then. That does
- * not make it a success. */
+ * the next one may succeed: so the journal is then written anew, and the
+ * failure is still reported. */
 int folder_sync(struct folder *f) MUST_CHECK;
 
-/* May a record of TIME (microseconds) not be durable yet? Who wrote it synced
- * it, unless he died; the kernel writes within a minute. */
+/* May a record of TIME (microseconds) not be durable yet? Its writer synced
+ * it, unless it died; the kernel writes within a minute. */
 bool folder_fresh(int64_t time);
 
-/* Puts a new journal with RECORDS in place of the present one, under the
- * lock: synced, its name too. The numbers in T are where it goes on. */
+/* Replaces the journal by a new one with RECORDS, under the lock; its content
+ * and name are synced. Numbering goes on from T. */
 int folder_replace_journal(struct folder *f, uint32_t uidvalidity,
 			   const struct buf *records,
 			   const struct totals *t) MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
- * The high water of a folder's numbers, in its lock file: where they go on if
- * the journal is lost or goes back. It is written ahead in steps, so that most
- * changes need not touch it.
+ * The high-water mark of a folder's numbers, in its lock file: where they go
+ * on if the journal is lost or an older one is restored. It is written ahead
+ * in steps, so that most changes need not touch it.
  */
 #ifndef INDEX_HIGH_WATER_H
 #define INDEX_HIGH_WATER_H
@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "index/disk.h"
 
-/* Do the numbers of NEXT pass a step that those of LAST had not? Then the
- * high water is raised before they are given out. */
+/* Do the numbers of NEXT pass a step that those of LAST had not passed? Then
+ * the mark is raised before they are given out. */
 bool high_water_is_due(const struct totals *last, const struct totals *next);
 
 /* Writes and syncs it, some steps above T. LOCK is the lock file. */

@@ -1,10 +1,10 @@
 /*
- * The index of one folder: what is known of its messages, as a log that every
- * change is appended to (posthorn-mailbox(5)). Here it is for one session: the
- * table that the log makes, and how far it is read.
+ * The index of one folder: what is known about its messages, as a log to which
+ * every change is appended (posthorn-mailbox(5)). This is one session's view:
+ * the table that the log makes, and how far it has been read.
  *
- * Nothing here looks at a message. What the log says of them may have been
- * ended by a power cut: see `unsure`.
+ * Nothing here looks at a message. A power cut may have interrupted what the
+ * log says about it: see `unsure`.
  */
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
@@ -26,9 +26,9 @@ struct index {
 	off_t read;	 /* the journal is applied up to here */
 	off_t last;	 /* the last record that was applied, 0: none */
 	int64_t written; /* its mtime when it was last looked at, ns */
-	off_t snapshot;	 /* the snapshot holds what is before, 0: none */
+	off_t snapshot;	 /* the snapshot covers up to here, 0: none */
 	bool behind;	 /* the journal was replaced, and not yet followed */
-	bool suspect;	 /* something was not where it should be: scan */
+	bool suspect;	 /* something is not where it should be: scan */
 	bool recover;	 /* the journal was lost: take UIDs from names */
 	bool unsynced;	 /* records were read or written, perhaps not synced */
 	bool renumbered; /* new UIDVALIDITY: nothing more can be done here */
@@ -49,7 +49,7 @@ struct unsure {
 	enum content what;
 };
 
-/* An empty one, and its end; x->f is the caller's to open. */
+/* Begins an empty one, and frees it; the caller opens x->f. */
 void index_init(struct index *x);
 void index_free(struct index *x);
 
@@ -57,7 +57,7 @@ void index_free(struct index *x);
  * journal if need be. */
 int index_load(struct index *x) MUST_CHECK;
 
-/* Sees what others did: follows the journal, be it replaced or removed. */
+/* Sees what others did: follows the journal even if replaced or removed. */
 int index_look(struct index *x) MUST_CHECK;
 
 /* Applies what was appended to the journal since. OWN: by this session. */
@@ -68,41 +68,41 @@ int index_catch_up(struct index *x, bool own) MUST_CHECK;
 int index_lock(struct index *x) MUST_CHECK;
 void index_unlock(struct index *x);
 
-/* Ends a batch that was begun under the lock: writes, applies. OWN: not to be
- * told by the next refresh. */
+/* Ends a batch that was begun under the lock: writes and applies it. OWN: the
+ * next refresh does not report it. */
 int index_commit(struct index *x, struct batch *b, bool own) MUST_CHECK;
 
 /* Syncs the journal if a UID or mod-sequence in it may not be durable: before
- * clients are told, be the record ours or another's. */
+ * clients are told, whoever wrote the record. */
 int index_sync(struct index *x) MUST_CHECK;
 
-/* Is it time for a snapshot, or for a journal without what is past? Then,
- * when nothing is left that is not sure, for making it; if that fails the old
- * one goes on. */
+/* Is a snapshot due, or a new journal without history? They are made once all
+ * records are sure; if that fails the old one stays in use. */
 bool index_snapshot_is_due(const struct index *x);
 void index_snapshot(struct index *x);
 bool index_rotation_is_due(const struct index *x);
 void index_rotate(struct index *x);
 
-/* The checksum of UID's content into *CRC, if the journal has it still. Reads
- * all of it. */
+/* Puts the checksum of UID's content into *CRC, if the journal still has it.
+ * Reads the whole journal. */
 bool index_content(const struct index *x, uint32_t uid, uint32_t *crc);
 
 /* The rest is for the files of lib/index. */
 
-/* A journal that holds the state and its history, in place of the present
- * one, under the lock; also if the journal's name is gone. */
+/* Replaces the journal by one with the state and its history, under the lock;
+ * also if the journal's name is gone. */
 int index_write_anew(struct index *x) MUST_CHECK;
 
-/* Notes the messages that R, at AT, adds, if it is not sure. Those without a
- * checksum may be so for ever, in journals of before: only fresh ones. */
+/* Notes the messages that R, at AT, adds, if it is not sure. In journals of
+ * former versions, without checksums, they may stay so for ever: there only
+ * recent ones are noted. */
 void index_note_unsure(struct index *x, const struct record *r, off_t at);
 
-/* Puts the whole state into B (gathering), with KEY[i] of each entry if not
- * NULL. */
+/* Puts the whole state into B (gathering), with the KEY[i] of each entry
+ * unless KEY is NULL. */
 void index_state(struct index *x, struct batch *b, const uint64_t *key);
 
-/* Loads the snapshot into an empty table. False: none that fits. */
+/* Loads the snapshot into an empty table. False: there is no valid one. */
 bool index_snapshot_load(struct index *x);
 
 #endif

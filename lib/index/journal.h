@@ -14,17 +14,17 @@
 #include "base/err.h"
 #include "index/disk.h"
 
-/* Reads and checks the head. ERR_CORRUPT if it is none. */
+/* Reads and checks the head. ERR_CORRUPT if it is not valid. */
 int journal_head_read(int fd, struct journal_head *h);
 
-/* Does the file begin with H still, and does a record end at END? If not,
- * another program wrote to it. Reads forty bytes, so others may be damaged. */
+/* Does the file still begin with H, and does a record end at END? If not,
+ * another program wrote to it. Reads forty bytes; the rest may be damaged. */
 bool journal_holds(int fd, const struct journal_head *h, off_t end);
 
 /* A reader that goes forward from AT; free with journal_walk_end. */
 struct journal_walk {
 	int fd;
-	off_t at;   /* of the record that comes next */
+	off_t at;   /* of the next record */
 	char *data; /* a window of the file */
 	size_t cap;
 	size_t have; /* bytes in it */
@@ -34,8 +34,8 @@ struct journal_walk {
 };
 void journal_walk(struct journal_walk *w, int fd, off_t at);
 
-/* The next record that checks, valid until the next call; NULL if there is
- * none (*CODE: ERR_OK at the end of what is valid, or ERR_IO). */
+/* The next valid record, until the next call; NULL if there is none (*CODE:
+ * ERR_OK at the end of what is valid, or ERR_IO). */
 const struct record *journal_next(struct journal_walk *w, int *code);
 void journal_walk_end(struct journal_walk *w);
 
@@ -44,41 +44,41 @@ struct journal_back {
 	int fd;
 	struct buf b; /* a window of the file */
 	off_t start;  /* of it, in the file */
-	off_t at;     /* where the record begins that came last */
-	bool quick;   /* no checksums: for who looks for one among many */
+	off_t at;     /* where the last record given out begins */
+	bool quick;   /* no checksums: for a search among many */
 };
 void journal_back(struct journal_back *w, int fd, off_t end);
 
-/* The record before, if it checks, valid until the next call; else NULL. */
+/* The record before, if it is right, valid until the next call; else NULL. */
 const struct record *journal_back_next(struct journal_back *w);
 void journal_back_end(struct journal_back *w);
 
-/* The last record of a file of SIZE bytes into B. ERR_CORRUPT: the tail does
- * not check. */
+/* Reads the last record of a file of SIZE bytes into B. ERR_CORRUPT: the tail
+ * is not a valid record. */
 int journal_last(int fd, off_t size, struct buf *b);
 
-/* Does any record that checks begin between AT and SIZE, with SYNCED one that
- * was on stable storage with all before it? */
+/* Does any valid record begin between AT and SIZE? With SYNCED only those
+ * count that say that all before them was on stable storage. */
 bool journal_valid_after(int fd, off_t at, off_t size, bool synced);
 
-/* All messages that the record at RECORD tells of were synced: says so in it;
- * and asks whether that was said. */
+/* Marks the record at RECORD: its messages were synced, or the journal was;
+ * and asks for the first mark. */
 int journal_make_sure(int fd, off_t record) MUST_CHECK;
 int journal_make_synced(int fd, off_t record) MUST_CHECK;
 bool journal_is_sure(int fd, off_t record);
 
 /* The next item of a RECORD_ADD's payload of *N bytes at *P, which move on;
- * its name stands right before the padding: at the old *P + sizeof(*a). */
+ * its name, before the padding, is at the old *P + sizeof(*a). */
 bool record_add_next(const char **p, size_t *n, struct record_add *a);
 
-/* When UID was expunged, if R says so, in microseconds; else 0. */
+/* When UID was expunged, in microseconds, if R says so; else 0. */
 int64_t record_expunges(const struct record *r, uint32_t uid);
 
 /* Bytes of the payload of R, and where it begins. */
 const void *record_payload(const struct record *r, size_t *n);
 
-/* Building: begins a record in B (which gets it appended), puts its payload,
- * ends it with T. B's length must be a multiple of 8. */
+/* Building: begins a record at the end of B, whose length must be a multiple
+ * of 8; the caller then puts its payload, and ends it with T. */
 void record_begin(struct buf *b, enum record_type type, uint32_t count);
 void record_end(struct buf *b, size_t at, const struct totals *t);
 

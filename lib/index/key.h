@@ -16,16 +16,16 @@ uint64_t key_make(const char *queue_id, const char *recipient);
 
 struct key_found {
 	uint32_t uid;
-	off_t record;	       /* that added it; 0: in a former journal */
+	off_t record;	       /* which added it; 0: in a former journal */
 	struct record_add add; /* as it was added */
 	char base[MESSAGE_BASE_MAX + 1];
-	bool sure;  /* so it is said in the record */
+	bool sure;  /* the record says so */
 	bool alone; /* the record adds no other message */
 	bool kept;  /* that is enough: no need to look at the file */
 };
 
-/* Was KEY delivered at SINCE_US or later, and not taken back? Looks only at
- * records since then: none, mostly. If its message is still in the folder its
+/* Was KEY delivered at SINCE_US or later, and not withdrawn? Looks only at
+ * records since then, usually none. If its message is still in the folder, its
  * file decides: it may never have been linked, or be torn. Under the lock. */
 bool key_find(struct folder *f, uint64_t key, int64_t since_us,
 	      struct key_found *k);

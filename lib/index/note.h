@@ -1,10 +1,10 @@
 /*
  * Is the journal what we wrote last? A note in the lock file says which
  * journal that was, how far it went, and when the note was written. A backup
- * that is put back over the folder brings note and journal along, and the
- * times of files and directories; but not the time at which the lock file
- * last changed (ctime), which nobody can set. So either the journal is not
- * the one of the note, or the note is older than its file.
+ * restored over the folder brings back note and journal, and the times of
+ * files and directories; but not the time at which the lock file last changed
+ * (ctime), which nobody can set. So either the journal is not the one in the
+ * note, or the note is older than its file.
  */
 #ifndef INDEX_NOTE_H
 #define INDEX_NOTE_H
@@ -13,11 +13,11 @@ struct folder;
 
 /* Under the lock, with the journal open. If the journal is an older one, or
  * shorter than it was, F is `regressed`: numbers go on above all that are known
- * to have been given out, by the high water or by the names of files. */
+ * to have been given out, from the high-water mark or the names of files. */
 void note_check(struct folder *f);
 
 /* After each change of the journal, under the lock. If the note cannot be
- * written, the next check says `restored` for nothing. */
+ * written, the next check gives a false `restored`. */
 void note_put(struct folder *f);
 
 #endif

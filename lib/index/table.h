@@ -1,7 +1,7 @@
 /*
  * The messages of a folder in memory, in UID order, as the journal's records
- * made them. It begins as what the snapshot holds; a large one is mapped, so
- * that opening the folder copies nothing.
+ * made them. It starts from the snapshot; a large one is mapped, so that
+ * opening the folder copies nothing.
  */
 #ifndef INDEX_TABLE_H
 #define INDEX_TABLE_H
@@ -34,12 +34,12 @@ struct entry {
 _Static_assert(sizeof(struct entry) == 64, "entry");
 
 enum entry_state {
-	ENTRY_CHANGED = 1 << 0, /* others changed its flags: to be told */
+	ENTRY_CHANGED = 1 << 0, /* others changed its flags: to be reported */
 	ENTRY_GONE = 1 << 1,	/* expunged, still in the table */
 	ENTRY_RECENT = 1 << 2,	/* \Recent for this session */
-	ENTRY_DIRTY = 1 << 3,	/* its file's name is to follow */
-	ENTRY_CACHED = 1 << 4,	/* its place in the cache is to be kept */
-	ENTRY_SEEN = 1 << 5	/* found by the scan under way */
+	ENTRY_DIRTY = 1 << 3,	/* its file is to be renamed */
+	ENTRY_CACHED = 1 << 4,	/* its place in the cache is to be recorded */
+	ENTRY_SEEN = 1 << 5	/* found by the current scan */
 };
 
 struct table {
@@ -52,25 +52,25 @@ struct table {
 	bool new_keywords;
 	void *map; /* memory of `entry` */
 	size_t nmap;
-	char *names;	 /* base names: memory of its own, or none; */
-	size_t nmapped;	 /* bytes of it, if it is mapped; */
-	size_t nskip;	 /* they begin in it here, */
-	size_t nnames;	 /* and are so many bytes */
-	struct mapped *mapped; /* watches over what is mapped, or NULL */
+	char *names;	 /* base names: separate memory, or NULL; */
+	size_t nmapped;	 /* its size, if it is mapped; */
+	size_t nskip;	 /* the names begin in it here, */
+	size_t nnames;	 /* and have this many bytes */
+	struct mapped *mapped; /* watches what is mapped, or NULL */
 	struct buf more; /* those added since, at nnames and up */
 	char keyword[64][100];
 	unsigned nkeywords;
 };
 
-/* An empty table, and its end. */
+/* Begins an empty table, and frees it. */
 void entries_init(struct table *t);
 void entries_free(struct table *t);
 
 /* Makes room for N entries and some more. False: no memory. */
 bool entries_reserve(struct table *t, uint32_t n);
 
-/* Applies record R. OWN: made by this session, so nothing is to be told.
- * ERR_CORRUPT: it does not fit what came before. */
+/* Applies record R. OWN: made by this session, so not to be reported.
+ * ERR_CORRUPT: it contradicts what came before. */
 int entries_apply(struct table *t, const struct record *r, bool own);
 
 /* For a session that follows another journal: entry I is now like NOW; gone;
@@ -85,7 +85,7 @@ uint32_t entries_find(const struct table *t, uint32_t uid);
 /* The entry of UID, or NULL. */
 struct entry *entries_get(struct table *t, uint32_t uid);
 
-/* The base name of E, e->nname bytes; NULL if the snapshot lied. */
+/* The base name of E, e->nname bytes; NULL if the snapshot is wrong. */
 const char *entries_name(const struct table *t, const struct entry *e);
 
 /* Counts of all entries that are not gone into the fields of T. */

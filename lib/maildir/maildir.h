@@ -1,6 +1,6 @@
 /*
  * A Maildir as a store of messages (messages/messages.h): files in `new` and
- * `cur`, flags in their names, `tmp` for what has no name yet where the file
+ * `cur`, flags in their names, `tmp` for files without a name yet if the file
  * system has no unnamed files.
  */
 #ifndef MAILDIR_MAILDIR_H
@@ -15,7 +15,7 @@
 		"new", "cur" \
 	}
 
-/* A directory without `cur` is none. */
+/* A directory without `cur` is not one. */
 messages_opener maildir_open;
 
 /* Makes new, cur and tmp in the directory DIR where they are missing. */

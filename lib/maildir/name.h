@@ -16,8 +16,8 @@
 #define NAME_BASE_MAX MESSAGE_BASE_MAX
 #define MAILDIR_NAME_SIZE 256 /* of a whole name, with the NUL */
 
-/* Takes TEXT apart into N, but for `text`, `dir` and `spelt`. False if it
- * cannot be a message: hidden, or a base of over NAME_BASE_MAX bytes. */
+/* Parses TEXT into N, except `text`, `dir` and `spelt`. False if it cannot be
+ * a message: hidden, or a base of over NAME_BASE_MAX bytes. */
 bool name_parse(const char *text, struct listing_file *n);
 
 /* The whole name of the file: in `cur` with flags, in `new` without. */

@@ -1,8 +1,8 @@
 /*
  * Looking at the queue and changing it: the side of `posthorn queue` and
- * mailq. Each call makes a connection of its own to the public socket of
- * qmgr. Anyone may look; only root and the queue's user may act, or get at
- * the content of a message.
+ * mailq. Each call makes a new connection to the public socket of qmgr.
+ * Anyone may look; only root and the queue's user may act, or read the content
+ * of a message.
  */
 #ifndef QMGR_ADMIN_H
 #define QMGR_ADMIN_H
@@ -39,10 +39,10 @@ struct queue_item {
 	size_t nrecipients;
 };
 
-/* What the list as a whole has to say. */
+/* About the list as a whole. */
 struct queue_summary {
 	bool scanning;		/* when the list began, the scan at start was
-				 * going on: messages may be missing */
+				 * still running: messages may be missing */
 	int64_t strange;	/* files that qmgr left alone: see its log */
 };
 
@@ -54,23 +54,23 @@ struct queue_stats {
 	int64_t destinations, dead;	/* known to the scheduler; down */
 	int64_t slots;			/* files in use or made ahead */
 	int64_t strange;		/* files that were left alone */
-	bool scanning;			/* the scan at start is going on */
-	bool intake_stopped;		/* for want of disk space */
+	bool scanning;			/* the scan at start is running */
+	bool intake_stopped;		/* for lack of disk space */
 };
 
 enum queue_action {
 	QUEUE_HOLD,	/* no try until release */
 	QUEUE_RELEASE,	/* ends hold: tried at once */
 	QUEUE_FLUSH,	/* tried at once, also if its destination is down */
-	QUEUE_REQUEUE,	/* routed anew and tried as if just come in */
-	QUEUE_BOUNCE,	/* given up: goes back to its sender */
+	QUEUE_REQUEUE,	/* routed anew and tried as if just received */
+	QUEUE_BOUNCE,	/* given up: returned to its sender */
 	QUEUE_DELETE	/* removed; nobody is told */
 };
 
-/* PATH below: NULL for the configured place, which is RUN_DIR/public/qmgr; or
- * the socket's absolute path. On every error but ERR_OK a text for people is
- * appended to WHY: ERR_TEMP qmgr does not run, ERR_DENIED, ERR_NOT_FOUND no
- * such message, ERR_TIMEOUT, ERR_SYNTAX. */
+/* PATH below: NULL for the configured place, RUN_DIR/public/qmgr, or the
+ * socket's absolute path. On every error a text for people is appended to WHY:
+ * ERR_TEMP qmgr does not run, ERR_DENIED, ERR_NOT_FOUND no such message,
+ * ERR_TIMEOUT, ERR_SYNTAX. */
 
 /* Calls EACH for every message (ID NULL) or for one. EACH gives false to
  * stop. Messages come oldest slot first, which is not the order of ids. *SUM
@@ -80,16 +80,17 @@ int queue_admin_list(const char *path, const char *id,
 		     void *context, struct queue_summary *sum,
 		     struct buf *why);
 
-/* What is known of one message: envelope and journal as text lines, appended
- * to TEXT. *CONTENT is a descriptor of the queue file, *OFFSET and *LENGTH
- * say where the message is in it, or -1 for those who may not read it. */
+/* What is known about one message: envelope and journal as text lines,
+ * appended to TEXT. *CONTENT is a descriptor of the queue file, *OFFSET and
+ * *LENGTH say where the message is in it; -1 for callers that may not read
+ * it. */
 int queue_admin_show(const char *path, const char *id, struct buf *text,
 		     int *content, off_t *offset, off_t *length,
 		     struct buf *why);
 
-/* Does ACTION to the message ID, or to all if ID is "ALL"; *COUNT is how
- * many it was done to. Hold and requeue of a message that is being delivered
- * take effect when that try ends. */
+/* Does ACTION to the message ID, or to all if ID is "ALL"; *COUNT is to how
+ * many. Hold and requeue of a message that is being delivered take effect when
+ * that attempt ends. */
 int queue_admin_act(const char *path, enum queue_action action, const char *id,
 		    int64_t *count, struct buf *why);
 

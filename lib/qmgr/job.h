@@ -2,10 +2,10 @@
  * What qmgr and the deliverers (local-deliver, remote-send) say to each
  * other. qmgr connects to the deliverer's socket; one connection is served
  * by one child. It sends `deliver` packets, each one job: a message (a
- * read-only descriptor) and recipients that go the same way. The deliverer
+ * read-only descriptor) and recipients with the same next hop. The deliverer
  * answers each job with one `done` packet, in order, with one result per
- * recipient. qmgr may send further jobs before the answer came, so that a
- * deliverer goes on without waiting. The deliverer ends by closing.
+ * recipient. qmgr may send further jobs before the answer comes, so that a
+ * deliverer need not wait. The deliverer closes the connection when it ends.
  */
 #ifndef QMGR_JOB_H
 #define QMGR_JOB_H
@@ -46,21 +46,21 @@ struct job {
 	size_t nrecipients;
 };
 
-/* What the deliverer says of the destination as a whole: qmgr's scheduler
+/* What the deliverer says about the destination as a whole: qmgr's scheduler
  * wants to know whether to try the next message there. */
 enum job_destination {
 	JOB_DEST_OK,	/* it answered */
 	JOB_DEST_DOWN	/* could not be reached, or refused the session */
 };
 
-/* Packets. job_read takes the descriptor out of M; all else points into A.
- * ERR_OK or ERR_SYNTAX. */
+/* Packets. job_read takes the descriptor out of M; all else is in A. ERR_OK or
+ * ERR_SYNTAX. */
 void job_write(struct ipc_out *m, const struct job *j);
 int job_read(struct arena *a, struct ipc_in *m, struct job *j);
 
 /* The answer to job J: N results, their recipients by index, each once. *R of
- * job_results_read is in A; whether every recipient of the job has one is for
- * the reader to check. */
+ * job_results_read is in A; its caller checks that every recipient of the job
+ * has one. */
 void job_results_write(struct ipc_out *m, const struct job *j,
 		       const struct result *r, size_t n,
 		       enum job_destination dest);

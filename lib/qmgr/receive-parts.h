@@ -1,6 +1,6 @@
 /*
- * Shared by the files of qmgr/receive.h: receive.c (the connection to qmgr,
- * content as it comes) and receive-store.c (the message as a whole).
+ * Shared by the files of qmgr/receive.h: receive.c (the connection to qmgr and
+ * incoming content) and receive-store.c (the message as a whole).
  */
 #ifndef QMGR_RECEIVE_PARTS_H
 #define QMGR_RECEIVE_PARTS_H
@@ -18,7 +18,7 @@
 struct lent {
 	uint32_t number;
 	int fd; /* -1: the place is free */
-	int ro; /* the same file, for those that may only read */
+	int ro; /* the same file, for programs that may only read */
 };
 
 struct queue_receiver {
@@ -42,10 +42,10 @@ struct queue_receiver {
 off_t receive_content_at(const struct queue_receiver *r);
 int receive_fd(const struct queue_receiver *r);
 
-/* From now on content goes behind the halves. What was held is all of it. */
+/* From now on content goes behind the halves. All of it was still held. */
 void receive_spill(struct queue_receiver *r);
 
-/* Writes the message with its ENVELOPE, and syncs: ERR_OK, and it is
+/* Writes the message with its ENVELOPE, and syncs: after ERR_OK it is
  * promised. */
 MUST_CHECK int receive_store(struct queue_receiver *r, struct buf *envelope);
 

@@ -1,7 +1,7 @@
 /*
- * What became of one recipient in one delivery: the one vocabulary for it. The
+ * What became of one recipient in one delivery, in one vocabulary. The
  * deliverer sets it where it happens; job packets (qmgr/job.h), the journal
- * (posthorn-queue(5)), notices and the log say it with these words.
+ * (posthorn-queue(5)), notices and the log use these words.
  */
 #ifndef QMGR_RESULT_H
 #define QMGR_RESULT_H
@@ -15,23 +15,23 @@ struct job_recipient;
 enum result_status {
 	RESULT_SENT,	 /* delivered, or taken by the next host */
 	RESULT_DEFERRED, /* try again later */
-	RESULT_FAILED,	 /* never will be */
+	RESULT_FAILED,	 /* permanently */
 	RESULT_EXPANDED	 /* stands for the addresses in `expanded`, which take
 			  * its place: an alias, a list, a .forward. With a
-			  * dsn of class 5, a further part of it (a command, a
-			  * mailbox) failed for good, and its sender is told */
+			  * dsn of class 5, another part of it (a command, a
+			  * mailbox) failed permanently: its sender is told */
 };
 
 /* Flags; each has a letter. */
 enum {
-	RESULT_REMOTE = 1,	/* `reply` was said by the remote host */
+	RESULT_REMOTE = 1,	/* `reply` is from the remote host */
 	RESULT_DONE_TOO = 2,	/* EXPANDED: a copy was also delivered */
 	RESULT_DSN_PASSED = 4,	/* SENT: the next host took over NOTIFY
-				 * (RFC 3461), so it tells of success */
+				 * (RFC 3461), so it reports success */
 	RESULT_OWNER = 8,	/* EXPANDED: there is an owner */
 	RESULT_LOCAL = 16,	/* it is about this machine, not the next one */
-	RESULT_SOON = 32	/* DEFERRED: what failed is a part of our own,
-				 * which is back in seconds */
+	RESULT_SOON = 32	/* DEFERRED: one of our programs failed, and
+				 * will be back in seconds */
 };
 
 struct result {
@@ -39,25 +39,26 @@ struct result {
 	enum result_status status;
 	unsigned flags;
 	const char *dsn;	/* what failed: "2.0.0", "4.4.1" (RFC 3463) */
-	const char *reply;	/* what was said of it, one line; "" if none */
+	const char *reply;	/* what was said about it, one line; or "" */
 	const char *relay;	/* who said it: "host[ip]:port", "local" … */
 	const char *const *expanded;
 	size_t nexpanded;
 	const char *owner;	/* with RESULT_OWNER: new sender for them */
 };
 
-/* "sent", "deferred", "failed", "expanded"; and back: false if WORD is none. */
+/* "sent", "deferred", "failed", "expanded"; and back, false if WORD is none of
+ * these. */
 const char *result_name(enum result_status status);
 bool result_status_of(const char *word, enum result_status *status);
 
 /* The letters of FLAGS, "-" if there are none; and back. Letters of a later
- * version are passed over. */
+ * version are ignored. */
 #define RESULT_FLAGS_SIZE 16
 const char *result_letters(char out[RESULT_FLAGS_SIZE], unsigned flags);
 unsigned result_flags_of(const char *letters);
 
-/* The line of log for R, with DELAYS ("delay=…, delays=…") and TEXT, which may
- * say more than its reply. */
+/* Writes the log line for R, with DELAYS ("delay=…, delays=…") and TEXT, which
+ * may say more than its reply. */
 void result_log(const struct job *j, const struct job_recipient *to,
 		const struct result *r, const char *delays, const char *text);
 
