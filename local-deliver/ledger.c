@@ -32,6 +32,7 @@
 
 struct ledger {
 	int fd;
+	char *address;
 	struct buf text; /* the lines that were there */
 };
 
@@ -147,6 +148,7 @@ bool ledger_open(const char *id, const char *address, struct ledger **l)
 	}
 	*l = mem_alloc(sizeof(**l));
 	(*l)->fd = fd;
+	(*l)->address = mem_strdup(address);
 	buf_init(&(*l)->text, PAGE_MAX);
 	if (file_read_fd(fd, &(*l)->text))
 		log_warn("ledger: %s: cannot be read", name);
@@ -161,15 +163,21 @@ void ledger_close(struct ledger **l)
 	err_ignore(flock((*l)->fd, LOCK_UN));
 	close((*l)->fd);
 	buf_free(&(*l)->text);
+	free((*l)->address);
 	free(*l);
 	*l = NULL;
 }
 
-/* "N checksum": which act it is. */
-static void name_act(char out[40], size_t n, const char *what)
+/* "N address what ": which act it is, in full, since no checksum says so. */
+static void name_act(const struct ledger *l, struct buf *out, size_t n,
+		     const char *what)
 {
-	snprintf(out, 40, "%zu %08" PRIx32 " ", n,
-		 crc32c(0, what, strlen(what)));
+	buf_init(out, PAGE_MAX);
+	buf_printf(out, "%zu ", n);
+	encode_percent(out, l->address, strlen(l->address));
+	buf_putc(out, ' ');
+	encode_percent(out, what, strlen(what));
+	buf_putc(out, ' ');
 }
 
 /* "status dsn reply", words as in job packets. */
@@ -196,31 +204,33 @@ bool ledger_find(const struct ledger *l, struct arena *a, size_t n,
 		 const char *what, struct result *r)
 {
 	const char *p = l && l->text.len ? l->text.data : "";
-	char name[40];
+	struct buf name;
+	bool found = false;
 
-	name_act(name, n, what);
-	for (size_t len; *p; p += len + (p[len] == '\n')) {
+	if (!*p)
+		return false;
+	name_act(l, &name, n, what);
+	for (size_t len; *p && !found; p += len + (p[len] == '\n')) {
 		len = strcspn(p, "\n");
 		/* a line that was not written to its end counts not */
-		if (p[len] == '\n' && str_starts(p, name))
-			return read_result(a, p + strlen(name),
-					   len - strlen(name), r);
+		if (p[len] == '\n' && len > name.len &&
+		    memcmp(p, name.data, name.len) == 0)
+			found = read_result(a, p + name.len, len - name.len, r);
 	}
-	return false;
+	buf_free(&name);
+	return found;
 }
 
 void ledger_note(struct ledger *l, size_t n, const char *what,
 		 const struct result *r)
 {
-	char name[40];
 	struct buf line;
 	int err;
 
 	if (!l)
 		return;
-	name_act(name, n, what);
-	buf_init(&line, PAGE_MAX);
-	buf_printf(&line, "%s%s %s ", name, result_name(r->status), r->dsn);
+	name_act(l, &line, n, what);
+	buf_printf(&line, "%s %s ", result_name(r->status), r->dsn);
 	encode_percent(&line, r->reply, strlen(r->reply));
 	buf_putc(&line, '\n');
 	err = file_write(l->fd, line.data, line.len);
