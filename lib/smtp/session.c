@@ -231,6 +231,8 @@ static int skip_line(struct smtp_session *s)
 		if (lf)
 			return ERR_OK;
 		err = stream_fill(s->io);
+		if (err == ERR_STOPPING)
+			err = smtp_why_stopped(s);
 		if (err)
 			return err;
 	}
