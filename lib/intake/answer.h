@@ -1,8 +1,8 @@
 /*
- * What is said to whoever brings mail, in the form of an SMTP reply: code,
- * enhanced code (RFC 3463) and text in one line without its end. Bytes from
- * outside that come into it are made harmless (no control characters), and
- * too long a text is cut at the end, where only people read.
+ * The answer to a client that brings mail, in the form of an SMTP reply: code,
+ * enhanced code (RFC 3463) and text in one line without its line end. Bytes
+ * from outside are made harmless (no control characters), and a text that is
+ * too long is cut at the end, which only people read.
  */
 #ifndef INTAKE_ANSWER_H
 #define INTAKE_ANSWER_H

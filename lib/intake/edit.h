@@ -1,10 +1,10 @@
 /*
- * Changes to a message while it comes in, for policies of the stages HEADER,
- * BODY and END. They are noted when they are asked for, and made when all
- * rows of END were asked, before the message is signed: so every row sees the
- * message as it came. The content is not copied for them, unless its body
- * changes: a changed header is written over the former one, into room before
- * the body (queue_replace_head in qmgr/receive.h).
+ * Changes to an incoming message, for policies of the stages HEADER, BODY and
+ * END. They are noted when requested, and made after all rows of END were
+ * asked, before the message is signed: so every row sees the message as it
+ * came. The content is not copied for them, unless its body changes: a changed
+ * header is written over the former one, into room before the body
+ * (queue_replace_head in qmgr/receive.h).
  */
 #ifndef INTAKE_EDIT_H
 #define INTAKE_EDIT_H
@@ -17,12 +17,13 @@
 
 struct intake;
 
-/* The fields, to be looked at and changed (intake/header.h), ours among them:
- * the first one is the Received that we put there. */
+/* The fields, to be read and changed (intake/header.h), including ours: the
+ * first one is the Received field that we added. */
 struct intake_header *intake_header(struct intake *in);
 
 /* At END: the message as it came, *LENGTH bytes from *OFFSET, the body from
- * *BODY; open for reading only, and the intake's. -1 if it cannot be read. */
+ * *BODY; the descriptor is for reading only, and stays the intake's. -1 if it
+ * cannot be read. */
 int intake_file(struct intake *in, off_t *offset, off_t *length, off_t *body);
 
 /* Appends to the body that the message gets instead of its own; the first
@@ -30,9 +31,9 @@ int intake_file(struct intake *in, off_t *offset, off_t *length, off_t *body);
  * it becomes larger than message_size_limit. */
 bool intake_replace_body(struct intake *in, const void *data, size_t n);
 
-/* Other envelopes: TEXT is an address, "" the null sender. False if it is
- * none; of the last, if there is no such recipient. A message that loses all
- * recipients is discarded. */
+/* Changes of the envelope: TEXT is an address, "" the null sender. False if it
+ * is not an address; for the last function, if there is no such recipient. A
+ * message that loses all recipients is discarded. */
 bool intake_change_sender(struct intake *in, const char *text);
 bool intake_add_recipient(struct intake *in, const char *text);
 bool intake_remove_recipient(struct intake *in, const char *text);

@@ -1,11 +1,10 @@
 /*
  * The header of a message as a list of fields that can be changed: what the
- * intake's policies look at and edit. It points into the bytes that came;
- * only fields that are new are memory of its own. Whoever wants the header
- * as bytes gets it written anew; fields that nobody touched come out byte for
- * byte.
+ * intake's policies read and edit. It points into the bytes that came; only
+ * new fields have memory of their own. To get the header as bytes, it is
+ * written anew; untouched fields come out byte for byte.
  *
- * A field is named by its place in the list, from 0: places behind an
+ * A field is identified by its place in the list, from 0: places after an
  * insertion or a removal move.
  */
 #ifndef INTAKE_HEADER_H
@@ -24,16 +23,16 @@ struct intake_header {
 	size_t n;
 	size_t cap;
 	bool changed; /* since intake_header_read or intake_header_settled */
-	const char *body; /* what stands behind the header */
+	const char *body; /* what follows the header */
 };
 
-/* Makes H ready for use; intake_header_free ends it. */
+/* Makes H ready for use; intake_header_free frees it. */
 void intake_header_init(struct intake_header *h);
 void intake_header_free(struct intake_header *h);
 
 /* Reads the header at DATA, N, which must stay: all of it, with its empty
- * line if it has one. A "From joe …" of a mailbox file before it is passed
- * over; a line that is no field ends it. H->body is where it ends. */
+ * line if it has one. A line "From joe …" of a mailbox file before it is
+ * skipped; a line that is not a field ends it. H->body is where it ends. */
 void intake_header_read(struct intake_header *h, const char *data, size_t n);
 
 /* The place of the first field NAME from FROM on; h->n if there is none. */
@@ -46,7 +45,7 @@ void intake_header_value(const struct intake_header *h, size_t at,
 
 /* Puts a field before the one at AT; AT = h->n: at the end. VALUE is text
  * without line ends, or with folds (CRLF and white space). False, and no
- * change, if NAME or VALUE is not what a field can hold, or AT is no place. */
+ * change, if NAME or VALUE is not allowed in a field, or AT is not a place. */
 bool intake_header_insert(struct intake_header *h, size_t at, const char *name,
 			  const char *value);
 
@@ -54,10 +53,10 @@ bool intake_header_insert(struct intake_header *h, size_t at, const char *name,
 bool intake_header_change(struct intake_header *h, size_t at,
 			  const char *value);
 
-/* Takes the field at AT away. */
+/* Removes the field at AT. */
 void intake_header_remove(struct intake_header *h, size_t at);
 
-/* Takes all fields NAME away that GONE says (NULL: all). */
+/* Removes the fields NAME for which GONE is true (NULL: all). */
 void intake_header_remove_all(struct intake_header *h, const char *name,
 			      bool (*gone)(const struct mime_field *f,
 					   const void *context),

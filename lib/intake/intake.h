@@ -4,11 +4,11 @@
  * (intake/policy.h), the message is changed as they want (intake/edit.h),
  * signed, and committed; the receiver gets the answer to give.
  *
- * The content is written once, as it comes, but for its header, which is
- * looked at when it is complete: our Received goes before it, Return-Path and
- * Authentication-Results in our name go away, fields that a submitted message
- * lacks are added. What is learned of the whole message (the verdict, the
- * signature) goes into the prologue of the envelope.
+ * The content is written once, as it comes, except its header, which is
+ * examined when it is complete: our Received field is added, Return-Path and
+ * Authentication-Results in our name are removed, fields that a submitted
+ * message lacks are added. Results for the whole message (the verdict, the
+ * signature) go into the prologue of the envelope.
  */
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H
@@ -25,7 +25,7 @@ struct intake;
 
 /* Reads myhostname, myorigin, message_size_limit, hopcount_limit,
  * authcheck_incoming, authcheck_default_action, reject_malformed_from and
- * dmarc_reject. ROWS are asked behind the intake's own, from HEADER on; NULL:
+ * dmarc_reject. ROWS are asked after the intake's own, from HEADER on; NULL:
  * there are none. One intake serves a process for its life, one message at a
  * time. It connects to the queue when it is first used: make it in the child.
  * C and ROWS must outlive it. */
@@ -34,12 +34,12 @@ struct intake *intake_new(const struct config *c,
 void intake_free(struct intake **in);
 
 /* Begins a message: gets a place in the queue. E and what it points to must
- * stay until the end; arrival_us is set. Good: go on with intake_write. Else
- * A is what to answer. */
+ * stay until the end; arrival_us is set. True: go on with intake_write. Else A
+ * is the answer to give. */
 bool intake_begin(struct intake *in, enum intake_kind kind, struct envelope *e,
 		  struct answer *a);
 
-/* What policies have said of the message before it began. WHY is one line. */
+/* What policies decided about the message before it began. WHY is one line. */
 void intake_note(struct intake *in, enum intake_action action, const char *why);
 
 /* The id of the message begun. */
@@ -59,13 +59,13 @@ void intake_refuse(struct intake *in, const char *fmt, ...)
 /* Has a fault been noted? */
 bool intake_failed(const struct intake *in);
 
-/* Ends the message: asks, edits, signs, commits. A is the answer: 250 only if
- * the message is safe in the queue, or was discarded. True then. One line of
- * log is written either way; CLIENT is what it says of where the message came
- * from, such as "client=name[ip]". */
+/* Ends the message: asks, edits, signs, commits. A is the answer: 250, and
+ * true, only if the message is safe in the queue or was discarded. A log line
+ * is written in any case; CLIENT is what it says about the message's origin,
+ * such as "client=name[ip]". */
 bool intake_end(struct intake *in, const char *client, struct answer *a);
 
-/* Gives up a message, for instance since the client went away. Harmless if
+/* Gives up a message, for instance because the client is gone. Harmless if
  * there is none. */
 void intake_abandon(struct intake *in);
 

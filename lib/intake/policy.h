@@ -1,16 +1,16 @@
 /*
- * Policies: what decides about mail that comes in, a row each. A row belongs
- * to one stage of a message's way in; the rows of a stage are asked in order
- * until one does not accept. A check that is wanted is one row more, here or
- * in the table of a program (smtp/server.h), and nothing else.
+ * Policies decide about incoming mail, one row each. A row belongs to one
+ * stage of a message's way in; the rows of a stage are asked in order until
+ * one defers or refuses. Adding a check means adding one row, here or in the
+ * table of a program (smtp/server.h), and nothing else.
  *
- *	CONNECT	a client is there		q->session
- *	HELO	it has said its name		q->session
+ *	CONNECT	a client has connected		q->session
+ *	HELO	it has given its name		q->session
  *	MAIL	the sender			q->session q->e q->address
  *	RCPT	one recipient			q->session q->e q->address
  *	HEADER	the header is complete		q->intake q->e
  *	BODY	a piece of the body		q->intake q->e q->data q->n
- *	END	the message is there		q->intake q->e
+ *	END	the message is complete		q->intake q->e
  *
  * From HEADER on a row may edit the message (intake/edit.h); at END it reads
  * the message as it came by intake_file.
@@ -28,7 +28,7 @@ struct intake;
 
 enum intake_kind {
 	INTAKE_OUTSIDE = 1 << 0,   /* from strangers: verified */
-	INTAKE_RELAYED = 1 << 1,   /* from hosts of mynetworks: as it is */
+	INTAKE_RELAYED = 1 << 1,   /* from hosts of mynetworks: unchanged */
 	INTAKE_SUBMITTED = 1 << 2, /* by our users and programs: signed */
 	INTAKE_ALL = (1 << 3) - 1
 };
@@ -43,11 +43,12 @@ enum intake_stage {
 	INTAKE_END
 };
 
-/* From what is best for the message to what is worst. */
+/* From best to worst for the message. */
 enum intake_action {
-	INTAKE_ACCEPT,	   /* as far as this row is asked */
-	INTAKE_QUARANTINE, /* taken, and held in the queue (queue/envelope.h)
-			    * until an administrator releases it */
+	INTAKE_ACCEPT,	   /* this row has no objection */
+	INTAKE_QUARANTINE, /* accepted, and held in the queue
+			    * (queue/envelope.h) until an administrator
+			    * releases it */
 	INTAKE_DISCARD,	   /* answered 250, and thrown away */
 	INTAKE_DEFER,	   /* 4xx */
 	INTAKE_REFUSE	   /* 5xx */
@@ -57,8 +58,8 @@ struct intake_question {
 	enum intake_stage stage;
 	enum intake_kind kind;
 	const struct envelope *e; /* as far as it is known */
-	void *session;		  /* of who asks: its own business */
-	struct address *address;  /* may be put into another form */
+	void *session;		  /* the caller's own */
+	struct address *address;  /* may be rewritten */
 	struct intake *intake;
 	const char *data;
 	size_t n;
@@ -72,7 +73,7 @@ typedef enum intake_action intake_judge(const struct intake_question *q,
 struct intake_row {
 	const char *name; /* for the log; NULL ends a table */
 	enum intake_stage stage;
-	unsigned kinds; /* of mail that it is for, by bits */
+	unsigned kinds; /* of mail that it is for, as bits */
 	intake_judge *judge;
 };
 

@@ -1,13 +1,13 @@
 /*
- * Mail of local programs: what sendmail(1) gives to pickup, through the
- * public socket or, while the suite does not run, the drop folder. Either
- * way it is one file, a posting:
+ * Mail from local programs: what sendmail(1) gives to pickup, over the public
+ * socket or, while the suite does not run, in the drop folder. Either way it
+ * is one file, a posting:
  *
  *     records of an envelope (queue/envelope.h), an empty line, the message
  *
  * The message has the line ends that its program wrote. Only sender,
- * recipients, envid, ret and body of the envelope count; where the mail
- * comes from, pickup learns from the kernel.
+ * recipients, envid, ret and body of the envelope are used; the kernel tells
+ * pickup where the mail comes from.
  *
  * For the socket the file is a sealed memfd, so that it cannot change under
  * the reader; in the folder it is complete when its name begins with
@@ -36,10 +36,10 @@ MUST_CHECK int posting_begin(const struct envelope *e);
 
 enum posting_status {
 	POSTING_QUEUED,	 /* promised */
-	POSTING_LATER,	 /* not taken for now: there was a reply, 4xx */
-	POSTING_REFUSED, /* never will be: 5xx */
+	POSTING_LATER,	 /* not accepted now: the reply was 4xx */
+	POSTING_REFUSED, /* refused for good: 5xx */
 	POSTING_AWAY,	 /* nobody took it: the suite does not run */
-	POSTING_UNKNOWN	 /* given over, and no answer came */
+	POSTING_UNKNOWN	 /* handed over, but no answer came */
 };
 
 /* Seals FD and hands it to pickup at the socket PATH; waits at most MS
@@ -51,8 +51,8 @@ enum posting_status posting_send(const char *path, int fd, int64_t ms,
  * On error WHY gets a line. */
 MUST_CHECK int posting_drop(const char *dir, int fd, struct buf *why);
 
-/* For pickup. Reads the records of the posting FD: E with all memory from A, and
- * where the message is. Addresses are texts of strangers: check them.
+/* For pickup. Reads the records of the posting FD into E, with all memory from
+ * A, and where the message is. Addresses are untrusted text: check them.
  * ERR_OK, ERR_SYNTAX, ERR_TOO_LONG or ERR_IO. */
 MUST_CHECK int posting_read(struct arena *a, int fd, struct envelope *e,
 			    off_t *offset, off_t *length);

@@ -1,4 +1,4 @@
-/* Between the files of the intake: the message at hand. */
+/* Between the files of the intake: the current message. */
 #ifndef INTAKE_PRIVATE_H
 #define INTAKE_PRIVATE_H
 
@@ -24,7 +24,7 @@ struct intake {
 
 	struct queue_receiver *queue;
 
-	/* the message at hand */
+	/* the current message */
 	bool open;
 	enum intake_kind kind;
 	struct envelope *e;	  /* the receiver's */
@@ -43,7 +43,7 @@ struct intake {
 	enum intake_action fate;
 	char why[ANSWER_SIZE + 64]; /* quarantine, discard: row and reason */
 
-	/* a domain that has no key, and until when we believe it */
+	/* a domain without a key, and until when we believe that */
 	char unsigned_domain[INTAKE_DOMAIN_SIZE];
 	int64_t unsigned_until_ms;
 };
@@ -54,10 +54,10 @@ extern const struct intake_row intake_own_rows[];
 /* Writes N bytes to the queue; an error becomes the message's fault. */
 void intake_put(struct intake *in, const void *data, size_t n);
 
-/* Notes that ERR of the queue is the message's fault; nothing for ERR_OK. */
+/* Makes ERR from the queue the message's fault; nothing for ERR_OK. */
 void intake_check_queue(struct intake *in, int err);
 
-/* The value of our trace field for the message at hand (RFC 5321 section
+/* The value of our trace field for the current message (RFC 5321 section
  * 4.4). */
 void intake_received(const struct intake *in, struct buf *out);
 
@@ -65,7 +65,7 @@ void intake_received(const struct intake *in, struct buf *out);
 enum intake_action intake_verify(const struct intake_question *q,
 				 struct answer *a);
 
-/* Signs what is in the queue file, where the sender's domain has a key. */
+/* Signs what is in the queue file, if the sender's domain has a key. */
 void intake_sign(struct intake *in);
 
 /* Makes the changes that were asked for. */

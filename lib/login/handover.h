@@ -1,6 +1,6 @@
 /*
- * The packet by which accountd gives a connection to a session: `session`
- * in posthorn-protocol(7). Taking it makes the process the user.
+ * The packet with which accountd gives a connection to a session: `session`
+ * in posthorn-protocol(7). A process that takes it becomes the user.
  */
 #ifndef LOGIN_HANDOVER_H
 #define LOGIN_HANDOVER_H
@@ -16,7 +16,7 @@ struct handover {
 	const char *user;
 	const char *maildir;
 	const char *client;
-	const char *tag; /* of IMAP's command, or "" */
+	const char *tag; /* of the IMAP command, or "" */
 	bool tls;
 	struct buf pending; /* input that was read ahead */
 	int fd;		    /* the connection */
@@ -24,9 +24,9 @@ struct handover {
 	int store_code; /* why STORE is not there */
 };
 
-/* Receives the packet from SOCK, confirms it, becomes the user for good,
+/* Receives the packet from SOCK, confirms it, becomes the user irrevocably,
  * opens the user's Maildir and gives up all else. False: nothing came that
- * could be served, and the process is as it was. */
+ * could be served, and the process is unchanged. */
 bool handover_take(int sock, struct handover *h);
 void handover_free(struct handover *h);
 

@@ -1,9 +1,9 @@
 /*
- * The login side of IMAP and POP3: a stranger's connection, in a jail without
- * files, until accountd has checked a password and given the connection to a
- * session. Nothing here can open a mailbox.
+ * The login side of IMAP and POP3: the connection of a stranger, in a sandbox
+ * without files, until accountd has checked a password and given the
+ * connection to a session. Nothing here can open a mailbox.
  *
- * Both protocols have SASL's challenges in the same form, a line that begins
+ * Both protocols send SASL challenges in the same form, a line that begins
  * with "+ ", so one exchange serves both.
  */
 #ifndef LOGIN_LOGIN_H
@@ -19,7 +19,7 @@
 struct login_rules {
 	const char *service;  /* "imap", "pop3": also the session's kind */
 	const char *hostname; /* myhostname */
-	bool plaintext;	      /* passwords are taken without TLS, too */
+	bool plaintext;	      /* passwords are accepted without TLS */
 	bool starttls;	      /* there is a certificate */
 };
 
@@ -33,24 +33,23 @@ struct login {
 };
 
 enum login_result {
-	LOGIN_DONE,	 /* the session has the connection: say nothing more */
+	LOGIN_DONE,	 /* the session has the connection: send no more */
 	LOGIN_FAILED,	 /* wrong */
 	LOGIN_MANY,	 /* wrong, and it was the last try */
-	LOGIN_TEMP,	 /* cannot be found out just now */
-	LOGIN_CANCELLED, /* the client gave up, or sent rubbish */
+	LOGIN_TEMP,	 /* cannot be checked now */
+	LOGIN_CANCELLED, /* the client gave up, or sent garbage */
 	LOGIN_LOST	 /* the connection is gone */
 };
 
-/* The rules of SERVICE by the parameters. */
+/* The rules of SERVICE, from the parameters. */
 void login_read_rules(struct login_rules *r, const struct config *c,
 		      const char *service);
 
-/* Takes the connection FD, with TLS_FIRST through tlsproxy. There are three
- * minutes from here to the login, but when all processes are busy others may
- * have the place before: reading then ends with ERR_STOPPING, or login_sasl with
- * LOGIN_LOST, and shed_is_due (server/shed.h), to be asked before each
- * command, is true. False: there is no connection, and the log
- * says why. */
+/* Takes the connection FD, with TLS_FIRST through tlsproxy. The login may take
+ * three minutes from here, but when all processes are busy the place may be
+ * given to others earlier: reading then ends with ERR_STOPPING, or login_sasl
+ * with LOGIN_LOST, and shed_is_due (server/shed.h), to be asked before each
+ * command, is true. False: there is no connection, and the log says why. */
 bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 		 bool tls_first);
 void login_end(struct login *l);
@@ -61,11 +60,11 @@ void login_say_dropped(struct login *l, const char *text);
 /* May a password be sent on this connection? */
 bool login_passwords_allowed(const struct login *l);
 
-/* Is STARTTLS on offer now? */
+/* Can STARTTLS be offered now? */
 bool login_can_start_tls(const struct login *l);
 
-/* After the reply that invites to it: what the client sent behind its command
- * counts for nothing. False: the connection is lost. */
+/* After the reply that invites the handshake: what the client sent after its
+ * command is dropped. False: the connection is lost. */
 bool login_start_tls(struct login *l);
 
 /* Runs the exchange of MECHANISM with the initial RESPONSE (NULL: none came;
@@ -73,7 +72,7 @@ bool login_start_tls(struct login *l);
 enum login_result login_sasl(struct login *l, const char *mechanism,
 			     const char *response, const char *tag);
 
-/* The same for a name and a password sent by a command of the protocol. */
+/* The same for a name and a password sent in a command of the protocol. */
 enum login_result login_password(struct login *l, const char *user,
 				 const char *password, const char *tag);
 

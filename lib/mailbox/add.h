@@ -1,4 +1,4 @@
-/* Adding messages whose bytes have come to a folder, all or none. */
+/* Adding messages whose bytes have arrived to a folder, all or none. */
 #ifndef MAILBOX_ADD_H
 #define MAILBOX_ADD_H
 
@@ -24,26 +24,26 @@ struct addition {
 };
 
 /* Puts a journal into a folder that has none (or a damaged one), and the bits
- * that KEYWORD[N] have there into *BITS. */
+ * of KEYWORD[N] there into *BITS. */
 int add_prepare(struct store *s, const char *name, const char *const *keyword,
 		size_t n, uint64_t *bits);
 
-/* Begins one for `new`, or, if it has flags, `cur` of F. */
+/* Begins one for `new` of F or, if it has flags, for `cur`. */
 int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 		   uint64_t keywords, int64_t received);
-/* All bytes came: writes them, makes the cache entry. */
+/* All bytes have come: writes them, makes the cache entry. */
 int addition_finish(struct addition *a) MUST_CHECK;
-/* All are finished: waits until what they wrote may have names. Not under the
- * lock: it takes long. */
+/* All are finished: waits until the files may get names. Not under the lock:
+ * it takes long. */
 int additions_wait(const struct addition *a, size_t n) MUST_CHECK;
 void addition_end(struct addition *a);
 
-/* F is locked and has a journal; it is unlocked on return. Gives UIDs from
- * *UID on, records, links, syncs. On failure nothing is there. */
+/* F is locked and has a journal; it is unlocked on return. Assigns UIDs from
+ * *UID on, records, links, syncs. On failure nothing was added. */
 int add_commit(struct folder *f, struct addition *a, size_t n,
 	       uint32_t *uid) MUST_CHECK;
 
-/* Takes back A, which was recorded and never promised. Under the lock. */
+/* Withdraws A, which was recorded and never promised. Under the lock. */
 int add_undo(struct folder *f, const struct record_add *a) MUST_CHECK;
 
 /* Syncs the journal, and the directories whose bit is set in DIRS. */

@@ -27,12 +27,12 @@ int append_begin(struct append *a, unsigned flags, const char *const *keyword,
 int append_write(struct append *a, const void *data, size_t n) MUST_CHECK;
 
 /* Adds all messages begun. *UID is that of the first, the others follow
- * without a gap. Durable, with its UIDs, when it gives ERR_OK; else nothing
- * was added. *ID names the folder. */
+ * without a gap. After ERR_OK the messages and their UIDs are durable; else
+ * nothing was added. *ID names the folder. */
 int append_commit(struct append *a, uint32_t *uidvalidity, uint32_t *uid,
 		  struct folder_id *id) MUST_CHECK;
 
-/* Ends it; without a commit before, nothing was added. */
+/* Frees it; without a commit before, nothing was added. */
 void append_free(struct append **a);
 
 #endif

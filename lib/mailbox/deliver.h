@@ -38,7 +38,7 @@ struct delivery {
 struct delivered {
 	uint32_t uid;
 	uint32_t uidvalidity;
-	bool duplicate;		 /* it was there already */
+	bool duplicate;		 /* it was already there */
 	struct folder_id folder; /* for feed_tell */
 };
 
@@ -48,9 +48,9 @@ struct delivered {
 int deliver_message(const struct delivery *d, struct delivered *out) MUST_CHECK;
 
 /* The same for D[N] of one Maildir and folder, which share the lock, the
- * journal's record and the syncs. All or none: after an error, also because
- * one of them is there already, nothing was added, and each may be delivered
- * alone, which says what is wrong with which. */
+ * journal's record and the syncs. All or none: after an error, which may be
+ * that one of them is already there, nothing was added. Delivering each alone
+ * then shows what is wrong with which. */
 int deliver_together(const struct delivery *d, size_t n,
 		     struct delivered *out) MUST_CHECK;
 

@@ -2,9 +2,9 @@
  * A message on its way into a folder: bytes with CRLF line ends come in, a
  * file with LF line ends is made, still without a name.
  *
- * What is read back has every LF that no CR precedes turned into CRLF. So a
- * message with a CR that does not belong to a line end is kept as it came,
- * CRLF and all: then, too, it comes back byte for byte.
+ * When it is read back, every LF without a CR before it becomes CRLF. So a
+ * message with a CR outside a line end is kept as it came, with CRLF line
+ * ends, and also comes back byte for byte.
  */
 #ifndef MAILBOX_INCOMING_H
 #define MAILBOX_INCOMING_H
@@ -22,7 +22,7 @@ struct incoming {
 	struct buf text; /* the file's bytes not yet written … */
 	bool whole;	 /* … which are all */
 	bool exact;	 /* kept as it came */
-	bool cr;	 /* a CR is held back until the next byte is seen */
+	bool cr;	 /* a CR is held back until the next byte comes */
 	char last;	 /* the last byte that came */
 	uint64_t written;
 	uint32_t crc;  /* CRC-32C of what was written */
@@ -34,15 +34,15 @@ struct incoming {
 int incoming_begin(struct incoming *in, struct messages *ms,
 		   unsigned dir) MUST_CHECK;
 int incoming_write(struct incoming *in, const char *data, size_t n) MUST_CHECK;
-/* Writes what is left, begins to write it out. ERR_TOO_LONG beyond 4 GiB. */
+/* Writes the rest, and starts write-out. ERR_TOO_LONG beyond 4 GiB. */
 int incoming_finish(struct incoming *in) MUST_CHECK;
-/* Waits until it is written out. It may have a name only then: so that no
- * file system that keeps its notes in order makes the name durable before
- * length and content. No sync: a disk's cache may hold it yet. */
+/* Waits until it is written out. Only then may it get a name: so no file
+ * system that keeps its journal in order makes the name durable before length
+ * and content. This is not a sync: a disk's cache may still hold it. */
 int incoming_wait(const struct incoming *in) MUST_CHECK;
-/* Its content on stable storage. */
+/* Puts its content on stable storage. */
 int incoming_sync(const struct incoming *in) MUST_CHECK;
-/* Ends it; if it got no name (messages_name), it is gone. */
+/* Frees it; if it got no name (messages_name), it is gone. */
 void incoming_end(struct incoming *in);
 
 #endif

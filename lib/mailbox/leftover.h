@@ -1,7 +1,8 @@
 /*
- * Files of our own naming that no record knows: what a power cut left of an
- * expunge or of a delivery, which is removed or put aside; or mail that came
- * back, from a backup, say. What is not proven to be the first is the second.
+ * Files with names of ours that no record knows: either what a power cut left
+ * of an expunge or a delivery, which is removed or put aside, or mail that
+ * came back, from a backup, say. What is not proven to be the former is the
+ * latter.
  */
 #ifndef MAILBOX_LEFTOVER_H
 #define MAILBOX_LEFTOVER_H
@@ -14,17 +15,17 @@
 struct mailbox;
 
 /* Was the expunge of FILE recorded, and the power cut before its name was
- * known to be gone (index/mark.h)? One that was put back before that has
- * changed since, by ST; ST is NULL if nobody can have put one back. (The
- * opposite proves nothing: a COPY of the message is the same file.) One of
- * another name that has the same UID is a copy. */
+ * known to be gone (index/mark.h)? A file that was put back before that has
+ * changed since, according to ST; ST is NULL if nobody can have put one back.
+ * (The opposite proves nothing: a COPY of the message is the same file.) A
+ * file of another name with the same UID is a copy. */
 bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
 		     const struct message_ref *ref,
 		     const struct message_state *st);
 
-/* Is FILE of a delivery that ended before its record was durable, and so was
- * promised to nobody? If its UID was given it is mail, however short, but for
- * one that holds nothing. *WHAT is in it. */
+/* Is FILE from a delivery that ended before its record was durable, and so was
+ * never promised? If its UID was given out it is mail, however short, unless
+ * it holds nothing. *WHAT says what is in it. */
 bool left_of_delivery(struct mailbox *m, const struct listing_file *file,
 		      const struct message_ref *ref, enum content *what);
 

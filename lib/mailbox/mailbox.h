@@ -6,11 +6,11 @@
  * messages are added at its end, flags change, and (if the caller allows)
  * messages that are gone leave it. So sequence numbers hold between two
  * refreshes, however many others write. Every other call sees others'
- * changes of flags, but keeps numbers, and what it saw is told by the next
- * refresh. A message that another session expunged stays in the table, with
+ * changes of flags, but keeps numbers, and the next refresh reports what it
+ * saw. A message that another session expunged stays in the table, with
  * `gone` set, until a refresh may take it out.
  *
- * A UID given by any call here is on stable storage.
+ * Any UID that a call here gives is on stable storage.
  *
  * Calls give a code of base/err.h. ERR_NO_SPACE and ERR_IO leave everything
  * as it was. ERR_CORRUPT: the folder had to be renumbered or was replaced
@@ -58,15 +58,15 @@ uint64_t mailbox_highestmodseq(const struct mailbox *m);
 uint32_t mailbox_count(const struct mailbox *m);
 uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
 
-/* Are all messages known to have \Seen? False may only mean that it takes a
- * look at each. */
+/* Are all messages known to have \Seen? False may only mean that each would
+ * have to be examined. */
 bool mailbox_all_seen(const struct mailbox *m);
 
-/* What names the folder to other programs (client/feed.h). The caller
- * tells of changes after each call here that changed something. */
+/* The folder's id for other programs (client/feed.h). The caller reports
+ * changes to the feed after each call here that changed something. */
 struct folder_id mailbox_id(const struct mailbox *m);
-/* A descriptor that stands for the folder, for feed_watch (watch.h takes
- * it apart); it stays the mailbox's. -1: this folder cannot be watched. */
+/* A descriptor that stands for the folder, for feed_watch (watch.h evaluates
+ * it); it stays the mailbox's. -1: this folder cannot be watched. */
 int mailbox_handle(const struct mailbox *m);
 
 /* The message at SEQ, 1 to mailbox_count. */
@@ -85,19 +85,19 @@ int mailbox_keyword_bit(struct mailbox *m, const char *name, bool create,
 
 /* What a refresh found. Arrays live until the next refresh. */
 struct mailbox_changes {
-	/* Sequence numbers for untagged EXPUNGE, in the order of sending, each
-	 * counted after those before it were taken out; with their UIDs. */
+	/* Sequence numbers for untagged EXPUNGE, in the order to send, each
+	 * counted after those before it were removed; with their UIDs. */
 	uint32_t *expunged;
 	uint32_t *expunged_uid;
 	size_t nexpunged;
 	/* Sequence numbers (after the expunges) whose flags changed. */
 	uint32_t *flagged;
 	size_t nflagged;
-	bool new_messages; /* count or recent grew: say EXISTS, RECENT */
-	bool new_keywords; /* say FLAGS again */
+	bool new_messages; /* count or recent grew: send EXISTS, RECENT */
+	bool new_keywords; /* send FLAGS again */
 };
 
-/* Sees what others did: reads on in the journal, and looks at the Maildir if
+/* Sees what others did: reads on in the journal, and reads the Maildir if
  * a directory's time changed. With MAY_EXPUNGE messages that are gone leave
  * the table (never during FETCH, STORE, SEARCH: RFC 3501 section 7.4.1).
  * When nothing happened it costs three system calls. */
@@ -108,25 +108,25 @@ enum mailbox_store_how { MAILBOX_SET, MAILBOX_ADD, MAILBOX_REMOVE };
 
 /* Changes flags of the messages at SEQ[N] (ascending). Only those whose
  * modseq is at most UNCHANGED_SINCE change (UINT64_MAX: all); FAILED[N] (may
- * be NULL) says which did not. Not told by the next refresh: the caller
+ * be NULL) says which did not. The next refresh does not report it: the caller
  * answers its own STORE. Durable before the return. */
 int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		  enum mailbox_store_how how, unsigned flags, uint64_t keywords,
 		  uint64_t unchanged_since, bool *failed) MUST_CHECK;
 
-/* Removes the messages at SEQ[N] (ascending) for good, DELETED_ONLY those
- * with \Deleted. They leave the table in the next refresh that may expunge,
- * which also tells of them. A file that another program wrote to, so that no
- * session saw what it holds, stays, and is a new message. */
+/* Removes the messages at SEQ[N] (ascending), or with DELETED_ONLY those of
+ * them with \Deleted, for good. They leave the table in the next refresh that
+ * may expunge, which also reports them. A file that another program wrote to,
+ * so that no session has seen its content, stays, as a new message. */
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only) MUST_CHECK;
 
 /* Copies the messages at SEQ[N] (ascending) to the folder TO of the same
- * store, flags, keywords and dates kept: all or none. UID[N] gets their new
+ * store, with flags, keywords and dates: all or none. UID[N] gets their new
  * UIDs, *UIDVALIDITY that of TO; *ID names TO.
- * ERR_NOT_FOUND: no such folder. A message that is gone: ERR_NOT_FOUND too,
- * with *UIDVALIDITY set. With MOVE they are then removed here as by
- * mailbox_expunge (RFC 6851: all or none, as seen by others). */
+ * ERR_NOT_FOUND: no such folder; with *UIDVALIDITY set: a message is gone.
+ * With MOVE they are then removed here as by mailbox_expunge (RFC 6851: all or
+ * none, as seen by others). */
 int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 		 const char *to, bool move, uint32_t *uid,
 		 uint32_t *uidvalidity, struct folder_id *id) MUST_CHECK;
@@ -148,14 +148,14 @@ void mailbox_read_close(struct mailbox_reader **r);
 
 /* The whole message appended to B (which bounds it: ERR_TOO_LONG). */
 int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b);
-/* Its header, with the empty line that ends it, appended to B: reads no more
- * of the message than that. */
+/* Its header, with the empty line that ends it, appended to B: reads only this
+ * part of the message. */
 int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);
 
 /* STRUCTURE: BODY and BODYSTRUCTURE are wanted, for which the whole message
  * has to be read if they are not known. ERR_OK; ERR_NOT_FOUND if the message is
- * gone; ERR_TOO_LONG if its header is beyond what the cache takes; ERR_IO and
- * the like if its file had to be read and could not be. */
+ * gone; ERR_TOO_LONG if its header is too long for the cache; ERR_IO and the
+ * like if its file had to be read and could not be. */
 int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 		  struct mailbox_facts *f);
 

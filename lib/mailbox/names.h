@@ -1,7 +1,8 @@
 /*
- * The two lists of names in a Maildir: `subscriptions`, one folder's name in
- * modified UTF-7 a line, and ours of special uses, "\Use name" a line. The
- * first is read in Dovecot's newer form too (levels apart by tabs).
+ * The two lists of names in a Maildir: `subscriptions`, one folder name in
+ * modified UTF-7 per line, and our own of special uses, one "\Use name" per
+ * line. The first can also be in Dovecot's newer format (levels separated by
+ * tabs).
  */
 #ifndef MAILBOX_NAMES_H
 #define MAILBOX_NAMES_H
@@ -27,7 +28,7 @@ const char *names_use_of(const struct strlist *l, const char *name);
 const char *names_known_use(const char *use);
 
 /* FROM and all below it are now called TO: their uses follow; subscriptions
- * are the client's (RFC 3501 section 6.3.5). Under the user's lock. */
+ * are left to the client (RFC 3501 section 6.3.5). Under the user's lock. */
 int names_rename(struct store *s, const char *from, const char *to);
 
 #endif

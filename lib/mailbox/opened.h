@@ -1,4 +1,4 @@
-/* An open folder, from inside. */
+/* The internals of an open folder. */
 #ifndef MAILBOX_OPENED_H
 #define MAILBOX_OPENED_H
 
@@ -8,10 +8,10 @@
 struct mailbox {
 	struct store *store;
 	struct index x;
-	uint32_t shown; /* messages that the caller knows of */
+	uint32_t shown; /* messages that the caller knows about */
 	uint32_t nrecent;
 	uint32_t claimed;     /* \Recent: those above, or with ENTRY_RECENT, */
-	uint32_t recent_from; /* which none below this UID has; 0: none has */
+	uint32_t recent_from; /* which none below this UID has; 0: none */
 	int64_t opened; /* when, in seconds since 1970 */
 	bool read_only;
 	bool dirty; /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
@@ -19,69 +19,69 @@ struct mailbox {
 	size_t changes_room;
 	struct buf window; /* of the cache, from window_at on */
 	uint64_t window_at;
-	struct buf text;  /* of the message at hand */
-	struct buf facts; /* the entry made of it */
+	struct buf text;  /* of the current message */
+	struct buf facts; /* the entry made from it */
 	int cache;	  /* or -1 */
 	struct buf made;  /* entries for the cache, not yet written */
 	struct buf made_uids;
 	struct buf sizes; /* struct record_size, not yet written */
 };
 
-/* Looks at all messages noted: those that a power cut left without content
- * are taken back, the others made durable. True: nothing is left that is not
- * sure. Else m->suspect may say that a scan is to look first. */
+/* Examines all messages noted: those that a power cut left without content
+ * are withdrawn, the others made durable. True: no record is left that is not
+ * sure. Otherwise m->suspect may say that a scan must look first. */
 bool mailbox_prove(struct mailbox *m);
 
-/* Looks at the Maildir if its times say so, or always if m->suspect. */
+/* Reads the Maildir if its times have changed, or always if m->suspect. */
 int mailbox_scan(struct mailbox *m);
 
-/* Opens UID's file as *FD, which is -1 on failure. One that was moved by others
- * is found by a scan; one that is not as recorded is a message of its own. */
+/* Opens UID's file as *FD, which is -1 on failure. A scan finds one that others
+ * have moved; one that is not as recorded becomes a new message. */
 int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd) MUST_CHECK;
 
 /* Was something written WHEN (seconds since 1970) in the last SECONDS? */
 bool mailbox_written_lately(int64_t when, int seconds);
 
-/* The file of UID, open as FD, is not what was recorded: its size is another
- * or, with WRONG, its content; another program wrote to it. A UID's content
- * never changes, so the message as it is now gets a new one. Waits some
- * seconds while it is still written to, then ERR_TEMP. ERR_NOT_FOUND when it
- * is done. */
+/* The file of UID, open as FD, is not what was recorded: it differs in size
+ * or, with WRONG, in content; another program wrote to it. A UID's content
+ * never changes, so the message as it is now gets a new UID. Waits a few
+ * seconds while it is still being written, then ERR_TEMP. ERR_NOT_FOUND when
+ * it is done. */
 int mailbox_restate(struct mailbox *m, uint32_t uid, int fd,
 		    bool wrong) MUST_CHECK;
 
-/* Did another program write to E's file, and no session see what it holds now?
- * If its size is another; or if it was written to while this session had the
- * folder open, and its content is another or not known. *SIZE is what it has
- * now. */
+/* Did another program write to E's file, so that no session has seen its
+ * content? That is so if its size differs, or if it was written to while this
+ * session had the folder open, and its content differs or is not known. *SIZE
+ * is its size now. */
 bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 			 uint32_t *size);
 
-/* Records that E's file, which has SIZE now, is a message of its own. */
+/* Records that E's file, which now has SIZE, is a new message. */
 void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 		      uint32_t size);
 
-/* mailbox_expunge of messages that were moved: their files are elsewhere, too,
- * whatever was written to them. */
+/* mailbox_expunge of messages that were moved: their files are also in the
+ * other folder, whatever was written to them. */
 int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq,
 			  size_t n) MUST_CHECK;
 
 /* Removes E's file, wherever it is now. */
 bool mailbox_unlink(struct mailbox *m, const struct entry *e);
 
-/* Which message of the store is E. False: the snapshot lied. */
+/* Which message of the store E is. False: the snapshot is wrong. */
 bool mailbox_ref(const struct mailbox *m, const struct entry *e,
 		 struct message_ref *r);
 
-/* Writes the cache anew if most of it is of messages that are gone. */
+/* Writes the cache anew if most of it belongs to messages that are gone. */
 void mailbox_pack_cache(struct mailbox *m);
 
-/* Appends to the cache what was made for it since: before E->cache of any
- * entry is written to a file. */
+/* Appends to the cache what was made for it since: to be called before
+ * E->cache of any entry is written to a file. */
 void mailbox_write_cache(struct mailbox *m);
 
-/* Writes the sizes that were found by reading. If that fails they are found
- * again, nothing else. */
+/* Writes the sizes that were found by reading. If that fails they are only
+ * found again. */
 void mailbox_write_sizes(struct mailbox *m);
 
 /* E's message, or its header alone, as it is on disk, appended to B. */

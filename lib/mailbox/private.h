@@ -1,4 +1,4 @@
-/* What the files of lib/mailbox know of a store beyond store.h. */
+/* What the files of lib/mailbox know about a store beyond store.h. */
 #ifndef MAILBOX_PRIVATE_H
 #define MAILBOX_PRIVATE_H
 
@@ -33,12 +33,12 @@ int disk_name(const char *name, char out[DISK_NAME_SIZE]);
  * not what disk_name would make. */
 bool disk_name_read(const char *disk, char *out, size_t size);
 
-/* The user's lock, for what concerns several folders. */
+/* The user's lock, for operations on several folders. */
 int store_lock(struct store *s) MUST_CHECK;
 void store_unlock(struct store *s);
 
 /* A UIDVALIDITY that no folder of this user ever had. Takes the user's lock
- * for a moment: so hold no folder's lock. */
+ * for a moment, so the caller must not hold a folder's lock. */
 int store_next_uidvalidity(struct store *s, uint32_t *validity);
 
 /* Replaces the small file NAME in the directory DIR by TEXT, durably. */

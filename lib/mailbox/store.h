@@ -27,14 +27,14 @@ struct store;
 int store_open(const char *path, bool create, struct store **s);
 void store_close(struct store **s);
 
-/* Is the Maildir at its path another one, or none, by now? Then whoever works
- * in the one that is open works where nobody will look. */
+/* Is there another Maildir, or none, at its path now? Then what is written to
+ * the open one will not be found. */
 bool store_is_moved(const struct store *s);
 
 /* One row of a listing. Strings live as long as the list. */
 struct store_folder {
 	char *name;
-	bool exists; /* false: only a level above, or only subscribed */
+	bool exists; /* false: only a parent level, or only subscribed */
 	bool subscribed;
 	bool has_children;
 	const char *special_use; /* "\\Sent" … (RFC 6154), or NULL */
@@ -50,8 +50,8 @@ struct store_list {
 int store_list(struct store *s, struct store_list *l);
 void store_list_free(struct store_list *l);
 
-/* Is NAME one that could be created? ERR_OK; ERR_SYNTAX (empty level, control
- * characters, not UTF-8), ERR_TOO_LONG. */
+/* Could NAME be created? ERR_OK; ERR_SYNTAX (empty level, control characters,
+ * not UTF-8), ERR_TOO_LONG. */
 int store_check_name(const char *name);
 
 /* ERR_OK if the folder is there, else ERR_NOT_FOUND (or as check_name). */
@@ -67,13 +67,13 @@ int store_delete(struct store *s, const char *name);
 
 /* Renames a folder and all below it. FROM of INBOX moves its messages to a
  * new folder TO and leaves INBOX empty (RFC 3501 section 6.3.5). Missing
- * levels above TO are no error. ERR_NOT_FOUND, ERR_EXISTS, ERR_SYNTAX. */
+ * levels above TO are not an error. ERR_NOT_FOUND, ERR_EXISTS, ERR_SYNTAX. */
 int store_rename(struct store *s, const char *from, const char *to);
 
 /* A name may be subscribed without existing (RFC 3501 section 6.3.6). */
 int store_subscribe(struct store *s, const char *name, bool on);
 
-/* What STATUS tells (RFC 3501 section 6.3.10), at a cost that does not grow
+/* What STATUS reports (RFC 3501 section 6.3.10), at a cost that does not grow
  * with the folder. */
 struct store_status {
 	uint32_t messages;
@@ -88,8 +88,8 @@ struct store_status {
 int store_status(struct store *s, const char *name, struct store_status *st);
 
 /* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
- * 5.1.3), '/' unchanged: for the wire. From there INBOX comes as "INBOX",
- * however it was spelt. False: not valid; OUT is then "". */
+ * 5.1.3), '/' unchanged: for the wire. From modified UTF-7, INBOX becomes
+ * "INBOX" however it was spelt. False: not valid; OUT is then "". */
 bool store_name_to_mutf7(const char *utf8, char *out, size_t size);
 bool store_name_from_mutf7(const char *mutf7, char *out, size_t size);
 

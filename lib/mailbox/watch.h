@@ -1,7 +1,7 @@
 /*
  * Watching a folder from outside. A session gives its handle
- * (mailbox_handle) to the program that watches: it proves that the session
- * may look at the folder, and says by itself which folder it is.
+ * (mailbox_handle) to the program that watches: the handle proves that the
+ * session may read the folder, and identifies it.
  */
 #ifndef MAILBOX_WATCH_H
 #define MAILBOX_WATCH_H
@@ -11,11 +11,11 @@
 
 #include "base/folder-id.h"
 
-/* The folder that HANDLE, a descriptor, stands for. False: for none. */
+/* The folder that HANDLE, a descriptor, stands for. False: there is none. */
 bool watch_id(int handle, struct folder_id *id);
 
-/* Place I (from 0) that inotify has to watch to see what foreign programs do
- * in the folder of HANDLE, as a path of this process. False beyond the last:
+/* Place I (from 0) that inotify has to watch to see what other programs do in
+ * the folder of HANDLE, as a path for this process. False beyond the last:
  * there are WATCH_PLACES. */
 #define WATCH_PLACES 2
 bool watch_place(int handle, unsigned i, char *path, size_t size);

@@ -1,7 +1,8 @@
 /*
- * What all event loops of the suite do alike: they answer master, hear three
- * signals and accept connections at their listening sockets. A program has one
- * loop of libevent and one thread; what it does with a connection is its own.
+ * What all event loops of the suite have in common: they answer master, handle
+ * three signals and accept connections on their listening sockets. A program
+ * has one libevent loop and one thread; what it does with a connection is up
+ * to it.
  */
 #ifndef SERVICE_LOOP_H
 #define SERVICE_LOOP_H
@@ -11,13 +12,13 @@
 struct event_base;
 struct loop_listener;
 
-/* A loop, in which S (NULL: nobody) answers its master; S must outlive it.
- * The program ends with EX_OSERR if there can be none. */
+/* A loop that answers master for S (NULL: does not), which must outlive it.
+ * The program ends with EX_OSERR on failure. */
 struct event_base *loop_new(struct service *s);
 
-/* SIGTERM and SIGINT call STOP from the loop and with CONTEXT, SIGHUP opens
- * the log afresh. RELOAD (may be NULL) is called when master has handed over
- * another configuration, which service_fresh_config gives. */
+/* SIGTERM and SIGINT call STOP from the loop with CONTEXT, SIGHUP reopens the
+ * log. RELOAD (may be NULL) is called when master has handed over another
+ * configuration, which service_fresh_config gives. */
 void loop_signals(struct event_base *base, void (*stop)(void *context),
 		  void (*reload)(void *context), void *context);
 
@@ -26,22 +27,22 @@ void loop_signals(struct event_base *base, void (*stop)(void *context),
 void loop_every(struct event_base *base, int ms, void (*call)(void *context),
 		void *context);
 
-/* Accepts one connection at LISTENER and begins to serve it. -1 with errno as
- * of accept(2) if none was to be had; never waits. */
+/* Accepts one connection at LISTENER and begins to serve it. -1 with errno of
+ * accept(2) if there was none; never waits. */
 typedef int loop_accept_fn(int listener, void *context);
 
 /* Calls ACCEPT for each connection at L, whose descriptor is made
  * non-blocking: another instance may listen too, and be quicker. When
- * descriptors or memory run short it pauses for a second instead of being
- * called for the same connection again and again. The result is the caller's,
- * to end with loop_unlisten. */
+ * descriptors or memory run short, it pauses for a second instead of calling
+ * again and again for the same connection. The caller ends the result with
+ * loop_unlisten. */
 struct loop_listener *loop_listen(struct event_base *base,
 				  const struct prefork_listener *l,
 				  loop_accept_fn *accept, void *context);
 
-/* The same at S's socket NAME, where our other programs connect: those that
- * may not are refused, TAKE gets each of the others. Ends the program with
- * EX_USAGE if S has no such socket. S must outlive the result. */
+/* The same for S's socket NAME, to which our other programs connect: peers
+ * that may not are refused, TAKE gets each of the others. Ends the program
+ * with EX_USAGE if S has no such socket. S must outlive the result. */
 struct loop_listener *loop_serve(struct event_base *base,
 				 const struct service *s, const char *name,
 				 void (*take)(int sock, void *context),

@@ -7,7 +7,7 @@
  *     service_confine(&s, SANDBOX_…);		user, chroot, seccomp
  *     return service_prefork(&s, …) or an event loop of its own.
  *
- * Master gives a program by its environment: POSTHORN_SEALED (a descriptor:
+ * Master gives a program in its environment: POSTHORN_SEALED (a descriptor:
  * the accepted configuration, config_seal), POSTHORN_LISTEN
  * ("name:fd name:fd …"), POSTHORN_USER ("uid:gid" or empty), POSTHORN_CHROOT
  * (folder or empty), POSTHORN_PEERS ("uid uid …"), POSTHORN_READY (a
@@ -16,9 +16,9 @@
  * A program that is started by hand reads the configuration from its file.
  *
  * Reload: master starts a second instance with the same sockets. Once it and
- * all others are ready they are let go (service_ready gives back), and the
- * first gets SIGTERM: it stops accepting, finishes its connections and ends.
- * If one is not ready none is let go. The services marked `in place` in
+ * all others are ready they are let go (service_ready returns), and the first
+ * gets SIGTERM: it stops accepting, finishes its connections and exits. If one
+ * does not become ready, none is let go. The services marked `in place` in
  * master's table (qmgr, mailbox-feed) get the new configuration instead.
  */
 #ifndef SERVICE_SERVICE_H
@@ -42,15 +42,15 @@ struct service {
 	struct config *config;
 	struct prefork_listener listener[SERVICE_LISTENERS_MAX];
 	size_t nlisteners;
-	uid_t uid; /* to become; our own if master gave none */
+	uid_t uid; /* the user to become; our own if master gave none */
 	gid_t gid;
 	const char *chroot; /* or NULL */
 	unsigned peer[SERVICE_PEERS_MAX];
 	size_t npeers;
 	int ready_fd; /* or -1 */
 	struct link link; /* with master */
-	bool again; /* a former instance serves until we are ready: who
-		     * cannot do better than that ends */
+	bool again; /* a former instance serves until we are ready: one that
+		     * cannot do better than that exits */
 };
 
 /* Parses `-c FILE`, `--help`, `--version`; takes the configuration (ends with
@@ -60,37 +60,37 @@ struct service {
  * message that says to use `posthorn start`. */
 void service_start(struct service *s, int argc, char **argv, const char *name);
 
-/* Without master nobody goes on, or the next one would find its ports in use:
- * its end is a SIGINT to us, as when it stops the suite: sessions get a short
- * grace, not the time that they like. A change of user undoes that, so who
- * changes it without service_confine calls this after. */
+/* No service outlives master, or the next master would find its ports in use:
+ * the end of master sends us SIGINT, as when it stops the suite, so sessions
+ * get only a short grace time. A change of user undoes this, so a program that
+ * changes it without service_confine calls this afterwards. */
 void service_follow_master(void);
 
 /* chroot, user, limits, seccomp with RIGHTS; ipc then looks in the chroot.
- * Nothing from outside may be read before. */
+ * Nothing from outside may be read before this. */
 void service_confine(struct service *s, unsigned rights);
 
 /* The listener called NAME, or NULL. */
 const struct prefork_listener *service_listener(const struct service *s,
 						const char *name);
 
-/* Tells master that we can serve, and waits until it says that we may: so
- * nothing is accepted before. Ends the process if we are not wanted, since a
- * reload was refused. Idempotent. */
+/* Tells master that we can serve, and waits until it says that we may: nothing
+ * is accepted before. Ends the process if we are not wanted because a reload
+ * was refused. Idempotent. */
 void service_ready(struct service *s);
 
 /* The configuration that came over S's link, for a program that reloads in
- * place: the caller's, and its debug_log is in force. NULL if it cannot be
- * used, which is logged. */
+ * place. The caller owns it, and its debug_log is in force. NULL if it cannot
+ * be used, which is logged. */
 struct config *service_fresh_config(struct service *s);
 
 /* service_watchdog_timeout, for server/watch.h. */
 int64_t service_patience_ms(const struct config *c);
 
-/* For struct prefork, client_max: how many of MAX connections one client may
+/* For client_max in struct prefork: how many of MAX connections one client may
  * have, by smtpd_client_connection_count_limit, and never more than a quarter
- * of them; 0: no limit. The second one is that quarter, for a socket where
- * there is always a limit. */
+ * of them; 0: no limit. The second one is that quarter, for a socket that
+ * always has a limit. */
 int service_client_max(const struct config *c, int max);
 int service_client_quarter(int max);
 

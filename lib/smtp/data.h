@@ -1,15 +1,15 @@
 /*
- * Line ends and dots: the one owner of both, for what comes in and for what
- * goes out (RFC 5321 sections 2.3.8 and 4.5.2). Nobody else looks for the
- * end of a message, and nobody else puts or takes a dot.
+ * Line ends and dots: the one owner of both, for incoming and outgoing mail
+ * (RFC 5321 sections 2.3.8 and 4.5.2). No other code looks for the end of a
+ * message, or adds or removes a dot.
  *
  * The reader: only CRLF "." CRLF ends a message, and a dot means something
  * only at the start of a line that follows CRLF. A bare CR or LF never ends
- * anything: it is refused when the message is over, or made a CRLF. So what
- * a reader gives out has CRLF line ends alone, and no two servers can
- * disagree about where it ends ("SMTP smuggling").
+ * anything: the message is refused at its end, or each becomes CRLF. So what a
+ * reader gives out has only CRLF line ends, and no two servers can disagree
+ * about where it ends ("SMTP smuggling").
  *
- * Both work on blocks as they come, cut anywhere.
+ * Both work on blocks as they come, split anywhere.
  */
 #ifndef SMTP_DATA_H
 #define SMTP_DATA_H
@@ -37,23 +37,22 @@ struct smtp_data_reader {
 	void *context;
 };
 
-/* Before each message. With DOTS it is the DATA of SMTP; without, text of a
+/* Before each message. With DOTS it is the DATA of SMTP; without, text from a
  * local program, which may end its lines with LF, and has no end mark. */
 void smtp_data_begin(struct smtp_data_reader *r, bool dots,
 		     smtp_data_sink *sink, void *context);
 
-/* Takes up to N bytes; *USED says how many were the message's: fewer than N
- * only when it is over, which state SMTP_DATA_END says. Content goes to the
- * sink without stuffed dots, bare CR and LF as CRLF. Gives ERR_OK or the
- * sink's code. */
+/* Takes up to N bytes; *USED says how many belong to the message: fewer than N
+ * only when it is over (state SMTP_DATA_END). Content goes to the sink without
+ * stuffed dots, bare CR and LF as CRLF. Gives ERR_OK or the sink's code. */
 int smtp_data_read(struct smtp_data_reader *r, const char *data, size_t n,
 		   size_t *used);
 
 /* The end of text without dots: completes its last line. */
 int smtp_data_finish(struct smtp_data_reader *r);
 
-/* The writer: content with CRLF line ends, out as SMTP wants it. Whatever
- * else stands in the content, bare CR or LF never leave. */
+/* The writer: sends content with CRLF line ends as SMTP wants it. Whatever the
+ * content is, bare CR or LF never go out. */
 struct smtp_data_writer {
 	bool line_start;
 	bool cr; /* the last byte was CR, and is held back */

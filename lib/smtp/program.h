@@ -1,6 +1,6 @@
 /*
- * The programs that are the server's side of SMTP: smtpd and submit, which
- * differ by their policy. Their sockets say by their names what is spoken:
+ * The programs that are the server side of SMTP: smtpd and submit, which
+ * differ by their policy. The names of their sockets say what is spoken:
  *
  *	lmtp		LMTP
  *	submissions	SMTP under TLS from the start
@@ -11,7 +11,7 @@
 
 #include "smtp/server.h"
 
-/* The whole of main(): starts the program NAME, serves by POLICY until it is
+/* All of main(): starts the program NAME, serves with POLICY until it is
  * stopped, gives the exit status. */
 int smtp_program(int argc, char **argv, const char *name,
 		 const struct smtp_policy *policy);

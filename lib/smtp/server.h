@@ -1,6 +1,6 @@
 /*
  * What all sessions of a program share: its settings, read once before the
- * children are made, and its policy, which is where smtpd and submit differ.
+ * children are forked, and its policy, which is where smtpd and submit differ.
  * Nothing in here changes while sessions run.
  */
 #ifndef SMTP_SERVER_H
@@ -24,14 +24,14 @@ struct smtp_policy {
 	/* Further lines of the EHLO reply, each "250-…" CRLF; may be NULL. */
 	void (*extensions)(struct smtp_session *s);
 
-	/* Who may be there, send, and receive; and what is asked of each
-	 * message. The session of their questions is a struct smtp_session. */
+	/* Who may connect, send, and receive; and the checks of each message.
+	 * The session of their questions is a struct smtp_session. */
 	const struct intake_row *rows;
 
 	/* What the queue is to do with the session's messages. */
 	enum intake_kind (*kind)(const struct smtp_session *s);
 
-	/* Commands besides those of all, ended by a NULL word; or NULL. */
+	/* Commands besides the common ones, ended by a NULL word; or NULL. */
 	const struct smtp_command *more;
 };
 
@@ -51,14 +51,14 @@ struct smtp_server {
 	int64_t recipient_limit;
 	int64_t error_limit;
 	int64_t junk_limit;
-	int64_t min_rate;    /* of a message's content, bytes a second */
+	int64_t min_rate;    /* of a message's content, bytes per second */
 	int64_t stress_rate; /* … while others wait and it was asked to hurry */
 	int64_t timeout_ms;
 	int64_t stress_timeout_ms;
 };
 
-/* Reads the settings from C, which must outlive S. Faults of the lists of
- * domains and networks, which only these types know, are logged. */
+/* Reads the settings from C, which must outlive S. Faults in the lists of
+ * domains and networks, which are only found here, are logged. */
 void smtp_server_init(struct smtp_server *s, const struct config *c,
 		      const struct smtp_policy *policy);
 

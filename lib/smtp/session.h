@@ -1,11 +1,11 @@
 /*
- * The server's side of an SMTP or LMTP dialogue (RFC 5321, RFC 2033), from
+ * The server side of an SMTP or LMTP dialogue (RFC 5321, RFC 2033), from
  * the first command to the end: shared by smtpd and submit, which differ by
  * their policy (smtp/server.h).
  *
  * Commands are rows of a table (smtp/command.h): each says in which states
- * it may come and what it does. Replies leave when the input that is there
- * has been dealt with, so a pipelined batch is answered in one packet.
+ * it may come and what it does. Replies leave when all available input has
+ * been handled, so a pipelined batch is answered in one packet.
  *
  * Whatever the client sends is bounded: lines, parameters, recipients,
  * errors, idle time, and the time that a message may take.
@@ -36,7 +36,7 @@ enum smtp_state {
 	SMTP_GREETED = 1 << 0,	  /* no HELO or EHLO yet */
 	SMTP_READY = 1 << 1,	  /* between messages */
 	SMTP_MAIL = 1 << 2,	  /* after MAIL */
-	SMTP_RECIPIENTS = 1 << 3, /* after the first RCPT that was taken */
+	SMTP_RECIPIENTS = 1 << 3, /* after the first accepted RCPT */
 	SMTP_ANY = (1 << 4) - 1
 };
 
@@ -44,7 +44,7 @@ struct smtp_session {
 	const struct smtp_server *server;
 	struct intake *intake;
 	struct stream *io;
-	struct arena *memory; /* of the message at hand */
+	struct arena *memory; /* of the current message */
 	bool lmtp;
 
 	/* the client */
@@ -52,7 +52,7 @@ struct smtp_session {
 	bool stress; /* others wait for processes */
 	bool parked; /* it was given back to gate */
 	bool content_due; /* it was parked after 354 */
-	bool timed_out;	  /* … and its client was silent for too long */
+	bool timed_out;	  /* its client was silent for too long */
 	char client[INET6_ADDRSTRLEN];	  /* IP address, "" for a local one */
 	char client_name[SMTP_NAME_SIZE]; /* verified, or "unknown" */
 	char local[INET6_ADDRSTRLEN];	  /* smtp_local_address, or "" */
@@ -68,11 +68,12 @@ struct smtp_session {
 	bool over;
 	const char *end;     /* why it was lost, or NULL */
 	const char *after;   /* the last command */
-	bool refused;	     /* it was */
-	int64_t progress_ms; /* when the client last did something; of content,
-			      * for when it has come at smtpd_min_data_rate */
+	bool refused;	     /* that command was */
+	int64_t progress_ms; /* when the client last did something; within
+			      * content, when what has come was due at
+			      * smtpd_min_data_rate */
 	int64_t hurry_ms;    /* the same at smtpd_stress_data_rate */
-	bool hurried;	     /* gate has asked that the client hurry */
+	bool hurried;	     /* gate has asked the client to hurry */
 	int64_t accepted;    /* messages */
 	int64_t errors;	     /* these three since the last message */
 	int64_t put_off;     /* replies that begin with 4 */
@@ -83,14 +84,14 @@ struct smtp_session {
 	} count[SMTP_COMMANDS_MAX];
 	int64_t unknown;
 
-	/* what policies have said of all its messages, and of the one at
-	 * hand; enum intake_action, with the reason */
+	/* what policies decided about all its messages, and about the current
+	 * one; enum intake_action, with the reason */
 	int64_t fate;
 	int64_t message_fate;
 	char why[SMTP_NAME_SIZE];
 	char message_why[SMTP_NAME_SIZE];
 
-	/* the message at hand */
+	/* the current message */
 	struct envelope envelope;
 	size_t cap_recipients;
 	bool refused_recipients; /* some, since MAIL */
@@ -101,91 +102,91 @@ struct smtp_session {
 void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
 		       struct intake *intake, int fd);
 
-/* For smtp/park.h: the parts of the above. A session over FD, and through
- * GATE (-1: none), that knows nothing of its client; who it is, where only its
- * address is known; whether it is in mynetworks. */
+/* For smtp/park.h: the parts of the above. A session over FD, from GATE (-1:
+ * none), that knows nothing about its client; then its name, from its address;
+ * then whether it is in mynetworks. */
 void smtp_session_begin(struct smtp_session *s,
 			const struct smtp_server *server, struct intake *intake,
 			int fd, int gate);
 void smtp_find_client(struct smtp_session *s);
 void smtp_find_trust(struct smtp_session *s);
 
-/* Asks the policies about the client; the session is over if it may not be
- * here. */
+/* Asks the policies about the client; the session is over if they refuse
+ * it. */
 void smtp_meet(struct smtp_session *s);
 
-/* Closes the connection, frees what the session holds, says nothing. */
+/* Closes the connection and frees what the session holds; sends nothing. */
 void smtp_session_free(struct smtp_session *s);
 
-/* TLS before the first word (RFC 8314). False if there is none to be had:
- * the session is over then. */
+/* TLS from the start (RFC 8314). False if it is not available: the session is
+ * over then. */
 bool smtp_session_start_tls(struct smtp_session *s);
 
-/* Says the banner. Not for a client that gate has greeted: smtp/park.h. */
+/* Sends the banner. Not for a client that gate has greeted: smtp/park.h. */
 void smtp_session_greet(struct smtp_session *s);
 
-/* Leads the dialogue to its end, or until the suite stops and the client is at
- * rest (421, RFC 5321 section 3.8), and logs it; closes the connection and
+/* Runs the dialogue to its end, or until the suite stops and the client is
+ * idle (421, RFC 5321 section 3.8), and logs it; closes the connection and
  * frees what the session holds. */
 void smtp_session_run(struct smtp_session *s);
 
 /* For policies and commands. */
 
-/* Says a reply. A permanent refusal counts as an error of the client; so does
- * a temporary one, when there were as many as a message may have recipients:
- * a list that is too long for one message must not end the session. */
+/* Sends a reply. A permanent refusal counts as an error of the client; a
+ * temporary one does so after as many as a message may have recipients, so
+ * that a list that is too long for one message does not end the session. */
 void smtp_say(struct smtp_session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A message came through: the errors before it do not count any more, so that
- * a host with much mail can keep its connection. */
+/* A message was accepted: earlier errors do not count any more, so that a host
+ * with much mail can keep its connection. */
 void smtp_forgive(struct smtp_session *s);
 
-/* Logs a refusal of COMMAND, with what is known of the message. TO is the
- * recipient it is about, or NULL. */
+/* Logs a refusal of COMMAND, with what is known about the message. TO is the
+ * recipient concerned, or NULL. */
 void smtp_log_refusal(const struct smtp_session *s, const char *command,
 		      const char *to, const struct answer *r);
 
-/* Ends the session after the reply that was said last. WHY is a constant for
- * the log. */
+/* Ends the session after the last reply. WHY is a constant for the log. */
 void smtp_hang_up(struct smtp_session *s, const char *why);
 
-/* Ends the session for ERR, with a 421 where the client can still hear it. */
+/* Ends the session because of ERR, with a 421 if the client can still read
+ * it. */
 void smtp_lose(struct smtp_session *s, int err);
 
 /* The client has done something: it is not late now. */
 void smtp_note_progress(struct smtp_session *s);
 
-/* Forgets the message at hand. */
+/* Forgets the current message. */
 void smtp_reset(struct smtp_session *s);
 
-/* Reads one line of the client outside of commands (AUTH). *LINE is without
- * its line end, and lives until the next read. False: session is over. */
+/* Reads one line from the client outside commands (AUTH). *LINE is without its
+ * line end, and lives until the next read. False: the session is over. */
 bool smtp_read_line(struct smtp_session *s, size_t max, char **line);
 
-/* The IP address of ours that the client has reached, or "". To be asked for
- * before the descriptor changes. */
+/* Our IP address to which the client has connected, or "". To be called before
+ * the descriptor changes. */
 const char *smtp_local_address(struct smtp_session *s);
 
-/* Puts A, which has no domain, or a literal that is our address, into the
- * domain of this system: myorigin. Where that is none of ours, its postmaster
- * stays without a domain, which is the system itself. */
+/* Gives A, which has no domain, or a literal that is our address, the domain
+ * myorigin. If that is not one of ours, postmaster stays without a domain,
+ * which means this system. */
 void smtp_take_home(const struct smtp_server *s, struct address *a);
 
-/* Asks the rows of STAGE about ADDRESS (NULL where the stage is about none).
- * False: no, and A is the answer. What else they say is noted for the
- * session's messages, or for the one at hand. */
+/* Asks the rows of STAGE about ADDRESS (NULL if the stage is not about one).
+ * False: refused, and A is the answer. Other results are noted for the
+ * session's messages, or for the current one. */
 bool smtp_ask(struct smtp_session *s, enum intake_stage stage,
 	      struct address *address, struct answer *a);
 
-/* Rows of RCPT for the policies of programs: is there a user or alias of ours
- * behind the address? Mail for others is taken by the second alone. */
+/* Rows of RCPT for the policies of programs: is the address that of a user or
+ * alias of ours? Only the second accepts mail for other domains. */
 enum intake_action smtp_judge_recipient(const struct intake_question *q,
 					struct answer *a);
 enum intake_action smtp_judge_relayed(const struct intake_question *q,
 				      struct answer *a);
 
-/* A row of MAIL: is the sender's domain one that answers could be sent to? */
+/* A row of MAIL: could replies be sent to the sender's domain? */
 enum intake_action smtp_judge_sender_domain(const struct intake_question *q,
 					    struct answer *a);
 

@@ -1,6 +1,6 @@
 /*
- * The text of aliases(5): lines "name: targets", and what a right side is
- * made of, which forward(5) and :include: files share.
+ * The text of aliases(5): lines "name: targets", and the syntax of a right
+ * side, which forward(5) and :include: files share.
  */
 #ifndef TABLE_ALIASES_H
 #define TABLE_ALIASES_H
@@ -11,7 +11,7 @@
 #include "base/buf.h"
 
 /* Reads the N bytes at TEXT, which came from PATH, and calls ENTRY for each
- * alias: NAME unquoted, VALUE its right side as written, or NULL if that is
+ * alias: NAME unquoted, VALUE its right side as written, or NULL if it is
  * faulty. Each fault is a line "path:line: …" in FAULTS. */
 void aliases_parse(const char *text, size_t n, const char *path,
 		   void (*entry)(void *context, const char *name,
@@ -19,10 +19,10 @@ void aliases_parse(const char *text, size_t n, const char *path,
 		   void *context, struct buf *faults);
 
 enum alias_kind {
-	ALIAS_ADDRESS, /* an address, with or without domain */
+	ALIAS_ADDRESS, /* an address, with or without a domain */
 	ALIAS_SELF,    /* \user: the mailbox itself, not expanded again */
 	ALIAS_FILE,    /* /path: appended to */
-	ALIAS_COMMAND, /* |command: fed to */
+	ALIAS_COMMAND, /* |command: gets the message on its input */
 	ALIAS_INCLUDE  /* :include:/path: a file of further targets */
 };
 
@@ -33,10 +33,10 @@ struct alias_target {
 
 #define ALIASES_TARGETS_MAX 100000 /* in one right side or file */
 
-/* Splits TEXT: targets separated by commas and line ends, quotes around
- * what holds a comma or white space, RFC 5322 comments and names left out,
- * lines that begin with `#` too. All memory from A. ERR_OK, or ERR_SYNTAX
- * and *WHY says what is wrong (text in A). */
+/* Splits TEXT: targets are separated by commas and line ends, and quoted if
+ * they contain a comma or white space; RFC 5322 comments and names, and lines
+ * that begin with `#`, are left out. All memory from A. ERR_OK, or ERR_SYNTAX
+ * with the reason in *WHY (text in A). */
 int aliases_targets(struct arena *a, const char *text,
 		    struct alias_target **target, size_t *n, const char **why);
 

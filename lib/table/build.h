@@ -1,5 +1,5 @@
 /*
- * Making a table's database file from its text: for `posthorn map` and
+ * Builds a table's database file from its text: for `posthorn map` and
  * newaliases.
  */
 #ifndef TABLE_BUILD_H
@@ -23,9 +23,9 @@ struct table_built {
 /* Reads the text file that SPEC ("hash:/path", "btree:/path") names and makes
  * the database beside it: written under another name, synced, renamed, so
  * that readers have the old table or the new one. It gets the text file's
- * owner (where allowed) and mode. Faulty lines are left out and named in
- * FAULTS. ERR_UNSUPPORTED if tables of SPEC's type have no such file; with
- * every other error, too, FAULTS has a line, and the old table stays. */
+ * owner (where allowed) and mode. Faulty lines are ignored and named in
+ * FAULTS. ERR_UNSUPPORTED if tables of SPEC's type have no such file; after
+ * any other error too FAULTS has a line, and the old table stays. */
 int table_build(const char *spec, enum table_source source,
 		struct table_built *built, struct buf *faults);
 

@@ -11,13 +11,13 @@
 
 struct memory;
 
-/* An empty one, to be freed; `void *` as the table types want it. */
+/* An empty one, to be freed; `void *` as in the table types. */
 struct memory *memory_new(void);
 void memory_free(void *memory);
 
 /* Adds KEY, folded to lower case, with VALUE. NULL as VALUE marks a key
- * whose entry is faulty: a lookup gives ERR_TEMP. False if KEY is there
- * already; the first one stays. */
+ * whose entry is faulty: a lookup gives ERR_TEMP. False if KEY exists already;
+ * the first one stays. */
 bool memory_add(struct memory *m, const char *key, const char *value);
 
 /* The `get` of a table type: MEMORY is a struct memory. */

@@ -1,10 +1,10 @@
 /*
- * An ordered list of rules, one a line, the first that matches counts: what
- * cidr: and pcre: tables have in common.
+ * An ordered list of rules, one per line, of which the first that matches
+ * counts: what cidr: and pcre: tables have in common.
  *
  *     PATTERN  value        !PATTERN  value
- *     if PATTERN  …  endif   (and if !PATTERN): the rules between are looked
- *                            at only if PATTERN matches; may be nested
+ *     if PATTERN  …  endif   (and if !PATTERN): the rules between are tried
+ *                            only if PATTERN matches; may be nested
  *
  * Between the files of lib/table.
  */
@@ -29,9 +29,8 @@ struct rules_kind {
 
 	void (*free)(void *pattern);
 
-	/* May RESULT refer to parts of the key for this PATTERN? NULL if
-	 * fine, else what is wrong. Negated patterns match nothing to refer
-	 * to. */
+	/* May RESULT refer to parts of the key for this PATTERN? NULL if so,
+	 * else what is wrong. Negated patterns match nothing to refer to. */
 	const char *(*check)(const void *pattern, bool negated,
 			     const char *result);
 };
@@ -39,7 +38,7 @@ struct rules_kind {
 struct rules;
 
 /* Reads the rules of PATH; NULL if the file cannot be read. A faulty line is
- * left out and named in FAULTS. */
+ * ignored and named in FAULTS. */
 struct rules *rules_load(const struct rules_kind *kind, const char *path,
 			 struct buf *faults);
 void rules_free(void *rules);

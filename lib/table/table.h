@@ -1,6 +1,6 @@
 /*
- * Tables `type:name`, as in Postfix: a key leads to a value. The types are
- * rows in table.c, one file each:
+ * Tables `type:name`, as in Postfix: they map keys to values. The types are
+ * rows in table.c, with one source file each:
  *
  *     hash:/path  btree:/path   Berkeley DB file PATH.db, see table/build.h
  *     texthash:/path            lines "key value", held in memory
@@ -15,14 +15,14 @@
  * A table that is a file is read when it is opened, and again at a lookup
  * after the file changed (base/stamp.h: at once if a new one was renamed to
  * its name, a second after the last write if it is rewritten in place, not at
- * all while it is cut to nothing). If the new file cannot be used, the former
- * content stays in use and the log says why. A table that never could be read,
- * or a Berkeley DB file that was written to in place, answers ERR_TEMP: a fault
- * of ours is no reason to bounce mail. So does, for keys that it has not, one
- * that a process inherited and whose file was cut before that process looked.
- * The exception is aliases:, where a file that is not there means that there
- * are no aliases. A file that is empty when the table is opened is an empty
- * table.
+ * all while it is truncated to nothing). If the new file cannot be used, the
+ * former content stays in use and the log says why. A table that could never
+ * be read, or a Berkeley DB file that was written to in place, answers
+ * ERR_TEMP: a fault of ours is no reason to bounce mail. So does, for missing
+ * keys, a table that a process inherited and whose file was truncated before
+ * that process looked. The exception is aliases:, where a missing file means
+ * that there are no aliases. A file that is empty when the table is opened is
+ * an empty table.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
@@ -38,8 +38,8 @@
 struct table;
 
 /* Opens SPEC. NULL if SPEC itself is wrong (unknown type, relative path);
- * FAULTS then gets a line. Faults of the file also get lines each, while the
- * table is given all the same and answers as said above. */
+ * FAULTS then gets a line. Faults of the file also add a line each, but the
+ * table is still given, and answers as said above. */
 struct table *table_open(const char *spec, struct buf *faults);
 void table_free(struct table **t);
 
@@ -54,11 +54,11 @@ const char *table_spec(const struct table *t);
  * whole addresses may be looked up and not their parts? */
 bool table_is_pattern(const struct table *t);
 
-/* The owner of the file, who vouches for commands and files in it: 0 for
- * tables in the configuration. */
+/* The owner of the file, as whom its commands run and its files are written: 0
+ * for tables in the configuration. */
 uid_t table_owner(const struct table *t);
 
-/* Writes one line "type: what it is" a type into OUT, for --help texts. */
+/* Writes a line "type: what it is" for each type into OUT, for --help. */
 void table_types(struct buf *out);
 
 /* The tables of a `…_maps` parameter, asked in order. */
@@ -67,7 +67,7 @@ struct table_list {
 	size_t n;
 };
 
-/* Opens all SPECS. False if one is wrong; the list then holds the others. */
+/* Opens all SPECS. False if one is wrong; the list then has the others. */
 bool table_list_open(struct table_list *l, const struct strlist *specs,
 		     struct buf *faults);
 void table_list_free(struct table_list *l);

@@ -1,7 +1,7 @@
 /*
  * The lines of a table in text form: a line that begins with white space
- * goes on with the one before; empty lines, and lines whose first visible
- * character is `#`, are left out wherever they stand.
+ * continues the one before; empty lines, and lines whose first visible
+ * character is `#`, are ignored everywhere.
  */
 #ifndef TABLE_TEXT_H
 #define TABLE_TEXT_H
@@ -21,7 +21,7 @@ struct text_lines {
 	struct buf buf; /* the logical line */
 };
 
-/* Lines of TEXT, which stays the caller's and must outlive L. */
+/* Begins the lines of TEXT, which stays the caller's and must outlive L. */
 void text_begin(struct text_lines *l, const char *text, size_t n);
 void text_end(struct text_lines *l);
 
@@ -33,12 +33,12 @@ char *text_next(struct text_lines *l);
  * it cannot be read, is too large, or holds a NUL. */
 bool text_read(const char *path, struct buf *b, struct buf *faults);
 
-/* Why VALUE cannot be one of a table, which holds TABLE_VALUE_MAX bytes at
- * most, or NULL: so that whoever writes it learns it before a lookup does. */
+/* Why VALUE cannot be in a table (it may have TABLE_VALUE_MAX bytes), or NULL:
+ * so that its author learns it before a lookup does. */
 const char *text_value_fault(const char *value);
 
-/* Splits a line "key value" in place, where quotes in the key protect white
- * space. False if there is no value. */
+/* Splits a line "key value" in place; quotes in the key protect white space.
+ * False if there is no value. */
 bool text_pair(char *line, char **key, char **value);
 
 #endif

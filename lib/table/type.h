@@ -9,7 +9,7 @@ enum {
 	TABLE_PATTERN = 1 << 1,	 /* see table_is_pattern */
 	TABLE_EXACT = 1 << 2,	 /* keys keep their case */
 	TABLE_MAY_LACK = 1 << 3, /* no file: an empty table */
-	TABLE_OWN = 1 << 4	 /* a child opens it anew: no shared handle */
+	TABLE_OWN = 1 << 4	 /* each child opens it: no shared handle */
 };
 
 struct table_type {
