@@ -132,11 +132,30 @@ static void test_stop(void)
 	ok(stream_line(self.s, 100, &line, &n) == ERR_STOPPING &&
 		   clock_ms() - start < 10000,
 	   "a stop ends a long wait");
+	err_ignore(file_write(self.peer, "o", 1));
+	ok(stream_fill(self.s) == ERR_OK, "half a line");
+	err_ignore(file_write(self.peer, "n", 1));
+	ok(stream_line(self.s, 100, &line, &n) == ERR_STOPPING,
+	   "a stop ends the wait for its end, also while more of it comes");
 	stream_set_stop(self.s, -1);
 	stream_set_timeout(self.s, 50);
 	ok(stream_line(self.s, 100, &line, &n) == ERR_TIMEOUT,
 	   "unless it is looked for no more");
 	close(stop[0]);
+	end();
+}
+
+/* The peer reads nothing, and the sockets' buffers are full soon. */
+static void test_send(void)
+{
+	static const char block[65536];
+
+	begin(100, 60000);
+	stream_set_send_timeout(self.s, 50);
+	for (int i = 0; i < 1000 && stream_flush(self.s) == ERR_OK; i++)
+		stream_put(self.s, block, sizeof(block));
+	ok(stream_flush(self.s) == ERR_TIMEOUT,
+	   "a peer that does not read has a time-out of its own");
 	end();
 }
 
@@ -147,5 +166,6 @@ int main(void)
 	test_times(true);
 	test_window();
 	test_stop();
+	test_send();
 	return done();
 }
