@@ -1,13 +1,13 @@
 /*
- * Shared by the files that lead messages through a pass: active.c (begin,
- * results) and pass.c (the end of it, the administrator's wishes).
+ * Shared by the files that handle a pass over a message: active.c (its start,
+ * results) and pass.c (its end, the administrator's requests).
  */
 #ifndef QUEUE_MANAGER_ACTIVE_LISTS_H
 #define QUEUE_MANAGER_ACTIVE_LISTS_H
 
 #include "queue-manager/active.h"
 
-/* Adds a record of these words to the journal of A, and does what it says. */
+/* Adds a record of these words to the journal of A, and applies it. */
 #define NOTE(a, ...)                                                \
 	message_note(&(a)->m, (const char *const[]){ __VA_ARGS__ }, \
 		     sizeof((const char *const[]){ __VA_ARGS__ }) / \
@@ -37,17 +37,17 @@ void active_end(struct qmgr *q, struct active *a);
 void active_dirty(struct qmgr *q, struct active *a);
 
 /* Writes the records of A. False: they cannot be written now. They stay in
- * memory, and A active: nothing is forgotten, and no pass begins, before they
- * are on disk. active_tick tries again. */
+ * memory, and A stays active: nothing is forgotten, and no pass begins, before
+ * they are on disk. active_tick tries again. */
 bool active_write(struct qmgr *q, struct active *a);
 
-/* Marks A for the end of its pass, if nothing of it is under way. */
+/* Marks A for the end of its pass, if nothing of it is in progress. */
 void active_check(struct qmgr *q, struct active *a);
 
 /* Adds the record of a result, and counts it. */
 void active_note(struct qmgr *q, struct active *a, const struct result *r);
 
-/* Takes what waits out of the queues of destinations. */
+/* Takes the waiting recipients of A out of the queues of destinations. */
 void active_cancel(struct qmgr *q, struct active *a);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * A pass is over when no recipient is pending, no job is out and no bouncer at
- * work. That may become true many times within one wake-up, and each result is
- * a record: so messages are only put on lists here (IN_DIRTY, IN_SETTLING …),
- * and active_settle writes each journal once, before the loop waits again.
+ * A pass is over when no recipient is pending, no job is out and the bouncer
+ * is not at work for it. That may become true many times within one wake-up,
+ * and each result is a record: so messages are only put on lists here
+ * (IN_DIRTY, IN_SETTLING …), and active_settle writes each journal once,
+ * before the loop waits again.
  *
  * A message that a receiver handed over is IN_UNSURE until its journal says
  * `committed`: that record, unsynced, tells damage from a write that never
@@ -28,7 +29,7 @@
 #include "queue-manager/errand.h"
 #include "queue-manager/route.h"
 
-#define PASSES_PER_WAKEUP 100 /* that are begun */
+#define PASSES_PER_WAKEUP 100 /* begun at most */
 
 static struct active *active_new(struct qmgr *q, struct slot *slot)
 {
@@ -85,14 +86,14 @@ void active_dirty(struct qmgr *q, struct active *a)
 	ENLIST(q, a, dirty, IN_DIRTY);
 }
 
-/* "committed" was among the records or is to be: nothing to do for it. */
+/* "committed" was among the records, or need not be written any more. */
 static void note_sure(struct qmgr *q, struct active *a)
 {
 	if (a->m.committed)
 		DELIST(q, a, unsure, IN_UNSURE);
 }
 
-/* Routes the recipients from FROM on that are to do. */
+/* Routes the recipients from FROM on that are still to be delivered. */
 static void route_all(struct qmgr *q, struct active *a, size_t from)
 {
 	bool flush = a->slot->asked & ASKED_FLUSH;
@@ -123,15 +124,15 @@ static void log_active(const struct message *m)
 		 m->nrcpts);
 }
 
-/* It is held from the beginning; or there is no room just now: it waits, and
- * is due at once. Nothing of it stays open: descriptors are what there is no
- * room for. */
+/* It is held from the start; or there is no room now: then it waits, and is
+ * due at once. Nothing of it stays open, since descriptors may be what is
+ * short. */
 static void queue_up(struct qmgr *q, struct active *a)
 {
 	struct slot *slot = a->slot;
 	bool held = a->m.held;
 
-	/* it costs space until the message is done */
+	/* this only costs space until the message is done */
 	if (message_trim(&a->m, slot_rw(slot)))
 		log_warn("%s: cannot be trimmed: %s", a->m.super.id,
 			 err_why(ERR_IO));
@@ -175,8 +176,8 @@ int active_accept(struct qmgr *q, struct slot *slot)
 	return ERR_OK;
 }
 
-/* No pass can begin: what qmgr took for a message is damaged, or cannot be
- * read just now, or what happens could not be written down. */
+/* No pass can begin: what qmgr took for a message is damaged or cannot be read
+ * now, or results could not be recorded. */
 static void begin_fails(struct qmgr *q, struct slot *slot, int err)
 {
 	char path[QUEUE_PATH_SIZE];
@@ -280,7 +281,7 @@ static void note_loop(struct qmgr *q, struct active *a, unsigned index,
 	active_note(q, a, &r);
 }
 
-/* INDEX leads to nobody, and so do those that were expanded into it before. */
+/* INDEX leads to nobody, and so do the addresses that were expanded into it. */
 static void note_circle(struct qmgr *q, struct active *a, unsigned index,
 			const char *why)
 {
@@ -318,7 +319,7 @@ static void expand(struct qmgr *q, struct active *a, const struct result *r)
 	part.flags = RESULT_LOCAL;
 	if (*r->dsn == '5')
 		active_note(q, a, &part);
-	/* on disk, if that can be, before anything of it can be done twice */
+	/* on disk, if possible, before anything of it could be done twice */
 	active_write(q, a);
 	route_all(q, a, before);
 }
@@ -352,7 +353,7 @@ void active_skip(struct qmgr *q, struct active *a, unsigned index,
 	struct recipient *r = &a->m.rcpt[index];
 	struct result noted = *why;
 
-	/* a reason of its own says more than that the destination is down */
+	/* its own reason says more than that the destination is down */
 	if (!*r->reply && why->reply) {
 		noted.index = index;
 		noted.status = RESULT_DEFERRED;

@@ -1,9 +1,9 @@
 /*
- * Messages that are being delivered. A pass begins when a message comes in
- * or its time has come: each recipient that is to do is routed into the
- * queue of its destination. It ends when all of them have an answer; then
- * the sender is told what he must know, and the message waits for the next
- * pass, or is done.
+ * Messages that are being delivered. A pass begins when a message comes in or
+ * is due: each recipient that is still to be delivered is routed into the
+ * queue of its destination. It ends when all of them have a result; then the
+ * sender is told what is necessary, and the message waits for the next pass,
+ * or is done.
  */
 #ifndef QUEUE_MANAGER_ACTIVE_H
 #define QUEUE_MANAGER_ACTIVE_H
@@ -31,21 +31,21 @@ struct active {
 	unsigned losses;		/* jobs whose deliverer died */
 	unsigned lists;			/* IN_… */
 	bool bouncing;			/* the bouncer is at work */
-	bool give_up;			/* bounce failed: wait, whatever */
-	bool parking;			/* the pass is over, and written down */
+	bool give_up;			/* bounce failed: wait in any case */
+	bool parking;			/* the pass is over, and recorded */
 	bool stuck;			/* its journal cannot be written */
 	unsigned kinds;			/* what the bouncer is to tell: TOLD_ */
 	TAILQ_ENTRY(active) unsure, dirty, settling, bounce, unwritten;
 };
 
-/* Takes the message that a receiver has written into SLOT. From now on it is
- * promised. ERR_OK, or why it cannot be taken. */
+/* Accepts the message that a receiver has written into SLOT. From now on it is
+ * promised. ERR_OK, or why it cannot be accepted. */
 int active_accept(struct qmgr *q, struct slot *slot);
 
-/* Begins passes for what is due, as far as there is room. */
+/* Begins passes for messages that are due, as far as there is room. */
 void active_run_due(struct qmgr *q);
 
-/* What a deliverer said of one recipient; it is no longer pending. */
+/* A deliverer's result for one recipient, which is no longer pending. */
 void active_result(struct qmgr *q, struct active *a, const struct result *r,
 		   enum transport t);
 
@@ -60,15 +60,15 @@ void active_skip(struct qmgr *q, struct active *a, unsigned index,
 /* The bouncer told the sender, or could not. */
 void active_told(struct qmgr *q, struct active *a, bool good);
 
-/* The administrator's wishes for a message in any state. ERR_OK, or why the
- * disk does not take them: then nothing changed. */
+/* The administrator's request for a message in any state. ERR_OK, or why the
+ * disk does not take it: then nothing changed. */
 MUST_CHECK int active_ask(struct qmgr *q, struct slot *slot, unsigned asked);
 
 /* At the end of each wake-up: ends passes, writes journals. */
 void active_settle(struct qmgr *q);
 
-/* Once a second: journals that messages were promised; tries again to write
- * what could not be. */
+/* Once a second: records that messages were promised; retries failed
+ * writes. */
 void active_tick(struct qmgr *q);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Slow deliveries here: a command in one user's .forward may take minutes, and
- * what waits for the same domain is not to wait for it.
+ * Slow deliveries on this machine: a command in one user's .forward may take
+ * minutes, and mail for others in the same domain must not wait for it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "queue-manager/courier-parts.h"
 #include "queue-manager/route.h"
 
-#define SLOW_S 10 /* a delivery that takes so long holds up others */
+#define SLOW_S 10 /* a delivery that takes this long delays others */
 
 static void route_load(struct qmgr *q, struct load *l)
 {
@@ -29,7 +29,7 @@ static void route_load(struct qmgr *q, struct load *l)
 		dest_drop(q, l);
 }
 
-/* Recipients that wait for D are routed again: some go another way now. */
+/* Routes the recipients that wait for D again: some now go elsewhere. */
 static void route_again(struct qmgr *q, struct destination *d)
 {
 	struct load *l, *next;
@@ -41,9 +41,9 @@ static void route_again(struct qmgr *q, struct destination *d)
 		}
 }
 
-/* Moves the jobs of C to a queue of their own, so that those that wait for
- * the same domain do not wait for these. Whoever of the first one makes it
- * slow, its recipients go alone for a while. */
+/* Moves the jobs of C to a separate queue, so that others for the same domain
+ * do not wait for them. It is not known which recipient makes the first job
+ * slow, so all of its recipients are delivered alone for a while. */
 static void set_apart(struct courier *c)
 {
 	const struct handed *first = TAILQ_FIRST(&c->jobs);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define SOON_S 2 /* the first wait for a part of our own, doubled each time */
+#define SOON_S 2 /* first wait for a program of ours, then doubled */
 
 static int64_t doubled(int64_t wait, int64_t most, unsigned n)
 {

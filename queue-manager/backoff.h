@@ -1,8 +1,9 @@
 /*
  * How long to wait after the Nth failure (from 1): minimal_backoff_time,
- * doubled each time up to maximal_backoff_time, and up to a quarter more by
- * chance, so that what failed together does not come back together. Where a
- * part of our own was not there (RESULT_SOON), the first waits are of seconds.
+ * doubled each time up to maximal_backoff_time, and up to a random quarter
+ * more, so that messages that failed together are not retried together. If one
+ * of our own programs was not available (RESULT_SOON), the first waits are
+ * only seconds.
  */
 #ifndef QUEUE_MANAGER_BACKOFF_H
 #define QUEUE_MANAGER_BACKOFF_H

@@ -42,7 +42,7 @@ bool bouncer_concerns(const struct recipient *r, unsigned kind)
 	}
 }
 
-/* Who is told; NULL if nobody may be. */
+/* Whom to tell; NULL if nobody may be told. */
 static const char *address_of_notice(const struct bouncer *b,
 				     const struct dsn *d)
 {
@@ -103,7 +103,7 @@ static int write_notice(struct bouncer *b, struct dsn *d)
 	return err;
 }
 
-/* One notice for each sender that stands for some of the recipients. */
+/* One notice for each of the senders that the recipients have. */
 static int write_kind(struct bouncer *b, struct dsn *d)
 {
 	for (size_t i = 0; i < d->m->nrcpts; i++) {

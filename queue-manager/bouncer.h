@@ -15,7 +15,7 @@
 
 struct qmgr;
 
-/* Is the sender to be told KIND (a TOLD_ value) of R, and was not yet? */
+/* Is the sender still to be told KIND (a TOLD_ value) about R? */
 bool bouncer_concerns(const struct recipient *r, unsigned kind);
 
 /* Runs in the child. */

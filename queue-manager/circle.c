@@ -11,7 +11,7 @@ struct walk {
 	bool *seen;
 	unsigned *stack;
 	size_t n;
-	bool failed; /* came by one who has failed */
+	bool failed; /* it passed a failed recipient */
 };
 
 static void walk_begin(struct walk *w, const struct message *m)

@@ -3,11 +3,11 @@
 
 /* Does an expansion lead to anybody?
  *
- * An address that a message has already does not become a recipient twice. So
- * of aliases that lead to each other each can be "expanded" while nobody gets
- * the message: whoever expands asks here first. A recipient is an end if
- * something of his own becomes of him: he is still to be tried, or has the
- * message, or a copy was delivered beside the expansion. */
+ * An address that a message already has does not become a recipient twice. So
+ * aliases that lead to each other could all be "expanded" while nobody gets
+ * the message: an expansion is checked here first. A recipient is an end if it
+ * has an outcome itself: it is still to be tried, or has the message, or a
+ * copy was delivered beside the expansion. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,13 +15,13 @@
 struct message;
 
 /* NULL if recipient INDEX, expanded into ADDRESS[N], leads to an end; or why
- * it does not, a text for the sender. Those who have failed are no end. */
+ * it does not, as a text for the sender. Failed recipients are not ends. */
 const char *circle_found(struct message *m, unsigned index,
 			 const char *const *address, size_t n);
 
-/* Is recipient I one whose sender is to hear of it, too, when INDEX failed as
- * a circle: an address of the envelope that was expanded, leads to INDEX, and
- * to no end? */
+/* Must the sender of recipient I also be told when INDEX failed as a circle?
+ * That is so if I is an address of the envelope that was expanded and leads to
+ * INDEX and to no end. */
 bool circle_holds(const struct message *m, unsigned i, unsigned index);
 
 #endif

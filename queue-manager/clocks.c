@@ -5,10 +5,10 @@
 #include "base/clock.h"
 #include "log/log.h"
 
-#define STEP_S 2     /* more than that is no drift: the clock was set */
+#define STEP_S 2     /* more than this is not drift: the clock was set */
 #define GRACE_S 3600 /* after a start or a step: other clocks may follow */
 
-/* The wall clock went from WAS to q->now, out of turn. */
+/* The wall clock jumped from WAS to q->now. */
 static void follow_step(struct qmgr *q, time_t was)
 {
 	struct slot *s;
@@ -17,7 +17,7 @@ static void follow_step(struct qmgr *q, time_t was)
 	     n = s->number + 1) {
 		int64_t age = was - (time_t)s->arrival;
 
-		/* as it was; or by the new clock, if that is less */
+		/* its age as it was, or by the new clock if that is less */
 		if (age >= 0 && q->now - (time_t)s->arrival > age)
 			s->arrival = (uint32_t)(q->now - age);
 		else if ((time_t)s->arrival > q->now)

@@ -1,9 +1,10 @@
 /*
  * Requests at the public socket: a table of verbs, and for each a step that is
- * called until the answer is whole. A step makes one packet; when the asker
- * takes no more it is called again when he does, and after some steps others
- * have their turn. So neither a long list nor an asker who does not read holds
- * up the loop. Strangers are few, and have little time.
+ * called until the answer is complete. A step makes one packet; if the client
+ * takes no more, the step is called again when it does, and after some steps
+ * others have their turn. So neither a long list nor a client that does not
+ * read blocks the loop. The number of untrusted clients is limited, and so is
+ * their time.
  */
 #include "queue-manager/control.h"
 
@@ -23,10 +24,10 @@
 #include "service/loop.h"
 
 #define STEPS_PER_WAKEUP 32
-#define STRANGERS_MAX 100  /* askers at once that may only look … */
+#define STRANGERS_MAX 100  /* clients at once that may only look … */
 #define STRANGER_WAIT_S 30 /* … and their time to ask, and to take answers */
-#define SCAN_LOOK_MS 50	   /* is what a request is about found meanwhile? … */
-#define SCAN_WAIT_S 45	   /* … and when the asker is told that it is not */
+#define SCAN_LOOK_MS 50	   /* how often to check whether the scan found it … */
+#define SCAN_WAIT_S 45	   /* … and when to answer that it did not */
 #define BIT(state) (1u << (state))
 #define MESSAGES (BIT(SLOT_ACTIVE) | BIT(SLOT_WAITING) | BIT(SLOT_HELD))
 
@@ -58,7 +59,7 @@ void control_send(struct control *c)
 	if (c->unsent)
 		event_add(c->writable, NULL);
 	else if (err)
-		/* the asker is gone: its end is read soon */
+		/* the client is gone: its end is read soon */
 		c->step = NULL;
 }
 
@@ -80,8 +81,8 @@ static struct slot *slot_of_request(struct control *c)
 	return slot && MESSAGES & BIT(slot->state) ? slot : NULL;
 }
 
-/* While the queue is scanned, what was not found yet may be there all the
- * same: who asks for it waits. A list says that it is not whole. */
+/* During the scan, a message that was not found yet may still exist: a request
+ * for it waits. A list says that it is incomplete. */
 static bool must_wait(struct control *c)
 {
 	if (!c->q->scanning)
@@ -241,7 +242,7 @@ static void do_stats(struct control *c)
 	control_send(c);
 }
 
-/* What is asked, and what for: nothing of it is in the packet later. */
+/* Copies the request: the packet is not kept. */
 static void take_request(struct control *c)
 {
 	const char *id = ipc_get(&c->q->in, "id");
@@ -254,7 +255,7 @@ static void take_request(struct control *c)
 	c->asked_at = c->q->tick;
 }
 
-/* An action says of what. */
+/* An action names its messages. */
 static void take_action(struct control *c, const struct control_action *a)
 {
 	const char *id = ipc_text(&c->q->in, "id");
@@ -317,7 +318,8 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 	err = ipc_recv((int)sock, &c->q->in, 0);
 	if (err == ERR_BUSY)
 		return;
-	/* one request at a time: who asks during an answer is cut off */
+	/* one request at a time: asking during an answer ends the
+	 * connection */
 	if (err || c->asking || c->step || c->unsent) {
 		control_end(c);
 		return;
@@ -341,8 +343,8 @@ static void on_more(evutil_socket_t sock, short what, void *arg)
 	go_on(arg);
 }
 
-/* Whom anybody may be has a number and a time: or all descriptors could be
- * taken that way. */
+/* Untrusted clients are limited in number and time: otherwise they could use
+ * up all descriptors. */
 static void welcome(struct control *c)
 {
 	static const struct timeval wait = { STRANGER_WAIT_S, 0 };

@@ -2,7 +2,7 @@
  * The administrator's requests on the public socket (qmgr/admin.h is the
  * other side). Anyone may connect and look; to act, or to get a message's
  * content, one must be root or the queue's user. Long answers are sent as
- * the asker takes them, long actions go on beside other work.
+ * the client takes them, long actions go on beside other work.
  *
  *     list    [id]       -> message… [recipients…], end: scanning,
  *                           strange
@@ -11,11 +11,11 @@
  *             id or ALL  -> done: count
  *     stats              -> stats
  *
- * While the queue is scanned at start an action for ALL waits for the scan's
- * end, what is about one message until it is found.
+ * All of them can be answered with failed: code (not-found, denied, syntax,
+ * disk, busy: the scan takes too long), why.
  *
- * and to all of them, failed: code (not-found, denied, syntax, disk,
- * busy: the scan takes too long), why.
+ * During the scan at start, a request for ALL waits for its end, and one for a
+ * single message until that is found.
  */
 #ifndef QUEUE_MANAGER_CONTROL_H
 #define QUEUE_MANAGER_CONTROL_H
@@ -39,23 +39,23 @@ struct control {
 	bool (*step)(struct control *c);/* what is being answered, or NULL:
 					 * a step; false when it is over */
 	uint32_t cursor;		/* next slot number to look at */
-	bool scanning;			/* when the list began */
+	bool scanning;			/* … was running when the list began */
 	unsigned asked;			/* ASKED_ for an action; 0: release */
 	unsigned states;		/* it is for: a bit for each */
 	int64_t count;
 	char *failure;			/* why it was not done to some */
-	struct message item;		/* that is being listed */
+	struct message item;		/* the one being listed */
 	size_t at;			/* next recipient, byte of `text` */
 	struct buf text;
 	struct ipc_out out;		/* packet to send; kept while busy */
 	bool unsent;
-	bool moved;			/* a packet was sent of late */
+	bool moved;			/* a packet was sent recently */
 };
 
 /* Begins to accept at L. */
 void control_start(struct qmgr *q, const struct prefork_listener *l);
 
-/* Sends c->out now or when the asker can take it. */
+/* Sends c->out now, or when the client can take it. */
 void control_send(struct control *c);
 
 /* list.c: what `list` and `show` do for each step. */

@@ -28,14 +28,14 @@ struct courier {
 	struct destination *dest; /* of its jobs, or of the last one */
 	TAILQ_HEAD(, handed) jobs;
 	unsigned njobs;
-	bool full;	   /* its socket takes no more just now */
+	bool full;	   /* its socket takes no more now */
 	bool apart;	   /* its first job is slow: see set_apart */
 	time_t idle_since; /* tick */
 	time_t begun;	   /* its first job: tick */
 };
 
-/* If the delivery that C waits for takes so long that others of its domain
- * would wait for it, it gets a destination of its own. */
+/* If the delivery that C waits for takes so long that others in its domain
+ * would wait for it, it gets a separate destination. */
 void apart_if_slow(struct courier *c);
 
 #endif

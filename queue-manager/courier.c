@@ -1,9 +1,9 @@
 /*
- * Who owes what for a recipient: while it waits it is in a load of its
- * destination (dest.c), while it is with a deliverer in a `handed` of a
- * courier here. Both ways it is pending in its message (active.c). An answer,
- * or the end of the connection, gives back all that a handed stands for: place
- * in the destination's window, job of the message, recipients.
+ * Where a recipient is accounted for: while it waits, in a load of its
+ * destination (dest.c); while a deliverer has it, in a `handed` of a courier
+ * here. In both cases it is pending in its message (active.c). An answer, or
+ * the end of the connection, gives back all that a handed stands for: its
+ * place in the destination's window, the job of the message, the recipients.
  *
  * Answers come in the order of the jobs: one that is not for the oldest ends
  * the connection.
@@ -26,9 +26,9 @@
 
 #define IDLE_S 20    /* free connections are closed after this */
 #define PAUSE_S 1    /* after a connection could not be made */
-#define LOSSES_MAX 3 /* deaths of deliverers that a message may see */
+#define LOSSES_MAX 3 /* deliverers that may die with a message */
 
-/* What becomes of a recipient that no deliverer answers for. */
+/* The result of a recipient for which no deliverer answers. */
 #define OUR_FAULT(text)                                       \
 	{                                                     \
 		.flags = RESULT_SOON, .dsn = "4.3.0", .reply = (text) \
@@ -59,8 +59,8 @@ static void end_job(struct courier *c, struct handed *h)
 	free(h);
 }
 
-/* The deliverer died or ended with this job unanswered: nobody knows how far
- * it came, so its recipients are tried again; not for ever. */
+/* The deliverer died or ended without answering this job: it is unknown how
+ * far it got, so its recipients are tried again, but not for ever. */
 static void lose_job(struct courier *c, struct handed *h)
 {
 	struct active *a = h->active;
@@ -114,7 +114,7 @@ static void feed_back(struct qmgr *q, struct destination *d,
 	dest_feedback(q, d, dest == JOB_DEST_DOWN, why);
 }
 
-/* One answer. False: it is none that this deliverer may give. */
+/* One answer. False: it is not one that this deliverer may give. */
 static bool take_answer(struct courier *c)
 {
 	struct qmgr *q = c->q;
@@ -218,8 +218,9 @@ static struct courier *better(struct courier *c, struct courier *best,
 	return c->idle_since > best->idle_since ? c : best;
 }
 
-/* One that delivers to the mailbox D already, and not slowly: what waits there
- * is done together, and two would only wait for each other's locks. */
+/* A courier that already delivers to the mailbox D, and not slowly: what waits
+ * there is delivered together, and two would only wait for each other's
+ * lock. */
 static struct courier *courier_at(struct qmgr *q, const struct destination *d)
 {
 	struct courier *c;
@@ -233,8 +234,8 @@ static struct courier *courier_at(struct qmgr *q, const struct destination *d)
 	return NULL;
 }
 
-/* A free connection, best one that had this destination before; else a new
- * one; else one that has jobs of it and room for more. */
+/* A free connection, preferably one that had this destination before; else a
+ * new one; else one that has jobs of it and room for more. */
 static struct courier *courier_for(struct qmgr *q, struct destination *d)
 {
 	struct courier *best = courier_at(q, d), *c;
@@ -339,8 +340,7 @@ static void put_off(struct qmgr *q, struct load *l)
 	dest_drop(q, l);
 }
 
-/* Is there anybody who could take a job of a destination that has no courier
- * of its own? */
+/* Is there a courier that could take a job of a destination that has none? */
 static bool any_free(const struct qmgr *q, enum transport t)
 {
 	const struct courier *c;
@@ -380,8 +380,9 @@ static void serve(struct qmgr *q, struct destination *d, struct courier *c)
 	}
 }
 
-/* One destination after the other, a job each. One that nobody serves just now
- * holds up no other: it is ready again when a job of its own has ended. */
+/* One destination after the other, one job each. One that no courier can serve
+ * now does not delay others: it is ready again when one of its jobs has
+ * ended. */
 static void run(struct qmgr *q, enum transport t)
 {
 	struct destination *d;

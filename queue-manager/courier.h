@@ -1,8 +1,8 @@
 /*
  * Connections to the deliverers. Each is served by one process there, which
- * gets a few jobs of one destination ahead, so that it goes on without
- * waiting, and answers them in order. A connection that is free stays for a
- * while: for remote-send it may hold an SMTP session with its destination.
+ * gets a few jobs of one destination ahead, so that it need not wait, and
+ * answers them in order. A free connection is kept for a while: for
+ * remote-send it may hold an SMTP session with its destination.
  */
 #ifndef QUEUE_MANAGER_COURIER_H
 #define QUEUE_MANAGER_COURIER_H
@@ -19,7 +19,7 @@ void courier_run(struct qmgr *q);
 /* Jobs that deliverers have. */
 size_t courier_jobs(const struct qmgr *q);
 
-/* D ends to be. */
+/* D is about to be freed. */
 void courier_forget(struct qmgr *q, const struct destination *d);
 
 /* Once a second: closes what was idle for long. */

@@ -1,8 +1,8 @@
 /*
- * Destinations: their lanes, windows and rests. dest_update is the one place
- * that says where a destination stands: among the ready ones while it has work
- * and may begin more of it, among the idle ones while nothing points to it,
- * or in neither list. Idle ones are forgotten by age, oldest first.
+ * Destinations: their lanes, windows and rests. dest_update is the only place
+ * that decides which list a destination is in: ready while it has work and may
+ * begin more of it, idle while nothing points to it, or neither. Idle ones are
+ * forgotten by age, oldest first.
  */
 #include "queue-manager/dest.h"
 
@@ -15,8 +15,8 @@
 #include "queue-manager/backoff.h"
 #include "queue-manager/courier.h"
 
-#define FORGET_S 600   /* idle destinations are kept so long */
-#define FORGET_MAX 100 /* at most so many are forgotten at once */
+#define FORGET_S 600   /* idle destinations are kept this long */
+#define FORGET_MAX 100 /* most that are forgotten at once */
 
 static double initial_window(const struct qmgr *q, enum transport t)
 {
@@ -123,7 +123,7 @@ void dest_update(struct qmgr *q, struct destination *d)
 	d->in_idle = idle;
 }
 
-/* The lane of SENDER. Senders that differ in an extension alone, as those of a
+/* The lane of SENDER. Senders that differ only in an extension, as those of a
  * list mailing do (bounces+joe=example.org@), share it. */
 static unsigned lane_of(const char *sender)
 {
@@ -135,8 +135,8 @@ static unsigned lane_of(const char *sender)
 	return (unsigned)(hash % LANES);
 }
 
-/* The load of A for D and SENDER. A message's recipients are added in one
- * go, so it is the newest one, or there is none. */
+/* The load of A for D and SENDER. A message's recipients are added in a row,
+ * so it is the newest one, or there is none. */
 static struct load *load_of(struct destination *d, struct active *a,
 			    const char *sender)
 {
@@ -289,7 +289,7 @@ void dest_tick(struct qmgr *q)
 		next = TAILQ_NEXT(d, link);
 		if (d->used + FORGET_S > q->tick)
 			break;
-		/* what is known of a dead one is worth keeping for longer */
+		/* the state of a dead one is worth keeping longer */
 		if (d->failures &&
 		    d->used + q->settings.maximal_backoff * 2 > q->tick)
 			continue;

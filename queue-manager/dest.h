@@ -1,14 +1,14 @@
 /*
- * Destinations: where mail goes the same way. Each has a queue of loads (one
- * message's recipients for it) in lanes. A sender's mail is in one of them;
- * the lanes are served in turn, and within each its loads, a part at a time:
- * so neither many messages of one sender hold up another's, nor a list
- * mailing a single letter. (Senders whom chance puts into one lane share its
- * turns.) And it has a window: how many deliveries may go on
- * at once. It grows by one for each window of successes, and shrinks by one
- * with each failure to reach the destination. A destination begins with one
- * delivery, its probe; at window zero it is dead, and rests, longer each
- * time: what goes there waits without being tried.
+ * Destinations of mail. Each has a queue of loads (one message's recipients
+ * for it) in lanes. A sender's mail is in one of them; the lanes are served in
+ * turn, and within each its loads, a part at a time: so many messages of one
+ * sender do not delay those of another, nor a list mailing a single letter.
+ * (Senders that happen to get the same lane share its turns.) A destination
+ * also has a window: how many deliveries may run at once. It grows by one for
+ * each window of successes, and shrinks by one with each failure to reach the
+ * destination. A destination begins with one delivery, its probe; at window
+ * zero it is dead, and rests, longer each time: its mail waits without being
+ * tried.
  */
 #ifndef QUEUE_MANAGER_DEST_H
 #define QUEUE_MANAGER_DEST_H
@@ -59,7 +59,7 @@ struct destination {
 struct destination *dest_get(struct qmgr *q, enum transport t,
 			     const char *key, const char *name);
 
-/* A message that waits points to it, or no more. */
+/* A waiting message points to it, or no longer does. */
 void dest_ref(struct destination *d);
 void dest_unref(struct qmgr *q, struct destination *d);
 
@@ -70,15 +70,15 @@ void dest_add(struct qmgr *q, struct destination *d, struct active *a,
 /* The load whose turn it is, or NULL. */
 struct load *dest_next(struct destination *d);
 
-/* N recipients were taken off the end of L: its next turn comes after the
- * others, or it leaves the queue. */
+/* N recipients were taken off the end of L: its next turn is after the others,
+ * or it leaves the queue. */
 void dest_taken(struct qmgr *q, struct load *l, size_t n);
 
 /* Takes L out of its queue, whatever is in it. */
 void dest_drop(struct qmgr *q, struct load *l);
 
-/* A delivery ended: DOWN if the destination could not be reached, as dsn,
- * reply and flags of WHY say. */
+/* A delivery ended: DOWN if the destination could not be reached, for the
+ * reason in dsn, reply and flags of WHY. */
 void dest_feedback(struct qmgr *q, struct destination *d, bool down,
 		   const struct result *why);
 
@@ -92,7 +92,7 @@ void dest_wake_all(struct qmgr *q);
 unsigned dest_concurrency(const struct destination *d);
 unsigned dest_jobs_max(const struct destination *d);
 
-/* Puts D among the ready ones or the idle ones, as its state is. */
+/* Puts D into the list of its state. */
 void dest_update(struct qmgr *q, struct destination *d);
 
 /* Once a second: forgets what was not used for long. */

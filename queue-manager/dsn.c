@@ -1,9 +1,9 @@
 /*
- * The text of notices. Each part is made in a buffer of its own first, since
- * the header before them says what they need: 8BITMIME, SMTPUTF8, the types of
- * RFC 6533. What strangers said is put in as text of one line, without control
- * characters, and bounded. What a recipient's result says comes from the
- * journal as it was set (qmgr/result.h).
+ * The text of notices. Each part is first made in a separate buffer, since the
+ * header before them says what they need: 8BITMIME, SMTPUTF8, the types of RFC
+ * 6533. Text from strangers is included as one bounded line without control
+ * characters. A recipient's result comes from the journal as it was set
+ * (qmgr/result.h).
  */
 #include "queue-manager/dsn.h"
 
@@ -21,8 +21,8 @@
 
 #define FIELD_MAX 900 /* of foreign text in one line */
 
-/* What is said of recipients, in bytes; who is beyond that is only counted: a
- * notice that no host takes would tell nobody. */
+/* Bytes of reports on recipients; those beyond are only counted, since a
+ * notice that is too large for any host would tell nobody. */
 #define REPORTS_MAX (4 << 20)
 #define REPORT_ROOM 65536 /* more than one recipient needs */
 
@@ -218,7 +218,7 @@ static void put_recipient_status(const struct dsn *d, struct buf *out,
 		put_date(out, "Will-Retry-Until", d->give_up);
 }
 
-/* What is said of the message as a whole. */
+/* What is said about the message as a whole. */
 static void put_beginnings(const struct dsn *d, struct buf *explanation,
 			   struct buf *status)
 {
@@ -275,7 +275,7 @@ static bool wants_whole(const struct dsn *d)
 {
 	const char *ret = d->m->envelope.ret;
 
-	/* RFC 3461 section 4.3: RET speaks of failures only */
+	/* RFC 3461 section 4.3: RET is only about failures */
 	return d->kind == TOLD_FAILURE && !str_equal_ci(ret, "HDRS") &&
 	       d->m->super.length <= d->size_limit;
 }

@@ -12,8 +12,8 @@ struct dsn {
 	const struct message *m;
 	int fd;			/* its queue file */
 	unsigned kind;		/* TOLD_FAILURE, TOLD_SUCCESS, TOLD_DELAY */
-	const char *sender;	/* recipients whose sender this is */
-	const char *to;		/* who is told: the sender, mostly */
+	const char *sender;	/* it is about recipients with this sender */
+	const char *to;		/* who is told: usually the sender */
 	const char *id;		/* of the new message */
 	const char *host;	/* myhostname */
 	int64_t size_limit;	/* bounce_size_limit */

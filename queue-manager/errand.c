@@ -53,7 +53,7 @@ void errand_put_aside(struct qmgr *q, struct slot *slot, const char *id,
 	give(q, slot, ERRAND_ASIDE);
 }
 
-/* What keeper takes no packet for now waits for the next time. */
+/* If keeper takes no packet now, the rest waits for the next time. */
 static void tell(struct qmgr *q, enum errand errand)
 {
 	struct errand_list *l = &q->errands[errand];
@@ -77,7 +77,7 @@ void errand_flush(struct qmgr *q)
 	tell(q, ERRAND_ASIDE);
 }
 
-/* Whoever is at a file still is not asked after all the time. */
+/* A file that somebody still has open is not looked at all the time. */
 void errand_tick(struct qmgr *q)
 {
 	tell(q, ERRAND_LOOK);
@@ -109,7 +109,7 @@ static struct slot *slot_at(struct qmgr *q, size_t i)
 	return store_get(&q->store, (uint32_t)number);
 }
 
-/* Nothing that was seen of these earlier is on its way any more. */
+/* No earlier finding about these is on its way any more. */
 void errand_on_anew(struct qmgr *q)
 {
 	for (size_t i = 0; i < q->in.nattrs; i++) {
@@ -123,7 +123,8 @@ void errand_on_anew(struct qmgr *q)
 	}
 }
 
-/* Those of which nothing was said have no file, or one that is not ours. */
+/* Those about which nothing was reported have no file, or one that is not
+ * ours. */
 void errand_on_looked(struct qmgr *q)
 {
 	for (size_t i = 0; i < q->in.nattrs; i++) {

@@ -1,24 +1,24 @@
 /*
  * What becomes of a slot that qmgr is done with: keeper removes its file, puts
- * it aside, or looks what is in it. Until keeper has answered, the number
- * stays in the store, so that nothing which the scan saw of it earlier, and
- * which is on its way, is believed; keeper says what it has seen before it
- * answers. If it dies before, a new one is asked again.
+ * it aside, or looks at what is in it. Until keeper has answered, the number
+ * stays in the store, so that earlier findings of the scan that are still on
+ * their way are not believed; keeper reports those before it answers. If it
+ * dies before, a new one is asked again.
  */
 #ifndef QUEUE_MANAGER_ERRAND_H
 #define QUEUE_MANAGER_ERRAND_H
 
 #include "queue-manager/qmgr.h"
 
-/* SLOT is empty or done, and so no slot any more: its file goes. */
+/* SLOT is empty or done, and so no longer a slot: its file is removed. */
 void errand_remove(struct qmgr *q, struct slot *slot);
 
-/* A process that had SLOT's file may have written a message into it that
- * nobody told us of, or be at it still. */
+/* A process that had SLOT's file may have written a message into it without
+ * telling us, or may still be writing. */
 void errand_look(struct qmgr *q, struct slot *slot);
 
-/* SLOT's file is not what it is to be: it goes to corrupt/, with a line that
- * says WHY, and ID if that is not "". */
+/* SLOT's file is not what it should be: it goes to corrupt/, with a log line
+ * that says WHY, and ID if that is not "". */
 void errand_put_aside(struct qmgr *q, struct slot *slot, const char *id,
 		      const char *why);
 
@@ -26,7 +26,7 @@ void errand_put_aside(struct qmgr *q, struct slot *slot, const char *id,
 void errand_flush(struct qmgr *q);
 void errand_tick(struct qmgr *q);
 
-/* Keeper is a new one: it is asked for all that was not answered. */
+/* Keeper was restarted: everything unanswered is asked again. */
 void errand_again(struct qmgr *q);
 
 /* Its answers, in q->in. */

@@ -9,8 +9,8 @@
 #include "queue-manager/errand.h"
 #include "queue/id.h"
 
-/* A slot for NUMBER, of which something was found: NULL if that is old news.
- * If it was just asked for as a new one, it is not made. */
+/* A slot for NUMBER, about which something was found: NULL if that is out of
+ * date. If it was just requested as a new one, it need not be made. */
 static struct slot *claim(struct qmgr *q, uint32_t number,
 			  enum slot_state state)
 {
@@ -21,7 +21,7 @@ static struct slot *claim(struct qmgr *q, uint32_t number,
 	return store_add(&q->store, number, state);
 }
 
-/* The same, for what keeper is to have a hand in. */
+/* The same, for slots that keeper is to deal with. */
 static struct slot *claim_text(struct qmgr *q, const char *text)
 {
 	int64_t number;
@@ -62,7 +62,7 @@ void finding_on_found(struct qmgr *q)
 		take_found(q, q->in.attr[i].value);
 }
 
-/* Files without a promise: their numbers are used again. */
+/* Files without a promise: their numbers are reused. */
 void finding_on_junk(struct qmgr *q)
 {
 	for (size_t i = 0; i < q->in.nattrs; i++) {
@@ -88,7 +88,7 @@ void finding_on_rot(struct qmgr *q)
 	errand_put_aside(q, s, ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
 }
 
-/* A process that a qmgr before this one lent it to has it still. */
+/* A process to which a former qmgr lent it still has it. */
 void finding_on_busy(struct qmgr *q)
 {
 	struct slot *s = claim_text(q, ipc_text(&q->in, "slot"));

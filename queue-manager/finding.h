@@ -1,8 +1,8 @@
 /*
  * What keeper found in files of the queue: the answers found, junk, rot, busy
- * and scanned of keeper.h, in q->in. A finding is of a moment that is past
- * when it arrives: only a number that qmgr does not know can mean what it
- * says, or one that it asked about (errand.h).
+ * and scanned of keeper.h, in q->in. A finding may be out of date when it
+ * arrives: it is believed only for a number that qmgr does not know, or that
+ * it asked about (errand.h).
  */
 #ifndef QUEUE_MANAGER_FINDING_H
 #define QUEUE_MANAGER_FINDING_H

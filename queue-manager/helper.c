@@ -21,8 +21,8 @@
 #define PACKETS_PER_WAKEUP 32
 #define STOP_MS 5000
 
-/* In the child: nothing of the queue's descriptors stays open, or files that
- * were removed would keep their space. The log's is below base_fd. */
+/* In the child: none of the queue's descriptors stay open, or removed files
+ * would keep their space. The log's is below base_fd. */
 static void become(struct helper *h, int sock)
 {
 	int mine = h->base_fd;
@@ -110,8 +110,8 @@ void helper_start(struct helper *h)
 	h->started(h->q);
 }
 
-/* Nobody wants its answers now; but with them unread it would not get to the
- * end of what it was asked for. */
+/* Its answers are not wanted now, but while they are unread it could not finish
+ * what it was asked for. */
 static void drain(int sock)
 {
 	char c;

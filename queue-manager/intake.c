@@ -1,9 +1,9 @@
 /*
  * Receivers and their slots. A receiver owns the slots that it was lent: it
- * has them open, so nobody else may get them. One of them it is filling; in
- * the others messages are being delivered, or are done, and then the slot is
- * given to it again. When it ends, what it was filling is looked at, for it
- * may hold a message that was promised; the others that are empty go.
+ * has them open, so nobody else may get them. It is filling one of them; the
+ * messages in the others are being delivered, or are done, and then it gets
+ * the slot again. When it ends, the slot that it was filling is examined, since
+ * it may hold a promised message; the other empty ones are removed.
  */
 #include "queue-manager/intake.h"
 
@@ -21,7 +21,7 @@
 #include "queue/id.h"
 #include "service/loop.h"
 
-#define OWNED_MAX 8 /* slots of one receiver; qmgr/receive.c takes more */
+#define OWNED_MAX 8 /* slots of one receiver; qmgr/receive.c can take more */
 #define CLOSE_MAX 64
 
 struct receiver {
@@ -31,7 +31,7 @@ struct receiver {
 	struct event *event;
 	struct slot *owned; /* by slot_files.next_owned */
 	size_t nowned;
-	struct slot *filling;	   /* the one that it was given last */
+	struct slot *filling;	   /* the one it got last */
 	uint32_t close[CLOSE_MAX]; /* it is to close these */
 	size_t nclose;
 	bool hungry;
@@ -80,8 +80,8 @@ static void receiver_end(struct receiver *r)
 		bool filling = slot == r->filling;
 
 		unlink_owned(slot);
-		/* It may have synced a message into it, told its client so,
-		 * and been unable to tell us; or be at it still. */
+		/* It may have synced a message into it and told its client,
+		 * but not us; or it may still be writing. */
 		if (slot->state == SLOT_LENT && filling)
 			errand_look(q, slot);
 		else if (slot->state == SLOT_LENT)
@@ -94,10 +94,10 @@ static void receiver_end(struct receiver *r)
 	free(r);
 }
 
-/* A spare slot that is open and locked: until the last that can write it has
- * closed it nobody takes it for abandoned (scan.c). One that the scan looks at
- * just now cannot be locked, and another is taken; where there are no locks,
- * they are not missed but in that. */
+/* A spare slot, opened and locked: until the last process that can write to it
+ * has closed it, the scan does not take it for abandoned (scan.c). One that
+ * the scan is looking at cannot be locked: then another is taken. A file
+ * system without locks only loses this protection. */
 static struct slot *take_open(struct qmgr *q)
 {
 	struct slot *slot;
@@ -116,7 +116,8 @@ static struct slot *take_open(struct qmgr *q)
 	return slot;
 }
 
-/* A slot that this receiver had and whose message is done, or a new one. */
+/* A slot that this receiver had before and whose message is done, or a new
+ * one. */
 static struct slot *find_slot(struct receiver *r, bool *fresh)
 {
 	struct slot *slot, *oldest = NULL;
@@ -155,7 +156,7 @@ static bool put_slot(struct receiver *r)
 	r->filling = slot;
 	if (!slot)
 		return false;
-	/* only into a packet that is sent: else it would keep them all */
+	/* only into a packet that is sent, or the receiver would keep them */
 	for (size_t i = 0; i < r->nclose; i++)
 		ipc_put_int(out, "close", r->close[i]);
 	r->nclose = 0;
@@ -176,7 +177,7 @@ static bool say_no_space(struct receiver *r)
 	return answer(r);
 }
 
-/* Answers `open`, or has it wait for a slot that is being made. */
+/* Answers `open`, or makes it wait for a slot that is being made. */
 static bool do_open(struct receiver *r)
 {
 	struct qmgr *q = r->q;

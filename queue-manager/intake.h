@@ -1,8 +1,8 @@
 /*
  * The receivers' side: connections of smtpd, submit, pickup and the bouncer.
- * A receiver gets slots and commits messages (qmgr/receive.h). A slot goes
- * again only to the connection that had it, for a descriptor that was handed
- * out cannot be taken back; what it had is removed when it ends.
+ * A receiver gets slots and commits messages (qmgr/receive.h). A slot is only
+ * lent again to the connection that had it, since a descriptor that was handed
+ * out cannot be taken back; its slots are removed when it ends.
  *
  *     open                        -> slot: slot, generation, + descriptor
  *                                    (of one that it does not have yet),
@@ -15,16 +15,17 @@
 
 #include "queue-manager/qmgr.h"
 
-/* Begins to take receivers at the socket qmgr. */
+/* Begins to accept receivers at the socket qmgr. */
 void intake_start(struct qmgr *q);
 
 /* Gives slots to the receivers that wait for one. */
 void intake_feed(struct qmgr *q);
 
-/* The message in SLOT is done: its owner may have it again, or it goes. */
+/* The message in SLOT is done: its owner may have the slot again, or it is
+ * removed. */
 void intake_slot_done(struct qmgr *q, struct slot *slot, bool reusable);
 
-/* SLOT has to wait: its owner is to close it. */
+/* The message in SLOT has to wait: its owner is to close it. */
 void intake_disown(struct slot *slot);
 
 #endif

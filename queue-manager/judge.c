@@ -1,7 +1,7 @@
 /*
  * A power cut leaves each sector as it was before a write or after it, so a
- * superblock is whole, or there is none. Whatever else stands in its place is
- * damage, or of another version. Where content does not check, or there is no
+ * superblock is whole, or there is none. Anything else in its place is damage,
+ * or from another version. If the content's CRC is wrong, or there is no
  * superblock, it was promised only if something says so: the mark beside the
  * superblock, or a record `committed`, both written after the sync.
  */
@@ -37,7 +37,7 @@ static bool see_committed(void *context, int64_t when, const char *const *word,
 	return !*committed;
 }
 
-/* The content does not check: was it ever promised? */
+/* The content's CRC is wrong: was it ever promised? */
 static void judge_damaged(struct judged *j, int fd, const struct slot_super *s)
 {
 	bool committed = s->promised;
@@ -70,11 +70,11 @@ static void judge_message(struct judged *j, int fd, const struct slot_super *s)
 		decide(j, VERDICT_MESSAGE, "");
 }
 
-/* What stands in a part of the file that no superblock speaks for. */
+/* What is in a part of the file that no superblock describes. */
 struct traces {
 	bool any;	/* bytes that are not zero */
-	bool committed; /* a record that says so, though without its key
-			 * nobody can check it */
+	bool committed; /* a record that says so, though it cannot be
+			 * checked without its key */
 };
 
 /* "TIME committed CRC" at the beginning of a sector, where journals begin. */
@@ -119,8 +119,8 @@ static int look_for_traces(int fd, off_t from, off_t to, struct traces *t)
 	return ERR_OK;
 }
 
-/* The halves without a superblock, and what is behind both, if that is not of
- * DONE, a message that is done, or NULL. */
+/* The halves without a superblock, and what is behind both, unless it belongs
+ * to DONE, a message that is done, or NULL. */
 static int look_at_rest(int fd, off_t size, const int err[2],
 			const struct slot_super *done, struct traces *t)
 {
@@ -179,7 +179,7 @@ static void judge_super(struct judged *j, uint32_t number, int fd,
 	else if (err[0] == ERR_CORRUPT || err[1] == ERR_CORRUPT)
 		j->verdict = VERDICT_DAMAGED; /* of the next one, perhaps */
 	else if (s->promised)
-		/* its slot was trimmed, and lent to nobody again */
+		/* its slot was trimmed, and never lent again */
 		decide(j, VERDICT_UNUSED, "");
 	else
 		judge_rest(j, fd, err, s);

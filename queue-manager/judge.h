@@ -1,7 +1,7 @@
 /*
- * What is in a slot's file that nobody of this qmgr has written: the one place
- * that decides whether it may be removed. It may be only if it is provably
- * ours and was never promised, or is done; what is not understood is kept.
+ * What is in a slot's file from before this qmgr, and whether it may be
+ * removed: decided only here. It may be removed only if it is provably ours
+ * and was never promised, or is done; what is not understood is kept.
  * posthorn-queue(5) has the same as a table.
  */
 #ifndef QUEUE_MANAGER_JUDGE_H
@@ -12,10 +12,10 @@
 #include "queue-manager/message.h"
 
 enum verdict {
-	VERDICT_MESSAGE, /* promised, and all there */
+	VERDICT_MESSAGE, /* promised, and complete */
 	VERDICT_UNUSED,	 /* no message, or one that is done */
-	VERDICT_TORN,	 /* a write that a crash cut off: never promised */
-	VERDICT_DAMAGED, /* it is to be put aside */
+	VERDICT_TORN,	 /* a write that a crash interrupted: never promised */
+	VERDICT_DAMAGED, /* to be put aside */
 	VERDICT_STRANGE	 /* not ours to touch: another version of the format */
 };
 
@@ -27,7 +27,7 @@ struct judged {
 	struct message m;	/* loaded for VERDICT_MESSAGE */
 };
 
-/* Looks at FD, the file of slot NUMBER. Nobody may be writing it. Call
+/* Judges FD, the file of slot NUMBER, to which nobody may be writing. Call
  * judge_end afterwards. */
 void judge(struct judged *j, uint32_t number, int fd);
 void judge_end(struct judged *j);

@@ -1,8 +1,8 @@
 /*
  * The helper that handles slot files: it makes and removes them, and scans
- * (scan.c) those that are there at start. What a file is, judge.c decides.
- * Nothing is removed that keeper was not asked to remove, but what it made
- * itself just now and could not finish.
+ * (scan.c) those that exist at start. judge.c decides what a file is. Only
+ * files are removed that keeper was asked to remove, or that it has just made
+ * itself and could not finish.
  */
 #include "queue-manager/keeper.h"
 
@@ -35,12 +35,12 @@ struct keeper {
 	struct ipc_in in;
 	struct ipc_out out;
 	struct scan scan;
-	bool failing; /* to make slots, as the log says already */
+	bool failing; /* slots cannot be made: already logged */
 };
 
 static void send(struct keeper *k, struct ipc_out *m)
 {
-	/* qmgr reads when it can: waiting here holds up nobody */
+	/* qmgr reads when it can: waiting here delays nobody */
 	if (ipc_send(k->sock, m, INT32_MAX) != ERR_OK)
 		_exit(0);
 }
@@ -73,13 +73,13 @@ static int make_file(uint32_t number, const char **why)
 	*why = err_from_errno(errno) == ERR_NO_SPACE ? "no-space" : "error";
 	err_sys("fill", path);
 	close(fd);
-	err_ignore(unlink(path)); /* one more that the next scan removes */
+	err_ignore(unlink(path)); /* if it stays, the next scan removes it */
 	return -1;
 }
 
-/* Makes the names durable, all in one commit of the file system. Of the zeros
- * nothing depends; but writing is begun, so that blocks are there and the
- * sync of a receiver has no metadata to wait for. */
+/* Makes the names durable, all in one commit of the file system. Nothing
+ * depends on the zeros, but write-out is started, so that blocks are allocated
+ * and the sync of a receiver need not wait for metadata. */
 static bool sync_all(int *fd, size_t n, const char *dir)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -90,8 +90,7 @@ static bool sync_all(int *fd, size_t n, const char *dir)
 	return file_sync_dir(dir) == ERR_OK;
 }
 
-/* One that is there already, too, may be of a keeper that died before its
- * sync. */
+/* An existing one too may be from a keeper that died before its sync. */
 static bool make_dir(const char *dir)
 {
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
@@ -99,7 +98,7 @@ static bool make_dir(const char *dir)
 	return file_sync_dir("queue") == ERR_OK;
 }
 
-/* Slots of one folder: qmgr asks for no others at once. */
+/* Slots in one folder: qmgr never asks for more at once. */
 static size_t make_slots(uint32_t first, size_t count, const char **why)
 {
 	char dir[QUEUE_PATH_SIZE];
@@ -155,8 +154,8 @@ static void do_make(struct keeper *k)
 	send(k, &k->out);
 }
 
-/* Says VERB of the slots that the request names, after all that was found
- * until now. */
+/* Answers VERB for the slots in the request, after reporting all that was
+ * found until now. */
 static void answer(struct keeper *k, const char *verb)
 {
 	scan_flush(&k->scan);

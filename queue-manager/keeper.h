@@ -5,8 +5,8 @@
  *     make    first, count     new slots, zeroed and durable with their names
  *     remove  slot…            unlink
  *     corrupt slot…            move to corrupt/
- *     look    slot…            what is in these
- *     scan                     look at all files beside other work
+ *     look    slot…            report what is in these
+ *     scan                     examine all files beside other work
  *
  * and from it:
  *
@@ -14,20 +14,20 @@
  *                                 is "exists", "no-space" or "error" if fewer
  *     found   m…                  promised messages: "slot generation arrival
  *                                 next attempts held"
- *     junk    torn…, unused…      files that hold no promise
- *     rot     slot, id, why       a file that cannot be understood; a promise
- *                                 that cannot be kept, perhaps
- *     busy    slot                no message, but somebody can write it still:
- *                                 to be looked at again
+ *     junk    torn…, unused…      files without a promise
+ *     rot     slot, id, why       a file that cannot be understood; perhaps a
+ *                                 promise that cannot be kept
+ *     busy    slot                no message, but somebody can still write to
+ *                                 it: to be examined again
  *     anew    slot…               the answer to `remove` and `corrupt`, and the
- *                                 first to `look`: what was seen of these
- *                                 before has been said
+ *                                 first to `look`: earlier findings about
+ *                                 these have been reported
  *     looked  slot…               the end of the answer to `look`
  *     scanned strange             the end of the scan, and how many files it
  *                                 left alone
  *
- * What the scan says may be out of date when it arrives: qmgr ignores slots
- * that it knows already, and knows one until it is anew.
+ * What the scan reports may be out of date when it arrives: qmgr ignores slots
+ * that it already knows, and knows a slot until `anew` comes for it.
  */
 #ifndef QUEUE_MANAGER_KEEPER_H
 #define QUEUE_MANAGER_KEEPER_H

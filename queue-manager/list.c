@@ -1,4 +1,4 @@
-/* What the administrator sees of messages: `list` and `show`. */
+/* What the administrator can see: `list` and `show`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static void put_recipient(struct ipc_out *out, const struct recipient *r)
 	buf_free(&b);
 }
 
-/* The next recipients of c->item that are to do. */
+/* The next recipients of c->item that are still to be delivered. */
 static void put_recipients(struct control *c)
 {
 	int n = 0;
@@ -96,7 +96,7 @@ static void put_message(struct control *c, const struct slot *slot)
 	put_recipients(c);
 }
 
-/* A message that cannot be read waits all the same. */
+/* A message that cannot be read is still in the queue. */
 static void put_unreadable(struct control *c, const struct slot *slot, int err)
 {
 	char id[QUEUE_ID_SIZE];
@@ -135,7 +135,7 @@ bool list_step(struct control *c)
 		control_send(c);
 		return false;
 	}
-	/* beyond every number if only one was asked for */
+	/* past the last number if only one message was asked for */
 	c->cursor = c->all ? slot->number + 1 : UINT32_MAX;
 	if (!is_message(slot))
 		return true;

@@ -25,10 +25,10 @@
 #include "service/loop.h"
 
 #define DESCRIPTORS_PER_MESSAGE 3
-#define STOP_S 15 /* for deliveries under way; master waits a little longer */
+#define STOP_S 15 /* for deliveries in progress; master waits a little longer */
 
-/* One queue manager a queue. The lock ends with the process, and is not
- * inherited by the helpers. */
+/* One queue manager per queue. The lock ends with the process, and the helpers
+ * do not inherit it. */
 static void lock_queue(void)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -49,7 +49,7 @@ static void enter_queue(struct qmgr *q)
 	lock_queue();
 }
 
-/* As many descriptors as allowed; the number of messages follows. */
+/* As many descriptors as allowed; they limit the number of messages. */
 static void claim_descriptors(struct qmgr *q)
 {
 	struct rlimit r;
@@ -92,8 +92,8 @@ static void reload(void *context)
 	log_info("configuration read again");
 }
 
-/* The helpers have copies of the configuration and the log: once nothing is
- * under way in them, they start afresh. */
+/* The helpers have copies of the configuration and the log: they are restarted
+ * once they are idle. */
 static void renew_helpers(struct qmgr *q)
 {
 	if (q->nbouncing || q->making || q->scanning)
@@ -174,8 +174,8 @@ static void prepare(struct qmgr *q)
 	srandom((unsigned)map_hash(&q->now, sizeof(q->now)));
 }
 
-/* When asked to end, qmgr waits for the answers to what it handed out, so that
- * nothing is done twice; not for long. */
+/* When asked to end, qmgr waits for answers to the jobs it handed out, so that
+ * nothing is done twice, but not for long. */
 static bool goes_on(const struct qmgr *q)
 {
 	bool busy = courier_jobs(q) > 0 || q->nbouncing > 0;
@@ -183,7 +183,7 @@ static bool goes_on(const struct qmgr *q)
 	return !q->stopping || (busy && q->tick < q->stop_at);
 }
 
-/* Once for each wake-up: first what came in, then what follows from it. */
+/* Once for each wake-up: first all input, then what follows from it. */
 static void loop(struct qmgr *q)
 {
 	while (goes_on(q) && event_base_loop(q->base, EVLOOP_ONCE) >= 0) {
@@ -197,14 +197,14 @@ static void loop(struct qmgr *q)
 	}
 }
 
-/* Nothing needs to be saved: the next qmgr reads what waits. */
+/* Nothing needs to be saved: the next qmgr reads the waiting messages. */
 static void stop(struct qmgr *q)
 {
 	active_tick(q);
 	active_settle(q);
 	errand_flush(q);
 	helper_stop(&q->keeper);
-	/* it may wait for an answer of ours */
+	/* it may be waiting for an answer from us */
 	if (q->nbouncing)
 		kill(q->bouncer.pid, SIGKILL);
 	helper_stop(&q->bouncer);

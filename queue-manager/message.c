@@ -1,9 +1,10 @@
 /*
  * A message and its journal. A table has the verbs of the journal and what
- * each does to the message; records from disk and new ones go through it
- * alike. What makes no sense is refused, which ends the reading of a journal:
- * nobody wrote that. New records wait in memory until they are written, in
- * one call; if the disk refuses them they stay, and nothing is forgotten.
+ * each does to the message; records from disk and new ones both go through it.
+ * A record that makes no sense is refused, which ends the reading of a
+ * journal: we never wrote it. New records wait in memory until they are
+ * written, in one call; if the disk refuses them they stay, and nothing is
+ * forgotten.
  */
 #include "queue-manager/message.h"
 
@@ -22,7 +23,7 @@
 
 #define RECORDS_MAX (64 << 20)
 
-/* Space for the records of one recipient in a pass: mostly, and with a long
+/* Space for the records of one recipient in a pass: usually, and with a long
  * reply. */
 #define RESERVE_USUAL 160
 #define RESERVE 512
@@ -66,7 +67,7 @@ static bool apply_committed(struct message *m, time_t when,
 	return true;
 }
 
-/* *PLACE becomes TEXT. The same is said in pass after pass. */
+/* Sets *PLACE to TEXT, which is often the same in pass after pass. */
 static void keep(struct message *m, const char **place, const char *text)
 {
 	if (strcmp(*place, text) != 0)
@@ -88,7 +89,7 @@ static bool apply_result(struct message *m, time_t when,
 	(void)n;
 	if (!result_status_of(word[0], &status) || status == RESULT_EXPANDED)
 		return false;
-	/* a part of what was expanded may fail */
+	/* a part of an expanded one may fail */
 	if (!r || (r->state != RECIPIENT_TODO &&
 		   (r->state != RECIPIENT_EXPANDED || status != RESULT_FAILED)))
 		return false;
@@ -135,8 +136,8 @@ size_t message_find(struct message *m, const char *address)
 	return known_index(m, address);
 }
 
-/* What is expanded came from PARENT; OWNER, or NULL, answers for it. The index
- * of the new recipient. */
+/* Adds a recipient expanded from PARENT, with OWNER, or NULL, as its sender.
+ * Gives its index. */
 static unsigned add_member(struct message *m, unsigned parent,
 			   const char *address, const char *owner)
 {
@@ -148,7 +149,7 @@ static unsigned add_member(struct message *m, unsigned parent,
 	new->parent = parent;
 	new->depth = (unsigned char)(from->depth + 1);
 	new->sender = owner ? owner : from->sender;
-	/* a list answers for its members itself: RFC 3461, 5.2.7.3 */
+	/* a list is responsible for its members: RFC 3461, 5.2.7.3 */
 	if (!owner) {
 		new->original = from->original;
 		new->orcpt = from->orcpt;
@@ -158,7 +159,7 @@ static unsigned add_member(struct message *m, unsigned parent,
 }
 
 /* expanded INDEX FLAGS OWNER ADDRESS …: an address that the message already
- * has is no new recipient. */
+ * has is not added. */
 static bool apply_expanded(struct message *m, time_t when,
 			   const char *const *word, size_t n)
 {
@@ -173,7 +174,8 @@ static bool apply_expanded(struct message *m, time_t when,
 	r->state = RECIPIENT_EXPANDED;
 	r->when = when;
 	r->copied = flags & RESULT_DONE_TOO;
-	/* RFC 3461 section 5.2.7.1: delivered, as far as the sender goes */
+	/* RFC 3461 section 5.2.7.1: delivered, as far as the sender is
+	 * concerned */
 	if (flags & RESULT_OWNER) {
 		owner = arena_strdup(m->arena, word[3]);
 		r->list = true;
@@ -195,7 +197,7 @@ static bool apply_expanded(struct message *m, time_t when,
 	return true;
 }
 
-/* told failure|success|delay: all that this is to be told of just now. */
+/* told failure|success|delay: applies to all recipients now in that state. */
 static bool apply_told(struct message *m, time_t when, const char *const *word,
 		       size_t n)
 {
@@ -277,7 +279,8 @@ static bool apply(struct message *m, time_t when, const char *const *word,
 static bool apply_from_disk(void *context, int64_t when,
 			    const char *const *word, size_t n)
 {
-	/* what makes no sense was written by nobody: as if it did not check */
+	/* we never wrote a record that makes no sense: as if its CRC was
+	 * wrong */
 	return apply(context, (time_t)when, word, n);
 }
 
@@ -455,7 +458,7 @@ time_t message_born(const struct message *m)
 
 bool recipient_wants(const struct recipient *r, unsigned what)
 {
-	/* nothing said: failures, and delays if we tell of them at all */
+	/* no NOTIFY: failures, and delays if we report them at all */
 	unsigned notify = r->notify ? r->notify : NOTIFY_FAILURE | NOTIFY_DELAY;
 
 	return !(notify & NOTIFY_NEVER) && (notify & what);

@@ -1,11 +1,11 @@
 /*
- * A message as it is on disk: superblock, envelope, and what its journal
- * made of the recipients. qmgr has one in memory for each message that is
- * being delivered; the helpers read their own.
+ * A message as it is on disk: superblock, envelope, and the state of the
+ * recipients according to the journal. qmgr has one in memory for each message
+ * that is being delivered; the helpers read their own.
  *
- * Everything that happens to a message is a journal record first:
- * message_note makes the record and applies it by the same code that applies
- * records read from disk. So memory and disk cannot drift apart.
+ * Everything that happens to a message is first a journal record: message_note
+ * makes the record and applies it with the code that applies records read from
+ * disk. So memory and disk cannot drift apart.
  */
 #ifndef QUEUE_MANAGER_MESSAGE_H
 #define QUEUE_MANAGER_MESSAGE_H
@@ -22,7 +22,7 @@
 #include "qmgr/result.h"
 #include "queue/slot.h"
 
-/* Aliases in aliases: qmgr alone counts, for it alone knows the whole way. */
+/* Nesting of aliases, counted only by qmgr, which knows the whole chain. */
 #define EXPANSIONS_MAX 20
 
 enum recipient_state {
@@ -30,10 +30,10 @@ enum recipient_state {
 	RECIPIENT_SENT,
 	RECIPIENT_FAILED,
 	RECIPIENT_EXPANDED,	/* others took its place */
-	RECIPIENT_DROPPED	/* no more of interest; nobody is told */
+	RECIPIENT_DROPPED	/* no longer of interest; nobody is told */
 };
 
-/* What the sender was told of a recipient. */
+/* What the sender was told about a recipient. */
 enum {
 	TOLD_FAILURE = 1,
 	TOLD_SUCCESS = 2,
@@ -44,7 +44,7 @@ struct recipient {
 	const char *address;
 	const char *orcpt;
 	const char *original;	/* before expansion; or the address */
-	const char *sender;	/* NULL, or who takes the envelope's place */
+	const char *sender;	/* instead of the envelope's; or NULL */
 	const char *dsn;	/* of the last try, or "" */
 	const char *relay;
 	const char *reply;
@@ -55,8 +55,8 @@ struct recipient {
 	unsigned char state;
 	unsigned char told;
 	unsigned char flags;	/* of the last result: RESULT_… */
-	bool list;		/* expanded, and answers for its members */
-	bool copied;		/* expanded, and a copy was delivered, too */
+	bool list;		/* expanded, and responsible for its members */
+	bool copied;		/* expanded, and a copy was also delivered */
 	const unsigned *to;	/* expanded into these NTO recipients */
 	unsigned nto;
 };
@@ -70,8 +70,8 @@ struct message {
 	struct map *known;	/* addresses in it; made when first needed */
 	off_t journal_end;
 	struct buf records;	/* not yet written */
-	time_t next;		/* of the next try, wall clock; 0: none said */
-	time_t born;		/* 0, or what its age is counted from */
+	time_t next;		/* of the next try, wall clock; 0: unknown */
+	time_t born;		/* 0, or the time from which its age counts */
 	unsigned attempts;
 	bool committed;		/* there is a record that it was promised */
 	bool held;
@@ -84,12 +84,12 @@ struct message {
 int message_load(struct message *m, int fd, uint32_t generation, bool fresh);
 void message_free(struct message *m);
 
-/* Adds a record of WORD[N] and does what it says. A record that makes no
- * sense (no such recipient), or is too long to be read back, is refused:
- * false. */
+/* Adds a record of WORD[N] and applies it. A record that makes no sense (no
+ * such recipient), or is too long to be read back, is refused: false. */
 bool message_note(struct message *m, const char *const *word, size_t n);
 
-/* The same for R: what a deliverer, or qmgr itself, said of a recipient. */
+/* The same for R, the result of a recipient from a deliverer or qmgr
+ * itself. */
 bool message_note_result(struct message *m, const struct result *r);
 
 /* The index of the recipient ADDRESS, counted from 1; 0 if there is none. Case
@@ -97,8 +97,8 @@ bool message_note_result(struct message *m, const struct result *r);
 size_t message_find(struct message *m, const char *address);
 
 /* Makes sure that there is space on disk for the records of one pass. ERR_OK,
- * or the error of the disk: then no pass is to begin, for what happens in it
- * could not be written down. */
+ * or the error of the disk: then no pass may begin, since its results could
+ * not be recorded. */
 MUST_CHECK int message_reserve(struct message *m, int fd);
 
 /* Writes the records that were added; trims the slot if they would not fit
@@ -106,22 +106,22 @@ MUST_CHECK int message_reserve(struct message *m, int fd);
  * the next time. */
 MUST_CHECK int message_write_journal(struct message *m, int fd);
 
-/* Says on disk that the message was promised, and trims the slot to it, once.
- * ERR_OK, or the error of the disk: then it is as it was. */
+/* Marks on disk that the message was promised, and trims the slot to it, once.
+ * ERR_OK, or the error of the disk: then nothing has changed. */
 MUST_CHECK int message_trim(struct message *m, int fd);
 
 /* When it came in, seconds. */
 time_t message_arrival(const struct message *m);
 
-/* What its age is counted from, seconds: its arrival, if the clock was not set
- * since. */
+/* The time from which its age counts, seconds: its arrival, unless the clock
+ * was set since. */
 time_t message_born(const struct message *m);
 
 /* Is the sender to be told of FAILURE, SUCCESS or DELAY (a NOTIFY_ value) of
  * R (RFC 3461 section 4.1)? */
 bool recipient_wants(const struct recipient *r, unsigned what);
 
-/* The sender that answers for R. */
+/* The sender for R. */
 const char *recipient_sender(const struct message *m,
 			     const struct recipient *r);
 

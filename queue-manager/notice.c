@@ -65,7 +65,7 @@ static int ask(struct qmgr *q, struct active *a)
 }
 
 /* Hands requests to the bouncer, as many as it takes. A message whose file
- * cannot be opened waits for its next pass, and holds up no other. */
+ * cannot be opened waits for its next pass, and does not delay others. */
 static void hand_over(struct qmgr *q)
 {
 	struct active *a;
@@ -138,8 +138,8 @@ static bool read_packet(struct qmgr *q)
 	return true;
 }
 
-/* The first request may be what it died of: that message waits. The others
- * are asked for again. */
+/* It may have died of the first request: that message waits. The other
+ * requests are repeated. */
 static void on_died(struct qmgr *q)
 {
 	answered(q, false);

@@ -1,9 +1,9 @@
 /*
- * The end of a pass, and what the administrator wants in between. A message
- * whose pass is over is given up in part, its sender is told, it is freed or
- * parked; each step that has to be on disk before the next one waits for that
- * (active_write), and the message comes here again. Only when its journal is
- * written does it leave memory.
+ * The end of a pass, and the administrator's requests. After a pass expired
+ * recipients are given up, the sender is told, and the message is freed or
+ * parked. A step that has to be on disk before the next one waits for that
+ * (active_write), and the message comes here again. It leaves memory only when
+ * its journal is written.
  */
 #include "queue-manager/active-lists.h"
 
@@ -20,7 +20,7 @@
 #include "queue-manager/notice.h"
 #include "queue-manager/route.h"
 
-#define BORN_S 60 /* less is not worth a record */
+#define BORN_S 60 /* a smaller difference is not worth a record */
 
 /* Gives up what is still to do. */
 static void fail_rest(struct qmgr *q, struct active *a, const char *dsn,
@@ -80,7 +80,7 @@ static void finish(struct qmgr *q, struct active *a)
 	struct slot *slot = a->slot;
 	int fd = slot_rw(slot);
 	bool reusable = !a->m.trimmed && a->m.super.content < SLOT_SIZE;
-	/* unsynced: to lose it means to deliver again, never to lose mail */
+	/* unsynced: losing it means delivering again, never losing mail */
 	int err = fd < 0 ? err_sys("open", "its slot")
 			 : slot_mark_freed(fd, &a->m.super);
 
@@ -113,7 +113,7 @@ static struct destination *only_destination(struct qmgr *q,
 	return only;
 }
 
-/* Did a recipient fail for want of a part of our own? */
+/* Did a recipient fail because one of our own programs was missing? */
 static bool is_soon(const struct message *m)
 {
 	for (size_t i = 0; i < m->nrcpts; i++)
@@ -150,7 +150,7 @@ static void note_tried(struct active *a, time_t next)
 	NOTE(a, "tried", attempts, when);
 }
 
-/* What stays in memory of a message that waits: what the heap needs. */
+/* Of a waiting message only what the heap needs stays in memory. */
 static void leave(struct qmgr *q, struct active *a)
 {
 	struct slot *slot = a->slot;
@@ -165,7 +165,7 @@ static void leave(struct qmgr *q, struct active *a)
 		wait_add(&q->waiting, slot, slot->next);
 }
 
-/* By a clock that was set since, the message came in at another time. */
+/* The clock was set since: records from when the message's age counts. */
 static void note_born(struct active *a)
 {
 	int64_t off = (int64_t)a->slot->arrival - message_born(&a->m);
@@ -197,8 +197,9 @@ static void note_pass(struct qmgr *q, struct active *a)
 	a->parking = true;
 }
 
-/* The pass is over and not all is done. It is put to rest once its journal is
- * written; what was done would be forgotten else, and done again. */
+/* The pass is over and not all is done. The message is parked once its journal
+ * is written: otherwise results would be forgotten, and mail delivered
+ * again. */
 static void park(struct qmgr *q, struct active *a)
 {
 	struct slot *slot = a->slot;
@@ -210,7 +211,7 @@ static void park(struct qmgr *q, struct active *a)
 		return;
 	err = message_trim(&a->m, slot_rw(slot));
 	if (err)
-		/* it costs space until the message is done */
+		/* this only costs space until the message is done */
 		log_warn("%s: cannot be trimmed: %s", a->m.super.id,
 			 err_why(err));
 	leave(q, a);
@@ -266,7 +267,7 @@ void active_settle(struct qmgr *q)
 	}
 }
 
-/* What the disk refused, again: until it refuses the first of them. */
+/* Retries writes that the disk refused, up to the first that fails again. */
 static void write_again(struct qmgr *q)
 {
 	struct active *a, *last = TAILQ_LAST(&q->unwritten, active_list);
@@ -302,7 +303,7 @@ static void ask_active(struct qmgr *q, struct slot *slot, unsigned asked)
 		active_cancel(q, slot->active);
 }
 
-/* Writes into the journal of a message that waits that it is HELD or not. */
+/* Records in the journal of a waiting message that it is HELD, or is not. */
 static int note_held(struct slot *slot, bool held)
 {
 	const char *word = held ? "held" : "released";
@@ -322,7 +323,7 @@ static int note_held(struct slot *slot, bool held)
 	return err;
 }
 
-/* Has a message that waits, or is HELD, tried now, or held. */
+/* Has a message that waits or is HELD tried now, or held. */
 static void set_waiting(struct qmgr *q, struct slot *slot, bool held)
 {
 	if (slot->state == SLOT_WAITING)

@@ -1,7 +1,7 @@
 /*
  * A slot's number is taken (SLOT_MAKING) when keeper is asked for its file,
- * not when the file is there: so neither the scan, which may find it first,
- * nor a second request can give it another meaning. How many are kept ready
+ * not when the file exists: so neither the scan, which may find it first, nor
+ * a second request can give it another meaning. How many are kept ready
  * follows demand: the mark doubles each time they run out.
  */
 #include "queue-manager/pool.h"
@@ -22,8 +22,8 @@
 #include "queue-manager/keeper.h"
 #include "queue/id.h"
 
-#define SPARE_MIN 16   /* make more below this; while they run out, below */
-#define SPARE_MAX 256  /* twice as many, up to this */
+#define SPARE_MIN 16   /* make more below this; each time they run out, */
+#define SPARE_MAX 256  /* below twice as many, up to this */
 #define FILES_LOW 1000 /* free inodes that are kept */
 
 bool pool_ask(struct qmgr *q)
@@ -88,14 +88,14 @@ struct slot *pool_take(struct qmgr *q)
 	return slot;
 }
 
-/* Slots cannot be made just now; the next try begins with NUMBER again. */
+/* Slots cannot be made now; the next try begins with NUMBER again. */
 static void no_room(struct qmgr *q, uint32_t number)
 {
 	q->disk_full = true;
 	q->next_number = number & QUEUE_SLOT_MAX;
 }
 
-/* "made": COUNT of those that were asked for are there. */
+/* "made": COUNT of the requested ones exist now. */
 static void on_made(struct qmgr *q)
 {
 	int64_t first, count;
@@ -118,7 +118,7 @@ static void on_made(struct qmgr *q)
 		q->spare[q->nspare++] = s;
 	}
 	q->making = 0;
-	/* a folder that is in use from before: take the next one */
+	/* a folder that is already in use: take the next one */
 	if (str_equal(why, "exists"))
 		q->next_number = ((uint32_t)first / QUEUE_SLOTS_PER_DIR + 1) *
 					 QUEUE_SLOTS_PER_DIR &
@@ -160,7 +160,7 @@ static void on_started(struct qmgr *q)
 	make_more(q);
 }
 
-/* What was being made is nobody's: the scan of the next start removes it. */
+/* Files it was making belong to no slot: the next start's scan removes them. */
 static void on_died(struct qmgr *q)
 {
 	forget_making(q, q->making_first);

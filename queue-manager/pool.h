@@ -9,15 +9,15 @@
 
 void pool_start(struct qmgr *q);
 
-/* A slot that nobody had before, or NULL: then more are being made, and
- * intake_feed is called when they are there. */
+/* A slot that was never lent, or NULL: then more are being made, and
+ * intake_feed is called when they exist. */
 struct slot *pool_take(struct qmgr *q);
 
 /* Asks keeper to do what is in q->keeper_out. False if it takes no packet
  * now. */
 bool pool_ask(struct qmgr *q);
 
-/* Once a second: looks at the free space; tries again what failed. */
+/* Once a second: checks the free space; retries what failed. */
 void pool_tick(struct qmgr *q);
 
 /* May mail be taken in? */

@@ -17,7 +17,7 @@
  *     wait.c       messages that wait; store.c all slots by number
  *     control.c    the administrator's requests; list.c
  *
- * qmgr never syncs and never waits for anybody: what does is in the helpers.
+ * qmgr never syncs and never waits for anybody: the helpers do that.
  */
 #ifndef QUEUE_MANAGER_QMGR_H
 #define QUEUE_MANAGER_QMGR_H
@@ -110,8 +110,8 @@ struct qmgr {
 	/* courier.c */
 	struct courier_list couriers[TRANSPORTS];
 	size_t ncouriers[TRANSPORTS];
-	bool away[TRANSPORTS];		/* as the log says already */
-	time_t paused_until[TRANSPORTS]; /* tick; the service was not there */
+	bool away[TRANSPORTS];		/* already logged */
+	time_t paused_until[TRANSPORTS]; /* tick; the service was missing */
 	uint64_t job_number;
 
 	/* notice.c */
@@ -123,9 +123,9 @@ struct qmgr {
 	struct {
 		int64_t received, delivered, deferred, bounced;
 	} stats;
-	struct ipc_out out;		/* for packets that go at once */
+	struct ipc_out out;		/* for packets that are sent at once */
 	struct ipc_in in;
-	struct arena *scratch;		/* for the packet at hand */
+	struct arena *scratch;		/* for the current packet */
 };
 
 #endif

@@ -28,12 +28,12 @@ static void domain_of(const char *address, char *domain)
 
 	domain[0] = '\0';
 	if (at && address_domain(at + 1, strlen(at + 1), domain) != 0)
-		/* whatever it is, it has to be answered by remote-send */
+		/* whatever it is, remote-send has to answer for it */
 		str_copy(domain, ADDRESS_DOMAIN_SIZE, "invalid");
 }
 
-/* A mailbox has a queue of its own, so that a slow command in one user's
- * .forward holds up nobody else; its extensions share it. */
+/* Each mailbox has its own queue, so that a slow command in one user's
+ * .forward delays nobody else; its extensions share it. */
 static void mailbox_key(const struct qmgr *q, const char *address, char *key)
 {
 	char local[ADDRESS_LOCAL_SIZE], user[ADDRESS_LOCAL_SIZE];

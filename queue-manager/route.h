@@ -12,8 +12,8 @@
 struct destination *route(struct qmgr *q, const struct message *m,
 			  const struct recipient *r);
 
-/* Delivery to ADDRESS, of ours, took long. For an hour it is not done
- * together with others of the same message. */
+/* Delivery to our ADDRESS took long. For an hour it is not done together with
+ * others of the same message. */
 void route_slow(struct qmgr *q, const char *address);
 
 #endif

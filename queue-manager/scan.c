@@ -1,6 +1,6 @@
 /*
- * What could not be looked at for want of memory or descriptors may be a
- * promised message: the scan is done again then.
+ * A file that could not be examined for lack of memory or descriptors may be a
+ * promised message: then the scan is repeated.
  */
 #include "queue-manager/scan.h"
 
@@ -22,7 +22,7 @@
 
 static void send(struct scan *s, struct ipc_out *m)
 {
-	/* qmgr reads when it can: waiting here holds up nobody */
+	/* qmgr reads when it can: waiting here delays nobody */
 	if (ipc_send(s->sock, m, INT32_MAX) != ERR_OK)
 		_exit(0);
 }
@@ -80,7 +80,7 @@ static void say_rot(struct scan *s, uint32_t number, const char *id,
 	send(s, &s->out);
 }
 
-/* A file that is no slot of ours to touch: it stays where it is. */
+/* A file that is not one of our slots: it stays where it is. */
 static void say_strange(struct scan *s, const char *path, const char *why)
 {
 	s->strange++;
@@ -99,7 +99,7 @@ static void say_junk_or_torn(struct scan *s, uint32_t number, const char *path,
 {
 	bool torn = j->verdict == VERDICT_TORN;
 
-	/* a crash of ours leaves torn ones; it takes none of its size */
+	/* our own crash leaves torn files, but never changes their size */
 	if (j->why[0])
 		(torn ? log_info : log_warn)("%s%s%s: %s", path,
 					     j->id[0] ? ": " : "", j->id,
@@ -127,9 +127,9 @@ static void say_verdict(struct scan *s, uint32_t number, const char *path,
 	}
 }
 
-/* Whoever may write into a slot has it locked (intake.c), also when the qmgr
- * that lent it is gone: then only a message that is all there can be believed.
- * A file system without such locks has no power to say no. */
+/* A process that may write to a slot has it locked (intake.c), even if the
+ * qmgr that lent it is gone: then only a complete message in it counts. On a
+ * file system without such locks no slot counts as lent. */
 static bool is_lent(int fd)
 {
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -153,8 +153,8 @@ static void look_into(struct scan *s, uint32_t number, const char *path, int fd)
 	judge_end(&j);
 }
 
-/* PATH cannot be opened. If only for now, the scan is not done without it:
- * what is in it is promised perhaps. */
+/* PATH cannot be opened. If that is temporary, the scan is not done without
+ * it: it may hold a promised message. */
 static void miss(struct scan *s, const char *path)
 {
 	bool passes = errno == ENOMEM || err_from_errno(errno) == ERR_TEMP;
@@ -187,7 +187,7 @@ void scan_look(struct scan *s, uint32_t number)
 	close(fd);
 }
 
-/* Files with other names are nobody's business here. */
+/* Files with other names are ignored. */
 static void scan_file(struct scan *s, const struct dirent *e)
 {
 	char path[QUEUE_PATH_SIZE], here[sizeof(s->dirname) + 8];
@@ -200,7 +200,7 @@ static void scan_file(struct scan *s, const struct dirent *e)
 	if (strcmp(path, here) != 0)
 		say_strange(s, here, "is in the wrong folder");
 	else if (e->d_type != DT_REG && e->d_type != DT_UNKNOWN)
-		/* not even opened: a device may do something then */
+		/* not even opened: opening a device may have effects */
 		say_strange(s, path, "is not a regular file");
 	else
 		scan_look(s, number);
@@ -219,8 +219,8 @@ static void scan_ends(struct scan *s)
 	send(s, &s->out);
 }
 
-/* The next entry of D; NULL at its end, or if it cannot be read on: then the
- * scan is not done without the rest. */
+/* The next entry of D; NULL at its end, or if the rest cannot be read: then
+ * the scan is not done without it. */
 static struct dirent *read_on(struct scan *s, DIR *d, const char *name)
 {
 	struct dirent *e;

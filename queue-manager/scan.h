@@ -1,6 +1,6 @@
 /*
  * The scan of the queue's files, a part of keeper.c: file by file beside its
- * other work. What it finds it says in the packets of keeper.h.
+ * other work. It reports its findings in the packets of keeper.h.
  */
 #ifndef QUEUE_MANAGER_SCAN_H
 #define QUEUE_MANAGER_SCAN_H
@@ -18,8 +18,8 @@ struct scan {
 	size_t nfound, njunk;
 	DIR *queue, *dir;	/* NULL when there is no scan; no folder open */
 	int64_t strange;	/* files that it left alone so far */
-	bool missed;		/* it could not look at something */
-	bool again;		/* so it is to be repeated soon */
+	bool missed;		/* something could not be examined */
+	bool again;		/* so the scan is to be repeated soon */
 	char dirname[16];	/* of `dir` */
 };
 
@@ -29,8 +29,7 @@ void scan_begin(struct scan *s);
 /* One step, while s->queue is not NULL: a file, or a folder opened. */
 void scan_step(struct scan *s);
 
-/* Looks at one slot; what there is to say, of the scan
- * too, is sent by scan_flush at last. */
+/* Examines one slot; scan_flush sends the findings, also those of the scan. */
 void scan_look(struct scan *s, uint32_t number);
 void scan_flush(struct scan *s);
 

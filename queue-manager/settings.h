@@ -25,7 +25,7 @@ struct settings {
 	int64_t recipient_limit;
 	int64_t initial_concurrency;
 	int64_t concurrency[2];		/* limit, by transport */
-	int64_t processes[2];		/* of the transports */
+	int64_t processes[2];		/* limit, by transport */
 };
 
 /* The strings live as long as C. What S held before is freed. */

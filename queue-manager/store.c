@@ -99,7 +99,7 @@ static int open_once(struct slot *slot, int *fd, int flags)
 
 	if (*fd < 0) {
 		queue_slot_path(path, slot->number);
-		/* what it is by now nobody knows: a FIFO would make us wait */
+		/* it may have become anything: a FIFO would make us wait */
 		*fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
 					 O_NOCTTY);
 	}

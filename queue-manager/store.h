@@ -20,11 +20,11 @@ enum slot_state {
 	SLOT_ACTIVE,	/* a message that is being delivered */
 	SLOT_WAITING,	/* a message that waits for its next try */
 	SLOT_HELD,	/* a message that waits to be released */
-	/* no slots any more, until keeper has answered: errand.h */
+	/* no longer slots, until keeper has answered: errand.h */
 	SLOT_REMOVE,	/* the file is to be removed */
 	SLOT_ASIDE,	/* to be put into corrupt/ */
 	SLOT_LOOK,	/* to be looked at */
-	SLOT_LOOKED_AT	/* is just looked at: what is said now is true */
+	SLOT_LOOKED_AT	/* being looked at: findings are now current */
 };
 
 /* What the administrator asked for while the message was being delivered. */
@@ -33,10 +33,10 @@ enum {
 	ASKED_REQUEUE = 2,
 	ASKED_BOUNCE = 4,
 	ASKED_DELETE = 8,
-	ASKED_FLUSH = 16	/* try, also where the destination is down */
+	ASKED_FLUSH = 16	/* try, even if the destination is down */
 };
 
-/* Open descriptors; only where they are needed soon. */
+/* Open descriptors; only if they are needed soon. */
 struct slot_files {
 	int rw, ro;
 	struct receiver *owner;		/* who may get the slot again */
@@ -79,7 +79,7 @@ struct slot *store_add(struct store *s, uint32_t number,
 /* Forgets and frees SLOT; its files must be closed. */
 void store_remove(struct store *s, struct slot *slot);
 
-/* The only way in which a slot changes its state: the counts follow. */
+/* The only way to change a slot's state: keeps the counts right. */
 void store_set_state(struct store *s, struct slot *slot,
 		     enum slot_state state);
 

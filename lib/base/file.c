@@ -1,7 +1,7 @@
 /*
- * Whole reads and writes that survive short counts and EINTR; directories,
- * where an error is not the end; and files that are replaced whole. All that
- * fails saves its cause with the name where there is one.
+ * Complete reads and writes in spite of short counts and EINTR; directories,
+ * where an error is not the end; and files that are replaced as a whole. Every
+ * failure saves its cause, with the name if there is one.
  */
 #include "base/file.h"
 
@@ -19,7 +19,7 @@
 #include "base/heartbeat.h"
 #include "base/mem.h"
 
-#define SYNC_MS 300000 /* nobody sees whether the disk gets on with it */
+#define SYNC_MS 300000 /* the disk's progress cannot be seen */
 
 int file_write(int fd, const void *data, size_t n)
 {
@@ -228,8 +228,8 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t n)
 	return err;
 }
 
-/* The name of the directory PATH, just made, is to last, and the name of the
- * one that it is in: who made that may have died before its sync. */
+/* Makes the name of the new directory PATH durable, and that of its parent:
+ * the process that made the parent may have died before its sync. */
 static int sync_parents(const char *path)
 {
 	char *copy = mem_strdup(path), *dir = copy;
@@ -238,8 +238,8 @@ static int sync_parents(const char *path)
 	for (int i = 0; i < 2 && !err; i++) {
 		dir = dirname(dir);
 		err = file_sync_dir(dir);
-		/* one that may not be read cannot be synced, nor one that
-		 * is on no disk */
+		/* a directory that may not be read cannot be synced, nor one
+		 * that is not on a disk */
 		if (err == ERR_DENIED || (err && errno == EINVAL))
 			err = ERR_OK;
 	}
@@ -270,7 +270,7 @@ int file_make_dirs(const char *dir, mode_t mode)
 	return err;
 }
 
-/* What keeps the content as it is. */
+/* The seals that keep the content as it is. */
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
 bool file_is_sealed(int fd)

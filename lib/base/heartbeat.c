@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-#define TURNS 3 /* of waiting, in the time without a sign */
+#define TURNS 3 /* of waiting within the time allowed without a sign */
 
 static struct {
 	heartbeat_due *due; /* NULL: nobody watches */
@@ -15,7 +15,7 @@ static struct {
 	bool forks_seen_to;
 } self;
 
-/* The child of a watched process would speak for its parent. */
+/* Otherwise the child of a watched process would give signs for its parent. */
 static void forget(void)
 {
 	self.due = NULL;

@@ -72,7 +72,7 @@ char *mem_printf(const char *fmt, ...)
 
 void mem_tidy(void)
 {
-	/* a request that no free piece meets puts them all in order */
+	/* a request larger than any free piece makes malloc join them */
 	free(mem_resize(NULL, TIDY_SIZE, 1));
 	malloc_trim(0);
 }

@@ -36,8 +36,8 @@ static bool was_just_written(const struct stat *st)
 	return is_younger(st->st_mtim, STAMP_QUIET_S);
 }
 
-/* Nothing where there was something: by whom, and is he done? Another file
- * may be a new one that is being written, as its name stood free. */
+/* The file is empty now: was it emptied, and is the writer done? If it is
+ * another file, it may be a new one that is still being written. */
 static enum stamp_state look_at_nothing(const struct stamp *s,
 					const struct stat *st)
 {
@@ -47,7 +47,7 @@ static enum stamp_state look_at_nothing(const struct stamp *s,
 }
 
 /* The stamp stays that of what was read, however often the file is written
- * meanwhile: half of it is more than nothing and less than all. */
+ * meanwhile: a half-written file is not to be read. */
 static enum stamp_state judge(struct stamp *s, const struct stat *st)
 {
 	bool in_place = same_inode(st, &s->st);

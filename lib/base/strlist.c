@@ -20,8 +20,8 @@ void strlist_add_span(struct strlist *l, const char *s, size_t n)
 	l->item[l->n++] = mem_strndup(s, n);
 }
 
-/* The length of the word at P: braces hold white space and commas together,
- * as in "inline:{ a=b, c=d }". Braces that do not pair hold nothing. */
+/* The length of the word at P: braces protect white space and commas, as in
+ * "inline:{ a=b, c=d }". Unpaired braces protect nothing. */
 static size_t word_length(const char *p, const char *separators)
 {
 	size_t n, depth = 0;

@@ -1,9 +1,9 @@
 /*
- * Reading posthorn.conf, and expanding values. Two passes: lines are joined
- * and set the raw values, the last one of a name wins; then each value is
- * expanded, after those that it refers to, and checked against its row. So
- * the order of lines is of no matter, a loop of references is found, and all
- * faults are reported at once with the line that made them.
+ * Reading posthorn.conf and expanding values, in two passes: lines are joined
+ * and set the raw values, of which the last for a name wins; then each value
+ * is expanded, after those that it refers to, and checked against its row. So
+ * the order of lines does not matter, a loop of references is found, and all
+ * faults are reported at once, each with its line.
  */
 #include "config/config.h"
 
@@ -102,8 +102,8 @@ static void take_line(struct config *c, char *text, const char *path, int line,
 	free(origin);
 }
 
-/* Walks the lines of TEXT: comment lines are passed over, also between
- * continuation lines; a line that begins with white space continues. */
+/* Walks the lines of TEXT: comment lines are skipped, even between continuation
+ * lines; a line that begins with white space continues the one before. */
 static void take_text(struct config *c, char *text, const char *path, int depth,
 		      struct buf *faults)
 {
@@ -226,7 +226,7 @@ static bool expand(struct config *c, struct config_value *v, struct buf *faults)
 	return good;
 }
 
-/* Defaults that the table cannot hold, since the system knows them. */
+/* Defaults that come from the system and so cannot be in the table. */
 static void set_system_defaults(struct config *c, const char *path)
 {
 	char host[256] = "localhost";
@@ -320,7 +320,7 @@ struct config *config_load(const char *path, const char *const *overrides,
 	return c;
 }
 
-/* A value that is at fault becomes the default again. */
+/* A faulty value becomes the default again. */
 static void mend(struct config *c, int row)
 {
 	struct config_value *v = &c->value[row];

@@ -1,10 +1,11 @@
 /*
- * A configuration as a sealed file in memory: for each parameter four texts
- * that end with NUL: its name, as it was set, where, and expanded. An empty
- * text ends the file, so that a part of it is never taken for the whole.
+ * A configuration as a sealed file in memory, with four texts for each
+ * parameter, each ended by a NUL: its name, its value as set, where it was
+ * set, and its value expanded. An empty text ends the file, so that a part of
+ * it is never taken for the whole.
  *
- * All services have the same open file, and begin at the same moment: it is
- * read by place, never by its position, which they share.
+ * All services have the same open file, and start at the same time: it is read
+ * with pread, since they share the file position.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +65,7 @@ int config_seal(const struct config *c, int *fd)
 	return err;
 }
 
-/* The text at *AT, which moves behind it; NULL at the end. */
+/* The text at *AT, which moves past it; NULL at the end. */
 static const char *next_text(const char **at, const char *end)
 {
 	const char *text = *at;
@@ -77,8 +78,8 @@ static const char *next_text(const char **at, const char *end)
 	return text;
 }
 
-/* A parameter that this program does not know, or does not find, is one of
- * another version: while a new version is installed master is the old one. */
+/* A parameter that this program does not know, or does not find, is from
+ * another version: during an upgrade the old master is still running. */
 static bool take_texts(struct config *c, const char *at, const char *end)
 {
 	const char *t[4];
@@ -95,7 +96,7 @@ static bool take_texts(struct config *c, const char *at, const char *end)
 	return t[0] && at == end;
 }
 
-/* All of FD, wherever others have read it to. */
+/* All of FD, whatever the shared file position is. */
 static bool read_all(int fd, struct buf *b)
 {
 	struct stat st;

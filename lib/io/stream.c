@@ -1,11 +1,11 @@
 /*
  * Input is a window in one buffer that grows up to the reader's limit and is
- * moved to the front when it has been used up. Waiting is done by the kernel
+ * moved to the front when it has been used up. The kernel does the waiting
  * where it can: a socket has SO_RCVTIMEO, which is set again only when the
- * time that is left has changed enough to matter, so that a read in the
- * steady state is one system call. Deadlines and the descriptor that says
- * "stop" are looked at when the peer is silent. Output collects until
- * OUT_FLUSH bytes, and its first error is kept for whoever reads next.
+ * remaining time has changed enough to matter, so that a read in the steady
+ * state is one system call. Deadlines and the stop descriptor are checked when
+ * the peer is silent. Output collects until OUT_FLUSH bytes, and its first
+ * error is kept for the next read.
  */
 #include "io/stream.h"
 
@@ -26,7 +26,7 @@
 #include "base/mem.h"
 #include "io/wait.h"
 
-#define OUT_FLUSH 32768 /* output is sent once it is that much */
+#define OUT_FLUSH 32768 /* bytes of output after which it is sent */
 #define IN_START 8192
 #define DEFAULT_TIMEOUT_MS 300000
 #define STOP_LOOK_MS 1000 /* silence after which the stop is watched */
@@ -39,7 +39,7 @@ struct stream {
 	size_t in_max;
 	size_t from; /* the window is in[from] to in[to] */
 	size_t to;
-	bool filled; /* the last read took all the room there was */
+	bool filled; /* the last read used all the room */
 	struct buf out;
 	int out_error;
 	int64_t timeout_ms;
@@ -262,8 +262,8 @@ void stream_consume(struct stream *s, size_t n)
 		s->from = s->to = 0;
 }
 
-/* Makes room behind the window: moves it to the front, or grows, also when
- * much comes at once. */
+/* Makes room after the window: moves it to the front, or grows the buffer,
+ * also when much comes at once. */
 static bool make_room(struct stream *s)
 {
 	size_t cap;
@@ -286,8 +286,8 @@ static bool make_room(struct stream *s)
 	return true;
 }
 
-/* Lets the kernel end a read of the socket after MS, or an eighth more: one call
- * then waits and reads, and the option seldom has to be set anew. */
+/* Lets the kernel end a read of the socket after MS, or an eighth more: then
+ * one call waits and reads, and the option seldom has to be set again. */
 static bool limit_read(struct stream *s, int64_t ms)
 {
 	struct timeval t;
@@ -306,7 +306,7 @@ static bool limit_read(struct stream *s, int64_t ms)
 	return true;
 }
 
-/* Reads once, waiting at most until UNTIL_MS where it can be told to. */
+/* Reads once, waiting at most until UNTIL_MS if the kernel can do that. */
 static ssize_t receive(struct stream *s, int64_t until_ms)
 {
 	char *to = s->in + s->to;
@@ -323,8 +323,8 @@ static ssize_t receive(struct stream *s, int64_t until_ms)
 	return got;
 }
 
-/* Who drips is never silent for long: is the stop there, while we have a part
- * of what is wanted? */
+/* A dripping peer is never silent for long: has the stop come while we have
+ * only part of what is wanted? */
 static bool is_stopped(const struct stream *s)
 {
 	struct pollfd p = { .fd = s->stop_fd, .events = POLLIN };
@@ -356,8 +356,8 @@ int stream_fill(struct stream *s)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_sys("read from", "the connection");
-		/* the time is over, or a part of it, or the descriptor does
-		 * not block */
+		/* the time is over, or part of it, or the descriptor is
+		 * non-blocking */
 		err = wait_input(s, until);
 		if (err)
 			return err;

@@ -46,8 +46,8 @@ int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 	ms = until - clock_ms();
 	ms = ms > 0 ? ms : 0;
 	err = c->stop < 0 ? ipc_call(c->sock, q, a, ms) : call(c, q, a, ms);
-	/* an answer that comes late would be taken for that of the next
-	 * question: so the connection ends with the first error */
+	/* a late answer would be taken for that of the next question, so the
+	 * connection ends with the first error */
 	if (err)
 		disconnect(c);
 	return err ? err_set(err, "%s: %s", c->service, err_why(err)) : ERR_OK;
@@ -59,8 +59,8 @@ int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 	int64_t until = clock_ms() + ms;
 	int err = ipc_client_once(c, q, a, ms);
 
-	/* first the connection that was kept, then one to an instance that
-	 * retires just now, then the next one */
+	/* first the kept connection, then perhaps one to an instance that is
+	 * just retiring, then one to the next instance */
 	for (int i = 1; i < TRIES && err == ERR_EOF && clock_ms() < until; i++)
 		err = ipc_client_once(c, q, a, until - clock_ms());
 	return err == ERR_EOF ? err_set(ERR_TEMP, "%s", err_why(err)) : err;

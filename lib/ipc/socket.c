@@ -1,10 +1,10 @@
 /*
- * Sockets that carry packets. Nothing here blocks in the kernel but a connect
- * with a time to wait: sends and receives are tried, and poll waits where the
- * caller has time. Descriptors travel beside the bytes (SCM_RIGHTS); a packet
- * or a list of descriptors that was cut is refused as a whole, and what came
- * with it is closed. Who is at the other end is asked of the kernel when a
- * connection is accepted, never of the peer.
+ * Sockets that carry packets. Only a connect with a time limit blocks in the
+ * kernel: sends and receives are tried, and poll waits if the caller has time.
+ * Descriptors travel beside the bytes (SCM_RIGHTS); a truncated packet or list
+ * of descriptors is refused as a whole, and the descriptors are closed. The
+ * kernel, never the peer, tells who is at the other end when a connection is
+ * accepted.
  */
 #include "ipc/ipc.h"
 
@@ -150,7 +150,7 @@ bool ipc_end_input(int sock)
 {
 	char c;
 
-	/* it fails where the peer has gone, who then waits for nothing */
+	/* it fails if the peer is gone, which then waits for nothing */
 	err_ignore(shutdown(sock, SHUT_RD));
 	return recv(sock, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
@@ -162,7 +162,7 @@ int ipc_call(int sock, const struct ipc_out *q, struct ipc_in *a, int64_t ms)
 
 	if (err)
 		return err;
-	/* the answer is not there yet: looking for it would be in vain */
+	/* the answer cannot be there yet: do not try to receive it first */
 	err = wait_until(sock, POLLIN, until);
 	if (err)
 		return err;
@@ -211,7 +211,7 @@ int ipc_connect_within(const char *name, int64_t ms)
 		    0);
 	if (fd < 0)
 		return -1;
-	/* as long as the other side has no place for one more */
+	/* wait while the other side has no room for another connection */
 	if (ms > 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	heartbeat_long(ms);
@@ -265,7 +265,7 @@ static bool is_allowed(uid_t uid, const uid_t *uids, size_t n)
 	return false;
 }
 
-/* Accepts, and asks the kernel who it is; -1 with errno. */
+/* Accepts, and asks the kernel who the peer is; -1 with errno. */
 static int accept_peer(int listener, struct ucred *peer)
 {
 	socklen_t len = sizeof(*peer);

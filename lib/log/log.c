@@ -1,10 +1,10 @@
 /*
  * A line is put together in one buffer and goes out in one write, so that
- * lines of several processes in one file do not mix. It is escaped as a whole
- * behind the stamp: what a peer sent cannot make a second line or a false
- * stamp. errno is what it was before, so that %m works in a row of calls. A
- * file is replaced under its number (log_replace): children that were forked
- * with that number go on with the former one.
+ * lines of several processes in one file do not mix. All of it after the stamp
+ * is escaped: what a peer sent cannot make a second line or a false stamp.
+ * errno is preserved, so that %m works in a series of calls. A file is
+ * replaced under its descriptor number (log_replace): children that were
+ * forked before go on with the former file.
  */
 #include "log/log.h"
 
@@ -29,7 +29,7 @@ static struct {
 	char *program;
 	char *path; /* NULL unless the target is a file */
 	int fd;
-	int last_words; /* where log_die writes, too; or -1 */
+	int last_words; /* where log_die also writes; or -1 */
 	bool syslog;
 	bool debug;
 	char host[65];
@@ -45,7 +45,7 @@ static const char *program(void)
 
 static int open_file(const char *path)
 {
-	/* a FIFO that nobody reads must not hold up whoever logs */
+	/* a FIFO without a reader must not block logging */
 	return open(path,
 		    O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC,
 		    0640);
@@ -63,7 +63,7 @@ static void aim(const char *target, int fd)
 	if (self.syslog)
 		openlog(self.program, LOG_PID | LOG_NDELAY, LOG_MAIL);
 	if (self.path && fd >= 0) {
-		/* the number stays, so that a forked child can keep it alone */
+		/* the number stays, so that a forked child can keep only it */
 		dup3(fd, self.fd, O_CLOEXEC);
 		close(fd);
 	} else if (fd >= 0) {
@@ -134,7 +134,7 @@ int log_keep_fd(void)
 {
 	if (!self.syslog)
 		return self.fd;
-	/* its number must not come to mean another file */
+	/* its number must not be reused for another file */
 	closelog();
 	return -1;
 }
@@ -257,7 +257,7 @@ __attribute__((format(printf, 1, 0))) static void say_last_words(
 	char text[LINE_MAX_BYTES];
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
 
-	/* it may be that nobody listens */
+	/* there may be no reader */
 	if (n > 0 && write(self.last_words, text, strlen(text)) < 0)
 		self.last_words = -1;
 }

@@ -1,8 +1,8 @@
 /*
- * The administrator's side of the public socket of qmgr: a question on a
- * connection of its own, and answers that come in many packets. A list of a
- * million messages is never held here: each message is handed on when its last
- * packet has come. What comes is checked as any peer's.
+ * The administrator's side of the public socket of qmgr: one question per
+ * connection, and answers in many packets. A list of a million messages is
+ * never held here: each message is handed on when its last packet has come.
+ * Packets are checked like those of any peer.
  */
 #include "qmgr/admin.h"
 
@@ -19,7 +19,7 @@
 #include "ipc/ipc.h"
 
 #define ANSWER_MS 60000
-#define STATS_MS 5000 /* they are counted already: no answer is a fault */
+#define STATS_MS 5000 /* they are always ready: no answer is a fault */
 
 static const char *const action_verb[] = { "hold",    "release", "flush",
 					   "requeue", "bounce",	 "delete" };

@@ -1,9 +1,9 @@
 /*
- * How jobs and their results stand in packets. Where one attribute holds
- * several values these are words in percent encoding, separated by blanks. A
- * long list of addresses travels in a file in memory, bounded by what the
- * journal can hold of it in one record. Both sides read here, and neither
- * trusts the other: a packet that does not fit is ERR_SYNTAX as a whole.
+ * How jobs and their results are written in packets. If one attribute holds
+ * several values, these are words in percent encoding, separated by blanks. A
+ * long list of addresses travels in a file in memory, bounded by what one
+ * record of the journal can hold. Both sides are parsed here, and neither
+ * trusts the other: a malformed packet is ERR_SYNTAX as a whole.
  */
 #include "qmgr/job.h"
 
@@ -22,8 +22,8 @@
 
 #define EXPANDED_INLINE_MAX 32768 /* bytes of a list within the packet */
 
-/* … and in a file: no more than the journal's record of it can hold, with the
- * words before it. */
+/* … and in a file: what one record of the journal can hold besides the words
+ * before it. */
 #define EXPANDED_MAX (JOURNAL_RECORD_MAX - 65536)
 
 /* One attribute holds several values: words in percent encoding. */

@@ -1,7 +1,7 @@
 /*
  * The message as a whole: where its parts go, one write for what is held and
  * the superblock, one sync. A message that fits its half is written at once;
- * what is behind the halves comes before its superblock.
+ * content behind the halves is written before its superblock.
  */
 #include <errno.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static void plan(const struct queue_receiver *r, size_t n, struct slot_super *s)
 	s->envelope = s->content + s->length;
 	s->envelope_length = (off_t)n;
 	s->journal = slot_journal_after(s->envelope + s->envelope_length);
-	/* keyed by this process's secret: nobody outside can know it */
+	/* keyed by this process's secret: nobody outside can guess it */
 	s->key = map_hash(s->id, strlen(s->id)) ^ s->generation;
 }
 
@@ -110,9 +110,10 @@ static int write_behind(struct queue_receiver *r, char *super,
 	return ERR_OK;
 }
 
-/* Writes and syncs the message that S describes. One try: after a failed sync
- * nobody knows what is on disk. Then the superblock says that it is done, so
- * that nobody finds a message there that its client was not told of. */
+/* Writes and syncs the message that S describes. There is only one try: after
+ * a failed sync it is unknown what is on disk. The superblock is then marked as
+ * done, so that no message is found there that its client was told was not
+ * accepted. */
 static int write_and_sync(struct queue_receiver *r, struct slot_super *s,
 			  struct buf *envelope)
 {
@@ -127,7 +128,7 @@ static int write_and_sync(struct queue_receiver *r, struct slot_super *s,
 	if (err) {
 		s->freed = true;
 		slot_super_write(super, s);
-		/* if this fails too it may come twice, which is no loss */
+		/* if this fails too it may arrive twice, which is no loss */
 		err_ignore(file_pwrite(receive_fd(r), super, SLOT_SUPER,
 				       slot_half(s->generation)));
 	}

@@ -81,7 +81,7 @@ static int find_lent(const struct queue_receiver *r, uint32_t number)
 	return -1;
 }
 
-/* qmgr wants slots back whose messages take long. */
+/* qmgr wants back slots whose messages have to wait. */
 static void close_returned(struct queue_receiver *r)
 {
 	for (size_t i = 0; i < r->in.nattrs; i++) {
@@ -344,9 +344,9 @@ int queue_file(const struct queue_receiver *r, off_t *offset, off_t *length)
 	return r->lent[r->at].ro;
 }
 
-/* The message is promised: by its sync, not by qmgr's word. If that does not
- * come, qmgr is gone, or has its hands full; it finds the message in the slot,
- * which is left alone as long as we have it open. Only a refusal counts. */
+/* The message is promised by its sync, not by qmgr's answer. Without an answer
+ * qmgr is gone or busy; it will find the message in the slot, which is left
+ * alone as long as we have it open. Only a refusal counts. */
 static int tell_qmgr(struct queue_receiver *r)
 {
 	int err;
@@ -387,7 +387,7 @@ int queue_commit(struct queue_receiver *r, const struct envelope *e)
 
 void queue_abandon(struct queue_receiver *r)
 {
-	/* disk space that the next message in this slot does not need */
+	/* give back disk space that the next message does not need */
 	if (r->begun && r->spilled && ftruncate(receive_fd(r), SLOT_SIZE) < 0)
 		disconnect(r);
 	r->begun = false;

@@ -7,7 +7,7 @@
 
 static const struct {
 	const char *name;
-	const char *logged; /* as Postfix's log tools expect it */
+	const char *logged; /* as log tools for Postfix expect it */
 } words[] = {
 	[RESULT_SENT] = { "sent", "sent" },
 	[RESULT_DEFERRED] = { "deferred", "deferred" },

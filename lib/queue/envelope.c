@@ -127,7 +127,7 @@ static bool take_text(struct envelope *e, const char **word)
 			*field_of(e, i) = word[1];
 			return true;
 		}
-	/* a record of a later version: not for us */
+	/* a record of a later version: ignore it */
 	return true;
 }
 

@@ -48,8 +48,8 @@ int journal_write(int fd, const struct buf *records, off_t *at)
 
 	if (records->over)
 		return err_set(ERR_TOO_LONG, "more records than fit memory");
-	/* with its NUL, which ends the journal for good until the next record
-	 * takes its place */
+	/* with its NUL, which ends the journal until the next record
+	 * overwrites it */
 	err = file_pwrite(fd, records->data, records->len + 1, *at);
 	if (err)
 		return err_sys("write", "a journal");
@@ -57,7 +57,7 @@ int journal_write(int fd, const struct buf *records, off_t *at)
 	return ERR_OK;
 }
 
-/* Takes the words of a checked line apart, in place; gives their number. */
+/* Splits a checked line into words, in place; gives their number. */
 static size_t split_words(char *line, const char **word, size_t max,
 			  struct buf *text)
 {
@@ -90,7 +90,7 @@ static size_t count_blanks(const char *line)
 	return n;
 }
 
-/* One line without its LF. False if it does not check, or EACH wants no
+/* One line without its LF. False if its CRC is wrong, or EACH wants no
  * more. */
 static bool take_line(struct reader *r, char *line, size_t n)
 {

@@ -1,9 +1,9 @@
 /*
- * Superblocks: one line of text within one sector, with a sum of its own. Two
- * things are written into the sector later, each by one small write that the
+ * Superblocks: one line of text within one sector, with its own checksum. Two
+ * things are written into the sector later, each with one small write that the
  * sum does not cover: `freed` over the first word when the message is done,
- * and `promised` at the end when it has to wait. So a sector is always one of
- * few whole states, and what is none of them is damage, or of another version.
+ * and `promised` at the end when it has to wait. So a sector is always in one
+ * of a few states; anything else is damage, or another version.
  */
 #include "queue/slot.h"
 
@@ -25,8 +25,8 @@
 static const char magic_used[] = "posthorn";
 static const char magic_freed[] = "freed   ";
 
-/* That the message was promised: at the end of the superblock's sector, where
- * the sum does not reach. */
+/* The mark that the message was promised: at the end of the superblock's
+ * sector, which the sum does not cover. */
 #define MARK_AT (SLOT_SUPER - 16)
 #define MARK_SIZE 8
 
@@ -70,7 +70,7 @@ void slot_super_write(char out[SLOT_SUPER], const struct slot_super *s)
 	out[SLOT_SUPER - 1] = '\n';
 }
 
-/* Are the places possible? A half holds all, or all is behind the halves. */
+/* Are the places possible? All is in one half, or all is behind the halves. */
 static bool is_possible(const struct slot_super *s)
 {
 	off_t half = slot_half(s->generation), begin, end;
@@ -146,7 +146,7 @@ static bool is_zero(const char *data, size_t n)
 	return n == 0 || (data[0] == 0 && memcmp(data, data + 1, n - 1) == 0);
 }
 
-/* Takes the line after the magic apart, in place, if its sum is right. */
+/* Ends the line after the magic before its sum, in place, if that is right. */
 static char *check_sum(char *body)
 {
 	char *sum = strstr(body, " sum ");
@@ -162,7 +162,7 @@ static char *check_sum(char *body)
 	return body;
 }
 
-/* The id in a superblock that does not check: for the log. */
+/* The id in a superblock whose sum is wrong: for the log. */
 static void guess_id(const char *body, char id[QUEUE_ID_SIZE])
 {
 	uint32_t slot;
@@ -195,7 +195,7 @@ int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s)
 	return ERR_OK;
 }
 
-/* Reads a superblock; what is behind the end of the file counts as zeros. */
+/* Reads a superblock; bytes beyond the end of the file count as zeros. */
 static int read_sector(int fd, off_t at, char data[SLOT_SUPER])
 {
 	size_t n = 0;
