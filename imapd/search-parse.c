@@ -123,11 +123,14 @@ static bool parse_size(struct parser *p, struct search_key *key)
 	return true;
 }
 
+/* An atom by the grammar; clients quote it, too. */
 static bool parse_keyword(struct parser *p, struct search_key *key)
 {
-	if (p->a->type != ARG_ATOM)
+	const char *name = arg_astring(p->a);
+
+	if (!name)
 		return false;
-	if (mailbox_keyword_bit(p->s->box, p->a->s, false, &key->keywords) !=
+	if (mailbox_keyword_bit(p->s->box, name, false, &key->keywords) !=
 	    ERR_OK)
 		key->keywords = 0;
 	p->a++;

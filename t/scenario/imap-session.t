@@ -225,6 +225,7 @@ with Sessions() as all_sessions:
             ("LARGER 10 SMALLER %d" % (len(PLAIN) + 1), b"1 3"),
             ("UID 2:3", b"2 3"), ("2:*", b"2 3"),
             ("(1:2 UNANSWERED)", b"2"), ("KEYWORD nokey", b""),
+            ('KEYWORD "nokey"', b""), ('UNKEYWORD "nokey"', b"1 2 3"),
             ("UNKEYWORD nokey", b"1 2 3"), ("SENTON 24-Nov-2026", b"1 3"),
             ("SENTSINCE 25-Nov-2026", b""),
             ("SENTBEFORE 25-Nov-2026", b"1 3"),
