@@ -23,7 +23,8 @@ static const char *add(struct flags *f, const char *name)
 	for (i = 0; i < NAMES; i++)
 		if (str_equal_ci(name, names[i].name)) {
 			f->flags |= names[i].flag;
-			return NULL;
+			return names[i].flag ? NULL
+					     : "\\Recent is not the client's.";
 		}
 	if (!mailbox_is_keyword(name))
 		return "Invalid flag.";

@@ -197,6 +197,9 @@ with Sessions() as all_sessions:
     last_is(o.ask("STORE 1 +FLAGS (\\Deleted)"), b"NO", "no STORE there")
 
     # STORE
+    last_is(r.ask("STORE 1 FLAGS (\\Recent)"), b"BAD", "\\Recent is ours")
+    last_is(append(r, PLAIN, extra="(\\Seen \\Recent) "), b"BAD",
+            "also in APPEND")
     got = r.ask("STORE 1 +FLAGS (\\Flagged bar)")
     tap.ok(any(u.startswith(b"* FLAGS (") and b" bar" in u for u in got[0]),
            "a new keyword is told in FLAGS")
