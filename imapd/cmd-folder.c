@@ -83,7 +83,10 @@ void cmd_rename(struct session *s)
 	    !name_of_new(s, &s->c.args[1], to))
 		return;
 	code = store_rename(s->store, from, to);
-	if (code != ERR_OK)
+	if (code == ERR_UNSUPPORTED)
+		session_reply(s, "NO [CANNOT] A mailbox cannot be moved below "
+				 "itself.");
+	else if (code != ERR_OK)
 		session_fail(s, code);
 	else
 		session_reply(s, "OK Rename completed.");

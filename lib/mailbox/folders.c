@@ -401,8 +401,10 @@ int store_rename(struct store *s, const char *from, const char *to)
 		return ERR_EXISTS;
 	if (str_equal_ci(from, "INBOX"))
 		return rename_inbox(s, to);
-	if (is_below(to, from))
-		return ERR_DENIED;
+	if (is_below(to, from)) {
+		code = store_exists(s, from);
+		return code ? code : ERR_UNSUPPORTED;
+	}
 	code = store_lock(s);
 	if (code)
 		return code;

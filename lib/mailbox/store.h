@@ -67,7 +67,8 @@ int store_delete(struct store *s, const char *name);
 
 /* Renames a folder and all below it. FROM of INBOX moves its messages to a
  * new folder TO and leaves INBOX empty (RFC 3501 section 6.3.5). Missing
- * levels above TO are not an error. ERR_NOT_FOUND, ERR_EXISTS, ERR_SYNTAX. */
+ * levels above TO are not an error. ERR_NOT_FOUND, ERR_EXISTS, ERR_SYNTAX;
+ * ERR_UNSUPPORTED: TO is below FROM. */
 int store_rename(struct store *s, const char *from, const char *to);
 
 /* A name may be subscribed without existing (RFC 3501 section 6.3.6). */

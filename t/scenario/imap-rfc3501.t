@@ -232,7 +232,9 @@ def names(s):
                b'* LIST (\\Noselect \\HasChildren) "/" "n/m"',
                b'* LIST (\\HasNoChildren) "/" "n/m/c"'],
               "moves what is below, and makes the levels above")
-    status(r.ask("RENAME x x/y"), "NO", "RENAME below itself")
+    status(r.ask("RENAME x x/y"), "NO [CANNOT] A mailbox cannot be moved",
+           "RENAME below itself")
+    status(r.ask("RENAME none none/y"), "NO [NONEXISTENT]", "nor of nothing")
     status(r.ask("RENAME x iNBOX"), "NO [ALREADYEXISTS]", "RENAME to INBOX")
     r.close()
 
