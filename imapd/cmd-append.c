@@ -99,6 +99,21 @@ static void take_message(struct session *s, struct append *a)
 		commit(s, a);
 }
 
+/* A message of no bytes is what a client sends that could not read what it
+ * copies; RFC 3502 section 6.3.11 calls it an error. */
+static bool has_good_size(struct session *s)
+{
+	uint64_t size = s->c.reader.literal;
+
+	if (size == 0)
+		session_reply(s, "NO [CANNOT] The message is empty.");
+	else if (s->message_max > 0 && size > (uint64_t)s->message_max)
+		session_reply(s, "NO [TOOBIG] The message is too large.");
+	else
+		return true;
+	return false;
+}
+
 /* The literal is refused by the session if nothing here takes it. */
 void cmd_append(struct session *s)
 {
@@ -114,13 +129,8 @@ void cmd_append(struct session *s)
 		conn_bad(&s->c, why);
 		return;
 	}
-	if (!session_name(s, &s->c.args[0], name))
+	if (!session_name(s, &s->c.args[0], name) || !has_good_size(s))
 		return;
-	if (s->message_max > 0 &&
-	    s->c.reader.literal > (uint64_t)s->message_max) {
-		session_reply(s, "NO [TOOBIG] The message is too large.");
-		return;
-	}
 	code = append_new(s->store, name, &a);
 	if (code == ERR_OK)
 		code = append_begin(a, o.flags.flags, o.flags.keyword,

@@ -475,12 +475,15 @@ def literals(s):
     r.send(b"a\0\r\n")
     tap.ok(r.until("l5")[-1].startswith(b"l5 BAD"), "holds no NUL")
     r.send(b"l6 APPEND INBOX {0+}\r\n\r\n")
-    tap.ok(b"l6 OK" in r.until("l6")[-1], "an empty message")
+    tap.ok(b"l6 NO [CANNOT] The message is empty" in r.until("l6")[-1],
+           "an empty message is none")
+    status(r.ask("APPEND INBOX {0}"), "NO [CANNOT]", "nor is one asked for")
+    s.put(b"")
     r.ask("SELECT INBOX")
     got = r.ask("FETCH * (RFC822.SIZE BODY.PEEK[] BODY.PEEK[HEADER] "
                 "BODY.PEEK[TEXT] ENVELOPE BODYSTRUCTURE)")
     tap.ok(b"RFC822.SIZE 0 " in got[0][0] and got[1].startswith(b"OK"),
-           "is one of no bytes")
+           "an empty file is one of no bytes")
     r.close()
 
 
