@@ -1,5 +1,6 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
+#include "imapd/id.h"
 
 void cmd_capability(struct session *s)
 {
@@ -13,14 +14,12 @@ void cmd_noop(struct session *s)
 	session_reply(s, "OK Completed.");
 }
 
-/* RFC 2971: a list of names and values, or NIL. */
 void cmd_id(struct session *s)
 {
-	const struct arg *a = s->c.args;
+	const char *why = id_check(s->c.args);
 
-	if ((a->type != ARG_LIST && !arg_is(a, "NIL")) ||
-	    a[1].type != ARG_END) {
-		conn_bad(&s->c, "ID takes a list or NIL.");
+	if (why) {
+		conn_bad(&s->c, why);
 		return;
 	}
 	conn_put(&s->c, CAPABILITY_ID);

@@ -6,10 +6,12 @@
 #include "base/str.h"
 #include "imapd/capability.h"
 #include "imapd/conn.h"
+#include "imapd/id.h"
 #include "server/prefork.h"
 #include "server/shed.h"
 
-#define COMMAND_MAX 49152 /* ID with 30 values of 1024 bytes (RFC 2971) */
+/* ID with 30 pairs (id.h), each byte of them quoted, too */
+#define COMMAND_MAX 65536
 #define BAD_MAX 10
 
 struct visit {
@@ -65,6 +67,12 @@ static void noop(struct visit *v)
 
 static void id(struct visit *v)
 {
+	const char *why = id_check(v->c.args);
+
+	if (why) {
+		conn_bad(&v->c, why);
+		return;
+	}
 	conn_put(&v->c, CAPABILITY_ID);
 	conn_reply(&v->c, "OK ID completed.");
 }

@@ -2,7 +2,7 @@
  * A session of IMAP after its login, on a Maildir that earlier inputs have
  * left behind; it is made anew now and then.
  *
- * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/update.c
+ * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/update.c
  */
 #include "fuzz.h"
 

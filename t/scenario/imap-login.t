@@ -147,10 +147,21 @@ starts(r.ask('ID ("name" "x" "version" NIL)')[1], b"OK", "ID")
 fields = " ".join('"%s" "%s"' % (("n%02d" % i).ljust(30, "x"), "v" * 1024)
                   for i in range(30))
 starts(r.ask("ID (%s)" % fields)[1], b"OK", "ID of 30 long fields (RFC 2971)")
+fields = " ".join('"%s" "%s"' % (("n%02d" % i) + '\\"' * 27, '\\\\' * 1024)
+                  for i in range(30))
+starts(r.ask("ID (%s)" % fields)[1], b"OK", "with each byte quoted")
+starts(r.ask("ID (%s a b)" % fields)[1], b"BAD", "31 fields")
+starts(r.ask('ID ("a" "%s")' % ("v" * 1025))[1], b"BAD", "a long value")
+starts(r.ask('ID ("%s" "b")' % ("n" * 31))[1], b"BAD", "a long name")
+starts(r.ask('ID ("a" {1025+}\r\n%s)' % ("v" * 1025))[1], b"BAD",
+       "a long value in a literal")
+starts(r.ask('ID ("a")')[1], b"BAD", "a name without a value")
+starts(r.ask("ID x")[1], b"BAD", "no list")
+starts(r.ask("ID NIL")[1], b"OK", "NIL")
 starts(r.ask("LOGIN %s y" % ("x" * 20000))[1], b"NO", "a name nobody has")
 starts(r.ask("ID (((x)))")[1], b"BAD", "no nested lists")
 starts(r.ask("X {5000000}")[1], b"BAD [TOOBIG]", "no large literals")
-starts(r.ask("LOGIN " + "x" * 60000 + " y")[1], b"BAD [TOOBIG]",
+starts(r.ask("LOGIN " + "x" * 70000 + " y")[1], b"BAD [TOOBIG]",
        "no long lines")
 starts(r.ask("LOGIN joe")[1], b"BAD", "a missing argument")
 
