@@ -60,10 +60,19 @@ static void prepare(struct settings *s, const struct config *c)
 	buf_free(&faults);
 }
 
+static void look_at(const struct table_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		table_look(l->table[i]);
+}
+
+/* The parent has the tables as they were when it began. */
 static void child_start(void *context)
 {
 	struct settings *s = context;
 
+	look_at(&s->virtual_aliases);
+	look_at(&s->aliases);
 	s->feed = feed_open();
 }
 

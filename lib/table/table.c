@@ -202,6 +202,12 @@ void table_free(struct table **t)
 	*t = NULL;
 }
 
+void table_look(struct table *t)
+{
+	if (t->path)
+		refresh_and_log(t);
+}
+
 /* No content: either there may be no file, or there is a fault, which was
  * said when it was found. */
 static int no_content(const struct table *t)
@@ -225,8 +231,7 @@ int table_get(struct table *t, const char *key, struct buf *value)
 	int err;
 
 	buf_reset(value);
-	if (t->path)
-		refresh_and_log(t);
+	table_look(t);
 	if (!t->content)
 		return no_content(t);
 	if (!str_copy(folded, sizeof(folded), key))

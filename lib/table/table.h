@@ -47,6 +47,10 @@ void table_free(struct table **t);
  * ERR_NOT_FOUND, or ERR_TEMP (and the log says why). */
 int table_get(struct table *t, const char *key, struct buf *value);
 
+/* Looks whether T's file changed, as a lookup does: a child that does so when
+ * it begins knows what the table held last when somebody cuts the file. */
+void table_look(struct table *t);
+
 /* "type:name" as it was opened. */
 const char *table_spec(const struct table *t);
 

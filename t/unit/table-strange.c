@@ -262,14 +262,20 @@ static void test_emptied(size_t i)
 	free(spec);
 }
 
-/* What a child gets for KEY. */
-static int get_in_child(struct table *t, const char *key)
+/* What a child gets for KEY, if PATH is cut before it asks, and before it has
+ * looked or after that. */
+static int get_in_child(struct table *t, const char *key, const char *path,
+			bool looks)
 {
 	struct buf value;
 	pid_t pid = fork();
 	int status = -1;
 
 	if (pid == 0) {
+		if (looks)
+			table_look(t);
+		if (path && truncate(path, 0) < 0)
+			_exit(99);
 		buf_init(&value, 65536);
 		_exit(table_get(t, key, &value));
 	}
@@ -287,15 +293,18 @@ static void test_inherited(void)
 
 	buf_init(&faults, 65536);
 	t = table_open(spec, &faults);
-	ok(get_in_child(t, "c") == ERR_NOT_FOUND,
+	ok(get_in_child(t, "c", NULL, false) == ERR_NOT_FOUND,
 	   "who is not there is unknown");
 	append(path, "c d\n");
-	ok(truncate(path, 0) == 0, "emptied after somebody was added");
-	ok(get_in_child(t, "a") == ERR_OK,
-	   "a child knows whom its parent knew");
-	ok(get_in_child(t, "c") == ERR_TEMP, "and is not sure about others");
+	ok(get_in_child(t, "c", path, true) == ERR_OK,
+	   "a child that looked before the file was emptied knows all");
+	ok(get_in_child(t, "a", path, false) == ERR_OK,
+	   "one that did not knows whom its parent knew");
+	ok(get_in_child(t, "c", path, false) == ERR_TEMP,
+	   "and is not sure about others");
 	age(path);
-	ok(get_in_child(t, "c") == ERR_NOT_FOUND, "but not for ever");
+	ok(get_in_child(t, "c", NULL, false) == ERR_NOT_FOUND,
+	   "but not for ever");
 	table_free(&t);
 	buf_free(&faults);
 	free(path);
