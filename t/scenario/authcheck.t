@@ -67,12 +67,16 @@ folder = Folder()
 rsa = Key(folder.path("rsa.pem"), "rsa")
 ed = Key(folder.path("ed.pem"), "ed25519")
 folder.write("dkim-keys", "good.test r1 rsa.pem\ngood.test e1 ed.pem\n"
-             "broken.test x missing.pem\n")
+             "broken.test x missing.pem\nnotes.test r1 rsa.pem\n")
+# a key record of more than 2 KB, most of it notes
+LARGE = rsa.record.replace('"v=DKIM1; ', '"v=DKIM1; n=" %s "; ' %
+                           " ".join(['"%s"' % ("x" * 250)] * 12), 1)
 folder.write("zone", """
 good.test. IN TXT "v=spf1 ip4:192.0.2.1 -all"
 _dmarc.good.test. IN TXT "v=DMARC1; p=reject"
 r1._domainkey.good.test. IN TXT %s
 e1._domainkey.good.test. IN TXT %s
+r1._domainkey.notes.test. IN TXT %s
 mail.good.test. IN TXT "v=spf1 a -all"
 mail.good.test. IN A 192.0.2.1
 _dmarc.soft.test. IN TXT "v=DMARC1; p=quarantine"
@@ -80,7 +84,7 @@ many.test. IN TXT "v=spf1 a -all"
 crowd.test. IN TXT "v=spf1 a -all"
 blank.test. IN TXT "v=spf1 a:macro%%%%percent%%_%%_space%%-url.blank.test -all"
 macro%%percent\\032\\032space%%20url.blank.test. IN A 192.0.2.1
-""" % (rsa.record, ed.record) +
+""" % (rsa.record, ed.record, LARGE) +
              "".join("many.test. IN A 10.0.%d.%d\n" % (i // 200, i % 200 + 1)
                      for i in range(301)) +
              "".join("crowd.test. IN A 10.1.%d.%d\n" % (i // 200, i % 200 + 1)
@@ -113,6 +117,12 @@ try:
            and "spf=pass smtp.mailfrom=joe@good.test" in v["fields"]
            and v["fields"].count("dkim=pass") == 2
            and "dmarc=pass" in v["fields"], "says so in one field")
+    notes = GOOD.replace(b"good.test", b"notes.test")
+    verb, v = check.verify(
+        check.sign(notes, "notes.test")[1]["fields"].encode() + notes,
+        client="198.51.100.1")
+    tap.equal((v["dkim"], v["from"]), ("pass", "notes.test"),
+              "a key record of more than 2 KB")
     verb, v = check.verify(fields + GOOD, client="198.51.100.1")
     tap.equal((v["dmarc"], v["spf"], v["dkim"]), ("pass", "fail", "pass"),
               "from another host: DKIM alone proves it")
