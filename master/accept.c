@@ -17,11 +17,11 @@
 static struct {
 	struct event_base *base;
 	const char *config_path;
-	bool again; /* a reload was asked for while one was under way */
+	bool again; /* a reload was requested during another */
 } self;
 
-/* The services of a master that was killed notice at once, and give up their
- * ports; but not sooner than they are given the processor. */
+/* The services of a master that was killed notice that and give up their
+ * ports, but only once they get the processor. */
 struct set *accept_first(struct config *c, const char *config_path,
 			 bool after_kill, struct buf *faults)
 {
@@ -39,7 +39,7 @@ struct set *accept_first(struct config *c, const char *config_path,
 	return set;
 }
 
-/* A descriptor of the log for those that stay and cannot open it. */
+/* A descriptor of the log for services that stay and cannot open it. */
 static void hand_out_log(const char *target)
 {
 	for (struct process *p = process_first(); p; p = p->next)
@@ -70,7 +70,7 @@ static struct set *load_next(struct buf *faults)
 	return NULL;
 }
 
-/* Of a reload: who asked for it, and where the log was. */
+/* Of a reload: whom to tell, and where the log was. */
 struct reloading {
 	reload_done *done;
 	void *context;
@@ -123,7 +123,7 @@ static void reload(reload_done *done, void *context)
 
 	*r = (struct reloading){ done, context, mem_strdup(target) };
 	self.again = false;
-	log_reopen(); /* first, so that refusals are in the file of now */
+	log_reopen(); /* first, so that refusals are in the new file */
 	hand_out_log(target);
 	buf_init(&faults, 65536);
 	next = load_next(&faults);

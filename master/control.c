@@ -9,7 +9,7 @@
 #include "ipc/ipc.h"
 #include "log/log.h"
 
-#define WAIT_S 5 /* for a peer to say what it wants */
+#define WAIT_S 5 /* for a peer to send its request */
 #define STRANGERS_MAX 20
 
 static struct {
@@ -20,7 +20,7 @@ static struct {
 	int strangers; /* peers that are not trusted */
 } self = { .fd = -1 };
 
-/* Somebody who has connected. */
+/* A connected peer. */
 struct peer {
 	int fd;
 	bool trusted; /* may reload and stop */
@@ -48,7 +48,7 @@ static void end(struct peer *p)
 	free(p);
 }
 
-/* Sends A, the one answer to P, and ends both. */
+/* Sends A, the only answer to P, and frees both. */
 static void answer(struct peer *p, struct ipc_out *a)
 {
 	if (ipc_send(p->fd, a, 0))
@@ -128,13 +128,13 @@ static void act_on(const struct ipc_in *q, struct peer *p)
 	refuse(p);
 }
 
-/* A peer gets one question, and no time: it was to be asked at once. */
+/* A peer may ask one question, and must do so at once. */
 static void on_question(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipc_in q = { 0 };
 	struct peer *p = arg;
 
-	/* on a busy machine its time is over before we look: it may have
+	/* on a busy machine its time may be over before we look, though it
 	 * asked in time */
 	(void)what;
 	if (ipc_recv((int)fd, &q, 0) == ERR_OK)
@@ -144,7 +144,7 @@ static void on_question(evutil_socket_t fd, short what, void *arg)
 	ipc_in_free(&q);
 }
 
-/* Anyone may connect; only so many of those that may do nothing but look. */
+/* Anyone may connect, but only a few of those that may only look. */
 static void on_connect(evutil_socket_t listener, short what, void *arg)
 {
 	static const struct timeval wait = { WAIT_S, 0 };
@@ -187,7 +187,7 @@ void control_end(void)
 		return;
 	event_free(self.listener);
 	close(self.fd);
-	/* a stale one refuses who connects, as none would */
+	/* a stale socket refuses connections, as a missing one does */
 	err_ignore(unlink(self.path));
 	free(self.path);
 	self.fd = -1;

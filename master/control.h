@@ -1,6 +1,6 @@
 /*
  * The master's own socket, public/master: `status` for anybody; `reload`
- * and `stop` for root and the user who started master.
+ * and `stop` for root and the user that started master.
  */
 #ifndef MASTER_CONTROL_H
 #define MASTER_CONTROL_H
@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-/* How a reload went, with lines of faults; once, at once or later. */
+/* The result of a reload, with lines of faults; called once, now or later. */
 typedef void control_done(bool good, const char *faults, void *context);
 
 struct control_actions {

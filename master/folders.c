@@ -24,7 +24,7 @@ static const struct {
 	{ "queue_directory", "", 0711, USER_QUEUE },
 	{ "queue_directory", "/queue", 0700, USER_QUEUE },
 	{ "queue_directory", "/corrupt", 0700, USER_QUEUE },
-	/* anybody may leave mail here, nobody may look around */
+	/* anybody may leave mail here, nobody may list it */
 	{ "queue_directory", "/drop", 03733, USER_NET },
 	{ "data_directory", "", 0711, USER_NET },
 };
@@ -59,7 +59,7 @@ static bool prepare(const struct config *c, const char *path, mode_t mode,
 
 void folders_prepare(const struct config *c, struct buf *faults)
 {
-	const char *failed = ""; /* what is below need not be tried */
+	const char *failed = ""; /* folders below it need not be tried */
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		const char *param = folders[i].param;

@@ -37,10 +37,10 @@ static struct {
 	bool foreground;
 	bool test;
 	bool announced;	 /* all services were ready */
-	bool reported;	 /* it was said which are not */
-	bool after_kill; /* the master before did not end by itself */
+	bool reported;	 /* those that are not were reported */
+	bool after_kill; /* the former master did not end by itself */
 	bool stopping;
-	int report_fd; /* tells the waiting command how the start went */
+	int report_fd; /* tells the waiting command the result of the start */
 	int pid_fd;
 	char *pid_path;
 } self = { .report_fd = -1 };
@@ -88,7 +88,7 @@ static void die_of(const struct buf *faults, int status)
 	exit(status);
 }
 
-/* Does a master hold the lock of its process id's file? */
+/* Does a master hold the lock on its pid file? */
 static bool is_running(void)
 {
 	char *path = mem_printf("%s/master.pid",
@@ -102,7 +102,7 @@ static bool is_running(void)
 	return locked;
 }
 
-/* -t: what a start would trip over, on standard output. */
+/* -t: what would prevent a start, on standard output. */
 static void return_verdict(struct buf *faults)
 {
 	if (!is_running())
@@ -133,8 +133,8 @@ static void load_config(void)
 	buf_free(&faults);
 }
 
-/* The one before may have ended, and removed the name, between our opening
- * and the lock: another master would not see ours then. */
+/* The former master may have ended, and removed the name, between our open and
+ * the lock: then another master would not see our file. */
 static bool is_named(int fd, const char *path)
 {
 	struct stat ours, named;
@@ -151,7 +151,7 @@ static void open_pid_file(void)
 			strerror(errno));
 		exit(EX_CANTCREAT);
 	}
-	/* another umask's, of before: only who reads it is worse off */
+	/* it may be from another umask; a failure only affects readers */
 	err_ignore(fchmod(self.pid_fd, 0644));
 	if (flock(self.pid_fd, LOCK_EX | LOCK_NB) < 0) {
 		fprintf(stderr, "Posthorn is running already (%s)\n",
@@ -173,7 +173,7 @@ static void lock_pid_file(void)
 	self.after_kill = lseek(self.pid_fd, 0, SEEK_END) > 0;
 }
 
-/* If it stays the next start takes longer: it waits for leftovers. */
+/* If it stays, the next start only takes longer: it waits for leftovers. */
 static void remove_pid_file(void)
 {
 	err_ignore(unlink(self.pid_path));
@@ -189,7 +189,7 @@ static void write_pid(void)
 	free(text);
 }
 
-/* The first process waits until the second says how the start went. */
+/* The first process waits until the second reports the result of the start. */
 static void wait_for_start(int fd)
 {
 	char text[4096];
@@ -248,8 +248,8 @@ static void report(const char *text)
 	self.report_fd = -1;
 }
 
-/* Somebody waits for the start: tell them what does not come up. All the
- * rest serves, so to systemd it is a start. */
+/* Tells whoever waits for the start what does not come up. All the rest
+ * serves, so for systemd it is a start. */
 static void report_missing(void)
 {
 	struct buf text, state;

@@ -2,8 +2,8 @@
  * A candidate is started for a set of services that a reload would bring. It
  * does all that can fail, says that it is ready, and waits; when all are ready
  * they are let go at the same moment as their predecessors are asked to
- * finish, so that no two configurations serve at once. Who is refused ends
- * without having served.
+ * finish, so that no two configurations serve at once. A refused candidate
+ * exits without having served.
  *
  * Each process is the leader of a process group, so that its children do not
  * outlive it.
@@ -28,7 +28,7 @@ static struct {
 	struct process *first;
 } self;
 
-/* What is done in a step. */
+/* The actions of a step. */
 
 static void nothing(struct process *p)
 {
@@ -58,7 +58,7 @@ static void forget(struct event **e, int *fd)
 	*fd = -1;
 }
 
-/* It notices, and ends without having served. */
+/* It notices, and exits without having served. */
 static void hang_up(struct process *p)
 {
 	forget(&p->link, &p->links.link);
@@ -72,8 +72,8 @@ static void retire(struct process *p)
 	kill(p->pid, SIGTERM);
 }
 
-/* SIGTERM would let sessions take their time, as a reload wants it; SIGINT
- * bounds that. */
+/* SIGTERM would let sessions take their time, as for a reload; SIGINT limits
+ * it. */
 static void stop(struct process *p)
 {
 	kill(p->pid, SIGINT);
@@ -90,7 +90,7 @@ static void kill_it(struct process *p)
 	kill(-p->pid, SIGKILL);
 }
 
-/* Children of a service that died are of no use: their parent watched them. */
+/* The children of a service that died must end: nobody watches them now. */
 static void end_group(struct process *p)
 {
 	kill(-p->pid, SIGTERM);
@@ -175,7 +175,7 @@ void process_blame(struct process *p, char *text)
 	p->why = text;
 }
 
-/* It serves, or says its last words; or it ended without any. */
+/* It serves, or sent its last words, or ended without any. */
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct process *p = arg;
@@ -195,7 +195,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	process_event(p, ready ? SAID_READY : SAID_WHY);
 }
 
-/* An answer, its stack, or the end of it, which SIGCHLD tells, too. */
+/* An answer, its stack, or its end, which SIGCHLD also reports. */
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
 	struct process *p = arg;
@@ -272,7 +272,7 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 			p = p->next;
 		if (!p)
 			continue;
-		/* its last words may still lie there */
+		/* its last words may still be unread */
 		if (p->ready)
 			on_ready(p->links.ready, EV_READ, p);
 		if (p->link)

@@ -16,7 +16,7 @@ struct service;
 
 enum process_state {
 	CANDIDATE, /* started for a set that is not in force yet */
-	PREPARED,  /* it could serve, and waits for that set to be accepted */
+	PREPARED,  /* it is ready, and waits for that set to be accepted */
 	STARTING,
 	SERVING,
 	LEAVING, /* it was asked to end */
@@ -27,11 +27,11 @@ enum process_state {
 
 enum process_event {
 	SAID_READY,
-	SAID_WHY, /* its last words, or nothing, before it was ready */
+	SAID_WHY, /* it sent last words, or closed, before it was ready */
 	ACCEPTED, /* the set that it was started for is in force */
-	REFUSED,  /* and never will be */
+	REFUSED,  /* … and never will be */
 	REPLACED, /* another serves from now on */
-	STOPPED,  /* nobody is to serve */
+	STOPPED,  /* no process is to serve */
 	OVERDUE,  /* it has not answered, or not been ready, in time */
 	LOST_ONE, /* a process of its own hung, and was killed by it */
 	ENDED,	  /* the kernel says so */
@@ -45,22 +45,22 @@ struct process {
 	pid_t pid;
 	enum process_state state;
 	int64_t since_ms; /* when it was started */
-	int64_t asked_ms; /* since when it owes us an answer, or to be ready,
-			   * or its end; or 0 */
+	int64_t asked_ms; /* since when an answer, its readiness, or its end
+			   * is due; or 0 */
 	int status;	  /* how it ended */
 	bool served;
-	int hung; /* so many processes of its own were killed since they hung */
+	int hung; /* how many of its own processes were killed for hanging */
 	char *why; /* what ended it, as far as we know; or NULL */
 	struct spawn_links links;
 	struct event *ready;
 	struct event *link;
 };
 
-/* Whom the processes tell: called when P has taken a step, with the event that
- * it took it by. After ENDED P is freed. */
+/* Called when P has taken a step, with the event that caused it. After ENDED P
+ * is freed. */
 typedef void process_told(struct process *p, enum process_event e);
 
-/* Once. From then on SIGCHLD is ours; DONE is called after each. */
+/* Call it once. From then on SIGCHLD is ours; DONE is called after each. */
 void process_begin(struct event_base *base, process_told *tell,
 		   void (*done)(void));
 
@@ -75,7 +75,7 @@ void process_event(struct process *p, enum process_event e);
 /* All of them. */
 struct process *process_first(void);
 
-/* P is to end because of TEXT, which a log and people see. */
+/* Records TEXT as why P is to end, for the log and for people. */
 void process_blame(struct process *p, char *text);
 
 #endif

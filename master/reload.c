@@ -26,7 +26,7 @@ static bool is_in_place(const struct service *s)
 }
 
 /* A service that does not serve now has nothing to lose: it is just started
- * again, and hinders nobody. */
+ * again, and does not prevent the reload. */
 static bool needs_candidate(const struct service *s, size_t i)
 {
 	if (!self.next->row[i].wanted || (is_in_place(s) && s->current))
@@ -41,7 +41,7 @@ static void finish(bool good, const char *faults)
 	self.done(good, faults, self.context);
 }
 
-/* A process that cannot be told ends, and is started with the new set. */
+/* A process that cannot be told is ended, and restarted with the new set. */
 static void renew_in_place(struct service *s)
 {
 	if (link_reload(s->current->links.link, self.next->config_fd))

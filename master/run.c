@@ -1,10 +1,10 @@
 /*
- * Each service has at most one current process, which is started again when
- * it ends, and any number of former ones, which are let finish. What a process
- * may do next is the table in process.c; what that means for its service is
- * here (on_told). Stopping goes through the stages of services.h from the
- * doors inward: each is told to stop when the one before is empty, and is
- * killed if it takes too long.
+ * Each service has at most one current process, which is restarted when it
+ * ends, and any number of former ones, which may finish. The table in
+ * process.c says what a process may do next; on_told here says what that means
+ * for its service. Stopping goes through the stages of services.h in reverse:
+ * each is told to stop when the one before is empty, and is killed if it takes
+ * too long.
  */
 #include "master/run.h"
 
@@ -20,9 +20,9 @@
 
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS 60000
-#define STEADY_MS 1000	/* who served that long is in no crash loop */
+#define STEADY_MS 1000	/* one that served this long is not in a crash loop */
 #define STOP_MS 20000	/* for a stage to end before it is killed */
-#define FAILURES_MANY 3 /* so often in a row is no accident */
+#define FAILURES_MANY 3 /* this often in a row is no accident */
 
 static struct {
 	struct event_base *base;
@@ -129,7 +129,7 @@ static char *describe_end(const struct process *p)
 	return mem_printf("ended with status %d", WEXITSTATUS(p->status));
 }
 
-/* The current process of S has ended though nobody asked it to. */
+/* The current process of S has ended unasked. */
 static void start_again(struct service *s, const struct process *p)
 {
 	free(s->last);
@@ -191,7 +191,7 @@ static void on_told(struct process *p, enum process_event e)
 		set_text(&p->service->why, p->why);
 }
 
-/* Gives how many there are of STAGE, after E was told to each. */
+/* Tells E to each process of STAGE; gives how many there are. */
 static int tell_stage(int stage, enum process_event e)
 {
 	int n = 0;

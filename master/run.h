@@ -1,9 +1,9 @@
 /*
  * The services while they run: which process is a service's current one, when
- * one that ended is started again, what people are told. A service that ends
- * by itself is started again as the set in force says: at once the first time,
- * later with a delay that doubles up to a minute, and each time with a line in
- * the log.
+ * one that ended is restarted, what people are told. A service that ends by
+ * itself is restarted as the set in force says: at once the first time, later
+ * after a delay that doubles up to a minute, and each time with a line in the
+ * log.
  */
 #ifndef MASTER_RUN_H
 #define MASTER_RUN_H
@@ -19,33 +19,32 @@
 struct service {
 	const struct service_row *row;
 	struct process *current;   /* or NULL; older ones finish beside it */
-	struct process *candidate; /* of a reload under way; or NULL */
+	struct process *candidate; /* of a reload in progress; or NULL */
 	struct event *restart;
 	char *why;  /* why it is not ready, by its own words; or NULL */
-	char *last; /* what went wrong the last time: it ended though it was not
-		     * to, or a process of its own hung; or NULL */
-	int failures; /* how often it ended before it served, in a row */
+	char *last; /* what went wrong last: it ended unasked, or one of its
+		     * own processes hung; or NULL */
+	int failures; /* how often in a row it ended before it served */
 	int restarts;
 	int delay_ms;
 };
 
-/* Prepares; BASE is master's loop. CHANGED is called whenever a service became
- * ready or a process has ended. */
+/* Prepares; BASE is master's loop. CHANGED is called whenever a service has
+ * become ready or a process has ended. */
 void run_begin(struct event_base *base, void (*changed)(void));
 
 /* Starts all services of SET, which is in force from now on. */
 void run_start(struct set *set);
 
-/* The set in force; run_put_set puts another in its place and gives the former
- * one, and nothing else. */
+/* The set in force; run_put_set only replaces it, and gives the former one. */
 const struct set *run_set(void);
 struct set *run_put_set(struct set *set);
 
-/* The service of row I, and what the set in force says of it. */
+/* The service of row I, and what the set in force says about it. */
 struct service *run_service(size_t i);
 const struct set_row *run_row(const struct service *s);
 
-/* Has an instance of S served, and serves still? */
+/* Is an instance of S serving? */
 bool run_serves(const struct service *s);
 
 /* Starts the current process of S, which has none. */
@@ -54,7 +53,7 @@ void run_start_service(struct service *s);
 /* The current process of S may finish and go. */
 void run_retire(struct service *s);
 
-/* Ends all services, those at the doors first, each stage when the one
+/* Ends all services, those that face clients first, each stage when the one
  * before is gone. */
 void run_stop(void);
 bool run_stopping(void);
@@ -70,8 +69,8 @@ bool run_all_tried(void);
 void run_not_ready(struct buf *out);
 
 /* One line for each service: "name pid state restarts seconds former why\n";
- * former instances are those that finish their connections; why it is not
- * ready, or why it was started again the last time, or nothing. */
+ * former instances are those that are finishing their connections; why it is
+ * not ready, or was last restarted, or nothing. */
 void run_status(struct buf *out);
 
 #endif

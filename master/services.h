@@ -1,6 +1,6 @@
 /*
- * The table of services: which there are, as whom they run, where their root
- * directory is, on which sockets they listen, and who may connect to them.
+ * The table of services: their names, the users they run as, their root
+ * directories, the sockets on which they listen, and who may connect to them.
  */
 #ifndef MASTER_SERVICES_H
 #define MASTER_SERVICES_H
@@ -13,18 +13,18 @@ enum user {
 	USER_NET = 1 << 1,
 	USER_QUEUE = 1 << 2,
 	USER_CHECK = 1 << 3,
-	USER_ACCOUNT = 1 << 4,	/* root, where local_users is yes */
+	USER_ACCOUNT = 1 << 4,	/* root, if local_users is yes */
 	USER_TLS = 1 << 5
 };
 
 enum {
 	FLAG_CHROOT = 1 << 0,	/* its root directory is the private folder */
-	FLAG_IN_PLACE = 1 << 1,	/* reloads by SIGHUP, since there must never
+	FLAG_IN_PLACE = 1 << 1,	/* reloads in place, since there must never
 				 * be two of it */
 	FLAG_NEEDS_TLS = 1 << 2	/* only if there is a certificate */
 };
 
-/* Order of starting; stopping goes the other way. */
+/* Order of starting; stopping is the reverse. */
 enum stage { STAGE_HELPERS, STAGE_QUEUE, STAGE_DELIVERY, STAGE_DOORS };
 
 #define SOCKETS_MAX 3
@@ -33,8 +33,8 @@ enum socket_kind {
 	SOCKET_NONE,
 	SOCKET_PRIVATE,	/* run_directory/private/NAME, packets */
 	SOCKET_PUBLIC,	/* run_directory/NAME, packets, for everybody */
-	SOCKET_TCP,	/* on the port that the parameter says */
-	SOCKET_STREAM	/* a Unix stream at the path the parameter says */
+	SOCKET_TCP,	/* on the port in the parameter */
+	SOCKET_STREAM	/* a Unix stream at the path in the parameter */
 };
 
 struct service_socket {

@@ -1,11 +1,11 @@
 /*
- * A socket is known by its key, "[ip]:port" or a path. A set that wants a key
- * which the former set has shares the socket; else it is made, so that what
- * cannot be made is known before anything changes. At a path, what is no
- * socket, or one at which somebody listens, is left alone. While two sets
- * exist, one for all addresses of a port and one for a single address may
- * stand beside each other (share_port). With its last set a socket is shut
- * down, not only closed: other processes still have it.
+ * A socket is identified by its key, "[ip]:port" or a path. A set that wants a
+ * key that the former set has shares the socket; otherwise it is made, so that
+ * failures are known before anything changes. At a path, anything but a
+ * socket, or a socket with a listener, is left alone. While two sets exist,
+ * one socket for all addresses of a port and one for a single address may
+ * exist together (share_port). With its last set a socket is shut down, not
+ * only closed, since other processes still have it.
  */
 #include "master/sockets.h"
 
@@ -28,7 +28,7 @@
 
 #define BACKLOG 511
 
-/* Shared by the sets that want it. */
+/* Shared by the sets that want this socket. */
 struct listener {
 	char *key; /* "[ip]:port" or a path */
 	int fd;
@@ -116,7 +116,7 @@ static bool has_port(const struct listener *l, int port)
 }
 
 /* While ON, another socket of ours may have the same port, though one of them
- * is for all addresses: between two sets both are there for a moment. */
+ * is for all addresses: between two sets both exist for a moment. */
 static void share_port(const struct sockets *former, int fd, int port, int on)
 {
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
@@ -163,8 +163,8 @@ static int open_tcp(const char *ip, int port, const struct sockets *former)
 	return bind_tcp(fd, &a, len, former, port) ? fd : give_up(fd);
 }
 
-/* May what is at the path of A be removed? Only a socket that nobody listens
- * at; else errno says what is the matter. */
+/* May what is at the path of A be removed? Only a socket without a listener;
+ * otherwise errno says why not. */
 static bool is_stale(const struct sockaddr_un *a)
 {
 	struct stat st;
@@ -277,7 +277,7 @@ static bool family_wanted(const struct config *c, bool six)
 	return str_equal_ci(p, "all") || str_equal_ci(p, six ? "ipv6" : "ipv4");
 }
 
-/* Is there such a family on this host? Without, "all" leaves it out. */
+/* Does this host have the address family? If not, "all" leaves it out. */
 static bool family_exists(bool six)
 {
 	int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
@@ -394,12 +394,12 @@ void sockets_try(const struct config *c, struct buf *faults)
 	sockets_free(&set);
 }
 
-/* An instance that finishes its connections still has the descriptor: without
- * the shutdown it would keep the port, and clients would wait there. */
+/* An instance that is finishing its connections still has the descriptor:
+ * without the shutdown it would keep the port, and clients would wait there. */
 static void end(struct listener *l)
 {
 	if (l->key[0] == '/')
-		err_ignore(unlink(l->key)); /* who connects is refused */
+		err_ignore(unlink(l->key)); /* connections are refused */
 	shutdown(l->fd, SHUT_RDWR);
 	close(l->fd);
 	free(l->key);

@@ -1,5 +1,5 @@
 /*
- * The listening sockets of a set of services. They are made by master and
+ * The listening sockets of a set of services. Master makes them, and they
  * outlive the services. A new set shares with the former one those that both
  * want, so that no connection is refused in between; a socket is closed with
  * the last set that has it.
@@ -17,8 +17,8 @@ struct sockets;
 
 struct sockets *sockets_new(void);
 
-/* Gives up S, which becomes NULL. A socket that no other set has is closed for
- * all processes that still hold it, and a Unix socket's name is removed. */
+/* Frees S, which becomes NULL. A socket that no other set has is closed for
+ * all processes that still have it, and a Unix socket's name is removed. */
 void sockets_free(struct sockets **s);
 
 /* Adds to S all sockets of ROW that the configuration wants, from FORMER
@@ -29,8 +29,8 @@ void sockets_open(struct sockets *s, const struct sockets *former,
 		  const struct config *c, const struct service_row *row,
 		  struct buf *listen, struct buf *faults);
 
-/* Opens the TCP sockets that all services want, to see whether it can be done,
- * and closes them; lines in FAULTS as above. */
+/* Opens and closes the TCP sockets that all services want, to see whether that
+ * works; lines in FAULTS as above. */
 void sockets_try(const struct config *c, struct buf *faults);
 
 #endif

@@ -36,8 +36,8 @@ static void pass_listeners(const struct spawn *s)
 	setenv("POSTHORN_LISTEN", s->listen, 1);
 }
 
-/* A signal between fork and exec would run master's handler, and that writes
- * into the pipe of master's loop: master would take it for its own. */
+/* A signal between fork and exec would run master's handler, which writes to
+ * the pipe of master's loop: master would take the signal for its own. */
 static pid_t fork_quietly(void)
 {
 	sigset_t all, former;
@@ -51,8 +51,8 @@ static pid_t fork_quietly(void)
 	return pid;
 }
 
-/* In the new process: no handler of master's, and nothing blocked. Who has no
- * log open yet has nothing to open anew. */
+/* In the new process: no handlers of master's, and nothing blocked. SIGHUP is
+ * ignored, since there is no log to reopen yet. */
 static void signals_reset(void)
 {
 	static const int ours[] = { SIGTERM, SIGINT, SIGCHLD };
@@ -65,7 +65,7 @@ static void signals_reset(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the new process: only what the service shall have. */
+/* In the new process: only what the service is to have. */
 static void become(const struct spawn *s, bool again, int ready, int link)
 {
 	setpgid(0, 0);

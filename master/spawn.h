@@ -1,4 +1,4 @@
-/* Making the process of a service, with what it gets from us. */
+/* Starts the process of a service, with what it gets from us. */
 #ifndef MASTER_SPAWN_H
 #define MASTER_SPAWN_H
 
@@ -8,7 +8,7 @@
 /* What a service is started with; texts as in master(8). */
 struct spawn {
 	const char *name; /* argv[0] */
-	const char *config_path; /* argv[2], for people who look at ps(1) */
+	const char *config_path; /* argv[2], for people who read ps(1) */
 	int config_fd;	/* the sealed configuration; its owner's */
 	char *program;
 	char *listen; /* "name:fd name:fd " */
@@ -17,9 +17,9 @@ struct spawn {
 	char *root;
 };
 
-/* Our ends of what connects us with a process. */
+/* Our ends of the connections with a process. */
 struct spawn_links {
-	int ready; /* it writes here when it serves, or why it does not */
+	int ready; /* it writes here that it serves, or why it does not */
 	int link;  /* server/link.h */
 };
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "server/user.h"
 
-/* It is asked for more than once, and told once. */
+/* Users are looked up more than once, but a fault is reported once. */
 static void say_once(struct buf *faults, char *line)
 {
 	if (!strstr(faults->data, line))
@@ -24,7 +24,7 @@ static void say_missing(const char *param, const char *name, struct buf *faults)
 			    param, name, name));
 }
 
-/* The parameters are there so that a program does not run as root. */
+/* The parameters exist so that programs do not run as root. */
 static void say_root(const char *param, const char *name, bool group,
 		     struct buf *faults)
 {

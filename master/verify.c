@@ -75,7 +75,7 @@ static void verify_program(const struct config *c, const char *program,
 	free(path);
 }
 
-/* Programs stand in the table more than once, one after the other. */
+/* A program may be in the table more than once, in adjacent rows. */
 static bool is_new_program(size_t row)
 {
 	return row == 0 || strcmp(service_rows[row].program,
@@ -99,7 +99,7 @@ void verify_config(const struct config *c, struct buf *faults)
 void verify_change(const struct config *former, const struct config *c,
 		   struct buf *faults)
 {
-	/* what master and qmgr hold as long as they live */
+	/* what master and qmgr keep as long as they live */
 	static const char *const fixed[] = { "run_directory", "queue_directory",
 					     "queue_user" };
 

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 
-/* A line in FAULTS for each thing in C by which a start or reload would
+/* A line in FAULTS for each thing in C that would make a start or reload
  * fail: users, programs, names of services, the log. Nothing is made. */
 void verify_config(const struct config *c, struct buf *faults);
 
@@ -14,8 +14,8 @@ void verify_config(const struct config *c, struct buf *faults);
 void verify_change(const struct config *former, const struct config *c,
 		   struct buf *faults);
 
-/* As verify_config for the ports: each is bound and let go again. Only where the
- * suite does not run, which has them. */
+/* Like verify_config, for the ports: each is bound and released. Only while
+ * the suite, which would have them, does not run. */
 void verify_ports(const struct config *c, struct buf *faults);
 
 #endif

@@ -21,7 +21,7 @@ static struct {
 	int64_t ticked_ms;
 } self;
 
-/* The first line of /proc/PID/NAME; "?" if it is not to be had. */
+/* The first line of /proc/PID/NAME; "?" if it cannot be read. */
 static void read_proc(const struct process *p, const char *name, char *out,
 		      size_t size)
 {
@@ -36,8 +36,8 @@ static void read_proc(const struct process *p, const char *name, char *out,
 	free(path);
 }
 
-/* What the kernel says that it does: its state, where it waits in the kernel,
- * and in which system call. */
+/* What it does according to the kernel: its state, where it waits in the
+ * kernel, and in which system call. */
 static void say_what_it_does(const struct process *p)
 {
 	char stat[512], wchan[128], call[256];
@@ -80,13 +80,13 @@ static void ask(struct process *p, int64_t now)
 {
 	if (p->asked_ms || p->links.link < 0)
 		return;
-	/* where that fails there will be no answer */
+	/* if this fails there will be no answer */
 	link_ping(p->links.link);
 	p->asked_ms = now;
 }
 
-/* Master itself, and with it perhaps all, stood still: that is no fault of
- * theirs. */
+/* Master itself, and perhaps everything, stood still: the services are not to
+ * blame. */
 static void forgive(int64_t now)
 {
 	for (struct process *p = process_first(); p; p = p->next)

@@ -1,7 +1,7 @@
 /*
  * Are the processes alive? Each is asked now and then (server/link.h); one
- * that does not answer in service_watchdog_timeout, or is not ready in that
- * time after its start, is killed, and what it did is logged.
+ * that does not answer within service_watchdog_timeout, or is not ready within
+ * that time after its start, is killed, and what it was doing is logged.
  */
 #ifndef MASTER_WATCHDOG_H
 #define MASTER_WATCHDOG_H

@@ -10,7 +10,7 @@
 #include "log/log.h"
 
 #define QUESTION_MS 30000
-/* A check waits its turn, and for a slow guesser longer (accountd(8)). */
+/* A check waits for its turn, longer if the client guesses (accountd(8)). */
 #define AUTH_MS 60000
 #define TRIES 3
 
@@ -105,13 +105,13 @@ static enum account_auth take_answer(struct account_auth_state *st)
 	return finish(st, AUTH_TEMP);
 }
 
-/* Sends what is in self.question. It may hold a password: it is overwritten
- * behind. */
+/* Sends self.question. It may contain a password, so it is wiped
+ * afterwards. */
 static enum account_auth converse(struct account_auth_state *st, bool first)
 {
 	int err = ipc_send(st->sock, &self.question, AUTH_MS);
 
-	/* one that retires just now: nobody has read the question */
+	/* a process that was just retiring has not read the question */
 	for (int i = 1; err == ERR_EOF && first && i < TRIES; i++) {
 		close(st->sock);
 		st->sock = ipc_connect("accountd");

@@ -1,7 +1,7 @@
 /*
- * One connection a question: a standing one would keep a child of authcheck
- * for each of ours. A child that dies ends the connection, and another one is
- * asked; a message that two have died of waits.
+ * One connection per question: a lasting one would keep a child of authcheck
+ * busy for each of our processes. If a child dies, the connection ends, and
+ * another one is asked; a message that killed two waits.
  */
 #include "client/check.h"
 
@@ -26,7 +26,7 @@ static const struct {
 
 #define TRIES 2
 
-/* Asks Q, whose verb and attributes but the time are there, once. */
+/* Asks Q once, in which only the time is missing. */
 static int ask_once(const struct ipc_out *q, struct ipc_in *a, int64_t ms)
 {
 	int sock = ipc_connect_within("authcheck", ms);

@@ -1,5 +1,5 @@
-/* The names of clients, which are asked for at each of their connections: so
- * the last answers are kept while they hold. */
+/* The names of clients. They are looked up at each connection, so the last
+ * answers are kept while they are valid. */
 #include "client/dns.h"
 
 #include <arpa/inet.h>
@@ -56,8 +56,7 @@ static bool same_address(int family, const char *a, const char *b)
 	       memcmp(x, y, sizeof(x)) == 0;
 }
 
-/* Does NAME lead back to IP? *TTL becomes what that answer holds for, if it
- * is shorter. */
+/* Does NAME lead back to IP? *TTL becomes the answer's, if that is shorter. */
 static bool leads_back(struct arena *a, const char *name, const char *ip,
 		       const struct dns_patience *p, bool *temp, uint32_t *ttl)
 {
@@ -75,7 +74,7 @@ static bool leads_back(struct arena *a, const char *name, const char *ip,
 	return false;
 }
 
-/* The name of the client at IP by asking; *TTL is how long that holds. */
+/* Asks for the name of the client at IP; *TTL is how long that is valid. */
 static const char *ask(struct arena *a, const char *ip,
 		       const struct dns_patience *p, bool *temp, uint32_t *ttl)
 {

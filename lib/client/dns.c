@@ -1,9 +1,9 @@
 /*
- * One standing connection to the resolver. All questions of a call are sent
- * at once, each with its place in the list as id, and the answers come in any
- * order. A question that runs out of patience gets its DNS_TEMP here; since
- * its answer may still come, the connection is given up after that, as after
- * any error. If the resolver was restarted meanwhile, what is open is asked
+ * One lasting connection to the resolver. All questions of a call are sent at
+ * once, each with its place in the list as id, and the answers come in any
+ * order. A question whose time is over gets its DNS_TEMP here; since its
+ * answer may still come, the connection is given up after that, as after any
+ * error. If the resolver was restarted meanwhile, open questions are asked
  * once more.
  */
 #include "client/dns.h"
@@ -20,10 +20,10 @@
 #include "base/str.h"
 #include "ipc/client.h"
 
-#define SLICE_MS 250 /* between two questions whether to go on waiting */
+#define SLICE_MS 250 /* between two checks whether to go on waiting */
 #define TRIES 2
 
-/* One standing connection a process. A parent never asks before it forks, so
+/* One lasting connection per process. A parent never asks before it forks, so
  * no two processes share one. */
 static struct {
 	struct ipc_client client;
@@ -147,7 +147,7 @@ struct wait {
 	struct dns_question *question;
 	size_t n;
 	int64_t begun_ms;
-	bool dropped; /* one whose answer may still come */
+	bool dropped; /* the answer of one may still come */
 };
 
 static void disconnect(void)
@@ -186,7 +186,7 @@ static bool drop_late(struct wait *w, bool all, int64_t *left)
 	return open;
 }
 
-/* Sends those that are open, by their place as name. */
+/* Sends the open ones, with their places as ids. */
 static int send_open(struct wait *w, int64_t ms)
 {
 	int err = ERR_OK;
@@ -226,8 +226,8 @@ static int take_answer(struct wait *w, int64_t ms)
 	return ERR_OK;
 }
 
-/* Sends the open questions and takes answers till none is open, or an error,
- * which ends the connection: nobody knows what is still to come on it. */
+/* Sends the open questions and takes answers until none is open, or an error,
+ * which ends the connection: what may still come on it is unknown. */
 static int ask_open(struct wait *w, bool (*give_up)(void *context),
 		    void *context)
 {

@@ -6,11 +6,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define CONNECT_MS 200 /* a feed that hangs must not hold up a login */
+#define CONNECT_MS 200 /* a feed that hangs must not delay a login */
 
 struct feed {
 	const char *name; /* of the socket */
-	uid_t uid;	  /* as whom it was opened */
+	uid_t uid;	  /* the user who opened it */
 	int sock;	  /* -1 when not connected */
 	struct ipc_out out;
 	struct ipc_in in;
@@ -90,7 +90,7 @@ bool feed_watch(struct feed *f, int handle)
 
 bool feed_connected(struct feed *f)
 {
-	/* who has become a user since is refused there */
+	/* a process that has become a user since would be refused */
 	if (f->sock < 0 && geteuid() == f->uid)
 		f->sock = ipc_connect_now(f->name);
 	return f->sock >= 0;

@@ -24,7 +24,7 @@ static const char *const level_names[] = { [TLS_LEVEL_MAY] = "may",
 					   [TLS_LEVEL_VERIFY] = "verify",
 					   [TLS_LEVEL_DANE] = "dane" };
 
-/* What is too long to keep is shown cut: it is for the log alone. */
+/* Text that is too long is truncated: it is only for the log. */
 static void set_text(char *to, size_t size, const char *text)
 {
 	snprintf(to, size, "%s", text);
@@ -44,7 +44,7 @@ static void take_info(struct tls_info *info)
 	set_text(info->why, sizeof(info->why), ipc_text(a, "why"));
 }
 
-/* The connection in the answer that is there, or -1 with info->why. */
+/* The connection in the answer, or -1 with info->why. */
 static int take_connection(struct tls_info *info)
 {
 	int plain = -1;
@@ -66,7 +66,7 @@ static int no_answer(struct tls_info *info, int err)
 	return -1;
 }
 
-/* Asks C with the question made; closes FD. */
+/* Asks C the prepared question; closes FD. */
 static int ask(struct ipc_client *c, int fd, struct tls_info *info, int64_t ms)
 {
 	int err;
@@ -96,7 +96,7 @@ int tls_accept_begin(const char *service, int fd, int64_t ms)
 	ipc_put(&self.question, "service", service);
 	ipc_put_int(&self.question, "timeout", ms);
 	ipc_put_fd(&self.question, fd);
-	/* one that retires just now takes no question any more */
+	/* an instance that is just retiring takes no more questions */
 	for (int i = 0; i < TRIES && err == ERR_EOF; i++) {
 		int sock = ipc_connect_now("tls-server");
 

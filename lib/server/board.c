@@ -8,7 +8,7 @@
 #include "log/log.h"
 
 struct memory {
-	/* one line a second tells of those that were refused */
+	/* one line per second reports refused clients */
 	_Atomic int64_t said_ms;
 	_Atomic int unsaid;
 	struct board_place place[];

@@ -39,7 +39,7 @@ uint64_t caller_of(int fd, char text[CALLER_TEXT_SIZE])
 		return 0;
 	inet_ntop(AF_INET6, &six->sin6_addr, text, CALLER_TEXT_SIZE);
 	memcpy(&network, six->sin6_addr.s6_addr, sizeof(network));
-	/* ::ffff:192.0.2.1, and what else is in ::/64 */
+	/* ::ffff:192.0.2.1, and anything else in ::/64 */
 	if (network == 0)
 		memcpy(&network, six->sin6_addr.s6_addr + 8, sizeof(network));
 	return network;

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-#define TRIES 5 /* of a millisecond: who was killed is gone soon */
+#define TRIES 5 /* of a millisecond: a killed process is gone soon */
 
 static struct {
 	pid_t *left;

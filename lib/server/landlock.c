@@ -38,7 +38,7 @@ int landlock_begin(void)
 	};
 
 	/* version 1 refuses every link and rename between directories,
-	 * which a Maildir lives by */
+	 * which a Maildir needs */
 	if (landlock_version() < 2)
 		return -1;
 	return (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),

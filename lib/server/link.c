@@ -66,7 +66,7 @@ static enum link_word obey(struct link *l, struct ipc_in *m)
 		return take_log(m);
 	if (ipc_is(m, "reload"))
 		return take_config(l, m);
-	/* a pong that finds no place is as good as none */
+	/* a pong that does not fit the socket is lost, like none */
 	if (ipc_is(m, "ping") && !say(l->fd, "pong"))
 		log_warn("cannot answer master");
 	return LINK_ANSWERED;

@@ -1,9 +1,9 @@
 /*
  * The children and their parent share the scoreboard (board.h), in which each
- * child says whether it is idle, and gives its signs of life. A child that
+ * child records whether it is idle, and gives its signs of life. A child that
  * becomes busy and sees too few idle ones wakes the parent through a pipe. Two
- * more pipes, which nobody ever writes to, end the children: their writing
- * ends are the parent's alone, so they close when it wants that, or dies.
+ * more pipes, to which nothing is ever written, end the children: only the
+ * parent has their writing ends, so they close when it wants that, or dies.
  */
 #include "server/prefork.h"
 
@@ -33,8 +33,8 @@
 #include "server/link.h"
 #include "server/shed.h"
 
-#define IDLE_END_MS 60000   /* a surplus idle child ends after that */
-#define KILLED_MS 2000	    /* for those that were killed to be gone */
+#define IDLE_END_MS 60000   /* a surplus idle child ends after this time */
+#define KILLED_MS 2000	    /* for killed children to be gone */
 #define FAULT_PAUSE_MS 1000 /* no new child so soon after an idle one failed */
 
 enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
@@ -126,7 +126,7 @@ bool prefork_claim(const char *name)
 	       board_claim(self.me, caller_named(name), self.set->client_max);
 }
 
-/* Is the client of FD, for ME to serve on L, one too many? Then it is gone. */
+/* Is the client of FD, for ME to serve on L, one too many? Turns it away. */
 static bool refuse_client(struct board_place *me,
 			  const struct prefork_listener *l, int fd)
 {
@@ -283,8 +283,8 @@ static bool connections_wait(void)
 	return false;
 }
 
-/* One child is woken for each connection. When it died of that, the others do
- * not know of the connection; a new one looks what is there. */
+/* One child is woken for each connection. If it died before accepting, the
+ * others do not know of the connection; a new child finds it. */
 static bool is_stranded(void)
 {
 	if (!self.child_died)
@@ -313,8 +313,8 @@ static void keep_spare(void)
 		say_full();
 }
 
-/* Who died with a connection at hand died of that, and another comes when one
- * more connection does. Who died without one may do so again at once. */
+/* A child that died while serving died of its connection, and the next death
+ * needs another one. One that died idle may do so again at once. */
 static void report_end(pid_t pid, int status, bool busy)
 {
 	child_report(pid, status);
@@ -364,7 +364,7 @@ static bool any_left(void)
 	return false;
 }
 
-/* Handles signals: the end asked for becomes `self.ending`. */
+/* Handles signals: the requested end becomes `self.ending`. */
 static void handle_signals(void)
 {
 	struct signalfd_siginfo info;
@@ -397,8 +397,8 @@ void prefork_abandon(const struct prefork_listener *l, size_t n)
 		shutdown(l[i].fd, SHUT_RDWR);
 }
 
-/* Children that hang are killed. A parent without master's link, as that of
- * accountd's checkers, has nobody to tell but the log. */
+/* Kills children that hang. A parent without a link to master, like that of
+ * accountd's checkers, can only tell the log. */
 static void look_at_children(void)
 {
 	watch_round();
@@ -462,11 +462,11 @@ static void end_children(void)
 	if (self.ending == ENDING_STOP)
 		wait_for_children(clock_ms() + self.set->grace_s * 1000LL);
 	signal_children(SIGKILL);
-	/* one that waits in the kernel dies when it can: not our business */
+	/* one that waits in the kernel dies when it can: do not wait for it */
 	wait_for_children(clock_ms() + KILLED_MS);
 }
 
-/* For how long nothing is due though nothing comes in; -1: for ever. */
+/* How long nothing is due without input; -1: for ever. */
 static int quiet_ms(void)
 {
 	if (self.set->sheds && is_full())

@@ -1,10 +1,10 @@
 /*
  * The filter is a list of what is refused, not of what is allowed: a C library
  * that begins to use another system call must not stop mail. Refused calls
- * give EPERM, which programs can report, and do not kill. The groups below
- * belong to the rights of sandbox.h; each process refuses those that it has
- * no right to, and what nobody needs. Filters add up, so rights can only be
- * taken away. Landlock, where the kernel has it, bounds paths in addition.
+ * give EPERM, which programs can report, instead of killing them. The groups
+ * below belong to the rights of sandbox.h; each process refuses those for
+ * which it has no right, and what no program needs. Filters add up, so rights
+ * can only be taken away. Landlock, if the kernel has it, also limits paths.
  */
 #include "server/sandbox.h"
 
@@ -99,8 +99,8 @@ static const int opening[] = {
 	CALL(lchown),	CALL(fchownat), CALL(setxattr),	 CALL(lsetxattr),
 };
 
-/* Other processes of the same user: of the services that share one. Who has
- * children may end them. */
+/* Signals to other processes of the same user, which several services share. A
+ * process with children may end them. */
 static const int signalling[] = {
 	CALL(kill),
 	CALL(tkill),
@@ -130,8 +130,8 @@ static void refuse(scmp_filter_ctx ctx, const int *call, size_t n)
 
 #define REFUSE(ctx, list) refuse(ctx, list, sizeof(list) / sizeof(list[0]))
 
-/* Whole ranges, so that no family is forgotten; and none by equality alone:
- * the filter sees 64 bits, of which the kernel takes 32. */
+/* Whole ranges, so that no family is forgotten, and not by equality: the
+ * filter sees 64 bits, of which the kernel uses 32. */
 static void refuse_families(scmp_filter_ctx ctx, unsigned rights)
 {
 	static const bool allowed[] = { [AF_UNIX] = true,
@@ -161,8 +161,8 @@ static void refuse_fork(scmp_filter_ctx ctx)
 			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
-/* The filter that leaves of the rights of this process those in TO. It adds to
- * the one that there is. */
+/* The filter that leaves this process only the rights in TO. It adds to the
+ * existing one. */
 static scmp_filter_ctx make_filter(unsigned to)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
@@ -187,7 +187,7 @@ static scmp_filter_ctx make_filter(unsigned to)
 	return ctx;
 }
 
-/* Its program, in memory of ours. */
+/* Its program, in our own memory. */
 static struct sock_fprog export_filter(scmp_filter_ctx ctx)
 {
 	struct sock_fprog program = { .len = 0 };
@@ -209,7 +209,7 @@ void sandbox_prepare(unsigned rights)
 {
 	scmp_filter_ctx ctx = make_filter(rights);
 
-	/* abort() needs it; the child's number is not known: SIGSEGV then */
+	/* abort() needs it; if the child's pid is not known it gets SIGSEGV */
 	if (self.rights & ~rights & SANDBOX_FORK)
 		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 0);
 	free(self.prepared.filter);

@@ -13,9 +13,9 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-#define FIRST_MS 1000 /* in which nobody is dropped */
-#define PART_MAX 50   /* that are dropped at a time */
-#define SLOW_MS 500   /* who is not gone then is not waited for */
+#define FIRST_MS 1000 /* during which no client is dropped */
+#define PART_MAX 50   /* dropped at a time, at most */
+#define SLOW_MS 500   /* not waited for if not gone by then */
 
 static struct {
 	struct board_place *me;
@@ -82,7 +82,8 @@ bool shed_is_due(void)
 	return self.me && atomic_load(&self.me->rest_ms) < 0;
 }
 
-/* The signal, which may not have come yet, is not for the next client. */
+/* Takes the signal, which may be late, so that it does not hit the next
+ * client. */
 static void take_signal(void)
 {
 	struct signalfd_siginfo info;
@@ -105,7 +106,7 @@ struct candidate {
 	uint64_t client;
 	int64_t rest_ms;
 	int place;
-	int rank; /* how many of its client's are left when it is dropped */
+	int rank; /* how many its client has left once it is dropped */
 };
 
 static int order(int64_t a, int64_t b)
@@ -152,7 +153,7 @@ static int collect(int max, struct candidate *c, int *dropped)
 	return n;
 }
 
-/* The oldest of a client's comes first, and has the others behind it. */
+/* The oldest connection of a client comes first, the others after it. */
 static void rank(struct candidate *c, int n)
 {
 	qsort(c, (size_t)n, sizeof(*c), by_client);
@@ -184,7 +185,7 @@ void shed_some(int max, bool again)
 	self.part = again ? self.part * 2 : 1;
 	self.part = self.part < most ? self.part : most;
 	rank(c, n);
-	/* where the first ones are too young, they will not be soon */
+	/* if the first ones are too young now, they will not be soon */
 	for (int i = 0; i < n && dropped < self.part; i++) {
 		if (c[i].rest_ms > before_ms)
 			break;

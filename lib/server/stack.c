@@ -12,7 +12,7 @@ static struct {
 	pid_t pid;
 } self = { .fd = -1 };
 
-/* Only what is safe in a handler: backtrace(3) has been called before, so it
+/* Does only what is safe in a handler: backtrace(3) was called before, so it
  * loads nothing now. Then the process ends as it would have. */
 static void on_abort(int sig)
 {

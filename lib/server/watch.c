@@ -17,7 +17,7 @@
 static struct {
 	int64_t patience_ms;  /* 0: nobody is watched */
 	int64_t round_ms;     /* the last one */
-	int64_t blameless_ms; /* nobody hangs until then */
+	int64_t blameless_ms; /* no child counts as hung before this */
 	bool any_dying;
 	int stack[2]; /* a pipe */
 } self = { .stack = { -1, -1 } };
@@ -26,7 +26,7 @@ void watch_begin(int64_t patience_ms)
 {
 	self.patience_ms = patience_ms;
 	self.round_ms = clock_ms();
-	/* without it nobody tells a stack */
+	/* without it no stack can be written */
 	if (patience_ms && pipe2(self.stack, O_CLOEXEC | O_NONBLOCK) < 0)
 		log_warn("cannot make a pipe: %m");
 }
@@ -95,7 +95,7 @@ void watch_resume(void)
 	self.round_ms = clock_ms();
 }
 
-/* Its stack comes, if it can still do that. */
+/* Asks for its stack, which it writes if it still can. */
 static void begin_to_end(struct watched *w, pid_t pid, const char *name,
 			 int64_t now)
 {

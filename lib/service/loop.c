@@ -24,7 +24,7 @@ struct loop_listener {
 	void *take_context;
 };
 
-/* What the handler of a signal, or a timer, calls: lives as long as the
+/* What the handler of a signal or a timer calls: lives as long as the
  * program. */
 struct action {
 	void (*call)(void *context);
@@ -99,7 +99,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	event_add(l->ready, NULL);
 }
 
-/* Who has nothing to do with a new configuration still logs by it. */
+/* A program that does not use the new configuration still logs by it. */
 static void take_reload(void)
 {
 	struct config *c;
@@ -169,7 +169,7 @@ struct event_base *loop_new(struct service *s)
 		log_die(EX_OSERR, "cannot make an event loop");
 	if (s && s->link.fd >= 0)
 		watch_link(base, s);
-	/* where a parent watches, it is given signs of life */
+	/* signs of life for the parent, if it watches */
 	loop_every(base, heartbeat_turn(-1), beat, NULL);
 	return base;
 }

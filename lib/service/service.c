@@ -1,8 +1,8 @@
 /*
- * What master has put into the environment becomes struct service, and leaves
- * the environment: no child or command that a program starts shall see it.
- * The configuration comes first, since the log depends on it; whatever is
- * wrong before is said on standard error too. Descriptors are made
+ * What master has put into the environment becomes struct service, and is
+ * removed from the environment: no child or command that a program starts may
+ * see it. The configuration comes first, since the log depends on it; faults
+ * before that are also printed on standard error. Descriptors are made
  * close-on-exec as they are taken.
  */
 #include "service/service.h"
@@ -59,7 +59,7 @@ static void parse_options(struct service *s, int argc, char **argv)
 	}
 }
 
-/* Says each fault on a line of its own, and ends. */
+/* Reports each fault on a separate line, and exits. */
 static void die_of_faults(const char *name, const struct buf *faults)
 {
 	char *text = mem_strdup(faults->data), *next;
@@ -276,7 +276,7 @@ void service_ready(struct service *s)
 	if (s->ready_fd < 0)
 		return;
 	if (write(s->ready_fd, "ready\n", 6) < 0) {
-		/* it ended before we could hear of it by a signal */
+		/* it ended before its signal reached us */
 		if (errno == EPIPE)
 			log_die(EX_TEMPFAIL, "master is gone");
 		log_warn("cannot tell master that we are ready: %m");
