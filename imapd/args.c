@@ -90,8 +90,8 @@ static bool parse_literal(struct parser *p, struct arg *arg)
 	return true;
 }
 
-/* Lenient: also what ends lists of header names ("]<0.10>"), wildcards and
- * bytes beyond ASCII, which the commands check where it matters. */
+/* Lenient: also takes what ends lists of header names ("]<0.10>"), wildcards
+ * and bytes beyond ASCII, which commands check where it matters. */
 static bool parse_atom(struct parser *p, struct arg *arg)
 {
 	const char *start = p->p;

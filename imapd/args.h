@@ -1,7 +1,7 @@
 /*
  * The arguments of a command: the grammar below all commands (RFC 3501
- * section 9: atoms, strings, lists), taken from the text that the reader
- * assembled. Strings hold no NUL; all memory is the command's arena.
+ * section 9: atoms, strings, lists), parsed from the text that the reader
+ * assembled. Strings hold no NUL; all memory is from the command's arena.
  */
 #ifndef IMAPD_ARGS_H
 #define IMAPD_ARGS_H
@@ -39,13 +39,13 @@ struct arg *args_parse(struct arena *a, const char *text, size_t n,
 /* Is the argument the atom WORD, case folded? */
 bool arg_is(const struct arg *a, const char *word);
 
-/* An astring's value, or NULL if the argument is none. */
+/* An astring's value, or NULL if the argument is not one. */
 const char *arg_astring(const struct arg *a);
 
 /* May an atom hold C (RFC 3501 section 9, ATOM-CHAR)? */
 bool args_atom_byte(char c);
 
-/* How many arguments stand before the end. */
+/* How many arguments there are before the end. */
 size_t args_count(const struct arg *a);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What we say that we can, in one place.
+ * The capabilities that we announce, in one place.
  */
 #ifndef IMAPD_CAPABILITY_H
 #define IMAPD_CAPABILITY_H

@@ -16,7 +16,7 @@ struct options {
 	int64_t received; /* -1: now */
 };
 
-/* [flags] [date-time] behind the name. */
+/* [flags] [date-time] after the name. */
 static const char *parse_options(const struct arg *a, struct options *o)
 {
 	const char *why;
@@ -99,8 +99,8 @@ static void take_message(struct session *s, struct append *a)
 		commit(s, a);
 }
 
-/* A message of no bytes is what a client sends that could not read what it
- * copies; RFC 3502 section 6.3.11 calls it an error. */
+/* A client sends an empty message if it could not read what it copies; RFC
+ * 3502 section 6.3.11 calls it an error. */
 static bool has_good_size(struct session *s)
 {
 	uint64_t size = s->c.reader.literal;

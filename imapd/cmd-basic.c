@@ -8,7 +8,7 @@ void cmd_capability(struct session *s)
 	conn_reply(&s->c, "OK Capability completed.");
 }
 
-/* CHECK as well: what we have told is on disk already. */
+/* CHECK as well: everything that was told is already on disk. */
 void cmd_noop(struct session *s)
 {
 	session_reply(s, "OK Completed.");
@@ -26,7 +26,7 @@ void cmd_id(struct session *s)
 	session_reply(s, "OK ID completed.");
 }
 
-/* RFC 5161: unknown extensions are no error; there is none to enable. */
+/* RFC 5161: unknown extensions are not an error; there is none to enable. */
 void cmd_enable(struct session *s)
 {
 	const struct arg *a;

@@ -8,7 +8,7 @@
 #include "imapd/update.h"
 #include "log/log.h"
 
-/* What a response needs besides the table: gone messages have none of it. */
+/* Items that need more than the table: gone messages have none of them. */
 #define STRUCTURE (FETCH_BODY | FETCH_BODYSTRUCTURE)
 #define FACTS (FETCH_ENVELOPE | STRUCTURE)
 
@@ -16,13 +16,13 @@ struct fetching {
 	struct session *s;
 	const struct fetch *f;
 	size_t missing; /* messages that were gone */
-	size_t failed;	/* that could not be read otherwise */
+	size_t failed;	/* messages that otherwise could not be read */
 	int code;	/* why the first of these could not */
 };
 
-/* Marks as read what is fetched without PEEK, all at once. FRESH gets those
- * that were not. Who cannot mark it, on a full disk, can read it all the same,
- * and the client is told. */
+/* Marks messages fetched without PEEK as read, all at once. FRESH gets those
+ * that were not. If that fails, on a full disk, they can still be read, and
+ * the client is told. */
 static void mark_seen(struct session *s, const uint32_t *seq, size_t n,
 		      bool *fresh)
 {
@@ -134,8 +134,8 @@ static int put_items(struct fetching *t, uint32_t seq,
 	return code;
 }
 
-/* What stands for a message that another session expunged (RFC 2180 4.1.3):
- * many clients throw away what came with it when the answer is NO. */
+/* The substitute for a message that another session expunged (RFC 2180 4.1.3):
+ * many clients throw away the other responses if the answer is NO. */
 static void put_gone(struct fetching *t, const struct mailbox_message *m,
 		     unsigned what)
 {
@@ -164,9 +164,9 @@ static void put_gone(struct fetching *t, const struct mailbox_message *m,
 	}
 }
 
-/* The message at hand could not be read. What was made of its response is
- * dropped; but if a part was sent the connection has to end, since the rest of
- * a literal that was begun is not to be had. */
+/* The current message could not be read. Its response so far is dropped; but
+ * if a part was sent the connection has to end, since the rest of the literal
+ * cannot be sent. */
 static void fail(struct fetching *t, uint32_t uid, int code)
 {
 	struct session *s = t->s;

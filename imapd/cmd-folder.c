@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "imapd/commands.h"
 
-/* A '/' at the end says that folders below are meant to come (RFC 3501
+/* A '/' at the end says that the client will create folders below it (RFC 3501
  * section 6.3.3): every folder here can have some. */
 static bool name_of_new(struct session *s, const struct arg *a, char *name)
 {
@@ -61,7 +61,7 @@ void cmd_delete(struct session *s)
 
 	if (!session_name(s, &s->c.args[0], name))
 		return;
-	/* Who deletes what he has selected wants to have nothing selected. */
+	/* Deleting the selected folder leaves nothing selected. */
 	if (s->box && str_equal(s->name, name) &&
 	    store_exists(s->store, name) == ERR_OK && !str_equal(name, "INBOX"))
 		session_deselect(s);

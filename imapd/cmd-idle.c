@@ -1,6 +1,6 @@
 /*
- * IDLE (RFC 2177): the session sleeps on three descriptors: the client, the
- * folder's changes as changes tells them, and the order to stop.
+ * IDLE (RFC 2177): the session waits for three descriptors: the client, the
+ * feed of changes, and the stop.
  */
 #include <poll.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void watch(struct idle *i)
 			feed_watch(i->s->feed, mailbox_handle(i->s->box));
 }
 
-/* Nobody wakes us, or what we have open is not the folder any more. */
+/* The feed does not wake us, or the folder was replaced under us. */
 static bool must_look(const struct idle *i)
 {
 	return i->s->box && (!i->watched || i->s->lost);
@@ -49,7 +49,7 @@ static int timeout(const struct idle *i)
 	return ms < 0 ? 0 : (int)ms;
 }
 
-/* The line that ends IDLE. What the client sent behind it stays for the next
+/* The line that ends IDLE. What the client sent after it is kept for the next
  * command: some send both in one packet. */
 static void read_done(struct idle *i)
 {
@@ -136,8 +136,8 @@ void cmd_idle(struct session *s)
 
 	stream_puts(s->c.io, "+ idling\r\n");
 	watch(&i);
-	/* And once more when the feed says that the watch has begun: so no
-	 * change can fall between. */
+	/* And once more when the feed says that the watch has begun, so that
+	 * no change falls in between. */
 	update_send(s, true);
 	conn_window(&s->c, &n);
 	if (n > 0)

@@ -185,8 +185,8 @@ static void consider(struct listing *l, const struct store_folder *f)
 		put_row(l, f, !f->exists, below);
 }
 
-/* LSUB of a "%" pattern names the level above subscribed folders as well,
- * with \Noselect (RFC 3501 section 6.3.9). */
+/* LSUB with a "%" pattern also names the level above subscribed folders, with
+ * \Noselect (RFC 3501 section 6.3.9). */
 static void consider_lsub(struct listing *l, const struct store_folder *f)
 {
 	const char *pattern = l->pattern[0];

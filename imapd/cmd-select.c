@@ -76,7 +76,7 @@ void cmd_unselect(struct session *s)
 	conn_reply(&s->c, "OK Unselect completed.");
 }
 
-/* Removes what has \Deleted, without telling (RFC 3501 section 6.4.2). */
+/* Removes what has \Deleted, without EXPUNGE (RFC 3501 section 6.4.2). */
 void cmd_close(struct session *s)
 {
 	uint32_t *seq;

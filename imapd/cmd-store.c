@@ -71,8 +71,8 @@ static void store(struct session *s, size_t item, const struct flags *f,
 		session_changed(s, FEED_FLAGS);
 	if (!items[item].silent)
 		tell(s, seq, n);
-	/* who did not want to be told of flags need not be told that some are
-	 * none any more (RFC 2180 section 4.2.1) */
+	/* a client that did not want to be told of flags need not be told
+	 * that some messages are gone (RFC 2180 section 4.2.1) */
 	if (!items[item].silent && any_gone(s, seq, n))
 		session_reply(s, "NO [EXPUNGEISSUED] Some messages are gone.");
 	else

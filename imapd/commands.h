@@ -9,9 +9,9 @@
 
 enum command_flag {
 	COMMAND_SELECTED = 1 << 0,  /* needs a selected folder */
-	COMMAND_WRITES = 1 << 1,    /* one that may be changed */
-	COMMAND_UID = 1 << 2,	    /* may stand behind UID */
-	COMMAND_ONLY_UID = 1 << 3,  /* must */
+	COMMAND_WRITES = 1 << 1,    /* … that may be changed */
+	COMMAND_UID = 1 << 2,	    /* may follow UID */
+	COMMAND_ONLY_UID = 1 << 3,  /* … must */
 	COMMAND_NO_EXPUNGE = 1 << 4 /* numbers must hold until its end, unless
 				     * it is by UID (RFC 3501, 7.4.1) */
 };
@@ -24,7 +24,7 @@ struct command {
 	size_t max;
 };
 
-/* Finds and runs the command at hand. */
+/* Finds and runs the current command. */
 void command_run(struct session *s);
 
 /* Messages with \Deleted, ascending, in the command's memory. */

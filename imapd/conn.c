@@ -1,12 +1,12 @@
 /*
- * One client's connection. The reader (reader.h) is fed with what has come and
- * says where a command ends; here it gets its tag and is split into arguments,
- * literals are accepted or refused, and replies go out. A command that cannot
- * be taken is answered and skipped, but only so much of it: who sends more
- * than twice what could have been taken is no client.
+ * One client's connection. The reader (reader.h) is fed with input and says
+ * where a command ends; here its tag is found and it is split into arguments,
+ * literals are accepted or refused, and replies go out. An unacceptable
+ * command is answered and skipped, up to a limit: if it is more than twice as
+ * long as allowed, the connection ends.
  *
- * The message of APPEND is the one literal that is not read here, as it may
- * be larger than memory: the command takes its bytes itself.
+ * The message of APPEND is the only literal that is not read here, as it may
+ * be larger than memory: the command reads it itself.
  */
 #include "imapd/conn.h"
 
@@ -19,7 +19,7 @@
 
 #define TAG_MAX 128
 #define MORE_MAX 65536
-#define SKIP_MAX (256LL << 20) /* of a literal that came unasked */
+#define SKIP_MAX (256LL << 20) /* of a literal sent without being accepted */
 
 void conn_init(struct conn *c, struct stream *io, size_t max)
 {
@@ -61,7 +61,8 @@ void conn_consume(struct conn *c, size_t n)
 
 enum conn_result conn_fill(struct conn *c)
 {
-	/* who drips is never silent for so long that the stream would tell */
+	/* a dripping client is never silent long enough for the stream to
+	 * look */
 	switch (shed_is_due() ? ERR_STOPPING : stream_fill(c->io)) {
 	case ERR_OK:
 		return CONN_COMMAND;
@@ -134,7 +135,7 @@ static bool valid_tag(const char *s, size_t n)
 	return true;
 }
 
-/* The tag at the start of TEXT, or "*" if there is none to answer to. */
+/* The tag at the start of TEXT, or "*" if there is no valid one. */
 static const char *find_tag(struct conn *c, const char *text, size_t n)
 {
 	const char *space = memchr(text, ' ', n);
@@ -164,8 +165,8 @@ static bool split(struct conn *c, size_t n, const char **why)
 	return true;
 }
 
-/* Is the literal that stands at the end of the text APPEND's message? It is
- * if a mailbox name stands before it. */
+/* Is the literal at the end of the text APPEND's message? It is if a mailbox
+ * name comes before it. */
 static bool is_message(struct conn *c)
 {
 	const struct buf *t = &c->reader.text;
@@ -220,7 +221,7 @@ static void begin(struct conn *c)
 	c->skipped = 0;
 }
 
-/* Feeds what is there; READER_MORE when all of it is taken. */
+/* Feeds the available input; READER_MORE when all of it is taken. */
 static enum reader_result feed(struct conn *c)
 {
 	enum reader_result result;
@@ -235,8 +236,8 @@ static enum reader_result feed(struct conn *c)
 	return result;
 }
 
-/* More of a command that may be given up already: as much again may come as
- * could have been taken, and a bit, then the client is no client. */
+/* More of a command, which may already be given up: then a bit more than its
+ * limit may still come before the connection ends. */
 static enum conn_result more(struct conn *c)
 {
 	if (c->skipped > (uint64_t)c->reader.text.max + MORE_MAX) {

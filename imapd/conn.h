@@ -17,28 +17,28 @@
 struct conn {
 	struct stream *io;
 	struct reader reader;
-	struct arena *arena; /* of the command at hand */
+	struct arena *arena; /* of the current command */
 	struct args_limits limits;
 	struct buf ahead;   /* input that came before the stream's */
 	bool stream_append; /* APPEND's message is left to the command */
-	unsigned bad;	    /* bad commands one after the other */
-	uint64_t skipped;   /* bytes of the command at hand, given up */
+	unsigned bad;	    /* bad commands in a row */
+	uint64_t skipped;   /* bytes of the current command, given up */
 
-	/* The command at hand. */
+	/* The current command. */
 	const char *tag;
 	const char *name;
-	struct arg *args; /* behind the name */
-	bool literal;	  /* a message literal stands behind them */
+	struct arg *args; /* after the name */
+	bool literal;	  /* a message literal follows them */
 	bool answered;	  /* the tagged reply was given */
 };
 
 enum conn_result {
 	CONN_COMMAND, /* there is a command */
-	CONN_BAD,     /* there was none, which the client was told */
+	CONN_BAD,     /* there was none, and the client was told */
 	CONN_TIMEOUT,
 	CONN_STOPPING, /* the suite stops, or the place is needed; only before
 			* login */
-	CONN_END       /* the connection is gone, or of no use any more */
+	CONN_END       /* the connection is gone, or of no more use */
 };
 
 /* Over IO, with commands up to MAX bytes. */
@@ -48,16 +48,16 @@ void conn_free(struct conn *c);
 /* Input that was read before IO was made: it comes first. */
 void conn_prepend(struct conn *c, const char *data, size_t n);
 
-/* The input at hand, as stream_window and stream_consume. */
+/* The available input, like stream_window and stream_consume. */
 const char *conn_window(struct conn *c, size_t *n);
 void conn_consume(struct conn *c, size_t n);
 
 /* Waits for more of it. */
 enum conn_result conn_fill(struct conn *c);
 
-/* Reads the next command. At conn->literal only the literal's announcement
- * was read: the command takes its reader->literal bytes, or refuses them,
- * with the two functions below. */
+/* Reads the next command. If conn->literal is set, only the literal's
+ * announcement was read: the command takes its reader->literal bytes, or
+ * refuses them, with the two functions below. */
 enum conn_result conn_read(struct conn *c);
 
 /* Lets the client send the literal. */
@@ -71,13 +71,13 @@ bool conn_skip_literal(struct conn *c);
  * empty. False: there was more, or the connection is gone. */
 bool conn_end_append(struct conn *c);
 
-/* The tagged reply of the command at hand: "OK …", "NO …", "BAD …". Only the
+/* The tagged reply of the current command: "OK …", "NO …", "BAD …". Only the
  * first one counts. */
 void conn_reply(struct conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What came is no valid command: the tagged BAD with WHY, and one more bad
- * command in a row. Gives false, so that a parser can end with it. */
+/* The input is not a valid command: sends the tagged BAD with WHY, and counts
+ * a bad command. Gives false, so that a parser can return it. */
 bool conn_bad(struct conn *c, const char *why);
 
 /* An untagged line. */

@@ -75,8 +75,8 @@ bool date_parse_time(const char *text, int64_t *when)
 	return true;
 }
 
-/* "Tue, 24 Nov 2026 …", the day's name being optional; years of two digits
- * as RFC 5322 section 4.3 has them. */
+/* "Tue, 24 Nov 2026 …", with or without the day's name; years of two digits as
+ * in RFC 5322 section 4.3. */
 bool date_parse_header(const char *text, date_day *day)
 {
 	const char *comma = strchr(text, ',');

@@ -8,7 +8,7 @@
 #include "mime/part.h"
 
 #define CHUNK 32768
-#define TEXT_KEEP (32 << 20) /* a larger text is not kept for the next one */
+#define TEXT_KEEP (32 << 20) /* a larger text is not kept for the next piece */
 #define HEADER_MAX (16 << 20)
 
 struct piece {
@@ -30,7 +30,7 @@ static void cut(const struct fetch_section *sec, struct piece *p)
 		p->n = sec->length;
 }
 
-/* Sends the response so far: from now on it must be brought to its end. */
+/* Sends the response so far: from now on it has to be completed. */
 static void send_begun(struct session *s)
 {
 	stream_put(s->c.io, s->out.data, s->out.len);
@@ -64,7 +64,7 @@ void fetch_put_nil(struct session *s, const struct fetch_section *sec)
 	buf_printf(&s->out, "%s NIL", sec->label);
 }
 
-/* The text of the message at SEQ, from memory if it was the latest. */
+/* The text of the message at SEQ, from memory if it was the last one read. */
 static int load(struct session *s, uint32_t seq)
 {
 	struct session_text *t = &s->body;
@@ -114,8 +114,8 @@ static int put_header(struct session *s, const struct fetch_section *sec,
 	return code;
 }
 
-/* The whole message, never held in memory. Once its literal has begun, a
- * file that is shorter than it was is the end of the connection. */
+/* The whole message, never held in memory. If its file turns out shorter once
+ * the literal has begun, the connection ends. */
 static int put_whole(struct session *s, const struct fetch_section *sec,
 		     uint32_t seq)
 {

@@ -23,7 +23,7 @@ static const struct {
 	{ "FULL", FAST | FETCH_ENVELOPE | FETCH_BODY },
 };
 
-/* Those with PEEK are of RFC 1730; Outlook still asks so. */
+/* Those with PEEK are from RFC 1730; Outlook still uses them. */
 static const struct {
 	const char *name;
 	const char *label;
@@ -66,7 +66,7 @@ static bool parse_old_form(const struct arg *a, struct fetch *f)
 	return false;
 }
 
-/* "<from.length>" at TEXT, which it must fill; nothing is well, too. */
+/* TEXT must be "<from.length>" or empty. */
 static bool parse_partial(const char *text, struct fetch_section *sec)
 {
 	const char *dot = strchr(text, '.'), *end = text + strlen(text);

@@ -20,7 +20,7 @@ enum fetch_what {
 
 /* One BODY[…]<…>, or one of the three RFC822 forms of it. */
 struct fetch_section {
-	const char *label; /* as it stands in the response */
+	const char *label; /* as in the response */
 	struct imap_section section;
 	struct strlist names; /* of HEADER.FIELDS; strings are the arena's */
 	bool cached;	      /* all of the names are in the cache */
@@ -41,8 +41,8 @@ const char *fetch_parse(struct arena *arena, const struct arg *a,
 			struct fetch *f);
 
 /* Puts " LABEL literal" for the message at SEQ into s->out, which holds the
- * response so far; of a long one that is sent piece by piece, and s->flushed
- * set. Gives a code: ERR_NOT_FOUND if the message is gone. */
+ * response so far; a long one is sent piece by piece, and s->flushed set.
+ * Gives a code: ERR_NOT_FOUND if the message is gone. */
 int fetch_put_section(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq);
 

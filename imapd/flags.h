@@ -19,7 +19,7 @@ struct flags {
 };
 
 /* Reads the flags at A, a list or the rest of the arguments. \Recent is
- * passed over, since no client can change it. NULL, or what is wrong. */
+ * ignored, since no client can change it. NULL, or what is wrong. */
 const char *flags_parse(const struct arg *a, struct flags *f);
 
 /* The bits of F's keywords in M; CREATE makes missing ones. Gives a code. */

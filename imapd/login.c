@@ -10,7 +10,7 @@
 #include "server/prefork.h"
 #include "server/shed.h"
 
-/* ID with 30 pairs (id.h), each byte of them quoted, too */
+/* ID with 30 pairs (id.h), even if each byte is quoted */
 #define COMMAND_MAX 65536
 #define BAD_MAX 10
 
@@ -84,8 +84,8 @@ static void log_out(struct visit *v)
 	v->over = true;
 }
 
-/* What the client sent before TLS counts for nothing: not its commands, and
- * not what it sent behind STARTTLS (RFC 3501 section 6.2.1). */
+/* Nothing that the client sent before TLS counts: neither its commands nor
+ * what it sent after STARTTLS (RFC 3501 section 6.2.1). */
 static void starttls(struct visit *v)
 {
 	if (!login_can_start_tls(&v->l)) {
@@ -97,7 +97,7 @@ static void starttls(struct visit *v)
 	v->c.io = v->l.io;
 }
 
-/* Replies to what is not the end of the connection. */
+/* Replies to results that do not end the connection. */
 static void answer(struct visit *v, enum login_result result)
 {
 	static const char *const replies[] = {

@@ -1,8 +1,8 @@
 /*
- * imapd is one program for two services. `imapd` speaks with strangers on
- * the ports of IMAP until they have logged in: in a jail, without files.
- * `imap-session` waits, as root, for connections that accountd hands over,
- * and becomes their users. Which one a process is, its sockets tell.
+ * imapd is one program for two services. `imapd` talks to strangers on the
+ * IMAP ports until they have logged in, in a sandbox without files.
+ * `imap-session` waits, as root, for connections that accountd hands over, and
+ * becomes their users. The sockets tell which one a process is.
  */
 #include <time.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #include "mime/decode.h"
 #include "service/service.h"
 
-#define GRACE_S 5 /* a session is told at once when the server stops */
+#define GRACE_S 5 /* sessions are told at once when the server stops */
 
 struct program {
 	struct service service;

@@ -12,8 +12,8 @@ static bool is_wild(char c)
 	return c == '*' || c == '%';
 }
 
-/* How many bytes of the name are the same in any case: INBOX, and INBOX as
- * the level above others. */
+/* How many bytes of the name match in either case: INBOX, alone or as the
+ * first level. */
 static size_t folded(const char *name)
 {
 	size_t n = strlen(INBOX);

@@ -24,7 +24,7 @@ void reader_reset(struct reader *r)
 	r->start[0] = '\0';
 }
 
-/* Keeps the first bytes for whoever has to answer, and forgets the rest. */
+/* Keeps the first bytes for the answer, and forgets the rest. */
 static void forget(struct reader *r)
 {
 	size_t n = r->text.len;
@@ -80,8 +80,8 @@ static enum reader_result end_line(struct reader *r)
 	return READER_LITERAL;
 }
 
-/* The end of a line whose command has failed: it may announce a further
- * literal that does not wait for us. */
+/* The end of a line of a failed command: it may announce another
+ * non-synchronising literal. */
 static enum reader_result end_skipped(struct reader *r)
 {
 	if (ends_in_literal(r) && r->nonsync) {
@@ -93,7 +93,7 @@ static enum reader_result end_skipped(struct reader *r)
 	return r->failure;
 }
 
-/* Keeps of a skipped line what could announce a literal at its end. */
+/* Keeps the end of a skipped line, which could announce a literal. */
 static void keep_tail(struct buf *t, const char *data, size_t n)
 {
 	enum { TAIL = 16 };
@@ -107,7 +107,7 @@ static void keep_tail(struct buf *t, const char *data, size_t n)
 	buf_put(t, data, n);
 }
 
-/* A piece of a line that nobody wants any more. */
+/* A piece of a skipped line. */
 static enum reader_result feed_skipped(struct reader *r, const char *data,
 				       size_t n, bool complete)
 {
@@ -121,7 +121,7 @@ static enum reader_result feed_skipped(struct reader *r, const char *data,
 	return end_skipped(r);
 }
 
-/* Appends a piece of a line; of one that fails, what can be kept. */
+/* Appends a piece of a line; if that fails, as much as fits. */
 static void add_to_line(struct reader *r, const char *data, size_t n)
 {
 	const char *nul = memchr(data, '\0', n);

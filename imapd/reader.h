@@ -1,7 +1,7 @@
 /*
  * Assembles one command from bytes as they come: the line, and the literals
- * in it, each with the line that goes on behind it. It never reads a socket
- * and never answers; it says what it needs.
+ * in it, each with the line that follows it. It never reads a socket and never
+ * answers; it says what it needs.
  *
  * The assembled text is the command as sent, a literal being "{n}" CRLF and
  * its bytes, without the last line end. Its length never exceeds the limit.
@@ -18,9 +18,9 @@
 enum reader_result {
 	READER_MORE,	 /* all bytes are taken: come with more */
 	READER_DONE,	 /* reader->text is a whole command */
-	READER_LITERAL,	 /* "{n}" stands at the end: accept or refuse it */
+	READER_LITERAL,	 /* "{n}" is at the end: accept or refuse it */
 	READER_TOO_LONG, /* over the limit; the rest of the line is skipped */
-	READER_SYNTAX	 /* NUL, or no valid literal; the same */
+	READER_SYNTAX	 /* NUL, or an invalid literal; the same */
 };
 
 #define READER_START 136
@@ -57,9 +57,9 @@ enum reader_result reader_feed(struct reader *r, const char *data, size_t n,
  * they do not fit (it is then refused). */
 bool reader_accept(struct reader *r);
 
-/* Refuse: the command fails with RESULT. Of a non-synchronising literal the
- * bytes and the rest of the line are skipped first; else READER_DONE comes
- * never, and the caller answers at once and calls reader_reset. */
+/* Refuse: the command fails with RESULT. The bytes of a non-synchronising
+ * literal and the rest of the line are skipped first; for any other the caller
+ * answers at once and calls reader_reset. */
 void reader_refuse(struct reader *r, enum reader_result result);
 
 /* The caller has read the literal's bytes itself: the line goes on. */

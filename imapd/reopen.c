@@ -20,7 +20,7 @@ static bool has(const struct mailbox *m, uint32_t uid, uint32_t *seq)
 	return *seq <= mailbox_count(m) && mailbox_uid(m, *seq) == uid;
 }
 
-/* How many messages of the open table NEW has not. */
+/* How many messages of the open table are not in NEW. */
 static uint32_t count_gone(const struct session *s, const struct mailbox *new)
 {
 	uint32_t n = 0, seq, there;
@@ -30,9 +30,9 @@ static uint32_t count_gone(const struct session *s, const struct mailbox *new)
 	return n;
 }
 
-/* Are the messages of NEW those that the client knows, less GONE of them, and
- * behind them new ones? One that came back in their midst would shift the
- * numbers of others, for which IMAP has no words. */
+/* Are the messages of NEW those that the client knows, except GONE of them,
+ * followed by new ones? One that came back between them would shift the
+ * numbers of others, which IMAP cannot express. */
 static bool fits(const struct session *s, const struct mailbox *new,
 		 uint32_t gone)
 {
@@ -47,7 +47,7 @@ static bool fits(const struct session *s, const struct mailbox *new,
 	       mailbox_find(new, last + 1) - 1 == count - gone;
 }
 
-/* From the highest on, so that no number is changed by those before it. */
+/* From the highest down, so that no number is changed by an earlier one. */
 static void put_gone(struct session *s, const struct mailbox *new)
 {
 	uint32_t seq, there;

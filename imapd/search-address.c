@@ -1,6 +1,6 @@
 /*
- * Addresses in SEARCH: what ENVELOPE shows is made anew from the field and
- * read as the client reads it, so that both mean the same.
+ * Addresses in SEARCH: the field is converted to the form that ENVELOPE shows,
+ * and searched as the client sees it.
  */
 #include <string.h>
 
@@ -19,7 +19,7 @@ static bool holds(const struct arg *address, const struct search_key *key)
 	bool found;
 
 	if (address->type != ARG_LIST || args_count(part) != ADDRESS_PARTS ||
-	    part[HOST].type != ARG_STRING) /* the begin or end of a group */
+	    part[HOST].type != ARG_STRING) /* the start or end of a group */
 		return false;
 	buf_init(&text, IMAP_TEXT_MAX);
 	buf_init(&folded, 8 * IMAP_TEXT_MAX);

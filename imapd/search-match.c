@@ -1,8 +1,8 @@
 /*
- * A message is opened only when a key wants what the cache does not keep, and
- * read once whatever the number of keys: the struct has what was read and
- * folded until the next message. Case is folded in key and text alike
- * (mime_fold_case), so a match is a search for bytes.
+ * A message is opened only if a key needs what the cache does not hold, and
+ * read once for all keys: the struct keeps what was read and folded until the
+ * next message. Case is folded in both key and text (mime_fold_case), so a
+ * match is a search for bytes.
  */
 #include "imapd/search.h"
 
@@ -19,7 +19,7 @@
 
 #define TEXT_MAX (1LL << 30)
 
-/* What was read of the message at hand; each at most once. */
+/* What was read of the current message; each at most once. */
 struct search {
 	struct session *s;
 	uint32_t seq;
@@ -75,7 +75,7 @@ static bool contains(const struct buf *text, const struct search_key *key)
 }
 
 /* Did the mailbox give what was asked for? If not, and the message is not
- * gone, it is logged and counted once. */
+ * gone, logs and counts it once. */
 static bool can(struct search *m, int code)
 {
 	if (code == ERR_OK)
@@ -107,7 +107,7 @@ static void fold_value(struct search *m, const struct mime_field *f)
 	mime_fold_case(&m->folded, m->value.data, m->value.len);
 }
 
-/* The header to look into for field NAME: from the cache if it keeps such
+/* The header to search for field NAME: from the cache if it has such
  * fields. */
 static bool find_header(struct search *m, const char *name, const char **header,
 			size_t *n)

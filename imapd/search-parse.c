@@ -1,9 +1,9 @@
 /*
  * SEARCH's keys become a tree. The table `words` has a row for each key: what
  * it asks, which operand it takes, whether it is the negation of another.
- * Texts are turned into UTF-8 and folded once, here. Each key gets a cost, by
- * what has to be read to answer it, and children are sorted by it: so AND and
- * OR ask the table before the cache, and the cache before the message.
+ * Texts are converted to UTF-8 and folded once, here. Each key gets a cost for
+ * what has to be read to answer it, and children are sorted by cost: so AND
+ * and OR ask the table before the cache, and the cache before the message.
  */
 #include "imapd/search.h"
 
@@ -123,7 +123,7 @@ static bool parse_size(struct parser *p, struct search_key *key)
 	return true;
 }
 
-/* An atom by the grammar; clients quote it, too. */
+/* An atom by the grammar, but some clients quote it. */
 static bool parse_keyword(struct parser *p, struct search_key *key)
 {
 	const char *name = arg_astring(p->a);

@@ -1,6 +1,6 @@
 /*
- * SEARCH (RFC 3501 section 6.4.4): the keys as a tree, and the question
- * whether a message matches. What is cheap to ask is asked first.
+ * SEARCH (RFC 3501 section 6.4.4): the keys as a tree, and matching a message
+ * against it, cheap keys first.
  */
 #ifndef IMAPD_SEARCH_H
 #define IMAPD_SEARCH_H

@@ -1,13 +1,13 @@
 /*
- * The life of one session, from the packet by which accountd hands it over to
- * its end: a loop of waiting, reading a command, running it (commands.c). And
- * what all commands share: the reply, which tells of changes first; the
- * failure, which is told to the client in a word and to the log in full; the
- * feed, which is told what was done.
+ * The life of one session, from the packet with which accountd hands it over
+ * to its end: a loop of waiting, reading a command, running it (commands.c).
+ * And what all commands share: the reply, which reports changes first;
+ * failures, which are reported to the client briefly and to the log in full;
+ * the feed, which is told what was done.
  *
- * Nothing that goes wrong with a command ends the session, but a client that
- * makes nothing but mistakes, a folder that was replaced (reopen.h), and half
- * of a literal.
+ * A failing command does not end the session, except when the client only
+ * makes mistakes, the folder was replaced (reopen.h), or a literal was sent
+ * in part.
  */
 #include "imapd/session.h"
 
@@ -38,8 +38,8 @@
 #define IDLE_MS 1860000 /* RFC 3501 section 5.4: 30 minutes at least */
 #define SETTLE_MS 1000
 
-/* What the client is told; the log has the cause in full if it is no fault
- * of the client's. ERRNUM, if not 0, tells apart what has one code. */
+/* What the client is told; the log has the full cause if it is not the
+ * client's fault. ERRNUM, if not 0, tells apart errors with the same code. */
 static const struct failure {
 	int code;
 	int errnum;
@@ -174,7 +174,7 @@ void session_put_name(struct buf *out, const char *name)
 }
 
 /* Waits for the next command; flags go into file names when the client has
- * been silent for a moment. False: the server stops, or silence for long. */
+ * been silent for a moment. False: the server stops, or silence too long. */
 static bool wait_for_command(struct session *s)
 {
 	struct pollfd p[2] = { { .fd = stream_fd(s->c.io), .events = POLLIN },

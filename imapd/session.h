@@ -1,6 +1,6 @@
 /*
  * After the login: one user's session. The process has become the user, can
- * reach the user's Maildir and nothing else, and ends with the connection.
+ * only reach the user's Maildir, and ends with the connection.
  */
 #ifndef IMAPD_SESSION_H
 #define IMAPD_SESSION_H
@@ -30,13 +30,13 @@ struct session {
 	struct conn c;
 	struct store *store;
 	struct mailbox *box; /* selected, or NULL */
-	char name[FOLDER_NAME_SIZE]; /* by which it was selected */
+	char name[FOLDER_NAME_SIZE]; /* with which it was selected */
 	bool read_only;
 	struct feed *feed;
-	const struct command *command; /* at hand */
+	const struct command *command; /* the current one */
 	bool by_uid;		       /* it was prefixed with UID */
 	bool ended;
-	bool lost;	   /* what `box` has is not the folder any more: see
+	bool lost;	   /* `box` does not match the folder any more: see
 			    * reopen.h */
 	bool unsettled;	   /* flags changed since the last idle moment */
 	const char *lost_why; /* for good: "deleted", "rebuilt" */
@@ -48,26 +48,26 @@ struct session {
 	bool flushed;	  /* a part of it was sent */
 	struct buf flags; /* of the latest message, formatted */
 	struct mailbox_message flags_of;
-	int64_t message_max; /* largest message taken */
+	int64_t message_max; /* largest message accepted */
 	char user[ACCOUNT_USER_SIZE];
 };
 
-/* Serves the session that accountd sends over SOCK (closed here), and ends
- * the process's usefulness: it has become the user. */
+/* Serves the session that accountd sends over SOCK (closed here). The process
+ * has then become the user and can serve no other. */
 void session_serve(int sock, int64_t message_max);
 
 /* Tells the client of changes, then gives the tagged reply. */
 void session_reply(struct session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What a client is told of the error CODE of the mailbox: a response code and
- * a sentence, without NO. The log gets the cause. */
+/* What a client is told about the mailbox error CODE: a response code and a
+ * sentence, without NO. The log gets the cause. */
 const char *session_failure(struct session *s, int code);
 
 /* The tagged NO with it. */
 void session_fail(struct session *s, int code);
 
-/* Deselects, without a word to the client. */
+/* Deselects without telling the client. */
 void session_deselect(struct session *s);
 
 /* Tells the feed that messages up to UID were added to the folder ID. */
@@ -78,7 +78,7 @@ void session_added(struct session *s, struct folder_id id, uint32_t uid);
 void session_changed(struct session *s, unsigned what);
 
 /* The argument as a folder name in UTF-8, into FOLDER_NAME_SIZE bytes.
- * False, and the client is told, if it is none. */
+ * False, and the client is told, if it is not one. */
 bool session_name(struct session *s, const struct arg *a, char *name);
 
 /* Appends a folder name as it is sent. */

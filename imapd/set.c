@@ -12,7 +12,7 @@ static int compare(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* A number or "*" off the front of *P. */
+/* Takes a number or "*" off the front of *P. */
 static bool parse_number(const char **p, uint32_t last, uint32_t *number)
 {
 	const char *start = *p;
@@ -103,7 +103,7 @@ bool set_has(const struct set *set, uint32_t number)
 	return low < set->n && set->range[low].from <= number;
 }
 
-/* Ranges of UIDs become ranges of sequence numbers; empty ones go. */
+/* Ranges of UIDs become ranges of sequence numbers; empty ones are dropped. */
 static void to_numbers(struct mailbox *m, struct set *s)
 {
 	uint32_t count = mailbox_count(m);

@@ -20,16 +20,16 @@ struct set {
 	size_t n;
 };
 
-/* Parses TEXT; "*" stands for LAST. Memory from A. False: no set. */
+/* Parses TEXT; "*" stands for LAST. Memory from A. False: not a set. */
 bool set_parse(struct arena *a, const char *text, uint32_t last,
 	       struct set *out);
 
 bool set_has(const struct set *set, uint32_t number);
 
-/* The messages that ARG means to the command at hand, by number or by UID,
- * as ascending sequence numbers in the command's memory. False, and the
- * client is told, if it is no set or a number is beyond the last message.
- * UIDs that are not there are passed over. */
+/* The messages that ARG means in the current command, by number or by UID, as
+ * ascending sequence numbers in the command's memory. False, and the client is
+ * told, if it is not a set or a number is beyond the last message. UIDs that
+ * do not exist are skipped. */
 bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 		  size_t *n);
 

@@ -1,22 +1,22 @@
 /*
- * What a client is told unasked: EXISTS, RECENT, EXPUNGE, FETCH of flags,
- * FLAGS (RFC 3501 section 7).
+ * Unsolicited responses: EXISTS, RECENT, EXPUNGE, FETCH of flags, FLAGS (RFC
+ * 3501 section 7).
  */
 #ifndef IMAPD_UPDATE_H
 #define IMAPD_UPDATE_H
 
 #include "imapd/session.h"
 
-/* Looks for changes in the selected folder and tells of them. */
+/* Looks for changes in the selected folder and reports them. */
 void update_send(struct session *s, bool may_expunge);
 
 /* "* FLAGS (…)" and PERMANENTFLAGS, with the folder's keywords. */
 void update_put_flags(struct session *s);
 
-/* Says FLAGS again if the folder has got new keywords. */
+/* Sends FLAGS again if the folder has new keywords. */
 void update_keywords(struct session *s);
 
-/* "* SEQ FETCH (FLAGS (…))", with the UID when a command by UID is at hand
+/* "* SEQ FETCH (FLAGS (…))", with the UID if the current command is by UID
  * (RFC 3501 section 6.4.8). */
 void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 			    const struct mailbox_message *m);

@@ -1,9 +1,9 @@
 /*
- * MAIL and RCPT as they go out, with the parameters that the server offers:
+ * MAIL and RCPT as they are sent, with the parameters that the server offers:
  * SIZE, BODY, SMTPUTF8, and those of delivery status notifications, each
- * written anew from its decoded value. Before them the check whether the
- * server can take this message at all: what it cannot is refused here, with
- * a code of our own, and not tried.
+ * encoded anew from its decoded value. Before that, the check whether the
+ * server can take this message at all: if not, it fails here with our own
+ * code, and is not tried.
  */
 #include "remote-send/command.h"
 
@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "smtp/dsn-param.h"
 
-#define PARAM_MAX 8192 /* bytes of ENVID, of ORCPT, however it is coded */
+#define PARAM_MAX 8192 /* bytes of ENVID, of ORCPT, however encoded */
 
 static bool is_ascii(const char *s, size_t n)
 {
@@ -44,8 +44,8 @@ static void put_envid(struct stream *s, const char *envid)
 	put_param(s, " ENVID=", &value, smtp_envid_encode(&value, envid));
 }
 
-/* The message as it is sent, but for doubled dots (RFC 1870 section 5 wants
- * no more). */
+/* The size of the message as sent, without doubled dots (RFC 1870 section 5
+ * wants no more). */
 static int64_t message_size(const struct delivery *d)
 {
 	int64_t content = d->convert ? d->seven.size : d->job->length;
@@ -53,8 +53,9 @@ static int64_t message_size(const struct delivery *d)
 	return content + (int64_t)strlen(d->job->prologue);
 }
 
-/* Can the envelope's ADDRESS stand in a command? Only as the text of an
- * address, in OUT: a sign more would forge a command. "" is the null sender. */
+/* Can the envelope's ADDRESS be put in a command? Only as the text of an
+ * address, in OUT: anything more could forge a command. "" is the null
+ * sender. */
 static bool path_of(const char *address, char out[ADDRESS_TEXT_SIZE])
 {
 	struct address a = { .local = "" };
@@ -69,7 +70,7 @@ static void put_path(struct stream *s, const char *command, const char *address)
 {
 	char path[ADDRESS_TEXT_SIZE];
 
-	/* command_check has kept out what is no address */
+	/* command_check has already refused what is not an address */
 	if (path_of(address, path))
 		stream_printf(s, "%s<%s>", command, path);
 }
@@ -115,8 +116,8 @@ static void put_notify(struct stream *s, unsigned notify)
 	}
 }
 
-/* The original recipient: told to us, or known since an alias led on (RFC
- * 3461 section 5.2.3). */
+/* The original recipient: as given by the client, or the address before alias
+ * expansion (RFC 3461 section 5.2.3). */
 static void put_orcpt(struct session *s, const struct delivery *d,
 		      const struct job_recipient *r)
 {
@@ -150,7 +151,7 @@ void command_rcpt(struct session *s, const struct delivery *d, size_t i)
 }
 
 /* Is there a byte beyond ASCII in the header, which ends with an empty line?
- * A file that cannot be read shows itself when it is sent. */
+ * If the file cannot be read, sending it will fail. */
 static bool header_is_utf8(const struct job *j)
 {
 	char block[4096];
@@ -214,8 +215,8 @@ static void check_recipients(const struct session *s, struct delivery *d)
 	}
 }
 
-/* Has the content converted for a server that takes ASCII only. False, and F,
- * if that cannot be done. */
+/* Has the content converted for a server that only takes ASCII. False, and F,
+ * if that is impossible. */
 static bool prepare_content(const struct session *s, struct delivery *d,
 			    struct fault *f)
 {

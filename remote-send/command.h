@@ -8,8 +8,8 @@
 void command_mail(struct session *s, const struct delivery *d);
 void command_rcpt(struct session *s, const struct delivery *d, size_t i);
 
-/* Decides what the server's offers make impossible: SMTPUTF8, 8BITMIME, SIZE,
- * and addresses that no command can hold. Notes whether the content has to be
+/* Fails what the server cannot take: SMTPUTF8, 8BITMIME, SIZE, and addresses
+ * that cannot be put in a command. Notes whether the content has to be
  * converted. */
 void command_check(const struct session *s, struct delivery *d);
 

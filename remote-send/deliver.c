@@ -23,16 +23,16 @@ struct attempt {
 	struct route route;
 	struct policy policy;
 	struct tls_need tls;
-	struct fault fault; /* of those so far the one that counts */
+	struct fault fault; /* the one so far that counts */
 	int tried;
 	int sessions;	   /* that were opened, or kept */
-	char refused[400]; /* the relay that put some off last, or "" */
+	char refused[400]; /* the relay that last deferred some, or "" */
 	bool looped;	   /* a host is us: those after it are not preferred */
 	bool answered;	   /* some host took a session */
 };
 
-/* What TLS has to be by the configuration, and by the domain's own word,
- * which can only ask for more (RFC 8461 section 5). */
+/* The TLS that the configuration requires, and the domain's own policy, which
+ * can only require more (RFC 8461 section 5). */
 static bool find_tls(struct attempt *t, const struct settings *set)
 {
 	struct fault f;
@@ -73,7 +73,7 @@ static bool find_hosts(struct attempt *t)
 	return false;
 }
 
-/* True when nobody is left to be tried for. */
+/* True when no recipient is left. */
 static bool use_session(struct attempt *t)
 {
 	struct fault f;
@@ -103,7 +103,7 @@ static bool use_session(struct attempt *t)
 	return !outcome_any_left(t->d);
 }
 
-/* After the session at hand, is it over? */
+/* Is the current session the last to be tried? */
 static bool is_last_session(const struct attempt *t)
 {
 	int limit = t->d->set->session_limit;
@@ -111,7 +111,7 @@ static bool is_last_session(const struct attempt *t)
 	return limit > 0 && t->sessions + 1 >= limit;
 }
 
-/* Has the kept session with that host just shown what it says? */
+/* Has that host just refused in the kept session? */
 static bool has_refused(const struct attempt *t, const struct peer *peer)
 {
 	char relay[sizeof(t->refused)];
@@ -120,8 +120,7 @@ static bool has_refused(const struct attempt *t, const struct peer *peer)
 	return strcmp(relay, t->refused) == 0;
 }
 
-/* LAST: there is no further address. True when nobody is left to be tried
- * for. */
+/* LAST: there is no further address. True when no recipient is left. */
 static bool try_address(struct attempt *t, const char *name, const char *ip,
 			bool last)
 {
@@ -152,7 +151,7 @@ static bool goes_on(const struct attempt *t)
 	       (limit == 0 || t->sessions < limit);
 }
 
-/* May mail go to that host by MTA-STS? In testing mode it is only noted. */
+/* Does MTA-STS allow that host? In testing mode a "no" is only logged. */
 static bool policy_allows(struct attempt *t, const char *name)
 {
 	struct fault f;

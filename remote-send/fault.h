@@ -1,6 +1,6 @@
 /*
- * Why a try failed: set where it happens, carried to whoever decides about
- * the recipients, shown in the log and sent back to qmgr.
+ * Why an attempt failed: set where it happens, passed to the code that decides
+ * about the recipients, logged, and sent back to qmgr.
  */
 #ifndef REMOTE_SEND_FAULT_H
 #define REMOTE_SEND_FAULT_H
@@ -15,15 +15,15 @@ struct fault {
 	bool set;
 	bool permanent;
 	bool loop; /* the host is us */
-	bool ours; /* a helper of ours was not there: it is back soon */
+	bool ours; /* one of our programs is missing, but back soon */
 	char dsn[REPLY_DSN_SIZE];
 	char text[FAULT_TEXT_SIZE];   /* for the log */
 	char remote[REPLY_TEXT_SIZE]; /* what the host said, or "" */
 	char relay[400];	      /* "host[ip]:port", or "" */
 };
 
-/* A fault of our own finding; permanent if DSN begins with 5. A long text is
- * cut: only people read it. */
+/* A fault that we found; permanent if DSN begins with 5. A long text is
+ * truncated: only people read it. */
 void fault_set(struct fault *f, const char *dsn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -35,7 +35,7 @@ void fault_from_reply(struct fault *f, const struct reply *r, const char *relay,
 /* Makes a permanent fault a temporary one: 5.x.y becomes 4.x.y. */
 void fault_soften(struct fault *f);
 
-/* Of two faults of one try the temporary one counts, else the later one:
+/* Of two faults of one attempt the temporary one counts, else the later one:
  * puts F into KEPT unless KEPT is temporary and F permanent. */
 void fault_keep(struct fault *kept, const struct fault *f);
 

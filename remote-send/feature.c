@@ -12,7 +12,7 @@ static const struct {
 	{ "SIZE", FEATURE_SIZE },	      /* RFC 1870 */
 	{ "8BITMIME", FEATURE_8BITMIME },     /* RFC 6152 */
 	{ "DSN", FEATURE_DSN },		      /* RFC 3461 */
-	/* who knows SMTPUTF8 has to know 8BITMIME: RFC 6531 section 3.1 */
+	/* SMTPUTF8 requires 8BITMIME: RFC 6531 section 3.1 */
 	{ "SMTPUTF8", FEATURE_SMTPUTF8 | FEATURE_8BITMIME },
 	{ "STARTTLS", FEATURE_STARTTLS },	     /* RFC 3207 */
 	{ "ENHANCEDSTATUSCODES", FEATURE_ENHANCED }, /* RFC 2034 */
@@ -29,7 +29,7 @@ static void note_line(struct session *s, const char *p, size_t n)
 		if (!str_span_is(p, word, keywords[i].keyword))
 			continue;
 		s->features |= keywords[i].feature;
-		/* a limit that is no number is none */
+		/* a limit that is not a number counts as none */
 		if (keywords[i].feature == FEATURE_SIZE && word < n &&
 		    !str_span_to_int(p + word + 1, n - word - 1, 0, INT64_MAX,
 				     &s->size_limit))

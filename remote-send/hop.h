@@ -17,7 +17,7 @@ struct hop {
 	bool address; /* the name is an IP address */
 };
 
-/* Reads TEXT; the port is DEFAULT_PORT if it names none. False if it is no
+/* Parses TEXT; the port is DEFAULT_PORT if it names none. False if it is not a
  * next hop. */
 bool hop_parse(const char *text, int default_port, struct hop *h);
 

@@ -97,7 +97,7 @@ bool outcome_any_left(const struct delivery *d)
 	return false;
 }
 
-/* Seconds as Postfix writes them: two digits that count, not below 0.01. */
+/* Seconds as Postfix writes them: two significant digits, not below 0.01. */
 static void seconds(char *out, size_t size, double s)
 {
 	if (s < 0.005)
@@ -108,8 +108,8 @@ static void seconds(char *out, size_t size, double s)
 		snprintf(out, size, "%.0f", s);
 }
 
-/* "delay=a, delays=b/c/d/e": in all; before the queue manager and in it
- * (which is one here, hence 0); connecting; sending. */
+/* "delay=a, delays=b/c/d/e": in all; before the queue manager and in it (which
+ * are one here, hence 0); connecting; sending. */
 static void put_delays(char *out, size_t size, const struct delivery *d)
 {
 	int64_t now = clock_ms();

@@ -1,4 +1,4 @@
-/* The program remote-send: takes jobs of qmgr, and gives their messages to
+/* The program remote-send: takes jobs from qmgr, and sends their messages to
  * other hosts by SMTP. */
 #include <poll.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "remote-send/deliver.h"
 #include "service/service.h"
 
-#define IDLE_MS 5000	 /* a session without a job is kept so long */
+#define IDLE_MS 5000	 /* a session without a job is kept this long */
 #define ANSWER_MS 60000	 /* for qmgr to take an answer */
 #define HANG_UP_MS 10000 /* for qmgr to close its end */
 #define GRACE_S 60
@@ -106,8 +106,8 @@ static bool do_job(int fd)
 }
 
 /* Waits for a packet; a session that stays unused is ended meanwhile. False
- * when this instance retires, also if there are further jobs: qmgr never lets
- * them run out. They go back to it when the connection ends. */
+ * when this instance retires, even if there are more jobs, which qmgr never
+ * lets run out. They go back to it when the connection ends. */
 static bool wait_for_job(int fd)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
@@ -127,9 +127,9 @@ static bool wait_for_job(int fd)
 	}
 }
 
-/* Ends the connection. Jobs that were not read must not be left in it: the
- * kernel would tell qmgr of a broken connection before the answers that are
- * on their way, and what was sent would be sent again. */
+/* Ends the connection. Unread jobs must not be left in it: qmgr would see a
+ * broken connection before the answers that are on their way, and mail would
+ * be sent again. */
 static void hang_up(int fd)
 {
 	shutdown(fd, SHUT_WR);

@@ -69,8 +69,8 @@ static void put_dsn(struct reply *r, const struct line *l)
 		snprintf(r->dsn, sizeof(r->dsn), "%c.0.0", '0' + l->code / 100);
 }
 
-/* Adds the line's text to what is kept, made visible. A part of an escape at
- * the cut does no harm: only people read it. */
+/* Adds the line's text to what is kept, escaped. If an escape is cut off at
+ * the end, no harm is done: only people read it. */
 static void put_text(struct reply *r, const struct line *l)
 {
 	size_t have = strlen(r->text), n = l->n;
@@ -109,7 +109,7 @@ enum reply_state reply_parse(const char *data, size_t n, size_t *used,
 		first = false;
 		if (!l.last)
 			continue;
-		/* servers that change the code on the way mean the last */
+		/* if the code changes between lines, the last counts */
 		r->code = l.code;
 		put_dsn(r, &l);
 		*used = (size_t)(p - data);

@@ -1,7 +1,7 @@
 /*
  * Replies of the servers that we talk to (RFC 5321 section 4.2). The parser
- * takes bytes and never reads: it says whether a whole reply is there. What
- * it gives out is bounded and visible text, whatever the server sent.
+ * takes bytes and never reads: it says whether a reply is complete. What it
+ * gives out is bounded and printable text, whatever the server sent.
  */
 #ifndef REMOTE_SEND_REPLY_H
 #define REMOTE_SEND_REPLY_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define REPLY_MAX 16384	    /* bytes of one reply, all lines */
-#define REPLY_TEXT_SIZE 512 /* of what is kept of it */
+#define REPLY_TEXT_SIZE 512 /* of what is kept */
 #define REPLY_DSN_SIZE 12   /* "5.123.456" */
 
 struct reply {

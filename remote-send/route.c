@@ -12,7 +12,7 @@ static unsigned draw(void)
 {
 	unsigned lot = 0;
 
-	/* no lot is as good as any */
+	/* without randomness any order will do */
 	if (getrandom(&lot, sizeof(lot), GRND_NONBLOCK) < 0)
 		return 0;
 	return lot;
@@ -41,9 +41,9 @@ static void cut_at_us(const struct settings *set, struct route *r)
 	}
 }
 
-/* The usable ones of N MX records, in the order in which they are tried:
- * ours and what is not preferred to us is cut off, lots break ties. False,
- * and F, if none is left. DOMAIN is for the text. */
+/* The usable ones of N MX records, in the order in which they are tried: our
+ * own and those not preferred to it are removed, and ties are broken at
+ * random. False, and F, if none is left. DOMAIN is for the text. */
 static bool order_records(const struct settings *set, struct arena *a,
 			  const char *domain, const struct dns_record *mx,
 			  size_t n, struct route *r, struct fault *f)
@@ -135,7 +135,7 @@ static void take_addresses(const struct dns_answer *d, size_t *from,
 }
 
 /* A host with both families is tried with each in turn, so that a broken one
- * costs one try; which comes first is drawn. */
+ * costs one attempt; which comes first is random. */
 static void mix(const struct dns_answer *v4, const struct dns_answer *v6,
 		struct route_addresses *out)
 {

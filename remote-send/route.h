@@ -1,6 +1,6 @@
 /*
- * Which hosts take the mail of a next hop, in which order (RFC 5321 section
- * 5.1), and what their addresses are.
+ * The hosts that take the mail for a next hop, in order (RFC 5321 section
+ * 5.1), and their addresses.
  */
 #ifndef REMOTE_SEND_ROUTE_H
 #define REMOTE_SEND_ROUTE_H
@@ -20,7 +20,7 @@
 struct route_host {
 	const char *name;
 	unsigned preference;
-	unsigned lot; /* drawn, for the order of equal preferences */
+	unsigned lot; /* random, for the order of equal preferences */
 };
 
 struct route {

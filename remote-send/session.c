@@ -1,9 +1,9 @@
 /*
  * The steps of a conversation with a server, in the order in which they
  * happen: connecting, the greeting, EHLO (or HELO), STARTTLS through the
- * service tls-client and EHLO again, since nothing that was offered in clear
- * text counts under TLS. Each step that fails says what failed and whose
- * words those are (fault.h).
+ * service tls-client and EHLO again, since offers made in clear text do not
+ * count under TLS. Each step that fails says what failed and who said so
+ * (fault.h).
  */
 #include "remote-send/session.h"
 
@@ -107,9 +107,9 @@ static bool connect_peer(struct session *s, const struct peer *p,
 	return true;
 }
 
-/* A server that does not want to talk is no reason to give the message up:
- * another host may, or this one later; but for 521, which says that it never
- * takes mail (RFC 7504 section 3). */
+/* A server that does not want to talk is no reason to give up the message:
+ * another host may take it, or this one later; except 521, which says that it
+ * never takes mail (RFC 7504 section 3). */
 static void fault_of_refusal(const struct session *s, const struct reply *r,
 			     struct fault *f)
 {
@@ -225,7 +225,7 @@ static bool handshake(struct session *s, const struct peer *p,
 
 enum tls_result {
 	TLS_GOOD,   /* go on: encrypted, or rightly not */
-	TLS_BROKEN, /* this connection is of no use any more */
+	TLS_BROKEN, /* this connection is unusable */
 	TLS_REFUSED /* without TLS there is no mail to that host */
 };
 
@@ -244,7 +244,7 @@ static enum tls_result ask_for_tls(struct session *s, const struct peer *p,
 		fault_soften(f);
 		return need->must ? TLS_REFUSED : TLS_GOOD;
 	}
-	/* what came before the handshake is somebody else's word
+	/* anyone could have injected what came before the handshake
 	 * (CVE-2011-0411) */
 	stream_window(s->stream, &n);
 	if (n > 0) {
@@ -271,7 +271,7 @@ static enum tls_result start_tls(struct session *s, const struct peer *p,
 	result = ask_for_tls(s, p, need, f);
 	if (result != TLS_GOOD || !s->tls)
 		return result;
-	/* RFC 3207 section 4.2: all that was known before is forgotten */
+	/* RFC 3207 section 4.2: forget all earlier offers */
 	return say_ehlo(s, f) ? TLS_GOOD : TLS_BROKEN;
 }
 
@@ -290,7 +290,7 @@ bool session_open(struct session *s, const struct peer *peer,
 	session_close(s, result == TLS_REFUSED);
 	if (result != TLS_BROKEN || tls->must)
 		return false;
-	/* RFC 7435: better in plain than not at all, where that is allowed */
+	/* RFC 7435: if allowed, plain text is better than not at all */
 	log_info("%s: %s; trying again without TLS", s->relay, f->text);
 	return session_open(s, peer, &plain, f);
 }

@@ -32,7 +32,7 @@ struct session {
 	char destination[320]; /* the hop that it was opened for */
 	char relay[400];       /* "host[ip]:port" */
 	unsigned features;
-	int64_t size_limit; /* 0: none told */
+	int64_t size_limit; /* 0: none */
 	int uses;	    /* messages it was used for */
 	int64_t opened_ms;
 	bool tls;
@@ -41,14 +41,14 @@ struct session {
 	bool ends;	/* the server said 421 */
 };
 
-/* Whom to connect to. */
+/* The host to connect to. */
 struct peer {
 	const char *name; /* host name, or the address itself */
 	const char *ip;
 	int port;
 };
 
-/* What TLS to the peer has to be. */
+/* The TLS required for the peer. */
 struct tls_need {
 	bool try;    /* if it is offered */
 	bool must;   /* no mail without */
@@ -62,12 +62,12 @@ void session_relay(const struct peer *p, char *out, size_t size);
 bool session_open(struct session *s, const struct peer *peer,
 		  const struct tls_need *tls, struct fault *f);
 
-/* Ends it: with QUIT if it is in order and POLITE, whose reply nobody waits
- * for. Harmless if there is none. */
+/* Ends it, if it is in order and POLITE with QUIT, whose reply is not awaited.
+ * Harmless if there is none. */
 void session_close(struct session *s, bool polite);
 
-/* Reads a reply within MS. False, and F, if none came: the session is done
- * for then. WHEN is for the text: "sending MAIL FROM". */
+/* Reads a reply within MS. False, and F, if none came: the session is then
+ * unusable. WHEN is for the text: "sending MAIL FROM". */
 bool session_reply(struct session *s, int64_t ms, const char *when,
 		   struct reply *r, struct fault *f);
 

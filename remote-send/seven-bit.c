@@ -1,9 +1,9 @@
 /*
- * Converting a message in two walks over its parts, which lib/mime has found
- * in the mapped content. The first decides whether it can be done at all and
- * what each part needs; the second writes: it copies up to the next place
- * that changes, writes what stands there instead, and goes on. The same walk
- * with a sink that only counts gives the new size for SIZE=.
+ * Converts a message in two walks over its parts, which lib/mime has found in
+ * the mapped content. The first decides whether it is possible and what each
+ * part needs; the second writes: it copies up to the next change, writes the
+ * replacement, and goes on. The same walk with a sink that only counts gives
+ * the new size for SIZE=.
  */
 #include "remote-send/seven-bit.h"
 
@@ -57,8 +57,8 @@ static bool is_field(const struct mime_field *f)
 	return f->nname > 0;
 }
 
-/* Where the body of a part begins: if text without a header was taken for
- * one, readers take it for the body. */
+/* Where the body of a part begins. Text that lib/mime took for a header,
+ * though it is not one, is body to other programs. */
 static size_t body_of(const struct seven_bit *b, const struct mime_part *part)
 {
 	const char *p = b->data + part->header, *end = p + part->nheader;
@@ -87,8 +87,8 @@ static bool read_type(const struct seven_bit *b, const struct mime_part *part,
 	       mime_value_parse(b->arena, &f, true, v);
 }
 
-/* Quoted-printable keeps line ends as line ends, which is right for text
- * alone; text that is mostly beyond ASCII is shorter in base64. */
+/* Quoted-printable keeps line ends as line ends, which is only right for text;
+ * text that is mostly beyond ASCII is shorter in base64. */
 static const struct method *method_by_type(const struct seven_bit *b,
 					   const struct mime_part *part,
 					   const struct mime_value *type)
@@ -103,7 +103,7 @@ static const struct method *method_by_type(const struct seven_bit *b,
 							       : &to_base64;
 }
 
-/* Types that may not be encoded: their parts would be out of sight (RFC 2045
+/* Types that may not be encoded, which would hide their parts (RFC 2045
  * section 6.4, RFC 2046 sections 5.2.2 and 5.2.3). */
 static bool is_composite(const struct mime_value *type)
 {
@@ -180,14 +180,15 @@ static void put_text(struct walk *w, const char *text)
 	put(w, text, strlen(text));
 }
 
-/* Writes up to TO as it is. */
+/* Writes up to TO unchanged. */
 static void copy_to(struct walk *w, size_t to)
 {
 	put(w, w->b->data + w->at, to - w->at);
 	w->at = to;
 }
 
-/* Writes up to TO, preamble, delimiter or epilogue: what no reader shows. */
+/* Writes up to TO, a preamble, delimiter or epilogue, which programs do not
+ * show. */
 static void mask_to(struct walk *w, size_t to)
 {
 	if (!w->err)
@@ -203,8 +204,8 @@ static void put_encoding(struct walk *w, const char *encoding)
 	put_text(w, "\r\n");
 }
 
-/* A message without MIME becomes MIME; what its 8-bit text is, nobody has
- * said (RFC 1428 section 3). */
+/* A message without MIME becomes MIME; the charset of its 8-bit text is
+ * unknown (RFC 1428 section 3). */
 static void put_missing(struct walk *w, const struct mime_part *part)
 {
 	const char *header = w->b->data + part->header;
@@ -256,7 +257,7 @@ static void convert_leaf(struct walk *w, const struct mime_part *part)
 
 static void convert(struct walk *w, const struct mime_part *part)
 {
-	/* what is ASCII is left to the next copy_to */
+	/* ASCII is left to the next copy_to */
 	if (!has_8bit_body(w->b, part))
 		return;
 	if (part->kind == MIME_LEAF) {
@@ -290,15 +291,15 @@ static int count(void *context, const void *data, size_t n)
 	return ERR_OK;
 }
 
-/* Maps the content: memory is shared with the file's cache. A disk that
- * fails under it ends the process, and qmgr tries again later. */
+/* Maps the content, which shares memory with the page cache. A disk error ends
+ * the process, and qmgr tries again later. */
 static bool map_content(struct seven_bit *b, const struct job *j)
 {
 	off_t page = (off_t)sysconf(_SC_PAGESIZE);
 	off_t start = j->offset / page * page;
 	struct stat st;
 
-	/* beyond the end of the file there is nothing to read */
+	/* the content may not extend beyond the end of the file */
 	if (fstat(j->fd, &st) < 0 || st.st_size < j->offset + j->length)
 		return false;
 	b->nmap = (size_t)(j->offset + j->length - start);

@@ -1,15 +1,15 @@
 /*
  * A message for a host without 8BITMIME. RFC 6152 section 3 leaves two ways:
- * to convert it, or to give it back. It is converted where that can be done
- * right: each leaf part that has bytes beyond ASCII gets the encoding that
- * fits it, the multiparts and messages around it are declared 7bit, and all
- * else stays as it is, byte for byte: parts that are ASCII (a signed one,
- * too, unless 8-bit text is in it), boundaries, and every header field but
- * Content-Transfer-Encoding. Header fields are never converted; for them
- * there is SMTPUTF8.
+ * to convert it, or to return it. It is converted if that can be done
+ * correctly: each leaf part with bytes beyond ASCII gets a suitable encoding,
+ * the multiparts and messages around it are declared 7bit, and all else stays
+ * the same, byte for byte: parts that are ASCII (even signed ones, unless 8-bit
+ * text is in them), boundaries, and every header field except
+ * Content-Transfer-Encoding. Header fields are never converted; for them there
+ * is SMTPUTF8.
  *
- * What a sender has signed as a whole (DKIM) does not hold any more: that is
- * the price, and disable_mime_output_conversion saves it.
+ * Signatures over the whole message (DKIM) then fail: that is the price, which
+ * disable_mime_output_conversion avoids.
  */
 #ifndef REMOTE_SEND_SEVEN_BIT_H
 #define REMOTE_SEND_SEVEN_BIT_H
@@ -41,8 +41,8 @@ struct seven_bit {
 	int64_t size; /* SEVEN_BIT_CONVERTED: of the converted content */
 };
 
-/* Looks what J's content needs; sets B->state. What is found lives in A and
- * in a mapping of the file: seven_bit_end gives that back. */
+/* Finds out what J's content needs; sets B->state. The result is in A and in a
+ * mapping of the file, which seven_bit_end unmaps. */
 void seven_bit_look(struct seven_bit *b, struct arena *a, const struct job *j);
 
 /* Writes the converted content. ERR_OK or the sink's code. */

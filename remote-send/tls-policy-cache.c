@@ -1,8 +1,8 @@
 /*
- * A record of the database is one policy as text, by the domain's name, and
+ * A record of the database is one policy as text, with the domain as key, and
  * is checked when it is read like anything else from outside. All of them are
- * in memory as well; where there is no room one that has expired goes, or
- * else any. What is put is synced before the next is asked for.
+ * also in memory; to make room an expired one is dropped, or else any. A new
+ * policy is synced before the next is fetched.
  */
 #include "remote-send/tls-policy-cache.h"
 
@@ -117,8 +117,8 @@ static int load(struct cache *c)
 	return err == DB_NOTFOUND ? 0 : err;
 }
 
-/* A file that was torn by a power cut may open, and fail later, or worse: so
- * it is verified first. */
+/* A file that was torn by a power cut may open and fail later, or worse, so it
+ * is verified first. */
 static bool is_sound(const char *path)
 {
 	DB *db;
@@ -131,7 +131,7 @@ static bool is_sound(const char *path)
 	return db->verify(db, path, NULL, NULL, 0) == 0;
 }
 
-/* What cannot be understood may be of another version: it is kept. */
+/* What cannot be understood may be from another version: it is kept. */
 static int put_aside(const char *path)
 {
 	char *to =
@@ -188,7 +188,7 @@ static void forget(struct cache *c, const char *domain)
 		    .size = (u_int32_t)strlen(domain) };
 
 	cached_free(map_remove(c->map, domain));
-	if (c->db) /* one that stays has expired when it is read again */
+	if (c->db) /* if it stays, it has expired when it is read again */
 		c->db->del(c->db, NULL, &key, 0);
 	free(key.data);
 }
@@ -197,8 +197,8 @@ const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
 {
 	struct cached *e = map_get(c->map, domain);
 
-	/* the clock was set back: it counts from now on, which makes it last
-	 * no longer than its domain asked for, and is not forgotten */
+	/* the clock was set back: it counts from now, so it is not forgotten,
+	 * and lasts no longer than its domain asked for */
 	if (e && now < e->fetched)
 		e->fetched = now;
 	if (e && expired(e, now)) {
@@ -208,7 +208,7 @@ const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
 	return e;
 }
 
-/* Makes room by dropping what has expired, else just anything. */
+/* Makes room by dropping an expired policy, or else any. */
 static void make_room(struct cache *c, time_t now)
 {
 	const char *domain, *any = NULL;

@@ -1,7 +1,7 @@
 /*
- * The policies that are kept: in memory, and in one Berkeley DB file, so that
- * a restart forgets none. This process alone opens the file. What cannot be
- * read in it is dropped, loudly: it is fetched again when it is needed.
+ * The stored policies: in memory, and in one Berkeley DB file, so that a
+ * restart forgets none. Only this process opens the file. Unreadable records
+ * are dropped with a warning: they are fetched again when needed.
  */
 #ifndef REMOTE_SEND_TLS_POLICY_CACHE_H
 #define REMOTE_SEND_TLS_POLICY_CACHE_H
@@ -22,7 +22,7 @@ struct cached {
 struct cache;
 
 /* Opens or makes the file PATH. Never fails: without a file (which is logged)
- * policies are kept in memory alone. */
+ * policies are only kept in memory. */
 struct cache *cache_open(const char *path);
 
 /* The policy of DOMAIN that still holds at NOW, or NULL. */

@@ -14,7 +14,7 @@
 
 #define DNS_MS 15000
 #define CONNECT_MS 10000
-#define FETCH_MS 30000 /* connection, handshake, answer: all in all */
+#define FETCH_MS 30000 /* connection, handshake and answer together */
 #define ADDRESSES_MAX 4
 #define HOST_SIZE 270
 #define PATH "/.well-known/mta-sts.txt"
@@ -26,7 +26,7 @@ static void failed(struct sts_finding *f, const char *what, const char *why)
 }
 
 /* The id of the one valid record (RFC 8461 section 3.1). False, and the
- * result set, if there is not just one. */
+ * result set, if there is not exactly one. */
 static bool find_id(struct arena *a, const char *domain, struct sts_finding *f)
 {
 	const struct dns_answer *d;

@@ -27,8 +27,8 @@ struct sts_settings {
 	bool ipv6;
 };
 
-/* Looks DOMAIN up; KNOWN is the id of the policy that is kept, "" to fetch
- * in any case. */
+/* Looks DOMAIN up; KNOWN is the id of the stored policy, "" to fetch in any
+ * case. */
 void sts_find(const struct sts_settings *set, const char *domain,
 	      const char *known, struct sts_finding *f);
 

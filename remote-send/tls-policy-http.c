@@ -9,7 +9,7 @@
 #define LINE_MAX_SIZE 4096
 #define HEADERS_MAX 100
 
-/* What the header says of the body. */
+/* What the header says about the body. */
 struct response {
 	bool text;    /* Content-Type is text/plain */
 	bool chunked; /* else by LENGTH, else until the end */
@@ -129,7 +129,7 @@ static const char *read_bytes(struct stream *s, int64_t n, struct buf *body)
 	return NULL;
 }
 
-/* The size of a chunk, which stands in hexadecimal; -1 if it is none. */
+/* The size of a chunk, in hexadecimal; -1 if it is not one. */
 static int64_t chunk_size(const char *line)
 {
 	int64_t size = 0;
