@@ -1,13 +1,13 @@
 /*
- * Commands that an alias or .forward names. The child of local-deliver gives
- * the command a process of its own, which has become whoever vouches for it,
- * and stays its supervisor: it writes the message to its standard input,
- * keeps the beginning of what it says, ends it when command_time_limit is
- * over, and makes a result of how it ended (sysexits(3)).
+ * Commands that an alias or .forward names. The child of local-deliver starts
+ * the command in a process that has become the user responsible for it, and
+ * supervises it: writes the message to its standard input, keeps the beginning
+ * of its output, ends it when command_time_limit is over, and turns its exit
+ * status into a result (sysexits(3)).
  *
- * A command may stop reading before the end of the message: that is its right,
- * and its exit status says what it means. A message that could not be read or
- * written for any other reason is tried again, whatever the command says.
+ * A command may stop reading before the end of the message; its exit status
+ * then says what that means. A message that could not be read or written for
+ * any other reason is tried again, whatever the command's status.
  */
 #include "local-deliver/command.h"
 
@@ -35,7 +35,7 @@
 #include "log/log.h"
 #include "server/child.h"
 
-#define OUTPUT_MAX 1024 /* of what the command says, kept for the sender */
+#define OUTPUT_MAX 1024 /* of the command's output, kept for the sender */
 #define KILL_AFTER_MS 5000
 #define LOOK_MS 1000 /* how often a silent command is looked at */
 
@@ -51,7 +51,7 @@ static const struct {
 	{ EX_NOHOST, "5.1.2", "host name unknown" },
 	{ EX_UNAVAILABLE, "5.3.0", "service unavailable" },
 	{ EX_SOFTWARE, "5.3.0", "internal software error" },
-	/* no process, no memory: that passes */
+	/* no process, no memory: temporary */
 	{ EX_OSERR, "4.3.0", "system resource problem" },
 	{ EX_OSFILE, "5.3.0", "critical OS file missing" },
 	{ EX_CANTCREAT, "5.2.0", "can't create user output file" },
@@ -89,8 +89,9 @@ static void execute(const struct recipient *r, const struct identity *who,
 	    dup2(out, STDERR_FILENO) < 0)
 		_exit(EX_OSERR);
 	identity_become(who, NULL, 0);
-	/* It is tried again if its supervisor dies: not beside itself. After
-	 * becoming the user, which forgets this. */
+	/* If its supervisor dies, the command will be run again: it must not
+	 * still be running then. After becoming the user, which resets
+	 * this. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != supervisor)
 		_exit(EX_TEMPFAIL);
@@ -101,7 +102,7 @@ static void execute(const struct recipient *r, const struct identity *who,
 		_exit(EX_OSERR);
 	umask(077);
 	execle(_PATH_BSHELL, "sh", "-c", command, (char *)NULL, env);
-	/* the first line of its output, as far as the parent knows */
+	/* the parent takes this for the first line of its output */
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", _PATH_BSHELL,
 		strerror(errno));
 	_exit(EX_TEMPFAIL);
@@ -143,8 +144,8 @@ static void close_input(struct run *run)
 	run->to = -1;
 }
 
-/* Writes what is there to write. A command may stop reading early: that is
- * its right, its exit status says what it means. */
+/* Writes as much as possible. A command may stop reading early; its exit
+ * status then says what that means. */
 static void feed(struct run *run)
 {
 	ssize_t n;
@@ -198,8 +199,8 @@ static bool has_ended(const struct run *run)
 	       info.si_pid == run->pid;
 }
 
-/* Feeds and listens until the command has closed its output, or ended and
- * left that to a process in the background. */
+/* Writes and reads until the command has closed its output, or has ended and
+ * left the output open in a background process. */
 static void converse(struct run *run)
 {
 	while (run->from >= 0) {
@@ -240,15 +241,15 @@ static bool wait_until(pid_t pid, int *status, int64_t until_ms)
 	return true;
 }
 
-/* To all of the command, and to the process that is waited for: it may have
- * gone to another group. */
+/* Signals the command's process group, and the command itself, which may have
+ * moved to another group. */
 static void signal_command(const struct run *run, int sig)
 {
 	kill(-run->pid, sig);
 	kill(run->pid, sig);
 }
 
-/* Its end; a command out of time is asked to end, then made to. */
+/* Waits for its end; a command out of time is asked to end, then killed. */
 static int finish(struct run *run)
 {
 	int status = 0;

@@ -4,9 +4,9 @@
 
 #include "local-deliver/local.h"
 
-/* Feeds R's message to COMMAND, run as WHO by /bin/sh, and settles R by its
- * exit status (sysexits). The command line is that of the alias alone; what
- * comes from the message reaches the command by its environment, where only
+/* Gives R's message to COMMAND, run as WHO by /bin/sh, and settles R by its
+ * exit status (sysexits). The command line is exactly that of the alias; data
+ * from the message reaches the command only in its environment, where only
  * harmless characters are kept. */
 void command_deliver(struct recipient *r, const struct identity *who,
 		     const char *command);

@@ -18,9 +18,9 @@ void content_begin(struct content *c, const struct job *j, const char *prologue,
 			       .line_start = true };
 }
 
-/* One line, or the part of it that is here; quotes it where needed. A line
- * that is split between two pieces is not mistaken: only its first part can
- * have line_start, and pieces end at line ends where they can. */
+/* One line, or the part of it in this piece; quotes it if necessary. A line
+ * split between two pieces is handled correctly: only its first part can have
+ * line_start, and pieces end at line ends if possible. */
 static void put_line(struct content *c, const char *data, size_t n,
 		     struct buf *out)
 {
@@ -49,9 +49,8 @@ static void convert(struct content *c, const char *data, size_t n,
 	}
 }
 
-/* How many of N bytes to take now: up to the last line end, so that a CR is
- * not parted from its LF, nor "From " within; else all but what could begin
- * one of them. */
+/* How many of N bytes to take now: up to the last line end, so that neither
+ * CRLF nor "From " is split; else all except what could begin one of them. */
 static size_t whole_lines(const char *data, size_t n)
 {
 	const char *lf = memrchr(data, '\n', n);

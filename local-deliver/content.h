@@ -1,6 +1,6 @@
 /*
- * The message as programs of Unix want it: LF line ends. Read from the queue
- * file a piece at a time.
+ * The message as Unix programs want it: with LF line ends. Read from the queue
+ * file piece by piece.
  */
 #ifndef LOCAL_DELIVER_CONTENT_H
 #define LOCAL_DELIVER_CONTENT_H
@@ -11,7 +11,7 @@
 struct content {
 	int fd;
 	off_t at, end;
-	const char *prologue; /* what is left of it */
+	const char *prologue; /* the rest of it */
 	bool quote_from;      /* "From " at a line's start gets a ">" */
 	bool line_start;
 };

@@ -57,7 +57,7 @@ static int lock_dot(const char *lock, int64_t until, bool *dot)
 			*dot = true;
 			return ERR_OK;
 		}
-		/* not ours to write beside: the other lock holds */
+		/* we may not write in its folder: the other lock must do */
 		if (errno == EACCES || errno == EPERM || errno == EROFS)
 			return ERR_OK;
 		if (errno != EEXIST)

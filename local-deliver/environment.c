@@ -1,4 +1,4 @@
-/* What a command is told by its environment, of local-deliver/command.h. */
+/* A command's environment, of local-deliver/command.h. */
 #include <paths.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +20,8 @@ static void add(struct environment *e, const char *name, const char *value)
 		arena_printf(e->r->message->arena, "%s=%s", name, value);
 }
 
-/* What a stranger chose: all but these characters becomes '_', so that a
- * careless script does not run it. A value may not look like an option. */
+/* Adds a value that a stranger chose: all but these characters become '_', so
+ * that a careless script does not run it. It may not look like an option. */
 static void add_foreign(struct environment *e, const char *name,
 			const char *value)
 {

@@ -13,7 +13,7 @@
 #include "server/child.h"
 #include "server/sandbox.h"
 
-/* One read into OUT; what is over its limit is dropped. False at the end. */
+/* One read into OUT; bytes over its limit are dropped. False at the end. */
 static bool take(int fd, struct buf *out)
 {
 	char data[16384];

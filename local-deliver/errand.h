@@ -1,6 +1,6 @@
 /*
- * An errand: one act by a process of its own that has become somebody, for
- * what is rare. What it writes comes back as bytes.
+ * An errand: one rare act in a separate process that has become some user.
+ * What it writes comes back as bytes.
  */
 #ifndef LOCAL_DELIVER_ERRAND_H
 #define LOCAL_DELIVER_ERRAND_H
@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "local-deliver/local.h"
 
-#define ERRAND_MS 120000 /* an errand may take that long */
+#define ERRAND_MS 120000 /* an errand may take this long */
 
 /* Forks, becomes ID (keeping the descriptor KEEP, or -1) and calls ACT with
  * CONTEXT and a descriptor to write its answer to; the process ends with

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* ARRAY of *CAP elements with room for one more; grows in the arena. */
+/* ARRAY of *CAP elements, grown in the arena to have room for one more. */
 static void *grown(struct recipient *r, void *array, size_t n, size_t *cap,
 		   size_t size)
 {
@@ -102,8 +102,8 @@ static bool complete(struct recipient *r, const char *text,
 	return true;
 }
 
-/* \user: for the recipient himself his mailbox at once, for another one an
- * act of its own. */
+/* \user: for the recipient's own name the mailbox, for another one a separate
+ * act. */
 static bool add_self(struct recipient *r, const struct plan_source *from,
 		     const struct alias_target *t)
 {
@@ -152,7 +152,7 @@ static bool add_target(struct recipient *r, const struct plan_source *from,
 	return add_address(r, address_text(&a, text));
 }
 
-/* What a source must not ask for. */
+/* May the source ask for this? */
 static bool is_allowed(struct recipient *r, const struct plan_source *from,
 		       const struct alias_target *t)
 {

@@ -1,9 +1,9 @@
 /*
- * Appending to a file that an alias names. The errand that does it has become
- * whoever vouches for the alias. The file must be one that can only be mail:
- * regular, not executable, without another name, no symbolic link; /dev/null
- * alone may be a device. What could not be written whole is cut off again,
- * and it is durable before anyone is told.
+ * Appends to a file that an alias names, in an errand that has become the user
+ * responsible for the alias. The file must be one that can only be mail:
+ * regular, not executable, without another name, not a symbolic link; the only
+ * device allowed is /dev/null. An incomplete message is cut off again, and a
+ * complete one is durable before anyone is told.
  */
 #include "local-deliver/file.h"
 
@@ -27,7 +27,7 @@
 #include "log/log.h"
 #include "mailbox/deliver.h"
 
-/* What the errand ends with. */
+/* The errand's exit status. */
 enum { DONE, LATER, NEVER };
 
 struct append {
@@ -36,13 +36,13 @@ struct append {
 	const struct recipient *recipient;
 };
 
-/* Says why on the errand's answer; gives STATUS. */
+/* Writes why as the errand's answer; gives STATUS. */
 static int say(int out, int status, const char *why)
 {
 	return file_write(out, why, strlen(why)) ? LATER : status;
 }
 
-/* The kind of failure, without the name: that stands before it. */
+/* The kind of failure, without the name, which comes before it. */
 static const char *short_why(int err)
 {
 	return err_errno() ? strerror(err_errno()) : err_text(err);
@@ -100,7 +100,7 @@ static int write_message(const struct append *a, int fd)
 	return err ? err : more == ERR_EOF ? ERR_OK : more;
 }
 
-/* The new name, if it is new, is durable as well as the content. */
+/* Makes the content durable, and the name if it is new. */
 static int make_durable(int fd, const char *path)
 {
 	char *copy = mem_strdup(path);
@@ -108,7 +108,7 @@ static int make_durable(int fd, const char *path)
 
 	if (!err)
 		err = file_sync_dir(dirname(copy));
-	/* a folder that may be written, not read, cannot be synced by us */
+	/* a folder that we may write but not read cannot be synced */
 	if (err == ERR_DENIED)
 		err = ERR_OK;
 	free(copy);

@@ -11,16 +11,16 @@
 #include "local-deliver/targets.h"
 #include "log/log.h"
 
-/* Who can write the file can have the user's mail, and run commands as him:
- * only he, a group of his own, and root may. */
+/* Anyone who can write the file can take the user's mail and run commands as
+ * the user: only the user, the user's own group, and root may. */
 static bool others_write(const struct stat *st)
 {
 	return (st->st_mode & S_IWOTH) ||
 	       ((st->st_mode & S_IWGRP) && st->st_gid != getegid());
 }
 
-/* Who can write the folder can put another file of the user into its place.
- * NULL, or what is wrong. */
+/* Anyone who can write the folder can put another file of the user in its
+ * place. NULL, or what is wrong. */
 static const char *unsafe_folder(const char *home)
 {
 	struct stat st;
@@ -53,7 +53,7 @@ static bool is_safe(int fd, const char *path, const char *home, struct buf *out)
 	return false;
 }
 
-/* Tells what the file PATH in HOME holds. False if it is not there. */
+/* Reports the content of the file PATH in HOME. False if it is missing. */
 static bool tell_forward(const char *path, const char *home, struct buf *out)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "local-deliver/worker.h"
 
-/* Is there one for Q? Then OUT has what it holds, as targets_hear takes it. An
- * empty one is none, and neither is one that cannot be used: his mailbox is
- * where a user will miss nothing. */
+/* Is there one for Q? Then OUT has its content, as targets_hear takes it. An
+ * empty one counts as none, and so does one that cannot be used: in the
+ * mailbox the user misses nothing. */
 bool forward_found(const struct worker_request *q, struct buf *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* Becoming somebody, in a process made for it. */
+/* Becoming a user, in a process made for that. */
 #ifndef LOCAL_DELIVER_IDENTITY_H
 #define LOCAL_DELIVER_IDENTITY_H
 
@@ -8,7 +8,7 @@
 bool identity_find(const char *name, struct identity *id);
 
 /* For a process just forked: closes every descriptor but 0 to 2, the log and
- * KEEP[N], and becomes ID for good (without root nothing changes). Ends the
+ * KEEP[N], and becomes ID irrevocably (without root nothing changes). Ends the
  * process if that fails. */
 void identity_become(const struct identity *id, const int *keep, size_t n);
 

@@ -1,10 +1,10 @@
 /*
- * :include: files. The file is read as whoever vouches for the alias that
+ * :include: files. The file is read as the user responsible for the alias that
  * names it, never as root; it must be a regular file that nobody else can
- * write. Where root's own alias names it, commands and files in it are done
- * as its owner, or, if that is root, as default_privs. Where a user names it,
- * they are done as that user: nobody gets another's rights by including what
- * the other one owns.
+ * write. If an alias of root names it, its commands run and its files are
+ * written as its owner or, if that is root, as default_privs. If a user names
+ * it, that is done as that user: including a file does not give the rights of
+ * its owner.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include "local-deliver/plan.h"
 #include "local-deliver/targets.h"
 
-/* Before the targets the owner is told, so that the child knows whose
- * commands they are. */
+/* The owner comes before the targets, so that the child knows whose commands
+ * they are. */
 struct told_owner {
 	uid_t uid;
 };
@@ -50,7 +50,7 @@ static int read_include(void *context, int fd)
 		targets_tell_fault(&out, "%s: %s", path, strerror(errno));
 	else if (!is_safe(file, path, &st, &out))
 		;
-	else if (st.st_size == 0) /* maybe somebody is just writing it */
+	else if (st.st_size == 0) /* it may just be being written */
 		targets_tell_fault(&out,
 				   "%s: is empty (if nobody is meant, a "
 				   "comment in it says so)",
@@ -99,7 +99,7 @@ static bool use(struct recipient *r, const struct plan_source *from,
 bool plan_include(struct recipient *r, const struct plan_source *from,
 		  const char *path)
 {
-	/* the context of an errand is written by nobody */
+	/* an errand must not change its context */
 	char *copy = arena_strdup(r->message->arena, path);
 	struct buf told;
 	bool good;
@@ -109,7 +109,7 @@ bool plan_include(struct recipient *r, const struct plan_source *from,
 		       ":include:%s: too many files within each other", path);
 		return false;
 	}
-	/* each names many, and those again: no depth alone bounds that */
+	/* each may name many, and so may those: depth alone is no bound */
 	if (r->plan->nfiles++ == PLAN_FILES_MAX) {
 		settle(r, RESULT_FAILED, "5.4.6", "local",
 		       ":include:%s: too many files for one recipient", path);

@@ -33,7 +33,7 @@
 struct ledger {
 	int fd;
 	char *address;
-	struct buf text; /* the lines that were there */
+	struct buf text; /* the existing lines */
 };
 
 /* A page whose answer went out. */
@@ -48,7 +48,7 @@ static struct {
 	TAILQ_HEAD(, answered) answered; /* oldest first */
 } self = { .dir = -1, .answered = TAILQ_HEAD_INITIALIZER(self.answered) };
 
-/* ID comes from a process with less rights: it must not lead elsewhere. */
+/* ID comes from a process with fewer rights: it must not lead elsewhere. */
 static bool make_name(char name[NAME_SIZE], const char *id, const char *address)
 {
 	size_t n = strspn(id, ALNUM);
@@ -159,7 +159,7 @@ void ledger_close(struct ledger **l)
 {
 	if (!*l)
 		return;
-	/* a process that was made meanwhile has it, too */
+	/* a process forked meanwhile also has it */
 	err_ignore(flock((*l)->fd, LOCK_UN));
 	close((*l)->fd);
 	buf_free(&(*l)->text);
@@ -168,7 +168,8 @@ void ledger_close(struct ledger **l)
 	*l = NULL;
 }
 
-/* "N address what ": which act it is, in full, since no checksum says so. */
+/* "N address what ": identifies the act in full, since a checksum might
+ * collide. */
 static void name_act(const struct ledger *l, struct buf *out, size_t n,
 		     const char *what)
 {
@@ -212,7 +213,7 @@ bool ledger_find(const struct ledger *l, struct arena *a, size_t n,
 	name_act(l, &name, n, what);
 	for (size_t len; *p && !found; p += len + (p[len] == '\n')) {
 		len = strcspn(p, "\n");
-		/* a line that was not written to its end counts not */
+		/* an incomplete line does not count */
 		if (p[len] == '\n' && len > name.len &&
 		    memcmp(p, name.data, name.len) == 0)
 			found = read_result(a, p + name.len, len - name.len, r);

@@ -1,13 +1,12 @@
 /*
- * What the files of local-deliver share: its settings, the message at hand,
- * a recipient on its way.
+ * What the files of local-deliver share: its settings, the current message, a
+ * recipient being delivered.
  *
- * Who does what: a child of the prefork parent serves one connection of qmgr.
- * It reads jobs, looks addresses up in tables and runs commands' supervision,
- * as root where the suite runs as root. What touches a user's files or a
- * mailbox happens in another process that has become that user first: a
- * worker (worker.h), which lives on for the next message, or an errand
- * (errand.h) for one act.
+ * A child of the prefork parent serves one connection of qmgr. It reads jobs,
+ * looks up addresses in tables and supervises commands, as root if the suite
+ * runs as root. User files and mailboxes are only touched by another process
+ * that has first become that user: a worker (worker.h), which stays for the
+ * next message, or an errand (errand.h) for one act.
  */
 #ifndef LOCAL_DELIVER_LOCAL_H
 #define LOCAL_DELIVER_LOCAL_H
@@ -25,7 +24,7 @@
 #include "server/prefork.h"
 #include "table/table.h"
 
-/* As whom something is done. */
+/* The user as whom something is done. */
 struct identity {
 	uid_t uid;
 	gid_t gid;
@@ -50,7 +49,7 @@ struct settings {
 	struct feed *feed;	/* in a child */
 };
 
-/* The message of the job at hand. */
+/* The message of the current job. */
 struct message {
 	struct job *job;
 	struct arena *arena; /* ends with the jobs that came together */
@@ -59,7 +58,7 @@ struct message {
 	struct strlist delivered_to;
 };
 
-/* A recipient on its way: what its address means, and how it fares. */
+/* A recipient being delivered: what its address means, and its result. */
 struct recipient {
 	struct settings *settings;
 	struct message *message;
@@ -75,18 +74,19 @@ struct recipient {
 	bool again;		   /* there is more to do than that */
 };
 
-/* Settles how R fares, with a reason made as by printf. DSN is a status
- * code (RFC 3463), RELAY what stands behind relay= in the log. */
+/* Sets R's result, with a reason formatted like printf. DSN is a status code
+ * (RFC 3463), RELAY the value of relay= in the log. */
 void settle(struct recipient *r, enum result_status status, const char *dsn,
 	    const char *relay, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* Puts R off, since WHAT, a part of our own, was not there: not for long. */
+/* Defers R, for a short time, because WHAT, one of our own programs, was not
+ * available. */
 void settle_away(struct recipient *r, const char *what);
 
-/* Delivers to one recipient. What is only a mailbox is begun by the first, so
- * that several go together; the second does the rest and sets R->result,
- * whatever happens. */
+/* Delivers to one recipient. The first begins the delivery if it is only to a
+ * mailbox, so that several go together; the second does the rest and always
+ * sets R->result. */
 void recipient_begin(struct recipient *r);
 void recipient_deliver(struct recipient *r);
 
@@ -94,7 +94,7 @@ void recipient_deliver(struct recipient *r);
 bool serve_qmgr(void *settings, const struct prefork_listener *listener,
 		int fd);
 
-/* The line of log for a recipient's result. */
+/* Writes the log line for a recipient's result. */
 void report(const struct recipient *r);
 
 #endif

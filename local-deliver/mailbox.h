@@ -11,8 +11,8 @@
 void mailbox_ask(struct recipient *r, const struct account *account,
 		 const char *as, bool forward);
 
-/* Waits for that and settles R. True: there is a .forward, TARGET[N] is what
- * it holds, nothing was delivered, and R is not settled. */
+/* Waits for that and settles R. True: there is a .forward with TARGET[N],
+ * nothing was delivered, and R is not settled. */
 bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n);
 
 /* Both at once, without .forward. */

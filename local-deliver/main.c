@@ -66,7 +66,7 @@ static void look_at(const struct table_list *l)
 		table_look(l->table[i]);
 }
 
-/* The parent has the tables as they were when it began. */
+/* The parent has the tables as they were when it started. */
 static void child_start(void *context)
 {
 	struct settings *s = context;

@@ -13,7 +13,7 @@ static struct {
 		struct account account;
 		int64_t until_ms;
 	} known[PLACES];
-	size_t next; /* the place to use again */
+	size_t next; /* the place to reuse next */
 } self;
 
 static void keep(const char *address, const struct account *account,

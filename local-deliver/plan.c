@@ -51,8 +51,8 @@ static void do_act(struct recipient *r, const struct plan_act *act)
 		to_other_mailbox(r, act->text);
 }
 
-/* The act AT, unless it was done already, for a qmgr that did not hear of it
- * or for one that tries again what was beside it. */
+/* Does the act AT, unless it was already done: for a qmgr that did not get the
+ * answer, or before another act of the address failed. */
 static void do_once(struct recipient *r, struct ledger *l, size_t at)
 {
 	const struct plan_act *act = &r->plan->act[at];
@@ -66,12 +66,12 @@ static void do_once(struct recipient *r, struct ledger *l, size_t at)
 		return;
 	}
 	do_act(r, act);
-	/* a mailbox knows by itself */
+	/* a mailbox recognises its own deliveries */
 	if (r->result->status != RESULT_DEFERRED && act->kind != ALIAS_SELF)
 		ledger_note(l, at, what, r->result);
 }
 
-/* The page of R, if there is anything left to do. False: R is settled. */
+/* Opens the page of R, if anything is left to do. False: R is settled. */
 static bool open_ledger(struct recipient *r, struct ledger **l)
 {
 	*l = NULL;
@@ -85,8 +85,8 @@ static bool open_ledger(struct recipient *r, struct ledger **l)
 	return true;
 }
 
-/* A permanent failure of one act does not keep the others from being done;
- * a temporary one does, since all will be tried again. */
+/* A permanent failure of one act does not prevent the others; a temporary one
+ * does, since all will be tried again. */
 bool plan_act(struct recipient *r)
 {
 	struct plan *p = r->plan;

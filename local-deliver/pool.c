@@ -39,8 +39,8 @@ static struct {
 	struct ipc_in in;
 } self;
 
-/* To ask it to end would be to trust it: its user may have stopped it. What it
- * did not answer is asked of another one. */
+/* Kills it, since it cannot be trusted to end when asked: its user may have
+ * stopped it. Unanswered calls go to another one. */
 static void dismiss(struct worker *w)
 {
 	struct worker_call *c;
@@ -163,7 +163,8 @@ static void hear_delivered(struct worker_reply *reply)
 	ipc_int(&self.in, "uid", 1, UINT32_MAX, &uid);
 	reply->delivered.uid = (uint32_t)uid;
 	reply->answer = WORKER_DELIVERED;
-	/* without it nobody is told of the change, and looks later */
+	/* without it nobody is told of the change, and sessions find it
+	 * later */
 	folder_id_read(ipc_get(&self.in, "folder"), &reply->delivered.folder);
 	reply->delivered.duplicate = ipc_get(&self.in, "duplicate") != NULL;
 }
@@ -209,7 +210,7 @@ static int await(const struct worker *w)
 static void hear_oldest(struct worker *w)
 {
 	struct worker_call *c = TAILQ_FIRST(&w->calls);
-	/* the first answer is not there yet: to look would be in vain */
+	/* the first answer cannot be there yet: do not try to receive it */
 	int err = w->asked ? ERR_BUSY : ipc_recv(w->sock, &self.in, 0);
 
 	w->asked = false;
@@ -220,7 +221,7 @@ static void hear_oldest(struct worker *w)
 	}
 	w->used_ms = clock_ms();
 	if (err) {
-		if (err == ERR_TIMEOUT) /* the next one would fare no better */
+		if (err == ERR_TIMEOUT) /* the next one would do no better */
 			c->tries = TRIES;
 		dismiss(w);
 		return;
@@ -231,8 +232,8 @@ static void hear_oldest(struct worker *w)
 	hear(c->arena, &c->reply);
 }
 
-/* A worker that is slow to read gets time, and is heard meanwhile: it may be
- * waiting for that. */
+/* A worker that is slow to read gets time, and its answers are read meanwhile:
+ * it may be waiting for that. */
 static int put(struct worker *w, const struct worker_call *c)
 {
 	int err;
@@ -275,8 +276,8 @@ void worker_ask(struct worker_call *c)
 }
 
 /* A worker ends by itself when it was idle for long, perhaps just now: then a
- * new one is asked. A delivery that was done nevertheless is recognised by
- * its queue id. */
+ * new one is asked. If the delivery was done anyway, it is recognised by its
+ * queue id. */
 void worker_wait(struct worker_call *c)
 {
 	while (!c->answered) {

@@ -1,11 +1,11 @@
 /*
- * The way of one recipient: tables of addresses, aliases, the account, his
- * .forward, his mailbox. Most addresses are a mailbox and nothing else: those
- * are handed to a worker ahead, before anything is waited for, so that what
- * came together is delivered together. Where there is more to do (a command,
- * a file, somebody else's mailbox) nothing is done ahead: the walk is done
- * again when it is that recipient's turn, so that a slow command holds up
- * only what comes after it, and is known for what it is.
+ * The steps for one recipient: tables of addresses, aliases, the account, its
+ * .forward, its mailbox. Most addresses are just a mailbox: those are handed
+ * to a worker first, without waiting, so that mail that came together is
+ * delivered together. If there is more to do (a command, a file, somebody
+ * else's mailbox) nothing is done ahead: the steps are repeated when it is
+ * that recipient's turn, so that a slow command only delays what comes after
+ * it, and is recognised as slow.
  */
 #include <string.h>
 
@@ -46,9 +46,8 @@ static bool table_fault(struct recipient *r, const char *what)
 	return true;
 }
 
-/* The plan holds new targets: does what is to be done here. True when R is
- * settled, or waits for its turn; false if its address stands for itself, too,
- * and goes on. */
+/* The plan has new targets: does the acts. True when R is settled, or waits for
+ * its turn; false if its address also stands for itself, and goes on. */
 static bool carry_out(struct recipient *r)
 {
 	if (r->ahead && r->plan->nacts > 0) {
@@ -104,8 +103,8 @@ static bool is_list_office(const char *local)
 	return str_starts_ci(local, "owner-") || str_ends_ci(local, "-request");
 }
 
-/* If there is an alias owner-LIST, bounces of what LIST stands for go to it.
- * False: R is settled. */
+/* If there is an alias owner-LIST, it gets the bounces of what LIST stands
+ * for. False: R is settled. */
 static bool find_owner(struct recipient *r)
 {
 	const struct settings *s = r->settings;
@@ -172,8 +171,8 @@ static bool by_alias(struct recipient *r)
 	return settled;
 }
 
-/* A user's .forward: what it holds is done as the user, root's as nobody.
- * False: R is settled. */
+/* A user's .forward: acted on as the user, root's as default_privs. False: R
+ * is settled. */
 static bool use_forward(struct recipient *r, const struct account *account,
 			const struct alias_target *target, size_t n)
 {

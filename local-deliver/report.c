@@ -35,7 +35,7 @@ void settle_away(struct recipient *r, const char *what)
 	r->result->flags = RESULT_SOON;
 }
 
-/* Seconds with as many digits as say something, as in Postfix. */
+/* Seconds with as many digits as are significant, as in Postfix. */
 static void put_delay(char *out, size_t size, int64_t us)
 {
 	double s = us > 0 ? (double)us / 1e6 : 0;

@@ -51,7 +51,7 @@ static int begin_task(struct batch *b, struct ipc_in *in)
 	return ERR_OK;
 }
 
-/* An expansion that no answer can hold is no list anybody meant. */
+/* An expansion too long for an answer cannot be intended. */
 static void refuse_expansions(struct result *result, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -106,7 +106,7 @@ static int do_task(struct task *t, int fd, struct ipc_out *out)
 	return err;
 }
 
-/* The jobs that are there now. False: no more will come. */
+/* Takes the jobs that have come. False: no more will come. */
 static bool take_jobs(struct batch *b, int fd, struct ipc_in *in)
 {
 	int err = ERR_OK;
@@ -119,7 +119,7 @@ static bool take_jobs(struct batch *b, int fd, struct ipc_in *in)
 	return !err || err == ERR_BUSY;
 }
 
-/* In their order; after a failure the rest is done, too, since it is begun. */
+/* In order; after a failure the rest is also done, since it has begun. */
 static bool do_jobs(struct batch *b, int fd, struct ipc_out *out)
 {
 	int err = ERR_OK;

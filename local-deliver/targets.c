@@ -61,7 +61,7 @@ void targets_tell(int fd, const char *path, size_t max, struct buf *out)
 	buf_free(&text);
 }
 
-/* The number of NULs in what was told. */
+/* The number of NULs in TOLD. */
 static size_t count(const char *told, size_t n)
 {
 	size_t items = 0;

@@ -18,7 +18,7 @@
 #include "server/watch.h"
 
 #define IDLE_MS 10000
-#define BATCH_BYTES (1 << 20) /* with so many in hand no more is taken */
+#define BATCH_BYTES (1 << 20) /* with this many no more are taken */
 
 void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 {
@@ -39,7 +39,7 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 	ipc_put_fd(m, d->fd);
 }
 
-/* All that Q holds is in A, but the descriptor, which is Q's. */
+/* All of Q is in A, except the descriptor, which is Q's. */
 static bool get_request(struct arena *a, struct ipc_in *m,
 			struct worker_request *q)
 {
@@ -147,8 +147,8 @@ static void answer(const struct batch *b, size_t i, size_t *done,
 	}
 }
 
-/* Several deliveries share what they cost. If that fails, each says for
- * itself what is wrong. */
+/* Several deliveries share their cost. If that fails, each is done alone, and
+ * reports what is wrong. */
 static int do_batch(struct batch *b, int sock, struct ipc_out *out)
 {
 	size_t done = 0;
@@ -176,7 +176,7 @@ static void end_batch(struct batch *b)
 	arena_reset(b->arena);
 }
 
-/* The delivery that needs the folder says so, too: here is the cause. */
+/* A failed delivery reports this too, but here the cause is known. */
 static void make_dirs(const char *path)
 {
 	int err = file_make_dirs(path, 0700);
@@ -185,7 +185,7 @@ static void make_dirs(const char *path)
 		log_error("%s", err_why(err));
 }
 
-/* From here on only the user's own places can be reached. */
+/* From here on only the user's own directories can be reached. */
 static void confine(const struct account *account)
 {
 	const char *const dirs[] = { account->home, account->maildir };
@@ -214,7 +214,7 @@ void worker_main(int sock, const struct account *account, struct watched *me)
 	identity_become(&id, &sock, 1);
 	watch_me(me, false);
 	confine(account);
-	/* a request is rarely there already: to wait first is one call less */
+	/* a request is rarely there already: waiting first saves a call */
 	while (!err &&
 	       wait_until(sock, POLLIN, clock_ms() + IDLE_MS) == ERR_OK) {
 		while (b.n < WORKER_BATCH && b.bytes < BATCH_BYTES &&

@@ -1,9 +1,9 @@
 /*
- * Workers: processes that have become one user and deliver into his
- * mailbox. A worker can reach that user's home and mail directory and
- * nothing else, where the kernel has Landlock; it serves nobody else, ever. It
- * lives on for some seconds after a delivery, so that a burst of mail, or a
- * busy user, costs no process each.
+ * Workers: processes that have become one user and deliver into that user's
+ * mailbox. If the kernel has Landlock, a worker can only reach that user's
+ * home and mail directory; it never serves another user. It stays for some
+ * seconds after a delivery, so that a burst of mail, or a busy user, does not
+ * cost a process for each message.
  *
  * Between child and worker, packets of lib/ipc on a socket pair:
  *     deliver maildir prologue offset length queue-id recipient arrival
@@ -25,7 +25,7 @@ struct worker_request {
 	struct delivery delivery;
 	bool forward;	       /* look for .forward first, … */
 	const char *home;      /* … there, … */
-	const char *extension; /* … with this behind it */
+	const char *extension; /* … with this suffix */
 };
 
 enum worker_answer {
@@ -43,8 +43,8 @@ struct worker_reply {
 	size_t ntargets;
 };
 
-/* A request and its answer. The caller fills in the first three; it and all
- * that they point to stay where they are until the answer is there. */
+/* A request and its answer. The caller fills in the first three; the call and
+ * all that they point to must stay in place until the answer is there. */
 struct worker_call {
 	struct arena *arena; /* of the answer */
 	struct account account;
@@ -52,12 +52,12 @@ struct worker_call {
 	struct worker_reply reply;
 	bool answered;
 	int tries;
-	struct worker *worker; /* that has it, or NULL */
+	struct worker *worker; /* which has it, or NULL */
 	TAILQ_ENTRY(worker_call) link;
 };
 
-/* Hands C to the user's worker, which is made if there is none. What a worker
- * is asked before it has answered, it does together. */
+/* Hands C to the user's worker, which is made if there is none. Requests that
+ * wait together are done together. */
 void worker_ask(struct worker_call *c);
 
 /* Waits for the answer to C. */
@@ -65,8 +65,8 @@ void worker_wait(struct worker_call *c);
 
 struct watched;
 
-/* The life of a worker process on its end of the socket pair; it gives signs
- * of it to ME. */
+/* Runs a worker process on its end of the socket pair; it gives its signs of
+ * life to ME. */
 void worker_main(int sock, const struct account *account, struct watched *me)
 	__attribute__((noreturn));
 

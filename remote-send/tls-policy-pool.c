@@ -90,7 +90,7 @@ static void fetcher_main(const struct pool *p, int sock, struct watched *me)
 	struct ipc_in in = { .verb = "" };
 	struct ipc_out out = { .ready = false };
 
-	/* the parent's end closes the socket; this is for its sudden death */
+	/* the parent closes the socket when it ends; this is for its death */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGTERM, SIG_DFL);
 	watch_me(me, true);

@@ -49,7 +49,7 @@ static bool is_pattern(const char *s)
 	return true;
 }
 
-/* What was seen: the first of a field counts (section 3.2). */
+/* What was seen: the first occurrence of a field counts (section 3.2). */
 struct reading {
 	struct sts_policy *policy;
 	bool version;

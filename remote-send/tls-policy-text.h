@@ -1,7 +1,7 @@
 /*
  * The two texts of MTA-STS (RFC 8461): the TXT record that says that there is
- * a policy, and the policy itself. Both are strangers' words: bounded, and
- * ignored as a whole if they are wrong.
+ * a policy, and the policy itself. Both are untrusted: bounded, and ignored as
+ * a whole if they are malformed.
  */
 #ifndef REMOTE_SEND_TLS_POLICY_TEXT_H
 #define REMOTE_SEND_TLS_POLICY_TEXT_H
@@ -24,7 +24,7 @@ struct sts_policy {
 	struct strlist mx; /* patterns, lower case */
 };
 
-/* Is TEXT a record of MTA-STS at all? Others at the same name do not count. */
+/* Is TEXT an MTA-STS record at all? Others at the same name do not count. */
 bool sts_is_record(const char *text);
 
 /* Takes the id of the record into ID, STS_ID_SIZE bytes; false if the record

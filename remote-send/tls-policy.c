@@ -1,5 +1,5 @@
-/* The program tls-policy: keeps what domains say by MTA-STS (RFC 8461), and
- * has it fetched. One event loop; what may take long is done by fetchers. */
+/* The program tls-policy: stores the MTA-STS policies (RFC 8461) of domains,
+ * and has them fetched. One event loop; fetchers do what may take long. */
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,9 +20,9 @@
 #include "service/loop.h"
 #include "service/service.h"
 
-#define RECHECK_MS 300000 /* a domain is looked up again after that */
-#define REFRESH_S 86400	  /* a policy is fetched again after that */
-#define DOMAINS_MAX 50000 /* looked up lately */
+#define RECHECK_MS 300000 /* a domain is looked up again after this */
+#define REFRESH_S 86400	  /* a policy is fetched again after this */
+#define DOMAINS_MAX 50000 /* looked up recently */
 #define PEERS_MAX 1000
 
 /* One caller's connection: one question at a time. */
@@ -33,7 +33,7 @@ struct peer {
 	bool waiting;
 };
 
-/* A domain that was asked for lately. */
+/* A domain that was asked for recently. */
 struct domain {
 	char *name;
 	int64_t checked_ms; /* when it was looked up */
@@ -65,7 +65,7 @@ static void peer_close(struct peer *p)
 	self.npeers--;
 }
 
-/* Answers with what is kept for NAME, which may be nothing. */
+/* Answers with what is stored for NAME, which may be nothing. */
 static void answer(struct peer *p, const char *name)
 {
 	static const char *const modes[] = { "none", "testing", "enforce" };
@@ -95,7 +95,7 @@ static void log_finding(const char *name, const struct sts_finding *f,
 }
 
 /* RFC 8461 section 3.3: whatever happens now, a policy that has not expired
- * holds until a new one is there. */
+ * holds until there is a new one. */
 static void on_finding(void *context, const struct sts_finding *f)
 {
 	struct domain *d = context;
@@ -231,7 +231,8 @@ static void add_peer(int fd, void *context)
 	self.npeers++;
 }
 
-/* The callers ask again at the successor: they can be left at once. */
+/* The callers ask the successor again: their connections can be closed at
+ * once. */
 static void stop(void *context)
 {
 	(void)context;

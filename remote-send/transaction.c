@@ -1,9 +1,9 @@
 /*
- * The replies are taken in the order of the commands, whatever was pipelined;
- * take_… reads one and notes what it says. A refusal of RCPT is noted at once,
- * one of MAIL for all recipients, one of DATA for those that were accepted. A
- * session may be left with a MAIL that came to nothing: the RSET for it goes
- * out with the next transaction's commands (reset_due), for it would cost a
+ * The replies are read in the order of the commands, whatever was pipelined;
+ * take_… reads one and records what it says. A refusal of RCPT is recorded at
+ * once, one of MAIL for all recipients, one of DATA for those that were
+ * accepted. A session may be left with an open transaction: its RSET is sent
+ * with the next transaction's commands (reset_due), since it would cost a
  * round trip here.
  */
 #include "remote-send/transaction.h"
@@ -20,7 +20,7 @@
 
 #define BLOCK 65536
 /* Recipients sent before their replies are read: more could fill the buffers
- * of both sides, and then both wait (RFC 2920 section 3.1). */
+ * of both sides, and deadlock (RFC 2920 section 3.1). */
 #define GROUP 100
 
 static struct {
@@ -126,7 +126,7 @@ static bool take_rcpts(struct run *r, size_t from, size_t to)
 	return true;
 }
 
-/* MAIL and RCPT, and DATA with the last group, as few writes as can be. */
+/* MAIL and RCPT, and DATA with the last group, in as few writes as possible. */
 static bool send_pipelined(struct run *r)
 {
 	size_t n = r->d->job->nrecipients, from = 0, to;
@@ -233,8 +233,8 @@ static int send_content(struct run *r)
 	return err ? err : smtp_data_write_end(&w);
 }
 
-/* After the end mark nobody but the server knows: no reply means that it may
- * have the message, so no other host is tried now. */
+/* After the end mark, no reply means that the server may have the message, so
+ * no other host is tried now. */
 static enum transaction_end finish(struct run *r)
 {
 	struct reply reply;
@@ -276,12 +276,12 @@ static enum transaction_end send_message(struct run *r)
 			  (int)(strcspn(r->s->relay, "]") + 1), r->s->relay);
 		str_copy(r->f->relay, sizeof(r->f->relay), r->s->relay);
 	}
-	/* closing without the end mark: nothing of it counts */
+	/* closing without the end mark: the server drops the message */
 	return TRANSACTION_BROKEN;
 }
 
-/* DATA was sent ahead though nobody was accepted: a server that takes it
- * gets an empty message, which goes to no one (RFC 2920 section 3.1). */
+/* DATA was sent ahead though no recipient was accepted: a server that takes it
+ * gets an empty message, which goes to nobody (RFC 2920 section 3.1). */
 static enum transaction_end send_nothing(struct run *r)
 {
 	struct reply reply;

@@ -1,9 +1,9 @@
 /*
  * One message over one session: MAIL, RCPT, DATA, content (RFC 5321 section
- * 3.3), pipelined where the server allows it. What the server decides about
- * a recipient is noted in its outcome at once; who has no outcome afterwards
- * may be tried at another host: also after a 4xx, for which one host may have
- * a reason that another has not (a full disk, too much work).
+ * 3.3), pipelined if the server allows it. What the server decides about a
+ * recipient is recorded in its outcome at once; a recipient without an outcome
+ * may be tried at another host, also after a 4xx, for which one host may have
+ * a reason that another does not have (a full disk, too much work).
  */
 #ifndef REMOTE_SEND_TRANSACTION_H
 #define REMOTE_SEND_TRANSACTION_H
@@ -20,26 +20,26 @@
 /* A recipient's fate. */
 struct outcome {
 	bool decided;
-	bool accepted;		     /* by RCPT in the transaction at hand */
+	bool accepted;		     /* by RCPT in this transaction */
 	const struct fault *refusal; /* 4xx of a host that was not the last
 				      * one, or NULL */
 	struct result result;
-	const char *log; /* what stands in parentheses in the log */
+	const char *log; /* the text in parentheses in the log */
 };
 
 struct delivery {
 	const struct settings *set;
 	const struct job *job;
 	struct arena *arena;	 /* lives until the results are sent */
-	struct outcome *outcome; /* one a recipient of the job */
+	struct outcome *outcome; /* one per recipient of the job */
 	int64_t begun_ms;	 /* when the job came */
-	int64_t connected_ms;	 /* when the session was there */
+	int64_t connected_ms;	 /* when the session was ready */
 	bool utf8;	/* SMTPUTF8 is needed, for the sender or the header */
 	bool utf8_wish; /* … or for a recipient, or was asked for */
 	struct seven_bit seven; /* how the content goes to a host without
 				 * 8BITMIME */
-	bool convert;		/* the host at hand is one */
-	bool last; /* no other host is tried after the one at hand */
+	bool convert;		/* the current host is one */
+	bool last; /* no other host is tried after this one */
 };
 
 enum transaction_end {
@@ -58,24 +58,24 @@ enum transaction_end transaction_run(struct session *s, struct delivery *d,
 void outcome_fail(struct delivery *d, size_t i, const struct fault *f);
 void outcome_fail_accepted(struct delivery *d, const struct fault *f);
 
-/* Decides all who are not decided: as a host has said of them, if one did,
- * else as F says. */
+/* Decides all undecided ones: with what a host said about them, if one did,
+ * else with F. */
 void outcome_fail_all(struct delivery *d, const struct fault *f);
 
-/* The server refused with F recipient I, the accepted ones, or all who are
- * not decided: they are, if it is for good or no other host is left. */
+/* The server refused with F recipient I, the accepted ones, or all undecided
+ * ones: this decides them if it is permanent or no other host is left. */
 void outcome_refuse(struct delivery *d, size_t i, const struct fault *f);
 void outcome_refuse_accepted(struct delivery *d, const struct fault *f);
 void outcome_refuse_all(struct delivery *d, const struct fault *f);
 
-/* The accepted ones were taken by RELAY with the reply R. */
+/* RELAY took the accepted ones with the reply R. */
 void outcome_sent(struct delivery *d, const struct reply *r, const char *relay,
 		  bool dsn_passed);
 
-/* Is anybody undecided? */
+/* Is any recipient undecided? */
 bool outcome_any_left(const struct delivery *d);
 
-/* A line of log for each recipient, in Postfix's shape. */
+/* Writes a log line for each recipient, in Postfix's format. */
 void outcome_log(const struct delivery *d);
 
 #endif

@@ -16,7 +16,7 @@ static const struct {
 	const char *name;
 	const char *value;
 } options[] = {
-	/* resolvers and test servers on the loopback are welcome */
+	/* resolvers and test servers may be on loopback */
 	{ "do-not-query-localhost:", "no" },   { "outgoing-range:", "256" },
 	{ "num-queries-per-thread:", "1024" }, { "msg-cache-size:", "16m" },
 	{ "rrset-cache-size:", "32m" },	       { "cache-max-ttl:", "86400" },
@@ -34,7 +34,7 @@ static void set(struct ub_ctx *ctx, const char *name, const char *value)
 	check(ub_ctx_set_option(ctx, name, value), name, value);
 }
 
-/* libunbound writes its complaints to a FILE: they go into the log. */
+/* libunbound writes messages to a FILE: they go to the log. */
 static ssize_t log_complaint(void *cookie, const char *text, size_t n)
 {
 	size_t len = n;
@@ -91,8 +91,8 @@ static const char *split_stub(const char *spec, char **zone)
 	return equals + 1;
 }
 
-/* A stub zone need not be in the public DNS, so a chain from the root may
- * not lead to it: it is signed if it has an anchor of its own. */
+/* A stub zone need not be in the public DNS, so there may be no chain from the
+ * root to it: it counts as signed if it has its own anchor. */
 static void add_stubs(struct ub_ctx *ctx, const struct strlist *stubs)
 {
 	char *zone;
@@ -131,9 +131,10 @@ static bool is_stub(const struct strlist *stubs, const char *zone)
 	return false;
 }
 
-/* Without a network all names but those of stubs are ours. A local zone finds
- * the one above it only if that was added later: so the parents of a stub
- * (test. is built in) are taken out and come again, the root last of all. */
+/* Without a network, all names except those of stubs are answered locally. A
+ * local zone finds the one above it only if that was added later: so the
+ * parents of a stub (test. is built in) are removed and added again, the root
+ * last. */
 static void close_parents(struct ub_ctx *ctx, const struct strlist *stubs)
 {
 	char *zone;
@@ -152,9 +153,9 @@ static void close_parents(struct ub_ctx *ctx, const struct strlist *stubs)
 	check(ub_ctx_zone_add(ctx, ".", "static"), "resolver_offline", "yes");
 }
 
-/* Names of private addresses (10.in-addr.arpa and so on) do not exist for
- * libunbound of itself (RFC 6303); who forwards may ask one that knows them.
- * They are not signed below the root. */
+/* By default, names of private addresses (10.in-addr.arpa and so on) do not
+ * exist for libunbound (RFC 6303), but a forwarder may know them. They are not
+ * signed below the root. */
 static void open_private_zones(struct ub_ctx *ctx)
 {
 	set(ctx, "unblock-lan-zones:", "yes");
@@ -180,8 +181,8 @@ static void add_forwarders(struct ub_ctx *ctx, const struct strlist *servers)
 		open_private_zones(ctx);
 }
 
-/* Without a network: what is not in our zones does not exist, also where a
- * CNAME of a stub zone leads: its server is asked, and refuses. */
+/* Without a network, names outside our zones do not exist, even if a CNAME in
+ * a stub zone leads there: a server that refuses is asked. */
 static void add_no_forwarders(struct ub_ctx *ctx, const struct strlist *stubs)
 {
 	char *zone;

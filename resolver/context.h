@@ -1,7 +1,7 @@
 /*
  * libunbound, set up from the parameters resolver_*. The order of its calls
  * matters: options, forwarders, stubs and anchors first; the first local zone
- * or record completes the context, and what would be set later is refused.
+ * or record completes the context, and later settings are refused.
  * Every result is checked, since a lost anchor would make all of DNS look
  * unsigned.
  */

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-#define BATCH 16 /* packets read from one peer before the others' turn */
+#define BATCH 16 /* packets read from one peer before others have a turn */
 
 struct peer {
 	struct peers *peers;
@@ -18,12 +18,12 @@ struct peer {
 	struct event *readable;
 	LIST_HEAD(, request) requests;
 	int nrequests;
-	bool broken; /* to be closed by whoever is in its loop */
+	bool broken; /* to be closed by the caller that is using it */
 	bool reading;
 };
 
 struct request {
-	struct waiter waiter; /* first: the one is the other */
+	struct waiter waiter; /* must be first: the pointers are the same */
 	LIST_ENTRY(request) next;
 	struct peer *peer;
 	int64_t id; /* the peer's name for it; -1: none */
@@ -63,7 +63,7 @@ static void peer_close(struct peer *p)
 	free(p);
 }
 
-/* PACKET goes to others, too: it is the same afterwards. */
+/* PACKET also goes to others: it is left unchanged. */
 static void on_answered(struct waiter *w, struct ipc_out *packet)
 {
 	struct request *r = (struct request *)w;

@@ -1,7 +1,8 @@
 /*
  * Connections of the programs that ask. A peer may send several questions
- * before it has the answers, at most PEER_QUESTIONS_MAX; answers come as they
- * are known. One that does not take its answers is closed.
+ * before it has the answers, at most PEER_QUESTIONS_MAX; answers are sent as
+ * soon as they are known. A peer that does not take its answers is
+ * disconnected.
  */
 #ifndef RESOLVER_PEER_H
 #define RESOLVER_PEER_H

@@ -1,8 +1,8 @@
 /*
- * libunbound may answer from within the call that asks. A question that ends
- * there is marked over and freed by the caller (asking, over); and the next
- * link of a chain of CNAMEs is asked for in the next turn of the loop, never
- * from the answer to the one before.
+ * libunbound may answer within the call that asks. A question that ends there
+ * is marked over and freed by the caller (asking, over); and the next link of
+ * a chain of CNAMEs is asked for in the next turn of the loop, never within
+ * the answer to the one before.
  */
 #include "resolver/question.h"
 
@@ -15,7 +15,7 @@
 #include "resolver/wire.h"
 
 #define ID_ROOM 64  /* bytes of a packet that a waiter may add */
-#define LINKS_MAX 8 /* CNAMEs followed by questions of their own */
+#define LINKS_MAX 8 /* CNAMEs followed by separate questions */
 #define CLASS_IN 1
 #define RCODE_NOERROR 0
 #define RCODE_SERVFAIL 2
@@ -102,8 +102,8 @@ static void on_again(int fd, short what, void *arg)
 	ask(arg);
 }
 
-/* Asks for the target of a CNAME that came without its records: not from
- * within libunbound's call, but in the next turn of the loop. */
+/* Asks for the target of a CNAME that came without its records: not within
+ * libunbound's call, but in the next turn of the loop. */
 static void follow(struct question *q, const struct wire_answer *w)
 {
 	static const struct timeval now = { 0, 0 };
@@ -253,7 +253,7 @@ void question_ask(struct asker *a, const char *name, const char *type,
 		refuse(a, name, "temp", "unknown type", w);
 		return;
 	}
-	/* a name that cannot be written in DNS does not exist in it */
+	/* a name that DNS cannot express does not exist there */
 	if (!wire_name(name, clean, sizeof(clean))) {
 		refuse(a, name, "no-name", "not a domain name", w);
 		return;

@@ -1,7 +1,7 @@
 /*
- * Questions under way. The same question of several peers is asked once; a
- * CNAME that leads out of an answer is followed with a question of its own.
- * Each ends within QUESTION_MS, with an answer or with `temp`.
+ * Open questions. The same question from several peers is asked once; a CNAME
+ * that leads out of an answer is followed with a separate question. Each ends
+ * within QUESTION_MS, with an answer or with `temp`.
  */
 #ifndef RESOLVER_QUESTION_H
 #define RESOLVER_QUESTION_H
@@ -24,8 +24,8 @@ struct asker {
 	struct ipc_out packet; /* the answer being built */
 };
 
-/* Somebody waits for an answer. `answered` is called once with the packet, and
- * the waiter is no longer in any list then. */
+/* Waits for an answer. `answered` is called once with the packet; the waiter is
+ * then no longer in any list. */
 struct waiter {
 	LIST_ENTRY(waiter) next;
 	void (*answered)(struct waiter *w, struct ipc_out *packet);
@@ -35,7 +35,7 @@ struct waiter {
 void question_ask(struct asker *a, const char *name, const char *type,
 		  struct waiter *w);
 
-/* W does not wait any more. The question goes on, for the cache. */
+/* W no longer waits. The question goes on, for the cache. */
 void question_forget(struct waiter *w);
 
 #endif

@@ -13,14 +13,14 @@
 #define END_CHECK_MS 100
 #define FILES_MAX 4096
 #define STEP_LOOK_S 10
-#define STEP_MIN_S 60 /* less is no matter */
+#define STEP_MIN_S 60 /* less does not matter */
 
 static struct {
 	struct service service;
 	struct asker asker;
 	struct peers *peers;
 	struct loop_listener *listener;
-	struct event *ending; /* looks whether all have their answers */
+	struct event *ending; /* checks whether all have their answers */
 	int64_t end_ms;
 	int64_t clock; /* for clock_step */
 } self;
@@ -40,8 +40,8 @@ static void on_ending(int fd, short what, void *arg)
 		event_base_loopbreak(self.asker.base);
 }
 
-/* SIGTERM: the successor serves already; whoever waits here gets his
- * answer. */
+/* SIGTERM: the successor already serves; peers that wait here get their
+ * answers. */
 static void stop(void *context)
 {
 	static const struct timeval often = { 0, END_CHECK_MS * 1000 };
@@ -57,8 +57,8 @@ static void stop(void *context)
 	on_ending(-1, 0, NULL);
 }
 
-/* libunbound keeps records by the wall clock: where that was set back they
- * would last as much longer. So another process begins, with nothing. */
+/* libunbound expires records by the wall clock: if that was set back they
+ * would last that much longer. So a new process starts with an empty cache. */
 static void on_look(int fd, short what, void *arg)
 {
 	int64_t step = clock_step(&self.clock);

@@ -1,10 +1,10 @@
 /*
- * A reader is a position in a message and goes forward only; what does not
- * fit ends it, and every function says so by false. Names may be compressed:
- * a pointer must lead to before the place where it stands, so that each jump
- * shortens what is left and a loop cannot be. Records of other types and
- * classes are passed over. What is written out is text as client/dns.h wants
- * it: no byte of a name or a TXT record can look like something else.
+ * A reader is a position in a message and only goes forward; malformed data
+ * ends it, and every function then gives false. Names may be compressed: a
+ * pointer must lead to an earlier place than its own, so that each jump
+ * shortens the rest and loops are impossible. Records of other types and
+ * classes are skipped. The output is text as client/dns.h wants it: no byte of
+ * a name or a TXT record can look like something else.
  */
 #include "resolver/wire.h"
 
@@ -80,8 +80,8 @@ static size_t put_label(char *out, const unsigned char *label, size_t n)
 	return len;
 }
 
-/* Follows the pointer whose first byte was HIGH: only backwards, so that it
- * ends. */
+/* Follows the pointer whose first byte was HIGH, only backwards, so that it
+ * terminates. */
 static bool jump(struct message *m, unsigned high)
 {
 	size_t here = m->at - 1;
@@ -148,7 +148,7 @@ static bool take_record(struct message *m, struct record *r)
 	return true;
 }
 
-/* Types: each writes its data as text, and says whether it was right. */
+/* Types: each writes its data as text, and gives whether it was valid. */
 
 static bool text_address(struct message *m, struct buf *out, int family,
 			 size_t size)
@@ -354,7 +354,7 @@ bool wire_read(const unsigned char *data, size_t n, const char *name,
 	if (!str_copy(out->canonical, sizeof(out->canonical), name) ||
 	    !take_header(&m, &out->rcode, &count))
 		return false;
-	/* signatures stand between the records: RRSIG is type 46 */
+	/* there are signatures between the records: RRSIG is type 46 */
 	out->too_many = count > 2 * WIRE_RECORDS_MAX;
 	room = out->too_many ? 0 : count;
 	record = mem_array(room + 1, sizeof(*record));

@@ -1,9 +1,9 @@
 /*
- * DNS messages in wire form (RFC 1035 section 4.1), reading only. The bytes
+ * DNS messages in wire format (RFC 1035 section 4.1), reading only. The bytes
  * come from libunbound, which took them from strangers: every length is
  * checked, compressed names may only point backwards, and a list with more
- * than WIRE_RECORDS_MAX is an error: whoever got a part of it would take it
- * for the whole.
+ * than WIRE_RECORDS_MAX is an error, since a part of it would be taken for the
+ * whole.
  */
 #ifndef RESOLVER_WIRE_H
 #define RESOLVER_WIRE_H
@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "client/dns.h"
 
-/* As many as a packet to our programs holds; in 64 KB of DNS are not many
+/* As many as fit a packet to our programs; 64 KB of DNS do not hold many
  * more. */
 #define WIRE_RECORDS_MAX DNS_RECORDS_MAX
 
@@ -34,11 +34,10 @@ struct wire_answer {
 /* The type's number for a name such as "MX", or 0. */
 unsigned wire_type(const char *name);
 
-/* Writes NAME (as a client gives it: any case, maybe a final dot) into SIZE
- * bytes at OUT, lower case and without the dot, a blank as \032. False if
- * there can be no such name, or none that we would ask for: empty or long
- * labels, more than 253 bytes, controls, bytes beyond ASCII, or a
- * backslash. */
+/* Writes NAME (as a client gives it: any case, perhaps a final dot) into SIZE
+ * bytes at OUT, lower case and without the dot, a blank as \032. False if such
+ * a name cannot exist, or is not one to ask for: empty or long labels, more
+ * than 253 bytes, controls, bytes beyond ASCII, or a backslash. */
 bool wire_name(const char *name, char *out, size_t size);
 
 /* Reads the answer of N bytes to the question for NAME (as wire_name gives

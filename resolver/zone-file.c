@@ -1,4 +1,4 @@
-/* Records of our own, one a line in presentation form (RFC 1035 section 5.1):
+/* Local records, one per line in presentation format (RFC 1035 section 5.1):
  * "name [ttl] [class] type data". Comments begin with ';' or '#'. */
 #include "resolver/context.h"
 
@@ -15,8 +15,8 @@
 
 #define FILE_MAX (16 << 20)
 
-/* Zones that libunbound has built in with records of its own ("localhost"),
- * to which ours would be added. */
+/* Built-in zones of libunbound that have records ("localhost"), to which ours
+ * would be added. */
 static const char *const builtin[] = {
 	"127.in-addr.arpa",
 	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
@@ -26,7 +26,7 @@ static const char *const builtin[] = {
 
 #define BUILTIN (sizeof(builtin) / sizeof(builtin[0]))
 
-/* Puts an empty zone in place of the built-in one that NAME is in. */
+/* Replaces the built-in zone that contains NAME by an empty one. */
 static void replace_builtin(struct ub_ctx *ctx, char *name, bool *replaced)
 {
 	size_t n = strlen(name);

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "log/log.h"
 
-/* Several records come with one system call. */
+/* Reads several records with one system call. */
 #define READ_BYTES 65536
 
 static struct {

@@ -44,7 +44,7 @@ static void finish(struct handshake *h, const char *why)
 	free(h);
 }
 
-/* Sends what is waiting; false if the connection is broken. */
+/* Sends unsent data; false if the connection is broken. */
 static bool send_unsent(struct handshake *h)
 {
 	ssize_t n;
@@ -72,7 +72,7 @@ static const char *reason(SSL *ssl, int code)
 	return context_error();
 }
 
-/* One step with what came. NULL to go on, or why it failed. */
+/* One step with the input. NULL to go on, or why it failed. */
 static const char *advance(struct handshake *h)
 {
 	struct buf *out = bio_output();
@@ -108,7 +108,7 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* input behind the handshake belongs to the relay */
+	/* input after the handshake belongs to the relay */
 	if (!h->finished)
 		react(h, advance(h));
 }
@@ -144,8 +144,8 @@ struct handshake *handshake_begin(struct event_base *base, SSL *ssl, int fd,
 	evtimer_assign(&h->timer, base, on_timer, h);
 	event_add(&h->input, NULL);
 	event_add(&h->timer, &t);
-	/* a client speaks first; a server most often finds the peer's first
-	 * message there already */
+	/* a client speaks first; a server usually finds the peer's first
+	 * message already there */
 	event_active(&h->input, EV_READ, 0);
 	return h;
 }

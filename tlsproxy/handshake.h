@@ -8,8 +8,8 @@
 
 struct handshake;
 
-/* How it went: WHY is NULL if it is done, else the reason. SSL and FD are the
- * callee's from then on; the handshake itself is gone. */
+/* The result: WHY is NULL on success, else the reason. The callee owns SSL and
+ * FD from then on; the handshake itself is gone. */
 typedef void handshake_done(void *context, SSL *ssl, int fd, const char *why);
 
 /* Begins on the stream socket FD with SSL (state set to accept or connect),
@@ -18,7 +18,7 @@ struct handshake *handshake_begin(struct event_base *base, SSL *ssl, int fd,
 				  int64_t ms, handshake_done *done,
 				  void *context);
 
-/* Gives it up: closes, frees, calls nobody. */
+/* Gives it up: closes and frees, without calling DONE. */
 void handshake_cancel(struct handshake *h);
 
 #endif

@@ -7,8 +7,8 @@
 
 /*
  * Names as RFC 7301 has them on the wire: a byte of length before each. IANA
- * lists imap and pop3 (RFC 7301's registry); SMTP has none, and those who send
- * one send smtp or esmtp, so both are understood.
+ * lists imap and pop3 (RFC 7301's registry); SMTP has none, and clients that
+ * send one send smtp or esmtp, so both are accepted.
  */
 struct row {
 	const char *service;
@@ -26,10 +26,9 @@ static const struct row rows[] = {
 /* For requests that do not say what they are. */
 static const struct row unnamed = { "", "", NULL };
 
-/* A client that asks for protocols of which ours is none was led here by
- * somebody who mixes them up, maybe on purpose: the alert
- * no_application_protocol (RFC 7301 section 3.2) ends that. One that asks for
- * none is served, as most are. */
+/* A client that asks for other protocols than ours was sent here by mistake,
+ * or in a cross-protocol attack: it gets the alert no_application_protocol
+ * (RFC 7301 section 3.2). One that asks for none, as most do, is served. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
 		   const unsigned char *in, unsigned in_len, void *arg)
 {

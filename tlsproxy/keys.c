@@ -59,8 +59,8 @@ static void check_mode(const char *file)
 		log_warn("%s: every user can read this key", file);
 }
 
-/* A certificate out of date is served all the same: to mail servers, which
- * seldom look at it, it is better than none. */
+/* An expired certificate is still served: for mail servers, which seldom check
+ * it, it is better than none. */
 static void check_dates(const char *file, SSL_CTX *ctx)
 {
 	X509 *cert = SSL_CTX_get0_certificate(ctx);
@@ -143,8 +143,8 @@ static SSL_CTX *server_context(const struct config *c)
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE |
 					 SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_dh_auto(ctx, 1);
-	/* resumption is by tickets alone; their keys are made with the context,
-	 * before the fork, so that any worker can read them */
+	/* only tickets are used for resumption; their keys are made with the
+	 * context, before the fork, so that any worker can read them */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
 	SSL_CTX_set_num_tickets(ctx, 1);

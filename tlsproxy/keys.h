@@ -2,8 +2,8 @@
  * The server's certificates and keys: read once, as root, before the
  * process gives up its rights.
  *
- * A pair that cannot be used is an error in the log that names the file and
- * the reason; the service runs on with the others. Without any, every
+ * For a pair that cannot be used, an error in the log names the file and the
+ * reason; the service goes on with the others. Without a default pair, every
  * handshake is refused with that reason.
  */
 #ifndef TLSPROXY_KEYS_H

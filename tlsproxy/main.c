@@ -1,8 +1,8 @@
 /*
- * tlsproxy: ends TLS for connections from outside (service tls-server, with
- * the keys) and begins it for those to others (service tls-client, without).
+ * tlsproxy: terminates TLS for incoming connections (service tls-server, with
+ * the keys) and starts it on outgoing ones (service tls-client, without).
  *
- * The parent reads the keys, gives up its rights and forks one worker a
+ * The parent reads the keys, gives up its rights and forks one worker per
  * processor; it never touches a connection. The workers share the listening
  * socket and, since the contexts are made before the fork, the keys of
  * session tickets.
@@ -43,7 +43,7 @@ static void work(void)
 	event_base_dispatch(base);
 }
 
-/* Two descriptors a connection, some for the programs and for us. */
+/* Two descriptors per connection, and some for the programs and ourselves. */
 static size_t max_connections(void)
 {
 	struct rlimit r;

@@ -13,7 +13,7 @@
 #include "log/log.h"
 #include "tlsproxy/context.h"
 
-#define TLSA_MAX 100 /* records of one host that are looked at */
+#define TLSA_MAX 100 /* records of one host that are used */
 
 /* Gives why they cannot be used, or NULL. */
 static const char *load_authorities(SSL_CTX *ctx, const char *file)
@@ -22,7 +22,7 @@ static const char *load_authorities(SSL_CTX *ctx, const char *file)
 	const char *why = NULL;
 	int fd, err = file_open(file, &fd);
 
-	/* OpenSSL would wait at a FIFO for somebody to write */
+	/* OpenSSL would wait at a FIFO for a writer */
 	if (err)
 		why = err_why(err);
 	else
@@ -36,7 +36,7 @@ static const char *load_authorities(SSL_CTX *ctx, const char *file)
 		 "be verified",
 		 file, why);
 	log_error("%s", text);
-	/* many a machine has none */
+	/* many machines have none */
 	return err == ERR_NOT_FOUND ? NULL : text;
 }
 
@@ -68,7 +68,7 @@ static bool take_number(const char **p, uint8_t *value)
 
 /* One record "usage selector matching hex". Those with the usages 0 and 1
  * are not for mail (RFC 7672 section 3.1.3), those with parameters that
- * OpenSSL does not know cannot be used: both are passed over. */
+ * OpenSSL does not know cannot be used: both are skipped. */
 static bool add_tlsa(SSL *ssl, const char *text, int *usable)
 {
 	uint8_t usage, selector, matching;
@@ -97,8 +97,7 @@ static const char *set_dane(SSL *ssl, const struct ipc_in *m, int *usable)
 	SSL_set_app_data(ssl, ssl);
 	if (SSL_dane_enable(ssl, ipc_text(m, "sni")) <= 0)
 		return "DANE needs the name of the host";
-	/* usage 3 asks neither for names nor for dates: RFC 7672 section
-	 * 3.1.1 */
+	/* usage 3 checks neither names nor dates: RFC 7672 section 3.1.1 */
 	SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	for (size_t i = 0; i < m->nattrs; i++) {
 		if (strcmp(m->attr[i].name, "tlsa") != 0)
@@ -138,7 +137,7 @@ const char *outgoing_prepare(SSL *ssl, const struct ipc_in *m)
 		must = usable > 0;
 	else if (!str_equal(level, "may"))
 		fault = "unknown level";
-	/* where nothing must hold, weak keys are better than clear text */
+	/* if nothing is required, weak keys are better than clear text */
 	if (!must)
 		SSL_set_security_level(ssl, 0);
 	SSL_set_verify(ssl, must ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);

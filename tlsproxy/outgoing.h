@@ -1,6 +1,6 @@
 /*
- * Connections that we make to others: what is asked of the peer's
- * certificate, and what came of it.
+ * Outgoing connections: what the peer's certificate must fulfil, and whether
+ * it did.
  */
 #ifndef TLSPROXY_OUTGOING_H
 #define TLSPROXY_OUTGOING_H
@@ -10,17 +10,17 @@
 #include "config/config.h"
 #include "ipc/ipc.h"
 
-/* The context, with the authorities of smtp_tls_CAfile. A file that cannot
- * be used is an error in the log: then no certificate can be verified, and
- * *WHY says why, unless it is not there at all. */
+/* The context, with the authorities of smtp_tls_CAfile. A file that cannot be
+ * used is logged as an error: then no certificate can be verified, and *WHY
+ * says why, unless the file is missing. */
 SSL_CTX *outgoing_context(const struct config *c, const char **why);
 
 /* Sets SSL up as the packet `connect` wants it: level, sni, name…, tlsa…
  * NULL, or what is wrong with the packet. */
 const char *outgoing_prepare(SSL *ssl, const struct ipc_in *m);
 
-/* After the handshake, also a failed one: did the peer prove its name? If
- * not, *WHY says why; the text lives until the next call. */
+/* After the handshake, even a failed one: did the peer prove its name? If not,
+ * *WHY says why; the text lives until the next call. */
 bool outgoing_verified(SSL *ssl, const char **why);
 
 #endif

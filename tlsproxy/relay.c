@@ -1,11 +1,12 @@
 /*
- * Two directions, each with its own end. From the net: records are read,
- * decrypted into the common block and sent to the program; what it does not
- * take is kept in to_plain, and the net is not read until that is gone. From
- * the program the same, with to_net. An end of file is passed on only when
- * what was kept before it is gone. A relay ends when both directions have, or
- * at once when a side is broken; a timer ends one whose peer never answers
- * close_notify. Nothing waits, and no relay holds more than two blocks.
+ * Two directions, each with its own end. From the net, records are read,
+ * decrypted into the shared block and sent to the program; what it does not
+ * take is kept in to_plain, and the net is not read until that is sent. From
+ * the program it is the same, with to_net. An end of file is passed on only
+ * when all data before it is sent. A relay ends when both directions have
+ * ended, or at once when a side is broken; a timer ends one whose peer never
+ * answers close_notify. Nothing blocks, and no relay holds more than two
+ * blocks.
  */
 #include "tlsproxy/relay.h"
 
@@ -23,9 +24,9 @@
 
 #define BLOCK 65536	  /* carried at once in one direction */
 #define UNSENT_MAX 400000 /* a block as records, and answers to key updates */
-#define CHECK_S 30 /* between looks whether a half-closed program lives */
+#define CHECK_S 30 /* between checks whether a half-closed program lives */
 #define FLUSH_S 60 /* for the peer to take what is left */
-#define LINGER_S 3 /* for the peer's end after ours */
+#define LINGER_S 3 /* for the peer to close after us */
 
 struct relay {
 	SSL *ssl;
@@ -84,7 +85,7 @@ static bool send_or_keep(int fd, const char *data, size_t n, struct buf *rest)
 	return !rest->over;
 }
 
-/* Sends what was kept; the memory goes too, for most never need it again. */
+/* Sends what was kept, and frees it: most relays never need it again. */
 static bool send_kept(int fd, struct buf *kept)
 {
 	ssize_t n =
@@ -101,7 +102,7 @@ static bool send_kept(int fd, struct buf *kept)
 	return true;
 }
 
-/* Sends what OpenSSL has to say. */
+/* Sends OpenSSL's output. */
 static bool send_output(struct relay *r)
 {
 	struct buf *out = bio_output();
@@ -139,7 +140,7 @@ static size_t read_net(struct relay *r)
 	return have;
 }
 
-/* How long until something has to be looked at when nothing happens. */
+/* Sets the time after which something has to be done without an event. */
 static void set_timer(struct relay *r)
 {
 	struct timeval t = { CHECK_S, 0 };
@@ -149,7 +150,7 @@ static void set_timer(struct relay *r)
 	evtimer_add(&r->timer, &t);
 }
 
-/* Did the program close its side whole, or may it still read? */
+/* Did the program close its side completely, or may it still read? */
 static void check_gone(struct relay *r)
 {
 	struct pollfd p = { .fd = r->plain };
@@ -161,7 +162,7 @@ static void check_gone(struct relay *r)
 	set_timer(r);
 }
 
-/* Passes on the ends that came, once what was before them is sent. */
+/* Passes on the ends of file, once the data before them is sent. */
 static void pass_ends(struct relay *r)
 {
 	if (r->net_ended && !r->net_passed && r->to_plain.len == 0) {
@@ -199,7 +200,7 @@ static void settle(struct relay *r)
 	wait_if(&r->plain_room, r->to_plain.len > 0);
 }
 
-/* OpenSSL may hold records that came with others: no event tells of them. */
+/* OpenSSL may hold records that came with others: no event reports them. */
 static void look_again(struct relay *r)
 {
 	if (r->to_plain.len == 0 && !r->net_ended && !r->net_broken &&

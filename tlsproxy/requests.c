@@ -2,9 +2,9 @@
  * A requester is a connection of one of our programs: it sends a request with
  * a descriptor, the handshake runs, and the answer brings the plain end of a
  * pair whose other end is the relay's. While a handshake runs no second
- * request is taken. A requester that goes away takes its handshake with it,
- * but not the relays that it was given. Connections are counted from the
- * beginning of a handshake to the end of its relay.
+ * request is taken. When a requester disconnects, its handshake is cancelled,
+ * but the relays that it was given go on. Connections are counted from the
+ * start of a handshake to the end of its relay.
  */
 #include "tlsproxy/requests.h"
 
@@ -156,7 +156,7 @@ static bool is_stream(int fd)
 	       type == SOCK_STREAM;
 }
 
-/* Sets SSL up; NULL, or why the request cannot be done. */
+/* Sets SSL up; NULL, or why the request cannot be carried out. */
 static const char *prepare(SSL *ssl)
 {
 	if (!self.set->outgoing)
@@ -166,7 +166,7 @@ static const char *prepare(SSL *ssl)
 	return outgoing_prepare(ssl, &self.in);
 }
 
-/* Why this request is refused before anything is done; or NULL. */
+/* Why this request is refused at once; or NULL. */
 static const char *refusal(int fd)
 {
 	if (!self.set->ctx)
@@ -193,7 +193,7 @@ static bool begin(struct requester *q, int fd)
 		return refuse(q, why);
 	}
 	ipc_int(&self.in, "timeout", 1, HANDSHAKE_MS_MAX, &ms);
-	/* the relay's writes are whole replies: none waits for the next */
+	/* the relay writes whole replies: do not delay them */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	self.connections++;
 	q->handshake = handshake_begin(self.base, ssl, fd, ms, on_handshake, q);
@@ -246,7 +246,7 @@ static void add_requester(int sock, void *context)
 	event_assign(&q->input, self.base, sock, EV_READ | EV_PERSIST,
 		     on_request, q);
 	event_add(&q->input, NULL);
-	/* the request most often comes with the connection */
+	/* the request usually comes with the connection */
 	event_active(&q->input, EV_READ, 0);
 }
 
@@ -258,14 +258,14 @@ void requests_begin(struct event_base *base, const struct requests_settings *s)
 				   add_requester, NULL);
 }
 
-/* What Q has asked already is done. False: it has nothing to wait for. */
+/* Serves what Q has already asked. False: it has nothing to wait for. */
 static bool take_last(struct requester *q)
 {
 	if (q->handshake || (take_request(q) && q->handshake))
 		return true;
 	if (!ipc_end_input(q->sock) || !take_request(q) || !q->handshake)
 		return false;
-	/* it can say nothing more, and that is not its end */
+	/* it can send nothing more, but that is not its end */
 	event_del(&q->input);
 	return true;
 }

@@ -73,8 +73,8 @@ static void start(int i)
 		self.worker[i] = pid;
 }
 
-/* Starts what is missing. A worker that dies is replaced after a moment, so
- * that one that cannot live does not eat the machine. */
+/* Starts missing workers. One that dies is replaced after a moment, so that
+ * one that keeps dying does not use up the machine. */
 static void start_missing(void)
 {
 	if (self.stopping || clock_ms() < self.restart_ms)
@@ -159,7 +159,7 @@ void workers_begin(struct service *s, void (*work)(void))
 	block_signals();
 }
 
-/* How long there is nothing to do but for a descriptor. */
+/* How long to wait for descriptors before something else is due. */
 static int turn(void)
 {
 	bool missing = count() < self.nworkers || self.end_ms < INT64_MAX;

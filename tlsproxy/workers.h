@@ -1,5 +1,5 @@
 /*
- * The workers of tlsproxy: one process a processor, each with an event loop.
+ * The workers of tlsproxy: one process per processor, each with an event loop.
  * The parent replaces those that end, and those that do not answer.
  */
 #ifndef TLSPROXY_WORKERS_H
@@ -16,8 +16,8 @@ void workers_begin(struct service *s, void (*work)(void));
 
 /* Keeps the workers alive until SIGTERM, SIGINT (they finish what they have)
  * or SIGQUIT (they are killed), and all are gone. Gives the exit status. With
- * WHY it is not for long: so that master starts another, which may have what
- * this one has not; WHY is for people. */
+ * WHY, a text for people about what is missing, it ends by itself after a
+ * while, so that master starts another instance, which may have it. */
 int workers_supervise(const char *why);
 
 #endif
