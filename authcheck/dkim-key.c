@@ -53,8 +53,8 @@ const char *dkim_key_fault(struct arena *a, const char *record,
 	return fault_of(a, &t, algorithm);
 }
 
-/* The size of the RSA key in base64 KEY, in bits; 0 if it is none: of that
- * the library will say more. It counts in bytes itself. */
+/* The size of the RSA key in base64 KEY, in bits; 0 if it is not one, which the
+ * library will report. The library itself counts in bytes. */
 static int rsa_bits(const char *key)
 {
 	const unsigned char *p;
@@ -74,7 +74,7 @@ static int rsa_bits(const char *key)
 	return bits;
 }
 
-/* The tags that the library looks at. */
+/* The tags that the library reads. */
 static const char *essence(struct arena *a, const struct tags *t)
 {
 	const char *type = tags_get(t, "k"), *flags = tags_get(t, "t");

@@ -1,6 +1,6 @@
 /*
  * DKIM key records (RFC 6376 section 3.6.1), fetched and judged by us:
- * libopendkim takes some that must not count.
+ * libopendkim accepts some that must not count.
  */
 #ifndef AUTHCHECK_DKIM_KEY_H
 #define AUTHCHECK_DKIM_KEY_H
@@ -9,9 +9,9 @@
 
 enum dkim_key_status {
 	DKIM_KEY_GOOD,
-	DKIM_KEY_SMALL, /* an RSA key that counts no more */
+	DKIM_KEY_SMALL, /* an RSA key that is too small to count */
 	DKIM_KEY_TEMP, /* no answer for now */
-	DKIM_KEY_NONE, /* none, revoked or not for this signature: *WHY */
+	DKIM_KEY_NONE, /* missing, revoked or not for this signature: *WHY */
 };
 
 /* Where it is. From A. */
@@ -19,13 +19,13 @@ const char *dkim_key_name(struct arena *a, const char *selector,
 			  const char *domain);
 
 /* The key record of SELECTOR at DOMAIN for a signature by ALGORITHM
- * ("rsa-sha256", "ed25519-sha256"): *RECORD in the arena has what matters of
- * it, without notes, for which the library has no room. */
+ * ("rsa-sha256", "ed25519-sha256"): *RECORD in the arena has its essential
+ * tags, without notes, for which the library has no room. */
 enum dkim_key_status dkim_key_find(struct lookup *l, const char *selector,
 				   const char *domain, const char *algorithm,
 				   const char **record, const char **why);
 
-/* Judges the text of a record alone: NULL if it is good for ALGORITHM, else
+/* Judges only the text of a record: NULL if it is good for ALGORITHM, else
  * what is wrong, a constant text. */
 const char *dkim_key_fault(struct arena *a, const char *record,
 			   const char *algorithm);

@@ -1,5 +1,5 @@
-/* How long a body is in its canonical form (RFC 6376 section 3.4): what l= of
- * a signature is measured by. The library tells only how far it got. */
+/* The length of a body in its canonical form (RFC 6376 section 3.4), to which
+ * l= of a signature refers. The library only tells how far it got. */
 #ifndef AUTHCHECK_DKIM_LENGTH_H
 #define AUTHCHECK_DKIM_LENGTH_H
 

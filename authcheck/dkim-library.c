@@ -11,7 +11,7 @@ static struct {
 	DKIM_LIB *library;
 } self;
 
-/* Signed once more than they are there, so that none can be added. */
+/* Signed once more than they occur, so that none can be added. */
 #define GUARDED                                                              \
 	"From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", \
 		"Cc", "MIME-Version", "Content-Type",                        \
@@ -19,7 +19,7 @@ static struct {
 
 static const char *const guarded_fields[] = { GUARDED, NULL };
 
-/* Signed when they are there (RFC 6376 section 5.4.1). */
+/* Signed if present (RFC 6376 section 5.4.1). */
 static const char *const signed_fields[] = {
 	GUARDED,       "In-Reply-To",	    "References",
 	"List-Id",     "List-Unsubscribe",  "List-Unsubscribe-Post",
@@ -36,8 +36,8 @@ static bool set_option(dkim_opts_t option, void *value, size_t size)
 
 bool dkim_prepare(void)
 {
-	/* keys are fetched late and each signature has its own fate;
-	 * otherwise one temporary failure ends the whole message */
+	/* keys are fetched late and signatures are judged separately;
+	 * otherwise one temporary failure would end the whole message */
 	u_int flags = DKIM_LIBFLAGS_DELAYSIGPROC;
 	u_int bits = KEY_BITS_MIN;
 

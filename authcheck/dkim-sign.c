@@ -1,7 +1,7 @@
 /*
  * Signing: one handle per key, all fed in the same pass over the message.
  * Always relaxed/relaxed: with simple header canonicalization the library's
- * Ed25519 signatures fit nothing.
+ * Ed25519 signatures are wrong.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * The text of signatures, judged before the library sees it: it takes some
- * that must not count.
+ * The text of signatures, judged before the library sees it, which accepts
+ * some that must not count.
  */
 #include <string.h>
 
@@ -9,8 +9,8 @@
 #include "base/str.h"
 #include "mime/field.h"
 
-/* The library gives up a whole message for one signature of 64 KB; none that
- * is meant well has a tenth of that. */
+/* The library gives up a whole message for one signature of 64 KB; no honest
+ * one has a tenth of that. */
 #define SIGNATURE_MAX 16384
 
 static const char *const words[] = { "none",	 "pass",    "fail",
@@ -38,7 +38,7 @@ static const char *tag_or_empty(struct arena *a, const struct tags *t,
 }
 
 /* Judges the text of a signature (RFC 6376 section 3.5) before the library
- * sees it; DKIM_NONE: so far there is nothing against it. */
+ * sees it; DKIM_NONE: nothing against it so far. */
 static void read_signature(struct arena *a, const struct mime_field *f,
 			   struct dkim_signature *s)
 {

@@ -45,8 +45,8 @@ struct verification {
 	DKIM *dkim;
 };
 
-/* Gives the header to the library, without signatures that are out already:
- * it would give up the whole message for one of them. */
+/* Gives the header to the library, without signatures that were already
+ * rejected: it would give up the whole message for one of them. */
 static size_t put_header(struct verification *v)
 {
 	const struct message *m = v->message;
@@ -73,8 +73,8 @@ static bool same_text(const u_char *theirs, const char *ours)
 	return str_equal_ci((const char *)theirs, ours);
 }
 
-/* The signature of ours that the library's SIG is, which may have left out
- * some: by domain, selector and b=. */
+/* Our entry for the library's SIG, found by domain, selector and b=, since the
+ * library may have left out some. */
 static struct dkim_signature *find_signature(const struct verification *v,
 					     DKIM_SIGINFO *sig)
 {
@@ -126,8 +126,7 @@ DKIM_CBSTAT dkim_verify_key(DKIM *dkim, DKIM_SIGINFO *sig, u_char *buf,
 	return DKIM_CBSTAT_NOTFOUND;
 }
 
-/* A signature that leaves part of the body to anybody proves nothing of
- * it. */
+/* A signature that leaves part of the body open proves nothing about it. */
 static bool covers_body(const struct verification *v, DKIM_SIGINFO *sig)
 {
 	dkim_canon_t header, body;
@@ -205,7 +204,7 @@ static int run(struct verification *v)
 	err = message_body(v->message, dkim_library_body, v->dkim);
 	if (err)
 		return err;
-	/* its verdict on the message as a whole is of no use to us */
+	/* its verdict on the message as a whole is not used */
 	dkim_eom(v->dkim, NULL);
 	process_all(v);
 	return ERR_OK;

@@ -1,7 +1,7 @@
 /*
- * DKIM (RFC 6376, RFC 8301, RFC 8463) by libopendkim, which computes hashes
- * and signatures. What may count as a signature and as a key is ours to say:
- * the library lets pass what must not.
+ * DKIM (RFC 6376, RFC 8301, RFC 8463) with libopendkim, which computes hashes
+ * and signatures. We decide what counts as a signature and as a key: the
+ * library accepts some that must not.
  */
 #ifndef AUTHCHECK_DKIM_H
 #define AUTHCHECK_DKIM_H
@@ -15,21 +15,21 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define DKIM_SIGNATURES_MAX 10 /* further ones are not looked at */
+#define DKIM_SIGNATURES_MAX 10 /* further ones are ignored */
 
 /* In the order of RFC 8601 section 2.7.1; see dkim_word. */
 enum dkim_verdict {
 	DKIM_NONE,
 	DKIM_PASS,
 	DKIM_FAIL,
-	DKIM_POLICY, /* good, but not in a way that we take */
+	DKIM_POLICY, /* good, but not acceptable to us */
 	DKIM_NEUTRAL,
 	DKIM_TEMPERROR,
 	DKIM_PERMERROR
 };
 
-/* One signature and what became of it. Strings are the signer's: from
- * outside, only known to be visible ASCII. */
+/* One signature and its result. The strings come from the signer, and are only
+ * known to be visible ASCII. */
 struct dkim_signature {
 	enum dkim_verdict result;
 	const char *why;       /* "" for pass */
@@ -48,7 +48,7 @@ struct dkim_result {
 
 const char *dkim_word(enum dkim_verdict d);
 
-/* Prepares the library: once a process, before any confinement. False if it
+/* Prepares the library: once per process, before any confinement. False if it
  * is not usable. */
 bool dkim_prepare(void);
 
@@ -60,7 +60,7 @@ void dkim_judge(struct dkim_signature *s, enum dkim_verdict result,
 void dkim_read_signatures(struct arena *a, const struct message *m,
 			  struct dkim_result *r);
 
-/* Notes the keys that these need (lookup_plan), with MS for each. */
+/* Plans the lookups of their keys (lookup_plan), with MS for each. */
 void dkim_plan(struct lookup *l, const struct dkim_result *r, int64_t ms);
 
 /* Checks the signatures of M that are in R. Strings come from the lookup's

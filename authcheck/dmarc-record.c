@@ -38,7 +38,7 @@ static bool parse_policy(const char *value, enum dmarc_policy *p)
 	return false;
 }
 
-/* One address for reports that could be one: a scheme and something. */
+/* Is there a plausible address for reports: a scheme and something? */
 static bool has_report_address(const struct tags *t)
 {
 	const char *rua = tags_get(t, "rua");
@@ -113,7 +113,7 @@ static bool compare(DMARC_POLICY_T *library, const struct dmarc_record *r)
 bool dmarc_record_agrees(const char *text, const char *domain,
 			 const struct dmarc_record *r)
 {
-	unsigned char address[] = "192.0.2.1"; /* it wants one: not used */
+	unsigned char address[] = "192.0.2.1"; /* required, but not used */
 	DMARC_POLICY_T *library = opendmarc_policy_connect_init(
 		address, DMARC_POLICY_IP_TYPE_IPV4);
 	bool same = false;

@@ -16,11 +16,11 @@ struct dmarc_record {
 	int pct;
 };
 
-/* Does TEXT begin as a DMARC record? What does not is none at all. */
+/* Does TEXT begin like a DMARC record? Otherwise it is not one at all. */
 bool dmarc_record_is(const char *text);
 
-/* Parses TEXT, for which dmarc_record_is holds. A record without a valid
- * policy but with an address for reports asks for reports alone: p=none
+/* Parses TEXT, for which dmarc_record_is is true. A record without a valid
+ * policy but with an address for reports only asks for reports: p=none
  * (section 6.6.3). False: there is nothing in it to act upon. */
 bool dmarc_record_parse(struct arena *a, const char *text,
 			struct dmarc_record *r);

@@ -22,8 +22,8 @@ const char *dmarc_word(enum dmarc d)
 	return words[d];
 }
 
-/* libpsl takes any file for a list: one that does not even know "com" is none,
- * and with it each domain would be its own organization. */
+/* libpsl takes any file for a list: one that does not even have "com" is not a
+ * list, and with it each domain would be its own organization. */
 static psl_ctx_t *load_suffixes(const char *path)
 {
 	const int type = PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE;
@@ -160,7 +160,8 @@ static void check_domain(struct lookup *l, const char *domain,
 	r->published = d.organizational ? d.record.sp : d.record.p;
 	if (has_proof(p, domain, &d.record, SPF_PASS, DKIM_PASS))
 		return;
-	/* only a proof that would count excuses: others are easily made */
+	/* only a temporary failure of an aligned proof excuses: others are
+	 * easily provoked */
 	if (has_proof(p, domain, &d.record, SPF_TEMPERROR, DKIM_TEMPERROR)) {
 		r->result = DMARC_TEMPERROR;
 		r->pending = r->published != DMARC_P_NONE;

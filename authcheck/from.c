@@ -8,7 +8,7 @@
 #include "mime/author.h"
 #include "mime/field.h"
 
-/* A list that long is no author's: its parsing has an end. */
+/* No author has a longer list: bounds the parsing. */
 #define READINGS_MAX 10000
 
 static void set_fault(struct from *f, const char *text)
@@ -28,8 +28,8 @@ static void add(struct from *f, const char *domain)
 		str_copy(f->domain[f->n++], sizeof(f->domain[0]), domain);
 }
 
-/* A mailbox without a domain is nobody's that we could judge. What was only
- * guessed and has no dot is no domain of anybody's either. */
+/* A mailbox without a domain cannot be judged. What was only guessed and has no
+ * dot is not a domain either. */
 static void take(void *context, const char *domain, bool shown)
 {
 	char canonical[ADDRESS_DOMAIN_SIZE];

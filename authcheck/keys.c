@@ -31,7 +31,7 @@ static bool fault(const struct place *p, const char *what, const char *of)
 	return false;
 }
 
-/* Of which kind is the key? It must be one that we can sign with. */
+/* The kind of the key, which must be one that we can sign with. */
 static bool judge_key(const struct place *p, const char *file,
 		      struct dkim_key *k)
 {

@@ -21,14 +21,14 @@ struct dkim_key {
 	struct dkim_key *next;
 };
 
-/* Reads PATH, relative file names in it from its own folder. No file: no
- * keys. Each fault adds a line to FAULTS; the keys without fault are there
- * all the same. */
+/* Reads PATH; relative file names in it are relative to its folder. No file:
+ * no keys. Each fault adds a line to FAULTS; the keys without faults are still
+ * given. */
 struct dkim_key *keys_load(const char *path, struct buf *faults);
 void keys_free(struct dkim_key **keys);
 
-/* The keys of DOMAIN (case folded) in KEY, at most KEYS_PER_DOMAIN; how many
- * there are. */
+/* The keys of DOMAIN (case folded) in KEY, at most KEYS_PER_DOMAIN; gives how
+ * many. */
 size_t keys_of(const struct dkim_key *keys, const char *domain,
 	       const struct dkim_key **key);
 

@@ -8,7 +8,7 @@
 #define NAME_MAX_DNS 253
 #define LABEL_MAX 63
 #define QUESTION_MS 20000 /* for one question, however much time is left */
-#define PATIENCE_MS 1000  /* a wait beyond that may make room for others */
+#define PATIENCE_MS 1000  /* a longer wait may make room for others */
 
 struct lookup_kept {
 	struct lookup_kept *next;
@@ -39,7 +39,7 @@ void lookup_begin(struct lookup *l, int64_t ms, bool (*crowded)(void))
 	l->until_ms = l->begun_ms + ms;
 }
 
-/* NAME as we ask for it, or NULL if it is no name. */
+/* NAME as we ask for it, or NULL if it is not a name. */
 static const char *clean_name(struct lookup *l, const char *name)
 {
 	char *asked = arena_strdup(l->arena, name);

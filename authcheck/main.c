@@ -2,8 +2,8 @@
  * authcheck: SPF, DKIM and DMARC for the other programs. It reads the keys
  * and the list of public suffixes as root, then gives up everything: its
  * children can read the descriptor that comes with a question, ask the
- * resolver through its socket, and nothing else. The libraries that judge
- * what strangers wrote run only there.
+ * resolver over its socket, and nothing else. The libraries that parse what
+ * strangers wrote run only there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static void report(const struct buf *faults)
 	}
 }
 
-/* Gives what is wrong with them, or NULL. */
+/* Gives what is wrong with the keys, or NULL. */
 static const char *load_keys(const struct service *s)
 {
 	struct buf faults;

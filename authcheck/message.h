@@ -1,6 +1,6 @@
 /*
  * A message as authcheck sees it: its header in memory, its body read in big
- * blocks by pread(2) as often as needed. A small message is one read in all.
+ * blocks with pread(2) as often as needed. A small message takes one read.
  */
 #ifndef AUTHCHECK_MESSAGE_H
 #define AUTHCHECK_MESSAGE_H
@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-#define MESSAGE_HEADER_MAX (1 << 20) /* bytes of header that are looked at */
+#define MESSAGE_HEADER_MAX (1 << 20) /* bytes of header that are read */
 
 struct message {
 	int fd;
@@ -31,7 +31,7 @@ MUST_CHECK int message_open(struct message *m, int fd, off_t offset,
 			    off_t length);
 void message_close(struct message *m);
 
-/* Gives the body piece by piece to TAKE, which says false to stop. ERR_OK,
+/* Gives the body piece by piece to TAKE, which gives false to stop. ERR_OK,
  * ERR_IO or ERR_EOF. */
 MUST_CHECK int message_body(const struct message *m,
 			    bool (*take)(void *context, char *data, size_t n),

@@ -65,8 +65,8 @@ static void begin_result(struct buf *out, const char *method,
 	put_property(out, "reason", why);
 }
 
-/* local@domain as RFC 8601 section 2.2 wants it (pvalue); of an address that
- * cannot stand so, the domain alone. */
+/* local@domain as RFC 8601 section 2.2 wants it (pvalue); if the address is not
+ * allowed there, only the domain. */
 static void put_sender(struct buf *out, const char *sender)
 {
 	const char *at = strrchr(sender, '@');

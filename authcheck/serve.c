@@ -12,13 +12,13 @@
 
 #define IDLE_MS 10000 /* for the next question on a connection */
 #define SEND_MS 10000 /* for taking the answer */
-#define LIMIT_S 120   /* the longest patience of an asker */
-#define GRACE_S 5     /* a child has no longer than that after it */
+#define LIMIT_S 120   /* the longest time that a caller waits */
+#define GRACE_S 5     /* a child has only this much longer */
 #define MARGIN_MS \
-	500 /* so that our answer is there before the asker's
-			  * patience ends */
+	500 /* so that our answer comes before the caller's
+			  * time is over */
 #define FIELDS_MAX 65536
-#define PLACES_KEPT 5 /* one of so many is for quick checks */
+#define PLACES_KEPT 5 /* one in so many is kept for quick checks */
 #define LENGTH_MAX (INT64_C(1) << 50)
 
 struct request {
@@ -30,7 +30,7 @@ struct request {
 	struct ipc_out *out;
 };
 
-/* What the caller shall do. */
+/* What the caller is to do. */
 static const char *verdict_word(const struct verify_answer *a)
 {
 	const struct dmarc_result *d = &a->dmarc;
@@ -97,7 +97,7 @@ static const struct row *find_row(const struct ipc_in *in)
 	return NULL;
 }
 
-/* Who waits for the DNS gives way before the last places are taken: so a
+/* Checks that wait for the DNS give way before the last places are taken: so a
  * quick check finds one, however many slow ones there are. */
 static bool is_crowded(void)
 {
@@ -117,8 +117,8 @@ static int answer_with(struct request *r, const struct row *row, int fd)
 	    !ipc_int(r->in, "length", 0, LENGTH_MAX, &length) ||
 	    !ipc_int(r->in, "ms", 0, LIMIT_S * 1000, &ms))
 		return err_set(ERR_SYNTAX, "malformed question");
-	/* a fault of a library that goes round in circles ends this child,
-	 * soon after nobody waits for it any more */
+	/* if a fault makes a library loop for ever, this child ends soon after
+	 * its caller has stopped waiting */
 	alarm((unsigned)(ms / 1000) + GRACE_S);
 	lookup_begin(&r->lookup, ms - MARGIN_MS, is_crowded);
 	err = message_open(&r->message, fd, offset, length);
@@ -134,7 +134,7 @@ static void put_failure(struct ipc_out *out, const char *why)
 	ipc_put(out, "why", why);
 }
 
-/* Answers IN on SOCK; false if the connection is of no more use. */
+/* Answers IN on SOCK; false if the connection is no longer usable. */
 static bool answer(const struct serve_settings *set, struct ipc_in *in,
 		   int sock)
 {

@@ -66,7 +66,7 @@ static size_t read_macro(const char *p, struct macro *m)
 	return (size_t)(p + n + 1 - start);
 }
 
-/* Appends S, N, as a URL has it (section 7.3: unreserved stays). */
+/* Appends S, N, URL-escaped (section 7.3: unreserved characters stay). */
 static void put_escaped(struct buf *b, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

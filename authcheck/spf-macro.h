@@ -1,6 +1,6 @@
 /*
- * Macro expansion of SPF (RFC 7208 section 7). Our own: libspf2 loses a byte
- * where a value has no more labels than are wanted of it (%{d2} of
+ * Macro expansion of SPF (RFC 7208 section 7). This is our own code: libspf2
+ * loses a byte if a value has no more labels than are wanted (%{d2} of
  * "example.com").
  */
 #ifndef AUTHCHECK_SPF_MACRO_H
@@ -10,8 +10,8 @@
 
 #include "base/arena.h"
 
-/* What the macro letters stand for. None is NULL but p, which may be if the
- * text has no p macro. */
+/* What the macro letters stand for. Only p may be NULL, if the text has no p
+ * macro. */
 struct spf_values {
 	const char *s; /* sender */
 	const char *l; /* its local part */

@@ -1,10 +1,10 @@
 /*
- * Does one mechanism match? libspf2 is made to answer just that: it gets a
- * record of one term, "v=spf1 +a:target.invalid/24", and a resolver that is
- * ours. The placeholder stands for the name that was expanded here, so that
- * no name made by a stranger gets into its parser; limits on answers (ten MX,
- * ten PTR), prefix lengths of 0 and what counts as a void lookup are kept
- * here, since it has them wrong or not at all.
+ * Does one mechanism match? libspf2 only answers this: it gets a record of one
+ * term, "v=spf1 +a:target.invalid/24", and our own resolver. The placeholder
+ * stands for the name that was expanded here, so that no name made by a
+ * stranger gets into its parser; limits on answers (ten MX, ten PTR), prefix
+ * lengths of 0 and void lookups are handled here, since it gets them wrong or
+ * does not know them.
  */
 #include "authcheck/spf-match.h"
 
@@ -23,10 +23,10 @@
 #include "log/log.h"
 
 #define MX_MAX 10  /* more is permerror (RFC 7208 section 4.6.4) */
-#define PTR_MAX 10 /* further names are not looked at */
+#define PTR_MAX 10 /* further names are ignored */
 
-/* What the library believes to ask for: names made by strangers do not get
- * into its parser. */
+/* The name for which the library asks: names made by strangers do not get into
+ * its parser. */
 #define PLACEHOLDER "target.invalid"
 
 struct spf_matcher {
@@ -36,7 +36,7 @@ struct spf_matcher {
 	SPF_server_t *server;
 	SPF_request_t *request;
 
-	/* the mechanism at hand */
+	/* the current mechanism */
 	const char *target; /* the name that PLACEHOLDER stands for */
 	bool any_address;   /* prefix length 0: whatever address matches */
 	bool is_ptr;	    /* faults of the DNS mean no match */
@@ -172,7 +172,7 @@ static bool set_client(SPF_request_t *r, const char *client)
 	return SPF_request_set_ipv4(r, v4) == SPF_E_SUCCESS;
 }
 
-/* The client's address as the i macro has it (section 7.3). */
+/* The client's address in the form of the i macro (section 7.3). */
 static const char *dotted(struct arena *a, const SPF_request_t *r)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -253,8 +253,8 @@ static enum spf_matched library_result(const SPF_response_t *r)
 	}
 }
 
-/* Asks the library about the one mechanism TEXT. Not by its entry point for
- * mail, which lets every loopback client pass. */
+/* Asks the library about the one mechanism TEXT, but not through its entry
+ * point for mail, which lets every loopback client pass. */
 static enum spf_matched ask(struct spf_matcher *m, const char *text)
 {
 	char *record = mem_printf("v=spf1 +%s", text);
@@ -302,7 +302,7 @@ static const char *mechanism_text(const struct spf_matcher *m,
 	if (t->mechanism == SPF_IP4 || t->mechanism == SPF_IP6)
 		argument = t->domain;
 	if (t->mechanism == SPF_PTR)
-		argument = m->target; /* it is compared, not asked for */
+		argument = m->target; /* it is compared, not looked up */
 	if (t->cidr4 > 0)
 		four = arena_printf(a, "/%d", t->cidr4);
 	if (t->cidr6 > 0)

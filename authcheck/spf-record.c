@@ -2,9 +2,9 @@
  * The grammar, term by term: each word between blanks is a modifier if it
  * begins with a name and "=", else a directive. Rows say which mechanism may
  * have a domain and prefix lengths. Prefix lengths are cut off from the end,
- * as they may follow a domain-spec whose macros hold slashes; what is left
- * must be a domain-spec, or an address for ip4 and ip6. Nothing is guessed:
- * one fault makes the whole record a permerror.
+ * as they may follow a domain-spec whose macros contain slashes; the rest must
+ * be a domain-spec, or an address for ip4 and ip6. Nothing is guessed: one
+ * fault makes the whole record a permerror.
  */
 #include "authcheck/spf-record.h"
 
@@ -16,7 +16,7 @@
 
 #define VERSION "v=spf1"
 #define TERMS_MAX 2000
-#define DOMAIN_SPEC_MAX 512 /* bytes: none that leads anywhere is longer */
+#define DOMAIN_SPEC_MAX 512 /* bytes: no useful one is longer */
 
 enum domain_rule { DOMAIN_NEVER, DOMAIN_MAY, DOMAIN_MUST };
 enum cidr_rule { CIDR_NONE, CIDR_4 = 1, CIDR_6 = 2, CIDR_DUAL = 3 };
@@ -208,7 +208,7 @@ static bool parse_directive(char *word, struct spf_term *t)
 	return true;
 }
 
-/* The length of the name of the modifier WORD, or 0 if it is none. */
+/* The length of the name of the modifier WORD, or 0 if it is not one. */
 static size_t modifier_name(const char *word)
 {
 	size_t n = 0;

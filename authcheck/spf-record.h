@@ -1,7 +1,7 @@
 /*
- * The text of an SPF record against the grammar of RFC 7208 section 12,
- * whole and strictly, before anything of it reaches libspf2, which takes
- * much that is none.
+ * Checks the text of an SPF record against the grammar of RFC 7208 section 12,
+ * completely and strictly, before any of it reaches libspf2, which accepts
+ * much that is invalid.
  */
 #ifndef AUTHCHECK_SPF_RECORD_H
 #define AUTHCHECK_SPF_RECORD_H
@@ -39,8 +39,8 @@ struct spf_record {
 /* Is TEXT an SPF record at all (RFC 7208 section 4.5)? */
 bool spf_record_is(const char *text);
 
-/* Parses TEXT, for which spf_record_is holds; memory from A. False if any
- * term breaks the grammar: permerror (section 4.6). */
+/* Parses TEXT, for which spf_record_is is true; memory from A. False if any
+ * term violates the grammar: permerror (section 4.6). */
 bool spf_record_parse(struct arena *a, const char *text, struct spf_record *r);
 
 #endif

@@ -61,8 +61,8 @@ static const char *find_record(struct check *c, const char *domain,
 	return found;
 }
 
-/* The record of the domain that SPEC expands to, for include and redirect:
- * there it must exist. */
+/* The record of the domain that SPEC expands to, for include and redirect,
+ * where it must exist. */
 static enum spf check_target(struct check *c, const char *domain,
 			     const char *spec)
 {
@@ -157,8 +157,8 @@ static enum spf evaluate(struct check *c, const char *domain,
 	return check_target(c, domain, r->redirect);
 }
 
-/* The function of RFC 7208 section 4. It calls itself for include and
- * redirect, which are lookups: so the depth is bounded by LOOKUPS_MAX. */
+/* check_host() of RFC 7208 section 4. It calls itself for include and
+ * redirect, which are lookups, so LOOKUPS_MAX bounds the depth. */
 static enum spf check_host(struct check *c, const char *domain)
 {
 	struct spf_record r;
@@ -178,7 +178,7 @@ static enum spf check_host(struct check *c, const char *domain)
 	return evaluate(c, domain, &r);
 }
 
-/* The domain that is asked about (sections 2.3 and 2.4), without final dot. */
+/* The domain to check (sections 2.3 and 2.4), without final dot. */
 static bool identity(const struct spf_question *q, char *domain)
 {
 	const char *at = strrchr(q->sender, '@');

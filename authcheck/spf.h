@@ -1,7 +1,7 @@
 /*
- * SPF (RFC 7208). Ours are the record's grammar, the macros, the order of
- * terms, include and redirect, and all limits; libspf2 is asked one mechanism
- * at a time whether it matches, and gets its DNS from us.
+ * SPF (RFC 7208). Our own code handles the record's grammar, the macros, the
+ * order of terms, include and redirect, and all limits; libspf2 is asked one
+ * mechanism at a time whether it matches, and gets its DNS data from us.
  */
 #ifndef AUTHCHECK_SPF_H
 #define AUTHCHECK_SPF_H
@@ -27,7 +27,7 @@ struct spf_question {
 /* The word of RFC 8601 section 2.7.2 for S. */
 const char *spf_word(enum spf s);
 
-/* Notes the first record that Q needs (lookup_plan), with MS for it. */
+/* Plans the lookup of the first record that Q needs (lookup_plan), with MS. */
 void spf_plan(struct lookup *l, const struct spf_question *q, int64_t ms);
 
 /* Evaluates check_host(). DOMAIN, 256 bytes, gets the domain that was

@@ -63,7 +63,7 @@ static bool add_tag(struct arena *a, const char *p, const char *end,
 	return true;
 }
 
-/* The number of things between semicolons that are no tags of a list. */
+/* Gives the number of items between semicolons that are not tags. */
 static size_t parse(struct arena *a, const char *text, size_t n,
 		    const char *const *wanted, struct tags *t)
 {

@@ -15,18 +15,19 @@
 struct tags {
 	struct tag {
 		const char *name;
-		const char *value; /* white space at both ends cut off */
+		const char *value; /* without white space at either end */
 	} tag[TAGS_MAX];
 	size_t n;
 };
 
-/* Parses TEXT, N strictly; strings from A. False if any of it is no tag, a tag
- * comes twice, or there are more than TAGS_MAX. An empty list is none. */
+/* Parses TEXT, N strictly; strings from A. False if any of it is not a tag, a
+ * tag occurs twice, or there are more than TAGS_MAX. An empty list is
+ * invalid. */
 bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t);
 
-/* The same leniently, for DMARC (RFC 7489 section 6.3): what is no tag is
- * passed over, of a tag that comes twice the first counts. Only tags whose
- * name is in WANTED, fewer than TAGS_MAX of them and NULL, are taken: so there
+/* The same leniently, for DMARC (RFC 7489 section 6.3): what is not a tag is
+ * skipped, and of a tag that occurs twice the first counts. Only tags whose
+ * name is in WANTED, fewer than TAGS_MAX names and NULL, are taken: so there
  * may be any number of others. */
 void tags_parse_lenient(struct arena *a, const char *text, size_t n,
 			const char *const *wanted, struct tags *t);

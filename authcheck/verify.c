@@ -8,16 +8,16 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-/* How long the questions may wait that are asked at once; most of it for the
+/* How long the questions asked at once may wait, above all the one for the
  * policy of the author's domain, without which there is no verdict. */
 #define POLICY_MS 12000
 #define KEY_MS 8000
 #define SPF_RECORD_MS 8000
-/* What follows from the SPF record, in all: with the above less than what the
- * receivers wait. RFC 7208 section 4.6.4 wants 20 s for both. */
+/* For all that follows from the SPF record: together with the above less than
+ * the receivers wait. RFC 7208 section 4.6.4 wants 20 s for both. */
 #define SPF_MS 12000
 
-/* ADDRESS with its domain in ASCII, which is what the DNS has. */
+/* ADDRESS with its domain in ASCII, as in the DNS. */
 static const char *with_ascii_domain(struct arena *a, const char *address)
 {
 	const char *at = strrchr(address, '@');

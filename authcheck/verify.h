@@ -1,4 +1,4 @@
-/* All that is checked of one message from outside. */
+/* All checks of one message from outside. */
 #ifndef AUTHCHECK_VERIFY_H
 #define AUTHCHECK_VERIFY_H
 

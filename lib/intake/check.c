@@ -12,11 +12,11 @@
 
 #define VERIFY_MS 30000
 #define SIGN_MS 10000
-#define UNSIGNED_MS 60000 /* a new key is noticed after that time */
+#define UNSIGNED_MS 60000 /* a new key is noticed after this time */
 
-/* Authcheck could not answer: then the message waits where it came from,
- * unless the administrator wants it all the same. A program on this host may
- * have nowhere to keep it: what it gives us goes out unsigned. */
+/* Authcheck could not answer: then the message waits at its client, unless the
+ * administrator wants it anyway. A program on this host may have nowhere to
+ * keep it: its mail goes out unsigned. */
 static bool must_wait(struct intake *in, const char *what, int err)
 {
 	log_warn("%s: not %s: %s", queue_id(in->queue), what, err_why(err));
@@ -27,7 +27,7 @@ static bool must_wait(struct intake *in, const char *what, int err)
 static const char cannot_check[] =
 	"451 4.7.0 Error: cannot check the message, try again later";
 
-/* Nothing that was not checked looks as if nobody had wanted to. */
+/* Records that a message was to be checked and could not be. */
 static void put_no_results(struct intake *in)
 {
 	buf_printf(&in->fields,
@@ -112,7 +112,7 @@ static void from_domain(const struct intake *in, char *out)
 
 /* The sender was checked against the login, the From field was not: so a
  * message is signed for the sender's domain, and one with the null sender
- * only if the field is of the login's domain. */
+ * only if From is in the login's domain. */
 static bool signing_domain(const struct intake *in, char *out)
 {
 	const char *at = strrchr(in->e->sender, '@');

@@ -31,8 +31,8 @@ bool intake_replace_body(struct intake *in, const void *data, size_t n)
 	return !in->body.over;
 }
 
-/* The canonical text of the address TEXT in memory of the message; NULL if it
- * is none. */
+/* The canonical text of the address TEXT in the message's memory; NULL if it
+ * is not one. */
 static const char *canonical(struct intake *in, const char *text)
 {
 	char out[ADDRESS_TEXT_SIZE];
@@ -53,7 +53,7 @@ bool intake_change_sender(struct intake *in, const char *text)
 	return sender != NULL;
 }
 
-/* The recipients in memory of the message, with room for one more. */
+/* The recipients in the message's memory, with room for one more. */
 static struct envelope_recipient *own_recipients(struct intake *in)
 {
 	struct envelope *e = &in->envelope;
@@ -100,7 +100,7 @@ static void write_header(const struct intake *in, struct buf *out)
 	intake_header_write(&in->header, out);
 }
 
-/* Everything once more: only a new body costs that. */
+/* Writes everything again: only a new body requires this. */
 static void write_again(struct intake *in)
 {
 	struct buf header;

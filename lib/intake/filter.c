@@ -1,6 +1,6 @@
-/* The intake's own rows: what every message has to pass, and what is done to
- * its header. Fields that nobody but us may write are dropped; submitted
- * messages get what they lack. */
+/* The intake's own rows: the checks that every message has to pass, and the
+ * changes to its header. Fields that only we may write are dropped; submitted
+ * messages get the fields that they lack. */
 #include "intake/private.h"
 
 #include <stdio.h>
@@ -79,7 +79,7 @@ static bool lacks(const struct intake_header *h, const char *name)
 
 static void add(struct intake_header *h, const char *name, const char *value)
 {
-	/* what is no value is left out: the message goes without the field */
+	/* with an invalid value the message goes without the field */
 	(void)intake_header_insert(h, h->n, name, value);
 }
 

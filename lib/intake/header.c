@@ -27,8 +27,8 @@ static bool is_name(const char *name, size_t n)
 	return n > 0;
 }
 
-/* Text, in which each line end is followed by white space; and something on
- * each line, or a reader would see the header's end there. */
+/* Text in which each line end is followed by white space, and no line is blank,
+ * or programs would see the end of the header there. */
 static bool is_value(const char *value)
 {
 	bool text = false;
@@ -59,7 +59,7 @@ static void open_place(struct intake_header *h, size_t at)
 	h->n++;
 }
 
-/* "From joe Mon …" of a mailbox file, which is no field. */
+/* "From joe Mon …" of a mailbox file, which is not a field. */
 static const char *skip_mailbox_line(const char *p, const char *end)
 {
 	const char *start = p, *lf;
@@ -156,7 +156,7 @@ void intake_header_remove(struct intake_header *h, size_t at)
 	h->changed = true;
 }
 
-/* The list is closed up once, however many go. */
+/* The list is compacted once, however many are removed. */
 void intake_header_remove_all(struct intake_header *h, const char *name,
 			      bool (*gone)(const struct mime_field *f,
 					   const void *context),
@@ -172,7 +172,7 @@ void intake_header_remove_all(struct intake_header *h, const char *name,
 	h->n = kept;
 }
 
-/* Fields that stand together as they came go out together. */
+/* Adjacent unchanged fields are written together. */
 void intake_header_write(const struct intake_header *h, struct buf *out)
 {
 	for (size_t i = 0; i < h->n;) {

@@ -1,12 +1,12 @@
 /*
  * A message on its way through the stages from HEADER on. Its header is kept
  * until it is complete (take_header), filtered by the rows of filter.c,
- * written, and kept further as a list of fields; the body is written as it
- * comes (take_body). At the end the last rows are asked (finish), edits are
- * made (edit.c), the message is signed (check.c) and committed.
+ * written, and kept as a list of fields; the body is written as it comes
+ * (take_body). At the end the last rows are asked (finish), edits are made
+ * (edit.c), the message is signed (check.c) and committed.
  *
- * A fault, once noted, stays: all that follows is passed over, and the answer
- * is given at the end, since SMTP has no other place for it.
+ * A fault, once noted, stays: all that follows is skipped, and the answer is
+ * given at the end, since SMTP has no other place for it.
  */
 #include "intake/private.h"
 
@@ -61,7 +61,7 @@ void intake_free(struct intake **in)
 	*in = NULL;
 }
 
-/* What to say when the queue does not take a message. */
+/* The answer when the queue does not take a message. */
 static const char *queue_fault(int err)
 {
 	switch (err) {
@@ -156,7 +156,7 @@ void intake_put(struct intake *in, const void *data, size_t n)
 		intake_check_queue(in, queue_write(in->queue, data, n));
 }
 
-/* Asks the rows of TABLE for STAGE; what they say becomes the message's. */
+/* Asks the rows of TABLE for STAGE, and records the result for the message. */
 static void ask(struct intake *in, const struct intake_row *table,
 		enum intake_stage stage, const char *data, size_t n)
 {
@@ -193,8 +193,8 @@ static void take_body(struct intake *in, const char *data, size_t n)
 	intake_put(in, data, n);
 }
 
-/* The header is the first N bytes of RAW: it is filtered and written, then
- * others may look at it. */
+/* The header is the first N bytes of RAW: filters and writes it, then lets the
+ * other rows see it. */
 static void end_header(struct intake *in, size_t n)
 {
 	struct buf out;

@@ -96,7 +96,7 @@ enum posting_status posting_send(const char *path, int fd, int64_t ms,
 	return status;
 }
 
-/* A name that nobody can guess, so that nobody takes it before us. */
+/* A name that nobody can guess, so that nobody can create it first. */
 static char *new_name(const char *dir, const char *prefix)
 {
 	uint64_t random = 0;
@@ -126,8 +126,8 @@ static int copy_all(int from, int to)
 	return 0;
 }
 
-/* The folder may be one that we can write and not read: then it cannot be
- * synced by itself, only its file system as a whole. */
+/* We may be able to write the folder but not read it: then only the whole file
+ * system can be synced. */
 static int sync_name(const char *dir, int fd)
 {
 	int err = file_sync_dir(dir);
@@ -143,7 +143,7 @@ static int write_file(const char *name, int from, int *to)
 		   0640);
 	if (*to < 0)
 		return err_sys("make", name);
-	/* whatever the umask of the caller is */
+	/* whatever the caller's umask is */
 	if (fchmod(*to, 0640) < 0)
 		return err_sys("set the mode of", name);
 	if (copy_all(from, *to) < 0)
@@ -168,8 +168,8 @@ int posting_drop(const char *dir, int fd, struct buf *why)
 		err = give_name(dir, tmp, name, to);
 	if (err) {
 		buf_puts(why, err_why(err));
-		/* one of them is there; if it stays, tmp is removed as stale,
-		 * and name is mail once more than its sender believes */
+		/* one of them exists; if it stays, tmp is removed as stale,
+		 * and name is one more copy than the sender expects */
 		if (to >= 0)
 			err_ignore(unlink(tmp));
 		if (to >= 0)
@@ -182,7 +182,7 @@ int posting_drop(const char *dir, int fd, struct buf *why)
 	return err;
 }
 
-/* Reads until the empty line is in B; *END is behind it. */
+/* Reads until the empty line is in B; *END is after it. */
 static int read_records(int fd, off_t size, struct buf *b, size_t *end)
 {
 	for (;;) {

@@ -1,5 +1,5 @@
-/* The Received field. What clients said of themselves is quoted in it: it
- * loses every byte that could end the clause it stands in. */
+/* The Received field. It quotes what clients said about themselves, without any
+ * byte that could end the clause. */
 #include "intake/private.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ static void put_client(const struct envelope *e, struct buf *out)
 		buf_printf(out, "(using %s)\r\n\t", e->tls);
 }
 
-/* An address that one recipient alone is told of may be shown to him. */
+/* The address is only shown if there is a single recipient. */
 static void put_recipient(const struct envelope *e, struct buf *out)
 {
 	const char *address;

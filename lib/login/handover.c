@@ -13,7 +13,7 @@
 #define WAIT_MS 10000
 #define PENDING_MAX 65536
 
-/* A text attribute that must be there. */
+/* A required text attribute. */
 static bool text(const struct ipc_in *m, const char *name, const char **value)
 {
 	*value = ipc_get(m, name);
@@ -38,14 +38,14 @@ static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
 	return !ipc_get(m, "pending") || ipc_base64(m, "pending", &h->pending);
 }
 
-/* Root is no mail user: without this a mistake in a table of users would
- * give a stranger the machine. */
+/* Root is not a mail user: otherwise a mistake in a table of users could give
+ * a stranger the machine. */
 static bool acceptable(uid_t uid)
 {
 	return uid != 0 || geteuid() != 0;
 }
 
-/* If accountd is not there any more, the connection is not ours either. */
+/* If accountd is gone, the connection is not ours. */
 static bool confirm(int sock, const char *verb)
 {
 	struct ipc_out m = { .ready = false };
@@ -96,7 +96,7 @@ bool handover_take(int sock, struct handover *h)
 		return false;
 	}
 	confine(h, uid, gid);
-	/* from here on only its user waits for it */
+	/* from here on only its user waits for this process */
 	heartbeat_end();
 	return true;
 }

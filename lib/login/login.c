@@ -20,8 +20,8 @@
 #define WINDOW_MAX 16384 /* a SASL response is up to 8192 */
 #define LOGIN_MS 180000	 /* from connect to login */
 #define TLS_MS 30000
-#define SEND_MS 3000 /* for a client that does not read what we say */
-#define LOOK_MS 100  /* a silence after which the place may be another's */
+#define SEND_MS 3000 /* for a client that does not read what we send */
+#define LOOK_MS 100  /* a silence after which the place may be given away */
 #define FAILURES_MAX 5
 #define PASSWORD_MAX 4096 /* a name and a password */
 
@@ -34,7 +34,7 @@ void login_read_rules(struct login_rules *r, const struct config *c,
 	r->starttls = *config_string(c, "smtpd_tls_cert_file") != '\0';
 }
 
-/* IPv4 behind an IPv6 socket in its own form. */
+/* IPv4 on an IPv6 socket is written as IPv4. */
 static void find_client(int fd, char *out, size_t size)
 {
 	struct sockaddr_storage ss = { 0 };
@@ -65,7 +65,7 @@ void login_say_dropped(struct login *l, const char *text)
 		stream_puts(l->io, text);
 }
 
-/* Puts tlsproxy before FD, and a stream over what it gives. */
+/* Puts tlsproxy in front of FD, and a stream over the plain connection. */
 static bool add_tls(struct login *l, int fd)
 {
 	struct tls_info info;
@@ -130,8 +130,8 @@ bool login_start_tls(struct login *l)
 	return true;
 }
 
-/* One answer of the client within the exchange: a line in base64, or "*", which
- * gives it up. */
+/* One response of the client within the exchange: a line in base64, or "*",
+ * which cancels it. */
 static enum login_result ask(struct login *l, const char *challenge,
 			     char **response)
 {
@@ -139,8 +139,8 @@ static enum login_result ask(struct login *l, const char *challenge,
 	size_t n;
 
 	*response = NULL;
-	/* at once, also where the response is here already: after the next
-	 * step another process may write to the connection */
+	/* at once, even if the response is already here: after the next step
+	 * another process may write to the connection */
 	stream_printf(l->io, "+ %s\r\n", challenge);
 	shed_rest(l->begun_ms);
 	if (stream_flush(l->io) || stream_line(l->io, WINDOW_MAX, &line, &n) ||
@@ -192,7 +192,7 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 	stream_flush(l->io);
 	if (!shed_work())
 		return LOGIN_LOST;
-	/* without a response, what was read ahead is the response */
+	/* without a response, the input read ahead is the response */
 	if (response)
 		info.pending = stream_window(l->io, &info.npending);
 	result = account_auth_start(&st, &info, mechanism, response);

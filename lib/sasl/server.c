@@ -42,7 +42,7 @@ static bool keep(char *to, size_t max, const char *from, size_t n)
 	return true;
 }
 
-/* RFC 4616: [authzid] NUL authcid NUL passwd. Nobody acts for another. */
+/* RFC 4616: [authzid] NUL authcid NUL passwd. No user may act for another. */
 static enum sasl_result plain_step(struct sasl_server *s, const struct buf *in,
 				   struct buf *out)
 {
@@ -123,7 +123,7 @@ void sasl_server_free(struct sasl_server **s)
 	*s = NULL;
 }
 
-/* Decodes RESPONSE into IN; false if it is no base64. */
+/* Decodes RESPONSE into IN; false if it is not base64. */
 static bool decode(const char *response, struct buf *in)
 {
 	if (strcmp(response, "=") == 0)

@@ -9,8 +9,8 @@
 #include "smtp/data.h"
 #include "smtp/park.h"
 
-/* The end of the time that RECEIVED bytes may take: a client that drips
- * would hold a process for days otherwise. */
+/* Sets the deadline for RECEIVED bytes: otherwise a dripping client could
+ * occupy a process for days. */
 static void set_deadline(struct smtp_session *s, int64_t start_ms,
 			 int64_t received)
 {
@@ -20,8 +20,8 @@ static void set_deadline(struct smtp_session *s, int64_t start_ms,
 							   s->server->min_rate);
 }
 
-/* Waits for more of the content. What has been begun may be finished in the
- * time of grace; gate may ask for the process of one who is too slow. */
+/* Waits for more of the content. A message that has begun may be finished in
+ * the grace time; gate may ask for the process of a client that is too slow. */
 static int fill(struct smtp_session *s)
 {
 	for (;;) {
@@ -40,8 +40,8 @@ static int fill(struct smtp_session *s)
 	}
 }
 
-/* N bytes have come, which are due at RATE a second: the client has done its
- * part up to *AT now, but not beyond MOST. A delay of long ago is forgotten. */
+/* N bytes have come, which pay for time at RATE per second: moves *AT on by as
+ * much, but not beyond MOST. A delay long ago is forgotten. */
 static void pay(const struct smtp_session *s, int64_t *at, int64_t n,
 		int64_t rate, int64_t most)
 {
@@ -54,7 +54,7 @@ static void pay(const struct smtp_session *s, int64_t *at, int64_t n,
 		*at = most;
 }
 
-/* At the higher rate what came in haste pays for a pause. */
+/* At the higher rate, what came fast pays for a later pause. */
 static void note_content(struct smtp_session *s, int64_t n)
 {
 	int64_t now = clock_ms();
@@ -80,7 +80,7 @@ static int read_content(struct smtp_session *s, struct smtp_data_reader *d)
 			err = fill(s);
 			continue;
 		}
-		/* what is wrong with it the intake says at its end */
+		/* the intake reports faults at the end */
 		err_ignore(smtp_data_read(d, w, n, &used));
 		stream_consume(s->io, used);
 		received += (int64_t)used;
@@ -99,7 +99,7 @@ static void begin_envelope(struct smtp_session *s)
 		s->envelope.client_name = "";
 }
 
-/* In LMTP each recipient gets a reply of its own (RFC 2033 section 4.2). */
+/* In LMTP each recipient gets a separate reply (RFC 2033 section 4.2). */
 static void say_result(struct smtp_session *s, const struct answer *r)
 {
 	size_t n = s->lmtp ? s->envelope.nrecipients : 1;
@@ -135,7 +135,7 @@ static void end_content(struct smtp_session *s,
 		smtp_lose(s, ERR_STOPPING);
 }
 
-/* LMTP knows one code for this (RFC 2033 section 4.2). */
+/* LMTP has one code for this (RFC 2033 section 4.2). */
 static const char *no_recipients(const struct smtp_session *s)
 {
 	if (!s->refused_recipients)
@@ -167,8 +167,8 @@ static int drop(void *context, const void *data, size_t n)
 	return ERR_OK;
 }
 
-/* Nobody else answers for content that was asked for: it is read, and the
- * reply comes at its end. */
+/* Content that the client was invited to send must be read: the reply comes at
+ * its end. */
 static void refuse_content(struct smtp_session *s, const struct answer *r)
 {
 	struct smtp_data_reader d;
@@ -208,7 +208,7 @@ void smtp_receive_content(struct smtp_session *s)
 		refuse_content(s, &r);
 }
 
-/* Is the client, to whom 354 was said, silent, and its session parked? */
+/* Is the client silent after 354, and its session parked? */
 static bool content_is_late(struct smtp_session *s)
 {
 	size_t n;

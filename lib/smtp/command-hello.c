@@ -10,9 +10,9 @@
 
 #define HANDSHAKE_MS 60000
 
-/* A host name, an address literal, or what people's computers call
- * themselves: any word of printable ASCII is taken (RFC 5321 section 4.1.4
- * forbids refusing mail since the name is wrong). */
+/* A host name, an address literal, or whatever people's computers call
+ * themselves: any word of printable ASCII is accepted (RFC 5321 section 4.1.4
+ * forbids refusing mail because the name is wrong). */
 static bool take_name(struct smtp_session *s, const char *word, char *name)
 {
 	struct answer a;
@@ -61,7 +61,7 @@ void smtp_run_ehlo(struct smtp_session *s, char *args)
 			   "250 DSN\r\n");
 }
 
-/* Nothing that was said in plain text may count (RFC 3207 section 4.2). */
+/* Nothing that was sent in plain text may count (RFC 3207 section 4.2). */
 static void start_over(struct smtp_session *s)
 {
 	s->state = SMTP_GREETED;
@@ -83,7 +83,7 @@ static bool begin_tls(struct smtp_session *s)
 		return false;
 	fd = tls_accept(s->server->policy->tls_service, stream_fd(s->io), &info,
 			HANDSHAKE_MS, -1);
-	/* input from before the handshake goes with the old stream state */
+	/* input from before the handshake is dropped with the old state */
 	stream_replace_fd(s->io, fd);
 	if (fd < 0) {
 		log_info("TLS handshake with %s[%s] failed: %s", s->client_name,

@@ -5,10 +5,10 @@
 #include "base/mem.h"
 #include "smtp/command.h"
 
-/* A path as it was said. */
+/* A path as the client sent it. */
 struct path {
 	struct address address;
-	bool raw; /* bytes beyond ASCII stand in it */
+	bool raw; /* it has bytes beyond ASCII */
 };
 
 static bool is_raw(const char *p, size_t n)
@@ -19,7 +19,7 @@ static bool is_raw(const char *p, size_t n)
 	return false;
 }
 
-/* "FROM:" or "TO:", then the path; *ARGS is what stands behind it. */
+/* "FROM:" or "TO:", then the path; *ARGS is what follows it. */
 static bool take_path(char **args, const char *keyword, const char *bad,
 		      struct path *path, struct answer *r)
 {
@@ -41,7 +41,7 @@ static bool take_path(char **args, const char *keyword, const char *bad,
 	return err ? answer_refuse(r, "%s", bad) : true;
 }
 
-/* RFC 6531 section 3.3: of domains, too, which A-labels could stand for. */
+/* RFC 6531 section 3.3: also for domains, which A-labels could express. */
 static bool check_raw(const struct smtp_session *s, const struct path *path,
 		      struct answer *r)
 {

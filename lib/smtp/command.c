@@ -18,7 +18,7 @@ static void run_noop(struct smtp_session *s, char *args)
 	smtp_say(s, "250 2.0.0 Ok");
 }
 
-/* Who exists is not told to those who only ask (RFC 5321 section 7.3). */
+/* Does not tell which users exist (RFC 5321 section 7.3). */
 static void run_vrfy(struct smtp_session *s, char *args)
 {
 	if (*args)

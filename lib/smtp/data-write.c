@@ -83,7 +83,7 @@ int smtp_data_write(struct smtp_data_writer *w, const char *data, size_t n)
 
 	while (!err && p < end) {
 		if (w->cr) {
-			/* CRLF, or a bare CR, which is made one */
+			/* CRLF, or a bare CR, which becomes one */
 			p += *p == '\n';
 			err = end_line(w);
 			continue;

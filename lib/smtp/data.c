@@ -13,9 +13,9 @@ void smtp_data_begin(struct smtp_data_reader *r, bool dots,
 					.context = context };
 }
 
-/* The byte after the run of whole lines from P which need nothing done: each
- * ends with CRLF, holds no other CR or LF, and, with DOTS, the one after it
- * does not begin with a dot. *WHOLE tells whether the run ends with CRLF. */
+/* The byte after the run of lines from P that need no change: each ends with
+ * CRLF, has no other CR or LF, and, with DOTS, the next one does not begin
+ * with a dot. *WHOLE tells whether the run ends with CRLF. */
 static const char *clean_run(const char *p, const char *end, bool dots,
 			     bool *whole)
 {
@@ -52,7 +52,7 @@ static int put_bare(struct smtp_data_reader *r)
 	return put(r, "\r\n", 2);
 }
 
-/* Within a line: *P moves over all that is plain. */
+/* Within a line: moves *P past plain text. */
 static int read_text(struct smtp_data_reader *r, const char **p,
 		     const char *end)
 {

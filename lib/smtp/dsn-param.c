@@ -14,7 +14,7 @@ static int digit(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* The byte that begins at *P, which moves behind it; -1 if it is none. */
+/* The byte encoded at *P, which moves past it; -1 if it is invalid. */
 static int take_byte(const char **p)
 {
 	int c = (unsigned char)*(*p)++, high, low;
@@ -58,7 +58,7 @@ static void put_xtext(struct buf *out, const char *text)
 	}
 }
 
-/* UTF-8 of the code point C; nothing good for what is none. */
+/* UTF-8 of the code point C; invalid UTF-8 if that is not one. */
 static void put_utf8(struct buf *out, unsigned c)
 {
 	unsigned lead = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
@@ -69,7 +69,7 @@ static void put_utf8(struct buf *out, unsigned c)
 		buf_putc(out, (char)(0x80 | (c >> (6 * lead) & 0x3f)));
 }
 
-/* The code point at *P of well-formed UTF-8; *P moves behind it. */
+/* The code point at *P of well-formed UTF-8; *P moves past it. */
 static unsigned take_utf8(const char **p)
 {
 	unsigned c = (unsigned char)*(*p)++;
@@ -82,7 +82,7 @@ static unsigned take_utf8(const char **p)
 	return c;
 }
 
-/* "{FC}" behind the "\x" at *P; false if it is none. */
+/* "{FC}" after the "\x" at *P; false if it is not that. */
 static bool take_code_point(const char **p, unsigned *c)
 {
 	const char *q = *p + 1;
@@ -98,8 +98,8 @@ static bool take_code_point(const char **p, unsigned *c)
 }
 
 /* The address of an original recipient of the type utf-8, in either form of
- * RFC 6533 section 3; xtext of its bytes is taken as well, since some send
- * that. */
+ * RFC 6533 section 3; xtext of its bytes is also accepted, since some clients
+ * send that. */
 static bool take_utf8_address(struct buf *out, const char *p, bool raw)
 {
 	while (*p) {
@@ -140,7 +140,7 @@ static bool is_printable(const char *s)
 	return !*s;
 }
 
-/* UTF-8 without control characters (those of ISO 6429, too). */
+/* UTF-8 without control characters (including those of ISO 6429). */
 static bool is_printable_utf8(const char *s)
 {
 	if (!str_is_utf8(s, strlen(s)))
@@ -154,8 +154,8 @@ static bool is_printable_utf8(const char *s)
 	return true;
 }
 
-/* The ";" behind the type, which is an atom (RFC 3461 section 4.2). NULL if
- * it is none. */
+/* The ";" after the type, which is an atom (RFC 3461 section 4.2). NULL if it
+ * is not. */
 static const char *type_end(const char *s)
 {
 	static const char more[] = "!#$%&'*/?^_`{|}~-";

@@ -100,7 +100,7 @@ static bool take_envid(struct smtp_session *s, const char *value,
 	return good || answer_refuse(r, "501 5.5.4 Bad ENVID value");
 }
 
-/* What a submitter says of its own submitter is not believed. */
+/* What a client says about the original submitter is not believed. */
 static bool take_auth(struct smtp_session *s, const char *value,
 		      struct answer *r)
 {

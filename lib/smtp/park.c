@@ -1,10 +1,10 @@
 /*
  * A session as a packet, and back. The fields that are handed on are rows of
  * two tables, numbers and texts; beside them go the counts of commands, the
- * envelope in the records of queue/envelope.h, and input that is no whole
- * line yet. The packet is not a file format: it passes between instances of
- * one version, through gate, which does not look at it. Whoever cannot take
- * it says so in the log and closes the connection.
+ * envelope in the records of queue/envelope.h, and an incomplete line of
+ * input. The packet is not a file format: it passes between instances of one
+ * version, through gate, which does not parse it. An instance that cannot take
+ * it logs that and closes the connection.
  */
 #include "smtp/park.h"
 
@@ -29,10 +29,10 @@
 #define ENVELOPE_MAX 100000 /* a longer one stays here */
 
 static struct {
-	int watch; /* readable when the suite stops, or gate says something */
+	int watch; /* readable when the suite stops, or gate sends something */
 } self = { .watch = -1 };
 
-/* The numbers of a session that are handed on as they are. */
+/* The numbers of a session that are handed on unchanged. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -86,7 +86,7 @@ static void watch(int sock)
 
 static void unwatch(struct smtp_session *s)
 {
-	/* it fails only if it is not watched, which is what is wanted */
+	/* it only fails if it is not watched, which is what we want */
 	err_ignore(epoll_ctl(self.watch, EPOLL_CTL_DEL, s->gate, NULL));
 	s->gate = -1;
 }
@@ -104,7 +104,7 @@ void smtp_leave_gate(struct smtp_session *s)
 		return;
 	ipc_begin(&m, "over");
 	ipc_put_int(&m, "accepted", s->accepted);
-	/* gate may have ended: then nobody counts */
+	/* gate may have ended: then nobody counts sessions */
 	err_ignore(ipc_send(s->gate, &m, 0));
 	ipc_out_free(&m);
 	unwatch(s);

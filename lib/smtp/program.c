@@ -55,7 +55,7 @@ int smtp_program(int argc, char **argv, const char *name,
 	service_start(&s, argc, argv, name);
 	smtp_server_init(&self.server, s.config, policy);
 	p.max = (int)config_int(s.config, "smtpd_process_limit");
-	/* of LMTP, where each holds a process: gate counts the others */
+	/* for LMTP, where each holds a process: gate counts the others */
 	p.client_max = service_client_max(s.config, p.max);
 	if (p.client_max == 0)
 		p.client_max = service_client_quarter(p.max);

@@ -1,5 +1,5 @@
-/* Who may be written to, and from where: rows for the policies of smtpd and
- * submit. */
+/* Which recipients and sender domains are accepted: rows for the policies of
+ * smtpd and submit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,8 +24,8 @@ void smtp_take_home(const struct smtp_server *s, struct address *a)
 		 ours || !is_postmaster(a) ? s->origin : "");
 }
 
-/* user@[our address] is user at this host (RFC 5321 section 4.5.1 wants it
- * for postmaster). */
+/* user@[our address] is user at this host (RFC 5321 section 4.5.1 requires
+ * this for postmaster). */
 static void resolve_literal(struct smtp_session *s, struct address *a)
 {
 	char ours[ADDRESS_DOMAIN_SIZE];
@@ -40,9 +40,9 @@ static void resolve_literal(struct smtp_session *s, struct address *a)
 		smtp_take_home(s->server, a);
 }
 
-/* Mail to postmaster must be taken in every domain (RFC 5321 section 4.5.1):
- * where there is none it is for the one of this system, whatever the tables
- * say of that. */
+/* Mail to postmaster must be accepted in every domain (RFC 5321 section
+ * 4.5.1): if there is none, it is for the one of this system, whatever the
+ * tables say about that. */
 static enum intake_action judge_account(const struct smtp_server *s,
 					struct address *to, struct answer *a)
 {
@@ -80,7 +80,7 @@ static enum intake_action judge(const struct intake_question *q, bool relay,
 					 "554 5.7.1 <%s>: Relay access "
 					 "denied",
 					 text);
-	/* a second @ would be a route to somebody behind us */
+	/* a second @ would be a route through us to another host */
 	if (strchr(q->address->local, '@'))
 		return intake_no(a,
 				 "550 5.1.1 <%s>: Recipient address rejected: "

@@ -1,4 +1,4 @@
-/* What a session says in the log, in Postfix's shape. */
+/* A session's log lines, in Postfix's format. */
 #include <string.h>
 
 #include "log/log.h"

@@ -1,12 +1,12 @@
 /*
- * A session from its beginning to its end: who the client is, its lines, the
- * row of the table that each command has, and how it is ended.
+ * A session from start to end: who the client is, its lines, the table row of
+ * each command, and how the session ends.
  *
  * The loop is in smtp_session_run, at the end. A line is read by await_line,
- * which is also where a session of gate's is parked (smtp/park.h); run_line
- * finds the command, run_row judges whether it may come now. What commands
- * do is in the files named after them. Every way out leads through
- * smtp_hang_up or smtp_lose, which note why for the log.
+ * which is also where a session from gate is parked (smtp/park.h); run_line
+ * finds the command, run_row decides whether it may come now. What commands do
+ * is in the files named after them. Every session ends through smtp_hang_up or
+ * smtp_lose, which record the reason for the log.
  */
 #include "smtp/session.h"
 
@@ -204,8 +204,8 @@ void smtp_hang_up(struct smtp_session *s, const char *why)
 	s->end = why;
 }
 
-/* Is there input behind the command at hand? It is then refused and the
- * session ended: for commands after which nothing may be pipelined. */
+/* Is there input after the current command? Then it is refused and the session
+ * ended: for commands after which nothing may be pipelined. */
 static bool refuse_pipelined(struct smtp_session *s)
 {
 	size_t n;
@@ -218,7 +218,7 @@ static bool refuse_pipelined(struct smtp_session *s)
 	return true;
 }
 
-/* Reads on to the end of a line that was too long to take. */
+/* Reads on to the end of a line that was too long. */
 static int skip_line(struct smtp_session *s)
 {
 	for (int step = 0; step < 16; step++) {
@@ -262,7 +262,7 @@ void smtp_lose(struct smtp_session *s, int err)
 	}
 }
 
-/* Cuts the line end off; false if the line is none of SMTP. */
+/* Cuts off the line end; false if the line is not valid in SMTP. */
 static bool clean_line(const struct smtp_session *s, char *line, size_t n)
 {
 	if (n >= 2 && line[n - 2] == '\r')
@@ -275,8 +275,8 @@ static bool clean_line(const struct smtp_session *s, char *line, size_t n)
 	return !memchr(line, '\r', n) && !memchr(line, '\0', n);
 }
 
-/* The next line of the client. Where PARKS, after a silence the session is
- * given back to gate: ERR_EOF then, as it is over here. */
+/* The client's next line. With PARKS, after a silence the session is given back
+ * to gate: ERR_EOF then, as it is over here. */
 static int await_line(struct smtp_session *s, size_t max, bool parks,
 		      char **line, size_t *n)
 {
@@ -341,7 +341,7 @@ static const struct smtp_command *find_row(const struct smtp_session *s,
 	}
 }
 
-/* Words of other protocols: a browser made to talk to us, say. */
+/* Words of other protocols, such as from a browser tricked to talk to us. */
 static bool foreign_word(const char *word)
 {
 	static const char *const words[] = { "GET", "POST", "CONNECT",
@@ -365,7 +365,7 @@ static void unknown_command(struct smtp_session *s, const char *word)
 	smtp_say(s, "500 5.5.2 Error: command not recognized");
 }
 
-/* Why C, which may not come now, may not. */
+/* Why C may not come now. */
 static const char *misplaced(const struct smtp_session *s,
 			     const struct smtp_command *c)
 {
@@ -375,7 +375,7 @@ static const char *misplaced(const struct smtp_session *s,
 		       : "503 5.5.1 Error: send EHLO or HELO first";
 }
 
-/* Judges whether C may come now, then runs it. */
+/* Runs C if it may come now. */
 static void run_row(struct smtp_session *s, const struct smtp_command *c,
 		    size_t index, char *args)
 {
@@ -385,7 +385,7 @@ static void run_row(struct smtp_session *s, const struct smtp_command *c,
 		return;
 	if ((c->flags & SMTP_JUNK) && ++s->junk > s->server->junk_limit)
 		s->errors++;
-	/* counted before: the session may be parked when it has run */
+	/* counted first: the session may be parked when it has run */
 	s->count[index].all++;
 	s->count[index].good++;
 	if (!(c->states & s->state))
@@ -419,8 +419,8 @@ static void limit_errors(struct smtp_session *s)
 	smtp_hang_up(s, "too many errors");
 }
 
-/* Input that nobody read would make the kernel cut the connection before the
- * client has seen the last reply. */
+/* Unread input would make the kernel reset the connection before the client
+ * has seen the last reply. */
 static void drain(const struct smtp_session *s)
 {
 	char junk[4096];
