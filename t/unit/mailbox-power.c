@@ -354,10 +354,8 @@ static void test_expunge_is_finished(void)
 
 /* A message has one file in several folders, after a COPY or a MOVE: what is
  * done there changes the time of the file that is left here. */
-static void test_expunge_of_copied(bool delivered)
+static void expunge_copied(bool delivered)
 {
-	struct store *s;
-	struct mailbox *m;
 	char name[600];
 
 	fresh();
@@ -370,6 +368,19 @@ static void test_expunge_of_copied(bool delivered)
 		printf("# link\n");
 	if (delivered)
 		deliver_n("INBOX", 1);
+}
+
+static void test_expunge_of_copied(bool delivered)
+{
+	struct store *s;
+	struct mailbox *m;
+	struct totals t;
+
+	/* a delivery that took long cannot say that nobody else was there:
+	 * then the file may be a backup, and is kept */
+	do
+		expunge_copied(delivered);
+	while (last_totals(&t) && !mark_has_time(t.mark[DIR_NEW]));
 	m = open_folder("INBOX", false, &s);
 	ok(mailbox_count(m) == 2u + delivered &&
 		   files_of_inbox() == 2 + delivered,
