@@ -18,6 +18,7 @@
 #define FAILURES_MAX 100
 #define FORGET_MS 60000		  /* one failure */
 #define KNOWN_MS (24 * 3600000LL) /* since a success */
+#define KNOWN_WORTH 10		  /* failures */
 
 struct entry {
 	uint64_t key;	  /* keyed hash; 0: free */
@@ -86,13 +87,20 @@ static struct entry *look_up(uint64_t key, int64_t now_ms)
 	return NULL;
 }
 
-/* How much is lost if E is forgotten. */
+/* How much is lost if E is forgotten. A place where a user is at home is worth
+ * as much as a stubborn stranger: many strangers with one failure each must
+ * not lock its user out. */
 static int64_t weight(const struct entry *e, int64_t now_ms)
 {
+	int64_t failed = e->failures * FORGET_MS - (now_ms - e->seen_ms);
+	int64_t known = KNOWN_MS - (now_ms - e->known_ms);
+
 	if (!e->key)
 		return -1;
-	return e->failures * FORGET_MS - (now_ms - e->seen_ms) +
-	       (e->known_ms ? FORGET_MS : 0);
+	return (failed > 0 ? failed : 0) +
+	       (e->known_ms && known > 0
+			? FORGET_MS * KNOWN_WORTH * known / KNOWN_MS
+			: 0);
 }
 
 /* The entry of KEY, made if there is none, in place of the least. */

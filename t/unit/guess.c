@@ -124,6 +124,23 @@ static void test_flood(void)
 	   "a flood of strangers does not make us forget a stubborn one");
 }
 
+/* A table that is flooded by one name's failures, each from elsewhere. */
+static void test_flood_of_one(void)
+{
+	now += 60 * MINUTE;
+	guess_succeeded("192.0.2.9", "hal", now);
+	for (int i = 0; i < 100000; i++) {
+		char client[32];
+
+		snprintf(client, sizeof(client), "%d.%d.%d.1", 11 + i / 65536,
+			 i / 256 % 256, i % 256);
+		guess_failed(client, "hal", client, now);
+		now += i % 1000 == 0 ? MINUTE / 10 : 0;
+	}
+	ok(guess_wait("192.0.2.7", "hal", now) == 0,
+	   "a flood of strangers does not make us forget who is at home");
+}
+
 static void test_memo(void)
 {
 	memo_begin();
@@ -148,6 +165,7 @@ int main(void)
 	test_repeat();
 	test_networks();
 	test_flood();
+	test_flood_of_one();
 	test_memo();
 	return done();
 }
