@@ -1,11 +1,11 @@
 /*
  * Both ends of the pool of checkers. The parent of the checkers is forked
- * before accountd gives up its rights, and is a prefork parent of its own; the
+ * before accountd gives up its rights, and is a separate prefork parent; the
  * socket between the two has a name that the kernel chose. The loop keeps one
- * line to each checker, with one password at a time on it; what finds no line
- * free waits in a queue, and beyond WAITING_MAX nothing is taken. A line that
- * breaks answers "cannot be found out" and is connected again by the next
- * check. Passwords are wiped as soon as they are sent.
+ * line to each checker, with one password at a time on it; if no line is free
+ * a check waits in a queue, and beyond WAITING_MAX none is accepted. If a line
+ * breaks, the answer is "cannot be checked now", and the next check connects
+ * it again. Passwords are wiped as soon as they are sent.
  */
 #include "accountd/check.h"
 
@@ -44,7 +44,7 @@ struct check {
 	void *context;
 };
 
-/* A connection to one checker, and what it is at. */
+/* A connection to one checker, and what that is doing. */
 struct line {
 	int sock; /* -1 when not connected */
 	struct event input;
@@ -83,8 +83,8 @@ static int listen_for_loop(void)
 	return fd;
 }
 
-/* Accountd holds the other end of GONE until it ends. A signal of its death
- * would not do: it is one of accountd's to us, and we may be root. */
+/* Accountd has the other end of GONE until it ends. A parent-death signal would
+ * not do: it would come from accountd, and we may be root. */
 static void end_with_accountd(int gone)
 {
 	struct pollfd end = { .fd = gone };
@@ -116,7 +116,7 @@ static void run_checkers(int listener, bool pam, uid_t uid, gid_t gid,
 		sandbox_become(uid, gid);
 		sandbox_enter(SANDBOX_FORK);
 	} else {
-		/* its modules may do what they like, but for that */
+		/* its modules may do anything else */
 		sandbox_enter(SANDBOX_OPEN | SANDBOX_INET | SANDBOX_FORK |
 			      SANDBOX_EXEC | SANDBOX_IDENTITY);
 	}
@@ -224,7 +224,7 @@ static struct check *take_first(void)
 	return c;
 }
 
-/* Gives waiting checks to checkers that have nothing to do. */
+/* Gives waiting checks to idle checkers. */
 static void distribute(void)
 {
 	for (int i = 0; i < self.pool; i++) {

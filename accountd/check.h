@@ -1,6 +1,6 @@
 /*
- * The checkers: a small pool of processes that run crypt(3) and PAM, which
- * take their time, so that accountd's loop need not wait.
+ * The checkers: a small pool of processes that run crypt(3) and PAM, which are
+ * slow, so that accountd's loop need not wait.
  */
 #ifndef ACCOUNTD_CHECK_H
 #define ACCOUNTD_CHECK_H
@@ -12,22 +12,22 @@
 enum check_result {
 	CHECK_RIGHT,
 	CHECK_WRONG,
-	CHECK_TEMP /* could not be found out */
+	CHECK_TEMP /* cannot be checked now */
 };
 
-/* Forks the parent of the checkers, which keeps the rights of this process
- * if PAM (for the system's users) is wanted, else becomes UID and GID, those
- * that this process will have then, too. A checker that hangs for PATIENCE_MS
- * is killed (server/watch.h). Gives its process id. */
+/* Forks the parent of the checkers, which keeps the rights of this process if
+ * PAM (for system users) is wanted, else becomes UID and GID, like this
+ * process later. A checker that hangs for PATIENCE_MS is killed
+ * (server/watch.h). Gives the parent's process id. */
 pid_t check_fork(bool pam, uid_t uid, gid_t gid, int64_t patience_ms);
 
 /* In the loop: prepares to ask. HUNG is called when the parent of the checkers
- * hangs, which may be root's and is not ours to kill. */
+ * hangs, which may run as root, so that we cannot kill it. */
 void check_begin(struct event_base *base, void (*hung)(void));
 
 struct check;
 
-/* What came of it, called once, never from within check_ask. */
+/* The result; called once, never from within check_ask. */
 typedef void check_done(void *context, enum check_result result);
 
 /* Checks PASSWORD (copied, and wiped later) against HASH, or, if that is NULL,

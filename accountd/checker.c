@@ -14,7 +14,7 @@
 
 #define SERVICE "posthorn" /* file in /etc/pam.d */
 #define SEND_MS 10000
-#define PAM_MS 60000 /* beyond that nobody waits for the answer any more */
+#define PAM_MS 60000 /* after this nobody waits for the answer any more */
 
 static const char *check_crypt(const struct ipc_in *q)
 {
@@ -38,8 +38,8 @@ static const char *check_crypt(const struct ipc_in *q)
 	return answer;
 }
 
-/* What PAM's modules ask: the password where they would read without echo,
- * the name where with. What they tell is for nobody. */
+/* Answers PAM's modules: the password if they ask without echo, the name if
+ * with echo. Their messages are dropped. */
 static int converse(int n, const struct pam_message **m,
 		    struct pam_response **response, void *context)
 {
@@ -59,7 +59,7 @@ static int converse(int n, const struct pam_message **m,
 	return PAM_SUCCESS;
 }
 
-/* accountd slows guessing down itself. */
+/* accountd itself slows down guessing. */
 static void no_delay(int status, unsigned usec, void *context)
 {
 	(void)status;

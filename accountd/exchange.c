@@ -1,11 +1,11 @@
 /*
  * The life of an exchange: `auth` begins it; the SASL server (sasl/) asks for
- * `step` until it has a name and a password or a proof; the turn of that name
- * and client comes (guess.h: who guessed wrong waits longer); the password is
- * checked (check.h), or was checked a moment ago (memo.h); the answer is held
- * back for half a second if it is no; and a session, if one was asked for,
- * gets the connection (handover.h). Each of these is a callback from the loop,
- * and exchange_free may come in any of them.
+ * `step` until it has a name and a password; the turn of that name and client
+ * comes (guess.h: after wrong guesses it takes longer); the password is
+ * checked (check.h), or was checked recently (memo.h); a negative answer is
+ * held back for half a second; and a session, if one was asked for, gets the
+ * connection (handover.h). Each of these is a callback from the loop, and
+ * exchange_free may be called in any of them.
  */
 #include "accountd/exchange.h"
 
@@ -42,7 +42,7 @@ struct exchange {
 	int fd;
 	struct account account;
 	char *hash;  /* being checked; NULL: PAM is asked */
-	bool nobody; /* whatever the check says, the answer is no */
+	bool nobody; /* the answer is no, whatever the check says */
 	const char *nobody_why;
 	int64_t begun_ms; /* when the last response came */
 	struct event turn;
@@ -79,7 +79,7 @@ static void answer_temp(struct exchange *x, const char *why)
 	x->answer(x->context, &x->out, true);
 }
 
-/* The answer that is prepared leaves when a failure may. */
+/* Sends the prepared answer when a failure may be sent. */
 static void answer_late(struct exchange *x)
 {
 	int64_t left = x->begun_ms + FAIL_MS - clock_ms();
@@ -87,8 +87,8 @@ static void answer_late(struct exchange *x)
 	start_timer(&x->delay, left > 0 ? left : 0);
 }
 
-/* The password is not looked at: an answer that called it wrong would be untrue
- * where it is right, and its user's program would forget it. */
+/* The password is not checked: saying that it is wrong might be untrue, and
+ * the user's program would forget it. */
 static void put_off(struct exchange *x)
 {
 	log_info("login put off: client=%s, service=%s, method=%s, user=%s: "
@@ -175,7 +175,7 @@ static void on_checked(void *context, enum check_result result)
 	struct exchange *x = context;
 
 	x->check = NULL;
-	/* so it is answered for all names, or it would tell which exist */
+	/* the same answer for all names, or it would tell which exist */
 	if (result == CHECK_TEMP) {
 		answer_temp(x, "the password could not be checked");
 	} else if (x->nobody) {
@@ -183,7 +183,7 @@ static void on_checked(void *context, enum check_result result)
 	} else if (result == CHECK_WRONG) {
 		refuse_login(x, "wrong password");
 	} else {
-		/* under the hash that was checked: the file may have changed */
+		/* with the hash that was checked: the file may have changed */
 		if (x->hash)
 			memo_add(x->account.user, x->hash,
 				 sasl_server_password(x->sasl), clock_ms());
@@ -191,15 +191,15 @@ static void on_checked(void *context, enum check_result result)
 	}
 }
 
-/* Whatever comes of the check, nobody is let in. */
+/* Nobody is let in, whatever the result of the check. */
 static void set_nobody(struct exchange *x, const char *why)
 {
 	x->nobody = true;
 	x->nobody_why = why;
 }
 
-/* Says which check is made: a hash, or NULL for PAM. A name that does not
- * exist costs what another one of its kind would. */
+/* Decides which check is made: a hash, or NULL for PAM. A name that does not
+ * exist costs as much as another of its kind. */
 static const char *choose_check(struct exchange *x, enum account_status found,
 				const char *hash)
 {
@@ -250,7 +250,7 @@ static void verify(struct exchange *x)
 	const char *hash;
 	int64_t wait;
 
-	/* for the name as it is understood: all its spellings count as one */
+	/* for the canonical name: all spellings count as one */
 	find_login(sasl_server_user(x->sasl), &x->account, &hash);
 	wait = guess_wait(x->client, x->account.user, clock_ms());
 	if (wait == GUESS_REFUSED)

@@ -16,11 +16,12 @@
 
 struct exchange;
 
-/* Sends the answer M. OVER: it was the last one; the callee frees the
- * exchange when it returns to the loop, not at once. */
+/* Sends the answer M. OVER: it was the last one; the callee frees the exchange
+ * when control returns to the loop, not at once. */
 typedef void exchange_answer(void *context, const struct ipc_out *m, bool over);
 
-/* Once: the loop, and whether the passwords of system users can be checked. */
+/* Called once: the loop, and whether passwords of system users can be
+ * checked. */
 void exchange_setup(struct event_base *base, bool pam);
 
 /* Begins with the packet `auth`. NULL if it is malformed. */
@@ -30,7 +31,7 @@ struct exchange *exchange_begin(struct ipc_in *m, exchange_answer *answer,
 /* Takes the packet `step`. False if it is malformed, or none was asked for. */
 bool exchange_step(struct exchange *x, const struct ipc_in *m);
 
-/* Ends it, wherever it is, and wipes its secrets. */
+/* Ends it at any stage, and wipes its secrets. */
 void exchange_free(struct exchange *x);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * The lookups in order. An address is taken apart once (struct place): local
- * part, extension, class of its domain. Then the rows of tables are asked with
- * the whole address and without the extension, as local-deliver does it, and
- * the users file or the system's users last. "Not found" is said only if
- * every table could answer; one that could not makes the whole answer
- * temporary, since a permanent no would lose mail.
+ * The lookups in order. An address is parsed once (struct place): local part,
+ * extension, class of its domain. Then the tables are asked with the whole
+ * address and without the extension, as in local-deliver, and last the users
+ * file or the system users. The answer is "not found" only if every table could
+ * answer; if one could not, it is temporary, since a permanent no would lose
+ * mail.
  */
 #include "accountd/find.h"
 
@@ -95,7 +95,7 @@ static enum account_status status_of_table(int err)
 	return err == ERR_NOT_FOUND ? ACCOUNT_NONE : ACCOUNT_TEMP;
 }
 
-/* Names without the domain may be in the table for these. */
+/* May the table have names without the domain for this one? */
 static bool is_bare(const struct place *p)
 {
 	return p->class == ADDRESS_LOCAL ||
@@ -246,8 +246,8 @@ enum account_status find_login(const char *name, struct account *out,
 	return ACCOUNT_NONE;
 }
 
-/* The only target of the alias in self.value, in memory of A; NULL if it has
- * several, or is none that leads to one account. */
+/* The only target of the alias in self.value, in memory from A; NULL if it has
+ * several, or one that cannot lead to an account. */
 static const char *only_target(struct arena *a)
 {
 	struct alias_target *target;
@@ -328,7 +328,7 @@ enum account_status find_may_send(const char *user, const char *address)
 	struct arena *a;
 	struct place p;
 
-	/* the null sender: notices of what happened to a message */
+	/* the null sender: notices about messages */
 	if (!*address)
 		return ACCOUNT_FOUND;
 	if (!find_place(address, &p))

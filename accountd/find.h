@@ -1,5 +1,5 @@
 /*
- * Who is behind an address or a login name. The order of lookups is that of
+ * The account of an address or a login name. The order of lookups is that of
  * local-deliver: virtual_alias_maps, alias_maps, then the account, each with
  * and without the extension.
  */
@@ -16,15 +16,14 @@ void find_begin(const struct config *c);
 /* Is there a mailbox, a system user or an alias for ADDRESS? */
 enum account_status find_recipient(const char *address);
 
-/* The account behind a mail address, or behind a name without domain. */
+/* The account of a mail address, or of a name without domain. */
 enum account_status find_account(const char *name, struct account *out);
 
 /* The account that logs in as NAME. *HASH gets its hash, or "" if PAM is to
  * be asked (OUT->virtual_user is false then) or nobody may log in; valid until
  * the next call of any function here. A bare name is a system user if
  * local_users is yes, else it belongs to the first of
- * virtual_mailbox_domains. OUT->user is set in any case, to the name as it
- * is understood. */
+ * virtual_mailbox_domains. OUT->user is always set, to the canonical name. */
 enum account_status find_login(const char *name, struct account *out,
 			       const char **hash);
 

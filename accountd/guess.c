@@ -35,7 +35,7 @@ static struct {
 	struct entry table[SETS][WAYS];
 } self;
 
-/* The part of an address that one customer of a provider has. */
+/* The part of an address that a provider gives to one customer. */
 static void network_of(const char *client, char *out, size_t size)
 {
 	unsigned char a[16];
@@ -64,7 +64,7 @@ static uint64_t key_of(enum kind kind, const char *client, const char *user)
 	return key ? key : 1;
 }
 
-/* Counts down what time has forgiven. */
+/* Counts failures down as time passes. */
 static void forgive(struct entry *e, int64_t now_ms)
 {
 	int64_t n = (now_ms - e->seen_ms) / FORGET_MS;
@@ -103,7 +103,7 @@ static int64_t weight(const struct entry *e, int64_t now_ms)
 			: 0);
 }
 
-/* The entry of KEY, made if there is none, in place of the least. */
+/* The entry of KEY; a new one replaces the least important. */
 static struct entry *obtain(uint64_t key, int64_t now_ms)
 {
 	struct entry *set = self.table[key % SETS], *least = set;

@@ -64,7 +64,7 @@ static void on_answer(evutil_socket_t sock, short what, void *arg)
 		why = "the session side refused the connection";
 	else if (what & EV_READ)
 		why = "the session ended at once";
-	/* it may have the connection all the same */
+	/* the session may have the connection anyway */
 	if (err)
 		shutdown(h->fd, SHUT_RDWR);
 	ipc_in_free(&m);

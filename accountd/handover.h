@@ -22,9 +22,9 @@ struct handover_facts {
 	int fd;		     /* stays the caller's */
 };
 
-/* WHY is NULL if the session side took the connection. Else it did not, and
- * if that is not certain the connection was shut down, so that it cannot have
- * two masters. */
+/* WHY is NULL if the session side took the connection. Otherwise it did not; if
+ * that is not certain, the connection was shut down, so that no two processes
+ * use it. */
 typedef void handover_done(void *context, const char *why);
 
 /* DONE is called once, later; NULL and *WHY if the session side cannot be

@@ -1,6 +1,7 @@
 /*
- * accountd: who exists, where does mail for an address go, is this password
- * right. One loop answers; processes of their own check passwords (check.h).
+ * accountd: which users exist, where mail for an address goes, whether a
+ * password is correct. One loop answers; separate processes check passwords
+ * (check.h).
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static struct {
 	pid_t checkers;
 } self;
 
-/* Without its checkers it is of no use: master starts all of it again. */
+/* Without its checkers accountd is useless: master restarts all of it. */
 static void take_child_end(void)
 {
 	int status;
@@ -38,7 +39,7 @@ static void take_child_end(void)
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Whose they are decides who may kill them: master can. */
+/* They may run as root, so that only master can kill them. */
 static void checkers_hung(void)
 {
 	log_error("the checkers, process %ld, gave no sign of life",
@@ -105,7 +106,7 @@ int main(int argc, char **argv)
 		check_fork(pam, s->uid, s->gid, service_patience_ms(s->config));
 	memo_begin();
 	sandbox_limit(0, FILES_MAX);
-	/* sockets of the Internet: where users come from a directory */
+	/* Internet sockets: users may come from a directory server */
 	service_confine(s, SANDBOX_OPEN | SANDBOX_INET);
 	find_begin(s->config);
 	run(s, pam);

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-#define ENTRIES 4096 /* one a user, more or less */
+#define ENTRIES 4096 /* about one per user */
 #define KEEP_MS 3600000
 #define MAC_BYTES 32
 
@@ -30,7 +30,7 @@ void memo_begin(void)
 		log_die(EX_OSERR, "no randomness: %m");
 }
 
-/* The three with their NULs, which none of them holds. */
+/* Hashes the three with their NULs as separators. */
 static bool compute(const char *user, const char *hash, const char *password,
 		    unsigned char *mac)
 {

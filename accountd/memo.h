@@ -1,8 +1,8 @@
 /*
- * Passwords that were right, so that a client that logs in again costs no
- * second crypt(3). What is kept is an HMAC, under a key of this process, of
- * all that the answer depends on: login name, stored hash and password; the
- * password itself is nowhere. A changed hash therefore never matches.
+ * Correct passwords, so that a client that logs in again costs no second
+ * crypt(3). What is kept is an HMAC, with a key of this process, of all that
+ * the answer depends on: login name, stored hash and password; the password
+ * itself is not kept. So a changed hash never matches.
  */
 #ifndef ACCOUNTD_MEMO_H
 #define ACCOUNTD_MEMO_H

@@ -162,8 +162,8 @@ static bool take_request(struct peer *p)
 	return false;
 }
 
-/* Takes the packet that is there. A second one is seldom there already: the
- * loop tells. False: P is over. */
+/* Takes one packet. A second one is seldom there yet: the loop will tell.
+ * False: P is over. */
 static bool take_packet(struct peer *p)
 {
 	int err = ipc_recv(p->sock, &self.in, 0);
@@ -211,14 +211,14 @@ void requests_begin(struct event_base *base, const struct service *s)
 	self.listener = loop_serve(base, s, "accountd", add_peer, NULL);
 }
 
-/* What P has asked already is answered. False: it has nothing to wait for. */
+/* Answers what P has already asked. False: it has nothing to wait for. */
 static bool take_last(struct peer *p)
 {
 	if (p->exchange || (take_packet(p) && p->exchange))
 		return true;
 	if (!ipc_end_input(p->sock) || !take_packet(p) || !p->exchange)
 		return false;
-	/* it can say nothing more, and that is not its end */
+	/* it can send nothing more, but that is not its end */
 	event_del(&p->input);
 	return true;
 }

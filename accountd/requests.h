@@ -9,7 +9,7 @@
 /* Begins to listen on S's socket; S must outlive the loop. */
 void requests_begin(struct event_base *base, const struct service *s);
 
-/* Takes no more, and leaves the loop when the logins under way are done. */
+/* Takes no more, and leaves the loop when the open logins are done. */
 void requests_drain(void);
 
 #endif

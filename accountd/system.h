@@ -1,6 +1,6 @@
 /*
- * The users of the system, by getpwnam_r(3). Answers are kept for some
- * seconds, since a directory may be far away and senders guess names.
+ * System users, from getpwnam_r(3). Answers are cached for some seconds, since
+ * a directory may be slow and senders guess names.
  */
 #ifndef ACCOUNTD_SYSTEM_H
 #define ACCOUNTD_SYSTEM_H
@@ -8,7 +8,7 @@
 #include "accountd/users.h"
 #include "config/config.h"
 
-/* Reads local_users and home_mailbox. Ends the process if home_mailbox is no
+/* Reads local_users and home_mailbox. Ends the process if home_mailbox is not a
  * path below the home. */
 void system_begin(const struct config *c);
 

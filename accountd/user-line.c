@@ -91,8 +91,8 @@ static char *find_maildir(const char *home, char *extra)
 	return mem_printf("%s/Maildir", home);
 }
 
-/* BASE/domain/user. A name whose parts would lead elsewhere needs a home of
- * its own. */
+/* BASE/domain/user. A name whose parts would lead elsewhere needs an explicit
+ * home. */
 static char *default_home(const char *name, const char *base)
 {
 	const char *at = strrchr(name, '@');
@@ -115,7 +115,7 @@ void user_free(struct user *u)
 	free(u);
 }
 
-/* Whoever U is, he is not unknown. */
+/* U exists, but its line cannot be used. */
 static struct user *refuse(struct user *u, const char **why, const char *text)
 {
 	*why = text;

@@ -12,15 +12,15 @@ struct user_defaults {
 	const char *base; /* virtual_mailbox_base */
 };
 
-/* Takes LINE apart, which it changes. The user, free with user_free; NULL
- * with *WHY NULL for an empty line or a comment, else *WHY says what is
- * wrong. What is wrong behind a good name makes one who is refused, and a
- * password that cannot be used one who cannot log in: these set *WHY, too. */
+/* Parses LINE, modifying it. Gives the user, free with user_free; NULL with
+ * *WHY NULL for an empty line or a comment, else *WHY says what is wrong. A
+ * fault after a valid name gives a user that is refused, and an unusable
+ * password one that cannot log in: these also set *WHY. */
 struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why);
 void user_free(struct user *u);
 
-/* The first uid that a mailbox may belong to: root's mail is nobody's login. */
+/* The first uid that a mailbox may belong to: nobody logs in as root. */
 #define USER_UID_MIN 1
 
 #endif

@@ -21,8 +21,8 @@
 #define FILE_MAX_BYTES (256 << 20)
 #define LOOK_MS 1000
 
-/* Of no password: sha512-crypt, which costs about as much as checking one of
- * the same kind. */
+/* Matches no password: sha512-crypt, which costs about as much to check as a
+ * real one. */
 static const char dummy_hash[] =
 	"$6$posthorn.dummy.1$ZU/qQcBsr1OPfK3cmkkcjPmPEoSKPXnaq3p3hBR4WwMV/vFo"
 	"Fb8Xs7FZQvGrETUnbuaTS2FuM/d55EMhEsYXa0";
@@ -35,11 +35,11 @@ static struct {
 	char *dummy;	   /* the first hash of the file */
 	int64_t looked_ms;
 	struct stamp seen;
-	bool unclear; /* it holds something, and no user: it is another file */
-	char *told;   /* why it cannot be read, as the log has it; or NULL */
+	bool unclear; /* not empty, but without a user: not a users file */
+	char *told;   /* why it cannot be read, as logged; or NULL */
 } self;
 
-/* What stands behind "static:". Ends the process if nothing does. */
+/* What follows "static:". Ends the process if nothing does. */
 static const char *static_value(const struct config *c, const char *parameter)
 {
 	const char *text = config_string(c, parameter);
@@ -134,7 +134,7 @@ static void complain(const char *why)
 	self.told = mem_strdup(why);
 }
 
-/* False: the file changed meanwhile, so that this may be a part of it. */
+/* False: the file changed meanwhile, so this may be incomplete. */
 static bool read_users(void)
 {
 	struct buf text;

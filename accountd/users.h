@@ -1,9 +1,9 @@
 /*
  * The virtual users: virtual_users_file, posthorn-users(5), in memory. It is
- * read again when it has changed, looked at once a second at most. A file
- * that cannot be read leaves the former content in use, and the log says why;
- * if it never could be read, every answer is USERS_TEMP. A faulty line is told
- * with its number and left out.
+ * read again when it has changed, which is checked at most once a second. If
+ * the file cannot be read, the former content stays in use, and the log says
+ * why; if it could never be read, every answer is USERS_TEMP. A faulty line is
+ * logged with its number and ignored.
  */
 #ifndef ACCOUNTD_USERS_H
 #define ACCOUNTD_USERS_H
@@ -15,13 +15,13 @@
 
 struct user {
 	char *name; /* user@domain in lower case */
-	char *hash; /* for crypt(3), without prefix; "" lets nobody in */
+	char *hash; /* for crypt(3), without prefix; "": no login */
 	char *home;
 	char *maildir;
 	uid_t uid;
 	gid_t gid;
-	bool refused; /* there is such a user, and nobody knows more: the rest
-		       * of the line is wrong */
+	bool refused; /* the user exists, but the rest of the line is
+		       * wrong */
 };
 
 enum users_status { USERS_FOUND, USERS_NONE, USERS_TEMP };

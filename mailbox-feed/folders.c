@@ -1,11 +1,11 @@
 /*
- * A folder is here as long as somebody watches it, found by its id, and by
- * the numbers of its two inotify watches. What our own programs say is passed
- * on at once. What only inotify saw is passed on a second later, once for all
- * that happened in it; if it was a delivery of ours after all, its own word
- * comes before that and takes the second's place.
+ * A folder is kept here as long as somebody watches it, found by its id and by
+ * the numbers of its two inotify watches. What our own programs report is
+ * passed on at once. What only inotify saw is passed on a second later, once
+ * for all that happened in that time; if it was our own delivery after all,
+ * its report comes earlier and replaces this.
  *
- * Where the kernel gives no watch, who watches is told to look now and then.
+ * If the kernel gives no watch, watchers are told to look now and then.
  */
 #include "mailbox-feed/folders.h"
 
@@ -23,10 +23,10 @@
 #include "log/log.h"
 #include "mailbox/watch.h"
 
-/* Our own programs say what they did as soon as it is whole. What only
- * inotify saw waits so long, so that nobody looks at half a delivery. */
+/* Our own programs report changes when they are complete. What only inotify saw
+ * waits this long, so that nobody looks at half a delivery. */
 #define SETTLE_S 1
-#define LOOK_S 30 /* where the kernel does not tell us */
+#define LOOK_S 30 /* if the kernel does not tell us */
 
 #define EVENTS                                                              \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | \
@@ -156,7 +156,7 @@ struct folders *folders_new(struct event_base *base,
 	return all;
 }
 
-/* Whoever watches F shall look for itself now and then. */
+/* Tells watchers of F to look for themselves now and then. */
 static void look_often(struct folder *f)
 {
 	static const struct timeval pause = { LOOK_S, 0 };

@@ -1,6 +1,6 @@
 /*
- * The folders that somebody watches, by their id, and the one
- * inotify instance that notices foreign programs in them.
+ * The watched folders, by their id, and the inotify instance that notices
+ * changes by other programs in them.
  */
 #ifndef MAILBOX_FEED_FOLDERS_H
 #define MAILBOX_FEED_FOLDERS_H
@@ -14,27 +14,27 @@
 struct folders;
 struct folder;
 
-/* Who watches a folder: a member of the watcher's own struct, zeroed. */
+/* A watcher of a folder: a zeroed member of the watcher's own struct. */
 struct watch {
 	LIST_ENTRY(watch) next;
 	struct folder *folder; /* NULL: none */
 	void (*changed)(struct watch *w, const struct feed_change *c);
 };
 
-/* FOREIGN(CONTEXT, …) is called for what foreign programs changed in a folder
- * that is watched, before those who watch it are told. */
+/* FOREIGN(CONTEXT, …) is called for changes by other programs in a watched
+ * folder, before its watchers are told. */
 struct folders *folders_new(struct event_base *base,
 			    void (*foreign)(void *context,
 					    const struct feed_change *c),
 			    void *context);
 
-/* From now on W hears of the folder HANDLE (mailbox/watch.h), and at once of
- * FEED_ANY: what changed before the watch began was told to nobody. False if
- * that is no folder. */
+/* From now on W hears of the folder HANDLE (mailbox/watch.h), and at once gets
+ * FEED_ANY, since nobody was told of earlier changes. False if HANDLE is not a
+ * folder. */
 bool folders_watch(struct folders *all, struct watch *w, int handle);
 void folders_unwatch(struct folders *all, struct watch *w);
 
-/* Tells all who watch C's folder, but not BY. */
+/* Tells all watchers of C's folder except BY. */
 void folders_changed(struct folders *all, const struct feed_change *c,
 		     const struct watch *by);
 

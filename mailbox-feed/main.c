@@ -1,16 +1,16 @@
 /*
- * The program mailbox-feed: brings those who change folders together with
- * those who want to hear of it. It holds a socket per peer and a few hundred
- * bytes, opens no file, and knows no mail.
+ * The program mailbox-feed: passes on reports of changes in folders to those
+ * who watch them. It holds a socket and a few hundred bytes per peer, opens no
+ * file, and knows nothing of mail.
  *
- * At the socket `feed` a peer tells of changes, and hears of the one folder
- * that it watches; at `feed-all` a subscriber hears of all folders and says
- * nothing. What a session may ask for is thus decided by what it connected to
- * before it became a user, and not by what it says afterwards.
+ * On the socket `feed` a peer reports changes, and hears of the one folder
+ * that it watches; on `feed-all` a subscriber hears of all folders and sends
+ * nothing. So what a session may ask for is decided by the socket to which it
+ * connected before it became a user, and not by what it sends afterwards.
  *
- * Nobody is waited for. Where a peer's socket takes no more, what comes is
- * dropped and noted, and when there is room again the peer is told that it
- * missed something.
+ * It waits for nobody. When a peer's socket is full, further changes are
+ * dropped, and when there is room again the peer is told that it missed
+ * something.
  */
 #include <event2/event.h>
 #include <linux/capability.h>
@@ -31,10 +31,10 @@
 #include "service/service.h"
 
 #define FILES_MAX 200000
-#define BATCH 16 /* packets read from one peer before the others' turn */
+#define BATCH 16 /* packets read from one peer before others have a turn */
 
 struct peer {
-	struct watch watch; /* first: the one is the other */
+	struct watch watch; /* must be first: the pointers are the same */
 	LIST_ENTRY(peer) next;
 	int fd;
 	struct event *readable;
@@ -208,8 +208,8 @@ static void stop(void *context)
 	event_base_loopbreak(self.base);
 }
 
-/* inotify asks for the right to read a directory. Of root's rights this one
- * is kept, and is worth nothing else to a process that may open no file. */
+/* inotify needs the right to read a directory. Of root's rights only this one
+ * is kept, which is of no other use to a process that may not open files. */
 static void keep_reading(void)
 {
 	struct __user_cap_header_struct head = {

@@ -52,7 +52,7 @@ static void stls(struct authorize *a)
 		return;
 	}
 	reply(a, "+OK begin TLS");
-	/* what was said before TLS counts for nothing */
+	/* what was sent before TLS does not count */
 	*a->user = '\0';
 	a->over = !login_start_tls(&a->l);
 }
@@ -67,7 +67,7 @@ static void user(struct authorize *a)
 		reply(a, "+OK send PASS");
 }
 
-/* Replies to what is not the end of the connection. */
+/* Replies to results that do not end the connection. */
 static void answer(struct authorize *a, enum login_result result)
 {
 	static const char *const replies[] = {

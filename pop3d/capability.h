@@ -1,4 +1,4 @@
-/* What we can: CAPA (RFC 2449), and the mechanisms of AUTH (RFC 5034). */
+/* Capabilities: CAPA (RFC 2449), and the mechanisms of AUTH (RFC 5034). */
 #ifndef POP3D_CAPABILITY_H
 #define POP3D_CAPABILITY_H
 
@@ -6,7 +6,7 @@
 
 #include "io/stream.h"
 
-/* The reply to CAPA. STLS and PASSWORDS: whether they are on offer now. */
+/* The reply to CAPA. STLS and PASSWORDS: whether they are offered now. */
 void capability_put(struct stream *io, bool stls, bool passwords);
 
 /* The reply to AUTH alone. */

@@ -16,12 +16,12 @@
 struct command {
 	char line[COMMAND_AUTH_MAX];
 	const char *word;
-	const char *args; /* all behind the first space, or "" */
+	const char *args; /* all after the first space, or "" */
 };
 
 enum command_result {
 	COMMAND_GOOD,
-	COMMAND_BAD,	  /* no command; the client was told */
+	COMMAND_BAD,	  /* not a command; the client was told */
 	COMMAND_TIMEOUT,  /* it said nothing for too long */
 	COMMAND_STOPPING, /* the suite stops, or the place is needed; only
 			   * before login */

@@ -1,8 +1,8 @@
 /*
- * pop3d is one program for two services. `pop3d` speaks with strangers on the
- * ports of POP3 until they have logged in: in a jail, without files.
- * `pop3-session` waits, as root, for connections that accountd hands over,
- * and becomes their users. Which one a process is, its sockets tell.
+ * pop3d is one program for two services. `pop3d` talks to strangers on the
+ * POP3 ports until they have logged in, in a sandbox without files.
+ * `pop3-session` waits, as root, for connections that accountd hands over, and
+ * becomes their users. The sockets tell which one a process is.
  */
 #include "base/str.h"
 #include "pop3d/authorize.h"

@@ -18,7 +18,7 @@ struct top {
 
 /* Content with CRLF line ends on its way out: a dot at the start of a line is
  * doubled (RFC 1939 section 3). All other bytes stay as LIST counted them and
- * IMAP shows them; a CR alone ends no line. */
+ * IMAP shows them; a bare CR does not end a line. */
 struct writer {
 	struct stream *io;
 	bool line_start;

@@ -7,9 +7,9 @@
 #include "io/stream.h"
 #include "mailbox/mailbox.h"
 
-/* Replies with message SEQ of M; with LINES of 0 and more, with its header and
- * that many lines of the body. Gives a code. If it is an error, and *BEGUN is
- * set, a part is sent, and the connection must end; else nothing is. */
+/* Replies with message SEQ of M; if LINES is 0 or more, with its header and
+ * that many lines of the body. Gives a code. On an error with *BEGUN set, a
+ * part was sent, and the connection must end; otherwise nothing was sent. */
 int retrieve_send(struct stream *io, struct mailbox *m, uint32_t seq,
 		  long long lines, bool *begun);
 

@@ -1,8 +1,8 @@
 /*
- * The messages are those that the INBOX held at the start: numbers never
- * change within a session, whatever others do to the mailbox. Deletions are
- * noted, and done at QUIT in one durable step; a session that ends otherwise
- * deletes nothing. What was retrieved is marked as seen, also at QUIT.
+ * The messages are those that the INBOX had at the start: numbers never change
+ * within a session, whatever others do to the mailbox. Deletions are noted,
+ * and done at QUIT in one durable step; a session that ends otherwise deletes
+ * nothing. Retrieved messages are also marked as seen at QUIT.
  */
 #include "pop3d/session.h"
 
@@ -31,7 +31,7 @@
 struct message {
 	uint32_t size;
 	bool deleted;
-	bool hidden; /* it cannot be read: it is not there for the client */
+	bool hidden; /* it cannot be read: not shown to the client */
 	bool retrieved;
 };
 
@@ -54,7 +54,7 @@ static void reply(struct session *s, const char *text)
 	command_reply(s->io, "%s", text);
 }
 
-/* What is left when the noted deletions are done. */
+/* Is the message left once the noted deletions are done? */
 static bool is_left(const struct message *m)
 {
 	return !m->deleted && !m->hidden;
@@ -71,7 +71,7 @@ static void count_left(const struct session *s, uint32_t *n, uint64_t *size)
 		}
 }
 
-/* The message that the first argument names, or NULL, and the client knows. */
+/* The message that the first argument names, or NULL after an error reply. */
 static struct message *named(struct session *s)
 {
 	struct message *m;
@@ -238,7 +238,7 @@ static void tell_feed(struct session *s, unsigned what)
 		feed_tell(s->feed, &c);
 }
 
-/* RFC 1939 section 6: what was noted is done. */
+/* RFC 1939 section 6: does what was noted. */
 static int update(struct session *s)
 {
 	uint32_t *seq = mem_array(s->n ? s->n : 1, sizeof(*seq));
@@ -248,7 +248,7 @@ static int update(struct session *s)
 	if (seen > 0)
 		err = mailbox_store(s->box, seq, seen, MAILBOX_ADD,
 				    MAILBOX_SEEN, 0, UINT64_MAX, NULL);
-	/* a flag that cannot be set is no reason to keep what shall go */
+	/* a flag that cannot be set is no reason not to delete */
 	if (err)
 		log_warn("pop3: user=%s: cannot mark as seen: %s", s->h.user,
 			 err_why(err));
@@ -265,8 +265,8 @@ static int update(struct session *s)
 	return err;
 }
 
-/* The answer comes when the mailbox is closed: a client that logs in again at
- * once does not find it locked by the session before. */
+/* The reply is sent when the mailbox is closed, so that a client that logs in
+ * again at once does not find it locked. */
 static void do_quit(struct session *s)
 {
 	int err = update(s);
@@ -364,8 +364,9 @@ static void dialogue(struct session *s)
 	stream_flush(s->io);
 }
 
-/* Sizes come from the index; only a foreign file is opened for it. One that
- * went away just now, or cannot be read, is not shown, and never deleted. */
+/* Sizes come from the index; only a file from another program is opened for
+ * it. One that has just vanished, or cannot be read, is not shown, and never
+ * deleted. */
 static void read_size(struct session *s, uint32_t seq)
 {
 	struct mailbox_message m = mailbox_get(s->box, seq);

@@ -3,7 +3,7 @@
 #define POP3D_SESSION_H
 
 /* Takes the session that accountd hands over on SOCK, becomes its user and
- * serves it to its end. The process is of no use to others after that. */
+ * serves it to its end. The process can serve no other after that. */
 void session_serve(int sock);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "base/err.h"
 
-/* A byte that a local part may hold without quotes: atext, the dot, and
- * whatever is beyond ASCII (RFC 6531 section 3.3). */
+/* Is the byte allowed in a local part without quotes: atext, the dot, and
+ * anything beyond ASCII (RFC 6531 section 3.3)? */
 static bool plain_byte(unsigned char c)
 {
 	return str_isalnum(c) || c >= 0x80 ||
@@ -99,8 +99,8 @@ int address_parse(const char *text, size_t n, struct address *a)
 	return address_domain(p + 1, (size_t)(end - p - 1), a->domain);
 }
 
-/* The byte after "@a,@b:", which nobody uses any more (RFC 5321 appendix
- * C), or P if there is no route. NULL if it does not end. */
+/* The byte after "@a,@b:", which is obsolete (RFC 5321 appendix C), or P if
+ * there is no route. NULL if it does not end. */
 static const char *skip_route(const char *p, const char *end)
 {
 	if (p == end || *p != '@')

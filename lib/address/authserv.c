@@ -14,7 +14,7 @@ static bool is_name_byte(unsigned char c)
 	return str_isalnum(c) || c >= 0x80 || (c && strchr("-_.", c));
 }
 
-/* Bytes beyond ASCII at its ends may be blanks of Unicode. */
+/* Bytes beyond ASCII at its ends may be Unicode blanks. */
 static bool is_host(const char *name, size_t n, const char *host)
 {
 	char canonical[ADDRESS_DOMAIN_SIZE];
@@ -44,7 +44,7 @@ static bool names_host(const struct buf *text, const char *host)
 	return false;
 }
 
-/* VALUE without comments and without what quotes. */
+/* VALUE without comments and quotes. */
 static void put_plain(struct buf *out, const char *value, size_t n)
 {
 	struct mime_scan s = { .p = value, .end = value + n };
@@ -69,7 +69,7 @@ bool address_authserv_is(const char *value, size_t n, const char *host)
 	put_plain(&plain, value, n);
 	mime_decode_words(&decoded, plain.data, plain.len);
 	ours = names_host(&plain, host) || names_host(&decoded, host);
-	/* a field that is too long to be looked at is nobody's loss */
+	/* a field that is too long to examine can be dropped */
 	ours |= plain.over || decoded.over;
 	buf_free(&plain);
 	buf_free(&decoded);

@@ -10,8 +10,8 @@
 
 #define LABEL_MAX 63
 
-/* Is the label P, N one that mail uses: letters, digits, hyphens within, and
- * the underscore, which is not allowed but in use? */
+/* Is the label P, N one that mail uses: letters, digits, hyphens inside, and
+ * the underscore, which is not allowed but used? */
 static bool label_ok(const char *p, size_t n)
 {
 	if (n == 0 || n > LABEL_MAX || p[0] == '-' || p[n - 1] == '-')
@@ -64,7 +64,7 @@ static bool is_ascii(const char *s)
 	return true;
 }
 
-/* Turns U-labels in NAME into A-labels (RFC 5890, with the mapping of UTS 46
+/* Converts U-labels in NAME to A-labels (RFC 5890, with the mapping of UTS 46
  * since people and programs write capitals). */
 static int to_ascii(char *name)
 {

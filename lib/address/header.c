@@ -1,7 +1,7 @@
 /*
  * Address lists in header fields. Each address is collected as text without
- * white space and comments, then parsed as SMTP would have it, so that a
- * header can never give an address which the envelope could not carry.
+ * white space and comments, then parsed as for SMTP, so that a header never
+ * gives an address that the envelope could not carry.
  */
 #include "address/address.h"
 
@@ -17,7 +17,7 @@ struct scan {
 	bool word;	 /* its last token was a word */
 	bool angle;	 /* within < > */
 	bool closed;	 /* the address in < > is complete */
-	bool phrase;	 /* words in a row: a name, no address */
+	bool phrase;	 /* words in a row: a name, not an address */
 	bool bad;
 	size_t max;
 	struct strlist *out;
@@ -108,7 +108,7 @@ static void close_angle(struct scan *s)
 	s->word = s->gap = false;
 }
 
-/* Passes over a source route in < >. */
+/* Skips a source route in < >. */
 static size_t route_size(const struct buf *text)
 {
 	const char *colon;

@@ -36,7 +36,7 @@ static bool host_bits_clear(const struct network *net)
 	return true;
 }
 
-/* WORD is taken apart in place. */
+/* WORD is modified. */
 static bool parse_network(char *word, struct network *net)
 {
 	char *slash = strchr(word, '/'), *end;

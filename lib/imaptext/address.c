@@ -1,4 +1,4 @@
-/* Address lists as ENVELOPE has them (RFC 3501 section 7.4.2). */
+/* Address lists for ENVELOPE (RFC 3501 section 7.4.2). */
 #include "imaptext/imaptext.h"
 
 #include "mime/address.h"

@@ -2,9 +2,9 @@
 
 #include "base/str.h"
 
-/* What the clients of our time ask for: text clients, desktops, phones, sync
- * tools and webmail, Thunderbird's and mutt's lists among them. A field that
- * is not here costs a look into the message. */
+/* What current clients ask for: text clients, desktops, phones, sync tools and
+ * webmail, including the lists of Thunderbird and mutt. For any other field
+ * the message has to be read. */
 static const char *const names[] = {
 	"Date",		"From",		"To",
 	"Subject",	"Message-ID",	"Cc",

@@ -38,8 +38,8 @@ static const struct {
 
 #define VALUE_MAX (256 << 10)
 
-/* Where the fields of an envelope are. Of one that is there several times
- * the first counts, but the addresses of all are joined. */
+/* Where the fields of an envelope are. If a field occurs several times the
+ * first counts, but address fields are joined. */
 struct found {
 	struct mime_field first[NFIELDS];
 	struct buf joined[NFIELDS];

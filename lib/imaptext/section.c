@@ -16,7 +16,7 @@ static const struct {
 	{ "MIME", IMAP_SECTION_MIME },
 };
 
-/* "1.2." off the front of TEXT; gives the rest, or NULL. */
+/* Takes "1.2." off the front of TEXT; gives the rest, or NULL. */
 static const char *parse_path(const char *p, const char *end,
 			      struct imap_section *s)
 {
@@ -74,7 +74,7 @@ static const struct mime_part *child(const struct mime_part *part,
 	return c;
 }
 
-/* The part that PATH leads to. A message that is no multipart has one part,
+/* The part that PATH leads to. A message that is not a multipart has one part,
  * number 1: its body. */
 static const struct mime_part *walk(const struct mime_part *root,
 				    const struct imap_section *s)

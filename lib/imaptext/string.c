@@ -4,7 +4,7 @@
 
 #define QUOTED_MAX 1000
 
-/* Can S, N stand in a quoted string (RFC 3501 section 9, QUOTED-CHAR)? */
+/* Can S, N be a quoted string (RFC 3501 section 9, QUOTED-CHAR)? */
 static bool quotable(const char *s, size_t n)
 {
 	size_t i;

@@ -19,7 +19,7 @@ static bool find(const struct writer *w, const struct mime_part *part,
 	return mime_field_find(w->data + part->header, part->nheader, name, f);
 }
 
-/* Content-ID and its like: the value as it stands. */
+/* Content-ID and the like: the value unchanged. */
 static void put_field(struct writer *w, const struct mime_part *part,
 		      const char *name)
 {
@@ -114,7 +114,7 @@ static void add_charset(struct arena *a, struct mime_value *v)
 	v->param[v->nparams++].value = "us-ascii";
 }
 
-/* The Content-Type that holds: what does not parse is text/plain in
+/* The effective Content-Type: one that does not parse counts as text/plain in
  * us-ascii (RFC 2045 section 5.2). */
 static void read_type(struct writer *w, const struct mime_part *part,
 		      struct mime_value *v)
@@ -153,8 +153,8 @@ static void put_single(struct writer *w, const struct mime_part *part)
 	struct mime_value v;
 
 	read_type(w, part, &v);
-	/* A part past the limits is not shown as what it says it is, since
-	 * a message without its structure would be no valid answer. */
+	/* A part beyond the limits is not shown as the type it claims, since
+	 * a message without its structure would be an invalid answer. */
 	if (part->kind == MIME_LEAF && str_equal_ci(v.type, "message") &&
 	    str_equal_ci(v.subtype, "rfc822")) {
 		v.type = "application";
@@ -184,7 +184,7 @@ static void put_single(struct writer *w, const struct mime_part *part)
 }
 
 /* A multipart without parts is shown with one empty text, since the grammar
- * asks for one or more. */
+ * requires one or more. */
 static void put_multipart(struct writer *w, const struct mime_part *part)
 {
 	static const char empty[] = "(\"text\" \"plain\" (\"charset\" "

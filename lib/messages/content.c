@@ -8,14 +8,14 @@
 #include "log/log.h"
 
 #define PIECE (64u << 10)
-#define BLOCK 512u /* no file system and no disk loses less */
+#define BLOCK 512u /* no file system or disk loses less */
 
 static bool is_zero(const char *p, size_t n)
 {
 	return n > 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
-/* Blocks of P, N that are all zeros; its begin is that of a block. */
+/* Counts the blocks of P, N that are all zeros; P is the start of a block. */
 static size_t zero_blocks(const char *p, size_t n)
 {
 	size_t at, zeros = 0;

@@ -1,13 +1,13 @@
 /*
  * An element of a list is read from left to right, without going back: words,
- * then what stands behind them says what they were: "<" a name, "@" a local
- * part, ":" the name of a group; else one atom is an address without a domain,
- * and what no address can be is a name alone.
+ * and then what follows says what they were: "<" a name, "@" a local part, ":"
+ * the name of a group; otherwise one atom is an address without a domain, and
+ * what cannot be an address is just a name.
  *
- * Whatever is there is taken. Beside that the parser notes how far the field
- * was from the grammar: `guessed` where it had to choose a meaning,
- * `entangled` where < and > do not stand as one pair at an element's end, so
- * that programs which look for them differently find something else.
+ * Anything is accepted. The parser also records how far the field was from the
+ * grammar: `guessed` if it had to choose a meaning, `entangled` if < and > are
+ * not a single pair at the end of an element, so that programs which look for
+ * them differently find something else.
  */
 #include "mime/address.h"
 
@@ -76,8 +76,8 @@ static void end_group(struct parser *p)
 	p->group = false;
 }
 
-/* Has the run P … END bytes that stand in no atom (RFC 5322 section 3.2.3)?
- * The dot may: names and addresses have it. */
+/* Does the run P … END have bytes that are not allowed in an atom (RFC 5322
+ * section 3.2.3)? The dot is allowed: names and addresses have it. */
 static bool is_strange(const char *p, const char *end)
 {
 	for (; p < end; p++)
@@ -153,7 +153,7 @@ static void scan_domain(struct parser *p)
 		p->guessed = true;
 }
 
-/* After "<": "@a,@b:", which nobody uses any more. */
+/* After "<": "@a,@b:", which is obsolete. */
 static void scan_route(struct parser *p)
 {
 	struct buf *route = &p->a.route;
@@ -203,7 +203,7 @@ static void words_are_local(struct parser *p, const struct shape *words)
 	buf_reset(&p->a.name);
 }
 
-/* Behind an element: separators, a comma the last, or the end of the list. */
+/* After an element: separators, the last a comma, or the end of the list. */
 static void scan_separators(struct parser *p)
 {
 	char last = '\0';

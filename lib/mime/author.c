@@ -25,8 +25,8 @@ static bool is_blank(char c)
 	return str_isspace((unsigned char)c) || c == '\0';
 }
 
-/* The domain behind the "@" before P in two readings: up to a blank, and
- * with blanks left out, as some do. */
+/* The domain after the "@" before P in two readings: up to a blank, and with
+ * blanks removed, as some programs do. */
 static void give_domains_at(const struct author *w, const char *p,
 			    const char *end)
 {
@@ -59,7 +59,7 @@ static void give_all(const struct author *w, const struct buf *b)
 		give_domains_at(w, ++p, end);
 }
 
-/* Those in < >, wherever that stands. */
+/* Those in < >, wherever that is. */
 static void give_angles(const struct author *w, const struct buf *b)
 {
 	const char *p = b->data, *end = p + b->len, *close;
@@ -74,7 +74,7 @@ static void give_angles(const struct author *w, const struct buf *b)
 	}
 }
 
-/* FROM without comments, but for what an unclosed one would hide. */
+/* FROM without comments, except what an unclosed one would hide. */
 static void put_without_comments(struct buf *out, const struct buf *from)
 {
 	struct mime_scan s = { .p = from->data, .end = from->data + from->len };
@@ -87,7 +87,7 @@ static void put_without_comments(struct buf *out, const struct buf *from)
 	}
 }
 
-/* FROM with each encoded word apart: some see a blank behind it. */
+/* FROM with a blank after each encoded word, as some programs see it. */
 static void put_apart(struct buf *out, const struct buf *from)
 {
 	for (size_t i = 0; i < from->len; i++) {
@@ -99,7 +99,7 @@ static void put_apart(struct buf *out, const struct buf *from)
 	}
 }
 
-/* FROM without what quotes and encloses. */
+/* FROM without quotes and brackets. */
 static void put_bare(struct buf *out, const struct buf *from)
 {
 	for (size_t i = 0; i < from->len; i++)
@@ -107,7 +107,7 @@ static void put_bare(struct buf *out, const struct buf *from)
 			buf_putc(out, from->data[i]);
 }
 
-/* All that programs make of a field that is none, and what it hides. */
+/* All that programs may read in a malformed field, and what it hides. */
 static void give_readings(const struct author *w, const struct buf *value)
 {
 	struct buf plain, bare;

@@ -22,7 +22,7 @@ static const char *const usual[] = {
 	"ISO-2022-KR",	"IBM037",	"IBM500",	"IBM1140",
 };
 
-/* Names by which clients know some of them. */
+/* Other names that clients use for some of them. */
 static const struct {
 	const char *alias, *name;
 } aliases[] = {
@@ -160,8 +160,8 @@ bool mime_charset_known(const char *charset)
 	return true;
 }
 
-/* The code pages of PCs, which have ASCII, by the first digits of their
- * numbers; the others of IBM are EBCDIC. */
+/* The code pages of PCs, which contain ASCII, by the first digits of their
+ * numbers; IBM's others are EBCDIC. */
 static bool is_pc_page(const char *number)
 {
 	static const char *const pages[] = { "437", "720", "737", "775",

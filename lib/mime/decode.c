@@ -64,7 +64,7 @@ static int hex_byte(const char *p, const char *end)
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* After a soft line end "=" blanks LF: the byte behind it, else NULL. */
+/* After a soft line end "=" blanks LF: the byte after it, else NULL. */
 static const char *soft_end(const char *p, const char *end)
 {
 	for (p++; p < end && *p != '\n'; p++)

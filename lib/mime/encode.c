@@ -74,8 +74,8 @@ static bool is_line_end(const char *p, const char *end)
 	return end - p >= 2 && p[0] == '\r' && p[1] == '\n';
 }
 
-/* May the byte at P stand for itself? White space at a line's end may be
- * lost on the way. */
+/* May the byte at P be written literally? White space at a line's end may be
+ * lost in transit. */
 static bool is_plain(const char *p, const char *end)
 {
 	unsigned char c = (unsigned char)*p;
@@ -160,7 +160,7 @@ int mime_mask(const char *data, size_t n, mime_sink *sink, void *context)
 	return finish(&o);
 }
 
-/* Passes over eight bytes of ASCII at a time. */
+/* Skips eight bytes of ASCII at a time. */
 static const char *skip_ascii(const char *p, const char *end)
 {
 	uint64_t word;

@@ -23,7 +23,7 @@ static bool empty_line(const char *p, const char *next)
 	return *p == '\n' || (*p == '\r' && next - p == 2 && p[1] == '\n');
 }
 
-/* How many bytes of line end stand before END. */
+/* How many bytes of line end there are before END. */
 static size_t line_end_size(const char *start, const char *end)
 {
 	if (end == start || end[-1] != '\n')
@@ -107,7 +107,7 @@ void mime_unfold(struct buf *out, const char *value, size_t n)
 	for (p = value; p < end; p = next) {
 		next = line_end(p, end);
 		buf_put(out, p, (size_t)(next - p) - line_end_size(p, next));
-		/* A tab that folding put there is a space to a reader. */
+		/* A tab from folding is a space to a reader. */
 		if (next < end && *next == '\t') {
 			buf_putc(out, ' ');
 			next++;

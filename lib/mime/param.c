@@ -92,8 +92,8 @@ const char *mime_value_get(const struct mime_value *v, const char *name)
 	return NULL;
 }
 
-/* Appends the encoded TEXT to OUT: %41 is "A". What is no such code stays,
- * and so does that of a NUL. */
+/* Appends the encoded TEXT to OUT: %41 is "A". Invalid codes, and that of NUL,
+ * stay as they are. */
 static void put_decoded(struct buf *out, const char *text)
 {
 	const char *code;
@@ -114,7 +114,7 @@ static void put_decoded(struct buf *out, const char *text)
 	buf_puts(out, text);
 }
 
-/* Behind "charset'language'", if that is there. */
+/* After "charset'language'", if there is one. */
 static const char *behind_charset(const char *text)
 {
 	const char *first = strchr(text, '\'');
@@ -168,7 +168,7 @@ const char *mime_value_text(struct arena *a, const struct mime_value *v,
 	return s;
 }
 
-/* Takes blanks out of TEXT if that makes it an encoding ("7 bit"). */
+/* Removes blanks from TEXT if that makes it an encoding ("7 bit"). */
 static const char *without_blanks(const char *text, size_t n)
 {
 	static const char *const known[] = { "7bit", "8bit", "binary", "base64",

@@ -1,11 +1,11 @@
 /*
- * One pass over the message, line by line, with a stack of the multiparts
- * that are open: a line that is the boundary of one of them ends all parts
- * within it. A part's place is kept as offsets; its sizes as IMAP tells them
- * are counted on the way, since each line end counts two octets.
+ * One pass over the message, line by line, with a stack of the open
+ * multiparts: a line that is the boundary of one of them ends all parts within
+ * it. A part's place is kept as offsets; its sizes for IMAP are counted on the
+ * way, since each line end counts two octets.
  *
- * Past the limits of part.h nothing new is opened: what follows is text of
- * the part at hand. So the tree is bounded, and each byte is looked at once.
+ * Beyond the limits of part.h nothing new is opened: what follows is text of
+ * the current part. So the tree is bounded, and each byte is read once.
  */
 #include "mime/part.h"
 
@@ -46,7 +46,7 @@ struct parser {
 static void parse_part(struct parser *p, struct mime_part *part,
 		       struct delimiter *end);
 
-/* Passes over one line and counts it; gives where it began. */
+/* Skips one line and counts it; gives where it began. */
 static size_t next_line(struct parser *p)
 {
 	size_t start = p->at;
@@ -134,7 +134,7 @@ static void skip_to_delimiter(struct parser *p, size_t from,
 	*d = (struct delimiter){ -1, false, p->n, p->bare, p->lines };
 }
 
-/* Passes over the header. A delimiter inside it ends part and header. */
+/* Skips the header. A delimiter inside it ends part and header. */
 static bool skip_header(struct parser *p, struct delimiter *d)
 {
 	size_t lines, bare, line, n;

@@ -1,7 +1,7 @@
 /*
- * Parameters in pieces (RFC 2231 section 3), joined as IMAP shows them. What
- * is in the way of one reading, a piece that is missing or there twice, leaves
- * all of them as they are.
+ * Parameters in pieces (RFC 2231 section 3), joined as IMAP shows them. If they
+ * are ambiguous, because a piece is missing or occurs twice, all of them stay
+ * as they are.
  */
 #include "mime/param.h"
 
@@ -87,8 +87,8 @@ static void put_encoded(struct buf *out, const char *text)
 	}
 }
 
-/* What is encoded in part is encoded as a whole then; without a charset before
- * the first piece, it has an empty one. */
+/* If a part is encoded, the result is encoded as a whole; without a charset
+ * before the first piece, it has an empty one. */
 static const char *join(struct arena *a, const struct pieces *all)
 {
 	const char *text;

@@ -4,8 +4,8 @@
 
 #include "base/str.h"
 
-/* Appends the byte at hand unless it is a line end or NUL, which no value may
- * hold. */
+/* Appends the current byte unless it is a line end or NUL, which no value may
+ * contain. */
 static void put_text(struct mime_scan *s, struct buf *out)
 {
 	char c = *s->p;

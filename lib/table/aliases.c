@@ -118,7 +118,7 @@ static void add(void *context, const char *name, const char *value,
 			   l->path, line, name);
 }
 
-/* Who can write the file can run commands with it. */
+/* Anyone who can write the file can run commands with it. */
 static bool is_safe(const char *path, struct buf *faults)
 {
 	struct stat st;

@@ -35,7 +35,7 @@ static void fail(struct build *b, const char *what, int err)
 	b->err = err_set(err_from_errno(err), "%s: %s", what, db_strerror(err));
 }
 
-/* A value that no lookup gives is put there too: whose it is then is not
+/* A value that is too long for lookups is also stored, so that its key is not
  * unknown. */
 static void put(struct build *b, const char *key, const char *value,
 		unsigned line)
@@ -71,7 +71,7 @@ static void put_alias(void *context, const char *name, const char *value,
 {
 	struct build *b = context;
 
-	/* of a faulty one nothing but that there is one: mail to it waits */
+	/* a faulty entry is only marked: mail to it waits */
 	if (!b->err)
 		put(b, name, value ? value : "", line);
 }
@@ -107,7 +107,7 @@ static bool create(struct build *b, DBTYPE type)
 
 	if (err == 0) {
 		b->db->set_errfile(b->db, NULL);
-		/* an unfinished one of before; DB_EXCL tells if it stays */
+		/* an old unfinished one; DB_EXCL notices if it stays */
 		err_ignore(unlink(b->tmp));
 		err = b->db->open(b->db, NULL, b->tmp, NULL, type,
 				  DB_CREATE | DB_EXCL, 0600);
@@ -152,8 +152,8 @@ static void rename_over(struct build *b)
 	free(copy);
 }
 
-/* Also what Berkeley DB calls it until it has a first page. Of what stays the
- * name says what it is. */
+/* Also removes the name that Berkeley DB uses until there is a first page. If a
+ * file stays, its name says what it is. */
 static void remove_unfinished(const struct build *b)
 {
 	const char *slash = strrchr(b->tmp, '/');

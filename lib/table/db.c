@@ -13,7 +13,8 @@
 #include "base/file.h"
 #include "table/type.h"
 
-/* The library opens whatever has the name, and waits for a FIFO's writer. */
+/* The library would open anything of that name, and wait for the writer of a
+ * FIFO. */
 static bool can_open(const char *path, struct buf *faults)
 {
 	int fd, err = file_open(path, &fd);
@@ -36,7 +37,7 @@ static void *load(const char *path, struct buf *faults)
 	if (err == 0) {
 		/* nothing on stderr: faults go to the caller */
 		db->set_errfile(db, NULL);
-		/* mapped, a file that is cut would be a SIGBUS */
+		/* not mapped: a truncated file would cause SIGBUS */
 		err = db->open(db, NULL, path, NULL, DB_UNKNOWN,
 			       DB_RDONLY | DB_NOMMAP, 0);
 		if (err == 0)

@@ -23,7 +23,7 @@ static char *closing(char *p)
 	return NULL;
 }
 
-/* Takes the next item off *AT: a word, or what stands in braces. */
+/* Takes the next item off *AT: a word, or the text in braces. */
 static char *next_item(char **at)
 {
 	char *p = *at + strspn(*at, ", \t\r\n"), *end;

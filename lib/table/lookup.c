@@ -50,7 +50,7 @@ static int ask_both(const struct asking *q, const char *tail, bool *stripped)
 	return ask(q, q->user, tail);
 }
 
-/* The whole address, of all tables, has gone before. */
+/* All tables were already asked for the whole address. */
 static int ask_parts(const struct asking *q, bool bare, bool *stripped)
 {
 	int err = ERR_NOT_FOUND;

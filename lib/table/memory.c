@@ -13,7 +13,7 @@ struct memory {
 	struct map *map; /* values: strings in the arena */
 };
 
-/* Stands in the map for an entry that could not be understood. */
+/* The value in the map of an entry that could not be understood. */
 static char faulty[] = "";
 
 struct memory *memory_new(void)

@@ -3,8 +3,8 @@
  * ${1} or $(1) in the value. Without flags, letters match in either case and
  * a dot matches a line end too, as in Postfix.
  *
- * Keys come from strangers, so the effort of one match is bounded: a pattern
- * that explodes costs its message a temporary error, and no time.
+ * Keys come from strangers, so the effort of one match is bounded: with a
+ * pattern that explodes, the message gets a temporary error.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -38,7 +38,7 @@ static const struct flag {
 	{ 'U', PCRE2_UNGREEDY },
 };
 
-/* Each letter switches its option. */
+/* Each letter toggles its option. */
 static bool parse_flags(char **at, uint32_t *options)
 {
 	const size_t n = sizeof(flags) / sizeof(flags[0]);
@@ -122,7 +122,7 @@ static void *parse(char *text, char **rest, const char **why)
 	return x;
 }
 
-/* Reads "$1", "${1}" or "$(1)" at P; *END is behind it. -1: none of them. */
+/* Reads "$1", "${1}" or "$(1)" at P; *END is after it. -1: none of them. */
 static int reference(const char *p, const char **end)
 {
 	char open = p[1];

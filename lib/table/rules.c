@@ -88,7 +88,7 @@ static void read_value(struct reading *r, char *text)
 	rule->result = mem_strdup(rest);
 }
 
-/* An `if` that is faulty still opens a block: one that never holds. */
+/* A faulty `if` still opens a block, which never matches. */
 static void read_if(struct reading *r, char *text)
 {
 	struct rule *rule;
@@ -184,7 +184,7 @@ void rules_free(void *rules)
 	free(r);
 }
 
-/* ERR_OK if RULE holds for KEY; its result is then in VALUE. */
+/* ERR_OK if RULE matches KEY; its result is then in VALUE. */
 static int holds(const struct rules *r, const struct rule *rule,
 		 const char *key, struct buf *value)
 {

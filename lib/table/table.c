@@ -1,5 +1,5 @@
 /*
- * Tables: the list of types, opening, and reading again what changed.
+ * Tables: the list of types, opening, and rereading changed files.
  */
 #include "table/table.h"
 
@@ -26,11 +26,11 @@ static const struct table_type *const types[] = {
 struct table {
 	const struct table_type *type;
 	char *spec;
-	char *path; /* NULL if the table is no file */
+	char *path; /* NULL if the table is not a file */
 	void *content;
 	pid_t opener;	    /* which process made `content` */
 	pid_t looker;	    /* … and which saw last that it is the file */
-	bool unsure;	    /* it may have been another when it was cut */
+	bool unsure;	    /* it may have changed before it was truncated */
 	struct stamp stamp; /* of the file that `content` is, or was tried */
 	int trouble;	    /* errno of the last look, ENODATA: emptied */
 };
@@ -65,9 +65,9 @@ static void drop(struct table *t)
 	t->content = NULL;
 }
 
-/* Reads the file; on failure the former content stays. What changed during
- * the reading is read at the next look: false, and WAS is the stamp until
- * then. */
+/* Reads the file; on failure the former content stays. If it changed during
+ * the reading, it is read again at the next look: false, and the stamp is WAS
+ * until then. */
 static bool load(struct table *t, const struct stamp *was, struct buf *faults)
 {
 	void *fresh = t->type->load(t->path, faults);
@@ -88,7 +88,7 @@ static bool load(struct table *t, const struct stamp *was, struct buf *faults)
 	return true;
 }
 
-/* In a child the parent's content may be of no use. */
+/* In a child the parent's content may be unusable. */
 static void disown(struct table *t)
 {
 	if (!t->content || !(t->type->flags & TABLE_OWN) ||
@@ -98,7 +98,7 @@ static void disown(struct table *t)
 	t->stamp = (struct stamp){ 0 };
 }
 
-/* Says why the file cannot be looked at, once. */
+/* Logs once why the file cannot be looked at. */
 static void out_of_reach(struct table *t, int errnum, struct buf *faults)
 {
 	bool fine = errnum == ENOENT && (t->type->flags & TABLE_MAY_LACK) &&
@@ -109,7 +109,7 @@ static void out_of_reach(struct table *t, int errnum, struct buf *faults)
 	t->trouble = errnum;
 }
 
-/* Says that the file was emptied, once. */
+/* Logs once that the file was emptied. */
 static void emptied(struct table *t)
 {
 	if (t->trouble != ENODATA)
@@ -120,8 +120,8 @@ static void emptied(struct table *t)
 	t->trouble = ENODATA;
 }
 
-/* Where the content is the file itself, and that was written to, there is no
- * former content that could stay in use. */
+/* If the content is the file itself, and that was written to, there is no
+ * former content to keep using. */
 static void drop_if_written(struct table *t, const struct stamp *was,
 			    enum stamp_state state)
 {
@@ -130,7 +130,7 @@ static void drop_if_written(struct table *t, const struct stamp *was,
 		drop(t);
 }
 
-/* Looks at the file and reads it if it is another than before. */
+/* Looks at the file and reads it if it has changed. */
 static void refresh(struct table *t, struct buf *faults)
 {
 	struct stamp was = t->stamp;
@@ -208,8 +208,8 @@ void table_look(struct table *t)
 		refresh_and_log(t);
 }
 
-/* No content: either there may be no file, or there is a fault, which was
- * said when it was found. */
+/* No content: either the file may be missing, or there is a fault, which was
+ * logged when it was found. */
 static int no_content(const struct table *t)
 {
 	bool fine = (t->type->flags & TABLE_MAY_LACK) && t->trouble == ENOENT;
@@ -217,9 +217,9 @@ static int no_content(const struct table *t)
 	return fine ? ERR_NOT_FOUND : ERR_TEMP;
 }
 
-/* A process that has the content from its parent, and has not seen the file
- * itself before somebody cut it, does not know what was in it last: whom it
- * does not find may have been added since. */
+/* A process that has the content from its parent, and had not seen the file
+ * itself before it was truncated, does not know its last content: a missing
+ * key may have been added since. */
 static bool is_unsure(const struct table *t)
 {
 	return t->path && t->looker != getpid() && stamp_is_young(&t->stamp);

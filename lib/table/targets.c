@@ -1,10 +1,10 @@
 /*
  * The right side of an alias, and the lines of a .forward or :include: file:
- * table/aliases.h says what a target may be. The text is cut into items at
- * commas and line ends outside quotes and comments; an item is then what its
- * first byte says: a command, a file, a file of more targets, or an address.
- * One item that is wrong makes the whole text unusable, with a reason: half of
- * a list would be mail that some get and some do not.
+ * table/aliases.h says what a target may be. The text is split into items at
+ * commas and line ends outside quotes and comments; the first byte of an item
+ * says what it is: a command, a file, a file of more targets, or an address.
+ * One bad item makes the whole text unusable, with a reason: with half of a
+ * list, some would get the mail and some would not.
  */
 #include "table/aliases.h"
 
@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define ITEM_MAX 16384	/* bytes of one target, a command for the most */
+#define ITEM_MAX 16384	/* bytes of one target; only commands are long */
 #define ADDRESS_MAX 512 /* 64 + 1 + 255 octets and quotes */
 
 struct scanner {
@@ -44,7 +44,7 @@ static void skip_to_item(struct scanner *s, bool line_start)
 	}
 }
 
-/* The end of the quoted string that begins at P: behind its last quote. */
+/* The end of the quoted string that begins at P: after its last quote. */
 static const char *quoted_end(const char *p)
 {
 	for (p++; *p && *p != '"' && *p != '\n'; p++)
@@ -146,7 +146,7 @@ static bool take_brackets(char **text)
 	return true;
 }
 
-/* Has TEXT a byte that no address has outside quotes? */
+/* Does TEXT have a byte that is not allowed outside quotes in an address? */
 static bool has_stray(const char *text)
 {
 	bool quoted = false;
@@ -199,7 +199,7 @@ static const struct kind_mark {
 	{ "\\", ALIAS_SELF },
 };
 
-/* Which kind is TEXT? Its mark is cut off, but for the "/" of a path. */
+/* The kind of TEXT. Its mark is cut off, except the "/" of a path. */
 static enum alias_kind classify(const char **text)
 {
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {

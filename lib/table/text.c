@@ -18,7 +18,7 @@ void text_end(struct text_lines *l)
 	buf_free(&l->buf);
 }
 
-/* One physical line without its line end; L moves behind it. */
+/* One physical line without its line end; L moves past it. */
 static const char *physical(struct text_lines *l, size_t *n)
 {
 	const char *start = l->at;
