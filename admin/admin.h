@@ -1,7 +1,6 @@
 /*
- * What the sub-commands of posthorn(8) share. Each is a function in a file of
- * its own, named after the sub-command, and gives an exit code of
- * <sysexits.h>.
+ * What the sub-commands of posthorn(8) share. Each is a function in a file
+ * named after the sub-command, and gives an exit code from <sysexits.h>.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -15,7 +14,7 @@
 
 struct admin {
 	const char *config_path;
-	struct config *config; /* NULL where the command loads none */
+	struct config *config; /* NULL if the command loads none */
 	bool faulty; /* it, so that run_directory may be another */
 	bool json;
 	bool help; /* asked for, not an error */
@@ -34,27 +33,27 @@ int admin_queue(const struct admin *a);
 int admin_user(const struct admin *a);
 
 /* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE, without a
- * word, if it does not run; else what is wrong was said. */
+ * message, if it does not run; otherwise the error was printed. */
 int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m);
 
-/* Says that master does not run, and where it would have been; gives
+/* Prints that master does not run, and where it was expected; gives
  * EX_UNAVAILABLE. */
 int admin_not_running(const struct admin *a);
 
-/* Numbers of the queue as a JSON object, without a line end. */
+/* Prints counts of the queue as a JSON object, without a line end. */
 void admin_print_stats_json(const struct queue_stats *s);
 
-/* Says on standard error what posthorn check would say of A's configuration,
- * and, if there are faults, that all the same this is DONE. */
+/* Prints on standard error what posthorn check would say about A's
+ * configuration and, if there are faults, that this is DONE anyway. */
 void admin_warn(const struct admin *a, const char *done);
 
-/* Prints "posthorn: …" on standard error and gives STATUS. What words hold
- * besides text is made visible. */
+/* Prints "posthorn: …" on standard error and gives STATUS. Bytes that are not
+ * text are escaped. */
 int admin_fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* How the sub-command is called: TEXT on standard output and EX_OK where help
- * was asked for, else on standard error and EX_USAGE. */
+/* The usage of the sub-command: TEXT on standard output and EX_OK if help was
+ * asked for, else on standard error and EX_USAGE. */
 int admin_usage(const struct admin *a, const char *text);
 
 /* The absolute path of a socket in the public folder; free() it. */

@@ -1,6 +1,6 @@
-/* posthorn check: may the services reach, and change, what they must? Asked by
- * a process that is the service's user, so that every folder on the way and
- * what mounts and access lists say counts. */
+/* posthorn check: can the services reach and change what they must? Tested by a
+ * process that is the service's user, so that every folder on the way, mounts
+ * and access lists count. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -21,8 +21,8 @@ struct who {
 	gid_t gid;
 };
 
-/* The user NAME and, if that is not NULL, GROUP; without root everybody is
- * whoever asks. False: others say that there is none. */
+/* The user NAME and, if that is not NULL, GROUP; without root all are the
+ * caller. False: there is none, which other checks report. */
 static bool find_who(const char *name, const char *group, struct who *w)
 {
 	w->name = name;
@@ -53,12 +53,11 @@ static int try_access(const struct who *w, const char *path, int mode)
 			      ? 0
 			      : errno);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
-		return 0; /* nobody knows */
+		return 0; /* unknown */
 	return WEXITSTATUS(status);
 }
 
-/* The folder that PATH is in, or will be: the nearest that is there. Free
- * it. */
+/* The nearest existing folder above PATH. Free it. */
 static char *nearest(const char *path)
 {
 	char *at = mem_strdup(path);
@@ -104,7 +103,7 @@ static bool needs_base(const struct config *c)
 	return needs;
 }
 
-/* Whoever gets the first mail of a domain makes its folder. */
+/* The user that gets the first mail in a domain makes its folder. */
 static void check_base(struct findings *f, const struct config *c)
 {
 	const char *base = config_string(c, "virtual_mailbox_base");
@@ -138,7 +137,8 @@ static void check_base(struct findings *f, const struct config *c)
 	free(near);
 }
 
-/* Folders that master makes and gives away, whatever is above them. */
+/* Folders that master makes and gives to their users, but whose parents may
+ * not be accessible to these. */
 static void check_way(struct findings *f, const struct config *c,
 		      const char *param, const char *user)
 {

@@ -1,4 +1,4 @@
-/* Folders and files, and who may do what with them. */
+/* Folders and files, and their permissions. */
 #include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ void check_file(struct findings *f, const char *param, const char *path,
 			    param, path);
 }
 
-/* Is there a line in TEXT that is no comment? */
+/* Is there a line in TEXT that is not a comment? */
 static bool has_entries(char *text)
 {
 	char *line;
@@ -108,7 +108,7 @@ static void check_dkim_line(struct findings *f, const char *path, char *line)
 	while (n < 3 && (word = strsep(&rest, " \t")))
 		n += *word != '\0';
 	if (n < 3)
-		return; /* authcheck names the line */
+		return; /* authcheck reports the line */
 	copy = mem_strdup(path);
 	full = *word == '/' ? mem_strdup(word)
 			    : mem_printf("%s/%s", dirname(copy), word);

@@ -8,7 +8,7 @@
 #include "admin/check.h"
 #include "base/mem.h"
 
-/* Less bits than these are more hosts than anybody knows. */
+/* A network with fewer bits has more hosts than anybody can know. */
 #define BITS_OPEN 8
 #define BITS_WIDE_4 16
 #define BITS_WIDE_6 32

@@ -69,7 +69,7 @@ static bool open_tables(struct findings *f, const struct config *c,
 	return true;
 }
 
-/* Is there a virtual user of that name? True also where we cannot tell. */
+/* Is there a virtual user of that name? True also if that is unknown. */
 static bool is_virtual_user(const struct config *c, const char *address)
 {
 	const char *path = config_string(c, "virtual_users_file");

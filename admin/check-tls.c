@@ -32,7 +32,7 @@ static EVP_PKEY *load_key(FILE *in)
 	return PEM_read_PrivateKey(in, NULL, no_password, NULL);
 }
 
-/* The file at PATH, or NULL after saying why not. */
+/* The file at PATH, or NULL after reporting why not. */
 static FILE *open_pem(struct findings *f, const char *param, const char *path)
 {
 	FILE *in = fopen(path, "re");
@@ -68,8 +68,8 @@ static void check_dates(struct findings *f, const char *param, const char *path,
 			      param, path, days);
 }
 
-/* The files CERT and KEY, which PARAM and KEY_PARAM name; NAME is whose
- * certificate it should be. */
+/* The files CERT and KEY, which PARAM and KEY_PARAM name; the certificate
+ * should be for NAME. */
 static void check_pair(struct findings *f, const char *param, const char *cert,
 		       const char *key_param, const char *key, const char *name)
 {

@@ -1,18 +1,18 @@
-/* posthorn check: the users that programs and commands run as. That each of
- * the suite's is there and is not root says master (check_start). */
+/* posthorn check: the users that programs and commands run as. Master reports
+ * if one of the suite's is missing or root (check_start). */
 #include <unistd.h>
 
 #include "admin/check.h"
 #include "server/user.h"
 
-/* Each is a wall: what has got into one program is to get no further. */
+/* Users that must differ: an intruder in one program gets no further. */
 static const char *const apart[] = { "account_user",  "check_user",
 				     "default_privs", "net_user",
 				     "queue_user",    "tls_user" };
 
 #define APART (sizeof(apart) / sizeof(apart[0]))
 
-/* Are PARAM and OTHER names of one user? */
+/* Do PARAM and OTHER name the same user? */
 static void check_pair(struct findings *f, const struct config *c,
 		       const char *param, const char *other)
 {

@@ -23,8 +23,8 @@ static const char help[] =
 	"and ports,\nand says what is wrong. Exit code 0: no fault, maybe "
 	"warnings; 78: something\ndoes not work or is dangerous.\n";
 
-/* Where the parameter is set with whose name TEXT begins; "" if it does not
- * begin so, or if that is the default. */
+/* Where the parameter with whose name TEXT begins is set; "" if there is none,
+ * or it has its default. */
 static const char *origin_of(const struct config *c, const char *text)
 {
 	size_t n = strcspn(text, ": ");
@@ -91,7 +91,7 @@ static void become_master(const struct admin *a, const char *program, int fd)
 	_exit(EX_OSFILE);
 }
 
-/* What keeps master from starting only master knows. */
+/* Only master knows what keeps it from starting. */
 static void check_start(struct findings *f, const struct admin *a,
 			const struct config *c)
 {
@@ -166,8 +166,7 @@ static void check_names(struct findings *f, const struct config *c)
 			    last);
 }
 
-/* Off by default until mail may be set aside instead: but whoever checks
- * should know. */
+/* dmarc_reject is off by default, but an administrator should know. */
 static void check_authentication(struct findings *f, const struct config *c)
 {
 	if (config_bool(c, "authcheck_incoming") &&

@@ -1,8 +1,8 @@
 /*
- * What posthorn check looks at. Each function adds what it finds: a fault is
+ * What posthorn check examines. Each function adds its findings: a fault is
  * what does not work or is dangerous, a warning what an administrator should
- * know. The text names the parameter, file or port, and what to do. Where it
- * begins with the name of a parameter, the line that sets it goes before.
+ * know. The text names the parameter, file or port, and what to do. If it
+ * begins with the name of a parameter, the line that sets it is put before it.
  */
 #ifndef ADMIN_CHECK_H
 #define ADMIN_CHECK_H
@@ -25,22 +25,22 @@ void check_fault(struct findings *f, const char *fmt, ...)
 void check_warning(struct findings *f, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Each line of TEXT is a fault of PARAM, or of what it names itself if PARAM
- * is NULL. */
+/* Each line of TEXT is a fault of PARAM or, if that is NULL, of what the line
+ * names. */
 void check_faults(struct findings *f, const char *param,
 		  const struct buf *text);
 
-/* How is it with the file at PATH, which parameter PARAM names, and which
- * others may not write to, nor, if SECRET, read? */
+/* Checks the file at PATH, which the parameter PARAM names, and which others
+ * may not write to, nor, if SECRET, read. */
 void check_file(struct findings *f, const char *param, const char *path,
 		bool secret);
 
-/* Is there anything in the text file at PATH, which PARAM names, but comments?
- * An empty one may be what a script on a full disk left. */
+/* Is there anything but comments in the text file at PATH, which PARAM names?
+ * An empty one may have been left by a script on a full disk. */
 void check_entries(struct findings *f, const char *param, const char *path);
 
 /* May accountd, which is not root, read the file at PATH, which PARAM names?
- * One that is not there is somebody else's fault. */
+ * Another check reports a missing file. */
 void check_readable(struct findings *f, const struct config *c,
 		    const char *param, const char *path);
 

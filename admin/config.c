@@ -59,7 +59,7 @@ static int explain(const char *name)
 	return EX_OK;
 }
 
-/* A text as mdoc: what could be a macro or an escape is protected. */
+/* A text as mdoc: protects what could be a macro or an escape. */
 static void put_mdoc(const char *s)
 {
 	for (; *s; s++) {
@@ -91,7 +91,7 @@ static void put_row(const struct config_param *p)
 	puts(".");
 }
 
-/* The groups in the order in which they first come. */
+/* The groups in the order in which they first occur. */
 static bool first_of_group(const struct config_param *p)
 {
 	for (const struct config_param *q = config_params; q < p; q++)

@@ -43,8 +43,8 @@ int admin_ask_master(const struct admin *a, const char *verb, struct ipc_in *m)
 	return EX_CONFIG;
 }
 
-/* Runs master, which says itself why it does not start. Of what it starts in
- * spite of, the caller hears now. */
+/* Runs master, which reports itself why it does not start. Faults that did not
+ * prevent the start are reported here. */
 static int run_master(const struct admin *a, const char *program)
 {
 	pid_t pid = fork();
@@ -86,7 +86,7 @@ int admin_start(const struct admin *a)
 	return status;
 }
 
-/* Waits until nobody listens on master's socket any more. */
+/* Waits until master no longer listens on its socket. */
 static int wait_for_end(const struct admin *a)
 {
 	char *path = admin_socket(a, "master");

@@ -11,12 +11,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* What a command wants of the configuration. */
+/* What a command needs of the configuration. */
 enum wants {
-	WANTS_NONE, /* it looks for itself */
+	WANTS_NONE, /* it loads its own */
 	WANTS_GOOD,
-	WANTS_ANY,   /* a faulty one must not keep anybody from looking */
-	WANTS_PLACES /* the same, and master says what is at fault */
+	WANTS_ANY,   /* a faulty one must not prevent looking */
+	WANTS_PLACES /* the same, and master reports the faults */
 };
 
 static const struct {
@@ -88,7 +88,7 @@ char *admin_socket(const struct admin *a, const char *name)
 			  config_string(a->config, "run_directory"), name);
 }
 
-/* The bytes of the character at S; 0 if it is none of UTF-8. */
+/* The bytes of the character at S; 0 if it is not UTF-8. */
 static size_t char_length(const char *s)
 {
 	unsigned char c = (unsigned char)*s;
@@ -118,7 +118,7 @@ void admin_json_string(struct buf *out, const char *s)
 	buf_putc(out, '"');
 }
 
-/* False: the command cannot do with it. What is at fault was said. */
+/* False: it is unusable for the command, and the faults were printed. */
 static bool load_config(struct admin *a, enum wants wants)
 {
 	struct buf faults;

@@ -138,7 +138,7 @@ static bool print_item(void *context, const struct queue_item *m)
 	return true;
 }
 
-/* What makes the list less than the whole truth. */
+/* Prints why the list may be incomplete. */
 static void print_summary(const struct queue_summary *sum)
 {
 	if (sum->scanning)

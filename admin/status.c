@@ -1,4 +1,4 @@
-/* posthorn status: what runs, what does not and why, and how the queue is. */
+/* posthorn status: what runs, what does not and why, and the queue's state. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static void print_json(const struct line *l, bool first)
 	buf_free(&why);
 }
 
-/* Prints what master says; true if all services are ready. */
+/* Prints what master reports; true if all services are ready. */
 static bool print_services(const struct admin *a, const struct ipc_in *m)
 {
 	struct line l;

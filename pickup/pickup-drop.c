@@ -1,9 +1,9 @@
 /*
  * The drop folder: mail that programs left while the suite did not run.
- * Anybody may put files there, so each is looked at by a process that may
- * die of it, without harm to what watches, nor to the other files: the file
- * at hand is named in memory that both share, and is put aside then. No file
- * is ever removed that may hold mail which is not in the queue, and none is
+ * Anybody may put files there, so a separate process reads them, which may die
+ * without harm to the watching process or to other files: the name of the
+ * current file is in memory that both share, and it is then put aside. No file
+ * is ever removed that may hold mail that is not in the queue, and none is
  * taken twice.
  */
 #include <dirent.h>
@@ -32,26 +32,27 @@
 #include "server/watch.h"
 #include "pickup/pickup.h"
 
-#define AGAIN_MS 10000 /* after something was put off */
-#define LOOK_MS 60000  /* and also without a sign */
-#define STALE_S 86400  /* an unfinished file that old is rubbish */
-#define ASIDE "bad."   /* what cannot be understood is called that */
+#define AGAIN_MS 10000 /* after something was deferred */
+#define LOOK_MS 60000  /* and without any event */
+#define STALE_S 86400  /* an unfinished file this old is garbage */
+#define ASIDE "bad."   /* prefix of files that cannot be understood */
 #define UNFINISHED "tmp."
 #define HEX "0123456789abcdef"
-#define QUEUED_MAX 64  /* that cannot be removed, before all waits */
-#define WAITING_MAX 16 /* users whose files are put off, until all are */
+#define QUEUED_MAX 64  /* that cannot be removed, before all wait */
+#define WAITING_MAX 16 /* users whose files are deferred, before all are */
 
-/* Those whose file was put off just now: their others would most likely be,
- * too. Not so those of other users, as what is wrong may be of that file. */
+/* Users one of whose files was just deferred: their other files would probably
+ * be too. Those of other users are still tried, as the fault may be in that
+ * file. */
 struct waiting {
 	uid_t uid[WAITING_MAX];
 	size_t n;
 };
 
-/* What the processes that read leave to those after them. */
+/* What the reading processes leave for those after them. */
 struct notes {
-	char current[NAME_MAX + 1]; /* the file at hand, or "" */
-	/* files that were queued and could not be removed: not once more */
+	char current[NAME_MAX + 1]; /* the current file, or "" */
+	/* files that were queued and could not be removed: not again */
 	ino_t queued[QUEUED_MAX];
 	size_t nqueued;
 	struct watched watched; /* the one that reads */
@@ -62,7 +63,7 @@ static struct {
 	int dir;
 } self = { .dir = -1 };
 
-/* A name that says what it is, and that no other file has. */
+/* Renames it to a name that says what it is, and that no other file has. */
 static bool rename_aside(const char *name, char aside[NAME_MAX + 1])
 {
 	for (unsigned i = 0; i < 1000; i++) {
@@ -80,7 +81,7 @@ static bool rename_aside(const char *name, char aside[NAME_MAX + 1])
 	return false;
 }
 
-/* What it holds may be mail: it is never removed. */
+/* It may be mail, so it is never removed. */
 static void put_aside(const char *name, const char *why)
 {
 	char aside[NAME_MAX + 1];
@@ -93,8 +94,8 @@ static void put_aside(const char *name, const char *why)
 			  name, why);
 }
 
-/* Why a file that cannot be opened, with ERRNUM, never can be; NULL if it may
- * be another time. */
+/* Why a file that cannot be opened, with ERRNUM, never can be; NULL if that may
+ * be temporary. */
 static const char *why_never(int errnum)
 {
 	switch (errnum) {
@@ -111,8 +112,8 @@ static const char *why_never(int errnum)
 	}
 }
 
-/* A file of its own, that nobody can have made us read by a link. NULL, or
- * what is wrong. */
+/* Checks that it is a proper file, not a link to one that the sender may not
+ * read. NULL, or what is wrong. */
 static const char *unfit(int fd, struct stat *st)
 {
 	if (fstat(fd, st) < 0)
@@ -149,7 +150,7 @@ static void forget_queued(ino_t ino)
 			n->queued[i--] = n->queued[--n->nqueued];
 }
 
-/* The message is in the queue: its file goes, or is never taken again. */
+/* The message is in the queue: removes its file, or never takes it again. */
 static void end_queued(const char *name, ino_t ino)
 {
 	if (!is_queued(ino))
@@ -230,7 +231,7 @@ static bool is_ours(const char *name)
 	       !p[n + 17];
 }
 
-/* What posting_drop did not finish was promised to nobody. */
+/* What posting_drop did not finish was never promised. */
 static void remove_stale(const char *name)
 {
 	struct stat st;
@@ -250,7 +251,7 @@ static int open_folder(struct pickup *p, DIR **d)
 	return *d ? ERR_OK : err_sys("open the drop folder", p->drop);
 }
 
-/* During a reload two of us are there: each waits for the other. */
+/* During a reload there are two of us: each waits for the other. */
 static int lock_folder(struct pickup *p, DIR *d)
 {
 	return flock(dirfd(d), LOCK_EX) < 0
@@ -264,8 +265,8 @@ static int put_off(int err)
 	return EX_TEMPFAIL;
 }
 
-/* Takes all that is there. In a process of its own, whose exit status says
- * whether something was put off. */
+/* Takes all files. In a separate process, whose exit status says whether
+ * something was deferred. */
 static int take_all(struct pickup *p)
 {
 	struct waiting w = { .n = 0 };
@@ -288,7 +289,7 @@ static int take_all(struct pickup *p)
 	return err ? put_off(err) : status;
 }
 
-/* True also if that cannot be told: take_all says why then. */
+/* True also if that is unknown: then take_all reports why. */
 static bool anything_there(struct pickup *p)
 {
 	struct dirent *e;
@@ -305,8 +306,8 @@ static bool anything_there(struct pickup *p)
 	return found || err;
 }
 
-/* Waits for the end of PID, which holds the other end of LIFE until then, and
- * ends it if it hangs. Gives its status. */
+/* Waits for the end of PID, which has the other end of LIFE until then, and
+ * kills it if it hangs. Gives its status. */
 static int await_end(pid_t pid, int life)
 {
 	struct pollfd end = { .fd = life, .events = POLLIN };
@@ -322,7 +323,7 @@ static int await_end(pid_t pid, int life)
 	return status;
 }
 
-/* In a process of its own: gives its status. */
+/* Runs take_all in a separate process; gives its status. */
 static int take_apart(struct pickup *p)
 {
 	int life[2], status = -1;

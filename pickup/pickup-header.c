@@ -20,7 +20,7 @@ static struct {
 struct scan {
 	const char *p, *end;
 	const char *copied;   /* up to here it is in OUT */
-	const char *word_end; /* behind the last word */
+	const char *word_end; /* after the last word */
 	int words;	      /* of the address so far */
 	bool joined;	      /* the last token was a dot or an @ */
 	bool at;
@@ -147,8 +147,8 @@ static bool has_addresses(const struct mime_field *f)
 	return false;
 }
 
-/* Gives the field at AT its complete value. What cannot stand in a field, such
- * as a fold of blanks alone, stays as it came. */
+/* Gives the field at AT its completed value. What is not allowed in a field,
+ * such as a fold with only blanks, stays as it came. */
 static void complete_field(struct intake_header *h, size_t at)
 {
 	const struct mime_field *f = &h->field[at];

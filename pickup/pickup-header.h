@@ -1,6 +1,6 @@
 /*
- * The header of a program's message: programs of Unix write "From: root (Cron
- * Daemon)", which other hosts do not take for an address. Bare names in
+ * The header of a program's message: Unix programs write "From: root (Cron
+ * Daemon)", which other hosts do not accept as an address. Bare names in
  * address fields get "@myorigin"; nothing else is changed.
  */
 #ifndef PICKUP_PICKUP_HEADER_H

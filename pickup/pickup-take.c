@@ -32,7 +32,7 @@ static bool refuse(struct taking *t, const char *text)
 	return false;
 }
 
-/* The canonical form of an address, completed by myorigin. NULL: it is none. */
+/* The canonical form of an address, completed with myorigin, or NULL. */
 static const char *complete(struct taking *t, const char *text)
 {
 	char out[ADDRESS_TEXT_SIZE];
@@ -73,7 +73,7 @@ static bool check_recipients(struct taking *t)
 	return true;
 }
 
-/* Keeps of the envelope what a program may say, checked. */
+/* Keeps only what a program may set in the envelope, checked. */
 static bool check_envelope(struct taking *t)
 {
 	struct envelope *e = &t->envelope;

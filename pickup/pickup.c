@@ -1,4 +1,4 @@
-/* pickup: mail of local programs, by the public socket and the drop folder. */
+/* pickup: mail from local programs: public socket and drop folder. */
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
@@ -16,7 +16,7 @@
 
 #define PROCESSES 20
 #define USER_MAX (PROCESSES / 2) /* of one user, who goes to the drop folder */
-#define IDLE_MS 10000		 /* for a caller to say what it wants */
+#define IDLE_MS 10000		 /* for a caller to send its request */
 #define SEND_MS 10000
 
 static const char refusal[] =

@@ -1,6 +1,6 @@
 /*
- * What the files of pickup share: taking one posting (intake/posting.h),
- * whether it came by the socket or lay in the drop folder.
+ * What the files of pickup share: taking one posting (intake/posting.h), from
+ * the socket or the drop folder.
  */
 #ifndef PICKUP_PICKUP_H
 #define PICKUP_PICKUP_H
@@ -20,16 +20,16 @@ struct pickup {
 	struct intake *intake; /* made in each process when it starts */
 };
 
-/* What the intake asks of postings, beside its own rows. */
+/* The intake's rows for postings, besides its own. */
 extern const struct intake_row pickup_rows[];
 
-/* Takes the posting FD of the user UID. REPLY is what to tell him: true
- * (2xx) if it is safe in the queue. */
+/* Takes the posting FD of the user UID. REPLY is the reply: true (2xx) if it is
+ * safe in the queue. */
 bool pickup_take(struct pickup *p, int fd, uid_t uid, struct answer *reply);
 
-/* Opens the drop folder; false, with a line in the log, if it is not there.
- * Then pickup_watch_drop is the life of the process that watches it: for
- * prefork, aside. */
+/* Opens the drop folder; false, with a line in the log, if it is missing.
+ * pickup_watch_drop then runs in the process that watches it: for prefork,
+ * aside. */
 bool pickup_open_drop(struct pickup *p);
 void pickup_watch_drop(void *pickup);
 

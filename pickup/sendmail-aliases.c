@@ -1,6 +1,6 @@
 /*
  * newaliases: builds the databases of hash: and btree: tables from their
- * text. The others are read as they are: they are checked.
+ * text. Others are read directly, so they are only checked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "table/build.h"
 #include "table/table.h"
 
-/* Each line of TEXT: a warning, or why nothing was done. */
+/* Prints each line of TEXT: a warning, or why nothing was done. */
 static void say(char *text, bool good)
 {
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
@@ -42,7 +42,7 @@ static bool is_readable(const char *spec)
 	return !path || access(path + 1, R_OK) == 0;
 }
 
-/* Does what is to do for one table; gives the exit status. */
+/* Does what is necessary for one table; gives the exit status. */
 static int renew(const char *spec)
 {
 	struct table_built built;

@@ -1,4 +1,4 @@
-/* Who calls: the default sender and the full name. */
+/* The caller: the default sender and the full name. */
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * The drop folder as a list of messages: what waits there until pickup takes
- * it. Only root and net_user may look into it.
+ * The drop folder as a list of messages that wait there until pickup takes
+ * them. Only root and net_user may read it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ static void make_id(char out[ID_SIZE], const char *name)
 	out[n] = '\0';
 }
 
-/* Calls EACH for the posting FD. What is none pickup will put aside. */
+/* Calls EACH for the posting FD. If it is not one, pickup puts it aside. */
 static void tell(struct sendmail *s, const char *name, int fd,
 		 bool (*each)(void *context, const struct queue_item *m),
 		 void *context)
@@ -83,7 +83,7 @@ static int read_names(const char *path, struct strlist *names)
 }
 
 /* ERR_OK also for one that pickup has taken meanwhile, and for a link or a
- * socket, which it will put aside. */
+ * socket, which pickup will put aside. */
 static int list_one(struct sendmail *s, const char *path,
 		    bool (*each)(void *context, const struct queue_item *m),
 		    void *context)

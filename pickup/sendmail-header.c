@@ -20,7 +20,7 @@ static bool is_one_of(const struct mime_field *f, const char *const *name)
 	return false;
 }
 
-/* A message that is sent on is for those whom its Resent- fields name. */
+/* A resent message is for those in its Resent- fields. */
 static bool is_resent(const struct sendmail_header *h)
 {
 	const char *pos = h->data;
@@ -70,7 +70,7 @@ static bool is_ascii(const char *name)
 	return true;
 }
 
-/* Encoded words hold whole characters and have at most 75 bytes (RFC 2047
+/* Encoded words contain whole characters and have at most 75 bytes (RFC 2047
  * sections 2 and 5): 45 bytes of text become 60 of base64. */
 static void put_encoded(struct buf *out, const char *name)
 {

@@ -1,7 +1,7 @@
 /*
  * The command line, with every letter that Sendmail 8 knows, with or without
- * an argument exactly as Sendmail has it: an option's argument taken for a
- * recipient would be mail lost. Options end at the first other word, or at
+ * an argument exactly as in Sendmail: if an option's argument were taken for a
+ * recipient, mail would be lost. Options end at the first other word, or at
  * "--".
  */
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static const struct {
 	{ 'l', MODE_DAEMON },  { 'h', MODE_NOTHING }, { 'H', MODE_NOTHING },
 };
 
-/* Modes of Sendmail that are not here, and what does their work. */
+/* Modes of Sendmail that are not supported, and what to use instead. */
 static bool refuse_mode(struct parsing *p, char mode)
 {
 	if (mode == 'v')
@@ -148,7 +148,7 @@ static bool set_notify(struct parsing *p, const char *value)
 		p->o->notify |= bit;
 	}
 	strlist_free(&words);
-	/* never stands alone (RFC 3461 section 4.1) */
+	/* "never" excludes all others (RFC 3461 section 4.1) */
 	if ((p->o->notify & NOTIFY_NEVER) && p->o->notify != NOTIFY_NEVER)
 		good = false;
 	return good ||
@@ -216,7 +216,7 @@ static bool set_queue_run(struct parsing *p, const char *value)
 	return true;
 }
 
-/* -o: one letter, its value behind it. */
+/* -o: one letter, then its value. */
 static bool set_old_option(struct parsing *p, const char *value)
 {
 	if (*value == 'i')
@@ -260,7 +260,7 @@ static const struct row *find_row(char letter)
 	return NULL;
 }
 
-/* The letters of one word behind its dash. *TOOK tells whether the next word
+/* The letters of one word after its dash. *TOOK tells whether the next word
  * was an argument. */
 static bool parse_word(struct parsing *p, const char *letters, const char *next,
 		       bool *took)

@@ -1,5 +1,5 @@
 /*
- * mailq and -q. The list is byte for byte that of Postfix with long queue
+ * mailq and -q. The list is, byte for byte, that of Postfix with long queue
  * ids, since monitoring tools read it.
  */
 #include <inttypes.h>
@@ -23,7 +23,7 @@ static const char *socket_path(const struct sendmail *s)
 			    config_string(s->config, "run_directory"));
 }
 
-/* Of remote origin: it must not reach the terminal as it is. */
+/* Untrusted: it must not reach the terminal unescaped. */
 static void put_visible(const char *text)
 {
 	struct buf b;
@@ -42,7 +42,7 @@ static void print_recipients(const struct queue_item *m)
 		const struct queue_item_recipient *r = &m->recipient[i];
 		int left = 76 - (int)strlen(r->reason);
 
-		/* one reason stands before all recipients that share it */
+		/* a reason comes before all recipients that share it */
 		if (*r->reason && strcmp(reason, r->reason) != 0) {
 			printf("%*s(", left > 0 ? left : 0, "");
 			put_visible(r->reason);
@@ -70,7 +70,8 @@ static bool print_item(void *context, const struct queue_item *m)
 		 m->state == QUEUE_ACTIVE ? "*"
 		 : m->state == QUEUE_HELD ? "!"
 					  : "");
-	/* an id of 17 characters and its mark take the blank before the size */
+	/* an id of 17 characters and its mark use up the blank before the
+	 * size */
 	left = 26 - (int)strlen(id);
 	/* the year is left out, as in Postfix */
 	printf("%s%*" PRId64 " %-19.19s ", id, left > 1 ? left : 1, m->size,
@@ -81,8 +82,8 @@ static bool print_item(void *context, const struct queue_item *m)
 	return true;
 }
 
-/* What is said while qmgr does not answer: the queue is its own, only the
- * drop folder can be looked at. */
+/* The report while qmgr does not answer: only qmgr knows the queue, so only the
+ * drop folder can be listed. */
 static int report_down(const struct buf *why, int drop)
 {
 	sendmail_fail(EX_UNAVAILABLE,

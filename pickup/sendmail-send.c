@@ -1,10 +1,10 @@
 /*
  * Sending the message on standard input: its header is read first, since it
- * may name the recipients (-t) and lacks fields; then a posting is made of
- * the envelope, the header and the rest (intake/posting.h), and handed to
- * pickup, or put into the drop folder where that does not run. Until then
- * nothing is promised: whatever fails before ends with an exit status that
- * says what the caller can do, of sysexits.h.
+ * may name the recipients (-t) and lack fields; then a posting is made of the
+ * envelope, the header and the rest (intake/posting.h), and handed to pickup,
+ * or put into the drop folder if that does not run. Until then nothing is
+ * promised: a failure ends with an exit status from sysexits.h, which says
+ * what the caller can do.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,9 +29,9 @@ struct input {
 	char *line;
 	size_t cap;
 	ssize_t n; /* of the line, with its LF */
-	bool dots; /* a lone dot is the end */
+	bool dots; /* a lone dot ends the message */
 	bool over;
-	int errnum; /* why it could not be read; 0: it could */
+	int errnum; /* why it could not be read, or 0 */
 };
 
 /* The message before it is handed over. */
@@ -69,8 +69,8 @@ static bool is_empty(const struct input *in)
 	return strcmp(in->line, "\n") == 0 || strcmp(in->line, "\r\n") == 0;
 }
 
-/* A name, which is printable, then a colon; or what goes on a field before
- * (RFC 5322 section 2.2); or the first line of an mbox. */
+/* A printable name, then a colon; or the continuation of a field (RFC 5322
+ * section 2.2); or the first line of an mbox. */
 static bool is_field_line(const struct input *in, bool first)
 {
 	const char *p = in->line;
@@ -120,14 +120,14 @@ static int add_arguments(struct outgoing *m)
 	return EX_OK;
 }
 
-/* Who differs in case alone is one recipient, as everywhere
+/* Addresses that differ only in case are one recipient, as everywhere
  * (address/address.h). */
 static const char *lower(const struct sendmail *s, const char *address)
 {
 	return str_lower(arena_strdup(s->arena, address));
 }
 
-/* Each once, and complete. */
+/* Each once, completed. */
 static int fill_recipients(struct outgoing *m)
 {
 	struct envelope *e = &m->envelope;
@@ -236,7 +236,7 @@ static int put_body(struct outgoing *m)
 {
 	int status = EX_OK;
 
-	/* the line that was no field belongs to the body */
+	/* the line that was not a field belongs to the body */
 	if (!m->gap && !m->in.over)
 		status = put(m, m->in.line, (size_t)m->in.n);
 	while (!status && next_line(&m->in))
@@ -260,7 +260,7 @@ int sendmail_hand_over(const struct sendmail *s, int fd, struct buf *reply)
 	case POSTING_UNKNOWN:
 		return EX_TEMPFAIL;
 	case POSTING_LATER:
-		/* no space there means none in the folder either */
+		/* no space in the queue means none in the folder either */
 		if (str_starts(reply->data, "452"))
 			return EX_TEMPFAIL;
 		break;

@@ -1,7 +1,7 @@
 /*
- * -bs: SMTP on standard input and output, for programs that would rather
- * speak it. The caller is trusted as himself; line ends may be LF. The
- * queue's reply is the reply to the message.
+ * -bs: SMTP on standard input and output, for programs that prefer it. The
+ * caller counts as the local user; line ends may be LF. The queue's reply is
+ * the reply to the message.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,8 @@ struct dialogue {
 	struct strlist recipients;
 };
 
-/* Who does not read replies is seen to end where commands are read. */
+/* If the caller does not read replies, that is noticed when commands are
+ * read. */
 static void send_replies(void)
 {
 	err_ignore(fflush(stdout));
@@ -67,8 +68,8 @@ static void cmd_ehlo(struct dialogue *d, const char *argument)
 	send_replies();
 }
 
-/* The path behind "FROM:" or "TO:"; parameters behind it (SIZE, BODY) say
- * nothing that the message itself does not. */
+/* The path after "FROM:" or "TO:"; parameters after it (SIZE, BODY) are
+ * ignored, since the message itself says the same. */
 static bool take_path(const char *argument, const char *word, struct address *a)
 {
 	size_t used, n = strlen(word);

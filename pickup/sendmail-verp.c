@@ -1,7 +1,7 @@
 /*
- * -XV, variable envelope return paths: each recipient gets a message of his
- * own, with a sender from which a bounce tells whom it is about. It is known
- * before the first is handed over that all senders are addresses.
+ * -XV, variable envelope return paths: each recipient gets a separate message,
+ * with a sender that identifies the recipient in a bounce. All senders are
+ * checked to be addresses before the first message is handed over.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static const char *make_sender(const struct sendmail *s, const char *sender,
 				delimiter[1], domain + 1, origin));
 }
 
-/* All of FROM behind AT, put to TO. */
+/* Appends all of FROM after AT to TO. */
 static bool copy_rest(int to, int from, off_t at)
 {
 	struct stat st;

@@ -1,4 +1,4 @@
-/* sendmail, mailq, newaliases: the commands by which programs send mail. */
+/* sendmail, mailq, newaliases: the commands with which programs send mail. */
 #include "pickup/sendmail.h"
 
 #include <errno.h>

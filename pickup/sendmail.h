@@ -25,7 +25,7 @@ enum sendmail_mode {
 	MODE_DAEMON,	/* -bd, -bl: starts the suite */
 	MODE_FLUSH,	/* -q */
 	MODE_FLUSH_ONE, /* -qIid */
-	MODE_NOTHING	/* -bh, -bH, -qTIME: nothing to do, and fine */
+	MODE_NOTHING	/* -bh, -bH, -qTIME: nothing to do */
 };
 
 struct sendmail_options {
@@ -59,12 +59,12 @@ struct sendmail {
 	const char *origin; /* myorigin */
 };
 
-/* Says "NAME: …" on standard error and gives STATUS (sysexits). */
+/* Prints "NAME: …" on standard error and gives STATUS (sysexits). */
 int sendmail_fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* The completed, canonical form of an address in the arena, or NULL. The text
- * may be "Name <address>", too. */
+ * may also be "Name <address>". */
 const char *sendmail_address(const struct sendmail *s, const char *text);
 
 /* The modes; each gives the exit status. */
@@ -80,20 +80,19 @@ int sendmail_list_drop(struct sendmail *s,
 		       bool (*each)(void *context, const struct queue_item *m),
 		       void *context);
 
-/* The caller's address, by his login name. NULL if he has none. */
+/* The caller's address, from the login name; NULL if there is none. */
 const char *sendmail_caller(const struct sendmail *s);
 
-/* The caller's full name by -F, $NAME or the system; NULL if there is none. */
+/* The caller's full name from -F, $NAME or the system, or NULL. */
 const char *sendmail_full_name(const struct sendmail *s);
 
-/* Hands a complete posting over, to pickup or else into the drop folder.
- * EX_OK means that it is safe. REPLY gets what there is to say otherwise, in
- * SMTP's form. */
+/* Hands over a complete posting, to pickup or else to the drop folder. EX_OK
+ * means that it is safe. Otherwise REPLY gets the reason, as an SMTP reply. */
 int sendmail_hand_over(const struct sendmail *s, int fd, struct buf *reply);
 
-/* Hands one message over for each recipient of E, with a sender made of both
- * (-XV). The message is what FD holds behind AT; the sender is not null. Gives
- * the exit status. */
+/* Hands over one message for each recipient of E, with a sender made of both
+ * (-XV). The message is the content of FD after AT; the sender is not null.
+ * Gives the exit status. */
 int sendmail_verp(const struct sendmail *s, const struct envelope *e, int fd,
 		  off_t at);
 
@@ -103,8 +102,8 @@ struct sendmail_header {
 	size_t n; /* whole lines, without the empty line */
 };
 
-/* The recipients that the header names (To, Cc, Bcc, or the Resent- ones if
- * there are any) added to E; false and WHY if one is no address. */
+/* Adds the recipients in the header (To, Cc, Bcc, or the Resent- ones if there
+ * are any) to E; false and WHY if one is not an address. */
 bool sendmail_extract(const struct sendmail *s, const struct sendmail_header *h,
 		      struct strlist *out, struct buf *why);
 
@@ -114,8 +113,8 @@ void sendmail_put_header(const struct sendmail *s,
 			 const struct sendmail_header *h, const char *sender,
 			 struct buf *out);
 
-/* "Full Name <address>" as a From field's value, quoted or encoded as it
- * needs be (RFC 5322 section 3.4, RFC 2047). */
+/* "Full Name <address>" as a From field's value, quoted or encoded as needed
+ * (RFC 5322 section 3.4, RFC 2047). */
 void sendmail_put_mailbox(struct buf *out, const char *name,
 			  const char *address);
 

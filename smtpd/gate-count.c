@@ -12,7 +12,7 @@
 
 #define NAME_SIZE (INET6_ADDRSTRLEN + sizeof("/48"))
 
-/* A client, or a network of clients: that has none itself. */
+/* A client, or a network of clients, which is in no further network. */
 struct gate_client {
 	unsigned connections;
 	unsigned processes;
@@ -22,8 +22,8 @@ struct gate_client {
 
 #define KNOWN_MAX 10000 /* of one generation */
 
-/* Those that are known are kept in two generations: when the younger one is
- * full the older one is forgotten. */
+/* Known clients are kept in two generations: when the younger one is full the
+ * older one is forgotten. */
 static struct {
 	struct map *clients;
 	struct map *known;

@@ -1,11 +1,12 @@
 /*
- * Who the clients are: IPv4 addresses one by one, IPv6 by networks of 64
- * bits, which are what one customer gets. How many connections each has, and
- * which of them are known, that is, have brought mail that was taken.
+ * The clients: single IPv4 addresses, and IPv6 /64 networks, which are what
+ * one customer gets. Counts the connections of each, and records which are
+ * known, that is, have brought mail that was accepted.
  *
- * How many processes each holds, and its network: the /24 of IPv4, the /48 of
- * IPv6. No client may hold more of them than are free, and no network more
- * than twice as many: a few that hold all they may leave the others a part.
+ * Also counts the processes that each client and its network hold: the /24 of
+ * IPv4, the /48 of IPv6. No client may hold more processes than are free, and
+ * no network more than twice as many: so a few that hold all they may still
+ * leave some for others.
  */
 #ifndef SMTPD_GATE_COUNT_H
 #define SMTPD_GATE_COUNT_H
@@ -15,7 +16,7 @@
 
 struct gate_client;
 
-/* Counts one more connection of the client at SS, whose entry is given. */
+/* Counts one more connection of the client at SS; gives its entry. */
 struct gate_client *gate_count_add(const struct sockaddr_storage *ss);
 
 /* One connection less; the entry is gone with the last one. */
@@ -28,14 +29,14 @@ const char *gate_count_name(const struct gate_client *c);
 /* One process more, or less, has a connection of C. */
 void gate_count_process(struct gate_client *c, bool more);
 
-/* The processes that C holds, and those of its network, itself included. */
+/* The processes that C holds, and those of its network, including C's. */
 unsigned gate_count_processes(const struct gate_client *c);
 unsigned gate_count_network(const struct gate_client *c);
 
 /* May C have one more, where N are free? */
 bool gate_count_may(const struct gate_client *c, unsigned n);
 
-/* C is known from now on, until many others are that came later. */
+/* C is known from now on, until many later ones have replaced it. */
 void gate_know(const struct gate_client *c);
 bool gate_is_known(const struct gate_client *c);
 

@@ -1,10 +1,11 @@
 /*
- * Clients that are waited for. They cost a descriptor and a few hundred
- * bytes: what was said and is no whole line yet, and what the process that
- * had the session wrote down of it.
+ * Sessions that wait for their clients. They cost a descriptor and a few
+ * hundred bytes: an incomplete line, and the state of the session as the
+ * process that had it wrote it down.
  *
- * While processes are short, content is held, too, until it is enough or the
- * message is over: who sends ten bytes and stops costs no process then.
+ * While processes are short, content is also held until there is enough of it
+ * or the message is complete: then a client that sends ten bytes and stops
+ * costs no process.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include "log/log.h"
 #include "smtpd/gate.h"
 
-#define INPUT_MAX 4096	/* that is kept of a client */
+#define INPUT_MAX 4096	/* kept for one client */
 #define CONTENT_MS 1000 /* until content is looked at again */
 #define HANDSHAKE_MS 60000
 #define AGAIN_MS 100 /* until tlsproxy is asked again */
@@ -35,7 +36,7 @@ static bool ends(const struct stranger *x, const char *with)
 	return x->ninput >= n && memcmp(x->input + x->ninput - n, with, n) == 0;
 }
 
-/* Is what the client has said worth a process? */
+/* Is what the client has sent worth a process? */
 static bool is_enough(const struct stranger *x)
 {
 	if (x->ninput >= INPUT_MAX)
@@ -76,7 +77,7 @@ void gate_each_held(void (*each)(struct stranger *x))
 		each(x);
 }
 
-/* A session that began is ended by a process, which logs it. */
+/* If a session has begun, a process ends it and logs it. */
 static void time_out(struct stranger *x)
 {
 	char text[300];
@@ -168,9 +169,9 @@ bool gate_shed(void)
 	return true;
 }
 
-/* TLS: the client's descriptor is tlsproxy's, and a plain one comes back. */
+/* TLS: tlsproxy gets the client's descriptor, and gives back a plain one. */
 
-/* Many connections wait for tlsproxy just now. */
+/* Too many connections wait for tlsproxy now. */
 static void put_off_handshake(struct stranger *x)
 {
 	x->stage = HELD;

@@ -1,17 +1,17 @@
 /*
- * Processes for those who have spoken. As many sessions are handed on as
+ * Processes for clients that have spoken. As many sessions are handed on as
  * there may be processes; the others wait here, so that gate knows how short
- * they are, and says who is next: known clients before others, and of the
- * others the last who came, since who waited long while processes are short
- * is most likely one of a crowd, and to serve all of them late helps nobody.
+ * processes are, and decides who is next: known clients before others, and of
+ * the others the last to come, since one that waited long while processes are
+ * short is probably one of a crowd, and serving all of them late helps nobody.
  * No client, and no network, has more processes than its share (gate-count.h),
- * however many of them are free, so that a few clients find no end of them.
+ * however many are free, so that a few clients cannot take them all.
  *
- * While somebody waits, processes are asked for, a part of them at a time:
- * each once before any a second time, and of those first the ones whose
- * clients are not known and hold most. What they do is theirs to decide: a
- * session between commands comes back here, one that is too slow is ended,
- * and what is too slow is more when a process is asked again.
+ * While clients wait, processes are asked for their sessions, some at a time:
+ * each once before any is asked again, and among those first the ones whose
+ * clients are not known and hold most. The processes decide what to do: a
+ * session between commands comes back here, one that is too slow is ended, and
+ * when a process is asked again more counts as too slow.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,14 +25,14 @@
 #include "log/log.h"
 #include "smtpd/gate.h"
 
-#define TICK_MS 50   /* until processes are looked for again */
+#define TICK_MS 50   /* until processes are asked again */
 #define AGAIN_MS 300 /* until one is asked again */
 #define ASKED_MAX 50 /* at a time */
 #define SAY_MS 10000 /* between complaints that a service is away */
 
 static struct {
-	struct strangers known, others; /* that wait */
-	struct strangers served;	/* the longest not asked first */
+	struct strangers known, others; /* waiting */
+	struct strangers served;	/* longest not asked first */
 	unsigned waiting;
 	unsigned busy;
 	struct event *tick;
@@ -58,7 +58,7 @@ static unsigned free_processes(void)
 	return self.busy < gate.processes ? gate.processes - self.busy : 0;
 }
 
-/* Where connections are not counted, clients are not told apart. */
+/* If connections are not counted, clients are not told apart. */
 static bool has_share(const struct stranger *x)
 {
 	return free_processes() > 0 &&
@@ -76,19 +76,20 @@ static struct stranger *first_of(struct strangers *list)
 	return x;
 }
 
-/* Who gets the next process; NULL: all are busy, or those of whoever waits. */
+/* Who gets the next process; NULL: all are busy, or all who wait have their
+ * share. */
 static struct stranger *first(void)
 {
 	struct stranger *x;
 
-	/* which spares a look at each of thousands */
+	/* saves looking at each of thousands */
 	if (free_processes() == 0)
 		return NULL;
 	x = first_of(&self.known);
 	return x ? x : first_of(&self.others);
 }
 
-/* X has a process, or none any more. */
+/* X has a process, or no longer has one. */
 static void count_served(struct stranger *x, bool more)
 {
 	self.busy += more ? 1 : -1U;
@@ -102,11 +103,11 @@ static bool is_last_of_share(const struct stranger *x)
 	       gate_count_processes(x->client) + 2 >= free_processes();
 }
 
-/* What the process has to know of X. */
+/* What the process has to know about X. */
 static void describe(const struct stranger *x, struct ipc_out *m)
 {
 	ipc_begin(m, "connection");
-	/* the first one counts, where the session has one too */
+	/* this one counts, even if the session has one too */
 	if (*x->tls)
 		ipc_put(m, "tls", x->tls);
 	if (x->session) {
@@ -115,7 +116,7 @@ static void describe(const struct stranger *x, struct ipc_out *m)
 		ipc_put(m, "client", x->ip);
 		ipc_put(m, "local", x->local);
 	}
-	/* who waits for one that is only being made is no reason to hurry */
+	/* a wait for a process that is being made is no reason to hurry */
 	if (self.busy * 4 > gate.processes * 3 || is_last_of_share(x))
 		ipc_put(m, "stress", "yes");
 	if (x->timed_out)
@@ -191,7 +192,7 @@ static unsigned weight(const struct stranger *x)
 	return gate_count_processes(x->client) + gate_count_network(x->client);
 }
 
-/* Is A's process to be asked for before B's? */
+/* Is A's process to be asked before B's? */
 static bool is_before(const struct stranger *a, const struct stranger *b)
 {
 	if (a->asked != b->asked)
@@ -201,8 +202,8 @@ static bool is_before(const struct stranger *a, const struct stranger *b)
 	return weight(a) > weight(b);
 }
 
-/* Whose process is asked for next. While some are free they are kept from
- * those alone who have their share. */
+/* Whose process is asked next. While some are free, only clients that have
+ * their share have to wait. */
 static struct stranger *next_asked(int64_t now)
 {
 	struct stranger *best = NULL, *x;
@@ -219,16 +220,16 @@ static void ask_for(struct stranger *x, int64_t now)
 	ipc_begin(&self.out, "wanted");
 	if (x->asked++ > 0)
 		ipc_put(&self.out, "hurry", "yes");
-	/* one that cannot hear it is about to end */
+	/* one that cannot take it is about to end */
 	err_ignore(ipc_send(x->fd, &self.out, 0));
 	x->since_ms = now;
 	TAILQ_REMOVE(&self.served, x, link);
 	TAILQ_INSERT_TAIL(&self.served, x, link);
 }
 
-/* Asks for a few more processes than are needed, since not all give theirs
- * away, but a tenth of all at most, so that they do not all come at the same
- * time. */
+/* Asks a few more processes than are needed, since not all give up their
+ * sessions, but at most a tenth of all, so that they do not all come back at
+ * once. */
 static void ask(void)
 {
 	unsigned part = gate.processes / 10 + 1;
@@ -289,7 +290,7 @@ void gate_unserve(struct stranger *x)
 	serve();
 }
 
-/* Keeps the attributes as they are, but for those that are gate's own. */
+/* Keeps the attributes unchanged, except those that are gate's own. */
 static void keep_session(struct stranger *x, const struct ipc_in *m)
 {
 	struct buf b;

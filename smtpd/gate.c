@@ -1,12 +1,12 @@
 /*
- * gate: holds SMTP sessions while their clients are waited for. A process of
- * smtpd, or of submit, is taken up only by clients that have something to
- * say, and for as long as they say it; those that talk too early, come too
- * often or say nothing cost a descriptor and a few hundred bytes here.
+ * gate: holds SMTP sessions while they wait for their clients. Clients occupy
+ * a process of smtpd, or of submit, only while they have something to say;
+ * those that talk too early, come too often or say nothing cost a descriptor
+ * and a few hundred bytes here.
  *
- * The connection to the process over which the client's went stays open until
- * the session is given back or over (smtp/park.h), so gate knows how many
- * connections each client has, and how many processes are busy.
+ * The connection to the process, over which the client's was sent, stays open
+ * until the session is given back or over (smtp/park.h), so gate knows how
+ * many connections each client has, and how many processes are busy.
  *
  * One instance serves the port of strangers, another those of our users.
  */
@@ -73,20 +73,20 @@ void gate_watch(struct stranger *x, short what, int64_t ms)
 		log_die(EX_OSERR, "cannot watch a connection");
 }
 
-/* The client may be gone or not read: that is no matter of ours. */
+/* The client may be gone, or not read: that is ignored. */
 void gate_say(const struct stranger *x, const char *text)
 {
 	if (send(x->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		log_debug("cannot send to [%s]: %m", x->ip);
 }
 
-/* Input that nobody read would make the kernel cut the connection before the
- * client has seen the reply. */
+/* Unread input would make the kernel reset the connection before the client
+ * has seen the reply. */
 static void drain(const struct stranger *x)
 {
 	char junk[4096];
 
-	/* whatever there is, it is for nobody */
+	/* whatever it is, it is dropped */
 	err_ignore((int)recv(x->fd, junk, sizeof(junk), MSG_DONTWAIT));
 }
 
@@ -142,7 +142,7 @@ static void greet(struct stranger *x)
 			    "it talks before the greeting");
 		return;
 	}
-	/* who is gone shows it when he has to speak */
+	/* if the client is gone, that is noticed later */
 	gate_say(x, gate.banner);
 	gate_hold(x);
 }
@@ -183,7 +183,7 @@ static void find_addresses(struct stranger *x,
 	socklen_t n = sizeof(ours);
 
 	address_ip(ss, x->ip);
-	/* tlsproxy's descriptor will not know it any more */
+	/* it cannot be asked of tlsproxy's descriptor later */
 	if (x->tls_first &&
 	    getsockname(x->fd, (struct sockaddr *)&ours, &n) == 0)
 		address_ip(&ours, x->local);
@@ -193,7 +193,7 @@ static int take_connection(int listener, void *tls_first)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
-	/* not non-blocking: the process shall get it as it would from accept */
+	/* blocking: the process is to get it as from accept */
 	int fd = accept4(listener, (struct sockaddr *)&ss, &n, SOCK_CLOEXEC);
 	struct stranger *x;
 
@@ -209,7 +209,7 @@ static int take_connection(int listener, void *tls_first)
 	return fd;
 }
 
-/* Sessions that are held go on, with processes as they are now. */
+/* Held sessions go on, with the current processes. */
 static void retire(void *context)
 {
 	(void)context;

@@ -1,8 +1,8 @@
 /*
- * Between the files of gate: one client's connection, and where it stands.
+ * Between the files of gate: one client's connection, and its stage.
  *
  *	GREETING	before the greeting (only with postscreen_greet_wait)
- *	HELD		it has to speak: a command, or content after 354
+ *	HELD		waits for a command, or content after 354
  *	HANDSHAKE	tlsproxy does TLS with it
  *	QUEUED		it has spoken, and no process is free
  *	SERVED		a process has it
@@ -28,22 +28,22 @@ struct stranger {
 	struct event event;
 	TAILQ_ENTRY(stranger) link; /* in the list of its stage */
 	enum stage stage;
-	int fd; /* the client's; of HANDSHAKE and SERVED the one to whom has
-		 * that */
+	int fd; /* the client's; in HANDSHAKE and SERVED the connection to
+		 * the program that has that */
 	struct gate_client *client;
-	int64_t since_ms; /* of HELD: when it was; of SERVED: or was asked */
-	unsigned asked;	  /* of SERVED: how often its process was */
+	int64_t since_ms; /* when HELD began; when SERVED began, or was asked */
+	unsigned asked;	  /* SERVED: how often its process was asked */
 	char ip[46];
-	bool tls_first; /* the port has TLS before the first word */
-	bool known;	/* it was when it was queued last */
-	bool content;	/* it has to speak content, not a command */
+	bool tls_first; /* the port has TLS from the start */
+	bool known;	/* as of when it was last queued */
+	bool content;	/* waits for content, not a command */
 	bool timed_out;
 	bool tls_due;	/* HELD until tlsproxy has time for it */
-	char local[46]; /* our address; TLS ports alone */
+	char local[46]; /* our address; only for TLS ports */
 	char tls[160];	/* of the handshake that was done here, or "" */
 	char *session;	/* attributes from the process that had it, or NULL */
 	size_t nsession;
-	char *input; /* what it has said that is no whole line yet */
+	char *input; /* an incomplete line from the client */
 	size_t ninput;
 };
 
@@ -53,7 +53,7 @@ struct gate {
 	const char *hostname;
 	const char *target;	 /* the service that has the processes */
 	const char *tls_service; /* for tls_accept */
-	unsigned processes;	 /* of it, at most */
+	unsigned processes;	 /* … at most */
 	bool pregreet_reject;
 	int64_t client_limit;
 	int64_t patience_ms; /* smtpd_timeout */
@@ -63,28 +63,27 @@ struct gate {
 	struct timeval greet_wait;
 };
 
-/* The one of this process: gate.c. */
+/* This process's only one: gate.c. */
 extern struct gate gate;
 
 /* gate.c */
 
 /* Waits for WHAT at X's descriptor, MS at most (-1: no limit). */
 void gate_watch(struct stranger *x, short what, int64_t ms);
-/* Says TEXT to X's client, as far as it can be without waiting. */
+/* Sends TEXT to X's client, as far as possible without waiting. */
 void gate_say(const struct stranger *x, const char *text);
-/* Says TEXT, logs WHY, and closes. */
+/* Sends TEXT, logs WHY, and closes. */
 void gate_refuse(struct stranger *x, const char *text, const char *why);
 /* Closes the connection and forgets it. */
 void gate_drop(struct stranger *x);
 
 /* gate-hold.c */
 
-/* From now on X's client has to speak. */
+/* From now on X waits for its client. */
 void gate_hold(struct stranger *x);
-/* X, held, has said something, or its time is over. */
+/* X, held, has input, or its time is over. */
 void gate_on_input(struct stranger *x, short what);
-/* Sends the one away that has been silent for the longest. False: there is
- * none. */
+/* Sends away the client that has been silent longest. False: there is none. */
 bool gate_shed(void);
 /* Takes X off the list of those that are held. */
 void gate_unhold(struct stranger *x);

@@ -1,6 +1,7 @@
 /*
- * smtpd: SMTP with strangers, and LMTP. It takes sessions from gate by its own
- * socket, and serves the sockets "smtp" (without gate) and "lmtp" directly.
+ * smtpd: SMTP with strangers, and LMTP. It takes sessions from gate on a
+ * private socket, and serves the sockets "smtp" (without gate) and "lmtp"
+ * directly.
  */
 #include "smtp/program.h"
 #include "smtp/session.h"
@@ -10,7 +11,7 @@ static enum intake_kind kind(const struct smtp_session *s)
 	return s->trusted || s->lmtp ? INTAKE_RELAYED : INTAKE_OUTSIDE;
 }
 
-/* LMTP is for delivery here alone (RFC 2033 section 4.1). */
+/* LMTP is only for delivery here (RFC 2033 section 4.1). */
 static enum intake_action judge_relayed(const struct intake_question *q,
 					struct answer *a)
 {

@@ -1,6 +1,6 @@
 /*
- * AUTH. accountd knows the mechanisms and the passwords; what passes through
- * here is base64, and is wiped when it was used.
+ * AUTH. accountd knows the mechanisms and the passwords; only base64 passes
+ * through here, and is wiped after use.
  */
 #include <string.h>
 
@@ -27,15 +27,15 @@ static void fail(struct smtp_session *s, const struct account_auth_state *st,
 	smtp_say(s, "535 5.7.8 Error: authentication failed");
 }
 
-/* Maybe since somebody has guessed for too long: his tries are errors, too. */
+/* Perhaps because the client guessed too often: attempts count as errors. */
 static void put_off(struct smtp_session *s)
 {
 	s->errors++;
 	smtp_say(s, "454 4.7.0 Temporary authentication failure");
 }
 
-/* Sends the challenge, and gets what the client says to it. False if the
- * exchange ends here. */
+/* Sends the challenge, and reads the client's response. False if the exchange
+ * ends here. */
 static bool ask(struct smtp_session *s, struct account_auth_state *st,
 		char **response)
 {
@@ -75,7 +75,7 @@ static void exchange(struct smtp_session *s, const char *mechanism,
 		put_off(s);
 }
 
-/* Why AUTH cannot be now, or NULL. */
+/* Why AUTH is not possible now, or NULL. */
 static const char *obstacle(const struct smtp_session *s, const char *mechanism)
 {
 	if (!s->tls)

@@ -1,7 +1,7 @@
 /*
  * submit: SMTP with our users (RFC 6409), on port 587 with STARTTLS and on
- * port 465 under TLS from the start (RFC 8314). Nothing is taken from a
- * client that has not logged in, and no login goes without TLS.
+ * port 465 under TLS from the start (RFC 8314). No mail is accepted without a
+ * login, and no login without TLS.
  */
 #include "smtpd/submit.h"
 
