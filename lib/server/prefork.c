@@ -1,9 +1,10 @@
 /*
- * The children and their parent share the scoreboard (board.h), in which each
- * child records whether it is idle, and gives its signs of life. A child that
- * becomes busy and sees too few idle ones wakes the parent through a pipe. Two
- * more pipes, to which nothing is ever written, end the children: only the
- * parent has their writing ends, so they close when it wants that, or dies.
+ * The parent of a prefork program. It and its children (prefork-child.c) share
+ * the scoreboard (board.h), in which each child records whether it is idle, and
+ * gives its signs of life. A child that becomes busy and sees too few idle ones
+ * wakes the parent through a pipe. Two more pipes, to which nothing is ever
+ * written, end the children: only the parent has their writing ends, so they
+ * close when it wants that, or dies.
  */
 #include "server/prefork.h"
 
@@ -12,8 +13,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,213 +22,28 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/heartbeat.h"
 #include "base/mem.h"
-#include "ipc/ipc.h"
 #include "log/log.h"
 #include "server/board.h"
-#include "server/caller.h"
 #include "server/child.h"
 #include "server/link.h"
+#include "server/prefork-parts.h"
 #include "server/shed.h"
 
-#define IDLE_END_MS 60000   /* a surplus idle child ends after this time */
 #define KILLED_MS 2000	    /* for killed children to be gone */
 #define FAULT_PAUSE_MS 1000 /* no new child so soon after an idle one failed */
 
 enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
 
+struct prefork_now prefork_now;
+
 static struct {
-	const struct prefork *set;
-	int wake[2];
-	int retire[2];
-	int stop[2];
-	int signals;
-	sigset_t former;
-	pid_t parent;
-	struct board_place *me; /* in a child */
 	int64_t pause_until_ms;
 	int64_t full_said_ms;
 	bool child_died;
 	bool shed; /* some, a turn ago */
 	enum ending ending;
 } self;
-
-int prefork_stop_fd(void)
-{
-	return self.stop[0];
-}
-
-int prefork_retire_fd(void)
-{
-	return self.retire[0];
-}
-
-static bool is_readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) > 0;
-}
-
-bool prefork_stopping(void)
-{
-	return is_readable(self.stop[0]);
-}
-
-int prefork_await(int fd, int ms)
-{
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-			       { .fd = self.retire[0], .events = POLLIN } };
-	int64_t until = ms < 0 ? -1 : clock_ms() + ms, left = ms;
-	int n;
-
-	while ((n = poll(p, 2, heartbeat_turn(left))) <= 0) {
-		if (n < 0 && errno != EINTR)
-			return ERR_IO;
-		left = until < 0 ? -1 : until - clock_ms();
-		if (until >= 0 && left <= 0)
-			return ERR_TIMEOUT;
-	}
-	return p[0].revents || ipc_end_input(fd) ? ERR_OK : ERR_EOF;
-}
-
-int prefork_room(int *most)
-{
-	*most = self.set->max;
-	return board_count(BOARD_IDLE) + board_count(BOARD_FREE);
-}
-
-/* Children */
-
-static int accept_on(const struct prefork_listener *l)
-{
-	if (l->ipc && l->open_to_all)
-		return ipc_accept_any(l->fd, NULL);
-	if (l->ipc)
-		return ipc_accept(l->fd, self.set->peer_uids, self.set->npeers,
-				  NULL);
-	return accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
-}
-
-static void become_busy(struct board_place *me)
-{
-	atomic_store(&me->state, BOARD_BUSY);
-	if (board_count(BOARD_IDLE) < self.set->spare &&
-	    write(self.wake[1], "", 1) < 0 && errno != EAGAIN)
-		log_warn("cannot wake the parent");
-}
-
-bool prefork_claim(const char *name)
-{
-	return !self.me ||
-	       board_claim(self.me, caller_named(name), self.set->client_max);
-}
-
-/* Is the client of FD, for ME to serve on L, one too many? Turns it away. */
-static bool refuse_client(struct board_place *me,
-			  const struct prefork_listener *l, int fd)
-{
-	char text[CALLER_TEXT_SIZE];
-	bool ours = l->ipc && !l->open_to_all;
-
-	if ((!self.set->client_max && !self.set->sheds) || ours ||
-	    board_claim(me, caller_of(fd, text), self.set->client_max))
-		return false;
-	board_say_refused(text, self.set->client_max);
-	caller_turn_away(fd, self.set->refusal, self.set->nrefusal);
-	return true;
-}
-
-/* Takes one connection from L, if another child was not quicker. */
-static bool serve_one(struct board_place *me, const struct prefork_listener *l)
-{
-	int fd = accept_on(l);
-	bool again;
-
-	if (fd < 0 || refuse_client(me, l, fd))
-		return true;
-	become_busy(me);
-	again = self.set->serve(self.set->context, l, fd);
-	shed_end();
-	atomic_store(&me->client, 0);
-	atomic_store(&me->state, BOARD_IDLE);
-	return again;
-}
-
-static int watch_listeners(void)
-{
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event e;
-
-	for (size_t i = 0; i < self.set->nlisteners; i++) {
-		/* one child is woken, not all */
-		e = (struct epoll_event){ EPOLLIN | EPOLLEXCLUSIVE,
-					  { .u64 = i } };
-		epoll_ctl(ep, EPOLL_CTL_ADD, self.set->listener[i].fd, &e);
-	}
-	e = (struct epoll_event){ EPOLLIN, { .u64 = self.set->nlisteners } };
-	epoll_ctl(ep, EPOLL_CTL_ADD, self.retire[0], &e);
-	return ep;
-}
-
-static void child_loop(struct board_place *me)
-{
-	int ep = watch_listeners(), uses = 0;
-	int64_t idle_ms = clock_ms();
-
-	for (;;) {
-		struct epoll_event e;
-		int n = epoll_wait(ep, &e, 1, heartbeat_turn(IDLE_END_MS));
-
-		if (n == 0 && clock_ms() - idle_ms >= IDLE_END_MS &&
-		    board_count(BOARD_IDLE) > self.set->spare)
-			return;
-		if (n <= 0)
-			continue;
-		if (e.data.u64 >= self.set->nlisteners)
-			return;
-		if (!serve_one(me, &self.set->listener[e.data.u64]))
-			return;
-		if (self.set->uses && ++uses >= self.set->uses)
-			return;
-		idle_ms = clock_ms();
-	}
-}
-
-/* It accepts nothing, so no end of a pipe tells it to end. */
-static void serve_aside(void)
-{
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() == self.parent)
-		self.set->aside(self.set->context);
-	exit(EX_OK);
-}
-
-static void child_main(struct board_place *me)
-{
-	const bool aside = atomic_load(&me->state) == BOARD_ASIDE;
-
-	close(self.stop[1]);
-	close(self.retire[1]);
-	close(self.wake[0]);
-	close(self.signals);
-	if (self.set->link)
-		link_close(self.set->link);
-	self.me = me;
-	sigprocmask(SIG_SETMASK, &self.former, NULL);
-	watch_me(&me->watched, true);
-	if (aside)
-		serve_aside();
-	if (self.set->sheds)
-		shed_begin(me, self.stop[0]);
-	if (self.set->child_start)
-		self.set->child_start(self.set->context);
-	child_loop(me);
-	exit(EX_OK);
-}
-
-/* Parent */
 
 static bool start_child(struct board_place *place, enum board_state state)
 {
@@ -239,7 +53,7 @@ static bool start_child(struct board_place *place, enum board_state state)
 	atomic_store(&place->state, state);
 	pid = fork();
 	if (pid == 0)
-		child_main(place);
+		prefork_child(place);
 	if (pid < 0) {
 		log_warn("cannot start a child: %m");
 		atomic_store(&place->state, BOARD_FREE);
@@ -253,9 +67,9 @@ static bool start_child(struct board_place *place, enum board_state state)
 /* The child that serves nobody. */
 static void keep_aside(void)
 {
-	struct board_place *place = board_place(self.set->max);
+	struct board_place *place = board_place(prefork_now.set->max);
 
-	if (self.set->aside && place->pid == 0)
+	if (prefork_now.set->aside && place->pid == 0)
 		start_child(place, BOARD_ASIDE);
 }
 
@@ -272,13 +86,13 @@ static void say_full(void)
 		return;
 	self.full_said_ms = now;
 	log_warn("all %d processes are busy: further connections wait",
-		 self.set->max);
+		 prefork_now.set->max);
 }
 
 static bool connections_wait(void)
 {
-	for (size_t i = 0; i < self.set->nlisteners; i++)
-		if (is_readable(self.set->listener[i].fd))
+	for (size_t i = 0; i < prefork_now.set->nlisteners; i++)
+		if (prefork_readable(prefork_now.set->listener[i].fd))
 			return true;
 	return false;
 }
@@ -295,14 +109,14 @@ static bool is_stranded(void)
 
 static void keep_spare(void)
 {
-	int want = self.set->spare - board_count(BOARD_IDLE);
+	int want = prefork_now.set->spare - board_count(BOARD_IDLE);
 
 	if (want <= 0 && is_stranded())
 		want = 1;
 	if (self.ending || clock_ms() < self.pause_until_ms)
 		return;
 	keep_aside();
-	for (int i = 0; i < self.set->max && want > 0; i++) {
+	for (int i = 0; i < prefork_now.set->max && want > 0; i++) {
 		if (atomic_load(&board_place(i)->state) != BOARD_FREE)
 			continue;
 		if (!start_child(board_place(i), BOARD_IDLE))
@@ -351,14 +165,14 @@ static void collect_children(void)
 
 static void signal_children(int sig)
 {
-	for (int i = 0; i <= self.set->max; i++)
+	for (int i = 0; i <= prefork_now.set->max; i++)
 		if (board_place(i)->pid > 0)
 			kill(board_place(i)->pid, sig);
 }
 
 static bool any_left(void)
 {
-	for (int i = 0; i <= self.set->max; i++)
+	for (int i = 0; i <= prefork_now.set->max; i++)
 		if (board_place(i)->pid > 0)
 			return true;
 	return false;
@@ -369,7 +183,7 @@ static void handle_signals(void)
 {
 	struct signalfd_siginfo info;
 
-	while (read(self.signals, &info, sizeof(info)) > 0) {
+	while (read(prefork_now.signals, &info, sizeof(info)) > 0) {
 		switch (info.ssi_signo) {
 		case SIGHUP:
 			log_reopen();
@@ -402,13 +216,13 @@ void prefork_abandon(const struct prefork_listener *l, size_t n)
 static void look_at_children(void)
 {
 	watch_round();
-	for (int i = 0; i <= self.set->max; i++) {
+	for (int i = 0; i <= prefork_now.set->max; i++) {
 		struct board_place *place = board_place(i);
 
 		if (place->pid > 0 &&
 		    watch_look(&place->watched, place->pid, "process") &&
-		    self.set->link)
-			link_hung(self.set->link);
+		    prefork_now.set->link)
+			link_hung(prefork_now.set->link);
 	}
 }
 
@@ -424,17 +238,18 @@ static int turn(int ms)
 /* Waits for something to do, and does what signals and master want. */
 static void wait_and_answer(int ms)
 {
-	struct link *l = self.set->link;
-	struct pollfd p[3] = { { .fd = self.signals, .events = POLLIN },
-			       { .fd = self.wake[0], .events = POLLIN },
+	struct link *l = prefork_now.set->link;
+	struct pollfd p[3] = { { .fd = prefork_now.signals, .events = POLLIN },
+			       { .fd = prefork_now.wake[0], .events = POLLIN },
 			       { .fd = l ? l->fd : -1, .events = POLLIN } };
 	char drain[256];
 
 	poll(p, 3, turn(ms));
 	handle_signals();
 	if (p[2].revents && link_read(l) == LINK_ENDED)
-		prefork_abandon(self.set->listener, self.set->nlisteners);
-	while (read(self.wake[0], drain, sizeof(drain)) > 0)
+		prefork_abandon(prefork_now.set->listener,
+				prefork_now.set->nlisteners);
+	while (read(prefork_now.wake[0], drain, sizeof(drain)) > 0)
 		;
 	collect_children();
 	look_at_children();
@@ -451,16 +266,17 @@ static void wait_for_children(int64_t until_ms)
 /* Lets the children finish, as the signal allows. */
 static void end_children(void)
 {
-	struct board_place *aside = board_place(self.set->max);
+	struct board_place *aside = board_place(prefork_now.set->max);
 
-	close(self.retire[1]);
+	close(prefork_now.retire[1]);
 	if (aside->pid > 0)
 		kill(aside->pid, SIGTERM);
 	if (self.ending == ENDING_RETIRE)
 		wait_for_children(INT64_MAX);
-	close(self.stop[1]);
+	close(prefork_now.stop[1]);
 	if (self.ending == ENDING_STOP)
-		wait_for_children(clock_ms() + self.set->grace_s * 1000LL);
+		wait_for_children(clock_ms() +
+				  prefork_now.set->grace_s * 1000LL);
 	signal_children(SIGKILL);
 	/* one that waits in the kernel dies when it can: do not wait for it */
 	wait_for_children(clock_ms() + KILLED_MS);
@@ -469,19 +285,19 @@ static void end_children(void)
 /* How long nothing is due without input; -1: for ever. */
 static int quiet_ms(void)
 {
-	if (self.set->sheds && is_full())
+	if (prefork_now.set->sheds && is_full())
 		return SHED_TURN_MS;
-	return self.set->poor || self.pause_until_ms > clock_ms()
+	return prefork_now.set->poor || self.pause_until_ms > clock_ms()
 		       ? FAULT_PAUSE_MS
 		       : -1;
 }
 
 static void make_room(void)
 {
-	bool wanted = self.set->sheds && is_full() && connections_wait();
+	bool wanted = prefork_now.set->sheds && is_full() && connections_wait();
 
 	if (wanted)
-		shed_some(self.set->max, self.shed);
+		shed_some(prefork_now.set->max, self.shed);
 	self.shed = wanted;
 }
 
@@ -493,8 +309,10 @@ static void parent_loop(void)
 		keep_spare();
 		make_room();
 		wait_and_answer(quiet_ms());
-		if (!self.ending && self.set->poor && clock_ms() >= end_ms) {
-			link_last_words(self.set->link, self.set->poor);
+		if (!self.ending && prefork_now.set->poor &&
+		    clock_ms() >= end_ms) {
+			link_last_words(prefork_now.set->link,
+					prefork_now.set->poor);
 			self.ending = ENDING_RETIRE;
 		}
 	}
@@ -505,22 +323,22 @@ static void prepare(const struct prefork *p)
 	static const int list[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD };
 	sigset_t set;
 
-	self.set = p;
-	self.parent = getpid();
+	prefork_now.set = p;
+	prefork_now.parent = getpid();
 	board_make(p->max);
 	watch_begin(p->patience_ms);
-	if (pipe2(self.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
-	    pipe2(self.retire, O_CLOEXEC) < 0 ||
-	    pipe2(self.stop, O_CLOEXEC) < 0)
+	if (pipe2(prefork_now.wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    pipe2(prefork_now.retire, O_CLOEXEC) < 0 ||
+	    pipe2(prefork_now.stop, O_CLOEXEC) < 0)
 		log_die(EX_OSERR, "cannot prepare for children: %m");
 	for (size_t i = 0; i < p->nlisteners; i++)
 		file_set_nonblock(p->listener[i].fd, true);
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
 		sigaddset(&set, list[i]);
-	sigprocmask(SIG_BLOCK, &set, &self.former);
-	self.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (self.signals < 0)
+	sigprocmask(SIG_BLOCK, &set, &prefork_now.former);
+	prefork_now.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (prefork_now.signals < 0)
 		log_die(EX_OSERR, "cannot prepare for signals: %m");
 	mem_tidy();
 }

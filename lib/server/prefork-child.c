@@ -1,0 +1,198 @@
+/* A child of a prefork program: one connection or job after the other. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/heartbeat.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+#include "server/caller.h"
+#include "server/link.h"
+#include "server/prefork-parts.h"
+#include "server/shed.h"
+
+#define IDLE_END_MS 60000 /* a surplus idle child ends after this time */
+
+int prefork_stop_fd(void)
+{
+	return prefork_now.stop[0];
+}
+
+int prefork_retire_fd(void)
+{
+	return prefork_now.retire[0];
+}
+
+bool prefork_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+bool prefork_stopping(void)
+{
+	return prefork_readable(prefork_now.stop[0]);
+}
+
+int prefork_await(int fd, int ms)
+{
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = prefork_now.retire[0],
+				 .events = POLLIN } };
+	int64_t until = ms < 0 ? -1 : clock_ms() + ms, left = ms;
+	int n;
+
+	while ((n = poll(p, 2, heartbeat_turn(left))) <= 0) {
+		if (n < 0 && errno != EINTR)
+			return ERR_IO;
+		left = until < 0 ? -1 : until - clock_ms();
+		if (until >= 0 && left <= 0)
+			return ERR_TIMEOUT;
+	}
+	return p[0].revents || ipc_end_input(fd) ? ERR_OK : ERR_EOF;
+}
+
+int prefork_room(int *most)
+{
+	*most = prefork_now.set->max;
+	return board_count(BOARD_IDLE) + board_count(BOARD_FREE);
+}
+
+static int accept_on(const struct prefork_listener *l)
+{
+	if (l->ipc && l->open_to_all)
+		return ipc_accept_any(l->fd, NULL);
+	if (l->ipc)
+		return ipc_accept(l->fd, prefork_now.set->peer_uids,
+				  prefork_now.set->npeers, NULL);
+	return accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static void become_busy(struct board_place *me)
+{
+	atomic_store(&me->state, BOARD_BUSY);
+	if (board_count(BOARD_IDLE) < prefork_now.set->spare &&
+	    write(prefork_now.wake[1], "", 1) < 0 && errno != EAGAIN)
+		log_warn("cannot wake the parent");
+}
+
+bool prefork_claim(const char *name)
+{
+	return !prefork_now.me ||
+	       board_claim(prefork_now.me, caller_named(name),
+			   prefork_now.set->client_max);
+}
+
+/* Is the client of FD, for ME to serve on L, one too many? Turns it away. */
+static bool refuse_client(struct board_place *me,
+			  const struct prefork_listener *l, int fd)
+{
+	char text[CALLER_TEXT_SIZE];
+	bool ours = l->ipc && !l->open_to_all;
+
+	if ((!prefork_now.set->client_max && !prefork_now.set->sheds) || ours ||
+	    board_claim(me, caller_of(fd, text), prefork_now.set->client_max))
+		return false;
+	board_say_refused(text, prefork_now.set->client_max);
+	caller_turn_away(fd, prefork_now.set->refusal,
+			 prefork_now.set->nrefusal);
+	return true;
+}
+
+/* Takes one connection from L, if another child was not quicker. */
+static bool serve_one(struct board_place *me, const struct prefork_listener *l)
+{
+	int fd = accept_on(l);
+	bool again;
+
+	if (fd < 0 || refuse_client(me, l, fd))
+		return true;
+	become_busy(me);
+	again = prefork_now.set->serve(prefork_now.set->context, l, fd);
+	shed_end();
+	atomic_store(&me->client, 0);
+	atomic_store(&me->state, BOARD_IDLE);
+	return again;
+}
+
+static int watch_listeners(void)
+{
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event e;
+
+	for (size_t i = 0; i < prefork_now.set->nlisteners; i++) {
+		/* one child is woken, not all */
+		e = (struct epoll_event){ EPOLLIN | EPOLLEXCLUSIVE,
+					  { .u64 = i } };
+		epoll_ctl(ep, EPOLL_CTL_ADD, prefork_now.set->listener[i].fd,
+			  &e);
+	}
+	e = (struct epoll_event){ EPOLLIN,
+				  { .u64 = prefork_now.set->nlisteners } };
+	epoll_ctl(ep, EPOLL_CTL_ADD, prefork_now.retire[0], &e);
+	return ep;
+}
+
+static void child_loop(struct board_place *me)
+{
+	int ep = watch_listeners(), uses = 0;
+	int64_t idle_ms = clock_ms();
+
+	for (;;) {
+		struct epoll_event e;
+		int n = epoll_wait(ep, &e, 1, heartbeat_turn(IDLE_END_MS));
+
+		if (n == 0 && clock_ms() - idle_ms >= IDLE_END_MS &&
+		    board_count(BOARD_IDLE) > prefork_now.set->spare)
+			return;
+		if (n <= 0)
+			continue;
+		if (e.data.u64 >= prefork_now.set->nlisteners)
+			return;
+		if (!serve_one(me, &prefork_now.set->listener[e.data.u64]))
+			return;
+		if (prefork_now.set->uses && ++uses >= prefork_now.set->uses)
+			return;
+		idle_ms = clock_ms();
+	}
+}
+
+/* It accepts nothing, so no end of a pipe tells it to end. */
+static void serve_aside(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() == prefork_now.parent)
+		prefork_now.set->aside(prefork_now.set->context);
+	exit(EX_OK);
+}
+
+_Noreturn void prefork_child(struct board_place *me)
+{
+	const bool aside = atomic_load(&me->state) == BOARD_ASIDE;
+
+	close(prefork_now.stop[1]);
+	close(prefork_now.retire[1]);
+	close(prefork_now.wake[0]);
+	close(prefork_now.signals);
+	if (prefork_now.set->link)
+		link_close(prefork_now.set->link);
+	prefork_now.me = me;
+	sigprocmask(SIG_SETMASK, &prefork_now.former, NULL);
+	watch_me(&me->watched, true);
+	if (aside)
+		serve_aside();
+	if (prefork_now.set->sheds)
+		shed_begin(me, prefork_now.stop[0]);
+	if (prefork_now.set->child_start)
+		prefork_now.set->child_start(prefork_now.set->context);
+	child_loop(me);
+	exit(EX_OK);
+}
