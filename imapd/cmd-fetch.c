@@ -1,3 +1,9 @@
+/*
+ * FETCH and UID FETCH: messages of the set are marked as read first, all at
+ * once, then each is answered by one response, made in s->out and sent while
+ * it grows if it is long. A message that cannot be read costs its own response
+ * only, unless a part of it was sent already.
+ */
 #include <string.h>
 
 #include "base/clock.h"

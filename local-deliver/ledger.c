@@ -1,3 +1,9 @@
+/*
+ * A page is a file "ID.checksum" of lines "N address act status dsn reply",
+ * each percent-encoded word by word; it is locked while its acts are done. The
+ * parent keeps a list of the pages whose answers went to qmgr, and removes each
+ * after the time in which qmgr has surely written its journal.
+ */
 #include "local-deliver/ledger.h"
 
 #include <dirent.h>
