@@ -23,7 +23,7 @@ struct cache_entry {
 	uint32_t bodystructure;
 	uint32_t header;
 };
-/* "PHC3": entries of "PHC2" have parameters in pieces, and are made anew. */
+/* "PHC3": entries of "PHC2" have unjoined parameters, and are made anew. */
 #define CACHE_MAGIC 0x33434850u
 
 static void put_header(struct buf *b, const char *header, size_t n)

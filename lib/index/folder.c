@@ -1,10 +1,10 @@
 /*
  * The journal of a folder on disk, for a writer: opening and locking, cutting
- * what a dead writer left, appending, syncing, replacing. A writer knows the
- * end of the journal and the totals there, and reads no more of it; so a
- * delivery costs the same in a folder of any size. Every append is one write
- * at a known end, so that a part of it never counts, and the journal keeps
- * some room ahead for what must be written on a full disk.
+ * what a dead writer left, appending, syncing, replacing. A writer only knows
+ * the end of the journal and the totals there, so a delivery costs the same in
+ * a folder of any size. Every append is one write at a known end, so that a
+ * part of it never counts, and the journal reserves some room for what must be
+ * written on a full disk.
  */
 #include "index/folder.h"
 
@@ -146,18 +146,18 @@ int folder_peek(struct folder *f)
 	return code == ERR_CORRUPT ? ERR_BUSY : code;
 }
 
-/* Was what lies behind f->end on the disk once? The journal was synced as a
- * whole when it was made; later a record says so. Former versions did not say
- * it: there any record counts. */
+/* Was what is after f->end on the disk once? The journal was synced as a whole
+ * when it was made; later a record says so. In former versions no record did:
+ * there any record counts. */
 static bool was_synced(const struct folder *f, off_t size)
 {
 	return (uint64_t)f->end < f->head.born ||
 	       journal_valid_after(f->journal, f->end, size, f->head.born > 0);
 }
 
-/* The tail does not check: finds the end of what does. What lies behind is
- * what was being written when its writers died; it was promised to nobody.
- * Unless it was on the disk: then this is damage. */
+/* The tail is invalid: finds the end of what is valid. After that is what was
+ * being written when its writers died, and was never promised. But if it was
+ * on the disk once, this is damage. */
 static int repair(struct folder *f, off_t size)
 {
 	struct journal_walk w;
@@ -182,8 +182,9 @@ static int repair(struct folder *f, off_t size)
 	return ERR_OK;
 }
 
-/* The last record checks: do those before it, back to one that was on the disk
- * with all before? After a power cut one may be torn and a later one whole. */
+/* The last record is valid: are those before it, back to one that was on the
+ * disk with all before? After a power cut one may be torn and a later one
+ * whole. */
 static bool tail_holds(const struct folder *f)
 {
 	struct journal_back w;
@@ -213,7 +214,7 @@ static int same_journal(struct folder *f, struct stat *st)
 				       ? ERR_OK
 				       : ERR_CORRUPT;
 		}
-		/* what is open still tells what was */
+		/* the open one still has the former state */
 		if (!there && errno == ENOENT)
 			return ERR_NOT_FOUND;
 		f->replaced = true;
@@ -221,7 +222,7 @@ static int same_journal(struct folder *f, struct stat *st)
 	return open_journal(f, st);
 }
 
-/* Takes the lock of the file that has its name. A restore may have put another
+/* Locks the file that now has the lock's name: a restore may have put another
  * there since it was opened. */
 static int take_lock(struct folder *f)
 {
@@ -283,7 +284,7 @@ void folder_unlock(struct folder *f)
 
 #define RESERVE 8192 /* for some eighty changes of flags, say */
 
-/* Sees to room for N bytes more and the reserve. */
+/* Ensures room for N more bytes and the reserve. */
 static int make_room(struct folder *f, size_t n)
 {
 	off_t want = f->end + (off_t)n;
@@ -298,8 +299,8 @@ static int make_room(struct folder *f, size_t n)
 	return ERR_OK;
 }
 
-/* A part of a failed write may be there: nobody takes it for a record, and
- * the next writer cuts it if this fails. What lies ahead stays. */
+/* A part of a failed write may be there: nobody takes it for a record, and the
+ * next writer cuts it if this fails. The reserved room stays. */
 static void cut_rest(struct folder *f)
 {
 	struct stat st;
@@ -365,7 +366,7 @@ static int write_journal(struct folder *f, uint32_t validity,
 	};
 	int fd, code;
 
-	/* Only to tell one file from the next: chance is enough. */
+	/* Only to tell one file from the next: need not be unique. */
 	h.id = (uint64_t)clock_wall_us() << 16 ^ (uint64_t)getpid();
 	h.born = sizeof(h) + records->len;
 	h.crc = crc32c(0, &h, sizeof(h));

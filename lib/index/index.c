@@ -1,7 +1,6 @@
 /*
- * An index against other processes: the lock, a journal that another took the
- * place of, or that is gone. Whatever happens there, the table keeps the
- * places of its messages.
+ * An index beside other processes: the lock, a journal that was replaced or is
+ * gone. Whatever happens, the table keeps the places of its messages.
  */
 #include "index/index.h"
 
@@ -23,13 +22,13 @@ int index_sync(struct index *x)
 	if (code)
 		return code;
 	x->unsynced = false;
-	/* if that is not noted, a later sync may */
+	/* if this mark fails, a later sync may set it */
 	if (x->last > 0)
 		err_ignore(journal_make_synced(x->f.journal, x->last));
 	return ERR_OK;
 }
 
-/* The next entry of NOW from K on that is there. */
+/* The next entry of NOW from K on that is not gone. */
 static uint32_t next_there(const struct table *now, uint32_t k)
 {
 	while (k < now->n && now->entry[k].state & ENTRY_GONE)
@@ -37,8 +36,8 @@ static uint32_t next_there(const struct table *now, uint32_t k)
 	return k;
 }
 
-/* Brings T to the state of NOW; what NOW has as gone is gone. False: NOW has
- * a message, of a backup that was put back, that has no place among ours. */
+/* Brings T to the state of NOW; what is gone in NOW is gone. False: NOW has a
+ * message, from a restored backup, that has no place among ours. */
 static bool merge(struct table *t, const struct table *now)
 {
 	uint32_t i = 0, k = next_there(now, 0), had = t->n;
@@ -98,8 +97,8 @@ static int follow(struct index *x)
 	return x->renumbered ? ERR_CORRUPT : ERR_OK;
 }
 
-/* Is what was read of the journal no longer there, nor another journal that
- * somebody put in its place? */
+/* Is the part of the journal that was read gone, and not replaced by another
+ * journal? */
 static bool was_lost(const struct index *x)
 {
 	struct journal_head h;
@@ -116,8 +115,8 @@ static bool was_lost(const struct index *x)
 		!journal_holds(x->f.journal, &h, x->read));
 }
 
-/* The journal's name is gone, or it was cut or overwritten, and its state is
- * known here: it is written again, from LAST on. Under the lock. */
+/* The journal's name is gone, or it was truncated or overwritten, and its state
+ * is known here: writes it again, going on from LAST. Under the lock. */
 static int revive(struct index *x, const struct totals *last)
 {
 	struct stat st;
@@ -130,7 +129,7 @@ static int revive(struct index *x, const struct totals *last)
 		return err_sys("look at", DISK_JOURNAL);
 	x->f.end = st.st_size;
 	x->f.last = *last;
-	/* a record torn at its end was promised to nobody */
+	/* a record torn at its end was never promised */
 	err_ignore(index_catch_up(x, false));
 	return index_write_anew(x);
 }
@@ -181,8 +180,8 @@ int index_commit(struct index *x, struct batch *b, bool own)
 	return code;
 }
 
-/* Is the journal ST what was read, with more behind it at most? It is looked
- * at if somebody wrote to it. */
+/* Is the journal ST what was read, perhaps with more appended? It is examined
+ * if somebody wrote to it. */
 static bool is_as_read(struct index *x, const struct stat *st)
 {
 	int64_t written = (int64_t)st->st_mtim.tv_sec * 1000000000 +

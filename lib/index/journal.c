@@ -1,8 +1,8 @@
 /*
  * Records: finding them in a file, forward and backward, and making them.
- * Whatever stands in the file, no more than its bytes are looked at: a length
- * is plausible or the record is none, a checksum covers all of it, and numbers
- * that go back were not written by us.
+ * Whatever is in the file, nothing beyond its bytes is read: a record must have
+ * a plausible length, a checksum covers all of it, and numbers that decrease
+ * were not written by us.
  */
 #include "index/journal.h"
 
@@ -16,8 +16,8 @@
 #include "base/mem.h"
 
 #define WINDOW (64u << 10)
-#define BACK_WINDOW 8192u    /* mostly the last records are asked for */
-#define SEARCH_MAX (8 << 20) /* how far to look behind damage */
+#define BACK_WINDOW 8192u    /* usually the last records are wanted */
+#define SEARCH_MAX (8 << 20) /* how far to look after damage */
 
 int journal_head_read(int fd, struct journal_head *h)
 {
@@ -131,7 +131,7 @@ const struct record *journal_next(struct journal_walk *w, int *code)
 	r = (const struct record *)(const void *)(w->data + w->used);
 	if (!checks(r))
 		return NULL;
-	/* Numbers that go back were not written by us. */
+	/* Numbers that decrease were not written by us. */
 	if (w->any &&
 	    (r->t.uidnext < w->last.uidnext || r->t.modseq < w->last.modseq))
 		return NULL;

@@ -69,8 +69,8 @@ static bool range_has(const struct record *r, uint32_t uid)
 }
 
 /* What became of UID after AT: RECORD_EXPUNGE, RECORD_UNDO, RECORD_MISSING,
- * or 0. Only the first says that somebody had the message: a file that is
- * missing may never have been linked, and its delivery is done again. */
+ * or 0. Only the first says that the user had the message: a missing file may
+ * never have been linked, and its delivery is repeated. */
 static int fate(struct folder *f, off_t at, uint32_t uid)
 {
 	struct journal_walk w;
@@ -87,7 +87,7 @@ static int fate(struct folder *f, off_t at, uint32_t uid)
 	return found;
 }
 
-/* KEY among deliveries from before the journal began; those count. */
+/* Is KEY among deliveries from before the journal began, which count? */
 static bool in_past(const struct record *r, uint64_t key, uint32_t *uid)
 {
 	size_t n;
@@ -108,7 +108,7 @@ static bool in_past(const struct record *r, uint64_t key, uint32_t *uid)
 	return false;
 }
 
-/* Does R, at k->record, add KEY? Then *FOUND says if that counts. */
+/* Does R, at k->record, add KEY? Then *FOUND says whether that counts. */
 static bool added(struct folder *f, const struct record *r, uint64_t key,
 		  struct key_found *k, bool *found)
 {

@@ -1,7 +1,7 @@
 /*
- * From the files to the table: snapshot, then the journal behind it. A
- * journal that is missing is made, one that is damaged is made anew under
- * another UIDVALIDITY from what can be read of it.
+ * From the files to the table: the snapshot, then the journal after it. A
+ * missing journal is made; a damaged one is made anew, with another
+ * UIDVALIDITY, from what can be read of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ void index_note_unsure(struct index *x, const struct record *r, off_t at)
 	}
 }
 
-/* R's item of UID into *A. */
+/* Puts R's item for UID into *A. */
 static bool find_add(const struct record *r, uint32_t uid, struct record_add *a)
 {
 	size_t n;
@@ -70,7 +70,7 @@ bool index_content(const struct index *x, uint32_t uid, uint32_t *crc)
 	return found && a.known;
 }
 
-/* Does R change what clients are told as lasting: UIDs, mod-sequences? */
+/* Does R change what clients take as permanent: UIDs, mod-sequences? */
 static bool is_told(const struct record *r)
 {
 	switch (r->type) {
@@ -85,8 +85,8 @@ static bool is_told(const struct record *r)
 	}
 }
 
-/* What the last record counts may be wrong after RECORD_UNDO, whose writer has
- * no table: then the directories have no marks. */
+/* The counts of the last record may be wrong after RECORD_UNDO, whose writer
+ * has no table: then the marks have no times. */
 static void count_anew(struct index *x)
 {
 	const int64_t *mark = x->f.last.mark;
@@ -148,7 +148,7 @@ static int read_all(struct index *x)
 	return index_catch_up(x, true);
 }
 
-/* Under the lock: a new journal with what the table holds. */
+/* Under the lock: a new journal with the content of the table. */
 static int make_journal(struct index *x, uint32_t validity,
 			const struct totals *from)
 {
@@ -185,8 +185,8 @@ static int first_journal(struct index *x, uint32_t validity)
 	return make_journal(x, validity, &t);
 }
 
-/* The journal is damaged. It is kept aside; what could be read of it before
- * the damage holds under a new UIDVALIDITY. */
+/* The journal is damaged: puts it aside. What could be read before the damage
+ * stays valid with a new UIDVALIDITY. */
 static int mend_journal(struct index *x, uint32_t validity)
 {
 	struct totals t = x->f.last;
@@ -213,7 +213,7 @@ static int mend_journal(struct index *x, uint32_t validity)
 	return make_journal(x, validity, &t);
 }
 
-/* Under the lock: is the journal there and whole? Then it is read. */
+/* Under the lock: reads the journal, if it is there and whole. */
 static int read_locked(struct index *x)
 {
 	int code = folder_lock(&x->f);
@@ -223,7 +223,7 @@ static int read_locked(struct index *x)
 	else if (code == ERR_NOT_FOUND)
 		forget(x);
 	else if (code == ERR_CORRUPT && x->f.journal >= 0)
-		read_all(x); /* what is before the damage */
+		read_all(x); /* up to the damage */
 	x->f.replaced = false;
 	return code;
 }
@@ -234,12 +234,12 @@ static int make_or_mend(struct index *x)
 	int code = folder_is_gone(&x->f) ? ERR_NOT_FOUND : read_locked(x);
 
 	if (!x->f.locked)
-		return code; /* nor can anything be made */
+		return code; /* and nothing can be made */
 	folder_unlock(&x->f);
 	if (code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		return code;
-	/* This syncs the Maildir, too: who made the folder may have died
-	 * before its name was durable. */
+	/* This also syncs the Maildir: the process that made the folder may
+	 * have died before its name was durable. */
 	code = x->next_validity(x->context, &validity);
 	if (code)
 		return code;
@@ -255,7 +255,7 @@ static int make_or_mend(struct index *x)
 	return code;
 }
 
-/* Is there more than could be read? Mostly a record that is being written. */
+/* Is there more than could be read? Usually a record that is being written. */
 static bool has_rest(const struct index *x)
 {
 	struct stat st;
@@ -276,7 +276,8 @@ int index_load(struct index *x)
 	return code;
 }
 
-/* The checksum of E if its record is not sure: U[N] are those, in order. */
+/* The checksum of E if its record is not sure: U[N] are the unsure ones, in
+ * order. */
 static const uint32_t *content_of(const struct entry *e,
 				  const struct unsure **u, size_t *n)
 {

@@ -25,15 +25,15 @@ struct mapped {
 	struct mapped *_Atomic next;
 };
 
-/* What the handler looks at: each change of it is one store. */
+/* What the handler reads: each change of it is one store. */
 static struct {
 	struct mapped *_Atomic first;
 	size_t page;
 } self;
 
-/* Memory with the same bytes takes the place of the mapping, up to the end of
- * its last page, which is the caller's as well. (To write to each page is not
- * enough: a file that is cut takes them along.) */
+/* Replaces the mapping by memory with the same bytes, up to the end of its last
+ * page, which also belongs to the caller. (Writing to each page is not enough:
+ * truncating the file would remove them.) */
 static void make_ours(const struct part *part)
 {
 	char *at = part->at;
@@ -53,7 +53,7 @@ static void make_ours(const struct part *part)
 /* Somebody is about to write to a file, and waits for us. */
 static void on_break(int signal, siginfo_t *info, void *context)
 {
-	int saved = errno; /* of whom the signal came upon */
+	int saved = errno; /* of the interrupted code */
 	struct mapped *m;
 	int i;
 
@@ -91,7 +91,7 @@ struct mapped *mapped_begin(int fd)
 	m->fd = catch_breaks() ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	m->next = self.first;
 	self.first = m;
-	/* the signal says which file it is about only if it is asked for */
+	/* the signal only says which file it is about if asked to */
 	if (m->fd < 0 || fcntl(m->fd, F_SETSIG, SIGIO) < 0 ||
 	    fcntl(m->fd, F_SETLEASE, F_RDLCK) < 0)
 		mapped_end(&m);
@@ -112,7 +112,7 @@ char *mapped_part(struct mapped *m, void *where, size_t n, int64_t at)
 		m->part[i].n = n;
 		m->part[i].at = p;
 	}
-	/* a signal from now on finds it */
+	/* from now on the handler finds it */
 	if (i < PARTS && !m->over)
 		return p;
 	if (!where)

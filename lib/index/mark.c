@@ -1,6 +1,6 @@
 #include "index/mark.h"
 
-#define NO_TIME INT64_MAX /* below 0 where removals are pending */
+#define NO_TIME INT64_MAX /* below 0 if removals are pending */
 
 int64_t mark_time(int64_t mark)
 {

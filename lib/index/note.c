@@ -13,14 +13,14 @@
 #include "log/log.h"
 #include "messages/messages.h"
 
-/* From reading the clock to the end of the write, and what a coarse clock of
- * the file system adds. Microseconds. */
+/* Covers the time from reading the clock to the end of the write, and a coarse
+ * clock of the file system. Microseconds. */
 #define TOLERANCE INT64_C(1000000)
 
-/* A UID in a name that is farther away than this was never given out. */
+/* A UID in a name that is farther away than this was not given out by us. */
 #define UID_TRUST (1u << 20)
 
-/* Microseconds that no clock tells, and that cannot be reckoned with. */
+/* Is it a time that no clock has, and that would overflow? */
 static bool is_absurd(int64_t time)
 {
 	return time > INT64_MAX / 4 || time < INT64_MIN / 4;
@@ -48,14 +48,14 @@ static void write_note(const struct folder *f, int64_t now)
 	err_ignore(file_pwrite(f->lock, &n, sizeof(n), JOURNAL_NOTE_AT));
 }
 
-/* Above the UIDs in the names of files; 0 if there is none such. */
+/* A number above the UIDs in the names of files; 0 if there are none. */
 static uint32_t above_names(const struct folder *f)
 {
 	struct listing l;
 	uint32_t next = 0;
 	size_t i;
 
-	/* who reads the messages will be told of a failure */
+	/* reading the messages will report a failure */
 	err_ignore(messages_list(f->files, BOTH_DIRS, &l));
 	for (i = 0; i < l.n; i++) {
 		uint32_t uid = l.file[i].uid;
@@ -105,7 +105,7 @@ void note_check(struct folder *f)
 		go_on_above(f);
 }
 
-/* The clock of a file server may not be ours. */
+/* The clock of a file server may differ from ours. */
 static void learn_skew(struct folder *f)
 {
 	int64_t now = clock_wall_us();

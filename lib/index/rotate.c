@@ -1,6 +1,6 @@
 /*
- * A journal that is mostly past gives place to one that holds the state. The
- * history that others may still ask for goes along: expunges, and keys of
+ * A journal that is mostly history is replaced by one with the current state.
+ * The history that may still be needed is carried over: expunges, and keys of
  * deliveries that may come again.
  */
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void keep_add(struct history *h, const struct record *r, const char *p,
 		keep_key(h, a.key, a.uid, (int64_t)a.saved * 1000000);
 }
 
-/* What was taken back was never delivered. */
+/* What was withdrawn was never delivered. */
 static void forget_keys(struct history *h, const struct record_range *range)
 {
 	struct record_key *k = (struct record_key *)(void *)h->keys.data;
@@ -136,8 +136,8 @@ static int by_first(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Neighbours become one. The later mod-sequence and time hold for both: who
- * asks is told once more of what he may know, never of too little. */
+/* Joins neighbours. The later mod-sequence and time count for both: a client
+ * may be told again what it knows, but never too little. */
 static void merge_past(struct buf *past)
 {
 	struct record_past *p = (struct record_past *)(void *)past->data;
@@ -172,7 +172,7 @@ static void put_items(struct batch *b, enum record_type type,
 		batch_item(b, type, items->data + at, size);
 }
 
-/* The places of records in the former journal mean nothing here. */
+/* The places of records in the former journal mean nothing in the new one. */
 static void note_again(struct index *x)
 {
 	struct journal_walk w;
@@ -221,14 +221,14 @@ int index_write_anew(struct index *x)
 	return code;
 }
 
-/* What a journal of the present state alone would take, about. */
+/* About the size of a journal with only the current state. */
 static off_t size_of_state(const struct index *x)
 {
 	return (off_t)(x->t.n - x->t.gone) * 160 + 4096;
 }
 
-/* The history goes along and may be longer than the state: so a journal also
- * has to have doubled since it was made. */
+/* The history is carried over and may be longer than the state: so a journal
+ * must also have doubled since it was made. */
 bool index_rotation_is_due(const struct index *x)
 {
 	return x->read >= JOURNAL_MIN && x->read >= 4 * size_of_state(x) &&

@@ -1,9 +1,9 @@
 /*
  * The table as a file: a head, the entries as they are in memory, the base
  * names. It holds what the journal says up to an offset. A checksum covers all
- * of it. We never change it once it is in place, but cp(1) puts a backup over
- * it just there, and so would cut it off, or change it, under those who have it
- * mapped: a small one is read, a large one is watched over while it is mapped.
+ * of it. We never change it once it is in place, but cp(1) restores a backup by
+ * writing over it, and would truncate or change it under sessions that have it
+ * mapped: a small one is read, a large one is watched while it is mapped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +23,11 @@
 #define HEAD_SIZE 8192 /* entries begin at a page */
 #define SNAPSHOT_MAGIC UINT64_C(0x31504e534e524f48)
 
-/* Entries of a snapshot that is mapped. To get so much memory costs about what
- * it costs to have it watched over. */
+/* Entries from which a snapshot is mapped. Getting that much memory costs about
+ * as much as having the file watched. */
 #define MAPPED_MIN 256
 
-/* Written anew when so much journal came behind it. */
+/* Written anew when this much journal has followed it. */
 #define TAIL_MIN (64 << 10)
 
 struct snapshot_head {
@@ -68,8 +68,8 @@ static bool good_head(const struct snapshot_head *h, const struct index *x,
 	return (uint64_t)size == HEAD_SIZE + entries + h->nnames;
 }
 
-/* The entries and the names behind them, mapped. Names need a mapping that
- * begins at a page: it begins within entries. */
+/* Maps the entries and the names after them. The mapping of names has to begin
+ * at a page, and so begins within the entries. */
 static bool map_table(struct table *t, int fd, const struct snapshot_head *h)
 {
 	size_t n = (size_t)h->n * sizeof(struct entry), at = HEAD_SIZE + n;
@@ -111,7 +111,7 @@ static bool get_table(struct table *t, int fd, const struct snapshot_head *h)
 	return true;
 }
 
-/* A checksum is no proof of who wrote it: what we rely on is looked at. */
+/* A checksum does not prove who wrote it: checks what we rely on. */
 static bool good_entries(const struct entry *e, uint32_t n)
 {
 	uint32_t last = 0, i;
@@ -165,7 +165,7 @@ bool index_snapshot_load(struct index *x)
 	return good;
 }
 
-/* Entries that are there, with places of their own for their names. */
+/* Entries that are not gone, with new places for their names. */
 static void gather(const struct index *x, struct buf *entries,
 		   struct buf *names, struct snapshot_head *h)
 {
@@ -207,7 +207,7 @@ static int write_file(const struct index *x, const struct buf *entries,
 	if (!code)
 		code = file_write(fd, names->data, names->len);
 	close(fd);
-	/* Not synced: a torn one does not check, and costs a reading. */
+	/* Not synced: a torn one is invalid, and only costs a reading. */
 	if (!code && renameat(x->f.dir, fresh, x->f.dir, DISK_SNAPSHOT) < 0)
 		code = err_sys("put in place", fresh);
 	if (code)
@@ -232,7 +232,7 @@ static void write_now(struct index *x)
 	gather(x, &entries, &names, &h);
 	h.crc = crc32c(head_crc(&h), entries.data, entries.len);
 	h.crc = crc32c(h.crc, names.data, names.len);
-	/* Who loads it takes what it holds for synced. */
+	/* A session that loads it takes its content for synced. */
 	if (!names.over && folder_sync(&x->f) == ERR_OK &&
 	    write_file(x, &entries, &names, &h) == ERR_OK)
 		x->snapshot = x->read;
@@ -246,7 +246,7 @@ bool index_snapshot_is_due(const struct index *x)
 		x->snapshot ? x->snapshot : (off_t)sizeof(struct journal_head);
 	off_t tail = x->read - from;
 
-	/* The work is spread over as much change. */
+	/* The work is in proportion to the change. */
 	return tail >= TAIL_MIN &&
 	       tail >= (off_t)(x->t.n / 8 * sizeof(struct entry));
 }

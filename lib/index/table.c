@@ -1,8 +1,8 @@
 /*
- * The table of messages: entries of fixed size in UID order, their base names
- * behind one another. Both begin as what the snapshot holds, and grow by what
- * the journal's records add; each type of record has its function
- * here that does to the table what it says.
+ * The table of messages: entries of fixed size in UID order, and their base
+ * names one after another. Both start from the snapshot, and grow by what the
+ * journal's records add; for each type of record a function here applies it
+ * to the table.
  */
 #include "index/table.h"
 
@@ -242,8 +242,8 @@ static void set_flags(struct table *t, struct entry *e, unsigned flags,
 	t->changed = true;
 }
 
-/* The messages between the one of FROM and that of F. Those that are so
- * already are not changed. */
+/* Changes the messages between that of FROM and that of F, unless they are
+ * already so. */
 static void set_flags_between(struct table *t, uint32_t from,
 			      const struct record_flags *f, uint64_t modseq,
 			      bool own)

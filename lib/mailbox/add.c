@@ -3,10 +3,10 @@
  * on most file systems no name can be durable before them. Under the lock:
  * their records in the journal, then the files' names, then a note of the
  * directories' times. Without it: the sync of journal, files and directories,
- * begun together. Only then is anything promised, and a UID told. So a power
+ * begun together. Only then is anything promised, or a UID told. So a power
  * cut in between leaves a record without a file, which the next scan takes
  * out, or a file without a record, which the next scan takes for a new message;
- * a file whose size is not that of its name is torn, and none.
+ * a file whose size differs from that in its name is torn, and does not count.
  */
 #include "mailbox/add.h"
 
@@ -40,7 +40,7 @@ int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 
 int addition_finish(struct addition *a)
 {
-	/* Before the text is written out: only now it is all in memory. */
+	/* Before the text is written out: only now all of it is in memory. */
 	if (a->in.whole)
 		cache_make(&a->cached, 0, 0, a->in.text.data, a->in.text.len,
 			   true);
@@ -102,7 +102,7 @@ static void number(struct addition *a, const struct folder *f, uint32_t uid,
 		a->e.ncache = 0;
 }
 
-/* *DONE is how many were recorded, also after a failure. */
+/* *DONE is how many were recorded, even after a failure. */
 static int record_all(struct folder *f, struct addition *a, size_t n,
 		      size_t *done)
 {
@@ -160,8 +160,8 @@ static int link_all(struct folder *f, struct addition *a, size_t n)
 	return ERR_OK;
 }
 
-/* Remembers the directories' times, as our own change left them. Only for
- * speed: without this record they are looked at. */
+/* Records the directories' times, as our own change left them. Only for speed:
+ * without this record they are read again. */
 static void record_marks(struct folder *f, const struct marks *k)
 {
 	struct totals t = folder_next(f);
@@ -208,9 +208,9 @@ static int sync_all(struct folder *f, struct addition *a, size_t n)
 	return code ? code : add_sync(f, dirs_of(a, n));
 }
 
-/* Records that E was never promised. Under the lock. It may be gone by now, as
- * a session found no file, and have other flags: who has a table counts anew,
- * and without marks all others ask such a one. */
+/* Records that E was never promised. Under the lock. A session may have found
+ * it missing meanwhile, or changed its flags, so the counts may be wrong:
+ * without marks, readers have to load a table, which counts anew. */
 static int undo(struct folder *f, const struct entry *e)
 {
 	struct record_range range = { e->uid, e->uid };
@@ -273,7 +273,7 @@ int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 {
 	struct marks k;
 	size_t recorded = 0;
-	off_t record = f->end; /* of the first, mostly the only one */
+	off_t record = f->end; /* of the first, usually the only one */
 	int code = record_all(f, a, n, &recorded);
 
 	marks_begin(&k, f->files, dirs_of(a, n));
@@ -288,7 +288,7 @@ int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 		take_back(f, a, recorded);
 		return code;
 	}
-	/* If that is not noted, the file is looked at again. */
+	/* If this mark fails, the file is examined again. */
 	err_ignore(journal_make_sure(f->journal, record));
 	*uid = a[0].e.uid;
 	return code;

@@ -51,7 +51,7 @@ static void set_date(const struct addition *a)
 		{ .tv_sec = a->e.received },
 	};
 
-	/* without it they show when it came here */
+	/* without it they show when it was added */
 	err_ignore(futimens(a->in.file.fd, t));
 }
 

@@ -81,7 +81,7 @@ static struct entry wished(const struct entry *e, const struct wish *w)
 	return now;
 }
 
-/* Changed messages with none between them that shall stay as it is. */
+/* Changed messages without an unchanged one between them. */
 struct run {
 	struct record_flags end[2]; /* the first and the last */
 	uint32_t n;		    /* changed ones among them */
@@ -126,7 +126,7 @@ static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
 	r->end[r->n > 0] =
 		(struct record_flags){ e->uid, now.flags, now.keywords };
 	r->n++;
-	/* others keep other keywords: an item of the record cannot say it */
+	/* messages may keep other keywords: one item cannot say that */
 	if (w->how != MAILBOX_SET && w->keywords != 0)
 		end_run(b, r, w);
 	if (letters_with(e->letters, now.flags) != e->letters) {
@@ -135,7 +135,7 @@ static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
 	}
 }
 
-/* Every change is one batch: found out and committed under the lock, and
+/* Every change is one batch: determined and committed under the lock, and
  * durable before anybody is told of it. */
 static int change_begin(struct mailbox *m, struct batch *b)
 {
@@ -153,7 +153,7 @@ static int change_end(struct mailbox *m, struct batch *b)
 	int code = index_commit(&m->x, b, true);
 
 	index_unlock(&m->x);
-	/* also if all was so already: by a record that may not be durable */
+	/* even without a change: an earlier record may not be durable */
 	return code ? code : index_sync(&m->x);
 }
 
@@ -187,9 +187,9 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 
 /* An expunge whose files are still there. */
 struct removal {
-	bool *chosen;	  /* of those that were asked for */
-	bool moved;	  /* their files are elsewhere, too */
-	bool waiting;	  /* files of an expunge of before may be there */
+	bool *chosen;	  /* among those requested */
+	bool moved;	  /* their files are also elsewhere */
+	bool waiting;	  /* files of an earlier expunge may still exist */
 	bool all;	  /* every one was unlinked */
 	uint64_t journal; /* its id */
 	off_t end;	  /* of the expunge in it */
@@ -212,9 +212,9 @@ static bool is_last(const struct mailbox *m, const struct removal *r)
 	return last;
 }
 
-/* Says that nothing is left to remove, if so: after the sync, since whoever
- * reads this takes what has such a name for a message that was put back. If it
- * cannot be said a scan will. */
+/* Records that nothing is left to remove, if so: after the sync, since readers
+ * then take a file of such a name for a message that was put back. If this
+ * fails, a scan will do it. */
 static void removed(struct mailbox *m, const struct removal *r)
 {
 	struct batch b;
@@ -230,8 +230,8 @@ static void removed(struct mailbox *m, const struct removal *r)
 	index_unlock(&m->x);
 }
 
-/* Unlinks the files, after the journal says they are gone. What cannot be
- * unlinked now is no failure: a scan will. */
+/* Unlinks the files, once the journal says they are gone. What cannot be
+ * unlinked now is not an error: a scan will do it. */
 static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 		       struct removal *r)
 {
@@ -249,7 +249,7 @@ static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 	batch_begin(&b, &m->x.f, false);
 	marks_end(&k, m->x.f.files, &b.t);
 	batch_mark(&b, RECORD_MARK);
-	/* only for speed: without it the directories are looked at */
+	/* only for speed: without it the directories are read */
 	err_ignore(index_commit(&m->x, &b, true));
 	index_unlock(&m->x);
 }
@@ -260,8 +260,8 @@ static int sync_dirs(struct mailbox *m)
 	return messages_sync(m->x.f.files, BOTH_DIRS);
 }
 
-/* No room for the record: first the files go, which makes room. After a power
- * cut in between they are missing, and the next scan says so. */
+/* No room for the record: removes the files first, which makes room. After a
+ * power cut in between they are missing, and the next scan records that. */
 static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 			const bool *chosen)
 {
@@ -284,7 +284,7 @@ static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 	return code == ERR_NO_SPACE ? ERR_OK : code;
 }
 
-/* Which go, into R and as records into B. */
+/* Puts those to be removed into R, and their records into B. */
 static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 			   bool deleted_only, struct batch *b,
 			   struct removal *r)
@@ -327,7 +327,7 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	r.chosen = mem_array(n + 1, sizeof(*r.chosen));
 	record_expunge(m, seq, n, deleted_only, &b, &r);
 	any = b.any;
-	/* What is said to be gone must not come back: the record is first. */
+	/* What is reported gone must not come back: the record comes first. */
 	code = change_end(m, &b);
 	r.journal = m->x.f.head.id;
 	r.end = m->x.f.end;

@@ -83,9 +83,9 @@ static int sync_content(const struct addition *a)
 	return code;
 }
 
-/* What was delivered just now may not be durable yet: the copy is to be, and
- * a MOVE ends what the delivery would try again. Each sync may be a flush of
- * the disk, so many are one sync of the file system. */
+/* A recent delivery may not be durable yet, but the copy must be, and after a
+ * MOVE the delivery would not be repeated. Each sync may flush the disk, so
+ * for many files the whole file system is synced once. */
 static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n,
 			 const struct addition *a)
 {

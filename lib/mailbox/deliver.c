@@ -5,9 +5,9 @@
  * names and one record of the journal (add.h).
  *
  * The Maildir and its journal are made only if they turn out to be missing, so
- * the usual delivery does not ask for them. A message that is there already is
- * believed only if its record is marked as sure or its file was read: a power
- * cut may leave a record without its content.
+ * the usual delivery does not check for them. A message that is already there
+ * counts only if its record is marked as sure or its file was read: a power cut
+ * may leave a record without its content.
  */
 #include "mailbox/deliver.h"
 
@@ -32,7 +32,7 @@
 
 #define PIECE 65536
 
-/* The content goes from one file to the other, in pieces. */
+/* Copies the content from one file to the other, in pieces. */
 static int take_content(const struct delivery *d, struct addition *a)
 {
 	char piece[PIECE];
@@ -108,8 +108,8 @@ static bool find_file(struct folder *f, const struct key_found *k,
 	return false;
 }
 
-/* Is the file of K there in full, and durable? What is recorded as sure was
- * promised: it may look as another program left it. *WHAT is there else. */
+/* Is the file of K complete and durable? What is recorded as sure was promised,
+ * even if another program has changed it. Otherwise *WHAT is what is there. */
 static bool is_whole(struct folder *f, const struct key_found *k,
 		     const struct message_ref *ref, enum content *what)
 {
@@ -127,8 +127,8 @@ static bool is_whole(struct folder *f, const struct key_found *k,
 	return whole;
 }
 
-/* The file of K decides; one that a power cut left without a message is taken
- * back, and if that fails a session will. */
+/* The file of K decides; one that a power cut left without a message is
+ * withdrawn, or if that fails a session will do it. */
 static bool is_there(struct folder *f, const struct key_found *k)
 {
 	enum content what = CONTENT_RIGHT;
@@ -159,8 +159,8 @@ static int sync_first(struct folder *f, const struct key_found *k)
 {
 	int code = add_sync(f, BOTH_DIRS);
 
-	/* The file says nothing of others that came with it. If that is not
-	 * noted, it is looked at again. */
+	/* The file says nothing about others in the record. If the mark fails,
+	 * it is examined again. */
 	if (!code && k->record > 0 && k->alone)
 		err_ignore(journal_make_sure(f->journal, k->record));
 	return code;
@@ -176,8 +176,8 @@ static bool has_twins(const struct addition *a, size_t n)
 	return false;
 }
 
-/* One that is there already ends it: alone that is success, together with
- * others ERR_EXISTS. F is locked; it is unlocked on return. */
+/* If one is already there, that ends it: success if it is alone, ERR_EXISTS
+ * together with others. F is locked; it is unlocked on return. */
 static int add_new(struct folder *f, const struct delivery *d,
 		   struct addition *a, size_t n, struct delivered *out)
 {
@@ -216,7 +216,7 @@ static int add(struct folder *f, const struct delivery *d, struct addition *a,
 	return add_new(f, d, a, n, out);
 }
 
-/* The content of D in a file that has no name yet. */
+/* Puts the content of D into a file without a name. */
 static int take(const struct delivery *d, struct folder *f, struct addition *a)
 {
 	int code = addition_begin(a, f, d->flags, 0, clock_wall());

@@ -1,4 +1,4 @@
-/* What the cache knows of messages; what it does not know is found out. */
+/* What the cache knows about messages; the rest is read from them. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include "index/cache.h"
 #include "mailbox/opened.h"
 
-#define WINDOW (256u << 10) /* a FETCH of all walks through the file */
+#define WINDOW (256u << 10) /* a FETCH of all reads through the file */
 #define MADE_MAX (256u << 10)
 #define TEXT_KEEP (1u << 20)
 
@@ -58,7 +58,7 @@ void mailbox_drop_cache(struct mailbox *m)
 	buf_reset(&m->window);
 }
 
-/* Is there another cache file than the one we have open? */
+/* Is the cache file another one than we have open? */
 static bool was_replaced(struct mailbox *m)
 {
 	struct stat have, now;
@@ -121,7 +121,7 @@ void mailbox_write_cache(struct mailbox *m)
 	buf_reset(&m->made_uids);
 }
 
-/* Keeps the entry in m->facts for the next who asks. */
+/* Keeps the entry in m->facts for the next request. */
 static void keep(struct mailbox *m, struct entry *e)
 {
 	if (m->made.len >= MADE_MAX)
@@ -132,7 +132,7 @@ static void keep(struct mailbox *m, struct entry *e)
 	buf_put(&m->made_uids, &e->uid, sizeof(e->uid));
 }
 
-/* Reads what is needed of the message. */
+/* Reads the necessary part of the message. */
 static int find_out(struct mailbox *m, uint32_t seq, bool structure)
 {
 	struct entry *e = mailbox_entry(m, seq);

@@ -1,8 +1,8 @@
 /*
  * The folders of a user: listing, making, renaming and removing them, and
- * STATUS. A folder comes and goes by one rename of its directory, from and to
- * the Maildir's tmp, so that what has its name is whole; the work is done under
- * the name that nobody sees.
+ * STATUS. A folder appears and disappears by one rename of its directory, from
+ * and to the Maildir's tmp, so that it is always whole under its name; the work
+ * is done under the name that nobody sees.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -79,7 +79,7 @@ static bool is_below(const char *name, const char *parent)
 	return strncmp(name, parent, n) == 0 && name[n] == '/';
 }
 
-/* INBOX and what is below it? */
+/* Is it INBOX, or below it? */
 static bool comes_first(const unsigned char *name)
 {
 	return strcmp((const char *)name, "INBOX") == 0 ||
@@ -127,7 +127,7 @@ static void unite(struct store_list *l)
 	l->n = to;
 }
 
-/* Levels above NAME are listed, too, though they may not exist. */
+/* Also lists the levels above NAME, though they may not exist. */
 static void add_levels(struct store_list *l, const char *name)
 {
 	char *level = mem_strdup(name);
@@ -140,7 +140,8 @@ static void add_levels(struct store_list *l, const char *name)
 	free(level);
 }
 
-/* Is there a folder below row I? What is only subscribed is none. */
+/* Is there a folder below row I? A name that is only subscribed does not
+ * count. */
 static bool has_below(const struct store_list *l, size_t i)
 {
 	const char *name = l->folder[i].name;
@@ -205,8 +206,8 @@ void store_list_free(struct store_list *l)
 	memset(l, 0, sizeof(*l));
 }
 
-/* Makes the directory under another name first, so that what has the right
- * name is whole. */
+/* Makes the directory under another name first, so that it is whole when it
+ * gets its name. */
 static int make_folder(struct store *s, const char *disk)
 {
 	char fresh[64];
@@ -220,7 +221,7 @@ static int make_folder(struct store *s, const char *disk)
 	code = dir < 0 ? err_sys("open", fresh) : store_make_dirs(dir, false);
 	if (!code && fsync(dir) < 0)
 		code = err_sys("sync", fresh);
-	/* Fails if a folder with anything in it is there. */
+	/* Fails if there is a folder with anything in it. */
 	if (!code && renameat(s->dir, fresh, s->dir, disk) < 0)
 		code = errno == ENOTEMPTY ? ERR_EXISTS
 					  : err_sys("put in place", disk);
@@ -266,8 +267,8 @@ static void empty_dir(int fd, int depth)
 		close(fd);
 		return;
 	}
-	/* what is not read or not removed keeps the directory, and is said
-	 * of that */
+	/* anything not read or not removed keeps the directory, whose removal
+	 * then fails with a message */
 	while (!file_next(d, "to be removed", &e) && e) {
 		int sub;
 
@@ -315,7 +316,7 @@ int store_delete(struct store *s, const char *name)
 	code = store_exists(s, name);
 	if (code)
 		return code;
-	/* Gone at once for all others; then the work. */
+	/* First make it vanish for all others; then do the work. */
 	snprintf(away, sizeof(away), "tmp/deleted.%lld.P%d",
 		 (long long)clock_wall_us(), (int)getpid());
 	if (renameat(s->dir, disk, s->dir, away) < 0)
@@ -427,7 +428,7 @@ int store_subscribe(struct store *s, const char *name, bool on)
 	return code ? code : names_subscribe(s, name, on);
 }
 
-/* The last record of the journal says it all, if nobody else was there. */
+/* The last record of the journal suffices if no other program was there. */
 static bool quick_status(struct store *s, const char *disk, struct folder *f)
 {
 	int64_t now[DIRS];

@@ -31,7 +31,7 @@ static int write_out(struct incoming *in)
 	return code;
 }
 
-/* Line ends of B become CRLF, from byte AT on. */
+/* Converts line ends of B to CRLF, from byte AT on. */
 static void expand(struct buf *b, char last, size_t at)
 {
 	struct buf out;
@@ -43,7 +43,7 @@ static void expand(struct buf *b, char last, size_t at)
 	buf_free(&out);
 }
 
-/* What was written so far, again, with CRLF line ends. */
+/* Writes what was written so far again, with CRLF line ends. */
 static int copy_expanded(struct incoming *in, int from, uint64_t n)
 {
 	struct buf piece;
@@ -73,8 +73,8 @@ static int copy_expanded(struct incoming *in, int from, uint64_t n)
 	return code;
 }
 
-/* A CR that is part of no line end was seen: what came so far is made what
- * it was, and the rest stays as it comes. */
+/* A CR outside a line end was seen: restores what came so far, and keeps the
+ * rest as it comes. */
 static int keep_exact(struct incoming *in)
 {
 	struct incoming old = *in;
@@ -96,7 +96,7 @@ static int keep_exact(struct incoming *in)
 	return code;
 }
 
-/* Bytes without CR: lines may end with LF alone. */
+/* Bytes without CR: lines may end with a bare LF. */
 static void put_plain(struct incoming *in, const char *data, size_t n)
 {
 	const char *p = data, *end = data + n;
@@ -189,7 +189,7 @@ int incoming_finish(struct incoming *in)
 		code = ERR_TOO_LONG;
 	if (!code)
 		code = write_out(in);
-	/* a beginning only: what fails here fails again in incoming_wait */
+	/* only started here: a failure comes again in incoming_wait */
 	if (!code)
 		err_ignore(sync_file_range(in->file.fd, 0, 0,
 					   SYNC_FILE_RANGE_WRITE));
@@ -203,7 +203,7 @@ int incoming_wait(const struct incoming *in)
 
 	if (sync_file_range(in->file.fd, 0, 0, all) == 0)
 		return ERR_OK;
-	/* an error of writing is told once only: a sync would not tell it */
+	/* a write error is reported only once: a sync would not report it */
 	if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
 		return err_sys("write out", "a message");
 	return incoming_sync(in);

@@ -15,15 +15,15 @@ static bool is_live(struct mailbox *m, uint32_t uid)
 	return e && !(e->state & ENTRY_GONE);
 }
 
-/* What the journal says of a file. */
+/* What the journal says about a file. */
 struct past {
 	uint32_t uid;	  /* of the message, 0 if none is known */
 	int64_t expunged; /* when, in microseconds; or 0 */
 	bool removed;	  /* since, for good */
 };
 
-/* R tells the UID of the file REF; one that its name tells is another's if
- * R says so. */
+/* Takes the UID of the file REF from R; the UID in its name belongs to another
+ * file if R says so. */
 static void find_uid(const struct record *r, const struct message_ref *ref,
 		     struct past *past)
 {
@@ -45,7 +45,7 @@ static void find_uid(const struct record *r, const struct message_ref *ref,
 	}
 }
 
-/* R tells of an expunge of PAST; or that what was expunged until then was
+/* Takes from R an expunge of PAST, or that files expunged until then were
  * gone for good. */
 static void find_expunge(const struct record *r, struct past *past)
 {
@@ -55,8 +55,8 @@ static void find_expunge(const struct record *r, struct past *past)
 		past->removed = true;
 }
 
-/* When the journal says that the message REF, by its name UID, was expunged,
- * in microseconds; or 0: it was not, or its file was removed for good. */
+/* When the message REF, whose name has UID, was expunged according to the
+ * journal, in microseconds; 0: it was not, or its file was removed for good. */
 static int64_t expunged_at(struct mailbox *m, uint32_t uid,
 			   const struct message_ref *ref)
 {
@@ -94,7 +94,7 @@ bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
 
 	if (m->x.recover || !marks_are_pending(&m->x.f.last))
 		return false;
-	/* another program's files may be many, and each be looked for */
+	/* there may be many files of other programs: do not search for each */
 	if (st && (uid == 0 || is_live(m, uid) ||
 		   st->changed >= m->x.f.last.time))
 		return false;

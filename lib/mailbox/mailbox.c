@@ -1,9 +1,9 @@
 /*
- * What a client knows of a folder, and what has happened since. Sequence
- * numbers 1 to `shown` are the client's. Messages that came later stand behind
- * them in the table and get numbers with the next refresh; those that are gone
- * keep theirs (ENTRY_GONE) until a refresh may tell of it, as RFC 3501 section
- * 7.4.1 wants. So nothing moves under a command that is being answered.
+ * What a client knows about a folder, and what has happened since. The client
+ * knows sequence numbers 1 to `shown`. Later messages follow them in the table
+ * and get numbers with the next refresh; those that are gone keep theirs
+ * (ENTRY_GONE) until a refresh may report it, as RFC 3501 section 7.4.1
+ * demands. So nothing moves while a command is being answered.
  */
 #include "mailbox/mailbox.h"
 
@@ -82,7 +82,7 @@ static void count_recent(struct mailbox *m)
 		m->nrecent += (m->x.t.entry[i].state & ENTRY_RECENT) != 0;
 }
 
-/* Takes what is gone out of the table. */
+/* Removes from the table what is gone. */
 static void take_out(struct mailbox *m, bool tell)
 {
 	struct table *t = &m->x.t;
@@ -112,8 +112,8 @@ static void take_out(struct mailbox *m, bool tell)
 	t->gone = 0;
 }
 
-/* Takes in what other programs did to the directories, and sees to it that
- * the messages of others' records are there to stay. */
+/* Takes in what other programs did to the directories, and makes sure that the
+ * messages in others' records are durable. */
 static int scan_and_prove(struct mailbox *m)
 {
 	int code = mailbox_scan(m);
@@ -127,16 +127,16 @@ static int scan_and_prove(struct mailbox *m)
 	return code;
 }
 
-/* After that claims what is new, and makes durable every UID that the session
- * is about to tell. */
+/* Then claims what is new, and makes durable every UID that the session is
+ * about to report. */
 static int catch_up(struct mailbox *m)
 {
 	int code = scan_and_prove(m);
 
 	if (!code)
 		code = claim(m);
-	/* On a full disk the folder is as the journal has it: what is new
-	 * waits, \Recent stays for a later session. */
+	/* On a full disk the folder is as the journal says: new messages wait,
+	 * \Recent is left to a later session. */
 	if (code == ERR_NO_SPACE)
 		code = ERR_OK;
 	return code ? code : index_sync(&m->x);
@@ -272,7 +272,7 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	c->new_messages = m->x.t.n > m->shown;
 	collect_flagged(m);
 	if (c->new_messages) {
-		/* New ones may be gone already, and cannot be told of. */
+		/* New ones may already be gone, and cannot be reported. */
 		m->shown = m->x.t.n;
 		count_recent(m);
 	}

@@ -5,10 +5,10 @@
 
 #include "index/mark.h"
 
-/* No clock of a file system ticks more slowly. Nanoseconds. */
+/* No file system's clock ticks more slowly. Nanoseconds. */
 #define RACY INT64_C(20000000)
 
-/* Whoever comes while we are at work for this long is found by looking. */
+/* If our change took longer, the place is read, to find others' changes. */
 #define SHORT INT64_C(500000)
 
 static int64_t now_of(clockid_t clock)
@@ -23,7 +23,7 @@ void marks_begin(struct marks *k, struct messages *ms, unsigned dirs)
 {
 	k->dirs = dirs;
 	k->begun = now_of(CLOCK_MONOTONIC);
-	/* so they are looked at */
+	/* so they are read */
 	if (messages_stamps(ms, dirs, k->before) != ERR_OK)
 		memset(k->before, 0xff, sizeof(k->before));
 }
@@ -39,7 +39,7 @@ void marks_end(const struct marks *k, struct messages *ms, struct totals *t)
 	bool in_time, exact;
 	unsigned d;
 
-	/* nothing is kept: they are looked at */
+	/* nothing is recorded: they are read */
 	if (messages_stamps(ms, k->dirs, stamp) != ERR_OK)
 		return;
 	in_time = now_of(CLOCK_MONOTONIC) - k->begun < SHORT;

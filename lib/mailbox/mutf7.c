@@ -114,7 +114,7 @@ static bool put_utf8(struct encoder *e, uint32_t c)
 	return true;
 }
 
-/* What stands between '&' and '-': *S is behind '&', and is left behind '-'.
+/* Decodes the text between '&' and '-': *S is after '&', and is left after '-'.
  * Surrogates come in pairs. */
 static bool decode_shift(struct encoder *e, const char **s)
 {
@@ -199,7 +199,7 @@ bool store_name_from_mutf7(const char *mutf7, char *out, size_t size)
 {
 	char again[4096];
 
-	/* Only the one right spelling: else two names would be one folder. */
+	/* Only the one right spelling: else one folder would have two names. */
 	if (!decode(mutf7, out, size, false))
 		return false;
 	if (!encode(out, again, sizeof(again), false) ||

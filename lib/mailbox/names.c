@@ -1,7 +1,7 @@
 /*
- * The lists of names in a Maildir, as files of lines that are read whole and
- * replaced whole: subscriptions, which other programs read and write too, and
- * special uses, which are ours.
+ * The lists of names in a Maildir, as files of lines that are read and replaced
+ * as a whole: subscriptions, which other programs also read and write, and
+ * special uses, which are our own.
  */
 #include "mailbox/names.h"
 
@@ -23,7 +23,7 @@
 
 static const struct {
 	const char *use;
-	const char *name; /* a folder so called has it unless told otherwise */
+	const char *name; /* a folder of this name has it by default */
 } uses[] = {
 	{ "\\Archive", "Archive" }, { "\\Drafts", "Drafts" },
 	{ "\\Junk", "Junk" },	    { "\\Sent", "Sent" },
@@ -53,7 +53,7 @@ const char *names_use_of(const struct strlist *l, const char *name)
 	for (k = 0; k < NUSES; k++)
 		if (uses[k].name && str_equal_ci(uses[k].name, name))
 			use = uses[k].use;
-	/* Another folder may have been given that use. */
+	/* That use may have been given to another folder. */
 	for (i = 0; use && i + 1 < l->n; i += 2)
 		if (str_equal(l->item[i], use))
 			use = NULL;
@@ -89,7 +89,7 @@ static bool line_name(char *line, bool tabs, char *out, size_t size)
 
 	if (str_equal_ci(line, "INBOX"))
 		return str_copy(out, size, "INBOX");
-	/* On disk levels are apart by dots; some write '/' here. */
+	/* On disk dots separate levels; some programs write '/' here. */
 	for (p = line; *p; p++)
 		if ((tabs && *p == '\t') || (!tabs && *p == '/'))
 			*p = '.';
@@ -151,7 +151,7 @@ static bool same_name(const char *a, const char *b)
 	       (str_equal_ci(a, "INBOX") && str_equal_ci(b, "INBOX"));
 }
 
-/* Removes item I of L, and the one behind it if PAIR. */
+/* Removes item I of L, and if PAIR the one after it. */
 static void remove_at(struct strlist *l, size_t i, size_t count)
 {
 	size_t k;

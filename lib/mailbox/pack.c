@@ -1,6 +1,6 @@
 /*
- * The cache only grows. When most of it is of messages that are gone, what is
- * left is written to a new file, in UID order.
+ * The cache only grows. When most of it belongs to messages that are gone, the
+ * rest is written to a new file, in UID order.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,8 +78,8 @@ static void pack(struct mailbox *m)
 	code = copy_entries(m, fd, &b);
 	close(fd);
 	if (!code && renameat(m->x.f.dir, fresh, m->x.f.dir, DISK_CACHE) == 0) {
-		/* Until this is written, entries are found to be others', and
-		 * made again. */
+		/* Until this is written, entries do not match their messages,
+		 * and are made again. */
 		b.f = &m->x.f;
 		err_ignore(index_commit(&m->x, &b, true));
 		mailbox_drop_cache(m);

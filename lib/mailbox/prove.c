@@ -1,11 +1,11 @@
 /*
  * Records that add messages and are not sure (disk.h): either the delivery is
- * under way, or it was killed, or the power was cut. In the first two cases
- * the file holds what was recorded; in the third it may hold anything, and
- * was promised to nobody. Before anybody is told of such a message, and before
- * its record gives place to a snapshot or to a journal without it, it is
- * looked at, and made durable, name and all: the delivery may die before it
- * does that, and what a client knows by its UID must stay.
+ * in progress, or it was killed, or the power was cut. In the first two cases
+ * the file holds what was recorded; in the third it may hold anything, and was
+ * never promised. Before anybody is told of such a message, and before its
+ * record is replaced by a snapshot or a journal without it, the message is
+ * examined and made durable, including its name: the delivery may die before
+ * it does that, and what a client knows by its UID must stay.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,12 +17,12 @@
 
 enum verdict {
 	DONE,	 /* it is sure now, or gone */
-	WAITING, /* right, or not to be judged now; not yet sure */
+	WAITING, /* right, or cannot be judged now; not yet sure */
 	BAD	 /* never promised, and not there */
 };
 
-/* Whose content is not recorded was made durable before it got its name here,
- * or is another program's: it has to be there, no more. */
+/* A message whose content is not recorded was made durable before it got its
+ * name here, or is from another program: it only has to be there. */
 static enum verdict is_named(struct mailbox *m, const struct message_ref *ref)
 {
 	struct message_state st;
@@ -61,12 +61,12 @@ static enum verdict look_at(struct mailbox *m, struct unsure *u)
 	if (!mailbox_ref(m, e, &ref))
 		return WAITING;
 	v = u->known ? look_into(m, e, &ref, u) : is_named(m, &ref);
-	if (v == WAITING) /* moved or removed, or never named: a scan says */
+	if (v == WAITING) /* moved, removed or never named: see a scan */
 		m->x.suspect = true;
 	return v;
 }
 
-/* Under the lock. What cannot be put aside is looked at again. */
+/* Under the lock. What cannot be put aside is examined again. */
 static void take_back(struct mailbox *m, struct batch *b,
 		      const struct unsure *u)
 {
@@ -96,7 +96,7 @@ static void take_back_all(struct mailbox *m, const struct buf *bad)
 		code = index_commit(&m->x, &b, false);
 		index_unlock(&m->x);
 	}
-	/* Nobody is told of them, be the disk as full as it may. */
+	/* Nobody is told of them, however full the disk is. */
 	for (i = 0; code && i < n; i++)
 		entries_mark_gone(&m->x.t, entries_find(&m->x.t, u[i].uid));
 }
@@ -122,7 +122,8 @@ static void prove_record(struct mailbox *m, const struct unsure *u, size_t n,
 		buf_put(good, &u->record, sizeof(u->record));
 }
 
-/* The names, too, and the records. What cannot be noted is looked at again. */
+/* Also makes the names durable, and marks the records. If a mark fails, the
+ * message is examined again. */
 static void make_sure(struct mailbox *m, const struct buf *good)
 {
 	const int64_t *record = (const void *)good->data;
@@ -137,8 +138,8 @@ static void make_sure(struct mailbox *m, const struct buf *good)
 		err_ignore(journal_make_sure(m->x.f.journal, record[i]));
 }
 
-/* Forgets those whose records are sure by now, mostly as their delivery went
- * on. */
+/* Forgets those whose records are sure by now, usually because their delivery
+ * went on. */
 static void drop_sure(struct mailbox *m)
 {
 	struct unsure *u = (struct unsure *)(void *)m->x.unsure.data;
@@ -154,11 +155,11 @@ static void drop_sure(struct mailbox *m)
 	buf_truncate(&m->x.unsure, kept * sizeof(*u));
 }
 
-/* Whoever records gives names under the same lock: when it is free those
- * recorded have them. */
+/* Records and names are made under the same lock: when it is free, recorded
+ * messages have their names. */
 static void wait_for_names(struct mailbox *m)
 {
-	/* who goes on will be told of a failure */
+	/* a failure will be reported by the next steps */
 	err_ignore(index_lock(&m->x));
 	index_unlock(&m->x);
 }

@@ -1,8 +1,8 @@
 /*
  * Reading messages: LF on disk, CRLF for the caller. The number of bytes that
  * will come is known or counted before the first is given, since IMAP and POP3
- * announce it; a file that others changed meanwhile is found out by that, at
- * the latest.
+ * announce it; if others have changed a file meanwhile, this number shows it
+ * at the latest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -132,7 +132,7 @@ void mailbox_write_sizes(struct mailbox *m)
 	buf_reset(&m->sizes);
 }
 
-/* The size just found, as sent, is kept: written with others. */
+/* Keeps the size just found, as sent, to be written with others. */
 static void keep_size(struct mailbox *m, uint32_t uid, uint32_t wire)
 {
 	struct record_size item = { uid, wire };
@@ -148,7 +148,7 @@ static uint32_t known_size(const struct mailbox *m, const struct entry *e)
 	const struct record_size *item = (const void *)m->sizes.data;
 	size_t n = m->sizes.len / sizeof(*item);
 
-	/* The latest is the likeliest, and there are not many. */
+	/* The latest is the most likely, and there are not many. */
 	while (e->wire == 0 && n-- > 0)
 		if (item[n].uid == e->uid)
 			return item[n].wire;
@@ -173,7 +173,7 @@ static int measure(int fd, uint32_t size, uint32_t *wire)
 		code = file_pread(fd, p, n, (off_t)at);
 		sum += code ? 0 : mime_crlf_size(p, n);
 		if (!code && p[0] == '\n' && last == '\r')
-			sum--; /* it was one line end with the byte before */
+			sum--; /* one line end together with the byte before */
 		last = p[n - 1];
 		at += n;
 	}
@@ -235,8 +235,8 @@ static bool written_since(int fd, uint32_t saved)
 	return fstat(fd, &st) == 0 && st.st_mtime > (time_t)saved;
 }
 
-/* Will R's bytes be as many as are announced? A short message is read at
- * once, a long one that was written to is counted. ERR_EOF: no. */
+/* Will R give as many bytes as announced? A short message is read at once, a
+ * long one that was written to is counted. ERR_EOF: no. */
 static int prove(struct mailbox_reader *r, uint32_t saved)
 {
 	uint32_t wire = r->wire;
@@ -368,8 +368,8 @@ int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b)
 	return code;
 }
 
-/* The first bytes of the file FD, which holds SIZE, up to the end of the
- * message's header, as they are on disk. */
+/* The first bytes of the file FD, which has SIZE, up to the end of its header,
+ * as on disk. */
 static int read_header(int fd, uint32_t size, struct buf *b)
 {
 	size_t left = size, piece = HEADER_PIECE, end;

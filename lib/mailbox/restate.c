@@ -3,8 +3,8 @@
  * edited it, a backup is being restored. It is mail, and is never removed. A
  * client may keep what it has seen under a UID for ever (RFC 3501 section
  * 2.3.1.1), so the old UID is expunged, and the file as it is now is a new
- * message, with the flags and dates of the old one; but without \Deleted, as
- * nobody said that of this one.
+ * message, with the flags and dates of the old one; but without \Deleted,
+ * which nobody has set for this one.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -16,7 +16,7 @@
 #include "mailbox/opened.h"
 #include "messages/content.h"
 
-/* A file written to this short ago may not be all there yet. Seconds. */
+/* A file written to this recently may not be complete yet. Seconds. */
 #define WRITING 2
 #define WAITS 30 /* of a tenth of a second */
 #define STILL 10 /* of them */
@@ -25,7 +25,7 @@ bool mailbox_written_lately(int64_t when, int seconds)
 {
 	int64_t age = clock_wall() - when;
 
-	return age < seconds && age >= -1; /* a date to come says nothing */
+	return age < seconds && age >= -1; /* the future means nothing */
 }
 
 void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
@@ -51,7 +51,7 @@ void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 		 e->uid, now.uid);
 }
 
-/* Is E's file, which was written to, what was recorded all the same? */
+/* Is E's file, which was written to, still what was recorded? */
 static bool is_unchanged(struct mailbox *m, const struct entry *e,
 			 const struct message_ref *ref)
 {
@@ -81,13 +81,13 @@ bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 	*size = (uint32_t)st.size;
 	if (st.size != e->size)
 		return true;
-	/* a time to come says nothing */
+	/* a time in the future means nothing */
 	return st.written > e->saved && st.written > m->opened &&
 	       st.written <= clock_wall() && !is_unchanged(m, e, &ref);
 }
 
-/* Waits until nobody has written to FD for some time, but not for ever: then
- * it is taken as it is if it does not grow just now. */
+/* Waits until nobody has written to FD for some time, but not for ever: then it
+ * is taken as it is, unless it is just growing. */
 static int wait_for(int fd, struct stat *st)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };

@@ -1,9 +1,9 @@
 /*
  * What other programs did to the Maildir: new files, flags in names, files
- * gone. The directories are read without the lock; if they did not change
- * until the lock is held, that is what there is. A file that is missing is
- * believed gone only after a second pass under the lock, since readdir may
- * miss what is renamed meanwhile.
+ * gone. The directories are read without the lock; if they have not changed
+ * when the lock is held, the listing counts. A missing file counts as gone
+ * only after a second pass under the lock, since readdir may miss what is
+ * renamed meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,8 @@
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
-/* A file shorter than its name says, written to so few seconds ago, may grow:
- * a copy or a restore is under way. */
+/* A file shorter than its name says, written to this few seconds ago, may grow:
+ * it is being copied or restored. */
 #define GROWING 10
 
 struct scan {
@@ -38,7 +38,7 @@ struct scan {
 	size_t nfresh;
 	struct batch b;
 	uint32_t uidnext; /* before this scan */
-	bool waiting;	  /* a file is not all there: look again */
+	bool waiting;	  /* a file is not complete: look again */
 };
 
 static void hash_entries(struct scan *s)
@@ -106,7 +106,7 @@ static bool respell(struct scan *s, size_t i, unsigned dir)
 	return true;
 }
 
-/* A file with flags belongs into `cur`. */
+/* A file with flags belongs in `cur`. */
 static bool settle_name(struct scan *s, size_t i)
 {
 	const struct listing_file *file = &s->l.file[i];
@@ -140,7 +140,7 @@ static void compare(struct scan *s, size_t i, struct entry *e)
 	}
 }
 
-/* A file that is seen twice was moved between the two passes: the confirming
+/* A file that was seen twice was moved between the two passes: the confirming
  * listing finds it where it is now. */
 static void sort_out(struct scan *s)
 {
@@ -158,8 +158,8 @@ static void sort_out(struct scan *s)
 	}
 }
 
-/* Our UID from a name, if it is to be trusted: after a loss of the journal, or
- * of its end, from there on. */
+/* Our UID from a name, if it can be trusted: after a loss of the journal any,
+ * after a loss of its end those from there on. */
 static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
 {
 	const struct index *x = &s->m->x;
@@ -190,7 +190,7 @@ static int by_age(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
-/* Shorter than its name says: does another program still write it? */
+/* Is it shorter than its name says, and perhaps still being written? */
 static bool growing(const struct listing_file *file,
 		    const struct message_state *st)
 {
@@ -198,7 +198,7 @@ static bool growing(const struct listing_file *file,
 	       mailbox_written_lately(st->written, GROWING);
 }
 
-/* Was nobody but us where FILE is since an expunge there was recorded? */
+/* Has nobody but us touched FILE's place since an expunge was recorded? */
 static bool is_as_left(const struct scan *s, const struct listing_file *file)
 {
 	int64_t mark = s->b.t.mark[file->dir];
@@ -206,9 +206,9 @@ static bool is_as_left(const struct scan *s, const struct listing_file *file)
 	return mark < 0 && mark_time(mark) == s->l.before[file->dir];
 }
 
-/* The file at REF was expunged before a power cut: certainly, if PROVEN; else
- * a backup with times as old may have been put back just after that, and it is
- * kept. */
+/* The file at REF was expunged before a power cut: certainly, if PROVEN; else a
+ * backup with equally old times may have been restored just after that, and
+ * the file is kept. */
 static void finish_expunge(struct scan *s, const struct message_ref *ref,
 			   bool proven)
 {
@@ -256,7 +256,7 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 	if (!settle_name(s, c->file))
 		return;
 	if (file->size >= 0 && file->size != (int64_t)st.size)
-		c->uid = 0; /* what is told of a UID never changes */
+		c->uid = 0; /* what was told about a UID never changes */
 	e.uid = c->uid > last ? c->uid : s->b.t.uidnext++;
 	e.letters = file->letters;
 	e.flags = (uint8_t)letters_flags(e.letters);
@@ -343,8 +343,8 @@ static void expunge_missing(struct scan *s)
 	}
 }
 
-/* Nothing of an expunge is in the places that were read, and what it removed
- * is gone for good. */
+/* Is nothing of an expunge left in the places that were read, and what it
+ * removed gone for good? */
 static bool settles(const struct scan *s)
 {
 	return marks_are_pending(&s->b.t) && !s->waiting &&
@@ -352,9 +352,9 @@ static bool settles(const struct scan *s)
 	       messages_sync(s->m->x.f.files, BOTH_DIRS) == ERR_OK;
 }
 
-/* After what we renamed ourselves the times are ours; a change of others
- * after the listing shows as a time that is not. While something is pending
- * the times are not kept: others may have been here since. */
+/* After our own renames the times are ours; a later change by others shows as
+ * another time. While something is pending the times are not recorded: others
+ * may have been here since. */
 static void mark(struct scan *s, const int64_t start[DIRS])
 {
 	struct totals *t = &s->b.t;

@@ -13,9 +13,9 @@
 
 #define AT_ONCE 1000 /* renames under one lock */
 
-/* Renames E's file to what its flags are. What fails is left: another
- * program was there, and the next scan sees what it did. True if its flags in
- * the name are others now. */
+/* Renames E's file according to its flags. A failure is ignored: another
+ * program was there, and the next scan sees what it did. True if the flags in
+ * its name have changed. */
 static bool rename_one(struct mailbox *m, struct batch *b, struct entry *e)
 {
 	uint32_t letters = letters_with(e->letters, e->flags);
@@ -70,8 +70,8 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 	}
 	batch_close(&b);
 	marks_end(&k, m->x.f.files, &b.t);
-	/* A record of a name that is not there after a power cut would make
-	 * the old one look as if another program had changed flags. */
+	/* If a recorded name were missing after a power cut, the old one would
+	 * look as if another program had changed flags. */
 	if (!code && renamed)
 		code = messages_sync(m->x.f.files, 1u << DIR_CUR);
 	if (b.any)

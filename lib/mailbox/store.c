@@ -37,14 +37,14 @@ int store_make_dirs(int dir, bool inbox)
 	return ERR_OK;
 }
 
-/* Of the directory PATH, in the one above it. */
+/* Syncs the name of the directory PATH in the one above it. */
 static int sync_name(const char *path)
 {
 	char *copy = mem_strdup(path);
 	int code = file_sync_dir(dirname(copy));
 
 	free(copy);
-	/* one that may not be read cannot be synced either */
+	/* a directory that may not be read cannot be synced either */
 	return code == ERR_DENIED ? ERR_OK : code;
 }
 
@@ -53,8 +53,8 @@ static int make_maildir(const char *path)
 	int code = file_make_dirs(path, 0700);
 	int dir;
 
-	/* `cur`, which comes last, says that all is made: so the Maildir's own
-	 * name is made to last first, be it that another made it and died. */
+	/* `cur`, made last, says that all is there: so the Maildir's own name
+	 * is made durable first, since another may have made it and died. */
 	if (!code)
 		code = sync_name(path);
 	if (code)
@@ -181,8 +181,8 @@ int store_next_uidvalidity(struct store *s, uint32_t *validity)
 
 	if (code)
 		return code;
-	/* The clock is only where counting begins: after the loss of the
-	 * counter it is still higher than what was given. */
+	/* The clock is only where counting begins: if the counter is lost, it
+	 * is still higher than what was given out. */
 	value = read_counter(s) + 1;
 	if (value < now && now < UINT32_MAX - 2)
 		value = now;

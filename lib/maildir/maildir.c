@@ -1,8 +1,8 @@
 /*
  * A Maildir's functions for the table in messages/messages.h. Every file is
  * reached from the descriptor of its directory, without following links; the
- * two directories are opened when they are needed first. What a message's
- * file is called, name.h says.
+ * two directories are opened when they are first needed. name.h defines the
+ * names of message files.
  */
 #include "maildir/maildir.h"
 
@@ -30,7 +30,7 @@
 static const char *const place[DIRS] = MAILDIR_PLACES;
 
 struct maildir {
-	struct messages m; /* first: the one is the other */
+	struct messages m; /* must be first: same pointer */
 	int dir;	   /* the caller's */
 	int sub[DIRS];	   /* -1 while not needed */
 };
@@ -76,15 +76,15 @@ static int stamps(struct messages *ms, unsigned dirs, int64_t when[DIRS])
 						  AT_SYMLINK_NOFOLLOW);
 		if (failed)
 			return err_sys("look at", place[i]);
-		/* a restore can put back st_mtim, but never this */
+		/* a restore can set st_mtim, but never this */
 		when[i] = (int64_t)st.st_ctim.tv_sec * 1000000000 +
 			  st.st_ctim.tv_nsec;
 	}
 	return ERR_OK;
 }
 
-/* Since Linux 6.13 some file systems give a change that comes after somebody
- * looked a time of its own; before, it has that of the clock's last tick. */
+/* Since Linux 6.13 some file systems give a change after a stat(2) a new time;
+ * before, it has that of the clock's last tick. */
 static bool exact(struct messages *ms)
 {
 	struct utsname u;
@@ -106,15 +106,15 @@ static bool exact(struct messages *ms)
 	}
 }
 
-/* Renames, but never over another file: two of one name are two messages, or
- * were put aside at different times. -1 and errno. */
+/* Renames, but never over another file: two of the same name are two messages,
+ * or were put aside at different times. -1 and errno. */
 static int rename_new(int at, const char *from, int to_at, const char *to)
 {
 	if (renameat2(at, from, to_at, to, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	/* a file system that cannot: what comes just now is not seen */
+	/* if the file system cannot, a file that appears now is missed */
 	if (faccessat(to_at, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		errno = EEXIST;
 		return -1;
@@ -139,7 +139,7 @@ static int read_dir(struct maildir *d, unsigned dir, struct listing *l)
 	struct dirent *entry;
 	int code = ERR_OK;
 	DIR *stream;
-	/* Not a copy of ours: those share one position. */
+	/* Not a dup of ours, which would share the position. */
 	int fd = openat(d->dir, place[dir],
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -218,7 +218,7 @@ static int create_named(struct maildir *d, struct message_new *n)
 			       0600);
 		if (n->fd >= 0)
 			return ERR_OK;
-		if (errno == ENOENT) /* it is told of by the next try */
+		if (errno == ENOENT) /* the next try will report it */
 			err_ignore(mkdirat(d->dir, "tmp", 0700));
 	}
 	n->name[0] = '\0';
@@ -256,7 +256,7 @@ static int name(struct messages *ms, struct message_new *n,
 		return ERR_OK;
 	if (errno != ENOENT && errno != EPERM)
 		return err_sys("name", to);
-	/* Before Linux 6.10 that needs a privilege; this way does not. */
+	/* Before Linux 6.10 AT_EMPTY_PATH needs a privilege; this does not. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", n->fd);
 	return linkat(AT_FDCWD, path, fd, to, AT_SYMLINK_FOLLOW) < 0
 		       ? err_sys("name", to)
@@ -313,8 +313,8 @@ static int remove_message(struct messages *ms, const struct message_ref *r)
 		       : ERR_OK;
 }
 
-/* Into `tmp`, under a name that no other file has there: its own, or with a
- * number. -1 and errno. */
+/* Moves it to `tmp`, under a name that no other file has there: its own, or
+ * with a number. -1 and errno. */
 static int rename_aside(struct maildir *d, int fd, const char *now)
 {
 	char aside[NAME_MAX + 1];
