@@ -370,7 +370,10 @@ def test_foreign(s):
     texts = [b"Subject: lf\n\n.dot\n..\n.\nno end", b"Subject: mixed\r\n\nlf\ncrlf\r\n",
              b"no header at all", b"", b"Subject: only header\n",
              b"Subject: long\n\n" + b"y" * 70000 + b"\n.\n",
-            b"Subject: a\rFrom: b\rc\n\nb\rc\r\r\n.d\n\r.\n"]
+            b"Subject: a\rFrom: b\rc\n\nb\rc\r\r\n.d\n\r.\n",
+            b"Subject: CR at the end\n\n\r.\r\n.\r", b"\r", b"\r\r\n"]
+    # a line end and a dot where a buffer ends
+    texts += [b"a: b\n\n" + b"y" * (65536 - 7 - i) + b"\r\n.\r\n.\n\r." for i in range(8)]
     for i, text in enumerate(texts):
         path = os.path.join(folder, "new", f"17000000{i:02}.M1P1.host")
         with open(path, "wb") as f:
@@ -385,6 +388,14 @@ def test_foreign(s):
         lines = [b"".join(l + b"\r\n" for l in p.retr(i + 1)[1]) for i in range(len(texts))]
         equal(lines, [w + (b"\r\n" if w and not w.endswith(b"\n") else b"") for w in wires],
               "RETR gives them with CRLF, the last line whole" + again)
+        m = s.imap(s.USER2, s.PASS2)
+        m.select("INBOX", readonly=True)
+        shown = [m.fetch(str(i + 1), "(RFC822.SIZE BODY.PEEK[])")[1] for i in range(len(texts))]
+        m.logout()
+        got = [d[0][1] if isinstance(d[0], tuple) else b"" for d in shown]
+        equal(got, wires, "IMAP shows the same text" + again)
+        equal([int(re.search(rb"RFC822.SIZE (\d+)", d[0][0] if isinstance(d[0], tuple) else d[0])[1])
+               for d in shown], sizes, "… of the same size" + again)
         tops = [b"".join(l + b"\r\n" for l in p.top(i + 1, 0)[1]) for i in range(len(texts))]
         equal(tops, [re.sub(rb"(?s)(\r\n\r\n).*", rb"\1", l) for l in lines], "TOP 0" + again)
         was, ids = ids, p.uidl()[1]
