@@ -9,7 +9,7 @@
 #define CAPABILITY_AFTER_LOGIN                                 \
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE " \
 	"CHILDREN UIDPLUS MOVE UNSELECT SPECIAL-USE "          \
-	"CREATE-SPECIAL-USE"
+	"CREATE-SPECIAL-USE ESEARCH"
 
 #define CAPABILITY_ID "* ID (\"name\" \"Posthorn\")"
 

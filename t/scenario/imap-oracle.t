@@ -41,6 +41,17 @@ OWN += [b"Content-Type: application/x; " + value + b"\n\nx\n" for value in (
     b"name*=utf-8'en'%e2%82%ac", b"a*0=1; a*1=2; b*0=3; b*1*=%20")]
 OWN += [b"Content-Transfer-Encoding: 7 bit\n\nx\n"]
 
+# Of each the response that names its tag is compared.
+DIALOGUE = [
+    b"SEARCH RETURN (MIN MAX COUNT) SUBJECT test",
+    b"SEARCH RETURN (ALL) SUBJECT test",
+    b"SEARCH RETURN () FROM person",
+    b"UID SEARCH RETURN (MIN) FROM person",
+    b"UID SEARCH RETURN (MAX ALL) FROM person",
+    b"SEARCH RETURN (COUNT) ALL",
+    b"SEARCH RETURN (MIN MAX ALL COUNT) KEYWORD none",
+]
+
 tap = Tap()
 
 
@@ -140,6 +151,15 @@ with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
     for i, message in enumerate(OWN, len(SAMPLES) + 1):
         tap.equal(ours.get(i), theirs.get(i),
                   message.split(b"\n")[0].decode())
+
+    lines = dovecot(copy, home, all_sessions.uid, b"".join(
+        [b"a SELECT INBOX\r\n"] + [b"b%d %s\r\n" % (i, c) for i, c in
+                                   enumerate(DIALOGUE)])).split(b"\r\n")
+    for i, command in enumerate(DIALOGUE):
+        r.send(b"b%d %s\r\n" % (i, command))
+        got = [u.rstrip() for u in r.until("b%d" % i)][:-1]
+        want = [u for u in lines if b'"b%d"' % i in u]
+        tap.equal(got, want, command.decode())
 
     for i, sample in enumerate(SAMPLES, 1):
         whole = r.ask("FETCH %d BODY.PEEK[]" % i)[0][0]

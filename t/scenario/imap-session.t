@@ -244,6 +244,18 @@ with Sessions() as all_sessions:
         tap.equal(r.ask(("SEARCH " + key).encode())[0],
                   [(b"* SEARCH " + want).rstrip()], "SEARCH " + key)
     tap.equal(r.ask("UID SEARCH 3")[0], [b"* SEARCH 3"], "UID SEARCH")
+    for command, want in (
+            ("SEARCH RETURN (MIN MAX COUNT) SUBJECT gr", b" MIN 1 MAX 3 COUNT 2"),
+            ("SEARCH RETURN () ALL", b" ALL 1:3"),
+            ("SEARCH RETURN (all) CHARSET UTF-8 1,3", b" ALL 1,3"),
+            ("SEARCH RETURN (MIN) 2:*", b" MIN 2"),
+            ("UID SEARCH RETURN (MAX) ALL", b" UID MAX 3"),
+            ("SEARCH RETURN (MIN MAX ALL COUNT) DELETED", b" COUNT 0"),
+            ("SEARCH RETURN (MIN) DELETED", b"")):
+        got = r.ask(command)[0]
+        tap.equal(got, [b'* ESEARCH (TAG "t%d")%s' % (r.tags, want)], command)
+    last_is(r.ask("SEARCH RETURN (SAVE) ALL"), b"BAD", "an unknown option")
+    last_is(r.ask("SEARCH RETURN ()"), b"BAD", "no key")
     last_is(r.ask("SEARCH CHARSET X-NONE ALL"), b"NO [BADCHARSET",
             "an unknown charset")
     last_is(r.ask("SEARCH FOO"), b"BAD", "no key")
