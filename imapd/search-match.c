@@ -230,9 +230,18 @@ static bool match_date(const struct search *m, const struct search_key *key)
 {
 	date_day day = date_of(m->m.received);
 
-	if (key->type == SEARCH_ON)
+	switch (key->type) {
+	case SEARCH_BEFORE:
+		return day < key->day;
+	case SEARCH_ON:
 		return day == key->day;
-	return key->type == SEARCH_BEFORE ? day < key->day : day >= key->day;
+	case SEARCH_OLDER:
+		return m->m.received <= key->when;
+	case SEARCH_YOUNGER:
+		return m->m.received >= key->when;
+	default:
+		return day >= key->day;
+	}
 }
 
 static bool match(struct search *m, const struct search_key *key);
@@ -271,6 +280,8 @@ static bool holds(struct search *m, const struct search_key *key)
 	case SEARCH_BEFORE:
 	case SEARCH_ON:
 	case SEARCH_SINCE:
+	case SEARCH_OLDER:
+	case SEARCH_YOUNGER:
 		return match_date(m, key);
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "imaptext/imaptext.h"
@@ -17,7 +18,18 @@
 #define DEPTH_MAX 60
 #define TEXT_MAX 65536
 
-enum operand { NONE, TEXT, DATE, SIZE, KEYWORD, SET, FIELD, KEY, TWO_KEYS };
+enum operand {
+	NONE,
+	TEXT,
+	DATE,
+	AGE,
+	SIZE,
+	KEYWORD,
+	SET,
+	FIELD,
+	KEY,
+	TWO_KEYS
+};
 
 struct word {
 	const char *name;
@@ -45,6 +57,7 @@ static const struct word words[] = {
 	{ "NEW", SEARCH_NEW, NONE, false, 0, NULL },
 	{ "NOT", SEARCH_AND, KEY, true, 0, NULL },
 	{ "OLD", SEARCH_RECENT, NONE, true, 0, NULL },
+	{ "OLDER", SEARCH_OLDER, AGE, false, 0, NULL },
 	{ "ON", SEARCH_ON, DATE, false, 0, NULL },
 	{ "OR", SEARCH_OR, TWO_KEYS, false, 0, NULL },
 	{ "RECENT", SEARCH_RECENT, NONE, false, 0, NULL },
@@ -64,6 +77,7 @@ static const struct word words[] = {
 	{ "UNFLAGGED", SEARCH_FLAG, NONE, true, MAILBOX_FLAGGED, NULL },
 	{ "UNKEYWORD", SEARCH_KEYWORD, KEYWORD, true, 0, NULL },
 	{ "UNSEEN", SEARCH_FLAG, NONE, true, MAILBOX_SEEN, NULL },
+	{ "YOUNGER", SEARCH_YOUNGER, AGE, false, 0, NULL },
 };
 
 struct parser {
@@ -109,6 +123,19 @@ static bool parse_date(struct parser *p, struct search_key *key)
 
 	p->a++;
 	return text && date_parse(text, &key->day);
+}
+
+/* Seconds before now (RFC 5032). */
+static bool parse_age(struct parser *p, struct search_key *key)
+{
+	int64_t n;
+
+	if (p->a->type != ARG_ATOM ||
+	    !str_span_to_int(p->a->s, p->a->n, 1, UINT32_MAX, &n))
+		return false;
+	key->when = (int64_t)clock_wall() - n;
+	p->a++;
+	return true;
 }
 
 static bool parse_size(struct parser *p, struct search_key *key)
@@ -199,6 +226,8 @@ static bool parse_operand(struct parser *p, const struct word *w,
 		return parse_text(p, key);
 	case DATE:
 		return parse_date(p, key);
+	case AGE:
+		return parse_age(p, key);
 	case SIZE:
 		return parse_size(p, key);
 	case KEYWORD:

@@ -22,15 +22,17 @@ enum search_type {
 	SEARCH_BEFORE, /* INTERNALDATE against `day` */
 	SEARCH_ON,
 	SEARCH_SINCE,
+	SEARCH_OLDER, /* INTERNALDATE against `when` */
+	SEARCH_YOUNGER,
 	SEARCH_SENTBEFORE, /* Date field against `day` */
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
-	SEARCH_HEADER, /* field `name` holds `text` */
+	SEARCH_HEADER,	/* field `name` holds `text` */
 	SEARCH_ADDRESS, /* the same, or an address in it as ENVELOPE shows it */
-	SEARCH_BODY,   /* `text` in the body */
-	SEARCH_TEXT,   /* or in the header */
-	SEARCH_AND,    /* all of `child` */
-	SEARCH_OR      /* one of `child` */
+	SEARCH_BODY,	/* `text` in the body */
+	SEARCH_TEXT,	/* or in the header */
+	SEARCH_AND,	/* all of `child` */
+	SEARCH_OR	/* one of `child` */
 };
 
 struct search_key {
@@ -44,6 +46,7 @@ struct search_key {
 	uint64_t keywords;
 	uint32_t size;
 	date_day day;
+	int64_t when; /* seconds since 1970 */
 	const char *name;
 	const char *text; /* as of mime_fold_case */
 	size_t ntext;

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -49,6 +50,9 @@ DIALOGUE = [
     b"UID SEARCH RETURN (MIN) FROM person",
     b"UID SEARCH RETURN (MAX ALL) FROM person",
     b"SEARCH RETURN (COUNT) ALL",
+    b"SEARCH RETURN (ALL) OLDER 86400",
+    b"SEARCH RETURN (ALL) YOUNGER 864000",
+    b"SEARCH RETURN (ALL) OR OLDER 1000000 YOUNGER 86400",
     b"SEARCH RETURN (MIN MAX ALL COUNT) KEYWORD none",
 ]
 
@@ -106,15 +110,20 @@ def dovecot(maildir, home, uid, commands):
     if os.getuid() == 0:
         command = ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid,
                    "--clear-groups"] + command
-    out = subprocess.run(command, input=commands, capture_output=True,
-                         timeout=60, env={"USER": user, "HOME": home,
-                                          "PATH": "/usr/bin:/bin"}).stdout
+    # it gives up what it is about to send when its input ends: that stays open
+    here, there = os.pipe()
+    os.write(there, commands + b"z LOGOUT\r\n")
+    out = subprocess.run(command, stdin=here, capture_output=True, timeout=60,
+                         env={"USER": user, "HOME": home,
+                              "PATH": "/usr/bin:/bin"}).stdout
+    os.close(here)
+    os.close(there)
     # what an address lacks we leave empty
     return re.sub(rb'"MISSING_(MAILBOX|DOMAIN)"', b'""', out)
 
 
 COMMANDS = (b"a SELECT INBOX\r\nb FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY "
-            b"RFC822.SIZE)\r\nc LOGOUT\r\n")
+            b"RFC822.SIZE)\r\n")
 
 if not os.path.exists(DOVECOT) or not SAMPLES:
     print("1..0 # SKIP Dovecot or the samples are not installed")
@@ -123,9 +132,11 @@ if not os.path.exists(DOVECOT) or not SAMPLES:
 with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
     r = all_sessions.raw()
     r.ask("LOGOUT")
-    for sample in SAMPLES:
+    for i, sample in enumerate(SAMPLES):
         with open(sample, "rb") as f:
-            all_sessions.put(f.read())
+            path = all_sessions.put(f.read())
+        age = time.time() - i % 3 * 500000
+        os.utime(path, (age, age))
     for message in OWN:
         all_sessions.put(message)
     os.chmod(home, 0o755)

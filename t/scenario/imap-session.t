@@ -234,6 +234,8 @@ with Sessions() as all_sessions:
             ("SENTSINCE 25-Nov-2026", b""),
             ("SENTBEFORE 25-Nov-2026", b"1 3"),
             ("BEFORE 1-Jan-2021", b"1"), ("SINCE 1-Jan-2021", b"2 3"),
+            ("OLDER 86400", b"1"), ("YOUNGER 86400", b"2 3"),
+            ("NOT OLDER 4294967295", b"1 2 3"),
             ("ON 1-Jan-2020", b"1"), ("SEEN", b"2"), ("NEW", None),
             ("DELETED", b""), ("DRAFT", b""), ("CC x", b""), ("BCC x", b"")):
         if want is None:
@@ -259,6 +261,7 @@ with Sessions() as all_sessions:
     last_is(r.ask("SEARCH CHARSET X-NONE ALL"), b"NO [BADCHARSET",
             "an unknown charset")
     last_is(r.ask("SEARCH FOO"), b"BAD", "no key")
+    last_is(r.ask("SEARCH YOUNGER 0"), b"BAD", "no age")
     last_is(r.ask("SEARCH " + "NOT " * 100 + "ALL"), b"BAD",
             "nesting has its bound")
 
