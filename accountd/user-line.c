@@ -157,11 +157,11 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	u->home = *field[HOME] ? mem_strdup(field[HOME])
 			       : default_home(u->name, defaults->base);
 	if (!u->home || *u->home != '/')
-		return refuse(u, why, "the home is no absolute path");
+		return refuse(u, why, "the home is not an absolute path");
 	remove_final_slashes(u->home);
 	u->maildir = find_maildir(u->home, field[EXTRA]);
 	if (!u->maildir)
-		return refuse(u, why, "userdb_mail is no absolute path");
+		return refuse(u, why, "userdb_mail is not an absolute path");
 	remove_final_slashes(u->maildir);
 	u->hash = mem_strdup(usable_hash(field[PASSWORD], why));
 	return u;

@@ -162,7 +162,8 @@ static void check_names(struct findings *f, const struct config *c)
 			      "may refuse our mail",
 			      host);
 	if (*last && address_parse(last, strlen(last), &a))
-		check_fault(f, "2bounce_notice_recipient = %s: is no address",
+		check_fault(f, "2bounce_notice_recipient = %s: is not an "
+			       "address",
 			    last);
 }
 

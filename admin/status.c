@@ -98,7 +98,7 @@ static void print_queue_text(const struct admin *a, const struct queue_stats *s)
 		       config_string(a->config, "queue_directory"),
 		       config_bytes(a->config, "queue_minfree"));
 	if (s->scanning)
-		puts("the queue is still being looked through after the start");
+		puts("the queue is still being scanned after the start");
 }
 
 static void print_queue(const struct admin *a)

@@ -194,7 +194,7 @@ static const char *check_name(const char *text, char *out)
 	if (err || !*a.local || !*a.domain)
 		return "not of the form user@domain";
 	if (a.domain[0] == '[')
-		return "an IP address stands in place of the domain";
+		return "the domain is an IP address";
 	if (strlen(a.local) > LOCAL_MAX)
 		return "the name is too long: 64 bytes at most (RFC 5321)";
 	if (a.local[0] == '.' || a.local[0] == '#')

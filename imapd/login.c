@@ -123,7 +123,7 @@ static bool refuse_password(struct visit *v)
 {
 	if (login_passwords_allowed(&v->l))
 		return false;
-	conn_reply(&v->c, "NO [PRIVACYREQUIRED] Passwords are taken only "
+	conn_reply(&v->c, "NO [PRIVACYREQUIRED] Passwords are accepted only "
 			  "under TLS.");
 	return true;
 }

@@ -136,7 +136,7 @@ bool reopen(struct session *s, bool may_expunge)
 		mailbox_close(&new);
 		return never && reopen_end(s, "rebuilt");
 	}
-	log_info("imap: user=%s, mailbox=%s: opened anew", s->user, s->name);
+	log_info("imap: user=%s, mailbox=%s: opened again", s->user, s->name);
 	swap(s, new, gone);
 	return true;
 }

@@ -60,7 +60,7 @@ static const struct failure {
 	{ ERR_TOO_LONG, 0, false, "[LIMIT] Too long." },
 	{ ERR_LIMIT, 0, false, "[LIMIT] Too many." },
 	{ ERR_UNSUPPORTED, 0, false, "[CANNOT] Not supported." },
-	{ ERR_TEMP, 0, true, "[UNAVAILABLE] Not possible just now." },
+	{ ERR_TEMP, 0, true, "[UNAVAILABLE] Not possible now." },
 	{ ERR_CORRUPT, 0, true,
 	  "[UNAVAILABLE] The mailbox was rebuilt meanwhile: try again." },
 	{ ERR_IO, 0, true, "[UNAVAILABLE] Input/output error." },

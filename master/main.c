@@ -53,7 +53,7 @@ static void usage(FILE *to)
 	      "master(8).\n\n"
 	      "  -c FILE     the configuration [" CONFIG_DIR "/posthorn.conf]\n"
 	      "  -f          stay in the foreground\n"
-	      "  -t          start nothing, say what would hinder it\n"
+	      "  -t          start nothing, say what would prevent it\n"
 	      "  --help      this text\n"
 	      "  --version   the version\n",
 	      to);

@@ -218,7 +218,7 @@ static const char *advice(int error)
 		return "; inet_interfaces wants IP addresses, all or "
 		       "loopback-only";
 	case EEXIST:
-		return ": it is no socket";
+		return ": it is not a socket";
 	case EACCES:
 		return "; ports below 1024 are for root alone";
 	default:

@@ -161,7 +161,7 @@ static bool serve(struct bouncer *b, struct ipc_in *in)
 			err = write_all(b, &m, fd, (unsigned)wanted);
 	}
 	if (err)
-		log_warn("%s: its sender cannot be told just now: %s",
+		log_warn("%s: its sender cannot be told now: %s",
 			 m.arena ? m.super.id : "?", err_why(err));
 	message_free(&m);
 	if (fd >= 0)

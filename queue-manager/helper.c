@@ -47,7 +47,7 @@ static void bury(struct helper *h)
 	close(h->sock);
 	h->sock = -1;
 	child_end(h->pid);
-	log_error("helper %s, process %ld, ended; it is started again", h->name,
+	log_error("helper %s, process %ld, ended; it is restarted", h->name,
 		  (long)h->pid);
 	h->died(h->q);
 }

@@ -157,7 +157,7 @@ static void judge_rest(struct judged *j, int fd, const int err[2],
 		decide(j, VERDICT_UNUSED, "");
 	else if (t.any)
 		decide(j, VERDICT_TORN,
-		       "begun and not written before a crash, never promised");
+		       "begun but not written before a crash, never promised");
 	else
 		decide(j, VERDICT_UNUSED,
 		       st.st_size == SLOT_SIZE

@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 	add_events(&q);
 	listen_all(&q);
 	service_ready(&service);
-	log_info("the queue is open; what was in it is being looked through");
+	log_info("the queue is open and being scanned");
 	loop(&q);
 	stop(&q);
 	return EX_OK;

@@ -199,9 +199,10 @@ void pool_tick(struct qmgr *q)
 
 	if (low && !q->intake_stopped)
 		log_error("less than queue_minfree is free in the queue's "
-			  "file system: no mail is taken until there is more");
+			  "file system: no mail is accepted until there is "
+			  "more");
 	if (!low && q->intake_stopped)
-		log_info("there is space again: mail is taken");
+		log_info("there is space again: mail is accepted");
 	q->intake_stopped = low;
 	q->disk_full = false;
 	if (q->spare_low > SPARE_MIN)

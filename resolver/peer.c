@@ -104,7 +104,8 @@ static bool take_packet(struct peer *p)
 		return false;
 	if (err || !ipc_is(m, "query") || p->nrequests >= PEER_QUESTIONS_MAX) {
 		if (err != ERR_EOF)
-			log_warn("a program asked wrongly: connection closed");
+			log_warn("malformed question from a program: "
+				 "connection closed");
 		p->broken = true;
 		return false;
 	}

@@ -222,7 +222,7 @@ static void finish_expunge(struct scan *s, const struct message_ref *ref,
 		log_info("mailbox: an expunge is finished: %.*s is removed",
 			 (int)ref->nbase, ref->base);
 	else
-		log_warn("mailbox: %.*s was expunged and is there again: it "
+		log_warn("mailbox: %.*s was expunged and has come back: it "
 			 "is in tmp; another name in cur makes it a message",
 			 (int)ref->nbase, ref->base);
 }

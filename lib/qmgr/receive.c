@@ -144,7 +144,8 @@ static int ask_for_slot(struct queue_receiver *r)
 	if (r->sock < 0)
 		r->sock = ipc_connect("qmgr");
 	if (r->sock < 0)
-		return err_set(ERR_TEMP, "the queue manager is away: %m");
+		return err_set(ERR_TEMP,
+			       "the queue manager is not available: %m");
 	ipc_begin(&r->out, "open");
 	err = ipc_call(r->sock, &r->out, &r->in, ANSWER_MS);
 	if (!err && ipc_is(&r->in, "no-space"))

@@ -186,7 +186,8 @@ int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s)
 	if (!s->freed && memcmp(text, magic_used, MAGIC_SIZE) != 0)
 		return err_set(ERR_CORRUPT, "a superblock without its name");
 	if (!check_sum(body))
-		return err_set(ERR_CORRUPT, "a superblock whose sum is wrong");
+		return err_set(ERR_CORRUPT,
+			       "a superblock with a wrong checksum");
 	if (strncmp(body, " 1 ", 3) != 0)
 		return err_set(ERR_UNSUPPORTED, "format version%.*s",
 			       (int)strcspn(body + 1, " ") + 1, body);
@@ -226,7 +227,7 @@ int slot_super_at(int fd, uint32_t generation, struct slot_super *s)
 	if (!err && slot_half(s->generation) != slot_half(generation))
 		return err_set(
 			ERR_CORRUPT,
-			"a superblock in the half where it is not to be");
+			"a superblock in the wrong half");
 	return err;
 }
 

@@ -45,7 +45,8 @@ static void *load(const char *path, struct buf *faults)
 		db->close(db, 0);
 	}
 	buf_printf(faults, "%s: %s\n", path,
-		   err == EINVAL ? "is no Berkeley DB file" : db_strerror(err));
+		   err == EINVAL ? "is not a Berkeley DB file" :
+				   db_strerror(err));
 	return NULL;
 }
 

@@ -389,7 +389,7 @@ try:
     test_recipients(asker)
     log = folder.read_log()
     for line in ("users:9: unknown password scheme", "users:12: the name is not user@domain",
-                 "users:13: no such user or group, or root", "users:14: the home is no absolute",
+                 "users:13: no such user or group, or root", "users:14: the home is not an absolute",
                  "users:15: cleo@v.test is there already"):
         ok(line in log, f"the log says: {line}")
     test_lookup(asker)
