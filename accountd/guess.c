@@ -87,9 +87,9 @@ static struct entry *look_up(uint64_t key, int64_t now_ms)
 	return NULL;
 }
 
-/* How much is lost if E is forgotten. A place where a user is at home is worth
- * as much as a stubborn stranger: many strangers with one failure each must
- * not lock its user out. */
+/* How much is lost if E is forgotten. A network from which a user has logged in
+ * is worth as much as a persistent stranger: many strangers with one failure
+ * each must not lock the user out. */
 static int64_t weight(const struct entry *e, int64_t now_ms)
 {
 	int64_t failed = e->failures * FORGET_MS - (now_ms - e->seen_ms);

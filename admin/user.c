@@ -72,8 +72,8 @@ static int users_open(struct users *u, const struct admin *a)
 	return EX_OK;
 }
 
-/* Is NAME, N bytes of the file, the user USER? Also if it is no address, so
- * that it can be removed. */
+/* Is NAME, N bytes of the file, the user USER? Works even if it is not an
+ * address, so that it can be removed. */
 static bool is_named(const char *name, size_t n, const char *user)
 {
 	char *copy = mem_strndup(name, n), *text = str_trim(copy);
@@ -97,7 +97,7 @@ static char *find(const struct users *u, const char *user, char **end)
 	return NULL;
 }
 
-/* Puts the file back with the part from FROM to END replaced by LINE. */
+/* Writes the file with the part from FROM to END replaced by LINE. */
 static int users_save(struct users *u, const char *from, const char *end,
 		      const char *line)
 {
@@ -134,7 +134,7 @@ static void echo(bool on)
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &t);
 }
 
-/* False after saying why. */
+/* False after printing why. */
 static bool read_password(const char *prompt, char *out)
 {
 	bool terminal = isatty(STDIN_FILENO);
@@ -183,7 +183,7 @@ static const char *ask_hash(void)
 }
 
 /* What is wrong with TEXT as the name of a virtual user, or NULL and the name
- * in OUT, ADDRESS_TEXT_SIZE bytes, as mail is looked up by it. */
+ * in OUT, ADDRESS_TEXT_SIZE bytes, in the form in which it is looked up. */
 static const char *check_name(const char *text, char *out)
 {
 	struct address a;
@@ -205,7 +205,7 @@ static const char *check_name(const char *text, char *out)
 		       : NULL;
 }
 
-/* Who is in no domain of ours gets no mail; but domains may be set later. */
+/* A user outside our domains gets no mail; but they may be set later. */
 static void warn_of_domain(const struct users *u, const char *name)
 {
 	struct address_domains *d = address_domains_new(u->config, NULL);
@@ -313,7 +313,7 @@ static int do_list(const struct admin *a)
 struct verb {
 	const char *name;
 	int (*act)(struct users *u, const char *user);
-	bool fresh; /* the name is a new one: it must be good */
+	bool fresh; /* the name is new: it must be valid */
 };
 
 static const struct verb verbs[] = {

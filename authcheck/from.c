@@ -44,7 +44,7 @@ static void take(void *context, const char *domain, bool shown)
 	}
 	if (address_domain(domain, strlen(domain), canonical) != ERR_OK) {
 		if (shown || strchr(domain, '.'))
-			set_fault(f, "From has a domain that is none");
+			set_fault(f, "From has an invalid domain");
 	} else if (canonical[0] != '[') {
 		add(f, canonical);
 	}

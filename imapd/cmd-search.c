@@ -26,7 +26,7 @@ static const struct {
 	{ "COUNT", RETURN_COUNT },
 };
 
-/* A search on its way: what matched, by number or by UID. */
+/* A search in progress: what matched, by number or by UID. */
 struct result {
 	struct session *s;
 	unsigned wanted; /* what RETURN named; 0: the plain SEARCH response */
@@ -99,7 +99,7 @@ static void search(struct result *r, const struct search_key *key)
 	session_reply(s, "OK Search completed.");
 }
 
-/* What RETURN asks for: of an empty list ALL. False: something unknown. */
+/* What RETURN asks for; an empty list means ALL. False: something unknown. */
 static bool read_return(const struct arg *a, unsigned *wanted)
 {
 	size_t i;
@@ -119,7 +119,7 @@ static bool read_return(const struct arg *a, unsigned *wanted)
 	return true;
 }
 
-/* Behind CHARSET; false, and the client is told, if it is none we know. */
+/* After CHARSET; false, and the client is told, if we do not know it. */
 static bool read_charset(struct session *s, const struct arg *a,
 			 const char **charset)
 {

@@ -144,7 +144,7 @@ static bool take(struct peer *p, struct ipc_in *m)
 	return ipc_is(m, "watch") && take_watch(p, m);
 }
 
-/* One packet; false if there is none, or the peer is done for. */
+/* One packet; false if there is none, or the peer is to be dropped. */
 static bool take_packet(struct peer *p)
 {
 	int err = ipc_recv(p->fd, &self.in, 0);

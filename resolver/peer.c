@@ -94,7 +94,7 @@ static void take_question(struct peer *p, const struct ipc_in *m)
 		     &r->waiter);
 }
 
-/* One packet; false if there is none, or the peer is done for. */
+/* One packet; false if there is none, or the peer is to be dropped. */
 static bool take_packet(struct peer *p)
 {
 	struct ipc_in *m = &p->peers->packet;

@@ -30,7 +30,7 @@ enum err {
 	ERR_BUSY,	 /* locked, or in use by another */
 	ERR_CORRUPT,	 /* our own data fails its check */
 	ERR_LIMIT,	 /* too many of something */
-	ERR_TEMP,	 /* a helper could not answer just now: try again */
+	ERR_TEMP,	 /* a helper cannot answer now: try again */
 	ERR_UNSUPPORTED, /* understood, but not offered */
 	ERR_STOPPING	 /* the suite is stopping: finish in order */
 };

@@ -87,7 +87,7 @@ void ipc_out_free(struct ipc_out *m)
 	m->ready = false;
 }
 
-/* Splits "name=value" at S; false if it is none. */
+/* Splits "name=value" at S; false if it is not that. */
 static bool parse_attr(char *s, struct ipc_attr *a)
 {
 	char *equals = strchr(s, '=');

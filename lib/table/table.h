@@ -47,8 +47,8 @@ void table_free(struct table **t);
  * ERR_NOT_FOUND, or ERR_TEMP (and the log says why). */
 int table_get(struct table *t, const char *key, struct buf *value);
 
-/* Looks whether T's file changed, as a lookup does: a child that does so when
- * it begins knows what the table held last when somebody cuts the file. */
+/* Checks whether T's file changed, as a lookup does: a child that does so when
+ * it starts knows the last content if somebody truncates the file later. */
 void table_look(struct table *t);
 
 /* "type:name" as it was opened. */
