@@ -9,7 +9,8 @@
 #define CAPABILITY_AFTER_LOGIN                                 \
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE " \
 	"CHILDREN UIDPLUS MOVE UNSELECT SPECIAL-USE "          \
-	"CREATE-SPECIAL-USE ESEARCH WITHIN"
+	"CREATE-SPECIAL-USE ESEARCH WITHIN "                   \
+	"STATUS=SIZE"
 
 #define CAPABILITY_ID "* ID (\"name\" \"Posthorn\")"
 

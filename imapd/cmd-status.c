@@ -8,7 +8,7 @@
 static const char *const names[] = {
 	[STATUS_MESSAGES] = "MESSAGES",	      [STATUS_RECENT] = "RECENT",
 	[STATUS_UIDNEXT] = "UIDNEXT",	      [STATUS_UNSEEN] = "UNSEEN",
-	[STATUS_UIDVALIDITY] = "UIDVALIDITY",
+	[STATUS_UIDVALIDITY] = "UIDVALIDITY", [STATUS_SIZE] = "SIZE",
 };
 
 bool status_parse(const struct arg *a, unsigned *items)
@@ -34,7 +34,7 @@ int status_put(struct session *s, const char *name, unsigned items)
 	struct store_status st;
 	struct buf *b = &s->out;
 	const char *space = "";
-	int code = store_status(s->store, name, &st);
+	int code = store_status(s->store, name, items & 1U << STATUS_SIZE, &st);
 	unsigned i;
 
 	if (code != ERR_OK)
@@ -44,17 +44,18 @@ int status_put(struct session *s, const char *name, unsigned items)
 	session_put_name(b, name);
 	buf_puts(b, " (");
 	for (i = 0; i < STATUS_ITEMS; i++) {
-		const uint32_t value[STATUS_ITEMS] = {
+		const uint64_t value[STATUS_ITEMS] = {
 			[STATUS_MESSAGES] = st.messages,
 			[STATUS_RECENT] = st.recent,
 			[STATUS_UIDNEXT] = st.uidnext,
 			[STATUS_UNSEEN] = st.unseen,
 			[STATUS_UIDVALIDITY] = st.uidvalidity,
+			[STATUS_SIZE] = st.size,
 		};
 
 		if (!(items & 1U << i))
 			continue;
-		buf_printf(b, "%s%s %" PRIu32, space, names[i], value[i]);
+		buf_printf(b, "%s%s %" PRIu64, space, names[i], value[i]);
 		space = " ";
 	}
 	buf_puts(b, ")\r\n");

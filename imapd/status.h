@@ -1,5 +1,6 @@
 /*
- * STATUS (RFC 3501 section 6.3.10), also as a part of LIST (RFC 5819).
+ * STATUS (RFC 3501 section 6.3.10, RFC 8438), also as a part of LIST (RFC
+ * 5819).
  */
 #ifndef IMAPD_STATUS_H
 #define IMAPD_STATUS_H
@@ -12,6 +13,7 @@ enum {
 	STATUS_UIDNEXT,
 	STATUS_UIDVALIDITY,
 	STATUS_UNSEEN,
+	STATUS_SIZE,
 	STATUS_ITEMS
 };
 

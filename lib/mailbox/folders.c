@@ -445,7 +445,25 @@ static bool quick_status(struct store *s, const char *disk, struct folder *f)
 	return good;
 }
 
-int store_status(struct store *s, const char *name, struct store_status *st)
+/* The sum of all sizes as sent; such as are not known are measured. What
+ * cannot be read has no size that anybody could be told. */
+static uint64_t sum_sizes(struct mailbox *m)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t seq = 1; seq <= mailbox_count(m); seq++) {
+		struct mailbox_message e = mailbox_get(m, seq);
+		uint32_t size = e.size;
+
+		if (!e.gone &&
+		    (size > 0 || mailbox_size(m, seq, &size) == ERR_OK))
+			sum += size;
+	}
+	return sum;
+}
+
+int store_status(struct store *s, const char *name, bool sizes,
+		 struct store_status *st)
 {
 	char disk[DISK_NAME_SIZE];
 	struct folder f;
@@ -454,11 +472,13 @@ int store_status(struct store *s, const char *name, struct store_status *st)
 
 	if (code)
 		return ERR_NOT_FOUND;
-	if (!quick_status(s, disk, &f)) {
+	if (sizes || !quick_status(s, disk, &f)) {
 		code = mailbox_open(s, name, true, &m);
 		if (code)
 			return code;
 		mailbox_totals(m, &f.last);
+		if (sizes)
+			f.last.bytes = sum_sizes(m);
 		f.head.uidvalidity = mailbox_uidvalidity(m);
 		mailbox_close(&m);
 	}

@@ -75,7 +75,7 @@ int store_rename(struct store *s, const char *from, const char *to);
 int store_subscribe(struct store *s, const char *name, bool on);
 
 /* What STATUS reports (RFC 3501 section 6.3.10), at a cost that does not grow
- * with the folder. */
+ * with the folder; with SIZES it does, as each message is looked at. */
 struct store_status {
 	uint32_t messages;
 	uint32_t recent;
@@ -84,9 +84,11 @@ struct store_status {
 	uint32_t uidnext;
 	uint32_t uidvalidity;
 	uint64_t highestmodseq;
-	uint64_t size; /* sum of sizes as sent (RFC 8438) */
+	uint64_t size; /* sum of sizes as sent (RFC 8438); without SIZES only
+			* of those that are known already */
 };
-int store_status(struct store *s, const char *name, struct store_status *st);
+int store_status(struct store *s, const char *name, bool sizes,
+		 struct store_status *st);
 
 /* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
  * 5.1.3), '/' unchanged: for the wire. From modified UTF-7, INBOX becomes

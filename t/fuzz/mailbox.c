@@ -128,7 +128,7 @@ void fuzz_one(const char *data, size_t n)
 	FUZZ_CHECK(store_open(maildir.path, false, &s) == ERR_OK);
 	if (store_list(s, &list) == ERR_OK)
 		store_list_free(&list);
-	store_status(s, "INBOX", &st);
+	store_status(s, "INBOX", false, &st);
 	if (mailbox_open(s, "INBOX", false, &m) == ERR_OK) {
 		use(m);
 		mailbox_close(&m);

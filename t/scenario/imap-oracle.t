@@ -55,6 +55,10 @@ DIALOGUE = [
     b"SEARCH RETURN (ALL) OR OLDER 1000000 YOUNGER 86400",
     b"SEARCH RETURN (MIN MAX ALL COUNT) KEYWORD none",
 ]
+STATUS = [
+    b"STATUS INBOX (SIZE)",
+    b"STATUS INBOX (MESSAGES UIDNEXT SIZE)",
+]
 
 tap = Tap()
 
@@ -164,13 +168,16 @@ with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
                   message.split(b"\n")[0].decode())
 
     lines = dovecot(copy, home, all_sessions.uid, b"".join(
-        [b"a SELECT INBOX\r\n"] + [b"b%d %s\r\n" % (i, c) for i, c in
-                                   enumerate(DIALOGUE)])).split(b"\r\n")
+        [b"a SELECT INBOX\r\n"] + [
+            b"b%d %s\r\n" % (i, c)
+            for i, c in enumerate(DIALOGUE + STATUS)])).split(b"\r\n")
     for i, command in enumerate(DIALOGUE):
         r.send(b"b%d %s\r\n" % (i, command))
         got = [u.rstrip() for u in r.until("b%d" % i)][:-1]
         want = [u for u in lines if b'"b%d"' % i in u]
         tap.equal(got, want, command.decode())
+    tap.equal([r.ask(c)[0][0].replace(b'"INBOX"', b"INBOX") for c in STATUS],
+              [u for u in lines if u.startswith(b"* STATUS ")], "STATUS SIZE")
 
     for i, sample in enumerate(SAMPLES, 1):
         whole = r.ask("FETCH %d BODY.PEEK[]" % i)[0][0]

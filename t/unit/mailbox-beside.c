@@ -196,7 +196,7 @@ static void test_behind_rotation(void)
 	   "what was expunged behind a rotation is gone for who follows");
 	mailbox_store(other, &seq, 1, MAILBOX_ADD, MAILBOX_FLAGGED, 0,
 		      UINT64_MAX, NULL);
-	ok(store_status(s, "INBOX", &st) == ERR_OK && st.messages == 4,
+	ok(store_status(s, "INBOX", false, &st) == ERR_OK && st.messages == 4,
 	   "and STATUS says the same");
 	close_folder(&other, &s2);
 	close_folder(&m, &s);

@@ -4,6 +4,7 @@
  */
 #include "imaptext/imaptext.h"
 #include "index/disk.h"
+#include "mime/crlf.h"
 #include "t/unit/mailbox-lib.h"
 
 #define FOREIGN                                                             \
@@ -26,6 +27,27 @@ static void put_foreign(int n)
 			 1700000000 + i);
 		write_file(path(name), FOREIGN, strlen(FOREIGN));
 	}
+}
+
+/* STATUS SIZE is no smaller than the sum of what FETCH tells (RFC 8438), also
+ * where nobody knows a size yet. */
+static void test_status(void)
+{
+	size_t want = 3 * mime_crlf_size(FOREIGN, strlen(FOREIGN));
+	struct store_status st;
+	struct store *s;
+
+	fresh();
+	put_foreign(3);
+	if (store_open(at.maildir, false, &s) != ERR_OK)
+		return;
+	for (int i = 0; i < 2; i++)
+		ok(store_status(s, "INBOX", true, &st) == ERR_OK &&
+			   st.messages == 3 && st.size == want,
+		   "sizes that are not known are measured");
+	ok(store_status(s, "INBOX", false, &st) == ERR_OK && st.size == want,
+	   "and kept");
+	store_close(&s);
 }
 
 static bool has(const char *data, size_t n, const char *want)
@@ -236,7 +258,7 @@ static void test_sizes(void)
 	for (i = 1, good = 0; i < n; i++)
 		good += mailbox_get(m, i).size == wire;
 	ok(good == n - 1, "and known to the next session");
-	ok(store_status(s, "INBOX", &st) == ERR_OK &&
+	ok(store_status(s, "INBOX", false, &st) == ERR_OK &&
 		   st.size == (uint64_t)(n - 1) * wire,
 	   "the sum counts each once, and not the one that is gone");
 	close_folder(&m, &s);
@@ -270,7 +292,8 @@ static void test_header(void)
 		   strcmp(b.data + b.len - 4, "\r\n\r\n") == 0,
 	   "a long one");
 	buf_reset(&b);
-	ok(mailbox_header(m, 3, &b) == ERR_OK && strcmp(b.data, "No: body") == 0,
+	ok(mailbox_header(m, 3, &b) == ERR_OK &&
+		   strcmp(b.data, "No: body") == 0,
 	   "one without an end");
 	ok(mailbox_header(m, 4, &b) == ERR_NOT_FOUND, "none");
 	buf_free(&b);
@@ -285,6 +308,7 @@ int main(void)
 	test_parts();
 	test_many();
 	test_sizes();
+	test_status();
 	test_header();
 	clean();
 	return done();

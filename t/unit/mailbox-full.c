@@ -50,7 +50,7 @@ static void test_delete(void)
 			   "Return-Path: <a@b>\r\nFrom: <a@b>\r\n"
 			   "Subject: number 6\r\n\r\nbody 6\r\n"),
 	   "EXAMINE and FETCH");
-	ok(store_status(s, "INBOX", &st) == ERR_OK && st.messages == 6,
+	ok(store_status(s, "INBOX", false, &st) == ERR_OK && st.messages == 6,
 	   "STATUS");
 	close_folder(&m, &s);
 	m = open_folder("INBOX", false, &s);

@@ -182,7 +182,7 @@ static void test_look(enum harm h, bool read_only)
 	ok(m && mailbox_count(m) == 0, "%s: not shown (%s)", harm_name[h],
 	   read_only ? "EXAMINE" : "SELECT");
 	ok(count_files("new") + count_files("cur") == 0, "nor left in the way");
-	ok(store_status(s, "INBOX", &st) == ERR_OK && st.messages == 0 &&
+	ok(store_status(s, "INBOX", false, &st) == ERR_OK && st.messages == 0 &&
 		   st.unseen == 0,
 	   "nor counted");
 	close_folder(&m, &s);

@@ -137,7 +137,7 @@ static void test_copy(size_t which, const char *name)
 	   "%s: arrive, flags and all", name);
 	mailbox_close(&to);
 	mailbox_close(&m);
-	ok(store_status(s, "Box", &st) == ERR_OK && st.messages == 3 &&
+	ok(store_status(s, "Box", false, &st) == ERR_OK && st.messages == 3 &&
 		   st.uidnext == 4,
 	   "%s: STATUS", name);
 	ok(store_rename(s, "Box", "Chest") == ERR_OK &&

@@ -121,10 +121,10 @@ static void test_status(void)
 	deliver_n("INBOX", 1);
 	store_open(at.maildir, false, &s);
 	usleep(50000); /* longer than a tick of the file system's clock */
-	store_status(s, "INBOX", &st);
+	store_status(s, "INBOX", false, &st);
 	deliver_n("INBOX", 1);
 	begin_count();
-	ok(store_status(s, "INBOX", &st) == ERR_OK && st.uidnext == 3 &&
+	ok(store_status(s, "INBOX", false, &st) == ERR_OK && st.uidnext == 3 &&
 		   syncs.journals > 0,
 	   "what STATUS tells is durable");
 	store_close(&s);

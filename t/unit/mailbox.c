@@ -259,8 +259,9 @@ static void test_copy(void)
 		   memmem(f.envelope, f.envelope_len, "number 3", 8),
 	   "and what the cache knows");
 	mailbox_close(&to);
-	ok(store_status(s, "Archive", &st) == ERR_OK && st.messages == 4 &&
-		   st.unseen == 4 && st.uidnext == 5 && st.recent == 0,
+	ok(store_status(s, "Archive", false, &st) == ERR_OK &&
+		   st.messages == 4 && st.unseen == 4 && st.uidnext == 5 &&
+		   st.recent == 0,
 	   "STATUS tells the same");
 	close_folder(&m, &s);
 }
@@ -403,8 +404,8 @@ static void test_folders(void)
 	{
 		struct store_status a, b;
 
-		store_status(s, "INBOX", &a);
-		store_status(s, "Saved", &b);
+		store_status(s, "INBOX", false, &a);
+		store_status(s, "Saved", false, &b);
 		ok(a.messages == 0 && b.messages == 2, "moves its messages");
 		ok(a.uidvalidity != b.uidvalidity, "another UIDVALIDITY");
 	}
