@@ -21,6 +21,8 @@ enum {
 	RETURN_SPECIAL_USE = 1 << 6
 };
 
+#define STATUS_MAX 4096 /* a name, quoted, and some numbers */
+
 struct option {
 	const char *name;
 	unsigned bit;
@@ -143,7 +145,8 @@ static void put_attributes(const struct listing *l, struct buf *b,
 			   const struct store_folder *f, bool noselect)
 {
 	if (noselect)
-		buf_puts(b, l->extended ? "\\NonExistent " : "\\Noselect ");
+		buf_puts(b, l->extended && !f->exists ? "\\NonExistent "
+						      : "\\Noselect ");
 	if (l->options & (SELECT_SUBSCRIBED | RETURN_SUBSCRIBED) &&
 	    f->subscribed && l->extended)
 		buf_puts(b, "\\Subscribed ");
@@ -152,11 +155,25 @@ static void put_attributes(const struct listing *l, struct buf *b,
 		buf_printf(b, " %s", f->special_use);
 }
 
+/* The STATUS that is asked for with F, into B; what cannot be found out now is
+ * left out. False: F cannot be selected, which LIST has to say (RFC 5819). */
+static bool put_status(const struct listing *l, const struct store_folder *f,
+		       struct buf *b)
+{
+	int code = ERR_OK;
+
+	if (l->status && f->exists)
+		code = status_put(l->s, f->name, l->status, b);
+	return code != ERR_NOT_FOUND && code != ERR_DENIED;
+}
+
 static void put_row(struct listing *l, const struct store_folder *f,
 		    bool noselect, bool child_info)
 {
-	struct buf *b = &l->s->out;
+	struct buf *b = &l->s->out, status;
 
+	buf_init(&status, STATUS_MAX);
+	noselect |= !put_status(l, f, &status);
 	buf_reset(b);
 	buf_printf(b, "* %s (", l->verb);
 	put_attributes(l, b, f, noselect);
@@ -165,9 +182,9 @@ static void put_row(struct listing *l, const struct store_folder *f,
 	if (child_info)
 		buf_puts(b, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
 	buf_puts(b, "\r\n");
+	buf_put(b, status.data, status.len);
 	stream_put(l->s->c.io, b->data, b->len);
-	if (l->status && f->exists)
-		status_put(l->s, f->name, l->status);
+	buf_free(&status);
 }
 
 static void consider(struct listing *l, const struct store_folder *f)

@@ -29,17 +29,16 @@ bool status_parse(const struct arg *a, unsigned *items)
 	return true;
 }
 
-int status_put(struct session *s, const char *name, unsigned items)
+int status_put(struct session *s, const char *name, unsigned items,
+	       struct buf *b)
 {
 	struct store_status st;
-	struct buf *b = &s->out;
 	const char *space = "";
 	int code = store_status(s->store, name, items & 1U << STATUS_SIZE, &st);
 	unsigned i;
 
 	if (code != ERR_OK)
 		return code;
-	buf_reset(b);
 	buf_puts(b, "* STATUS ");
 	session_put_name(b, name);
 	buf_puts(b, " (");
@@ -59,7 +58,6 @@ int status_put(struct session *s, const char *name, unsigned items)
 		space = " ";
 	}
 	buf_puts(b, ")\r\n");
-	stream_put(s->c.io, b->data, b->len);
 	return ERR_OK;
 }
 
@@ -75,7 +73,9 @@ void cmd_status(struct session *s)
 	}
 	if (!session_name(s, &s->c.args[0], name))
 		return;
-	code = status_put(s, name, items);
+	buf_reset(&s->out);
+	code = status_put(s, name, items, &s->out);
+	stream_put(s->c.io, s->out.data, s->out.len);
 	if (code != ERR_OK)
 		session_fail(s, code);
 	else

@@ -20,7 +20,9 @@ enum {
 /* The list of items at A as bits; false if there is an unknown one. */
 bool status_parse(const struct arg *a, unsigned *items);
 
-/* Sends the untagged STATUS of folder NAME. Gives a code. */
-int status_put(struct session *s, const char *name, unsigned items);
+/* Appends the untagged STATUS of folder NAME to B; nothing if it fails. Gives
+ * a code. */
+int status_put(struct session *s, const char *name, unsigned items,
+	       struct buf *b);
 
 #endif

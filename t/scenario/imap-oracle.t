@@ -59,6 +59,11 @@ STATUS = [
     b"STATUS INBOX (SIZE)",
     b"STATUS INBOX (MESSAGES UIDNEXT SIZE)",
 ]
+LIST_STATUS = [
+    b"CREATE empty",
+    b'LIST "" "*" RETURN (STATUS (MESSAGES UNSEEN SIZE))',
+    b'LIST "" "e%" RETURN (SUBSCRIBED STATUS (UIDNEXT))',
+]
 
 tap = Tap()
 
@@ -178,6 +183,13 @@ with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
         tap.equal(got, want, command.decode())
     tap.equal([r.ask(c)[0][0].replace(b'"INBOX"', b"INBOX") for c in STATUS],
               [u for u in lines if u.startswith(b"* STATUS ")], "STATUS SIZE")
+
+    lines = dovecot(copy, home, all_sessions.uid, b"".join(
+        b"c%d %s\r\n" % (i, c) for i, c in enumerate(LIST_STATUS)))
+    want = [u for u in lines.split(b"\r\n") if u.startswith(b"* STATUS ")]
+    got = [u.replace(b'"', b"") for c in LIST_STATUS for u in r.ask(c)[0]
+           if u.startswith(b"* STATUS ")]
+    tap.equal(sorted(got), sorted(want), "LIST RETURN (STATUS …)")
 
     for i, sample in enumerate(SAMPLES, 1):
         whole = r.ask("FETCH %d BODY.PEEK[]" % i)[0][0]

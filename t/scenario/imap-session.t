@@ -288,6 +288,19 @@ with Sessions() as all_sessions:
               "LIST (SPECIAL-USE)")
     got = r.ask('LIST "" "INBOX" RETURN (STATUS (MESSAGES))')
     has(got, b'* STATUS "INBOX" (MESSAGES 3)', "LIST-STATUS")
+    got = r.ask('LIST "" "*" RETURN (CHILDREN STATUS (UIDNEXT UNSEEN))')
+    tap.ok(all(got[0][i + 1].startswith(b"* STATUS " + u.split(b'"/" ')[1])
+               for i, u in enumerate(got[0])
+               if u.startswith(b"* LIST") and b"NonExistent" not in u),
+           "a STATUS behind each LIST")
+    sent = os.path.join(all_sessions.maildir, ".Sent")
+    os.chmod(sent, 0)
+    tap.equal(r.ask('LIST "" "Sent" RETURN (STATUS (MESSAGES))')[0],
+              [b'* LIST (\\Noselect \\HasNoChildren \\Sent) "/" "Sent"'],
+              "what has no STATUS cannot be selected")
+    os.chmod(sent, 0o700)
+    for wrong in ("STATUS", "STATUS ()", "STATUS (FOO)", "STATUS MESSAGES"):
+        last_is(r.ask('LIST "" "*" RETURN (%s)' % wrong), b"BAD", wrong)
     last_is(r.ask("SUBSCRIBE Work/2026"), b"OK", "SUBSCRIBE")
     tap.equal(r.ask('LSUB "" "*"')[0],
               [b'* LSUB (\\HasNoChildren) "/" "Work/2026"'], "LSUB *")
