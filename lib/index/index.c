@@ -115,18 +115,35 @@ static bool was_lost(const struct index *x)
 		!journal_holds(x->f.journal, &h, x->read));
 }
 
+/* ST is the journal's. */
+static int keep_old(struct index *x, const struct stat *st)
+{
+	char aside[INDEX_ASIDE_SIZE] = "";
+	int code = ERR_OK;
+
+	if (st->st_nlink > 0 && st->st_size > 0)
+		code = index_keep_damaged(x, aside);
+	if (!code)
+		log_warn("mailbox: the journal was removed, cut or overwritten "
+			 "under an open session: made again%s%s",
+			 *aside ? ", and kept as " : "", aside);
+	return code;
+}
+
 /* The journal's name is gone, or it was truncated or overwritten, and its state
  * is known here: writes it again, going on from LAST. Under the lock. */
 static int revive(struct index *x, const struct totals *last)
 {
 	struct stat st;
+	int code = ERR_OK;
 
 	if (folder_is_gone(&x->f) || x->f.journal < 0)
 		return ERR_NOT_FOUND;
-	log_warn("mailbox: the journal was removed, cut or overwritten under "
-		 "an open session: made again");
 	if (fstat(x->f.journal, &st) < 0)
 		return err_sys("look at", DISK_JOURNAL);
+	code = keep_old(x, &st);
+	if (code)
+		return code;
 	x->f.end = st.st_size;
 	x->f.last = *last;
 	/* a record torn at its end was never promised */
@@ -184,8 +201,8 @@ int index_commit(struct index *x, struct batch *b, bool own)
  * if somebody wrote to it. */
 static bool is_as_read(struct index *x, const struct stat *st)
 {
-	int64_t written = (int64_t)st->st_mtim.tv_sec * 1000000000 +
-			  st->st_mtim.tv_nsec;
+	int64_t written =
+		(int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 
 	if (written != x->written &&
 	    !journal_holds(x->f.journal, &x->f.head, x->read))

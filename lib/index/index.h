@@ -93,6 +93,12 @@ bool index_content(const struct index *x, uint32_t uid, uint32_t *crc);
  * also if the journal's name is gone. */
 int index_write_anew(struct index *x) MUST_CHECK;
 
+/* Gives the journal, which is to be replaced, a further name, which is put into
+ * ASIDE: whoever looks into a damage needs it. Under the lock; ERR_OK also if
+ * there is none. */
+#define INDEX_ASIDE_SIZE 64
+int index_keep_damaged(struct index *x, char aside[INDEX_ASIDE_SIZE]);
+
 /* Notes the messages that R, at AT, adds, if it is not sure. In journals of
  * former versions, without checksums, they may stay so for ever: there only
  * recent ones are noted. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -185,22 +186,40 @@ static int first_journal(struct index *x, uint32_t validity)
 	return make_journal(x, validity, &t);
 }
 
-/* The journal is damaged: puts it aside. What could be read before the damage
- * stays valid with a new UIDVALIDITY. */
+int index_keep_damaged(struct index *x, char aside[INDEX_ASIDE_SIZE])
+{
+	int64_t now = clock_wall();
+	int code = ERR_OK;
+
+	do {
+		snprintf(aside, INDEX_ASIDE_SIZE,
+			 DISK_JOURNAL ".damaged-%" PRId64, now++);
+		if (linkat(x->f.dir, DISK_JOURNAL, x->f.dir, aside, 0) == 0)
+			return ERR_OK;
+		code = err_sys("keep", aside);
+	} while (code == ERR_EXISTS);
+	/* links are not to be had everywhere */
+	if (renameat2(x->f.dir, DISK_JOURNAL, x->f.dir, aside,
+		      RENAME_NOREPLACE) == 0 ||
+	    errno == ENOENT)
+		return ERR_OK;
+	return err_sys("put aside", DISK_JOURNAL);
+}
+
+/* The journal is damaged: keeps it under another name. What could be read
+ * before the damage stays valid with a new UIDVALIDITY. */
 static int mend_journal(struct index *x, uint32_t validity)
 {
 	struct totals t = x->f.last;
 	struct high_water h;
-	char aside[64];
+	char aside[INDEX_ASIDE_SIZE];
+	int code = index_keep_damaged(x, aside);
 
-	snprintf(aside, sizeof(aside), DISK_JOURNAL ".damaged-%lld",
-		 (long long)clock_wall());
+	if (code)
+		return code;
 	log_error("mailbox: the journal is damaged: kept as %s, messages "
 		  "are numbered anew",
 		  aside);
-	if (renameat(x->f.dir, DISK_JOURNAL, x->f.dir, aside) < 0 &&
-	    errno != ENOENT)
-		return err_sys("put aside", DISK_JOURNAL);
 	if (t.uidnext == 0)
 		t.uidnext = 1;
 	if (high_water_read(x->f.lock, &h)) {
