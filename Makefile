@@ -206,10 +206,11 @@ MAN = $(wildcard man/*.[1578]) $(B)/man/posthorn.conf.5
 man: $(MAN)
 
 # Tests. `make check` is the whole of it, from a bare machine on; CHECK names
-# the tests to run, e.g. make check-built CHECK=t/scenario/main-job.t
-SCENARIOS = $(sort $(wildcard t/scenario/*.t))
+# the tests to run, e.g. make check-built CHECK=t/suite/main-job.t
+SCENARIOS = $(sort $(wildcard $(patsubst %,t/%/*.t,\
+	auth deliver imap smtp suite trouble)))
 # what is run once more in a sanitized build
-MAIN_JOB = $(wildcard t/scenario/main-job.t)
+MAIN_JOB = $(wildcard t/suite/main-job.t)
 CHECK = $(UNIT) $(FUZZ) $(if $(SANITIZE),$(MAIN_JOB),$(SCENARIOS))
 
 deps:

@@ -1,6 +1,6 @@
 /*
  * DKIM of authcheck. With the argument `drive` it takes keys and messages
- * from standard input, for t/scenario/dkim-oracle.t.
+ * from standard input, for t/auth/dkim-oracle.t.
  * link: authcheck/dkim-verify.c authcheck/dkim-signature.c authcheck/dkim-sign.c authcheck/dkim-library.c authcheck/dkim-key.c authcheck/dkim-length.c authcheck/keys.c authcheck/tags.c authcheck/message.c authcheck/lookup.c
  * libs: LIB_DKIM LIB_SSL
  */

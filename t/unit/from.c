@@ -2,7 +2,7 @@
  * Whom a reader sees and whom DMARC judges: IMAP's ENVELOPE beside from_find,
  * over fields made at random. With the argument `drive` it takes headers, in
  * hexadecimal, from standard input and says what is judged of each, for
- * t/scenario/from-oracle.t.
+ * t/auth/from-oracle.t.
  * link: authcheck/from.c
  */
 #include "authcheck/from.h"

@@ -1,6 +1,6 @@
 /*
  * SPF of authcheck. With the argument `drive` it takes zones and questions
- * from standard input, for t/scenario/spf-oracle.t.
+ * from standard input, for t/auth/spf-oracle.t.
  * link: authcheck/spf.c authcheck/spf-match.c authcheck/spf-macro.c authcheck/spf-record.c authcheck/lookup.c
  * libs: LIB_SPF2
  */
