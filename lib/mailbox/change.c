@@ -136,14 +136,15 @@ static void change_one(struct mailbox *m, struct batch *b, struct entry *e,
 }
 
 /* Every change is one batch: determined and committed under the lock, and
- * durable before anybody is told of it. */
-static int change_begin(struct mailbox *m, struct batch *b)
+ * durable before anybody is told of it. One that REMOVES messages may use what
+ * is reserved for that on a full disk. */
+static int change_begin(struct mailbox *m, struct batch *b, bool removes)
 {
 	int code = m->read_only ? ERR_DENIED : index_lock(&m->x);
 
 	if (!code) {
 		batch_begin(b, &m->x.f, true);
-		b->needed = true;
+		b->needed = removes;
 	}
 	return code;
 }
@@ -165,7 +166,8 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 	struct run r = { 0 };
 	struct batch b;
 	size_t i;
-	int code = change_begin(m, &b);
+	int code = change_begin(
+		m, &b, how != MAILBOX_REMOVE && flags & MAILBOX_DELETED);
 
 	if (code)
 		return code;
@@ -320,7 +322,7 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	struct removal r = { .moved = moved };
 	struct batch b;
 	bool any;
-	int code = change_begin(m, &b);
+	int code = change_begin(m, &b, true);
 
 	if (code)
 		return code;
