@@ -4,10 +4,8 @@
  */
 #include <inttypes.h>
 
-#include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/search.h"
-#include "mime/decode.h"
 
 enum {
 	RETURN_MIN = 1 << 0,
@@ -90,11 +88,7 @@ static void search(struct result *r, const struct search_key *key)
 		put_plain(r, b);
 	buf_puts(b, "\r\n");
 	stream_put(s->c.io, b->data, b->len);
-	if (search_unread(m) > 0)
-		conn_put(&s->c,
-			 "* NO [UNAVAILABLE] %zu messages could not be read, "
-			 "and are not among them.",
-			 search_unread(m));
+	search_tell_unread(m);
 	search_free(&m);
 	session_reply(s, "OK Search completed.");
 }
@@ -119,20 +113,6 @@ static bool read_return(const struct arg *a, unsigned *wanted)
 	return true;
 }
 
-/* After CHARSET; false, and the client is told, if we do not know it. */
-static bool read_charset(struct session *s, const struct arg *a,
-			 const char **charset)
-{
-	*charset = arg_astring(a);
-	if (!*charset)
-		return conn_bad(&s->c, "CHARSET takes a name.");
-	if (mime_charset_known(*charset))
-		return true;
-	conn_reply(&s->c, "NO [BADCHARSET (US-ASCII UTF-8 ISO-8859-1 "
-			  "ISO-8859-15)] Unknown charset.");
-	return false;
-}
-
 void cmd_search(struct session *s)
 {
 	struct result r = { .s = s };
@@ -148,7 +128,7 @@ void cmd_search(struct session *s)
 		a += 2;
 	}
 	if (arg_is(a, "CHARSET")) {
-		if (!read_charset(s, &a[1], &charset))
+		if (!search_charset(s, &a[1], &charset))
 			return;
 		a += 2;
 	}

@@ -36,6 +36,7 @@ static const struct command commands[] = {
 	{ "RENAME", cmd_rename, 0, 2, 2 },
 	{ "SEARCH", cmd_search, SELECTED | UID | NO_EXPUNGE, 1, ANY },
 	{ "SELECT", cmd_select, 0, 1, 2 },
+	{ "SORT", cmd_sort, SELECTED | UID | NO_EXPUNGE, 3, ANY },
 	{ "STATUS", cmd_status, 0, 2, 2 },
 	{ "STORE", cmd_store, WRITES | UID | NO_EXPUNGE, 3, ANY },
 	{ "SUBSCRIBE", cmd_subscribe, 0, 1, 1 },

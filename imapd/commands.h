@@ -51,6 +51,7 @@ void cmd_noop(struct session *s);
 void cmd_rename(struct session *s);
 void cmd_search(struct session *s);
 void cmd_select(struct session *s);
+void cmd_sort(struct session *s);
 void cmd_status(struct session *s);
 void cmd_store(struct session *s);
 void cmd_subscribe(struct session *s);

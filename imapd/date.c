@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 /* Days since 1970-01-01 in the Gregorian calendar; the year is made to begin
  * in March, so that the leap day is its last. */
 static date_day days(int year, int month, int day)
@@ -77,26 +79,76 @@ bool date_parse_time(const char *text, int64_t *when)
 
 /* "Tue, 24 Nov 2026 …", with or without the day's name; years of two digits as
  * in RFC 5322 section 4.3. */
-bool date_parse_header(const char *text, date_day *day)
+static const char *scan_day(const char *text, date_day *day)
 {
 	const char *comma = strchr(text, ',');
 	char month[4];
-	int d, year;
+	int d, year, end;
 
 	if (comma)
 		text = comma + 1;
-	if (sscanf(text, " %2d %3[A-Za-z]%*[A-Za-z] %4d", &d, month, &year) !=
-		    3 &&
-	    sscanf(text, " %2d%*[ -]%3[A-Za-z]%*[ -]%4d", &d, month, &year) !=
-		    3)
-		return false;
+	if (sscanf(text, " %2d %3[A-Za-z]%*[A-Za-z] %4d%n", &d, month, &year,
+		   &end) != 3 &&
+	    sscanf(text, " %2d%*[ -]%3[A-Za-z]%*[ -]%4d%n", &d, month, &year,
+		   &end) != 3)
+		return NULL;
 	if (strlen(month) != 3)
-		return false;
+		return NULL;
 	if (year < 50)
 		year += 2000;
 	else if (year < 1000)
 		year += 1900;
-	return make_day(d, month, year, day);
+	return make_day(d, month, year, day) ? text + end : NULL;
+}
+
+bool date_parse_header(const char *text, date_day *day)
+{
+	return scan_day(text, day) != NULL;
+}
+
+/* "+0100", or a name of RFC 5322 section 4.3, as seconds east of UTC. */
+static int parse_zone(const char *text)
+{
+	static const struct {
+		const char *name;
+		int hours;
+	} names[] = {
+		{ "EST", -5 }, { "EDT", -4 }, { "CST", -6 }, { "CDT", -5 },
+		{ "MST", -7 }, { "MDT", -6 }, { "PST", -8 }, { "PDT", -7 },
+	};
+	int zone, end = 0;
+	char sign[2];
+
+	text += strspn(text, " ");
+	if (sscanf(text, "%1[+-]%4d%n", sign, &zone, &end) == 2 && end == 5 &&
+	    zone >= 0 && zone % 100 < 60) {
+		zone = zone / 100 * 3600 + zone % 100 * 60;
+		return *sign == '-' ? -zone : zone;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_span_is(text, strspn(text, LETTERS), names[i].name))
+			return names[i].hours * 3600;
+	return 0;
+}
+
+bool date_parse_sent(const char *text, int64_t *when)
+{
+	int h = 0, m = 0, s = 0, end = 0;
+	date_day day;
+
+	text = scan_day(text, &day);
+	if (!text)
+		return false;
+	if (sscanf(text, " %2d:%2d%n", &h, &m, &end) == 2) {
+		text += end;
+		end = 0;
+		if (sscanf(text, ":%2d%n", &s, &end) == 1)
+			text += end;
+	}
+	if (h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 60)
+		h = m = s = 0;
+	*when = (int64_t)day * 86400 + h * 3600 + m * 60 + s - parse_zone(text);
+	return true;
 }
 
 date_day date_of(int64_t when)

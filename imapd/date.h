@@ -20,6 +20,11 @@ bool date_parse_time(const char *text, int64_t *when);
 /* The day that a Date field names, in the zone that it names. */
 bool date_parse_header(const char *text, date_day *day);
 
+/* The same with its time, as seconds since 1970 (RFC 5256 section 2.2): what
+ * does not parse of the time is 00:00:00, of the zone UTC. False, and *WHEN
+ * stays, if there is no day. */
+bool date_parse_sent(const char *text, int64_t *when);
+
 /* The day in local time. */
 date_day date_of(int64_t when);
 

@@ -64,9 +64,13 @@ void search_free(struct search **m)
 	*m = NULL;
 }
 
-size_t search_unread(const struct search *m)
+void search_tell_unread(const struct search *m)
 {
-	return m->unread;
+	if (m->unread > 0)
+		conn_put(&m->s->c,
+			 "* NO [UNAVAILABLE] %zu messages could not be read, "
+			 "and are not among them.",
+			 m->unread);
 }
 
 static bool contains(const struct buf *text, const struct search_key *key)

@@ -297,6 +297,19 @@ static bool parse_key(struct parser *p, struct search_key *key)
 	return good;
 }
 
+bool search_charset(struct session *s, const struct arg *a,
+		    const char **charset)
+{
+	*charset = arg_astring(a);
+	if (!*charset)
+		return conn_bad(&s->c, "CHARSET takes a name.");
+	if (mime_charset_known(*charset))
+		return true;
+	conn_reply(&s->c, "NO [BADCHARSET (US-ASCII UTF-8 ISO-8859-1 "
+			  "ISO-8859-15)] Unknown charset.");
+	return false;
+}
+
 struct search_key *search_parse(struct session *s, const struct arg *a,
 				const char *charset)
 {

@@ -57,10 +57,14 @@ struct search_key {
 struct search_key *search_parse(struct session *s, const struct arg *a,
 				const char *charset);
 
+/* The name of a charset at A, known; false, and the client is told, if not. */
+bool search_charset(struct session *s, const struct arg *a,
+		    const char **charset);
+
 struct search;
 struct search *search_new(struct session *s);
-/* How many messages could not be read, and so did not match. */
-size_t search_unread(const struct search *m);
+/* Tells the client if messages could not be read, and so did not match. */
+void search_tell_unread(const struct search *m);
 /* Does the message at SEQ match? */
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq);
 void search_free(struct search **m);

@@ -172,6 +172,21 @@ static bool fold_ascii(struct buf *out, const char *text, size_t n)
 	return beyond;
 }
 
+void mime_collate(struct buf *out, const char *text, size_t n)
+{
+	size_t nupper = 0;
+	uint8_t *upper = NULL;
+
+	if (str_is_utf8(text, n))
+		upper = u8_toupper((const uint8_t *)text, n, NULL, UNINORM_NFKD,
+				   NULL, &nupper);
+	if (upper)
+		buf_put(out, upper, nupper);
+	for (size_t i = 0; !upper && i < n; i++)
+		buf_putc(out, (char)str_toupper((unsigned char)text[i]));
+	free(upper);
+}
+
 void mime_fold_case(struct buf *out, const char *text, size_t n)
 {
 	size_t before = out->len, nfolded = 0;

@@ -47,4 +47,9 @@ void mime_charsets_preload(void);
  * runs and line ends as one space. Invalid bytes stay. */
 void mime_fold_case(struct buf *out, const char *text, size_t n);
 
+/* TEXT, N for sorting: a comparison of bytes gives the order of
+ * i;unicode-casemap (RFC 5051), but for a few letters that are written as two
+ * in capitals. What is no UTF-8 is taken as ASCII and other bytes. */
+void mime_collate(struct buf *out, const char *text, size_t n);
+
 #endif

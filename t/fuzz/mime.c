@@ -8,6 +8,7 @@
 #include "imaptext/imaptext.h"
 #include "index/cache.h"
 #include "mime/author.h"
+#include "mime/decode.h"
 #include "mime/field.h"
 #include "mime/part.h"
 
@@ -90,6 +91,11 @@ void fuzz_one(const char *data, size_t n)
 		buf_reset(&out);
 		imap_addresses(&out, f.value, f.nvalue);
 		check_out(&out);
+		imap_base_subject(&out, f.value, f.nvalue);
+		FUZZ_CHECK(out.len <= f.nvalue);
+		buf_reset(&out);
+		mime_collate(&out, f.value, f.nvalue);
+		buf_reset(&out);
 		mime_author_domains(f.value, f.nvalue, take_domain, &domains);
 	}
 	buf_free(&out);

@@ -41,6 +41,12 @@ OWN += [b"Content-Type: application/x; " + value + b"\n\nx\n" for value in (
     b"name*0*=utf-8''a%20; name*1=b", b"name*0=a; name*0*=b; name*1=c",
     b"name*=utf-8'en'%e2%82%ac", b"a*0=1; a*1=2; b*0=3; b*1*=%20")]
 OWN += [b"Content-Transfer-Encoding: 7 bit\n\nx\n"]
+OWN += [b"Subject: " + value + b"\n\nx\n" for value in (
+    b"Re: b", b"b", b"Fwd: [x] b", b"[a] b", b"[a][b]", b"[a]", b"Re[2]: b",
+    b"Re: [a] [b] c", b"re : B", b"fw: b (fwd) ", b"[fwd: b]", b"_x", b"Zz",
+    b"[Fwd: Re: b (fwd)] (fwd)", b"RE:re: FWD: z", b"a b c", b"zz", b"^y",
+    b"=?utf-8?q?Re:_=C3=A4b?=", b"=?iso-8859-1?q?=C4a?=", b"", b"Re:", b"[]",
+    b"[x]re: b", b"re[x]: [y]re: b (fwd) (fwd)", b"[[x] b", b"az", b"aa")]
 
 # Of each the response that names its tag is compared.
 DIALOGUE = [
@@ -58,6 +64,18 @@ DIALOGUE = [
 STATUS = [
     b"STATUS INBOX (SIZE)",
     b"STATUS INBOX (MESSAGES UIDNEXT SIZE)",
+]
+# What has no mailbox is the empty string to us, and to Dovecot another one.
+SORT = [
+    b"SORT (SUBJECT) UTF-8 ALL",
+    b"SORT (REVERSE SUBJECT) UTF-8 ALL",
+    b"SORT (SIZE) UTF-8 ALL",
+    b"SORT (REVERSE ARRIVAL) UTF-8 1:40",
+    b"SORT (DATE) UTF-8 1:40",
+    b"SORT (FROM REVERSE DATE) UTF-8 1:40",
+    b"SORT (TO CC SUBJECT) UTF-8 1:40",
+    b"UID SORT (SUBJECT REVERSE SIZE) US-ASCII SUBJECT b",
+    b"SORT (SUBJECT) UTF-8 KEYWORD none",
 ]
 LIST_STATUS = [
     b"CREATE empty",
@@ -183,6 +201,12 @@ with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
         tap.equal(got, want, command.decode())
     tap.equal([r.ask(c)[0][0].replace(b'"INBOX"', b"INBOX") for c in STATUS],
               [u for u in lines if u.startswith(b"* STATUS ")], "STATUS SIZE")
+
+    for command in SORT:
+        lines = dovecot(copy, home, all_sessions.uid,
+                        b"a SELECT INBOX\r\nb " + command + b"\r\n")
+        want = [u for u in lines.split(b"\r\n") if u.startswith(b"* SORT")]
+        tap.equal(r.ask(command)[0], want, command.decode())
 
     lines = dovecot(copy, home, all_sessions.uid, b"".join(
         b"c%d %s\r\n" % (i, c) for i, c in enumerate(LIST_STATUS)))

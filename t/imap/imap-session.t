@@ -258,6 +258,21 @@ with Sessions() as all_sessions:
         tap.equal(got, [b'* ESEARCH (TAG "t%d")%s' % (r.tags, want)], command)
     last_is(r.ask("SEARCH RETURN (SAVE) ALL"), b"BAD", "an unknown option")
     last_is(r.ask("SEARCH RETURN ()"), b"BAD", "no key")
+    for command, want in (
+            ("SORT (SUBJECT) UTF-8 ALL", b"1 3 2"),
+            ("SORT (REVERSE SUBJECT) UTF-8 ALL", b"2 1 3"),
+            ("UID SORT (ARRIVAL) utf-8 2:3", b"2 3"),
+            ("SORT (CC) US-ASCII DELETED", b"")):
+        got = r.ask(command)
+        last_is(got, b"OK", command)
+        tap.equal(got[0], [(b"* SORT " + want).rstrip()], command)
+    for wrong in ("() UTF-8 ALL", "(FOO) UTF-8 ALL", "(REVERSE) UTF-8 ALL",
+                  "(SIZE) UTF-8", "SIZE UTF-8 ALL", "(SIZE) UTF-8 FOO",
+                  "(REVERSE REVERSE SIZE) UTF-8 ALL", "(SIZE) (UTF-8) ALL",
+                  "(%s) UTF-8 ALL" % " ".join(["SIZE"] * 17)):
+        last_is(r.ask("SORT " + wrong), b"BAD", "SORT " + wrong[:40])
+    last_is(r.ask("SORT (SIZE) X-NONE ALL"), b"NO [BADCHARSET",
+            "SORT in an unknown charset")
     last_is(r.ask("SEARCH CHARSET X-NONE ALL"), b"NO [BADCHARSET",
             "an unknown charset")
     last_is(r.ask("SEARCH FOO"), b"BAD", "no key")

@@ -201,6 +201,33 @@ static void test_patterns(void)
 	ok(!pattern_match(many, name), "500 wildcards end in time");
 }
 
+static const struct {
+	const char *date;
+	int64_t want; /* seconds after the day began in UTC */
+} sent[] = {
+	{ "Tue, 24 Nov 2026 02:03:04 +0000", 7384 },
+	{ "24 Nov 2026 02:03:04 +0130", 1984 },
+	{ "24 Nov 2026 02:03 -0100", 10980 },
+	{ "24 November 26 02:03:04 EST", 25384 },
+	{ "24 Nov 2026 02:03:04 (a comment)", 7384 },
+	{ "24 Nov 2026 02:03:04 GMT", 7384 },
+	{ "24 Nov 2026 02:03:04 +99", 7384 },
+	{ "24 Nov 2026 25:03:04 +0000", 0 },
+	{ "24 Nov 2026 x", 0 },
+	{ "24 Nov 2026", 0 },
+};
+
+static void test_sent(void)
+{
+	int64_t when;
+
+	for (size_t i = 0; i < sizeof(sent) / sizeof(*sent); i++)
+		ok(date_parse_sent(sent[i].date, &when) &&
+			   when == 20781 * INT64_C(86400) + sent[i].want,
+		   "sent: %s", sent[i].date);
+	ok(!date_parse_sent("yesterday", &when), "none");
+}
+
 static void test_dates(void)
 {
 	int64_t when;
@@ -224,6 +251,7 @@ static void test_dates(void)
 		   other == day,
 	   "old forms of it");
 	ok(!date_parse_header("yesterday", &day), "and none");
+	test_sent();
 }
 
 /* Every byte value, whatever `char` is taken for. */
@@ -239,8 +267,8 @@ static void test_atoms(void)
 		const char name[] = { 'a', (char)c, '\0' };
 
 		atom = atom && args_atom_byte((char)c) == want;
-		keyword = keyword &&
-			  (c == 0 || mailbox_is_keyword(name) == want);
+		keyword =
+			keyword && (c == 0 || mailbox_is_keyword(name) == want);
 	}
 	ok(atom, "an atom's bytes");
 	ok(keyword, "a keyword's bytes");

@@ -376,6 +376,65 @@ static void test_encodings(void)
 	buf_free(&b);
 }
 
+static const struct {
+	const char *subject;
+	const char *want;
+} subjects[] = {
+	{ "b", "b" },
+	{ " Re: \tb  c ", "b c" },
+	{ "re[2] : [x] fwd:b (fwd) (FWD)", "b" },
+	{ "[a] [b] c", "c" },
+	{ "[a] [b]", "[b]" },
+	{ "[a] re: [b]", "[b]" },
+	{ "[fwd: [FWD: re: b (fwd)]] (fwd)", "b" },
+	{ "[fwd: b] c", "c" },
+	{ "[fwd:]", "" },
+	{ "Re:", "" },
+	{ "Re: Re", "Re" },
+	{ "[", "[" },
+	{ "[[x] b", "[[x] b" },
+	{ "re: [x", "[x" },
+	{ "Reb: c", "Reb: c" },
+	{ "", "" },
+};
+
+static void test_subjects(void)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 1 << 20);
+	for (i = 0; i < sizeof(subjects) / sizeof(*subjects); i++) {
+		buf_reset(&b);
+		imap_base_subject(&b, subjects[i].subject,
+				  strlen(subjects[i].subject));
+		is(b.data, subjects[i].want, subjects[i].subject);
+	}
+	buf_free(&b);
+}
+
+/* Whoever writes subjects must not make us work long. */
+static void test_long_subjects(void)
+{
+	static const char *const pieces[] = { "[]", "re:",   "[fwd:",
+					      "]",  "(fwd)", "[a]re:" };
+	struct buf in, out;
+
+	buf_init(&in, 1 << 20);
+	buf_init(&out, 1 << 20);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		buf_reset(&in);
+		buf_reset(&out);
+		for (int n = 0; n < 100000; n++)
+			buf_puts(&in, pieces[i]);
+		imap_base_subject(&out, in.data, in.len);
+		ok(!out.over && out.len <= in.len, "a long row of %s",
+		   pieces[i]);
+	}
+	buf_free(&in);
+	buf_free(&out);
+}
+
 static void test_envelope(void)
 {
 	static const char header[] =
@@ -409,6 +468,8 @@ int main(void)
 	test_fields();
 	test_header_end();
 	test_encodings();
+	test_subjects();
+	test_long_subjects();
 	test_envelope();
 	return done();
 }
