@@ -168,13 +168,14 @@ static void look(void)
 	if (self.looked_ms && now - self.looked_ms < LOOK_MS)
 		return;
 	self.looked_ms = now;
-	switch (stamp_look(&self.seen, self.path)) {
+	switch (stamp_look(&self.seen, self.path, true)) {
 	case STAMP_LOST:
 		complain(err_why(err_sys("look at", self.path)));
 		break;
-	case STAMP_EMPTIED:
+	case STAMP_CUT:
 		complain(err_why(err_set(ERR_SYNTAX,
-					 "%s was emptied, not replaced",
+					 "%s was emptied or cut within a "
+					 "line, not replaced",
 					 self.path)));
 		break;
 	case STAMP_NEW:

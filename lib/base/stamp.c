@@ -1,6 +1,8 @@
 #include "base/stamp.h"
 
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 static bool same_time(struct timespec a, struct timespec b)
 {
@@ -42,13 +44,28 @@ static enum stamp_state look_at_nothing(const struct stamp *s,
 					const struct stat *st)
 {
 	if (same_inode(st, &s->st))
-		return STAMP_EMPTIED;
+		return STAMP_CUT;
 	return was_just_written(st) ? STAMP_BUSY : STAMP_NEW;
+}
+
+/* Does the text in the file PATH, of SIZE bytes, end with its last line? */
+static bool ends_line(const char *path, off_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char last = 0;
+	bool ends;
+
+	/* one that cannot be read is no cut one: the reading says why */
+	ends = fd < 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
+	if (fd >= 0)
+		close(fd);
+	return ends;
 }
 
 /* The stamp stays that of what was read, however often the file is written
  * meanwhile: a half-written file is not to be read. */
-static enum stamp_state judge(struct stamp *s, const struct stat *st)
+static enum stamp_state judge(struct stamp *s, const struct stat *st,
+			      const char *path, bool lines)
 {
 	bool in_place = same_inode(st, &s->st);
 
@@ -57,10 +74,14 @@ static enum stamp_state judge(struct stamp *s, const struct stat *st)
 	if (st->st_size == 0 && s->st.st_size > 0)
 		return look_at_nothing(s, st);
 	s->cut = in_place && (s->cut || st->st_size < s->st.st_size);
-	return s->cut && was_just_written(st) ? STAMP_BUSY : STAMP_NEW;
+	if (!s->cut)
+		return STAMP_NEW;
+	if (was_just_written(st))
+		return STAMP_BUSY;
+	return lines && !ends_line(path, st->st_size) ? STAMP_CUT : STAMP_NEW;
 }
 
-enum stamp_state stamp_look(struct stamp *s, const char *path)
+enum stamp_state stamp_look(struct stamp *s, const char *path, bool lines)
 {
 	enum stamp_state state = STAMP_NEW;
 	struct stat st;
@@ -69,8 +90,8 @@ enum stamp_state stamp_look(struct stamp *s, const char *path)
 		return STAMP_LOST;
 	s->written = st.st_mtim;
 	if (s->taken)
-		state = judge(s, &st);
-	s->cut = s->cut || state == STAMP_EMPTIED;
+		state = judge(s, &st, path, lines);
+	s->cut = s->cut || state == STAMP_CUT;
 	if (state == STAMP_NEW)
 		*s = (struct stamp){ .st = st,
 				     .taken = true,

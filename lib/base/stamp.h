@@ -7,10 +7,10 @@
  * exist. So a file that was seen to shrink counts as busy until nobody has
  * written to it for STAMP_QUIET_S.
  *
- * One that was truncated to nothing counts as emptied, however long ago: an
- * editor on a full disk, or a script whose next command is still running, may
- * have done that. To have it empty on purpose, rename an empty file into its
- * place.
+ * One that was truncated to nothing, or whose text ends within a line after it
+ * shrank, counts as cut, however long ago: an editor on a full disk, or a script
+ * whose next command is still running, may have done that. To have it empty on
+ * purpose, rename an empty file into its place.
  */
 #ifndef BASE_STAMP_H
 #define BASE_STAMP_H
@@ -34,11 +34,12 @@ enum stamp_state {
 	STAMP_NEW,  /* another, or changed: read it. The stamp now matches it,
 		     * so that a change during the reading is seen next time */
 	STAMP_BUSY, /* it is being written: what was read before still holds */
-	STAMP_EMPTIED, /* it was truncated to nothing in place: the same */
-	STAMP_LOST     /* it cannot be looked at: errno */
+	STAMP_CUT, /* it was emptied, or cut within a line, in place: the same */
+	STAMP_LOST /* it cannot be looked at: errno */
 };
 
-enum stamp_state stamp_look(struct stamp *s, const char *path);
+/* LINES: the file is a text, each line of which has an end. */
+enum stamp_state stamp_look(struct stamp *s, const char *path, bool lines);
 
 /* After the reading: is the file still the one that STAMP_NEW saw? If not,
  * what was read may be incomplete, and the former stamp must be restored. */

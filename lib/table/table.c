@@ -109,12 +109,13 @@ static void out_of_reach(struct table *t, int errnum, struct buf *faults)
 	t->trouble = errnum;
 }
 
-/* Logs once that the file was emptied. */
-static void emptied(struct table *t)
+/* Logs once that the file was cut. */
+static void was_cut(struct table *t)
 {
 	if (t->trouble != ENODATA)
-		log_error("table %s: %s was emptied, not replaced%s", t->spec,
-			  t->path,
+		log_error("table %s: %s was emptied or cut within a line, "
+			  "not replaced%s",
+			  t->spec, t->path,
 			  t->content ? "; the former content stays in use"
 				     : "");
 	t->trouble = ENODATA;
@@ -134,7 +135,8 @@ static void drop_if_written(struct table *t, const struct stamp *was,
 static void refresh(struct table *t, struct buf *faults)
 {
 	struct stamp was = t->stamp;
-	enum stamp_state state = stamp_look(&t->stamp, t->path);
+	bool lines = !(t->type->flags & TABLE_OWN); /* no database */
+	enum stamp_state state = stamp_look(&t->stamp, t->path, lines);
 
 	if (state == STAMP_LOST) {
 		out_of_reach(t, errno, faults);
@@ -142,8 +144,8 @@ static void refresh(struct table *t, struct buf *faults)
 	}
 	if (state != STAMP_SAME)
 		drop_if_written(t, &was, state);
-	if (state == STAMP_EMPTIED)
-		emptied(t);
+	if (state == STAMP_CUT)
+		was_cut(t);
 	else
 		t->trouble = 0;
 	if (state == STAMP_NEW && !load(t, &was, faults))

@@ -370,6 +370,16 @@ def test_changes():
     ok("was emptied" in folder.read_log(), "an emptied file is an error")
     equal(a.words("recipient", ("address", "fresh@v.test")), "found",
           "and the former content stays")
+    with open(folder.path("users"), "w") as f:
+        f.write("yara@v.te")    # and then the disk is full, say
+    time.sleep(1.2)     # nobody writes to it any more
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        found = a.words("recipient", ("address", "fresh@v.test"))
+        if found != "found":
+            break
+        time.sleep(0.2)
+    equal(found, "found", "it does, too, when the file ends within a line")
     os.unlink(folder.path("users"))
     until = time.monotonic() + 60
     while "users: No such" not in folder.read_log() and time.monotonic() < until:
