@@ -138,18 +138,19 @@ static bool print_item(void *context, const struct queue_item *m)
 	return true;
 }
 
-/* Prints why the list may be incomplete. */
-static void print_summary(const struct queue_summary *sum)
+/* Prints why the list may be incomplete; beside JSON, for people only. */
+static void print_summary(const struct queue_summary *sum, FILE *to)
 {
+	struct buf remarks;
+
+	buf_init(&remarks, 4096);
+	if (queue_admin_remarks(sum->strange, "", &remarks))
+		fputs(remarks.data, to);
 	if (sum->scanning)
 		fputs("the queue is still being looked through after a start: "
 		      "more may wait\n",
 		      stderr);
-	if (sum->strange)
-		fprintf(stderr,
-			"%lld files in the queue were left alone: see the "
-			"log\n",
-			(long long)sum->strange);
+	buf_free(&remarks);
 }
 
 static int do_list(const struct admin *a, const char *socket, const char *id,
@@ -161,12 +162,12 @@ static int do_list(const struct admin *a, const char *socket, const char *id,
 
 	if (err)
 		return failed(err, id, why);
-	if (!a->json && l.n == 0 && !sum.scanning)
+	if (!a->json && l.n == 0 && !sum.scanning && !sum.strange)
 		puts("the queue is empty");
 	else if (!a->json)
 		printf("%zu message%s\n", l.n, l.n == 1 ? "" : "s");
 	err_ignore(fflush(stdout)); /* main looks at the end */
-	print_summary(&sum);
+	print_summary(&sum, a->json ? stderr : stdout);
 	return EX_OK;
 }
 

@@ -12,7 +12,7 @@ static const char help[] =
 	"usage: posthorn status [--json]\n\n"
 	"The services, why one is not ready, and the queue.\nExit code 0: all "
 	"services are ready; 69: the suite does not run;\n75: a service is "
-	"not ready.\n";
+	"not ready, or files in the queue were left alone.\n";
 
 struct line {
 	char name[64];
@@ -89,6 +89,9 @@ static bool print_services(const struct admin *a, const struct ipc_in *m)
 
 static void print_queue_text(const struct admin *a, const struct queue_stats *s)
 {
+	struct buf remarks;
+
+	buf_init(&remarks, 4096);
 	printf("\nqueue: %" PRId64 " active, %" PRId64 " waiting, %" PRId64
 	       " held; %" PRId64 " of %" PRId64 " destinations do not answer\n",
 	       s->active, s->waiting, s->held, s->dead, s->destinations);
@@ -97,11 +100,15 @@ static void print_queue_text(const struct admin *a, const struct queue_stats *s)
 		       "= %" PRId64 " bytes left\n",
 		       config_string(a->config, "queue_directory"),
 		       config_bytes(a->config, "queue_minfree"));
+	if (queue_admin_remarks(s->strange, "", &remarks))
+		fputs(remarks.data, stdout);
 	if (s->scanning)
 		puts("the queue is still being scanned after the start");
+	buf_free(&remarks);
 }
 
-static void print_queue(const struct admin *a)
+/* False: files in the queue, perhaps mail, wait for the administrator. */
+static bool print_queue(const struct admin *a)
 {
 	char *socket = admin_socket(a, "qmgr");
 	struct queue_stats s;
@@ -121,6 +128,7 @@ static void print_queue(const struct admin *a)
 		print_queue_text(a, &s);
 	buf_free(&why);
 	free(socket);
+	return err || s.strange == 0;
 }
 
 int admin_status(const struct admin *a)
@@ -140,7 +148,8 @@ int admin_status(const struct admin *a)
 			status = EX_TEMPFAIL;
 		if (a->json)
 			printf("\n],\n\"queue\":");
-		print_queue(a);
+		if (!print_queue(a))
+			status = EX_TEMPFAIL;
 		if (a->json)
 			puts("}");
 	}

@@ -96,6 +96,30 @@ static int report_down(const struct buf *why, int drop)
 	return EX_UNAVAILABLE;
 }
 
+/* What follows the messages: lines of text that no parser of the list takes
+ * for one. */
+static void print_end(const struct totals *t, const struct queue_summary *sum,
+		      bool whole)
+{
+	struct buf remarks;
+	bool any;
+
+	buf_init(&remarks, 4096);
+	any = queue_admin_remarks(sum->strange, "-- ", &remarks);
+	if (t->messages > 0)
+		printf("-- %" PRId64 " Kbytes in %" PRId64 " Request%s.\n",
+		       t->bytes / 1024, t->messages,
+		       t->messages == 1 ? "" : "s");
+	else if (whole && !sum->scanning && !any)
+		puts("Mail queue is empty");
+	if (any)
+		fputs(remarks.data, stdout);
+	if (sum->scanning)
+		puts("-- The queue is still being looked through: more may "
+		     "wait.");
+	buf_free(&remarks);
+}
+
 int sendmail_list(struct sendmail *s)
 {
 	int err, drop, written, status = EX_OK;
@@ -108,17 +132,10 @@ int sendmail_list(struct sendmail *s)
 	err = queue_admin_list(socket_path(s), NULL, print_item, &t, &sum,
 			       &why);
 	drop = sendmail_list_drop(s, print_item, &t);
-	if (t.messages > 0)
-		printf("-- %" PRId64 " Kbytes in %" PRId64 " Request%s.\n",
-		       t.bytes / 1024, t.messages, t.messages == 1 ? "" : "s");
-	else if (!err && !sum.scanning)
-		puts("Mail queue is empty");
+	print_end(&t, &sum, !err);
 	if (drop && drop != ERR_DENIED)
 		status = sendmail_fail(EX_IOERR, "the drop folder: %s",
 				       err_why(drop));
-	if (sum.scanning)
-		puts("-- The queue is still being looked through: more may "
-		     "wait.");
 	written = file_end_output();
 	if (written)
 		status = sendmail_fail(EX_IOERR, "%s", err_why(written));

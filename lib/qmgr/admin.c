@@ -7,6 +7,7 @@
 #include "qmgr/admin.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,6 +235,19 @@ int queue_admin_list(const char *path, const char *id,
 	arena_free(&i.arena);
 	free(i.rcpt);
 	return err;
+}
+
+bool queue_admin_remarks(int64_t strange, const char *before,
+			 struct buf *text)
+{
+	if (strange)
+		buf_printf(text,
+			   "%s%" PRId64 " file%s in the queue %s left alone, "
+			   "and mail may be in %s: the log names each.\n",
+			   before, strange, strange == 1 ? "" : "s",
+			   strange == 1 ? "was" : "were",
+			   strange == 1 ? "it" : "them");
+	return strange > 0;
 }
 
 static void take_content(struct question *q, int *content, off_t *offset,

@@ -43,7 +43,8 @@ struct queue_item {
 struct queue_summary {
 	bool scanning;		/* when the list began, the scan at start was
 				 * still running: messages may be missing */
-	int64_t strange;	/* files that qmgr left alone: see its log */
+	int64_t strange;	/* files that qmgr left alone: its log names
+				 * them, and they may be messages */
 };
 
 struct queue_stats {
@@ -93,6 +94,12 @@ int queue_admin_show(const char *path, const char *id, struct buf *text,
  * that attempt ends. */
 int queue_admin_act(const char *path, enum queue_action action, const char *id,
 		    int64_t *count, struct buf *why);
+
+/* Appends to TEXT a line for people about what the queue holds beside its
+ * messages, each behind BEFORE: the STRANGE files of a summary or of stats.
+ * False: there is nothing to say. */
+bool queue_admin_remarks(int64_t strange, const char *before,
+			 struct buf *text);
 
 /* Counts of the whole queue, into *S. */
 int queue_admin_stats(const char *path, struct queue_stats *s,

@@ -435,6 +435,36 @@ def starts(s):
            "and no more after a reload with it")
 
 
+def left_alone(s):
+    """A file in the queue that may be mail and cannot be looked at: whoever
+    asks for the queue is told, on standard output."""
+    folder = s.path("spool/queue/0Z")
+    os.makedirs(folder, exist_ok=True)
+    os.symlink("/nonexistent", folder + "/000Z00")
+    if os.geteuid() == 0:
+        owner = os.stat(s.path("spool/queue")).st_uid
+        os.chown(folder, owner, -1)
+    s.posthorn("start")
+    wait_for(lambda: not json.loads(
+        s.posthorn("status", "--json").stdout)["queue"]["scanning"])
+    want = "1 file in the queue was left alone, and mail may be in it: " \
+        "the log names each."
+    for argv, code, line in (([s.MAILQ], 0, "-- " + want),
+                             (["posthorn", "queue", "list"], 0, want),
+                             (["posthorn", "status"], 75, want)):
+        argv[0] = s.path(argv[0])
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        tap.equal(done.returncode, code, "%s: exit %d" % (argv, code))
+        tap.ok(line in done.stdout.splitlines() and
+               "empty" not in done.stdout, "and says what was left alone",
+               done.stdout)
+    done = s.posthorn("queue", "list", "--json")
+    tap.ok(not done.stdout and want in done.stderr,
+           "not in the midst of JSON", done.stdout)
+    s.posthorn("stop")
+    os.unlink(folder + "/000Z00")
+
+
 with Instance() as s:
     helps(s)
     wrong_words(s)
@@ -460,4 +490,5 @@ with Instance() as s:
     away(s)
     starts(s)
     s.posthorn("stop")
+    left_alone(s)
 tap.done()
