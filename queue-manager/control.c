@@ -20,6 +20,7 @@
 #include "log/log.h"
 #include "queue-manager/active.h"
 #include "queue-manager/dest.h"
+#include "queue-manager/pool.h"
 #include "queue/id.h"
 #include "service/loop.h"
 
@@ -81,7 +82,7 @@ static struct slot *slot_of_request(struct control *c)
 	return slot && MESSAGES & BIT(slot->state) ? slot : NULL;
 }
 
-/* During the scan, a message that was not found yet may still exist: a request
+/* During a scan, a message that was not found yet may still exist: a request
  * for it waits. A list says that it is incomplete. */
 static bool must_wait(struct control *c)
 {
@@ -102,7 +103,9 @@ static void begin(struct control *c)
 		return;
 	}
 	c->asking = false;
-	if (wait)
+	/* only the scan at start must end first: what is left alone for good
+	 * does not hold up what is known */
+	if (wait && !c->q->rescan)
 		fail(c, "busy", "the queue is still being scanned");
 	else
 		c->act(c);
@@ -272,6 +275,9 @@ static void take_action(struct control *c, const struct control_action *a)
 	c->action = a;
 	c->act = do_action;
 	take_request(c);
+	/* what is to be tried now may be in a file that was mended */
+	if (c->all && a->asked & ASKED_FLUSH)
+		pool_look_again(c->q);
 }
 
 static void dispatch(struct control *c)

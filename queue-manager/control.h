@@ -14,8 +14,10 @@
  * All of them can be answered with failed: code (not-found, denied, syntax,
  * disk, busy: the scan takes too long), why.
  *
- * During the scan at start, a request for ALL waits for its end, and one for a
- * single message until that is found.
+ * During a scan, a request for ALL waits for its end, and one for a single
+ * message until that is found. To flush, release or requeue ALL begins one if
+ * the last left files alone; if it takes too long, the request is met with what
+ * is known then.
  */
 #ifndef QUEUE_MANAGER_CONTROL_H
 #define QUEUE_MANAGER_CONTROL_H

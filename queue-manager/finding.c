@@ -101,7 +101,7 @@ void finding_on_scanned(struct qmgr *q)
 {
 	const size_t *n = q->store.by_state;
 
-	q->scanning = false;
+	q->scanning = q->rescan = false;
 	q->strange = 0;
 	ipc_int(&q->in, "strange", 0, INT64_MAX, &q->strange);
 	log_info("scan of the queue done: %zu messages wait, %zu are held; "

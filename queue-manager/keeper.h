@@ -6,7 +6,9 @@
  *     remove  slot…            unlink
  *     corrupt slot…            move to corrupt/
  *     look    slot…            report what is in these
- *     scan                     examine all files beside other work
+ *     scan                     examine all files beside other work: at start,
+ *                              and again when files that it left alone may
+ *                              have been mended
  *
  * and from it:
  *

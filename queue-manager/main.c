@@ -103,6 +103,7 @@ static void renew_helpers(struct qmgr *q)
 	helper_start(&q->bouncer);
 	helper_stop(&q->keeper);
 	helper_start(&q->keeper);
+	pool_look_again(q);
 }
 
 static void look_at_helpers(struct qmgr *q)

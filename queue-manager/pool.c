@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include "base/err.h"
@@ -149,13 +150,28 @@ static bool read_packet(struct qmgr *q)
 	return true;
 }
 
+/* Asks for the scan, or later if keeper takes no packet now. */
+static void ask_scan(struct qmgr *q)
+{
+	if (!q->scan_due)
+		return;
+	ipc_begin(&q->keeper_out, "scan");
+	q->scan_due = !pool_ask(q);
+}
+
+void pool_look_again(struct qmgr *q)
+{
+	if (q->scanning || q->strange == 0)
+		return;
+	memset(&q->found, 0, sizeof(q->found));
+	q->scanning = q->rescan = q->scan_due = true;
+	ask_scan(q);
+}
+
 static void on_started(struct qmgr *q)
 {
-	if (q->scanning) {
-		ipc_begin(&q->keeper_out, "scan");
-		/* the first packet: there is room for it */
-		err_ignore(!pool_ask(q));
-	}
+	q->scan_due = q->scanning;
+	ask_scan(q);
 	errand_again(q);
 	make_more(q);
 }
@@ -207,6 +223,7 @@ void pool_tick(struct qmgr *q)
 	q->disk_full = false;
 	if (q->spare_low > SPARE_MIN)
 		q->spare_low--;
+	ask_scan(q);
 	errand_tick(q);
 	make_more(q);
 	intake_feed(q);

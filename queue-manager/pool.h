@@ -17,6 +17,10 @@ struct slot *pool_take(struct qmgr *q);
  * now. */
 bool pool_ask(struct qmgr *q);
 
+/* Has all files examined again if the last scan left some alone: the
+ * administrator may have mended them. q->scanning until that is done. */
+void pool_look_again(struct qmgr *q);
+
 /* Once a second: checks the free space; retries what failed. */
 void pool_tick(struct qmgr *q);
 

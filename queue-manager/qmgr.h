@@ -77,6 +77,8 @@ struct qmgr {
 	uint32_t making_first;
 	uint32_t next_number;
 	bool scanning;
+	bool rescan;			/* … again, for files left alone */
+	bool scan_due;			/* keeper is to be asked */
 	bool disk_full;			/* slots cannot be made */
 	bool intake_stopped;		/* below the low-water mark */
 
@@ -89,7 +91,7 @@ struct qmgr {
 	/* finding.c */
 	struct {
 		int64_t promised, torn, unused, damaged;
-	} found;			/* left by earlier ones */
+	} found;			/* by the scan, unknown until then */
 	int64_t strange;		/* files that were left alone */
 
 	/* intake.c */

@@ -271,6 +271,9 @@ void scan_begin(struct scan *s)
 {
 	if (s->queue)
 		closedir(s->queue);
+	if (s->dir)
+		closedir(s->dir);
+	s->dir = NULL;
 	s->missed = false;
 	s->strange = 0;
 	s->queue = opendir("queue");
