@@ -11,14 +11,19 @@ static void put_copyuid(struct session *s, struct buf *out,
 			const uint32_t *uid, size_t n)
 {
 	uint32_t *from = arena_alloc(s->c.arena, n * sizeof(*from));
-	size_t i;
+	uint32_t *to = arena_alloc(s->c.arena, n * sizeof(*to));
+	size_t i, moved = 0;
 
-	for (i = 0; i < n; i++)
-		from[i] = mailbox_uid(s->box, seq[i]);
+	for (i = 0; i < n; i++) {
+		if (uid[i] == 0)
+			continue; /* another session was first */
+		from[moved] = mailbox_uid(s->box, seq[i]);
+		to[moved++] = uid[i];
+	}
 	buf_printf(out, "[COPYUID %u ", uidvalidity);
-	set_put(out, from, n);
+	set_put(out, from, moved);
 	buf_putc(out, ' ');
-	set_put(out, uid, n);
+	set_put(out, to, moved);
 	buf_puts(out, "] ");
 }
 
@@ -44,6 +49,14 @@ static void report(struct session *s, bool move, const char *copyuid)
 	}
 }
 
+/* The highest, and so the last that is not 0. */
+static uint32_t last_of(const uint32_t *uid, size_t n)
+{
+	while (n > 1 && uid[n - 1] == 0)
+		n--;
+	return uid[n - 1];
+}
+
 static void copy(struct session *s, bool move)
 {
 	uint32_t *seq, *uid, uidvalidity = 0;
@@ -66,7 +79,7 @@ static void copy(struct session *s, bool move)
 		fail(s, code, uidvalidity);
 		return;
 	}
-	session_added(s, to, uid[n - 1]);
+	session_added(s, to, last_of(uid, n));
 	if (move)
 		session_changed(s, FEED_GONE);
 	buf_init(&copyuid, 64 << 20);

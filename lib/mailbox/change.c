@@ -316,10 +316,12 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	}
 }
 
+/* DONE[N] gets which were removed now, and not gone before. It is not NULL if
+ * their files are also elsewhere. */
 static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
-		   bool deleted_only, bool moved)
+		   bool deleted_only, bool *done)
 {
-	struct removal r = { .moved = moved };
+	struct removal r = { .moved = done != NULL };
 	struct batch b;
 	bool any;
 	int code = change_begin(m, &b, true);
@@ -341,6 +343,8 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	} else if (code == ERR_NO_SPACE) {
 		code = expunge_full(m, seq, n, r.chosen);
 	}
+	if (done)
+		memcpy(done, r.chosen, n * sizeof(*done));
 	free(r.chosen);
 	return code;
 }
@@ -348,10 +352,11 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only)
 {
-	return expunge(m, seq, n, deleted_only, false);
+	return expunge(m, seq, n, deleted_only, NULL);
 }
 
-int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n)
+int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n,
+			  bool *done)
 {
-	return expunge(m, seq, n, false, true);
+	return expunge(m, seq, n, false, done);
 }

@@ -13,8 +13,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "mailbox/add.h"
 #include "index/cache.h"
+#include "log/log.h"
+#include "mailbox/add.h"
 #include "mailbox/private.h"
 #include "mailbox/opened.h"
 
@@ -156,6 +157,53 @@ static uint64_t keywords_of(struct mailbox *m, const uint32_t *seq, size_t n)
 	return used;
 }
 
+/* Removes the messages UID[N] from the folder TO, where we put them. */
+static int take_back(struct store *s, const char *to, const uint32_t *uid,
+		     size_t n)
+{
+	uint32_t *seq = mem_array(n + 1, sizeof(*seq));
+	bool *done = mem_array(n + 1, sizeof(*done));
+	struct mailbox *m = NULL;
+	size_t i, there = 0;
+	int code = mailbox_open(s, to, false, &m);
+
+	for (i = 0; !code && i < n; i++) {
+		seq[there] = mailbox_find(m, uid[i]);
+		there += seq[there] > 0;
+	}
+	if (!code)
+		code = mailbox_expunge_moved(m, seq, there, done);
+	mailbox_close(&m);
+	free(seq);
+	free(done);
+	return code;
+}
+
+/* The second half of a MOVE. Another session may have moved or expunged some
+ * meanwhile: who removes a message from its folder first has it, and the
+ * copies of the others go again; their UID becomes 0. */
+static int finish_move(struct mailbox *m, const uint32_t *seq, size_t n,
+		       const char *to, uint32_t *uid)
+{
+	uint32_t *lost = mem_array(n + 1, sizeof(*lost));
+	bool *done = mem_array(n + 1, sizeof(*done));
+	size_t i, nlost = 0;
+	int code = mailbox_expunge_moved(m, seq, n, done);
+
+	for (i = 0; !code && i < n; i++)
+		if (!done[i]) {
+			lost[nlost++] = uid[i];
+			uid[i] = 0;
+		}
+	if (nlost > 0 && take_back(m->store, to, lost, nlost) != ERR_OK)
+		log_warn("mailbox: %zu messages that another session moved are "
+			 "in %s, too: %m",
+			 nlost, to);
+	free(lost);
+	free(done);
+	return !code && n > 0 && nlost == n ? ERR_NOT_FOUND : code;
+}
+
 int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 		 const char *to, bool move, uint32_t *uid,
 		 uint32_t *uidvalidity, struct folder_id *id)
@@ -196,6 +244,6 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 	}
 	free(a);
 	if (!code && move)
-		code = mailbox_expunge_moved(m, seq, n);
+		code = finish_move(m, seq, n, to, uid);
 	return code;
 }

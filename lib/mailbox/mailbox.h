@@ -125,8 +125,9 @@ int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
  * store, with flags, keywords and dates: all or none. UID[N] gets their new
  * UIDs, *UIDVALIDITY that of TO; *ID names TO.
  * ERR_NOT_FOUND: no such folder; with *UIDVALIDITY set: a message is gone.
- * With MOVE they are then removed here as by mailbox_expunge (RFC 6851: all or
- * none, as seen by others). */
+ * With MOVE they are then removed here as by mailbox_expunge (RFC 6851). Those
+ * that another session removed meanwhile are not moved: their UID is 0, and
+ * if that is so for all the error is ERR_NOT_FOUND. */
 int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 		 const char *to, bool move, uint32_t *uid,
 		 uint32_t *uidvalidity, struct folder_id *id) MUST_CHECK;

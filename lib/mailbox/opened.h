@@ -62,9 +62,10 @@ void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 		      uint32_t size);
 
 /* mailbox_expunge of messages that were moved: their files are also in the
- * other folder, whatever was written to them. */
-int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq,
-			  size_t n) MUST_CHECK;
+ * other folder, whatever was written to them. DONE[N] gets which were removed
+ * by this call, and not by another session before. */
+int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n,
+			  bool *done) MUST_CHECK;
 
 /* Removes E's file, wherever it is now. */
 bool mailbox_unlink(struct mailbox *m, const struct entry *e);

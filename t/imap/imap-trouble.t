@@ -101,6 +101,36 @@ def expunged(s):
         r.close()
 
 
+def total(r, *folders):
+    return sum(int(r.ask("STATUS %s (MESSAGES)" % f)[0][0].split(
+        b"MESSAGES ")[1].split(b")")[0]) for f in folders)
+
+
+def moved_by_two(s):
+    """Each message has one place, whoever moves it at the same moment."""
+    a, b = s.raw(), s.raw()
+    for folder in "from", "here", "there":
+        a.ask("CREATE " + folder)
+    wrong, said = 0, set()
+    for n in range(20):
+        for i in range(8):
+            append(a, "from", message(i))
+        for r in (a, b):
+            r.ask("SELECT from")
+            r.send(b"m1 UID MOVE 1:%s %s\r\n" % (
+                b"*" if n % 3 or r is a else b"2",
+                b"there" if n % 2 and r is b else b"here"))
+        for r in (a, b):
+            while not (line := r.line()).startswith(b"m1 "):
+                pass
+            said.add(line[3:10])
+        wrong += total(a, "from", "here", "there") != 8 * (n + 1)
+    tap.equal(wrong, 0, "two sessions that MOVE the same double nothing")
+    tap.ok(said <= {b"OK Move", b"OK No m", b"NO [EXP"}, "and are told so", said)
+    for r in (a, b):
+        r.close()
+
+
 def changed_by_others(s):
     a, b = filled(s, "changed", lines=20000)
     mine = files(s, "changed")
@@ -209,6 +239,7 @@ with Sessions() as s:
     s.raw().close()
     unreadable(s)
     expunged(s)
+    moved_by_two(s)
     changed_by_others(s)
     journal_gone(s)
     search(s)
