@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address/address.h"
 #include "address/networks.h"
 #include "admin/check.h"
 #include "base/mem.h"
@@ -118,41 +117,8 @@ static void check_servers(struct findings *f, const struct config *c)
 	}
 }
 
-/* host, [host], each with or without :port. */
-static bool is_relay(const char *text)
-{
-	const char *end = *text == '[' ? strchr(text, ']') : NULL;
-	const char *host = text + (*text == '[');
-	const char *rest = end ? end + 1 : host + strcspn(host, ":");
-	size_t n = (size_t)((end ? end : rest) - host);
-	char domain[ADDRESS_DOMAIN_SIZE], *copy;
-	int64_t port;
-	bool good;
-
-	if (*text == '[' && !end)
-		return false;
-	if (*rest && (*rest != ':' || !str_to_int(rest + 1, 1, 65535, &port)))
-		return false;
-	copy = mem_strndup(host, n);
-	good = is_ip(copy) || address_domain(host, n, domain) == 0;
-	free(copy);
-	return good;
-}
-
-static void check_relayhost(struct findings *f, const struct config *c)
-{
-	const char *relay = config_string(c, "relayhost");
-
-	if (*relay && !is_relay(relay))
-		check_fault(f,
-			    "relayhost = %s: wants host, [host], host:port or "
-			    "[host]:port",
-			    relay);
-}
-
 void check_network(struct findings *f, const struct config *c)
 {
 	check_mynetworks(f, c);
 	check_servers(f, c);
-	check_relayhost(f, c);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address/domains.h"
+#include "address/hop.h"
 #include "base/mem.h"
 #include "master/services.h"
 #include "master/sockets.h"
@@ -62,6 +64,18 @@ static void verify_disabled(const struct config *c, struct buf *faults)
 	}
 }
 
+/* Where mail goes: with these wrong it would go back to its senders. */
+static void verify_routes(const struct config *c, struct buf *faults)
+{
+	const char *relay = config_string(c, "relayhost");
+	struct hop hop;
+
+	address_domains_verify(c, faults);
+	if (*relay && !hop_parse(relay, 1, &hop))
+		buf_printf(faults, "%s: relayhost = %s: wants " HOP_FORM "\n",
+			   config_origin(c, "relayhost"), relay);
+}
+
 static void verify_program(const struct config *c, const char *program,
 			   struct buf *faults)
 {
@@ -89,6 +103,7 @@ void verify_config(const struct config *c, struct buf *faults)
 
 	verify_log(c, faults);
 	verify_disabled(c, faults);
+	verify_routes(c, faults);
 	for (size_t i = 0; i < service_count; i++) {
 		users_find(c, service_rows[i].user, &uid, &gid, faults);
 		if (is_new_program(i))

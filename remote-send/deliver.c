@@ -2,12 +2,12 @@
 
 #include <string.h>
 
+#include "address/hop.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "client/policy.h"
 #include "log/log.h"
 #include "remote-send/command.h"
-#include "remote-send/hop.h"
 #include "remote-send/route.h"
 
 #define USES_MAX 100	  /* messages of one session */
@@ -55,15 +55,31 @@ static bool find_tls(struct attempt *t, const struct settings *set)
 	return true;
 }
 
+/* A recipient's domain that is none is the sender's mistake; a relayhost that
+ * is none is ours, and no reason to bounce mail. */
+static bool find_hop(struct attempt *t, struct fault *f)
+{
+	const struct settings *set = t->d->set;
+	const char *domain = t->d->job->destination;
+
+	if (hop_parse(*set->relayhost ? set->relayhost : domain, set->port,
+		      &t->hop))
+		return true;
+	if (*set->relayhost) {
+		log_error("relayhost = %s: wants " HOP_FORM, set->relayhost);
+		fault_set(f, "4.3.5", "mail server configuration error");
+	} else {
+		fault_set(f, "5.1.2", "malformed destination %s", domain);
+	}
+	return false;
+}
+
 static bool find_hosts(struct attempt *t)
 {
 	const struct settings *set = t->d->set;
-	const char *destination =
-		*set->relayhost ? set->relayhost : t->d->job->destination;
 	struct fault f;
 
-	if (!hop_parse(destination, set->port, &t->hop)) {
-		fault_set(&f, "5.1.2", "malformed destination %s", destination);
+	if (!find_hop(t, &f)) {
 		fault_keep(&t->fault, &f);
 		return false;
 	}

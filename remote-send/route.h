@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "address/hop.h"
 #include "base/arena.h"
 #include "client/dns.h"
 #include "remote-send/fault.h"
-#include "remote-send/hop.h"
 #include "remote-send/settings.h"
 
 #define ROUTE_HOSTS_MAX 20     /* hosts of one next hop that are tried */

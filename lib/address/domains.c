@@ -28,12 +28,8 @@ static void add(struct address_domains *d, const struct rule *rule,
 	char domain[ADDRESS_DOMAIN_SIZE];
 	const struct rule *other;
 
-	if (address_domain(name, strlen(name), domain)) {
-		if (faults)
-			buf_printf(faults, "%s: %s is not a domain name\n",
-				   rule->parameter, name);
+	if (address_domain(name, strlen(name), domain))
 		return;
-	}
 	other = map_get(d->rule_of, domain);
 	if (!other)
 		map_put(d->rule_of, domain, (void *)(uintptr_t)rule);
@@ -55,6 +51,26 @@ struct address_domains *address_domains_new(const struct config *c,
 			add(d, &rules[i], l->item[j], faults);
 	}
 	return d;
+}
+
+static void verify(const struct config *c, const char *parameter,
+		   struct buf *faults)
+{
+	const struct strlist *l = config_list(c, parameter);
+	char domain[ADDRESS_DOMAIN_SIZE];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (address_domain(l->item[i], strlen(l->item[i]), domain))
+			buf_printf(faults,
+				   "%s: %s: %s is not a domain name\n",
+				   config_origin(c, parameter), parameter,
+				   l->item[i]);
+}
+
+void address_domains_verify(const struct config *c, struct buf *faults)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		verify(c, rules[i].parameter, faults);
 }
 
 void address_domains_free(struct address_domains **d)

@@ -17,12 +17,16 @@ enum address_class {
 
 struct address_domains;
 
-/* Reads the three lists of C. A name that is in more than one of them, or is
- * not a domain, adds a line to FAULTS (may be NULL); the first list wins. Free
- * with address_domains_free. */
+/* Reads the three lists of C, without the words that are no domains. A name
+ * that is in more than one of them adds a line to FAULTS (may be NULL); the
+ * first list wins. Free with address_domains_free. */
 struct address_domains *address_domains_new(const struct config *c,
 					    struct buf *faults);
 void address_domains_free(struct address_domains **d);
+
+/* A line in FAULTS for each word of the three lists of C that is no domain: a
+ * pattern, say, for which mail would be sent away and come back. */
+void address_domains_verify(const struct config *c, struct buf *faults);
 
 /* The class of DOMAIN, which is in canonical form (address.h), or "": an
  * address without a domain is local. */

@@ -580,6 +580,13 @@ def relayhost(t):
     t.equal((status(d), d["results"][0]["relay"].split("[")[0]),
             (("sent", "2.0.0"), "mx.one.test"), "relayhost takes all")
     s.end()
+    s = Stage(t, ["relayhost = [mx.one.test"])
+    _, d = s.one("one.test")
+    t.equal(status(d), ("deferred", "4.3.5"),
+            "a relayhost that is none bounces nothing")
+    t.ok("error: relayhost = [mx.one.test: wants" in s.folder.read_log(),
+         "and the log names the parameter")
+    s.end()
     s = Stage(t, ["smtp_tls_security_level = encrypt"])
     _, d = s.one("one.test")
     t.equal(status(d), ("deferred", "4.7.4"),

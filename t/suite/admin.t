@@ -242,7 +242,9 @@ def checks(s):
             ("mynetworks that are wide", ["mynetworks = 8.0.0.0/9"],
              "warning: %s:%d: mynetworks has 8.0.0.0/9"),
             ("a relayhost that is none", ["relayhost = [smtp.test"],
-             "relayhost = [smtp.test"),
+             "fault: %s:%d: relayhost = [smtp.test"),
+            ("a pattern for a domain", ["virtual_alias_domains = *.a.test"],
+             "fault: %s:%d: virtual_alias_domains: *.a.test is not a domain"),
             ("forwarders", ["resolver_forwarders = ns.test"],
              "resolver_forwarders: ns.test"),
             ("a key that is missing", ["smtpd_tls_key_file = /nonexistent"],
@@ -412,9 +414,9 @@ def starts(s):
     tap.equal(s.posthorn("reload").returncode, 0, "mended, then reload")
     tap.ok(wait_for(lambda: s.posthorn("status").returncode == 0, 30),
            "makes it ready")
-    with Conf(s, "relayhost = [smtp.test") as c:
+    with Conf(s, "mynetworks = 127.0.0.0/8 10.0.0.0/33") as c:
         done = s.posthorn("reload")
-        tap.ok(done.returncode == 0 and "fault: %s:%d: relayhost" %
+        tap.ok(done.returncode == 0 and "fault: %s:%d: mynetworks" %
                (s.CONF, c.first) in done.stderr and
                done.stderr.endswith("the new configuration is in force in "
                                     "spite of the fault above\n"),

@@ -99,6 +99,19 @@ def test_refusals(s, conf):
         tap.equal(c.noop()[0], 250, "TLS as before")
 
 
+def test_routes(s, conf):
+    """With these in force mail would go back to its senders."""
+    pids = processes(s)
+    for line in ("relayhost = [smart", "relayhost = smart:smtp",
+                 "mydestination = *", "virtual_mailbox_domains = a.test @b"):
+        conf.set(line)
+        done = s.posthorn("reload")
+        tap.ok(done.returncode == 78 and ": " + line.split()[0] in
+               done.stderr, "refused: " + line, done.stderr)
+    conf.set()
+    tap.equal(processes(s), pids, "and all is as it was")
+
+
 def test_many_refusals(s, conf):
     """What ends half-started candidates must never reach master."""
     pids = processes(s)
@@ -180,6 +193,7 @@ def test_disabled(s, conf):
 with Instance("smtpd_banner=first") as s:
     conf = Conf(s)
     test_refusals(s, conf)
+    test_routes(s, conf)
     test_many_refusals(s, conf)
     test_file_is_not_read(s, conf)
     test_accepted(s, conf)

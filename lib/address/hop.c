@@ -1,4 +1,4 @@
-#include "remote-send/hop.h"
+#include "address/hop.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

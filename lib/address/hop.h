@@ -5,10 +5,12 @@
  *     [host], [host]:port		that host, by its addresses
  *     [192.0.2.1], [IPv6:2001:db8::1]	that address (RFC 5321 section 4.1.3)
  */
-#ifndef REMOTE_SEND_HOP_H
-#define REMOTE_SEND_HOP_H
+#ifndef ADDRESS_HOP_H
+#define ADDRESS_HOP_H
 
 #include <stdbool.h>
+
+#define HOP_FORM "host, [host], host:port or [host]:port"
 
 struct hop {
 	char name[256]; /* domain or host, lower case; or the bare address */
