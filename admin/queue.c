@@ -144,7 +144,7 @@ static void print_summary(const struct queue_summary *sum, FILE *to)
 	struct buf remarks;
 
 	buf_init(&remarks, 4096);
-	if (queue_admin_remarks(sum->strange, "", &remarks))
+	if (queue_admin_remarks(sum->strange, sum->corrupt, "", &remarks))
 		fputs(remarks.data, to);
 	if (sum->scanning)
 		fputs("the queue is still being looked through after a start: "
@@ -227,6 +227,7 @@ static const struct {
 	{ "dead_destinations", offsetof(struct queue_stats, dead), false },
 	{ "slots", offsetof(struct queue_stats, slots), false },
 	{ "strange", offsetof(struct queue_stats, strange), false },
+	{ "corrupt", offsetof(struct queue_stats, corrupt), false },
 	{ "scanning", offsetof(struct queue_stats, scanning), true },
 	{ "intake_stopped", offsetof(struct queue_stats, intake_stopped),
 	  true },

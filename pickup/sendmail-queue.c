@@ -105,12 +105,12 @@ static void print_end(const struct totals *t, const struct queue_summary *sum,
 	bool any;
 
 	buf_init(&remarks, 4096);
-	any = queue_admin_remarks(sum->strange, "-- ", &remarks);
+	any = queue_admin_remarks(sum->strange, sum->corrupt, "-- ", &remarks);
 	if (t->messages > 0)
 		printf("-- %" PRId64 " Kbytes in %" PRId64 " Request%s.\n",
 		       t->bytes / 1024, t->messages,
 		       t->messages == 1 ? "" : "s");
-	else if (whole && !sum->scanning && !any)
+	else if (whole && !sum->scanning && !sum->strange)
 		puts("Mail queue is empty");
 	if (any)
 		fputs(remarks.data, stdout);

@@ -2,11 +2,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 #include "log/log.h"
 #include "queue-manager/clocks.h"
 #include "queue-manager/errand.h"
+#include "queue-manager/pool.h"
 #include "queue/id.h"
 
 /* A slot for NUMBER, about which something was found: NULL if that is out of
@@ -111,4 +113,28 @@ void finding_on_scanned(struct qmgr *q)
 		 n[SLOT_WAITING] + n[SLOT_ACTIVE], n[SLOT_HELD],
 		 q->found.promised, q->found.torn, q->found.unused,
 		 q->found.damaged, q->strange);
+}
+
+void finding_on_counted(struct qmgr *q)
+{
+	q->corrupt = 0;
+	ipc_int(&q->in, "corrupt", 0, INT64_MAX, &q->corrupt);
+}
+
+void finding_tick(struct qmgr *q)
+{
+	struct timespec *last = &q->corrupt_since;
+	struct stat st;
+
+	if (stat("corrupt", &st) < 0) {
+		q->corrupt = 0;
+		*last = (struct timespec){ 0 };
+		return;
+	}
+	if (st.st_mtim.tv_sec == last->tv_sec &&
+	    st.st_mtim.tv_nsec == last->tv_nsec)
+		return;
+	ipc_begin(&q->keeper_out, "count");
+	if (pool_ask(q))
+		*last = st.st_mtim;
 }

@@ -6,6 +6,7 @@
  */
 #include "queue-manager/keeper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -228,10 +229,32 @@ static void put_one_aside(struct keeper *k, uint32_t number)
 		log_error("%s; it stays where it is", err_why(err));
 }
 
+/* Files in corrupt/; what cannot be read there is not counted. */
+static int64_t count_corrupt(void)
+{
+	DIR *d = opendir("corrupt");
+	struct dirent *e;
+	int64_t n = 0;
+
+	while (d && file_next(d, "corrupt", &e) == ERR_OK && e)
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void do_count(struct keeper *k)
+{
+	ipc_begin(&k->out, "counted");
+	ipc_put_int(&k->out, "corrupt", count_corrupt());
+	send(k, &k->out);
+}
+
 static void do_corrupt(struct keeper *k)
 {
 	for_each(k, put_one_aside);
 	answer(k, "anew");
+	do_count(k);
 }
 
 static void look_at_one(struct keeper *k, uint32_t number)
@@ -256,7 +279,7 @@ static const struct {
 	void (*act)(struct keeper *k);
 } requests[] = {
 	{ "make", do_make }, { "remove", do_remove }, { "corrupt", do_corrupt },
-	{ "look", do_look }, { "scan", do_scan },
+	{ "look", do_look }, { "scan", do_scan },     { "count", do_count },
 };
 
 static void serve(struct keeper *k)

@@ -6,6 +6,7 @@
  *     remove  slot…            unlink
  *     corrupt slot…            move to corrupt/
  *     look    slot…            report what is in these
+ *     count                    say how many files are in corrupt/
  *     scan                     examine all files beside other work: at start,
  *                              and again when files that it left alone may
  *                              have been mended
@@ -27,6 +28,7 @@
  *     looked  slot…               the end of the answer to `look`
  *     scanned strange             the end of the scan, and how many files it
  *                                 left alone
+ *     counted corrupt          the answer to `count`, and to `corrupt` too
  *
  * What the scan reports may be out of date when it arrives: qmgr ignores slots
  * that it already knows, and knows a slot until `anew` comes for it.

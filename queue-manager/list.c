@@ -132,6 +132,7 @@ bool list_step(struct control *c)
 		ipc_begin(&c->out, "end");
 		ipc_put_int(&c->out, "scanning", c->scanning);
 		ipc_put_int(&c->out, "strange", c->q->strange);
+		ipc_put_int(&c->out, "corrupt", c->q->corrupt);
 		control_send(c);
 		return false;
 	}

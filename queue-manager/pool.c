@@ -138,6 +138,7 @@ static const struct {
 	{ "junk", finding_on_junk }, { "rot", finding_on_rot },
 	{ "busy", finding_on_busy }, { "scanned", finding_on_scanned },
 	{ "anew", errand_on_anew },  { "looked", errand_on_looked },
+	{ "counted", finding_on_counted },
 };
 
 static bool read_packet(struct qmgr *q)
@@ -172,6 +173,9 @@ static void on_started(struct qmgr *q)
 {
 	q->scan_due = q->scanning;
 	ask_scan(q);
+	/* what a former one was asked for is forgotten */
+	q->corrupt_since = (struct timespec){ 0 };
+	finding_tick(q);
 	errand_again(q);
 	make_more(q);
 }
@@ -224,6 +228,7 @@ void pool_tick(struct qmgr *q)
 	if (q->spare_low > SPARE_MIN)
 		q->spare_low--;
 	ask_scan(q);
+	finding_tick(q);
 	errand_tick(q);
 	make_more(q);
 	intake_feed(q);

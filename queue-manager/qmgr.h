@@ -93,6 +93,8 @@ struct qmgr {
 		int64_t promised, torn, unused, damaged;
 	} found;			/* by the scan, unknown until then */
 	int64_t strange;		/* files that were left alone */
+	int64_t corrupt;		/* files in corrupt/ … */
+	struct timespec corrupt_since;	/* … when it was last changed */
 
 	/* intake.c */
 	struct receiver_list hungry;	/* receivers that wait for a slot */

@@ -211,6 +211,7 @@ static void read_summary(const struct ipc_in *in, struct queue_summary *sum)
 
 	*sum = (struct queue_summary){ .scanning = false };
 	ipc_int(in, "strange", 0, INT64_MAX, &sum->strange);
+	ipc_int(in, "corrupt", 0, INT64_MAX, &sum->corrupt);
 	ipc_int(in, "scanning", 0, 1, &scanning);
 	sum->scanning = scanning != 0;
 }
@@ -237,7 +238,7 @@ int queue_admin_list(const char *path, const char *id,
 	return err;
 }
 
-bool queue_admin_remarks(int64_t strange, const char *before,
+bool queue_admin_remarks(int64_t strange, int64_t corrupt, const char *before,
 			 struct buf *text)
 {
 	if (strange)
@@ -247,7 +248,13 @@ bool queue_admin_remarks(int64_t strange, const char *before,
 			   before, strange, strange == 1 ? "" : "s",
 			   strange == 1 ? "was" : "were",
 			   strange == 1 ? "it" : "them");
-	return strange > 0;
+	if (corrupt)
+		buf_printf(text,
+			   "%s%" PRId64 " damaged file%s in corrupt/ wait%s "
+			   "for you: posthorn-queue(5) says what to do.\n",
+			   before, corrupt, corrupt == 1 ? "" : "s",
+			   corrupt == 1 ? "s" : "");
+	return strange || corrupt;
 }
 
 static void take_content(struct question *q, int *content, off_t *offset,
@@ -332,6 +339,7 @@ static int read_stats(const struct ipc_in *in, struct queue_stats *s)
 	if (!ipc_int(in, "scanning", 0, 1, &scanning) ||
 	    !ipc_int(in, "intake-stopped", 0, 1, &stopped))
 		return ERR_SYNTAX;
+	ipc_int(in, "corrupt", 0, INT64_MAX, &s->corrupt);
 	s->scanning = scanning != 0;
 	s->intake_stopped = stopped != 0;
 	return ERR_OK;

@@ -45,6 +45,7 @@ struct queue_summary {
 				 * still running: messages may be missing */
 	int64_t strange;	/* files that qmgr left alone: its log names
 				 * them, and they may be messages */
+	int64_t corrupt;	/* damaged files that it moved to corrupt/ */
 };
 
 struct queue_stats {
@@ -55,6 +56,8 @@ struct queue_stats {
 	int64_t destinations, dead;	/* known to the scheduler; down */
 	int64_t slots;			/* files in use or made ahead */
 	int64_t strange;		/* files that were left alone */
+	int64_t corrupt;		/* those in corrupt/; 0 from a qmgr of
+					 * a version that did not say */
 	bool scanning;			/* the scan at start is running */
 	bool intake_stopped;		/* for lack of disk space */
 };
@@ -96,9 +99,9 @@ int queue_admin_act(const char *path, enum queue_action action, const char *id,
 		    int64_t *count, struct buf *why);
 
 /* Appends to TEXT a line for people about what the queue holds beside its
- * messages, each behind BEFORE: the STRANGE files of a summary or of stats.
- * False: there is nothing to say. */
-bool queue_admin_remarks(int64_t strange, const char *before,
+ * messages, each behind BEFORE: the STRANGE and CORRUPT files of a summary or
+ * of stats. False: there is nothing to say. */
+bool queue_admin_remarks(int64_t strange, int64_t corrupt, const char *before,
 			 struct buf *text);
 
 /* Counts of the whole queue, into *S. */

@@ -467,6 +467,35 @@ def left_alone(s):
     os.unlink(folder + "/000Z00")
 
 
+def put_aside(s):
+    """Damaged mail in corrupt/: the same people are told."""
+    for name in ("000001.1", "000002.1"):
+        with open(s.path("spool/corrupt/" + name), "w") as f:
+            f.write("damaged\n")
+    s.posthorn("start")
+
+    def queue():
+        return json.loads(s.posthorn("status", "--json").stdout)["queue"]
+
+    tap.ok(wait_for(lambda: queue()["corrupt"] == 2, 30),
+           "status --json counts what is in corrupt/")
+    want = "2 damaged files in corrupt/ wait for you: posthorn-queue(5) " \
+        "says what to do."
+    for argv, line in (([s.MAILQ], "-- " + want),
+                       ([s.path("posthorn"), "queue", "list"], want),
+                       ([s.path("posthorn"), "status"], want)):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        tap.ok(done.returncode == 0 and line in done.stdout.splitlines(),
+               "%s: says what is in corrupt/" % argv, done.stdout)
+    tap.ok("corrupt            2\n" in s.posthorn("queue", "stats").stdout,
+           "queue stats, too")
+    for name in os.listdir(s.path("spool/corrupt")):
+        os.unlink(s.path("spool/corrupt/" + name))
+    tap.ok(wait_for(lambda: queue()["corrupt"] == 0, 30),
+           "until they are removed")
+    s.posthorn("stop")
+
+
 with Instance() as s:
     helps(s)
     wrong_words(s)
@@ -493,4 +522,5 @@ with Instance() as s:
     starts(s)
     s.posthorn("stop")
     left_alone(s)
+    put_aside(s)
 tap.done()

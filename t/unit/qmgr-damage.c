@@ -212,6 +212,46 @@ static bool row_fits(const void *arg)
 	return fits(r->v, r->d);
 }
 
+static int64_t count_aside(void)
+{
+	char *pattern = mem_printf("%s/queue/corrupt/*", bed.dir);
+	glob_t g;
+	int64_t n = glob(pattern, 0, NULL, &g) == 0 ? (int64_t)g.gl_pathc : 0;
+
+	globfree(&g);
+	free(pattern);
+	return n;
+}
+
+/* ARG is how many files qmgr says are in corrupt/. */
+static bool is_counted(const void *arg)
+{
+	struct queue_stats s;
+	struct buf why;
+	int err;
+
+	buf_init(&why, 1000);
+	err = queue_admin_stats(bed.public, &s, &why);
+	buf_free(&why);
+	return !err && s.corrupt == *(const int64_t *)arg;
+}
+
+/* What is in corrupt/ is counted, whoever puts it there or takes it away. */
+static void test_corrupt_count(int64_t aside)
+{
+	static const int64_t none = 0;
+	char *command = mem_printf("rm '%s'/queue/corrupt/*", bed.dir);
+
+	ok(bed_wait(is_counted, &aside), "%d damaged files are counted",
+	   (int)aside);
+	bed_end_qmgr(SIGKILL);
+	bed_start_qmgr();
+	ok(bed_wait(is_counted, &aside), "after a restart, too");
+	ok(system(command) == 0 && bed_wait(is_counted, &none),
+	   "until somebody removes them");
+	free(command);
+}
+
 static bool is_scanned(const void *arg)
 {
 	(void)arg;
@@ -310,6 +350,7 @@ int main(void)
 	test_damages(&r);
 	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
 	bed_wait(bed_is_empty, NULL);
+	test_corrupt_count(count_aside());
 	test_strange(r);
 	bed_end(r);
 	buf_free(&why);
