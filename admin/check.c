@@ -187,6 +187,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_start(f, a, c);
 	check_files(f, c);
 	check_access(f, c);
+	check_queue(f, c);
 	check_network(f, c);
 	check_tls(f, c);
 	check_tables(f, c);

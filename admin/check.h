@@ -45,6 +45,7 @@ void check_readable(struct findings *f, const struct config *c,
 		    const char *param, const char *path);
 
 void check_access(struct findings *f, const struct config *c);
+void check_queue(struct findings *f, const struct config *c);
 void check_network(struct findings *f, const struct config *c);
 void check_users(struct findings *f, const struct config *c);
 void check_files(struct findings *f, const struct config *c);

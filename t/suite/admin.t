@@ -460,11 +460,71 @@ def left_alone(s):
         tap.ok(line in done.stdout.splitlines() and
                "empty" not in done.stdout, "and says what was left alone",
                done.stdout)
+    done = s.posthorn("check")
+    tap.ok(done.returncode == 0 and [
+        line for line in done.stdout.splitlines()
+        if line.startswith("warning: %s:" % s.CONF) and
+        "queue/0Z/000Z00 (is no slot)" in line],
+           "check: names the file", done.stdout)
     done = s.posthorn("queue", "list", "--json")
     tap.ok(not done.stdout and want in done.stderr,
            "not in the midst of JSON", done.stdout)
     s.posthorn("stop")
     os.unlink(folder + "/000Z00")
+
+
+def restored(s):
+    """Slots of a spool that was restored without care: stuck mail is named
+    before, at and after the start, and comes back when that is mended."""
+    with Conf(s, "relayhost = [127.0.0.1]:1"):
+        s.posthorn("start")
+        for i in range(5):
+            subprocess.run([s.SENDMAIL, "x%d@held.test" % i], input="x\n",
+                           text=True, check=True)
+
+        def queue():
+            return json.loads(s.posthorn("status", "--json").stdout)["queue"]
+
+        def waits(n):
+            return wait_for(lambda: queue()["waiting"] + queue()["active"] == n
+                            and not queue()["scanning"])
+
+        tap.ok(waits(5), "messages wait")
+        s.posthorn("stop")
+        tap.ok("queue_directory" not in s.posthorn("check").stdout,
+               "check: nothing is wrong with them")
+        slots = [os.path.join(at, name)
+                 for at, _, names in os.walk(s.path("spool/queue"))
+                 for name in names if len(name) == 6]
+        root = os.geteuid() == 0
+        owner = os.stat(slots[0]).st_uid
+        for path in slots:
+            os.chmod(path, 0)
+            if root:
+                os.chown(path, 0, 0)
+        done = s.posthorn("check")
+        why = "belongs to another user" if root else "its mode is too narrow"
+        tap.ok(done.returncode == 0 and
+               "cannot use %d of the files" % len(slots) in done.stdout and
+               done.stdout.count(why) == min(3, len(slots)) and
+               "chown -R " in done.stdout, "check: names them", done.stdout)
+        done = s.posthorn("start")
+        tap.ok(done.returncode == 0 and "cannot use %d of the files" %
+               len(slots) in done.stderr, "so does the start", done.stderr)
+        tap.ok(waits(0) and queue()["strange"] == len(slots),
+               "all are left alone")
+        tap.ok("%d files in the queue were left alone" % len(slots) in
+               subprocess.run([s.MAILQ], capture_output=True,
+                              text=True).stdout, "mailq says so")
+        for path in slots:
+            os.chmod(path, 0o600)
+            if root:
+                os.chown(path, owner, -1)
+        done = s.posthorn("queue", "flush", "ALL")
+        tap.ok(done.returncode == 0 and waits(5) and queue()["strange"] == 0,
+               "once they are mended, flush finds them", done.stderr)
+        s.posthorn("queue", "delete", "ALL")
+        s.posthorn("stop")
 
 
 def put_aside(s):
@@ -477,6 +537,10 @@ def put_aside(s):
     def queue():
         return json.loads(s.posthorn("status", "--json").stdout)["queue"]
 
+    done = s.posthorn("check")
+    tap.ok(done.returncode == 0 and "2 damaged files, perhaps mail, lie " in
+           done.stdout and "corrupt/000001.1" in done.stdout,
+           "check: names them", done.stdout)
     tap.ok(wait_for(lambda: queue()["corrupt"] == 2, 30),
            "status --json counts what is in corrupt/")
     want = "2 damaged files in corrupt/ wait for you: posthorn-queue(5) " \
@@ -522,5 +586,6 @@ with Instance() as s:
     starts(s)
     s.posthorn("stop")
     left_alone(s)
+    restored(s)
     put_aside(s)
 tap.done()

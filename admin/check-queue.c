@@ -1,0 +1,141 @@
+/* posthorn check: files in the queue that wait for the administrator. Mail may
+ * be in them, and nothing happens to it until somebody mends them. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/check.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "queue/id.h"
+#include "server/user.h"
+
+#define NAMED_MAX 3 /* of many files only the first are named */
+
+struct tally {
+	const char *base; /* queue_directory */
+	uid_t uid;	  /* whose the files are to be */
+	size_t n;
+	struct buf names;
+};
+
+static void tally_add(struct tally *t, const char *name, const char *why)
+{
+	if (t->n < NAMED_MAX)
+		buf_printf(&t->names, "%s%s%s%s%s", t->n ? ", " : "", name,
+			   *why ? " (" : "", why, *why ? ")" : "");
+	else if (t->n == NAMED_MAX)
+		buf_puts(&t->names, ", …");
+	t->n++;
+}
+
+/* Calls EACH with the name, from base on, of all that is in FOLDER but hidden
+ * names. What cannot be listed, other checks or the caller's rights explain. */
+static void walk(struct tally *t, const char *folder,
+		 void (*each)(struct tally *t, const char *path,
+			      const char *name))
+{
+	char *full = mem_printf("%s/%s", t->base, folder);
+	DIR *d = opendir(full);
+	struct dirent *e;
+
+	while (d && file_next(d, full, &e) == ERR_OK && e) {
+		char *path = mem_printf("%s/%s", folder, e->d_name);
+
+		if (e->d_name[0] != '.')
+			each(t, path, e->d_name);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	free(full);
+}
+
+/* Is PATH of type TYPE, the user's, and has he the rights MODE? Files come and
+ * go meanwhile. */
+static void look_at(struct tally *t, const char *path, mode_t type, mode_t mode)
+{
+	char *full = mem_printf("%s/%s", t->base, path);
+	struct stat st;
+
+	if (lstat(full, &st) == 0) {
+		if ((st.st_mode & S_IFMT) != type)
+			tally_add(t, path, "is no slot");
+		else if (st.st_uid != t->uid)
+			tally_add(t, path, "belongs to another user");
+		else if ((st.st_mode & mode) != mode)
+			tally_add(t, path, "its mode is too narrow");
+	}
+	free(full);
+}
+
+static void look_at_slot(struct tally *t, const char *path, const char *name)
+{
+	uint32_t number;
+
+	if (queue_slot_from_name(name, &number))
+		look_at(t, path, S_IFREG, 0600);
+}
+
+static void look_at_folder(struct tally *t, const char *path, const char *name)
+{
+	if (strlen(name) != 2)
+		return;
+	look_at(t, path, S_IFDIR, 0700);
+	walk(t, path, look_at_slot);
+}
+
+static void count_one(struct tally *t, const char *path, const char *name)
+{
+	(void)name;
+	tally_add(t, path, "");
+}
+
+static void check_slots(struct findings *f, struct tally *t, const char *user)
+{
+	walk(t, "queue", look_at_folder);
+	if (t->n)
+		check_warning(f,
+			      "queue_directory = %s: %s, the queue_user, cannot "
+			      "use %zu of the files in it, and mail may be in "
+			      "them: %s; chown -R %s: %s/queue, chmod -R "
+			      "u=rwX,go= %s/queue, then posthorn queue flush "
+			      "ALL",
+			      t->base, user, t->n, t->names.data, user,
+			      t->base, t->base);
+}
+
+static void check_corrupt(struct findings *f, struct tally *t)
+{
+	walk(t, "corrupt", count_one);
+	if (t->n)
+		check_warning(f,
+			      "queue_directory = %s: %zu damaged file%s, "
+			      "perhaps mail, lie%s there: %s; "
+			      "posthorn-queue(5) says what to do",
+			      t->base, t->n, t->n == 1 ? "" : "s",
+			      t->n == 1 ? "s" : "", t->names.data);
+}
+
+void check_queue(struct findings *f, const struct config *c)
+{
+	const char *user = config_string(c, "queue_user");
+	struct tally slots = { .base = config_string(c, "queue_directory") };
+	struct tally corrupt = { .base = slots.base };
+	gid_t gid;
+
+	if (geteuid() != 0)
+		slots.uid = geteuid();
+	else if (!user_find(user, &slots.uid, &gid))
+		return; /* check_start says so */
+	buf_init(&slots.names, 4096);
+	buf_init(&corrupt.names, 4096);
+	check_slots(f, &slots, user);
+	check_corrupt(f, &corrupt);
+	buf_free(&slots.names);
+	buf_free(&corrupt.names);
+}
