@@ -5,30 +5,15 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/str.h"
-#include "mime/field.h"
+#include "mime/delivered.h"
 
 #define CHUNK 16384
-#define FIELDS_MAX 100
-
-static const char field[] = "Delivered-To:";
-
 static void scan(const char *data, const char *end, struct strlist *found)
 {
-	while (data < end && found->n < FIELDS_MAX) {
-		const char *lf = memchr(data, '\n', (size_t)(end - data));
-		const char *stop = lf ? lf : end;
-		size_t n = (size_t)(stop - data), skip = sizeof(field) - 1;
+	struct mime_field f;
 
-		if (n > skip && str_span_is(data, skip, field)) {
-			struct strlist line = { 0 };
-
-			strlist_add_span(&line, data + skip, n - skip);
-			strlist_add(found, str_trim(line.item[0]));
-			strlist_free(&line);
-		}
-		data = stop + 1;
-	}
+	while (mime_field_next(&data, end, &f))
+		mime_delivered_note(&f, found);
 }
 
 /* Reads a piece at a time until the header's end is in it. */
@@ -61,5 +46,5 @@ bool loop_found(struct recipient *r)
 	if (!m->scanned)
 		read_header(m->job, &m->delivered_to);
 	m->scanned = true;
-	return strlist_has_ci(&m->delivered_to, r->text);
+	return mime_delivered_has(&m->delivered_to, r->text);
 }

@@ -61,8 +61,7 @@ static void verify(const struct config *c, const char *parameter,
 
 	for (size_t i = 0; i < l->n; i++)
 		if (address_domain(l->item[i], strlen(l->item[i]), domain))
-			buf_printf(faults,
-				   "%s: %s: %s is not a domain name\n",
+			buf_printf(faults, "%s: %s: %s is not a domain name\n",
 				   config_origin(c, parameter), parameter,
 				   l->item[i]);
 }

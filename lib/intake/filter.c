@@ -9,6 +9,7 @@
 #include "address/authserv.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "mime/delivered.h"
 
 static enum intake_action judge_size(const struct intake_question *q,
 				     struct answer *a)
@@ -34,6 +35,27 @@ static enum intake_action judge_hops(const struct intake_question *q,
 	if (hops <= q->intake->hop_limit)
 		return INTAKE_ACCEPT;
 	return intake_no(a, "554 5.4.6 Error: too many hops");
+}
+
+/* Each recipient has had the message: accepted, it could only go to its sender
+ * as a bounce, and strangers may write anybody's name there. */
+static enum intake_action judge_loop(const struct intake_question *q,
+				     struct answer *a)
+{
+	const struct intake_header *h = &q->intake->header;
+	const struct envelope *e = q->e;
+	struct strlist had = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		mime_delivered_note(&h->field[i], &had);
+	while (had.n && n < e->nrecipients &&
+	       mime_delivered_has(&had, e->recipient[n].address))
+		n++;
+	strlist_free(&had);
+	if (n == 0 || n < e->nrecipients)
+		return INTAKE_ACCEPT;
+	return intake_no(a, "554 5.4.6 Error: mail forwarding loop");
 }
 
 static enum intake_action drop_return_path(const struct intake_question *q,
@@ -127,6 +149,7 @@ static enum intake_action put_received(const struct intake_question *q,
 const struct intake_row intake_own_rows[] = {
 	{ "message_size_limit", INTAKE_HEADER, INTAKE_ALL, judge_size },
 	{ "hopcount_limit", INTAKE_HEADER, INTAKE_ALL, judge_hops },
+	{ "Delivered-To", INTAKE_HEADER, INTAKE_OUTSIDE, judge_loop },
 	{ "Return-Path", INTAKE_HEADER, INTAKE_ALL, drop_return_path },
 	{ "results in our name", INTAKE_HEADER, INTAKE_ALL, drop_results },
 	{ "Bcc", INTAKE_HEADER, INTAKE_SUBMITTED, drop_submitted },

@@ -237,7 +237,17 @@ starts(c.message("Subject: " + "x" * 300000 + "\r\n\r\n.\r\n"), "552 5.3.4",
        "a header that is too large")
 starts(c.message("Received: x\r\n" * 11 + HEAD + ".\r\n"), "554 5.4.6",
        "hopcount_limit")
+for field in ("Delivered-To: joe@home.test", "delivered-to:JOE@Home.Test \r\n"
+              "Delivered-To: x@y.test", "Delivered-To:\r\n\tjoe@home.test"):
+    starts(c.message(field + "\r\n" + HEAD + ".\r\n"), "554 5.4.6",
+           ascii(field) + ": only its sender could get it")
 t.equal(len(queue.messages), n, "nothing refused is in the queue")
+starts(c.message("Delivered-To: x@home.test\r\n" + HEAD + "Delivered-To: "
+                 "joe@home.test\r\n.\r\n"), "250", "not so in the body")
+c.talk("MAIL FROM:<a@other.test>", "RCPT TO:<joe@home.test>",
+       "RCPT TO:<postmaster@home.test>", "DATA")
+c.send("Delivered-To: joe@home.test\r\n" + HEAD + ".\r\n")
+starts(c.reply(), "250", "nor if another recipient has not had it")
 c.close()
 
 # SMTPUTF8
