@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "address/address.h"
+#include "base/encode.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/map.h"
@@ -103,6 +104,20 @@ static bool read_header(struct outgoing *m)
 	return !m->header.over;
 }
 
+static int refuse_control(const char *recipient)
+{
+	struct buf visible;
+	int status;
+
+	buf_init(&visible, 1 << 20);
+	encode_visible(&visible, recipient, strlen(recipient));
+	status = sendmail_fail(EX_USAGE,
+			       "control character in recipient address: %s",
+			       visible.data);
+	buf_free(&visible);
+	return status;
+}
+
 static int add_arguments(struct outgoing *m)
 {
 	const struct sendmail_options *o = m->s->options;
@@ -111,6 +126,8 @@ static int add_arguments(struct outgoing *m)
 		const char *text = o->argument[i];
 		size_t before = m->recipients.n;
 
+		if (sendmail_has_control(text))
+			return refuse_control(text);
 		if (address_header(text, strlen(text), POSTING_RECIPIENTS_MAX,
 				   &m->recipients) ||
 		    m->recipients.n == before)
@@ -183,7 +200,9 @@ static int find_sender(struct outgoing *m)
 	const char *given = m->s->options->sender;
 	struct envelope *e = &m->envelope;
 
-	if (!given)
+	if (given && sendmail_has_control(given))
+		e->sender = NULL;
+	else if (!given)
 		e->sender = sendmail_caller(m->s);
 	else if (*given == '\0' || strcmp(given, "<>") == 0)
 		e->sender = "";

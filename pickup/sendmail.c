@@ -105,6 +105,14 @@ static int run_with_config(struct sendmail *s)
 	return status;
 }
 
+bool sendmail_has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 const char *sendmail_address(const struct sendmail *s, const char *text)
 {
 	char out[ADDRESS_TEXT_SIZE];

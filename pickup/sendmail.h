@@ -63,6 +63,10 @@ struct sendmail {
 int sendmail_fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Does TEXT, an argument, have a line end or another control character? It
+ * was put together wrongly, and may name somebody whom nobody meant. */
+bool sendmail_has_control(const char *text);
+
 /* The completed, canonical form of an address in the arena, or NULL. The text
  * may also be "Name <address>". */
 const char *sendmail_address(const struct sendmail *s, const char *text);

@@ -15,6 +15,7 @@ struct scan {
 	struct buf text; /* the address so far */
 	bool gap;	 /* white space since its last word */
 	bool word;	 /* its last token was a word */
+	bool at;	 /* an @ is in it, outside < > and quotes */
 	bool angle;	 /* within < > */
 	bool closed;	 /* the address in < > is complete */
 	bool phrase;	 /* words in a row: a name, not an address */
@@ -27,7 +28,8 @@ struct scan {
 static void start_over(struct scan *s)
 {
 	buf_reset(&s->text);
-	s->gap = s->word = s->angle = s->closed = s->phrase = s->bad = false;
+	s->gap = s->word = s->at = s->angle = s->closed = false;
+	s->phrase = s->bad = false;
 }
 
 static void skip_comment(struct scan *s)
@@ -85,6 +87,7 @@ static void take_literal(struct scan *s)
 static void take_special(struct scan *s, char c)
 {
 	s->word = s->gap = false;
+	s->at |= c == '@' && !s->angle;
 	if (s->closed)
 		s->bad = true;
 	buf_putc(&s->text, c);
@@ -136,13 +139,17 @@ static void end_address(struct scan *s)
 		s->err = ERR_LIMIT;
 }
 
-/* A colon outside < > ends the name of a group (RFC 5322 section 3.4). */
+/* A colon outside < > ends the name of a group (RFC 5322 section 3.4), in
+ * which no address may get lost. */
 static void take_colon(struct scan *s)
 {
-	if (s->angle)
+	if (s->angle) {
 		buf_putc(&s->text, ':');
-	else
-		start_over(s);
+		return;
+	}
+	if (s->at || s->closed || s->bad)
+		s->err = ERR_SYNTAX;
+	start_over(s);
 }
 
 static void take_byte(struct scan *s)
