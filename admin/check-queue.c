@@ -99,14 +99,15 @@ static void check_slots(struct findings *f, struct tally *t, const char *user)
 {
 	walk(t, "queue", look_at_folder);
 	if (t->n)
-		check_warning(f,
-			      "queue_directory = %s: %s, the queue_user, cannot "
-			      "use %zu of the files in it, and mail may be in "
-			      "them: %s; chown -R %s: %s/queue, chmod -R "
-			      "u=rwX,go= %s/queue, then posthorn queue flush "
-			      "ALL",
-			      t->base, user, t->n, t->names.data, user,
-			      t->base, t->base);
+		check_warning(
+			f,
+			"queue_directory = %s: %s, the queue_user, cannot "
+			"use %zu of the files in it, and mail may be in "
+			"them: %s; chown -R %s: %s/queue, chmod -R "
+			"u=rwX,go= %s/queue, then posthorn queue flush "
+			"ALL",
+			t->base, user, t->n, t->names.data, user, t->base,
+			t->base);
 }
 
 static void check_corrupt(struct findings *f, struct tally *t)

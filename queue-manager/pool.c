@@ -134,11 +134,15 @@ static const struct {
 	const char *verb;
 	void (*act)(struct qmgr *q);
 } answers[] = {
-	{ "made", on_made },	     { "found", finding_on_found },
-	{ "junk", finding_on_junk }, { "rot", finding_on_rot },
-	{ "busy", finding_on_busy }, { "scanned", finding_on_scanned },
-	{ "anew", errand_on_anew },  { "looked", errand_on_looked },
+	{ "made", on_made },
+	{ "found", finding_on_found },
+	{ "junk", finding_on_junk },
+	{ "rot", finding_on_rot },
+	{ "busy", finding_on_busy },
+	{ "scanned", finding_on_scanned },
 	{ "counted", finding_on_counted },
+	{ "anew", errand_on_anew },
+	{ "looked", errand_on_looked },
 };
 
 static bool read_packet(struct qmgr *q)
