@@ -59,7 +59,7 @@ const struct config_param config_params[] = {
 { "disable_plaintext_auth", BOOL, "yes", NULL, "users",
   "Refuse passwords on IMAP and POP3 connections without TLS." },
 { "disabled_services", LIST, "", NULL, "services",
-  "Services, by their names in master's table, that are not started: a host that only serves IMAP does not need gate." },
+  "Services, by their names in master(8), that are not started: a host that only serves IMAP does not need gate." },
 { "dkim_keys_file", STRING, "$config_directory/dkim-keys", NULL, "authentication",
   "Lines of domain, selector and file of the private key (PEM): mail that our users send from the domain is signed with it. No file: no signatures." },
 { "dmarc_reject", BOOL, "no", NULL, "authentication",

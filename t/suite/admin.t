@@ -437,6 +437,18 @@ def starts(s):
            "and no more after a reload with it")
 
 
+def services_named(s):
+    """The names that disabled_services wants are in the manual."""
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    with open(os.path.join(top, "man", "master.8")) as f:
+        manual = f.read().splitlines()
+    lines = s.posthorn("status").stdout.splitlines()
+    names = [line.split()[0] for line in lines[1:lines.index("")]]
+    tap.ok(len(names) > 10, "status names services")
+    for name in names:
+        tap.ok(".It Li " + name in manual, "master(8) says what %s is" % name)
+
+
 def left_alone(s):
     """A file in the queue that may be mail and cannot be looked at: whoever
     asks for the queue is told, on standard output."""
@@ -565,6 +577,7 @@ with Instance() as s:
     wrong_words(s)
     names_of_users(s)
     reports(s)
+    services_named(s)
     closed_pipes(s)
     users_apart(s)
     s.posthorn("stop")
