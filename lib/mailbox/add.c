@@ -253,7 +253,8 @@ static void take_back(struct folder *f, struct addition *a, size_t n)
 		struct message_ref ref = ref_of(&a[i]);
 		int err = a[i].linked ? messages_remove(f->files, &ref) : ERR_OK;
 
-		code = code ? code : err;
+		if (!code && err != ERR_NOT_FOUND)
+			code = err;
 	}
 	if (!code && n > 0)
 		code = messages_sync(f->files, dirs_of(a, n));

@@ -233,7 +233,8 @@ static void removed(struct mailbox *m, const struct removal *r)
 }
 
 /* Unlinks the files, once the journal says they are gone. What cannot be
- * unlinked now is not an error: a scan will do it. */
+ * unlinked now is not an error: a scan will do it. Nor what is not there: it may
+ * have another name meanwhile. */
 static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 		       struct removal *r)
 {
@@ -262,6 +263,57 @@ static int sync_dirs(struct mailbox *m)
 	return messages_sync(m->x.f.files, BOTH_DIRS);
 }
 
+static int by_base(const void *a, const void *b)
+{
+	const struct message_ref *x = a, *y = b;
+	int order = memcmp(x->base, y->base,
+			   x->nbase < y->nbase ? x->nbase : y->nbase);
+
+	return order ? order : (x->nbase > y->nbase) - (x->nbase < y->nbase);
+}
+
+/* Removes the files of messages whose names, sorted, are in WANTED[N], wherever
+ * they are: a rename of theirs may not have been recorded either. */
+static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
+			 size_t n)
+{
+	struct listing l;
+	size_t i;
+	int code = messages_list(m->x.f.files, BOTH_DIRS, &l);
+
+	for (i = 0; !code && i < l.n; i++) {
+		const struct listing_file *file = &l.file[i];
+		const char *text = listing_name(&l, i);
+		const struct message_ref ref = { text, file->nbase, file->dir,
+						 file->letters, text };
+
+		if (bsearch(&ref, wanted, n, sizeof(ref), by_base))
+			code = messages_remove(m->x.f.files, &ref);
+		if (code == ERR_NOT_FOUND)
+			code = ERR_OK;
+	}
+	listing_free(&l);
+	return code;
+}
+
+static int remove_all(struct mailbox *m, const uint32_t *seq, size_t n,
+		      const bool *chosen)
+{
+	struct message_ref *wanted = mem_array(n + 1, sizeof(*wanted));
+	size_t i, there = 0;
+	int code;
+
+	for (i = 0; i < n; i++) {
+		const struct entry *e = mailbox_entry(m, seq[i]);
+
+		there += chosen[i] && e && mailbox_ref(m, e, &wanted[there]);
+	}
+	qsort(wanted, there, sizeof(*wanted), by_base);
+	code = remove_listed(m, wanted, there);
+	free(wanted);
+	return code;
+}
+
 /* No room for the record: removes the files first, which makes room. After a
  * power cut in between they are missing, and the next scan records that. */
 static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
@@ -272,11 +324,10 @@ static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 
 	if (code)
 		return code;
-	for (i = 0; i < n; i++)
-		if (chosen[i])
-			mailbox_unlink(m, mailbox_entry(m, seq[i]));
+	code = remove_all(m, seq, n, chosen);
 	index_unlock(&m->x);
-	code = sync_dirs(m);
+	if (!code)
+		code = sync_dirs(m);
 	m->x.suspect = true;
 	if (!code)
 		code = mailbox_scan(m);

@@ -217,7 +217,7 @@ static void finish_expunge(struct scan *s, const struct message_ref *ref,
 			  : messages_put_aside(ms, ref);
 
 	if (code)
-		s->waiting = true;
+		s->waiting = code != ERR_NOT_FOUND || s->waiting;
 	else if (proven)
 		log_info("mailbox: an expunge is finished: %.*s is removed",
 			 (int)ref->nbase, ref->base);
@@ -338,6 +338,7 @@ static void expunge_missing(struct scan *s)
 		if (missing) {
 			totals_add(&s->b.t, e, -1);
 			batch_range(&s->b, RECORD_MISSING, e->uid, joins);
+			s->b.needed = true; /* it was room for others */
 		}
 		joins = missing;
 	}

@@ -308,9 +308,7 @@ static int remove_message(struct messages *ms, const struct message_ref *r)
 
 	if (code)
 		return code;
-	return unlinkat(fd, now, 0) < 0 && errno != ENOENT
-		       ? err_sys("remove", now)
-		       : ERR_OK;
+	return unlinkat(fd, now, 0) < 0 ? err_sys("remove", now) : ERR_OK;
 }
 
 /* Moves it to `tmp`, under a name that no other file has there: its own, or

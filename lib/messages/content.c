@@ -86,5 +86,7 @@ int content_put_aside(struct messages *ms, const struct message_ref *r,
 		 empty ? "empty, removed" : "torn, put into tmp", (int)r->nbase,
 		 r->base);
 	code = empty ? messages_remove(ms, r) : messages_put_aside(ms, r);
+	if (code == ERR_NOT_FOUND) /* another was quicker */
+		code = ERR_OK;
 	return code ? code : messages_sync(ms, 1u << r->dir);
 }

@@ -77,7 +77,7 @@ struct messages_ops {
 	/* ERR_EXISTS: another message has that name; it stays. */
 	int (*rename)(struct messages *ms, const struct message_ref *from,
 		      const struct message_ref *to);
-	/* ERR_OK also if it was not there. */
+	/* ERR_NOT_FOUND: it is not there under this name. */
 	int (*remove)(struct messages *ms, const struct message_ref *r);
 	/* Hides it from everybody, but keeps it, and everything hidden
 	 * before. */

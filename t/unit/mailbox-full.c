@@ -76,6 +76,7 @@ static void test_no_reserve(void)
 	struct store *s;
 	struct mailbox *m;
 	uint32_t seq[] = { 1, 2, 3, 4, 5, 6 }, gone;
+	char name[600], other[700], uid[16];
 	int i;
 
 	deliver_n("INBOX", 10);
@@ -104,6 +105,14 @@ static void test_no_reserve(void)
 	fill_disk();
 	mailbox_store(m, seq, 2, MAILBOX_ADD, MAILBOX_SEEN, 0, UINT64_MAX,
 		      NULL);
+	/* a rename that could not be recorded either */
+	snprintf(uid, sizeof(uid), ",U=%u", mailbox_uid(m, 1));
+	if (find_name("new", uid, name) || find_name("cur", uid, name)) {
+		snprintf(other, sizeof(other), "cur/%.*s:2,F",
+			 (int)strcspn(name + 4, ":"), name + 4);
+		ok(rename(path(name), path(other)) == 0,
+		   "a file has another name");
+	}
 	ok(mailbox_expunge(m, seq, 2, false) == ERR_OK, "the next one, too");
 	close_folder(&m, &s);
 	m = open_folder("INBOX", true, &s);

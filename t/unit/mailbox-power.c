@@ -434,6 +434,30 @@ static void test_expunge_at_rest(bool delivered)
 	close_folder(&m, &s);
 }
 
+/* Another program renames the file just before: it does not come back. */
+static void test_expunge_of_renamed(void)
+{
+	const uint32_t seq = 1;
+	char name[600], other[700];
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_n("INBOX", 2);
+	m = open_folder("INBOX", false, &s);
+	if (!find_name("cur", ",U=1", name))
+		find_name("new", ",U=1", name);
+	snprintf(other, sizeof(other), "cur/%.*s:2,F",
+		 (int)strcspn(name + 4, ":"), name + 4);
+	ok(rename(path(name), path(other)) == 0, "a flag is set by another");
+	ok(mailbox_expunge(m, &seq, 1, false) == ERR_OK, "it is expunged");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == 1 && mailbox_uid(m, 1) == 2,
+	   "and does not come back: %u", mailbox_count(m));
+	close_folder(&m, &s);
+}
+
 /* That it is done is said when it is: after the sync of the places. */
 static void test_expunge_is_synced(void)
 {
@@ -678,6 +702,7 @@ int main(void)
 	test_put_aside_is_synced(true);
 	test_put_aside_is_synced(false);
 	test_expunge_is_synced();
+	test_expunge_of_renamed();
 	test_out_of_order(false);
 	test_out_of_order(true);
 	test_promised();

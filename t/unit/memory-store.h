@@ -174,10 +174,10 @@ static int memory_remove(struct messages *ms, const struct message_ref *r)
 {
 	struct memory_message *m = memory_find(ms, r);
 
-	if (m) {
-		close(m->fd);
-		m->fd = -1;
-	}
+	if (!m)
+		return ERR_NOT_FOUND;
+	close(m->fd);
+	m->fd = -1;
 	return ERR_OK;
 }
 
