@@ -12,7 +12,8 @@ static const char help[] =
 	"usage: posthorn status [--json]\n\n"
 	"The services, why one is not ready, and the queue.\nExit code 0: all "
 	"services are ready; 69: the suite does not run;\n75: a service is "
-	"not ready, or files in the queue were left alone.\n";
+	"not ready, files in the queue were left alone,\nor the log cannot be "
+	"written.\n";
 
 struct line {
 	char name[64];
@@ -76,7 +77,8 @@ static bool print_services(const struct admin *a, const struct ipc_in *m)
 		printf("%-14s %-9s %7s %9s %10s\n", "SERVICE", "STATE", "PID",
 		       "RESTARTS", "FOR");
 	for (size_t i = 0; i < m->nattrs; i++) {
-		if (!parse_line(m->attr[i].value, &l))
+		if (strcmp(m->attr[i].name, "service") != 0 ||
+		    !parse_line(m->attr[i].value, &l))
 			continue;
 		all = all && is_ready(&l);
 		if (a->json)
@@ -131,6 +133,42 @@ static bool print_queue(const struct admin *a)
 	return err || s.strange == 0;
 }
 
+/* Mail goes on without the log, so nothing else shows that. False: it cannot be
+ * written. */
+static bool print_log(const struct admin *a, const struct ipc_in *m)
+{
+	const char *trouble = ipc_text(m, "log");
+	struct buf text;
+
+	buf_init(&text, 65536);
+	if (a->json) {
+		admin_json_string(&text, trouble);
+		printf(",\n\"log\":%s", text.data);
+	} else if (*trouble) {
+		printf("the log cannot be written: %s: %s\n",
+		       config_string(a->config, "log_target"), trouble);
+	}
+	buf_free(&text);
+	return !*trouble;
+}
+
+/* The report on M, what master answered; exit code. */
+static int report(const struct admin *a, const struct ipc_in *m)
+{
+	bool good;
+
+	if (a->json)
+		printf("{\"services\":[");
+	good = print_services(a, m);
+	if (a->json)
+		printf("\n],\n\"queue\":");
+	good = print_queue(a) && good;
+	good = print_log(a, m) && good;
+	if (a->json)
+		puts("}");
+	return good ? EX_OK : EX_TEMPFAIL;
+}
+
 int admin_status(const struct admin *a)
 {
 	struct ipc_in m = { 0 };
@@ -141,18 +179,8 @@ int admin_status(const struct admin *a)
 	status = admin_ask_master(a, "status", &m);
 	if (status == EX_UNAVAILABLE)
 		admin_not_running(a);
-	if (status == EX_OK) {
-		if (a->json)
-			printf("{\"services\":[");
-		if (!print_services(a, &m))
-			status = EX_TEMPFAIL;
-		if (a->json)
-			printf("\n],\n\"queue\":");
-		if (!print_queue(a))
-			status = EX_TEMPFAIL;
-		if (a->json)
-			puts("}");
-	}
+	if (status == EX_OK)
+		status = report(a, &m);
 	ipc_in_free(&m);
 	return status;
 }

@@ -61,11 +61,14 @@ static void do_status(struct peer *p)
 {
 	struct ipc_out a = { 0 };
 	struct buf text;
+	int trouble = log_trouble();
 
 	buf_init(&text, 65536);
 	self.act->status(&text);
 	ipc_begin(&a, "ok");
 	put_lines(&a, "service", text.data);
+	if (trouble)
+		ipc_put(&a, "log", strerror(trouble));
 	buf_free(&text);
 	answer(p, &a);
 }

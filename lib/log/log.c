@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -128,6 +129,20 @@ void log_reopen(void)
 int log_fd(void)
 {
 	return self.path ? self.fd : -1;
+}
+
+int log_trouble(void)
+{
+	struct statvfs v;
+	struct stat st;
+
+	if (!self.path || fstat(self.fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    fstatvfs(self.fd, &v) < 0)
+		return 0;
+	if (v.f_flag & ST_RDONLY)
+		return EROFS;
+	/* what only root may use is of no use to the services */
+	return v.f_blocks && v.f_bavail == 0 ? ENOSPC : 0;
 }
 
 int log_keep_fd(void)

@@ -30,6 +30,11 @@ void log_reopen(void);
 /* The descriptor of the file that lines go to; -1 if it is not a file. */
 int log_fd(void);
 
+/* Why no more lines fit into the file that they go to, an errno (a full disk, or
+ * one that may only be read), or 0. Logging itself never fails: nobody waits
+ * for it. */
+int log_trouble(void);
+
 /* For a process that closes all its descriptors: the one to keep, since lines
  * go there, or -1. A connection to syslog is closed here; the next line makes
  * it again. */

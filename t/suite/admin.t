@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Instance, wait_for  # noqa: E402
+from instance import Instance, mounted, wait_for  # noqa: E402
 
 tap = Tap()
 
@@ -449,6 +449,40 @@ def services_named(s):
         tap.ok(".It Li " + name in manual, "master(8) says what %s is" % name)
 
 
+def full_log(s):
+    """The disk of the log is full: mail goes on, and status says so."""
+    disk = s.path("disk")
+    tap.equal(json.loads(s.posthorn("status", "--json").stdout)["log"], "",
+              "a log that can be written is no news")
+    s.posthorn("stop")
+    if not mounted(disk, "64k"):
+        print("# no file system of its own can be mounted here")
+        return
+    try:
+        with Conf(s, "log_target = %s/log" % disk):
+            full_log_on(s, disk)
+            s.posthorn("stop")
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def full_log_on(s, disk):
+    s.posthorn("start")
+    filled = subprocess.run(["dd", "if=/dev/zero", "of=%s/filler" % disk],
+                            capture_output=True)
+    tap.ok(filled.returncode != 0, "the disk of the log is full")
+    want = "the log cannot be written: %s/log: No space left on device" % disk
+    done = s.posthorn("status")
+    tap.ok(done.returncode == 75 and want in done.stdout.splitlines(),
+           "status says so, and ends with 75", done.stdout)
+    done = s.posthorn("status", "--json")
+    tap.equal(json.loads(done.stdout)["log"], "No space left on device",
+              "status --json, too")
+    os.unlink(disk + "/filler")
+    tap.ok(wait_for(lambda: s.posthorn("status").returncode == 0, 60),
+           "until there is space again")
+
+
 def left_alone(s):
     """A file in the queue that may be mail and cannot be looked at: whoever
     asks for the queue is told, on standard output."""
@@ -597,7 +631,7 @@ with Instance() as s:
     out_of_reach(s)
     away(s)
     starts(s)
-    s.posthorn("stop")
+    full_log(s)
     left_alone(s)
     restored(s)
     put_aside(s)
