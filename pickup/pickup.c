@@ -13,11 +13,13 @@
 #include "service/service.h"
 #include "pickup/pickup-header.h"
 #include "pickup/pickup.h"
+#include "server/board.h"
 
 #define PROCESSES 20
 #define USER_MAX (PROCESSES / 2) /* of one user, who goes to the drop folder */
 #define IDLE_MS 10000		 /* for a caller to send its request */
 #define SEND_MS 10000
+#define REJECTS_S 20 /* that are logged, a second */
 
 static const char refusal[] =
 	"failed\0reply=451 4.3.2 Error: too many at once from you";
@@ -55,7 +57,7 @@ static void take(struct ipc_in *in, uid_t uid, struct ipc_out *out)
 		good = pickup_take(&self, fd, uid, &reply);
 	if (fd >= 0)
 		close(fd);
-	if (!good)
+	if (!good && log_rate_allows(board_log_rate(), REJECTS_S, "reject"))
 		log_info("reject: %s; uid=%ld", reply.text, (long)uid);
 	ipc_begin(out, good ? "queued" : "failed");
 	ipc_put(out, "reply", reply.text);

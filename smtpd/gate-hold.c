@@ -95,12 +95,15 @@ static void time_out(struct stranger *x)
 
 static void lose(struct stranger *x)
 {
+	static struct log_rate lost;
+
 	if (x->session) {
 		gate_unhold(x);
 		gate_queue(x);
 		return;
 	}
-	log_info("lost connection after CONNECT from [%s]", x->ip);
+	if (log_rate_allows(&lost, GATE_LINES_S, "lost connection"))
+		log_info("lost connection after CONNECT from [%s]", x->ip);
 	gate_drop(x);
 }
 

@@ -112,10 +112,12 @@ void gate_drop(struct stranger *x)
 
 void gate_refuse(struct stranger *x, const char *text, const char *why)
 {
+	static struct log_rate refused;
 	char line[600];
 
-	log_info("NOQUEUE: reject: CONNECT from [%s]: %s (%s)", x->ip, text,
-		 why);
+	if (log_rate_allows(&refused, GATE_LINES_S, "reject: CONNECT"))
+		log_info("NOQUEUE: reject: CONNECT from [%s]: %s (%s)", x->ip,
+			 text, why);
 	snprintf(line, sizeof(line), "%s\r\n", text);
 	gate_say(x, line);
 	drain(x);

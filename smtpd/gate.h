@@ -18,7 +18,10 @@
 
 #include "client/tls.h"
 #include "config/config.h"
+#include "log/rate.h"
 #include "smtpd/gate-count.h"
+
+#define GATE_LINES_S 20 /* logged a second of each kind of lost client */
 
 enum stage { GREETING, HELD, HANDSHAKE, QUEUED, SERVED };
 

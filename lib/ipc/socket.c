@@ -27,6 +27,7 @@
 #include "io/wait.h"
 #include "ipc/packet.h"
 #include "log/log.h"
+#include "log/rate.h"
 
 #define CONNECT_MS 10000
 
@@ -282,14 +283,16 @@ static int accept_peer(int listener, struct ucred *peer)
 
 int ipc_accept(int listener, const uid_t *uids, size_t n, uid_t *uid)
 {
+	static struct log_rate refused;
 	struct ucred peer;
 	int fd = accept_peer(listener, &peer);
 
 	if (fd < 0)
 		return -1;
 	if (!is_allowed(peer.uid, uids, n)) {
-		log_warn("connection from uid %ld, process %ld refused",
-			 (long)peer.uid, (long)peer.pid);
+		if (log_rate_allows(&refused, 1, "connections refused"))
+			log_warn("connection from uid %ld, process %ld refused",
+				 (long)peer.uid, (long)peer.pid);
 		close(fd);
 		errno = EACCES;
 		return -1;

@@ -4,13 +4,11 @@
 #include <sys/mman.h>
 #include <sysexits.h>
 
-#include "base/clock.h"
 #include "log/log.h"
 
 struct memory {
-	/* one line per second reports refused clients */
-	_Atomic int64_t said_ms;
-	_Atomic int unsaid;
+	struct log_rate refused;
+	struct log_rate other;
 	struct board_place place[];
 };
 
@@ -71,16 +69,12 @@ struct board_place *board_find(pid_t pid)
 
 void board_say_refused(const char *client, int most)
 {
-	int64_t now = clock_ms();
-	int unsaid;
+	if (log_rate_allows(&self.memory->refused, 1, "refused"))
+		log_info("refused: %s has %d connections already", client,
+			 most);
+}
 
-	if (now - atomic_load(&self.memory->said_ms) < 1000) {
-		atomic_fetch_add(&self.memory->unsaid, 1);
-		return;
-	}
-	atomic_store(&self.memory->said_ms, now);
-	unsaid = atomic_exchange(&self.memory->unsaid, 0);
-	log_info("refused: %s has %d connections already", client, most);
-	if (unsaid)
-		log_info("refused: %d more before that", unsaid);
+struct log_rate *board_log_rate(void)
+{
+	return &self.memory->other;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "log/rate.h"
 #include "server/watch.h"
 
 enum board_state { BOARD_FREE, BOARD_IDLE, BOARD_BUSY, BOARD_ASIDE };
@@ -46,5 +47,8 @@ struct board_place *board_find(pid_t pid);
 /* Logs that CLIENT, which has MOST connections, was refused: at most a line
  * per second from all children together. */
 void board_say_refused(const char *client, int most);
+
+/* For lines of the program itself, from all children together. */
+struct log_rate *board_log_rate(void);
 
 #endif

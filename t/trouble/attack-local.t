@@ -5,6 +5,7 @@ import array
 import fcntl
 import os
 import random
+import re
 import resource
 import signal
 import smtplib
@@ -98,6 +99,46 @@ def crowd(s):
     os.close(over[0])
     os.close(over[1])
     os.waitpid(pid, 0)
+
+
+def rubbish(s, n):
+    """Another user is refused N times each by resolver and by pickup."""
+    pid = os.fork()
+    if pid == 0:
+        become_nobody()
+        for _ in range(n):
+            packet(s, "private/resolver", b"x\0")
+        with connect_packets(s, "pickup") as c:
+            for _ in range(n):
+                c.send(b"x\0")
+                c.recv(1000)
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def fill_log(s):
+    """Lines of the log that cost another user nothing are few."""
+    kinds = (("connections refused", "connection from uid %d" % NOBODY, 1),
+             ("reject", "reject: 500", 20))
+    before, begun = len(s.read_log()), time.monotonic()
+
+    def told(line):
+        return s.read_log()[before:].count(line)
+
+    def more(what):
+        return sum(map(int, re.findall(r" %s: (\d+) more before" % what,
+                                       s.read_log()[before:])))
+    rubbish(s, 3000)
+    seconds = time.monotonic() - begun + 2
+    for what, line, most in kinds:
+        tap.ok(1 <= told(line) <= most * seconds, what + ": in a few lines")
+        print("#", told(line), "in", seconds)
+    time.sleep(1.1)  # in the next second the others are counted
+    rubbish(s, 1)
+    for what, line, _ in kinds:
+        tap.ok(wait_for(lambda: told(line) + more(what) == 3001),
+               what + ": and the others are counted")
+        print("#", told(line), more(what))
 
 
 def besieged(s):
@@ -318,6 +359,7 @@ with Instance() as s:
     if ROOT:
         as_nobody(s)
         crowd(s)
+        fill_log(s)
         besieged(s)
     drop(s)
 tap.done()
