@@ -11,6 +11,21 @@
 #include "base/mem.h"
 #include "server/user.h"
 
+/* READER, a user, must go on reading it; NULL: only root does. */
+static void check_secret(struct findings *f, const char *param,
+			 const char *path, const char *reader)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && st.st_mode & S_IROTH)
+		check_fault(f,
+			    "%s: everybody can read %s, which is secret; "
+			    "%s%s%schmod %s it, and make a new secret",
+			    param, path, reader ? "chgrp " : "",
+			    reader ? reader : "", reader ? " and " : "",
+			    reader ? "640" : "600");
+}
+
 void check_file(struct findings *f, const char *param, const char *path,
 		bool secret)
 {
@@ -27,11 +42,8 @@ void check_file(struct findings *f, const char *param, const char *path,
 			    "%s: everybody can write to %s; chmod o-w it, and "
 			    "look whether it is still as it was",
 			    param, path);
-	if (secret && st.st_mode & S_IROTH)
-		check_fault(f,
-			    "%s: everybody can read %s, which is secret; chmod "
-			    "600 it, and make a new secret",
-			    param, path);
+	if (secret)
+		check_secret(f, param, path, NULL);
 }
 
 /* Is there a line in TEXT that is not a comment? */
@@ -91,7 +103,9 @@ static void check_users_file(struct findings *f, const struct config *c)
 				    path, strerror(errno));
 		return;
 	}
-	check_file(f, "virtual_users_file", path, true);
+	check_file(f, "virtual_users_file", path, false);
+	check_secret(f, "virtual_users_file", path,
+		     config_string(c, "account_user"));
 	if (config_list(c, "virtual_mailbox_domains")->n > 0)
 		check_entries(f, "virtual_users_file", path);
 	check_readable(f, c, "virtual_users_file", path);

@@ -276,15 +276,23 @@ def checks(s):
             if want not in done.stdout:
                 print("# " + done.stdout.replace("\n", "\n# "))
     held.close()
-    for name, mode in (("key.pem", 0o644), ("users", 0o644),
-                       ("aliases", 0o666), ("posthorn.conf", 0o666)):
+    with open(s.CONF) as f:
+        user = ([line.split("=")[1].strip() for line in f
+                 if line.startswith("account_user")] or ["posthorn-account"])
+    for name, mode, mend in (
+            ("key.pem", 0o644, "; chmod 600 it"),
+            ("users", 0o644, "; chgrp %s and chmod 640 it" % user[-1]),
+            ("aliases", 0o666, "is writable by everybody"),
+            ("posthorn.conf", 0o666, "chmod o-w it")):
         path = s.path(name)
         former = os.stat(path).st_mode & 0o777
         os.chmod(path, mode)
         done = s.posthorn("check")
         os.chmod(path, former)
-        tap.ok(done.returncode == 78 and path in done.stdout,
-               "check: %s with mode %o" % (name, mode))
+        tap.ok(done.returncode == 78 and [
+            line for line in done.stdout.splitlines()
+            if path in line and mend in line],
+            "check: %s with mode %o" % (name, mode), done.stdout)
     text = s.path("virtual")
     with open(text, "w") as f:
         f.write("a@%s bob\n" % s.DOMAIN)
