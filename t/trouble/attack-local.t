@@ -330,13 +330,17 @@ def put_off():
     os.chmod(small, 0o755)
     try:
         with Instance("queue_directory=" + small, "queue_minfree=256k") as s:
-            for name in ("large1", "steady", "large2"):
-                path = os.path.join(small, "drop", "mail." + name)
+            paths = [os.path.join(small, "drop", "mail." + name)
+                     for name in ("large1", "steady", "large2")]
+            # all before the first is tried, which fills the disk for a while
+            for path in paths:
+                name = path.rpartition(".")[2]
                 with open(path + ".new", "wb") as f:
                     f.write(records(s) + b"Subject: %s\n\n" % name.encode())
                     if name != "steady":
                         os.fchown(f.fileno(), NOBODY, -1)
                         f.truncate(40 << 20)
+            for path in paths:
                 os.rename(path + ".new", path)
             tap.ok(s.wait_log("waits: 45") and
                    wait_for(lambda: "Subject: steady" in texts(s)),
