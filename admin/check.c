@@ -136,25 +136,12 @@ static void check_domains(struct findings *f, const struct config *c)
 	buf_free(&faults);
 }
 
-static void check_domain(struct findings *f, const struct config *c,
-			 const char *param)
-{
-	const char *name = config_string(c, param);
-	char domain[ADDRESS_DOMAIN_SIZE];
-
-	if (address_domain(name, strlen(name), domain))
-		check_fault(f, "%s = %s: is not a domain name", param, name);
-}
-
 static void check_names(struct findings *f, const struct config *c)
 {
 	const char *host = config_string(c, "myhostname");
 	const char *last = config_string(c, "2bounce_notice_recipient");
 	struct address a;
 
-	check_domain(f, c, "myhostname");
-	check_domain(f, c, "mydomain");
-	check_domain(f, c, "myorigin");
 	check_domains(f, c);
 	if (!strchr(host, '.') || str_ends_ci(host, ".localdomain"))
 		check_warning(f,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address/address.h"
 #include "address/domains.h"
 #include "address/hop.h"
 #include "base/mem.h"
@@ -64,6 +65,30 @@ static void verify_disabled(const struct config *c, struct buf *faults)
 	}
 }
 
+static const char *place(const struct config *c, const char *name)
+{
+	const char *origin = config_origin(c, name);
+
+	return *origin ? origin : "default";
+}
+
+/* What we call ourselves, and complete addresses with. */
+static void verify_names(const struct config *c, struct buf *faults)
+{
+	static const char *const names[] = { "myhostname", "mydomain",
+					     "myorigin" };
+	char domain[ADDRESS_DOMAIN_SIZE];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *name = config_string(c, names[i]);
+
+		if (address_domain(name, strlen(name), domain))
+			buf_printf(faults,
+				   "%s: %s = %s: is not a domain name\n",
+				   place(c, names[i]), names[i], name);
+	}
+}
+
 /* Where mail goes: with these wrong it would go back to its senders. */
 static void verify_routes(const struct config *c, struct buf *faults)
 {
@@ -103,6 +128,7 @@ void verify_config(const struct config *c, struct buf *faults)
 
 	verify_log(c, faults);
 	verify_disabled(c, faults);
+	verify_names(c, faults);
 	verify_routes(c, faults);
 	for (size_t i = 0; i < service_count; i++) {
 		users_find(c, service_rows[i].user, &uid, &gid, faults);

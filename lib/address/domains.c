@@ -57,12 +57,13 @@ static void verify(const struct config *c, const char *parameter,
 		   struct buf *faults)
 {
 	const struct strlist *l = config_list(c, parameter);
+	const char *origin = config_origin(c, parameter);
 	char domain[ADDRESS_DOMAIN_SIZE];
 
 	for (size_t i = 0; i < l->n; i++)
 		if (address_domain(l->item[i], strlen(l->item[i]), domain))
 			buf_printf(faults, "%s: %s: %s is not a domain name\n",
-				   config_origin(c, parameter), parameter,
+				   *origin ? origin : "default", parameter,
 				   l->item[i]);
 }
 

@@ -103,7 +103,8 @@ def test_routes(s, conf):
     """With these in force mail would go back to its senders."""
     pids = processes(s)
     for line in ("relayhost = [smart", "relayhost = smart:smtp",
-                 "mydestination = *", "virtual_mailbox_domains = a.test @b"):
+                 "mydestination = *", "myorigin = [a.test",
+                 "myhostname = mail@a.test", "virtual_mailbox_domains = a.test @b"):
         conf.set(line)
         done = s.posthorn("reload")
         tap.ok(done.returncode == 78 and ": " + line.split()[0] in
