@@ -305,8 +305,8 @@ static int dispatch(const struct admin *a, const char *socket, struct buf *why)
 			return do_act(socket, actions[i].action, a->argv[1],
 				      why);
 	admin_fail(EX_USAGE,
-		   "queue %s: there is no such command, or not with "
-		   "so many words",
+		   "queue %s: no such command, or another number of "
+		   "arguments",
 		   verb);
 	return admin_usage(a, help);
 }

@@ -161,8 +161,12 @@ static int act(void *context, int out)
 		  O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
 			  O_NOCTTY | O_CLOEXEC,
 		  0600);
-	if (fd < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO))
-		return say(out, NEVER, strerror(errno));
+	if (fd < 0 && errno == EISDIR)
+		return say(out, NEVER, "is a directory");
+	if (fd < 0 && errno == ELOOP)
+		return say(out, NEVER, "is a symbolic link");
+	if (fd < 0 && errno == ENXIO)
+		return say(out, NEVER, "is a FIFO or a socket");
 	if (fd < 0)
 		return say(out, LATER, strerror(errno));
 	status = append_to(a, fd, out);
