@@ -232,6 +232,77 @@ static void removed(struct mailbox *m, const struct removal *r)
 	index_unlock(&m->x);
 }
 
+#define UNLINK_TRIES 4
+
+static int by_base(const void *a, const void *b)
+{
+	const struct message_ref *x = a, *y = b;
+	int order = memcmp(x->base, y->base,
+			   x->nbase < y->nbase ? x->nbase : y->nbase);
+
+	return order ? order : (x->nbase > y->nbase) - (x->nbase < y->nbase);
+}
+
+/* Removes the files of messages whose names, sorted, are in WANTED[N], wherever
+ * they are, and counts them. */
+static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
+			 size_t n, size_t *removed)
+{
+	struct listing l;
+	size_t i;
+	int code = messages_list(m->x.f.files, BOTH_DIRS, &l);
+
+	for (i = 0; !code && i < l.n; i++) {
+		const struct listing_file *file = &l.file[i];
+		const char *text = listing_name(&l, i);
+		const struct message_ref ref = { text, file->nbase, file->dir,
+						 file->letters, text };
+
+		if (!bsearch(&ref, wanted, n, sizeof(ref), by_base))
+			continue;
+		code = messages_remove(m->x.f.files, &ref);
+		*removed += code == ERR_OK;
+		if (code == ERR_NOT_FOUND)
+			code = ERR_OK;
+	}
+	listing_free(&l);
+	return code;
+}
+
+/* The same for those of SEQ[N] that are chosen: their files may have got another
+ * name that is not recorded. */
+static int remove_all(struct mailbox *m, const uint32_t *seq, size_t n,
+		      const bool *chosen, size_t *removed)
+{
+	struct message_ref *wanted = mem_array(n + 1, sizeof(*wanted));
+	size_t i, there = 0;
+	int code;
+
+	for (i = 0; i < n; i++) {
+		const struct entry *e = mailbox_entry(m, seq[i]);
+
+		there += chosen[i] && e && mailbox_ref(m, e, &wanted[there]);
+	}
+	qsort(wanted, there, sizeof(*wanted), by_base);
+	code = remove_listed(m, wanted, there, removed);
+	free(wanted);
+	return code;
+}
+
+/* Another program may rename a file at this moment, so that a listing has
+ * neither name: some more are made. Are all gone? */
+static bool unlink_renamed(struct mailbox *m, const uint32_t *seq, size_t n,
+			   const bool *missing, size_t nmissing)
+{
+	size_t removed = 0;
+	int tries;
+
+	for (tries = 0; removed < nmissing && tries < UNLINK_TRIES; tries++)
+		if (remove_all(m, seq, n, missing, &removed) != ERR_OK)
+			return false;
+	return removed >= nmissing;
+}
+
 /* Unlinks the files, once the journal says they are gone. What cannot be
  * unlinked now is not an error: a scan will do it. Nor what is not there: it may
  * have another name meanwhile. */
@@ -240,15 +311,20 @@ static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
 {
 	struct marks k;
 	struct batch b;
-	size_t i;
+	bool *missing;
+	size_t i, nmissing = 0;
 
 	if (index_lock(&m->x) != ERR_OK)
 		return;
+	missing = mem_array(n + 1, sizeof(*missing));
 	marks_begin(&k, m->x.f.files, BOTH_DIRS);
-	r->all = true;
-	for (i = 0; i < n; i++)
-		if (r->chosen[i])
-			r->all &= mailbox_unlink(m, mailbox_entry(m, seq[i]));
+	for (i = 0; i < n; i++) {
+		missing[i] = r->chosen[i] &&
+			     !mailbox_unlink(m, mailbox_entry(m, seq[i]));
+		nmissing += missing[i];
+	}
+	r->all = unlink_renamed(m, seq, n, missing, nmissing);
+	free(missing);
 	batch_begin(&b, &m->x.f, false);
 	marks_end(&k, m->x.f.files, &b.t);
 	batch_mark(&b, RECORD_MARK);
@@ -263,68 +339,17 @@ static int sync_dirs(struct mailbox *m)
 	return messages_sync(m->x.f.files, BOTH_DIRS);
 }
 
-static int by_base(const void *a, const void *b)
-{
-	const struct message_ref *x = a, *y = b;
-	int order = memcmp(x->base, y->base,
-			   x->nbase < y->nbase ? x->nbase : y->nbase);
-
-	return order ? order : (x->nbase > y->nbase) - (x->nbase < y->nbase);
-}
-
-/* Removes the files of messages whose names, sorted, are in WANTED[N], wherever
- * they are: a rename of theirs may not have been recorded either. */
-static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
-			 size_t n)
-{
-	struct listing l;
-	size_t i;
-	int code = messages_list(m->x.f.files, BOTH_DIRS, &l);
-
-	for (i = 0; !code && i < l.n; i++) {
-		const struct listing_file *file = &l.file[i];
-		const char *text = listing_name(&l, i);
-		const struct message_ref ref = { text, file->nbase, file->dir,
-						 file->letters, text };
-
-		if (bsearch(&ref, wanted, n, sizeof(ref), by_base))
-			code = messages_remove(m->x.f.files, &ref);
-		if (code == ERR_NOT_FOUND)
-			code = ERR_OK;
-	}
-	listing_free(&l);
-	return code;
-}
-
-static int remove_all(struct mailbox *m, const uint32_t *seq, size_t n,
-		      const bool *chosen)
-{
-	struct message_ref *wanted = mem_array(n + 1, sizeof(*wanted));
-	size_t i, there = 0;
-	int code;
-
-	for (i = 0; i < n; i++) {
-		const struct entry *e = mailbox_entry(m, seq[i]);
-
-		there += chosen[i] && e && mailbox_ref(m, e, &wanted[there]);
-	}
-	qsort(wanted, there, sizeof(*wanted), by_base);
-	code = remove_listed(m, wanted, there);
-	free(wanted);
-	return code;
-}
-
 /* No room for the record: removes the files first, which makes room. After a
  * power cut in between they are missing, and the next scan records that. */
 static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 			const bool *chosen)
 {
-	size_t i;
+	size_t i, removed = 0;
 	int code = index_lock(&m->x);
 
 	if (code)
 		return code;
-	code = remove_all(m, seq, n, chosen);
+	code = remove_all(m, seq, n, chosen, &removed);
 	index_unlock(&m->x);
 	if (!code)
 		code = sync_dirs(m);

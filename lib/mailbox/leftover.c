@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "index/journal.h"
 #include "index/mark.h"
@@ -84,22 +85,36 @@ static bool was_given(const struct mailbox *m, uint32_t uid)
 	return uid < m->x.f.last.uidnext;
 }
 
-bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
-		     const struct message_ref *ref,
-		     const struct message_state *st)
+int64_t leftover_busy_us = 10000000;
+
+/* A time in the future means nothing. */
+static bool is_recent(int64_t when)
+{
+	int64_t age = clock_wall_us() - when;
+
+	return age >= 0 && age < leftover_busy_us;
+}
+
+enum leftover left_of_expunge(struct mailbox *m,
+			      const struct listing_file *file,
+			      const struct message_ref *ref,
+			      const struct message_state *st)
 {
 	bool given = is_ours(m, file) && was_given(m, file->uid);
 	uint32_t uid = given ? file->uid : 0;
 	int64_t when;
 
 	if (m->x.recover || !marks_are_pending(&m->x.f.last))
-		return false;
+		return LEFT_NOT;
 	/* there may be many files of other programs: do not search for each */
-	if (st && (uid == 0 || is_live(m, uid) ||
-		   st->changed >= m->x.f.last.time))
-		return false;
+	if (st &&
+	    (uid == 0 || is_live(m, uid) ||
+	     (st->changed >= m->x.f.last.time && !is_recent(m->x.f.last.time))))
+		return LEFT_NOT;
 	when = expunged_at(m, uid, ref);
-	return when > 0 && (!st || st->changed < when);
+	if (when > 0 && st && is_recent(when))
+		return LEFT_BUSY;
+	return when > 0 && (!st || st->changed < when) ? LEFT_OVER : LEFT_NOT;
 }
 
 bool left_of_delivery(struct mailbox *m, const struct listing_file *file,

@@ -8,6 +8,7 @@
 #define MAILBOX_LEFTOVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "messages/content.h"
 #include "messages/messages.h"
@@ -19,9 +20,19 @@ struct mailbox;
  * changed since, according to ST; ST is NULL if nobody can have put one back.
  * (The opposite proves nothing: a COPY of the message is the same file.) A
  * file of another name with the same UID is a copy. */
-bool left_of_expunge(struct mailbox *m, const struct listing_file *file,
-		     const struct message_ref *ref,
-		     const struct message_state *st);
+enum leftover {
+	LEFT_NOT,
+	LEFT_BUSY, /* another session may be about to remove it: wait */
+	LEFT_OVER
+};
+enum leftover left_of_expunge(struct mailbox *m,
+			      const struct listing_file *file,
+			      const struct message_ref *ref,
+			      const struct message_state *st);
+
+/* So long an expunge may be between its record, which it syncs, and the
+ * removal of its files: microseconds. Tests shorten it. */
+extern int64_t leftover_busy_us;
 
 /* Is FILE from a delivery that ended before its record was durable, and so was
  * never promised? If its UID was given out it is mail, however short, unless

@@ -213,8 +213,8 @@ static void finish_expunge(struct scan *s, const struct message_ref *ref,
 			   bool proven)
 {
 	struct messages *ms = s->m->x.f.files;
-	int code = proven ? messages_remove(ms, ref)
-			  : messages_put_aside(ms, ref);
+	int code =
+		proven ? messages_remove(ms, ref) : messages_put_aside(ms, ref);
 
 	if (code)
 		s->waiting = code != ERR_NOT_FOUND || s->waiting;
@@ -232,6 +232,7 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 	struct listing_file *file = &s->l.file[c->file];
 	struct entry e = { 0 };
 	enum content what;
+	enum leftover left;
 	struct message_state st;
 	struct message_ref ref = ref_of(s, c->file);
 	bool proven;
@@ -244,10 +245,13 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 		return;
 	}
 	proven = is_as_left(s, file);
-	if (left_of_expunge(s->m, file, &ref, proven ? NULL : &st)) {
+	left = left_of_expunge(s->m, file, &ref, proven ? NULL : &st);
+	if (left == LEFT_BUSY)
+		s->waiting = true;
+	else if (left == LEFT_OVER)
 		finish_expunge(s, &ref, proven);
+	if (left != LEFT_NOT)
 		return;
-	}
 	if (left_of_delivery(s->m, file, &ref, &what)) {
 		if (content_put_aside(s->m->x.f.files, &ref, what) != ERR_OK)
 			s->waiting = true;

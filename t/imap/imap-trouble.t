@@ -3,8 +3,10 @@
 session nor what can be done with the others."""
 import glob
 import os
+import random
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -131,6 +133,55 @@ def moved_by_two(s):
         r.close()
 
 
+def expunged_by_two(s):
+    """Two sessions remove mail, while a third program sets flags in names: all
+    of it goes, and for good."""
+    a, b = s.raw(), s.raw()
+    a.ask("CREATE both")
+    for i in range(80):
+        append(a, "both", message(i))
+    over = threading.Event()
+
+    def rename():
+        cur = os.path.join(s.maildir, ".both", "cur")
+        while not over.is_set():
+            for name in os.listdir(cur)[:20]:
+                base, _, flags = name.partition(":2,")
+                other = base + ":2," + ("S" if "F" in flags else "FS")
+                try:
+                    os.rename(os.path.join(cur, name),
+                              os.path.join(cur, other))
+                except OSError:
+                    pass
+
+    def remove(r, seed):
+        rng = random.Random(seed)
+        r.ask("SELECT both")
+        for _ in range(400):
+            found = [u for u in r.ask("UID SEARCH ALL")[0]
+                     if u.startswith(b"* SEARCH")][0].split()[2:]
+            if not found:
+                break
+            uids = b",".join(rng.sample(found, min(2, len(found)))).decode()
+            r.ask("UID STORE %s +FLAGS.SILENT (\\Deleted)" % uids)
+            r.ask("UID EXPUNGE " + uids)
+    threads = [threading.Thread(target=remove, args=(r, n))
+               for n, r in enumerate((a, b))]
+    other = threading.Thread(target=rename)
+    for t in (*threads, other):
+        t.start()
+    for t in threads:
+        t.join()
+    over.set()
+    other.join()
+    got = a.ask("STATUS both (MESSAGES)")[0]
+    tap.equal(got, [b'* STATUS "both" (MESSAGES 0)'], "two sessions remove all")
+    left = glob.glob(os.path.join(s.maildir, ".both", "[cnt]*", "*"))
+    tap.equal(left, [], "and nothing is left of it anywhere")
+    for r in (a, b):
+        r.close()
+
+
 def changed_by_others(s):
     a, b = filled(s, "changed", lines=20000)
     mine = files(s, "changed")
@@ -240,6 +291,7 @@ with Sessions() as s:
     unreadable(s)
     expunged(s)
     moved_by_two(s)
+    expunged_by_two(s)
     changed_by_others(s)
     journal_gone(s)
     search(s)

@@ -11,6 +11,7 @@
 #include "index/disk.h"
 #include "index/journal.h"
 #include "index/mark.h"
+#include "mailbox/leftover.h"
 #include "mailbox/private.h"
 #include "t/unit/mailbox-lib.h"
 
@@ -671,9 +672,36 @@ static void test_promised(void)
 	ok(count_files("new") == 1, "and stays");
 }
 
+/* Another session looks while an expunge is between its record and the removal
+ * of the files: it leaves them to it. */
+static void test_expunge_under_way(void)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_n("INBOX", 2);
+	begin_expunge(1);
+	utimensat(AT_FDCWD, path("new"), NULL, 0);
+	utimensat(AT_FDCWD, path("cur"), NULL, 0);
+	leftover_busy_us = 60000000;
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == 1 && files_of_inbox() == 2 &&
+		   count_files("tmp") == 0,
+	   "an expunge under way is left to its session");
+	close_folder(&m, &s);
+	leftover_busy_us = 0;
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == 1 && files_of_inbox() == 1,
+	   "one that has ended is finished by the next");
+	close_folder(&m, &s);
+}
+
 int main(void)
 {
 	int h;
+
+	leftover_busy_us = 0; /* nobody waits for processes that ended */
 
 	make_text();
 	for (h = 0; h < NHARMS; h++) {
@@ -703,6 +731,7 @@ int main(void)
 	test_put_aside_is_synced(false);
 	test_expunge_is_synced();
 	test_expunge_of_renamed();
+	test_expunge_under_way();
 	test_out_of_order(false);
 	test_out_of_order(true);
 	test_promised();
