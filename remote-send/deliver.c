@@ -1,3 +1,8 @@
+/*
+ * One job, from its next hop to its result: the TLS that is asked for, a
+ * session kept from the job before, the hosts in their order, each with its
+ * addresses, until no recipient is left to try.
+ */
 #include "remote-send/deliver.h"
 
 #include <string.h>
