@@ -104,17 +104,23 @@ static void post_all(void)
 	}
 }
 
-static bool is_delivered(const void *none)
+static bool ask_stats(struct queue_stats *s)
 {
-	struct queue_stats s;
 	struct buf why;
 	int err;
 
-	(void)none;
 	buf_init(&why, 1000);
-	err = queue_admin_stats(bed.public, &s, &why);
+	err = queue_admin_stats(bed.public, s, &why);
 	buf_free(&why);
-	return !err && s.active + s.waiting + s.held == 0;
+	return !err;
+}
+
+static bool is_delivered(const void *none)
+{
+	struct queue_stats s;
+
+	(void)none;
+	return ask_stats(&s) && s.active + s.waiting + s.held == 0;
 }
 
 /* What came in, and went, while the scan was at work. */
@@ -193,14 +199,9 @@ static void test_left(int round)
 static bool all_wait(const void *none)
 {
 	struct queue_stats s;
-	struct buf why;
-	int err;
 
 	(void)none;
-	buf_init(&why, 1000);
-	err = queue_admin_stats(bed.public, &s, &why);
-	buf_free(&why);
-	return !err && s.waiting == MESSAGES;
+	return ask_stats(&s) && s.waiting == MESSAGES;
 }
 
 static void open_gate_soon(const char *name)
