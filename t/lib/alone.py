@@ -77,6 +77,17 @@ class Folder:
             for line in lines:
                 f.write(line + "\n")
 
+    def certificate(self):
+        """(certificate, key): files of one for this machine, signed by itself."""
+        cert, key = self.path("cert.pem"), self.path("key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                        "-out", cert, "-days", "2", "-subj",
+                        "/CN=mail.home.test", "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                       check=True, stderr=subprocess.DEVNULL)
+        return cert, key
+
     def path(self, name):
         return os.path.join(self.dir, name)
 

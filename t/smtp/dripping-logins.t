@@ -6,7 +6,6 @@ import base64
 import os
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -19,12 +18,7 @@ from smtp import Accounts, Client, Queue, Server, listen_tcp  # noqa: E402
 t = Tap()
 PROCESSES = 4
 folder = Folder()
-CERT, KEY = folder.path("cert.pem"), folder.path("key.pem")
-subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-keyout", KEY, "-out",
-                CERT, "-days", "2", "-subj", "/CN=mail.home.test", "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-               check=True, stderr=subprocess.DEVNULL)
+CERT, KEY = folder.certificate()
 folder.configure(["mydestination = home.test", "myorigin = home.test",
                   "mynetworks =", "authcheck_default_action = accept",
                   "smtpd_process_limit = %d" % PROCESSES,

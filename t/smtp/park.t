@@ -5,7 +5,6 @@ import base64
 import os
 import socket
 import ssl
-import subprocess
 import sys
 import time
 
@@ -18,12 +17,7 @@ t = Tap()
 starts = t.starts
 SILENCE = 1.4  # longer than a process waits for the next command
 folder = Folder()
-CERT, KEY = folder.path("cert.pem"), folder.path("key.pem")
-subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-keyout", KEY, "-out",
-                CERT, "-days", "2", "-subj", "/CN=mail.home.test", "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-               check=True, stderr=subprocess.DEVNULL)
+CERT, KEY = folder.certificate()
 folder.configure(["mydestination = home.test", "myorigin = home.test",
                   "mynetworks =", "reject_unknown_sender_domain = no",
                   "authcheck_incoming = no", "smtpd_process_limit = 2",

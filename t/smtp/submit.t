@@ -16,12 +16,7 @@ from smtp import Accounts, Client, Queue, Server, listen_tcp  # noqa: E402
 t = Tap()
 starts = t.starts
 folder = Folder()
-CERT, KEY = folder.path("cert.pem"), folder.path("key.pem")
-subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-keyout", KEY, "-out",
-                CERT, "-days", "2", "-subj", "/CN=mail.home.test", "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-               check=True, stderr=subprocess.DEVNULL)
+CERT, KEY = folder.certificate()
 folder.configure(["authcheck_default_action = accept",
                   "mydestination = home.test", "myorigin = home.test",
                   "smtpd_tls_cert_file = " + CERT,
