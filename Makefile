@@ -237,9 +237,9 @@ unit-unsigned:
 	@$(MAKE) -s --no-print-directory O=build/unsigned \
 		COVERAGE=-funsigned-char unit
 
-# Fuzzing: FUZZ_SECONDS for all targets together; FUZZ_SEED repeats a run.
-# Built in a tree of its own, sanitized, and so that the driver sees which
-# code an input reaches. Finds are left in build/fuzz/finds.
+# Fuzzing: FUZZ_SECONDS of processor time for all targets together; FUZZ_SEED
+# repeats a run. Built in a tree of its own, sanitized, and so that the driver
+# sees which code an input reaches. Finds are left in build/fuzz/finds.
 FUZZ_SECONDS = 60
 
 fuzz:
