@@ -11,6 +11,7 @@ struct parser {
 	const char *end;
 	size_t left; /* arguments that may still come */
 	int depth;
+	bool flat;
 	const char *why;
 };
 
@@ -120,6 +121,10 @@ static bool parse_arg(struct parser *p, struct arg *arg)
 		return parse_quoted(p, arg);
 	if (*p->p == '{')
 		return parse_literal(p, arg);
+	if (p->flat && (*p->p == '(' || *p->p == ')')) {
+		arg->type = *p->p++ == '(' ? ARG_OPEN : ARG_CLOSE;
+		return true;
+	}
 	if (*p->p != '(')
 		return parse_atom(p, arg);
 	if (p->depth == 0)
@@ -147,7 +152,7 @@ static bool parse_list(struct parser *p, struct growing *g, bool nested)
 			p->p++;
 		if (p->p == p->end)
 			return !nested || fail(p, "Missing )");
-		if (*p->p == ')') {
+		if (*p->p == ')' && !p->flat) {
 			p->p++;
 			return nested || fail(p, "Unexpected )");
 		}
@@ -163,7 +168,8 @@ struct arg *args_parse(struct arena *a, const char *text, size_t n,
 		       const struct args_limits *limits, const char **why)
 {
 	struct parser p = {
-		a, text, text + n, limits->args, limits->depth, NULL
+		a,   text, text + n, limits->args, limits->depth, limits->flat,
+		NULL
 	};
 	struct growing g = { NULL, 0, 0 };
 

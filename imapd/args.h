@@ -16,7 +16,9 @@ enum arg_type {
 	ARG_END, /* ends every list */
 	ARG_ATOM,
 	ARG_STRING, /* quoted or literal */
-	ARG_LIST
+	ARG_LIST,
+	ARG_OPEN, /* the parentheses of lists, if they are to stay flat */
+	ARG_CLOSE
 };
 
 struct arg {
@@ -30,6 +32,8 @@ struct arg {
 struct args_limits {
 	int depth;   /* of nested lists */
 	size_t args; /* in all */
+	bool flat;   /* a list is ARG_OPEN, its items, ARG_CLOSE: for lines
+		      * that a literal divides */
 };
 
 /* Parses TEXT, N. Gives the top list, or NULL with *WHY for the client. */

@@ -4,7 +4,11 @@
 
 void cmd_capability(struct session *s)
 {
-	conn_put(&s->c, "* CAPABILITY " CAPABILITY_AFTER_LOGIN);
+	struct buf *b = &s->out;
+
+	buf_reset(b);
+	capability_put(s, b);
+	conn_put(&s->c, "* CAPABILITY %s", b->data);
 	conn_reply(&s->c, "OK Capability completed.");
 }
 

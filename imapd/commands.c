@@ -13,7 +13,7 @@
 
 /* clang-format off */
 static const struct command commands[] = {
-	{ "APPEND", cmd_append, 0, 1, 3 },
+	{ "APPEND", cmd_append, 0, 1, ANY },
 	{ "CAPABILITY", cmd_capability, 0, 0, 0 },
 	{ "CHECK", cmd_noop, SELECTED, 0, 0 },
 	{ "CLOSE", cmd_close, SELECTED, 0, 0 },

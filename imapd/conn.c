@@ -5,8 +5,8 @@
  * command is answered and skipped, up to a limit: if it is more than twice as
  * long as allowed, the connection ends.
  *
- * The message of APPEND is the only literal that is not read here, as it may
- * be larger than memory: the command reads it itself.
+ * Messages are the only literals that are not read here, as they may be larger
+ * than memory: the command reads them itself.
  */
 #include "imapd/conn.h"
 
@@ -20,6 +20,16 @@
 #define TAG_MAX 128
 #define MORE_MAX 65536
 #define SKIP_MAX (256LL << 20) /* of a literal sent without being accepted */
+
+/* Commands that take messages, and the arguments before the first. */
+static const struct {
+	const char *name;
+	size_t before;
+} streaming[] = {
+	{ "APPEND", 1 },
+};
+
+#define ROWS (sizeof(streaming) / sizeof(streaming[0]))
 
 void conn_init(struct conn *c, struct stream *io, size_t max)
 {
@@ -144,12 +154,38 @@ static const char *find_tag(struct conn *c, const char *text, size_t n)
 	return valid_tag(text, len) ? arena_strndup(c->arena, text, len) : "*";
 }
 
-static bool split(struct conn *c, size_t n, const char **why)
+/* The row of `streaming` for the command in TEXT, or NULL. */
+static const size_t *find_streaming(const struct conn *c, const char *text,
+				    size_t n)
+{
+	const char *name = memchr(text, ' ', n), *end;
+	size_t i;
+
+	if (!c->streams || !name)
+		return NULL;
+	name++;
+	end = memchr(name, ' ', n - (size_t)(name - text));
+	for (i = 0; end && i < ROWS; i++)
+		if (str_span_is(name, (size_t)(end - name), streaming[i].name))
+			return &streaming[i].before;
+	return NULL;
+}
+
+static struct arg *parse(struct conn *c, const char *text, size_t n, bool flat,
+			 const char **why)
+{
+	struct args_limits limits = c->limits;
+
+	limits.flat = flat;
+	return args_parse(c->arena, text, n, &limits, why);
+}
+
+static bool split(struct conn *c, size_t n, bool flat, const char **why)
 {
 	struct arg *all;
 
 	c->tag = find_tag(c, c->reader.text.data, n);
-	all = args_parse(c->arena, c->reader.text.data, n, &c->limits, why);
+	all = parse(c, c->reader.text.data, n, flat, why);
 	if (!all)
 		return false;
 	if (strcmp(c->tag, "*") == 0) {
@@ -165,16 +201,24 @@ static bool split(struct conn *c, size_t n, const char **why)
 	return true;
 }
 
-/* Is the literal at the end of the text APPEND's message? It is if a mailbox
- * name comes before it. */
-static bool is_message(struct conn *c)
+/* How much of the text comes before the literal that it announces. */
+static size_t before_literal(const struct conn *c)
 {
 	const struct buf *t = &c->reader.text;
-	const char *brace = memrchr(t->data, '{', t->len), *why;
 
-	return c->stream_append && brace &&
-	       split(c, (size_t)(brace - t->data), &why) &&
-	       str_equal_ci(c->name, "APPEND") && args_count(c->args) >= 1;
+	return (size_t)((char *)memrchr(t->data, '{', t->len) - t->data);
+}
+
+/* Is the literal at the end of the text for the command itself? It is if the
+ * arguments that come before messages are there. */
+static bool is_message(struct conn *c)
+{
+	size_t n = before_literal(c);
+	const size_t *before = find_streaming(c, c->reader.text.data, n);
+	const char *why;
+
+	return before && split(c, n, true, &why) &&
+	       args_count(c->args) >= *before;
 }
 
 /* A command that the reader gave up. */
@@ -184,8 +228,20 @@ static enum conn_result failed(struct conn *c, const char *why)
 	return bad(c, why);
 }
 
+/* Nobody sends such a literal unasked who knows what we announce (RFC 7888
+ * section 5). */
+static bool came_unasked(const struct conn *c)
+{
+	return c->nonsync_max > 0 && c->reader.nonsync &&
+	       c->reader.literal > c->nonsync_max;
+}
+
 static enum conn_result announce(struct conn *c)
 {
+	if (came_unasked(c)) {
+		reader_refuse(&c->reader, READER_TOO_LONG);
+		return CONN_BAD;
+	}
 	if (is_message(c)) {
 		c->literal = true;
 		return CONN_COMMAND;
@@ -205,7 +261,9 @@ static enum conn_result complete(struct conn *c)
 {
 	const char *why = "";
 
-	if (!split(c, c->reader.text.len, &why))
+	if (!split(c, c->reader.text.len,
+		   find_streaming(c, c->reader.text.data, c->reader.text.len),
+		   &why))
 		return bad(c, why);
 	return CONN_COMMAND;
 }
@@ -294,19 +352,21 @@ bool conn_skip_literal(struct conn *c)
 	return true;
 }
 
-bool conn_end_append(struct conn *c)
+bool conn_more_args(struct conn *c, const char **why)
 {
-	size_t before;
+	size_t from, end;
 	enum reader_result result;
 
+	*why = "The rest of the command is invalid.";
 	reader_taken(&c->reader);
-	before = c->reader.text.len;
+	from = c->reader.text.len;
 	while ((result = feed(c)) == READER_MORE)
-		if (conn_fill(c) != CONN_COMMAND)
+		if (more(c) != CONN_COMMAND)
 			return false;
-	if (result == READER_DONE && c->reader.text.len == before)
-		return true;
-	if (result == READER_LITERAL)
-		conn_skip_literal(c);
-	return false;
+	c->literal = result == READER_LITERAL;
+	if (!c->literal && result != READER_DONE)
+		return false;
+	end = c->literal ? before_literal(c) : c->reader.text.len;
+	c->args = parse(c, c->reader.text.data + from, end - from, true, why);
+	return c->args != NULL;
 }

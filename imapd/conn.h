@@ -20,7 +20,8 @@ struct conn {
 	struct arena *arena; /* of the current command */
 	struct args_limits limits;
 	struct buf ahead;   /* input that came before the stream's */
-	bool stream_append; /* APPEND's message is left to the command */
+	bool streams; /* messages are left to the commands that take some */
+	uint64_t nonsync_max; /* a longer literal must wait for us; 0: none */
 	unsigned bad;	    /* bad commands in a row */
 	uint64_t skipped;   /* bytes of the current command, given up */
 
@@ -28,7 +29,7 @@ struct conn {
 	const char *tag;
 	const char *name;
 	struct arg *args; /* after the name */
-	bool literal;	  /* a message literal follows them */
+	bool literal;	  /* a literal that the command takes follows them */
 	bool answered;	  /* the tagged reply was given */
 };
 
@@ -57,7 +58,8 @@ enum conn_result conn_fill(struct conn *c);
 
 /* Reads the next command. If conn->literal is set, only the literal's
  * announcement was read: the command takes its reader->literal bytes, or
- * refuses them, with the two functions below. */
+ * refuses them, with the functions below. The arguments of such a command are
+ * flat (args.h), whether a literal follows or not. */
 enum conn_result conn_read(struct conn *c);
 
 /* Lets the client send the literal. */
@@ -67,9 +69,10 @@ void conn_accept_literal(struct conn *c);
  * if that is too much, or the connection is gone. */
 bool conn_skip_literal(struct conn *c);
 
-/* After the literal's bytes were taken: the rest of the line, which must be
- * empty. False: there was more, or the connection is gone. */
-bool conn_end_append(struct conn *c);
+/* After the literal's bytes were taken: c->args becomes what comes after it,
+ * up to the end of the command or, if c->literal is set, the next literal.
+ * False: *WHY it is invalid, or the connection is gone. */
+bool conn_more_args(struct conn *c, const char **why);
 
 /* The tagged reply of the current command: "OK …", "NO …", "BAD …". Only the
  * first one counts. */

@@ -13,6 +13,7 @@
 /* ID with 30 pairs (id.h), even if each byte is quoted */
 #define COMMAND_MAX 65536
 #define BAD_MAX 10
+#define NONSYNC_MAX 4096 /* LITERAL- (RFC 7888 section 5) */
 
 struct visit {
 	struct login l;
@@ -224,6 +225,7 @@ void login_serve(const struct login_rules *rules, int fd, bool tls_first)
 	if (!login_begin(&v.l, rules, fd, tls_first))
 		return;
 	conn_init(&v.c, v.l.io, COMMAND_MAX);
+	v.c.nonsync_max = NONSYNC_MAX;
 	v.c.limits = (struct args_limits){ .depth = 1, .args = 80 };
 	dialogue(&v);
 	mem_wipe(v.c.reader.text.data, v.c.reader.text.len);

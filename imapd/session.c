@@ -37,6 +37,7 @@
 #define BODY_MAX (1LL << 30)
 #define IDLE_MS 1860000 /* RFC 3501 section 5.4: 30 minutes at least */
 #define SETTLE_MS 1000
+#define MESSAGE_MAX (UINT32_MAX - 1) /* the reader's last number is "more" */
 
 /* What the client is told; the log has the full cause if it is not the
  * client's fault. ERRNUM, if not 0, tells apart errors with the same code. */
@@ -68,9 +69,8 @@ static const struct failure {
 
 static const struct failure *find_failure(int code)
 {
-	static const struct failure unknown = {
-		ERR_OK, 0, true, "[SERVERBUG] Internal error."
-	};
+	static const struct failure unknown = { ERR_OK, 0, true,
+						"[SERVERBUG] Internal error." };
 	size_t i;
 
 	for (i = 0; i < sizeof(failures) / sizeof(*failures); i++)
@@ -127,10 +127,9 @@ void session_deselect(struct session *s)
 
 void session_added(struct session *s, struct folder_id id, uint32_t uid)
 {
-	const struct feed_change c = { .folder = id,
-				       .what = FEED_ADDED,
-				       .uid = uid,
-				       .user = s->user };
+	const struct feed_change c = {
+		.folder = id, .what = FEED_ADDED, .uid = uid, .user = s->user
+	};
 
 	feed_tell(s->feed, &c);
 }
@@ -226,9 +225,10 @@ static void next_command(struct session *s)
 	    !conn_skip_literal(&s->c))
 		s->ended = true;
 	if (s->lost_why)
-		conn_put(&s->c,
-			 "* BYE [UNAVAILABLE] The mailbox was %s: open it again",
-			 s->lost_why);
+		conn_put(
+			&s->c,
+			"* BYE [UNAVAILABLE] The mailbox was %s: open it again",
+			s->lost_why);
 	if (s->c.bad >= BAD_MAX) {
 		conn_put(&s->c, "* BYE Too many errors");
 		s->ended = true;
@@ -240,7 +240,7 @@ static void start(struct session *s, const struct handover *h)
 	conn_init(&s->c, stream_new(h->fd, WINDOW_MAX), COMMAND_MAX);
 	s->c.limits =
 		(struct args_limits){ .depth = DEPTH_MAX, .args = ARGS_MAX };
-	s->c.stream_append = true;
+	s->c.streams = true;
 	stream_set_timeout(s->c.io, IDLE_MS);
 	buf_init(&s->out, OUT_MAX);
 	buf_init(&s->flags, 1 << 16);
@@ -273,14 +273,18 @@ static void begin(struct session *s, struct handover *h)
 	}
 	log_debug("imap: session: user=%s, client=%s, tls=%s", h->user,
 		  h->client, h->tls ? "yes" : "no");
-	conn_reply(&s->c,
-		   "OK [CAPABILITY " CAPABILITY_AFTER_LOGIN "] Logged in");
+	capability_put(s, &s->out);
+	conn_reply(&s->c, "OK [CAPABILITY %s] Logged in", s->out.data);
 	conn_prepend(&s->c, h->pending.data, h->pending.len);
 }
 
 void session_serve(int sock, int64_t message_max)
 {
-	struct session s = { .message_max = message_max };
+	struct session s = {
+		.message_max = message_max > 0 && message_max < MESSAGE_MAX
+				       ? message_max
+				       : MESSAGE_MAX
+	};
 	struct handover h;
 
 	s.feed = feed_open();

@@ -48,12 +48,13 @@ struct session {
 	bool flushed;	  /* a part of it was sent */
 	struct buf flags; /* of the latest message, formatted */
 	struct mailbox_message flags_of;
-	int64_t message_max; /* largest message accepted */
+	int64_t message_max; /* largest message accepted, never 0 */
 	char user[ACCOUNT_USER_SIZE];
 };
 
 /* Serves the session that accountd sends over SOCK (closed here). The process
- * has then become the user and can serve no other. */
+ * has then become the user and can serve no other. MESSAGE_MAX 0: no limit but
+ * that of IMAP's numbers. */
 void session_serve(int sock, int64_t message_max);
 
 /* Tells the client of changes, then gives the tagged reply. */

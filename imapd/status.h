@@ -1,6 +1,6 @@
 /*
- * STATUS (RFC 3501 section 6.3.10, RFC 8438), also as a part of LIST (RFC
- * 5819).
+ * STATUS (RFC 3501 section 6.3.10, RFC 8438, RFC 7889), also as a part of LIST
+ * (RFC 5819).
  */
 #ifndef IMAPD_STATUS_H
 #define IMAPD_STATUS_H
@@ -14,6 +14,7 @@ enum {
 	STATUS_UIDVALIDITY,
 	STATUS_UNSEEN,
 	STATUS_SIZE,
+	STATUS_APPENDLIMIT, /* RFC 7889: here the same for all */
 	STATUS_ITEMS
 };
 

@@ -64,6 +64,7 @@ static int finish_last(struct append *a)
 		return ERR_OK;
 	last = &a->message[a->n - 1];
 	code = addition_finish(last);
+	buf_free(&last->in.text); /* or many would be in memory together */
 	if (!code)
 		set_date(last);
 	return code;

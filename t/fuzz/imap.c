@@ -2,7 +2,7 @@
  * A session of IMAP after its login, on a Maildir that earlier inputs have
  * left behind; it is made anew now and then.
  *
- * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-sort.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/sort.c imapd/update.c
+ * link: imapd/args.c imapd/capability.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-sort.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/sort.c imapd/update.c imapd/upload.c
  */
 #include "fuzz.h"
 
@@ -46,6 +46,8 @@ FUZZ_SEEDS(
 	"SIZE)\r\n",
 	"a CREATE x/&AOQ-\r\nb RENAME x y\r\nc SUBSCRIBE y\r\nd DELETE y\r\n"
 	"e CREATE z (USE (\\Sent))\r\nf NAMESPACE\r\ng ENABLE CONDSTORE\r\n",
+	"a APPEND INBOX {3+}\r\nA:b (x \\Draft) {3+}\r\nC:d \"24-Nov-2026 "
+	"02:00:00 +0000\" {3+}\r\nE:f\r\nb STATUS INBOX (APPENDLIMIT)\r\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "
 	"b\r\n"
 	"\r\nc\r\nb ID (\"a\" NIL)\r\nc NOOP\r\nd IDLE\r\nDONE\r\ne CHECK\r\n")

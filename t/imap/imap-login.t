@@ -163,6 +163,15 @@ starts(r.ask("ID (((x)))")[1], b"BAD", "no nested lists")
 starts(r.ask("X {5000000}")[1], b"BAD [TOOBIG]", "no large literals")
 starts(r.ask("LOGIN " + "x" * 70000 + " y")[1], b"BAD [TOOBIG]",
        "no long lines")
+tap.ok(b" LITERAL- " in r.greeting, "LITERAL-")
+starts(r.ask("LOGIN {4096+}\r\n%s y" % ("x" * 4096))[1], b"NO",
+       "a literal of 4096 bytes may come unasked")
+starts(r.ask("LOGIN {4097+}\r\n%s y {1+}\r\nx" % ("x" * 4097))[1],
+       b"BAD [TOOBIG]", "a longer one may not, and is skipped")
+r.send("s0 LOGIN {4097}\r\n")
+starts(r.line(), b"+ ", "but may wait for the answer")
+r.send("x" * 4097 + " y\r\n")
+starts(r.line(), b"s0 NO", "and is then taken")
 starts(r.ask("LOGIN joe")[1], b"BAD", "a missing argument")
 
 # STARTTLS

@@ -83,6 +83,21 @@ LIST_STATUS = [
     b'LIST "" "e%" RETURN (SUBSCRIBED STATUS (UIDNEXT))',
 ]
 
+
+
+def literal(text):
+    return b"{%d+}\r\n%s" % (len(text), text)
+
+
+# In a new folder, one after the other; then all of it is fetched.
+UPLOADS = [
+    (b"MULTIAPPEND", [
+        b'APPEND up (\\Seen) %s (\\Flagged key) "24-Nov-2026 02:00:00 +0100" '
+        b'%s "25-Nov-2026 02:00:00 +0000" %s'
+        % tuple(literal(b"Subject: %d\r\n\r\nx\r\n" % i) for i in range(3)),
+        b"APPEND up %s (\\Seen) {0+}\r\n" % literal(b"A: b\r\n\r\n")]),
+]
+
 tap = Tap()
 
 
@@ -122,6 +137,12 @@ def answers(out):
         got = value(out, m.end())[0]
         found[int(m.group(1))] = dict(
             (k[1], v) for k, v in zip(got[::2], got[1::2]))
+    return found
+
+
+def flags_sorted(found):
+    for message in found.values():
+        message[b"FLAGS"] = sorted(message[b"FLAGS"])
     return found
 
 
@@ -215,6 +236,24 @@ with Sessions() as all_sessions, tempfile.TemporaryDirectory() as home:
            if u.startswith(b"* STATUS ")]
     tap.equal(sorted(got), sorted(want), "LIST RETURN (STATUS …)")
 
+    for name, commands in UPLOADS:
+        # what both are asked; what they say when asked what came of it
+        commands = [b"CREATE up"] + commands + [
+            b"SELECT up",
+            b"FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])"]
+        out = dovecot(copy, home, all_sessions.uid, b"".join(
+            b"u%d %s\r\n" % (i, c) for i, c in enumerate(commands)) +
+            b"y UNSELECT\r\nz DELETE up\r\n")
+        want = ([re.search(rb"(?m)^u%d (OK|NO|BAD)" % i, out).group(1)
+                 for i in range(len(commands))], flags_sorted(answers(out)))
+        replies = [r.ask(c) for c in commands]
+        got = ([re.match(rb"(OK|NO|BAD)", a[1]).group(1) for a in replies],
+               flags_sorted(answers(b"\r\n".join(replies[-1][0]))))
+        r.ask("UNSELECT")
+        r.ask("DELETE up")
+        tap.equal(got, want, name.decode())
+
+    r.ask("SELECT INBOX")
     for i, sample in enumerate(SAMPLES, 1):
         whole = r.ask("FETCH %d BODY.PEEK[]" % i)[0][0]
         got = answers(whole)[i][b"BODY[]"]

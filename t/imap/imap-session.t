@@ -49,7 +49,7 @@ with Sessions() as all_sessions:
            "the session gives the tagged reply with the capabilities")
     for cap in (b"IDLE", b"NAMESPACE", b"UIDPLUS", b"MOVE", b"SPECIAL-USE",
                 b"UNSELECT", b"CHILDREN", b"LITERAL+", b"ENABLE", b"ID",
-                b"SASL-IR"):
+                b"SASL-IR", b"MULTIAPPEND", b"APPENDLIMIT="):
         tap.ok(cap in r.greeting, "it has " + cap.decode())
     p = all_sessions.raw(tag="a8", pending=b"b1 NOOP\r\nb2 NO")
     p.send(b"OP\r\n")

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Messages that clients upload: several at once, and what is refused."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from imapsession import Sessions  # noqa: E402
+
+tap = Tap()
+LIMIT = 100000
+
+
+def message(n, size=0):
+    text = b"Subject: m%d\r\n\r\nbody %d\r\n" % (n, n)
+    return text + b"x" * (size - len(text))
+
+
+def literal(text, plus=b"+"):
+    return b"{%d%s}\r\n%s" % (len(text), plus, text)
+
+
+def subjects(r, folder):
+    r.ask("EXAMINE " + folder)
+    got = r.ask("FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[HEADER.FIELDS "
+                "(SUBJECT)])")[0]
+    r.ask("UNSELECT")
+    return got
+
+
+def count(r, folder):
+    return int(re.search(rb"MESSAGES (\d+)", r.ask(
+        "STATUS %s (MESSAGES)" % folder)[0][0]).group(1))
+
+
+def files(s, folder):
+    return sorted(f for sub in ("new", "cur", "tmp") for f in os.listdir(
+        os.path.join(s.maildir, "." + folder, sub)))
+
+
+def several(s):
+    r = s.raw()
+    r.ask("CREATE many")
+    got = r.ask(b'APPEND many (\\Seen) "24-Nov-2026 02:00:00 +0000" %s '
+                b'(\\Flagged key) %s "25-Nov-2026 02:00:00 +0000" %s %s'
+                % tuple(literal(message(n)) for n in (1, 2, 3, 4)))
+    tap.ok(re.match(rb"OK \[APPENDUID \d+ 1:4\] ", got[1]),
+           "four messages in one command", got)
+    got = subjects(r, "many")
+    tap.equal([re.search(rb"Subject: (m\d)", g).group(1) for g in got],
+              [b"m1", b"m2", b"m3", b"m4"], "in their order")
+    tap.equal([re.search(rb"FLAGS \(([^)]*)", g).group(1) for g in got],
+              [b"\\Seen \\Recent", b"\\Flagged \\Recent key", b"\\Recent",
+               b"\\Recent"], "each with its flags")
+    tap.ok(b"24-Nov-2026" in got[0] and b"25-Nov-2026" in got[2],
+           "and its date")
+
+    r.send(b"a1 APPEND many {%d}\r\n" % len(message(5)))
+    tap.ok(r.line().startswith(b"+ "), "literals that wait")
+    r.send(message(5) + b" (\\Draft) {%d}\r\n" % len(message(6)))
+    tap.ok(r.line().startswith(b"+ "), "one after the other")
+    r.send(message(6) + b"\r\n")
+    tap.starts(r.until("a1")[-1], b"a1 OK [APPENDUID ", "are taken")
+    got = r.ask(b"APPEND many " + b" ".join(
+        literal(message(n)) for n in range(200)))
+    tap.ok(re.match(rb"OK \[APPENDUID \d+ 7:206\]", got[1]), "200 at once",
+           got[1])
+    tap.equal(count(r, "many"), 206, "are 200")
+    r.ask("SELECT many")
+    got = r.ask(b"APPEND many %s %s" % (literal(message(1)),
+                                        literal(message(2))))
+    tap.ok(b"* 208 EXISTS" in got[0], "who has the folder open is told")
+    r.close()
+
+
+def all_or_none(s):
+    r = s.raw()
+    r.ask("CREATE none")
+    before = files(s, "none")
+    one = literal(message(1))
+    for what, rest, reply in (
+            ("an empty message", b" {0+}\r\n", b"NO [CANNOT]"),
+            ("one that is too large", b" " + literal(message(2, LIMIT + 1)),
+             b"NO [TOOBIG]"),
+            ("a NUL byte", b" " + literal(b"a\0b"), b"NO [CANNOT]"),
+            ("an invalid flag", b" (\\Nope) " + one, b"BAD "),
+            ("an invalid date", b' "yesterday" ' + one, b"BAD "),
+            ("a list that stays open", b" (\\Seen " + one, b"BAD "),
+            ("words", b" more words", b"BAD "),
+            ("a quote that stays open", b' "x', b"BAD "),
+            ("no message", b" (\\Seen)", b"BAD "),
+            ("a list that ends nowhere", b" ) " + one, b"BAD "),
+            ("a NUL in the line", b" \0", b"BAD "),
+            ("an empty one among several", b" {0+}\r\n %s %s" % (one, one),
+             b"NO [CANNOT]")):
+        tap.starts(r.ask(b"APPEND none " + one + rest)[1], reply, what)
+        tap.equal(files(s, "none"), before, "and nothing is added")
+    r.send(b"b1 APPEND none " + one + b" {%d}\r\n" % (LIMIT + 1))
+    tap.starts(r.until("b1")[-1], b"b1 NO [TOOBIG]",
+               "one that is too large is not asked for")
+    r.send(b"b2 APPEND none " + one + b" {0}\r\n")
+    tap.starts(r.until("b2")[-1], b"b2 NO [CANNOT]", "nor is an empty one")
+    r.send(b"b3 APPEND none " + one + b" {50+}\r\nhalf")
+    r.close()
+    r = s.raw()
+    tap.equal((count(r, "none"), files(s, "none")), (0, before),
+              "a client that goes away leaves nothing")
+    tap.starts(r.ask(b"APPEND nope %s %s" % (one, one))[1], b"NO [TRYCREATE]",
+               "to nothing")
+    got = r.ask(b"APPEND none " + b" ".join([one] * 501))
+    tap.starts(got[1], b"NO [LIMIT]", "501 are too many")
+    tap.equal(count(r, "none"), 0, "and none of them is added")
+    tap.starts(r.ask("NOOP")[1], b"OK", "the session goes on")
+    r.close()
+
+
+def limit(s):
+    r = s.raw()
+    tap.ok(b" APPENDLIMIT=%d" % LIMIT in r.greeting, "the limit is announced",
+           r.greeting)
+    tap.equal(r.ask("STATUS INBOX (APPENDLIMIT MESSAGES)")[0],
+              [b'* STATUS "INBOX" (MESSAGES 0 APPENDLIMIT %d)' % LIMIT],
+              "STATUS has it")
+    tap.starts(r.ask(b"APPEND INBOX " + literal(message(1, LIMIT)))[1], b"OK",
+               "a message of this size is taken")
+    tap.starts(r.ask(b"APPEND INBOX " + literal(message(1, LIMIT + 1)))[1],
+               b"NO [TOOBIG]", "a longer one is not")
+    r.close()
+
+
+def no_limit():
+    with Sessions(["message_size_limit = 0"]) as s:
+        r = s.raw()
+        tap.ok(b" APPENDLIMIT=4294967294]" in r.greeting or
+               b" APPENDLIMIT=4294967294 " in r.greeting,
+               "without a limit that of IMAP's numbers is announced")
+        for n in (4294967295, 4294967296, 99999999999999999999):
+            r.send(b"n APPEND INBOX {%d}\r\n" % n)
+            tap.starts(r.until("n")[-1], b"n NO [TOOBIG]", "%d" % n)
+        r.close()
+
+
+with Sessions(["message_size_limit = %d" % LIMIT]) as all_sessions:
+    several(all_sessions)
+    all_or_none(all_sessions)
+    limit(all_sessions)
+no_limit()
+tap.done()
