@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -13,11 +14,18 @@
 /* A check waits for its turn, longer if the client guesses (accountd(8)). */
 #define AUTH_MS 60000
 #define TRIES 3
+#define KEEP_MS 1000
+#define PLACES 8
 
 static struct {
 	struct ipc_client service;
 	struct ipc_out question;
 	struct ipc_in answer;
+	struct known {
+		char address[ACCOUNT_USER_SIZE];
+		int64_t until_ms;
+	} known[PLACES]; /* recipients that were found */
+	size_t next; /* the place to reuse next */
 } self = { .service = IPC_CLIENT("accountd") };
 
 static enum account_status ask(const char *about)
@@ -34,11 +42,38 @@ static enum account_status ask(const char *about)
 	return ipc_is(&self.answer, "none") ? ACCOUNT_NONE : ACCOUNT_TEMP;
 }
 
+static bool is_known(const char *address, int64_t now)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (self.known[i].until_ms > now &&
+		    str_equal(self.known[i].address, address))
+			return true;
+	return false;
+}
+
+static void keep(const char *address, int64_t now)
+{
+	struct known *k = &self.known[self.next];
+
+	self.next = (self.next + 1) % PLACES;
+	k->until_ms = str_copy(k->address, sizeof(k->address), address)
+			      ? now + KEEP_MS
+			      : 0;
+}
+
 enum account_status account_recipient(const char *address)
 {
+	int64_t now = clock_ms();
+	enum account_status status;
+
+	if (is_known(address, now))
+		return ACCOUNT_FOUND;
 	ipc_begin(&self.question, "recipient");
 	ipc_put(&self.question, "address", address);
-	return ask(address);
+	status = ask(address);
+	if (status == ACCOUNT_FOUND)
+		keep(address, now);
+	return status;
 }
 
 static bool take_account(const struct ipc_in *a, struct account *out)
