@@ -104,6 +104,7 @@ static void deliver_alone(struct ipc_out *m, const struct delivery *d)
 
 /* What came together. */
 struct batch {
+	struct letterbox *box;
 	struct arena *arena;
 	struct worker_request request[WORKER_BATCH];
 	bool good[WORKER_BATCH];
@@ -147,15 +148,15 @@ static void answer(const struct batch *b, size_t i, size_t *done,
 	}
 }
 
-/* Several deliveries share their cost. If that fails, each is done alone, and
+/* The deliveries share their cost. If that fails, each is done alone, and
  * reports what is wrong. */
 static int do_batch(struct batch *b, int sock, struct ipc_out *out)
 {
 	size_t done = 0;
 	int err = ERR_OK;
 
-	b->together = b->ndeliveries > 1 &&
-		      deliver_together(b->delivery, b->ndeliveries,
+	b->together = b->ndeliveries > 0 &&
+		      deliver_together(b->box, b->delivery, b->ndeliveries,
 				       b->delivered) == ERR_OK;
 	for (size_t i = 0; !err && i < b->n; i++) {
 		answer(b, i, &done, out);
@@ -206,7 +207,7 @@ void worker_main(int sock, const struct account *account, struct watched *me)
 {
 	const struct identity id = { account->uid, account->gid, account->user,
 				     account->home };
-	struct batch b = { .arena = arena_new() };
+	struct batch b = { .box = letterbox_new(), .arena = arena_new() };
 	struct ipc_in in = { 0 };
 	struct ipc_out out = { 0 };
 	int err = ERR_OK;

@@ -273,10 +273,7 @@ void folder_unlock(struct folder *f)
 {
 	if (!f->locked)
 		return;
-	if (f->once)
-		drop(&f->lock);
-	else
-		lock_release(f->lock);
+	lock_release(f->lock);
 	f->locked = false;
 }
 

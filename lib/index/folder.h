@@ -42,7 +42,6 @@ struct folder {
 	uint64_t floor_modseq;
 	bool locked;
 	bool replaced; /* set by folder_lock: the journal is another one */
-	bool once; /* one change, then no more: unlocking may close the lock */
 };
 
 /* Opens NAME (on disk: "." or ".Name") under the directory STORE, without

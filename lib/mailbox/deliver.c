@@ -28,9 +28,18 @@
 #include "index/journal.h"
 #include "index/key.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/marks.h"
 #include "mailbox/private.h"
 
 #define PIECE 65536
+
+struct letterbox {
+	struct folder f;
+	bool open;
+	char path[4096];
+	int64_t changed; /* the directory's ctime; 0: it may still change
+			  * without another one */
+};
 
 /* Copies the content from one file to the other, in pieces. */
 static int take_content(const struct delivery *d, struct addition *a)
@@ -72,9 +81,34 @@ static int prepare(const struct delivery *d)
 	return code;
 }
 
-static int open_folder(const struct delivery *d, struct folder *f)
+/* The ctime of the directory ST, which tells any change of what is in it. */
+static int64_t ctime_of(const struct stat *st)
 {
-	char path[4096], disk[DISK_NAME_SIZE];
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
+static void close_box(struct letterbox *b)
+{
+	if (b->open)
+		folder_close(&b->f);
+	b->open = false;
+}
+
+/* Is the folder at PATH still the one that is open, with the same lock, journal
+ * and places in it? */
+static bool is_open_at(const struct letterbox *b, const char *path)
+{
+	struct stat st;
+
+	return b->open && b->changed && strcmp(b->path, path) == 0 &&
+	       stat(path, &st) == 0 && ctime_of(&st) == b->changed &&
+	       folder_id_equal(folder_id_of(&st), b->f.id);
+}
+
+static int open_box(struct letterbox *b, const struct delivery *d)
+{
+	char path[sizeof(b->path)], disk[DISK_NAME_SIZE];
+	struct stat st;
 	int code = disk_name(d->folder, disk);
 
 	if (code)
@@ -82,7 +116,18 @@ static int open_folder(const struct delivery *d, struct folder *f)
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", d->maildir, disk) >=
 	    sizeof(path))
 		return ERR_TOO_LONG;
-	return folder_open(AT_FDCWD, path, maildir_open, false, f);
+	if (is_open_at(b, path))
+		return ERR_OK;
+	close_box(b);
+	code = folder_open(AT_FDCWD, path, maildir_open, false, &b->f);
+	if (code)
+		return code;
+	b->open = true;
+	memcpy(b->path, path, sizeof(path));
+	b->changed = fstat(b->f.dir, &st) == 0 ? ctime_of(&st) : 0;
+	if (!marks_is_old(b->changed))
+		b->changed = 0;
+	return ERR_OK;
 }
 
 /* Finds the file by its base: its flags may have changed its name. */
@@ -247,28 +292,49 @@ static int deliver_all(struct folder *f, const struct delivery *d, size_t n,
 	return code;
 }
 
-int deliver_together(const struct delivery *d, size_t n, struct delivered *out)
+struct letterbox *letterbox_new(void)
 {
-	struct folder f;
-	int code = open_folder(d, &f);
+	return mem_alloc(sizeof(struct letterbox));
+}
+
+void letterbox_free(struct letterbox **b)
+{
+	if (*b)
+		close_box(*b);
+	free(*b);
+	*b = NULL;
+}
+
+int deliver_together(struct letterbox *b, const struct delivery *d, size_t n,
+		     struct delivered *out)
+{
+	int code = open_box(b, d);
 
 	memset(out, 0, n * sizeof(*out));
+	if (!code)
+		code = deliver_all(&b->f, d, n, out);
 	if (code)
-		return code;
-	f.once = true;
-	code = deliver_all(&f, d, n, out);
-	folder_close(&f);
+		close_box(b);
+	return code;
+}
+
+static int deliver_once(const struct delivery *d, struct delivered *out)
+{
+	struct letterbox *b = letterbox_new();
+	int code = deliver_together(b, d, 1, out);
+
+	letterbox_free(&b);
 	return code;
 }
 
 int deliver_message(const struct delivery *d, struct delivered *out)
 {
-	int code = deliver_together(d, 1, out);
+	int code = deliver_once(d, out);
 
 	if (code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		return code;
 	code = prepare(d);
 	if (!code)
-		code = deliver_together(d, 1, out);
+		code = deliver_once(d, out);
 	return code == ERR_CORRUPT ? ERR_IO : code;
 }

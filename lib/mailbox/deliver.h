@@ -47,11 +47,17 @@ struct delivered {
  * 4 GiB): it is not. */
 int deliver_message(const struct delivery *d, struct delivered *out) MUST_CHECK;
 
-/* The same for D[N] of one Maildir and folder, which share the lock, the
- * journal's record and the syncs. All or none: after an error, which may be
+/* A folder that stays open from one delivery to the next, which saves a third
+ * of the system calls. It is opened again when anything in it was replaced. */
+struct letterbox;
+struct letterbox *letterbox_new(void);
+void letterbox_free(struct letterbox **b);
+
+/* The same for D[N] of one Maildir and folder, through B. They share the lock,
+ * the journal's record and the syncs. All or none: after an error, which may be
  * that one of them is already there, nothing was added. Delivering each alone
  * then shows what is wrong with which. */
-int deliver_together(const struct delivery *d, size_t n,
+int deliver_together(struct letterbox *b, const struct delivery *d, size_t n,
 		     struct delivered *out) MUST_CHECK;
 
 #endif

@@ -33,6 +33,7 @@ struct maildir {
 	struct messages m; /* must be first: same pointer */
 	int dir;	   /* the caller's */
 	int sub[DIRS];	   /* -1 while not needed */
+	bool asked, exact; /* the clock's kind, once asked for */
 };
 
 static struct maildir *of(struct messages *ms)
@@ -85,13 +86,13 @@ static int stamps(struct messages *ms, unsigned dirs, int64_t when[DIRS])
 
 /* Since Linux 6.13 some file systems give a change after a stat(2) a new time;
  * before, it has that of the clock's last tick. */
-static bool exact(struct messages *ms)
+static bool ask_exact(int dir)
 {
 	struct utsname u;
 	struct statfs fs;
 	int major, minor;
 
-	if (uname(&u) < 0 || fstatfs(of(ms)->dir, &fs) < 0 ||
+	if (uname(&u) < 0 || fstatfs(dir, &fs) < 0 ||
 	    sscanf(u.release, "%d.%d", &major, &minor) != 2 ||
 	    major * 100 + minor < 613)
 		return false;
@@ -104,6 +105,16 @@ static bool exact(struct messages *ms)
 	default:
 		return false;
 	}
+}
+
+static bool exact(struct messages *ms)
+{
+	struct maildir *d = of(ms);
+
+	if (!d->asked)
+		d->exact = ask_exact(d->dir);
+	d->asked = true;
+	return d->exact;
 }
 
 /* Renames, but never over another file: two of the same name are two messages,

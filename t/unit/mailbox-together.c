@@ -12,6 +12,7 @@
 static struct delivery d[N];
 static struct delivered out[N];
 static char id[N][8];
+static struct letterbox *box;
 
 /* The power goes before a message is on the disk. */
 static bool dies;
@@ -81,7 +82,7 @@ static void test_all(void)
 	struct delivered again;
 
 	begin();
-	ok(deliver_together(d, N, out) == ERR_OK, "several at once");
+	ok(deliver_together(box, d, N, out) == ERR_OK, "several at once");
 	for (uint32_t i = 0; i < N; i++)
 		in_order &= out[i].uid == i + 2 && !out[i].duplicate &&
 			    out[i].uidvalidity == out[0].uidvalidity;
@@ -100,7 +101,7 @@ static void test_known(void)
 
 	begin();
 	deliver_message(&d[2], &first);
-	ok(deliver_together(d, N, out) == ERR_EXISTS && count() == 2,
+	ok(deliver_together(box, d, N, out) == ERR_EXISTS && count() == 2,
 	   "one that is there: nothing is added");
 	for (size_t i = 0; i < N; i++)
 		deliver_message(&d[i], &out[i]);
@@ -113,7 +114,7 @@ static void test_twins(void)
 {
 	begin();
 	d[3].queue_id = d[1].queue_id;
-	ok(deliver_together(d, N, out) == ERR_EXISTS && count() == 1,
+	ok(deliver_together(box, d, N, out) == ERR_EXISTS && count() == 1,
 	   "two that are the same: nothing is added");
 	end();
 }
@@ -123,7 +124,7 @@ static void test_fault(void)
 	begin();
 	close(d[N - 1].fd);
 	d[N - 1].fd = -1;
-	ok(deliver_together(d, N, out) != ERR_OK && count() == 1,
+	ok(deliver_together(box, d, N, out) != ERR_OK && count() == 1,
 	   "one that cannot be read: nothing is added");
 	end();
 }
@@ -133,7 +134,7 @@ static void test_no_folder(void)
 	begin();
 	for (size_t i = 0; i < N; i++)
 		d[i].maildir = "/nonexistent/Maildir";
-	ok(deliver_together(d, N, out) == ERR_NOT_FOUND,
+	ok(deliver_together(box, d, N, out) == ERR_NOT_FOUND,
 	   "where there is no Maildir, it says so");
 	end();
 }
@@ -152,7 +153,7 @@ static void test_one_proves_itself(size_t first, size_t torn)
 	pid = fork();
 	if (pid == 0) {
 		dies = true;
-		_exit(deliver_together(d, N, out) == ERR_OK);
+		_exit(deliver_together(box, d, N, out) == ERR_OK);
 	}
 	waitpid(pid, NULL, 0);
 	snprintf(sign, sizeof(sign), ",U=%zu", torn + 2);
@@ -171,6 +172,7 @@ static void test_one_proves_itself(size_t first, size_t torn)
 
 int main(void)
 {
+	box = letterbox_new();
 	test_all();
 	test_known();
 	test_twins();
@@ -178,6 +180,7 @@ int main(void)
 	test_no_folder();
 	test_one_proves_itself(0, N - 1);
 	test_one_proves_itself(N - 1, 0);
+	letterbox_free(&box);
 	clean();
 	return done();
 }
