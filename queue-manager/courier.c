@@ -25,8 +25,10 @@
 #include "qmgr/job.h"
 
 #define IDLE_S 20    /* free connections are closed after this */
+#define SESSION_S 5  /* remote-send keeps an unused session this long */
 #define PAUSE_S 1    /* after a connection could not be made */
 #define LOSSES_MAX 3 /* deliverers that may die with a message */
+#define SHORT 65536  /* a message that is sent in no time */
 
 /* The result of a recipient for which no deliverer answers. */
 #define OUR_FAULT(text)                                       \
@@ -44,14 +46,36 @@ static const struct result unsent =
 static const char *const service_name[TRANSPORTS] = { "local-deliver",
 						      "remote-send" };
 
+/* Has C had its first job for a second or two at most? */
+static bool is_quick(const struct courier *c)
+{
+	return c->begun + 1 >= c->q->tick;
+}
+
+/* The list is in the order in which free ones are preferred: those of remote
+ * mail that have been free longest, whose sessions are the least likely to be
+ * of use; else the last one, whose memory is in the caches. */
+static void set_free(struct courier *c)
+{
+	struct courier_list *list = &c->q->couriers[c->transport];
+
+	c->idle_since = c->q->tick;
+	TAILQ_REMOVE(list, c, link);
+	if (c->transport == TRANSPORT_REMOTE)
+		TAILQ_INSERT_TAIL(list, c, link);
+	else
+		TAILQ_INSERT_HEAD(list, c, link);
+}
+
 static void end_job(struct courier *c, struct handed *h)
 {
 	TAILQ_REMOVE(&c->jobs, h, link);
+	h->dest->quick = is_quick(c);
 	c->begun = c->q->tick;
 	c->apart = false;
 	if (--c->njobs == 0) {
 		h->dest->couriers--;
-		c->idle_since = c->q->tick;
+		set_free(c);
 	}
 	h->dest->busy--;
 	h->dest->blocked = false;
@@ -213,9 +237,7 @@ static struct courier *better(struct courier *c, struct courier *best,
 		return c;
 	if (c->njobs != best->njobs)
 		return c->njobs < best->njobs ? c : best;
-	if (mine != (best->dest == d))
-		return mine ? c : best;
-	return c->idle_since > best->idle_since ? c : best;
+	return mine && best->dest != d ? c : best;
 }
 
 /* A courier that already delivers to the mailbox D, and not slowly: what waits
@@ -225,34 +247,80 @@ static struct courier *courier_at(struct qmgr *q, const struct destination *d)
 {
 	struct courier *c;
 
-	if (d->transport != TRANSPORT_LOCAL || d->busy == 0)
+	if (d->busy == 0)
 		return NULL;
 	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
-	if (c->dest == d && c->njobs > 0 && better(c, NULL, d) &&
-	    c->begun + 1 >= q->tick)
+	if (c->dest == d && c->njobs > 0 && better(c, NULL, d) && is_quick(c))
 		return c;
 	return NULL;
 }
 
-/* A free connection, preferably one that had this destination before; else a
- * new one; else one that has jobs of it and room for more. */
-static struct courier *courier_for(struct qmgr *q, struct destination *d)
+/* A free connection; else a new one; else one that has jobs of D and room for
+ * more. */
+static struct courier *local_courier(struct qmgr *q, struct destination *d)
 {
 	struct courier *best = courier_at(q, d), *c;
-	bool keeps_sessions = d->transport == TRANSPORT_REMOTE;
 
 	if (best)
 		return best;
-	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
+	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_LOCAL], link)
 	best = better(c, best, d);
-	if (best && best->njobs == 0 && (best->dest == d || !keeps_sessions))
+	if (best && best->njobs == 0)
 		return best;
 	if (d->couriers < dest_concurrency(d)) {
-		c = courier_new(q, d->transport);
+		c = courier_new(q, TRANSPORT_LOCAL);
 		if (c)
 			return c;
 	}
 	return best;
+}
+
+/* A courier that has jobs of D, of which none takes long: another one would
+ * not wait there for long. The one with the fewest. */
+static struct courier *quick_at(struct qmgr *q, const struct destination *d)
+{
+	struct courier *best = NULL, *c;
+
+	if (d->busy == 0 || !d->quick)
+		return NULL;
+	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_REMOTE], link)
+	if (c->dest == d && c->njobs > 0 && is_quick(c) &&
+	    TAILQ_FIRST(&c->jobs)->active->m.super.length <= SHORT)
+		best = better(c, best, d);
+	return best;
+}
+
+/* Does C, which is free, hold no session that its destination could use? */
+static bool is_empty(const struct courier *c)
+{
+	return !c->dest || c->idle_since + SESSION_S < c->q->tick;
+}
+
+/* A free connection that had D before. Else, since opening a session takes
+ * longer than one quick delivery, one that has such a delivery; else a free one
+ * without a session, or a new one. When there are no more, quick ones get as
+ * many jobs as they may have before another destination loses a session. */
+static struct courier *remote_courier(struct qmgr *q, struct destination *d)
+{
+	struct courier *best = NULL, *quick, *c;
+	bool free;
+
+	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_REMOTE], link)
+	best = better(c, best, d);
+	free = best && best->njobs == 0;
+	if (free && best->dest == d)
+		return best;
+	quick = quick_at(q, d);
+	if (quick && quick->njobs == 1)
+		return quick;
+	if (free && is_empty(best))
+		return best;
+	if (d->couriers < dest_concurrency(d)) {
+		c = courier_new(q, TRANSPORT_REMOTE);
+		if (c)
+			return c;
+	}
+	return quick ? quick : best;
 }
 
 static void fill_recipients(struct job *j, const struct load *l, size_t n,
@@ -388,7 +456,9 @@ static void run(struct qmgr *q, enum transport t)
 	struct destination *d;
 
 	while ((d = TAILQ_FIRST(&q->ready[t]))) {
-		struct courier *c = courier_for(q, d);
+		struct courier *c = t == TRANSPORT_LOCAL
+					    ? local_courier(q, d)
+					    : remote_courier(q, d);
 
 		if (!c && (d->busy == 0 || !any_free(q, t)))
 			return;

@@ -41,6 +41,7 @@ struct destination {
 	bool in_ready, in_idle;
 	bool blocked;			/* until a job of its own ends */
 	bool proven;			/* it was reached since its last rest */
+	bool quick;			/* its last job took a second at most */
 	double window;
 	unsigned busy;			/* jobs that are with deliverers */
 	unsigned couriers;		/* connections that have such jobs */
