@@ -160,6 +160,11 @@ struct record_key {
 	int64_t time; /* of the delivery */
 };
 
+/* With `first` above `last` it tells of no expunge: the history reaches back
+ * to `modseq` and no further. Former versions wrote no such items, and ignore
+ * them: then it reaches back to the journal's first record. If it has the
+ * mod-sequence of its own record, nothing before is to be relied on, and all
+ * messages may have changed: they get that mod-sequence. */
 struct record_past {
 	uint32_t first;
 	uint32_t last;

@@ -9,23 +9,26 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "index/journal.h"
+#include "index/history.h"
 #include "index/index.h"
+#include "index/journal.h"
+#include "index/mark.h"
 
 #define JOURNAL_MIN (256 << 10)
 #define DAY INT64_C(86400000000) /* microseconds */
 #define KEY_MAX_AGE (10 * DAY)	 /* longer than a message waits in a queue */
 #define PAST_MAX_AGE (60 * DAY)	 /* clients come back after a holiday */
 
-struct history {
+/* What is carried over. */
+struct carried {
 	struct index *x;
 	int64_t now;
 	uint64_t *key;	 /* of each entry of the table */
 	struct buf keys; /* struct record_key */
-	struct buf past; /* struct record_past */
+	struct history past;
 };
 
-static void keep_key(struct history *h, uint64_t key, uint32_t uid,
+static void keep_key(struct carried *h, uint64_t key, uint32_t uid,
 		     int64_t time)
 {
 	struct record_key k = { key, uid, time };
@@ -39,7 +42,7 @@ static void keep_key(struct history *h, uint64_t key, uint32_t uid,
 		buf_put(&h->keys, &k, sizeof(k));
 }
 
-static void keep_add(struct history *h, const struct record *r, const char *p,
+static void keep_add(struct carried *h, const struct record *r, const char *p,
 		     size_t n)
 {
 	struct record_add a;
@@ -50,7 +53,7 @@ static void keep_add(struct history *h, const struct record *r, const char *p,
 }
 
 /* What was withdrawn was never delivered. */
-static void forget_keys(struct history *h, const struct record_range *range)
+static void forget_keys(struct carried *h, const struct record_range *range)
 {
 	struct record_key *k = (struct record_key *)(void *)h->keys.data;
 	size_t i, n = h->keys.len / sizeof(*k);
@@ -60,55 +63,32 @@ static void forget_keys(struct history *h, const struct record_range *range)
 			k[i].key = 0;
 }
 
-static void keep_item(struct history *h, const struct record *r, const void *p)
+static void keep_item(struct carried *h, const struct record *r, const void *p)
 {
 	struct record_range range;
-	struct record_past past;
 	struct record_key k;
 
-	switch (r->type) {
-	case RECORD_MISSING:
-		memcpy(&range, p, sizeof(range));
-		forget_keys(h, &range);
-		__attribute__((fallthrough));
-	case RECORD_EXPUNGE:
-		memcpy(&range, p, sizeof(range));
-		past = (struct record_past){ range.first, range.last,
-					     r->t.modseq, r->t.time };
-		if (past.time > h->now - PAST_MAX_AGE)
-			buf_put(&h->past, &past, sizeof(past));
-		break;
-	case RECORD_UNDO:
-		memcpy(&range, p, sizeof(range));
-		forget_keys(h, &range);
-		break;
-	case RECORD_PAST:
-		memcpy(&past, p, sizeof(past));
-		if (past.time > h->now - PAST_MAX_AGE)
-			buf_put(&h->past, &past, sizeof(past));
-		break;
-	case RECORD_KEY:
+	if (r->type == RECORD_KEY) {
 		memcpy(&k, p, sizeof(k));
 		keep_key(h, k.key, (uint32_t)k.uid, k.time);
-		break;
-	default:
-		break;
+	} else {
+		memcpy(&range, p, sizeof(range));
+		forget_keys(h, &range);
 	}
 }
 
-static void keep_record(struct history *h, const struct record *r)
+static void keep_record(struct carried *h, const struct record *r)
 {
 	static const size_t size[RECORD_TYPES] = {
-		[RECORD_EXPUNGE] = sizeof(struct record_range),
 		[RECORD_UNDO] = sizeof(struct record_range),
 		[RECORD_MISSING] = sizeof(struct record_range),
-		[RECORD_PAST] = sizeof(struct record_past),
 		[RECORD_KEY] = sizeof(struct record_key),
 	};
 	size_t n, step = size[r->type];
 	const char *p = record_payload(r, &n);
 	uint32_t i;
 
+	history_add(&h->past, r);
 	if (r->type == RECORD_ADD)
 		keep_add(h, r, p, n);
 	if (step == 0)
@@ -117,8 +97,11 @@ static void keep_record(struct history *h, const struct record *r)
 		keep_item(h, r, p);
 }
 
-static void read_history(struct history *h)
+/* While files of expunged messages may still be there, all of the history may
+ * be needed to judge them. */
+static void read_history(struct carried *h)
 {
+	bool pending = marks_are_pending(&h->x->f.last);
 	struct journal_walk w;
 	const struct record *r;
 	int code;
@@ -127,40 +110,8 @@ static void read_history(struct history *h)
 	while ((r = journal_next(&w, &code)))
 		keep_record(h, r);
 	journal_walk_end(&w);
-}
-
-static int by_first(const void *a, const void *b)
-{
-	const struct record_past *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-/* Joins neighbours. The later mod-sequence and time count for both: a client
- * may be told again what it knows, but never too little. */
-static void merge_past(struct buf *past)
-{
-	struct record_past *p = (struct record_past *)(void *)past->data;
-	size_t i, n = past->len / sizeof(*p), to = 0;
-
-	if (n == 0)
-		return;
-	qsort(p, n, sizeof(*p), by_first);
-	for (i = 1; i < n; i++) {
-		struct record_past *last = &p[to];
-
-		if (p[i].first > last->last && p[i].first - last->last > 1) {
-			p[++to] = p[i];
-			continue;
-		}
-		if (p[i].last > last->last)
-			last->last = p[i].last;
-		if (p[i].modseq > last->modseq)
-			last->modseq = p[i].modseq;
-		if (p[i].time > last->time)
-			last->time = p[i].time;
-	}
-	buf_truncate(past, (to + 1) * sizeof(*p));
+	history_bound(&h->past, h->now - PAST_MAX_AGE,
+		      pending ? SIZE_MAX : HISTORY_MAX);
 }
 
 static void put_items(struct batch *b, enum record_type type,
@@ -191,19 +142,18 @@ static void note_again(struct index *x)
 
 int index_write_anew(struct index *x)
 {
-	struct history h = { .x = x, .now = clock_wall_us() };
+	struct carried h = { .x = x, .now = clock_wall_us() };
 	struct batch b;
 	int code;
 
 	h.key = mem_array((size_t)x->t.n + 1, sizeof(*h.key));
 	buf_init(&h.keys, UINT32_MAX);
-	buf_init(&h.past, UINT32_MAX);
+	history_init(&h.past);
 	read_history(&h);
 	batch_begin(&b, NULL, false);
 	b.t = folder_next(&x->f);
 	index_state(x, &b, h.key);
-	merge_past(&h.past);
-	put_items(&b, RECORD_PAST, &h.past, sizeof(struct record_past));
+	history_put(&h.past, &b);
 	put_items(&b, RECORD_KEY, &h.keys, sizeof(struct record_key));
 	batch_close(&b);
 	code = folder_replace_journal(&x->f, x->f.head.uidvalidity, &b.buf,
@@ -216,7 +166,7 @@ int index_write_anew(struct index *x)
 	}
 	batch_end(&b);
 	buf_free(&h.keys);
-	buf_free(&h.past);
+	history_free(&h.past);
 	free(h.key);
 	return code;
 }
