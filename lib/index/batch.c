@@ -15,7 +15,23 @@ void batch_begin(struct batch *b, struct folder *f, bool change)
 	b->f = f;
 	if (f)
 		b->t = folder_next(f);
+	b->change = change;
 	if (change)
+		b->t.modseq++;
+}
+
+/* What a session tells its client about. */
+static bool is_change(enum record_type type)
+{
+	return type == RECORD_ADD || type == RECORD_FLAGS ||
+	       type == RECORD_EXPUNGE || type == RECORD_MISSING;
+}
+
+/* Each record of a change has a mod-sequence of its own: a session may read
+ * the first before the second is there, and say how far it has read. */
+static void next_modseq(struct batch *b, enum record_type type)
+{
+	if (b->change && b->any && is_change(type))
 		b->t.modseq++;
 }
 
@@ -50,6 +66,7 @@ static void open_record(struct batch *b, enum record_type type)
 		batch_close(b);
 	if (b->count++ > 0)
 		return;
+	next_modseq(b, type);
 	b->type = type;
 	b->any = true;
 	b->at = b->buf.len;
@@ -89,8 +106,12 @@ void batch_range(struct batch *b, enum record_type type, uint32_t uid,
 void batch_add(struct batch *b, const struct entry *e, const char *name,
 	       uint64_t key, const uint32_t *content)
 {
+	struct entry new = *e;
+
 	open_record(b, RECORD_ADD);
-	entries_put(&b->buf, e, name, key, content);
+	if (b->change)
+		new.modseq = b->t.modseq;
+	entries_put(&b->buf, &new, name, key, content);
 }
 
 static void whole_record(struct batch *b, enum record_type type, uint32_t count,

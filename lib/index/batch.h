@@ -21,12 +21,14 @@ struct batch {
 	uint32_t count; /* items in the current record */
 	size_t at;	/* where it begins */
 	bool any;
+	bool change;  /* messages get the mod-sequence of their record */
 	bool sure;   /* what is added was there before: disk.h */
 	bool needed; /* may use up the journal's reserve: folder_write */
 	int code;
 };
 
-/* Begins with folder_next(F); with CHANGE one modseq higher. */
+/* Begins with folder_next(F). With CHANGE messages come, change or go: one
+ * modseq higher, and then one for each further record. */
 void batch_begin(struct batch *b, struct folder *f, bool change);
 void batch_item(struct batch *b, enum record_type type, const void *item,
 		size_t size);
@@ -37,6 +39,7 @@ void batch_items(struct batch *b, enum record_type type, const void *items,
  * the item before it, so they may be joined. */
 void batch_range(struct batch *b, enum record_type type, uint32_t uid,
 		 bool joins);
+/* With `change` the message is new, else it keeps its modseq. */
 void batch_add(struct batch *b, const struct entry *e, const char *name,
 	       uint64_t key, const uint32_t *content);
 void batch_keyword(struct batch *b, uint32_t bit, const char *name);

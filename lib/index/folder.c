@@ -246,6 +246,23 @@ static int take_lock(struct folder *f)
 	return code ? code : ERR_BUSY;
 }
 
+/* Says in the journal that clients may know more than it does: the mod-sequence
+ * is one that nobody has. If that cannot be written, the next to lock tries. */
+static void note_regress(struct folder *f)
+{
+	struct totals t = folder_next(f);
+	struct record_past reach = { .first = UINT32_MAX, .time = t.time };
+	struct buf b;
+
+	buf_init(&b, RECORD_MAX);
+	reach.modseq = ++t.modseq;
+	record_begin(&b, RECORD_PAST, 1);
+	buf_put(&b, &reach, sizeof(reach));
+	record_end(&b, 0, &t);
+	f->checked = folder_write(f, &b, &t, true) == ERR_OK;
+	buf_free(&b);
+}
+
 int folder_lock(struct folder *f)
 {
 	struct stat st;
@@ -264,6 +281,8 @@ int folder_lock(struct folder *f)
 	}
 	if (!code && !f->checked)
 		note_check(f);
+	if (!code && f->regressed && f->last.modseq < f->floor_modseq)
+		note_regress(f);
 	if (code && code != ERR_NOT_FOUND && code != ERR_CORRUPT)
 		folder_unlock(f);
 	return code;

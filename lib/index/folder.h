@@ -38,8 +38,9 @@ struct folder {
 	int64_t skew;	    /* of that note */
 	bool restored;	    /* that note is not what we left */
 	bool regressed;	    /* the journal was cut, or is an older one, */
-	uint32_t floor_uid; /* so the next numbers are these at least */
+	uint32_t floor_uid; /* so the next numbers are these at least, */
 	uint64_t floor_modseq;
+	uint32_t lost_uid; /* and names may have UIDs from this one on */
 	bool locked;
 	bool replaced; /* set by folder_lock: the journal is another one */
 };

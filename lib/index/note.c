@@ -84,6 +84,7 @@ static void go_on_above(struct folder *f)
 			f->floor_uid = next;
 	}
 	f->regressed = f->floor_uid > 0;
+	f->lost_uid = f->last.uidnext;
 	if (f->regressed)
 		log_warn("mailbox: %s: numbers go on at %u",
 			 f->restored ? "the folder was copied or restored"

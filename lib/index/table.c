@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "index/history.h"
 #include "index/journal.h"
 #include "index/mapped.h"
 #include "messages/flags.h"
@@ -219,15 +220,18 @@ void entries_mark_gone(struct table *t, uint32_t i)
 		t->first_gone = i;
 }
 
-static void apply_range(struct table *t, const void *item)
+static void apply_range(struct table *t, const void *item, uint64_t modseq)
 {
 	struct record_range range;
 	uint32_t i;
 
 	memcpy(&range, item, sizeof(range));
 	for (i = entries_find(t, range.first);
-	     i < t->n && t->entry[i].uid <= range.last; i++)
+	     i < t->n && t->entry[i].uid <= range.last; i++) {
+		if (!(t->entry[i].state & ENTRY_GONE))
+			t->entry[i].modseq = modseq;
 		entries_mark_gone(t, i);
+	}
 }
 
 static void set_flags(struct table *t, struct entry *e, unsigned flags,
@@ -256,8 +260,8 @@ static void set_flags_between(struct table *t, uint32_t from,
 	     i++) {
 		struct entry *e = &t->entry[i];
 		unsigned flags = (e->flags & ~clear) | set;
-		uint64_t keywords = f->flags & FLAGS_KEYWORDS ? f->keywords
-							      : e->keywords;
+		uint64_t keywords =
+			f->flags & FLAGS_KEYWORDS ? f->keywords : e->keywords;
 
 		if (e->uid > from &&
 		    (flags != e->flags || keywords != e->keywords))
@@ -340,6 +344,21 @@ static int apply_keyword(struct table *t, const struct record *r)
 	return ERR_OK;
 }
 
+/* The folder was restored: clients may know other states with mod-sequences
+ * up to this one. */
+static void apply_reach(struct table *t, const struct record *r,
+			const void *item)
+{
+	struct record_past past;
+	uint32_t i;
+
+	memcpy(&past, item, sizeof(past));
+	if (!history_is_reach(&past) || past.modseq != r->t.modseq)
+		return;
+	for (i = 0; i < t->n; i++)
+		t->entry[i].modseq = past.modseq;
+}
+
 static void apply_item(struct table *t, const struct record *r,
 		       const char *item)
 {
@@ -347,7 +366,7 @@ static void apply_item(struct table *t, const struct record *r,
 	case RECORD_EXPUNGE:
 	case RECORD_UNDO:
 	case RECORD_MISSING:
-		apply_range(t, item);
+		apply_range(t, item, r->t.modseq);
 		break;
 	case RECORD_NAMED:
 		apply_named(t, item);
@@ -357,6 +376,9 @@ static void apply_item(struct table *t, const struct record *r,
 		break;
 	case RECORD_CACHED:
 		apply_cached(t, item);
+		break;
+	case RECORD_PAST:
+		apply_reach(t, r, item);
 		break;
 	default:
 		break;
@@ -372,6 +394,7 @@ int entries_apply(struct table *t, const struct record *r, bool own)
 		[RECORD_NAMED] = sizeof(struct record_named),
 		[RECORD_SIZE] = sizeof(struct record_size),
 		[RECORD_CACHED] = sizeof(struct record_cached),
+		[RECORD_PAST] = sizeof(struct record_past),
 	};
 	size_t n, size = item_size[r->type];
 	const char *p = record_payload(r, &n);

@@ -112,12 +112,12 @@ static int record_all(struct folder *f, struct addition *a, size_t n,
 	int code = ERR_OK;
 
 	buf_init(&b, 2 * (size_t)RECORD_MAX);
-	t.modseq++;
 	/* Many messages are several records, each within its limit. */
 	for (*done = 0; !code && *done < n;) {
 		size_t now = n - *done > 4096 ? 4096 : n - *done;
 
 		at = b.len;
+		t.modseq++; /* of each record: see batch.c */
 		record_begin(&b, RECORD_ADD, (uint32_t)now);
 		for (i = *done; i < *done + now; i++) {
 			number(&a[i], f, t.uidnext++, &t);

@@ -142,6 +142,22 @@ static int catch_up(struct mailbox *m)
 	return code ? code : index_sync(&m->x);
 }
 
+/* All that was read is reported now, except messages that are gone and have to
+ * stay in the table. */
+static void note_reported(struct mailbox *m)
+{
+	const struct table *t = &m->x.t;
+	uint64_t modseq = m->x.f.last.modseq;
+	uint32_t i;
+
+	for (i = t->gone ? t->first_gone : t->n; i < m->shown; i++)
+		if (t->entry[i].state & ENTRY_GONE &&
+		    t->entry[i].modseq <= modseq)
+			modseq = t->entry[i].modseq - 1;
+	if (modseq > m->reported)
+		m->reported = modseq;
+}
+
 static int next_validity(void *store, uint32_t *validity)
 {
 	return store_next_uidvalidity(store, validity);
@@ -185,6 +201,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	take_out(m, false);
 	m->x.t.changed = m->x.t.new_keywords = false;
 	count_recent(m);
+	note_reported(m);
 	*out = m;
 	return ERR_OK;
 }
@@ -280,6 +297,7 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 		c->new_messages = true;
 	c->new_keywords = m->x.t.new_keywords;
 	m->x.t.new_keywords = false;
+	note_reported(m);
 	return ERR_OK;
 }
 
@@ -303,6 +321,11 @@ uint32_t mailbox_uidnext(const struct mailbox *m)
 uint64_t mailbox_highestmodseq(const struct mailbox *m)
 {
 	return m->x.f.last.modseq;
+}
+
+uint64_t mailbox_reported(const struct mailbox *m)
+{
+	return m->reported;
 }
 
 uint32_t mailbox_count(const struct mailbox *m)

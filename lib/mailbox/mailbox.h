@@ -55,6 +55,9 @@ void mailbox_close(struct mailbox **m);
 uint32_t mailbox_uidvalidity(const struct mailbox *m);
 uint32_t mailbox_uidnext(const struct mailbox *m);
 uint64_t mailbox_highestmodseq(const struct mailbox *m);
+/* All changes up to this mod-sequence were reported: those that this session
+ * made, and those of others by refreshes. Never lower than before. */
+uint64_t mailbox_reported(const struct mailbox *m);
 uint32_t mailbox_count(const struct mailbox *m);
 uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
 
@@ -96,6 +99,18 @@ struct mailbox_changes {
 	bool new_messages; /* count or recent grew: send EXISTS, RECENT */
 	bool new_keywords; /* send FLAGS again */
 };
+
+struct mailbox_range {
+	uint32_t first;
+	uint32_t last;
+};
+
+/* Appends struct mailbox_range to RANGES, ascending and apart: the UIDs below
+ * mailbox_uidnext that are not in the table, if they were expunged after the
+ * mod-sequence SINCE; or all of them, if it is not known any more what was
+ * expunged so long ago. */
+void mailbox_vanished(const struct mailbox *m, uint64_t since,
+		      struct buf *ranges);
 
 /* Sees what others did: reads on in the journal, and reads the Maildir if
  * a directory's time changed. With MAY_EXPUNGE messages that are gone leave

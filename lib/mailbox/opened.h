@@ -9,6 +9,7 @@ struct mailbox {
 	struct store *store;
 	struct index x;
 	uint32_t shown; /* messages that the caller knows about */
+	uint64_t reported; /* as mailbox_reported */
 	uint32_t nrecent;
 	uint32_t claimed;     /* \Recent: those above, or with ENTRY_RECENT, */
 	uint32_t recent_from; /* which none below this UID has; 0: none */

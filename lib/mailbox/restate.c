@@ -37,7 +37,6 @@ void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 	totals_add(&b->t, e, -1);
 	batch_range(b, RECORD_EXPUNGE, e->uid, false);
 	now.uid = b->t.uidnext++;
-	now.modseq = b->t.modseq;
 	now.saved = (uint32_t)clock_wall();
 	now.flags &= (uint8_t)~MAILBOX_DELETED;
 	now.size = size;

@@ -37,8 +37,7 @@ struct scan {
 	size_t *fresh; /* files that no entry has */
 	size_t nfresh;
 	struct batch b;
-	uint32_t uidnext; /* before this scan */
-	bool waiting;	  /* a file is not complete: look again */
+	bool waiting; /* a file is not complete: look again */
 };
 
 static void hash_entries(struct scan *s)
@@ -163,7 +162,8 @@ static void sort_out(struct scan *s)
 static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
 {
 	const struct index *x = &s->m->x;
-	bool lost = x->recover || (x->f.regressed && file->uid >= s->uidnext);
+	bool lost =
+		x->recover || (x->f.regressed && file->uid >= x->f.lost_uid);
 
 	return lost && file->validity == x->f.head.uidvalidity &&
 			       file->uid < s->b.t.uidnext
@@ -266,7 +266,6 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 	e.flags = (uint8_t)letters_flags(e.letters);
 	e.dir = file->dir;
 	e.nname = (uint8_t)file->nbase;
-	e.modseq = s->b.t.modseq;
 	e.received = st.written;
 	e.saved = (uint32_t)clock_wall();
 	e.size = (uint32_t)st.size;
@@ -397,7 +396,6 @@ static int judge(struct scan *s, bool confirmed)
 	int code;
 
 	batch_begin(&s->b, &m->x.f, true);
-	s->uidnext = m->x.f.last.uidnext;
 	s->waiting = false;
 	hash_entries(s);
 	sort_out(s);

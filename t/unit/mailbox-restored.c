@@ -118,7 +118,7 @@ static bool all_there(struct mailbox *m, uint32_t n)
 }
 
 static const char *const ways[] = {
-	"cp -a ../backup/. .",			     /* in place */
+	"cp -a ../backup/. .",			    /* in place */
 	"cp -a --remove-destination ../backup/. .", /* as rsync and tar do */
 };
 
@@ -136,6 +136,38 @@ static void test_opened(const char *way)
 	close_folder(&m, &s);
 	later = deliver("later");
 	ok(later > 7, "%s: the next UID is new: %u", way, later);
+}
+
+/* What a client is told that comes back with the mod-sequence that it knew
+ * before: all messages as changed, and all else as vanished. */
+static void test_modseq(const char *way)
+{
+	struct store *s;
+	struct mailbox *m;
+	struct buf ranges;
+	const struct mailbox_range *r;
+	uint64_t known;
+	uint32_t seq, same = 0;
+
+	begin();
+	expunge("new2");
+	m = open_folder("INBOX", false, &s);
+	known = mailbox_reported(m);
+	close_folder(&m, &s);
+	run(way);
+	deliver("later");
+	m = open_folder("INBOX", false, &s);
+	for (seq = 1; seq <= mailbox_count(m); seq++)
+		same += mailbox_get(m, seq).modseq <= known;
+	ok(same == 0 && mailbox_reported(m) > known,
+	   "%s: mod-sequences are above those before", way);
+	buf_init(&ranges, 1 << 20);
+	mailbox_vanished(m, known, &ranges);
+	r = (const void *)ranges.data;
+	ok(ranges.len >= sizeof(*r) && r[0].first <= 6 && r[0].last >= 6,
+	   "%s: UID 6 is known to have vanished", way);
+	buf_free(&ranges);
+	close_folder(&m, &s);
 }
 
 static void test_delivered(const char *way)
@@ -275,8 +307,7 @@ static void test_moved_back_later(void)
 	expunge("old1");
 	m = open_folder("INBOX", false, &s);
 	for (i = 0; i < 3000; i++)
-		mailbox_store(m, &seq, 1,
-			      i % 2 ? MAILBOX_ADD : MAILBOX_REMOVE,
+		mailbox_store(m, &seq, 1, i % 2 ? MAILBOX_ADD : MAILBOX_REMOVE,
 			      MAILBOX_FLAGGED, 0, UINT64_MAX, NULL);
 	close_folder(&m, &s);
 	ok(file_size(path(DISK_JOURNAL)) < 100000, "the journal is a new one");
@@ -342,6 +373,7 @@ int main(void)
 		test_opened(ways[i]);
 		test_delivered(ways[i]);
 		test_beside(ways[i]);
+		test_modseq(ways[i]);
 	}
 	test_twin();
 	test_moved_back(false);
