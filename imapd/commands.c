@@ -40,6 +40,7 @@ static const struct command commands[] = {
 	{ "STATUS", cmd_status, 0, 2, 2 },
 	{ "STORE", cmd_store, WRITES | UID | NO_EXPUNGE, 3, ANY },
 	{ "SUBSCRIBE", cmd_subscribe, 0, 1, 1 },
+	{ "THREAD", cmd_thread, SELECTED | UID | NO_EXPUNGE, 3, ANY },
 	{ "UNSELECT", cmd_unselect, SELECTED, 0, 0 },
 	{ "UNSUBSCRIBE", cmd_unsubscribe, 0, 1, 1 },
 };

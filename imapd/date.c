@@ -131,11 +131,67 @@ static int parse_zone(const char *text)
 	return 0;
 }
 
+/* N digits at P, all of them there, as a number. */
+static int number(const char *p, int n)
+{
+	int value = 0;
+
+	for (; n > 0; n--, p++)
+		value = value * 10 + *p - '0';
+	return value;
+}
+
+/* Is C what FORM stands for: '0' any digit, 'a' any letter, '+' a sign? */
+static bool is_of_form(int c, char form)
+{
+	switch (form) {
+	case '0':
+		return str_isdigit(c);
+	case 'a':
+		return str_isalpha(c);
+	case '+':
+		return c == '+' || c == '-';
+	default:
+		return c == form;
+	}
+}
+
+/* Does TEXT begin like FORM? */
+static bool has_form(const char *text, const char *form)
+{
+	while (*form && is_of_form((unsigned char)*text, *form))
+		text++, form++;
+	return !*form;
+}
+
+/* What nearly all programs write, "Tue, 24 Nov 2026 02:00:00 +0100": at a
+ * tenth of the cost of the scanners above. False: it may be another form. */
+static bool parse_usual(const char *text, int64_t *when)
+{
+	const char *p = has_form(text, "aaa, ") ? text + 5 : text;
+	int ndigits = has_form(p, "00") ? 2 : 1;
+	int d = number(p, ndigits), zone;
+	date_day day;
+
+	p += ndigits;
+	if (!has_form(p - 1, "0 aaa 0000 00:00:00 +0000") || p[5] == '0' ||
+	    number(p + 10, 2) > 23 || p[13] > '5' || p[16] > '5' ||
+	    p[22] > '5' || !make_day(d, p + 1, number(p + 5, 4), &day))
+		return false;
+	zone = number(p + 20, 2) * 3600 + number(p + 22, 2) * 60;
+	*when = (int64_t)day * 86400 + number(p + 10, 2) * 3600 +
+		number(p + 13, 2) * 60 + number(p + 16, 2) -
+		(p[19] == '+' ? zone : -zone);
+	return true;
+}
+
 bool date_parse_sent(const char *text, int64_t *when)
 {
 	int h = 0, m = 0, s = 0, end = 0;
 	date_day day;
 
+	if (parse_usual(text, when))
+		return true;
 	text = scan_day(text, &day);
 	if (!text)
 		return false;

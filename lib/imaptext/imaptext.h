@@ -40,8 +40,9 @@ void imap_structure(struct buf *out, const char *data,
 		    const struct mime_part *root, bool extension);
 
 /* Appends the base subject (RFC 5256 section 2.1) of TEXT, N, a subject with
- * its encoded words decoded: without "Re:" and the like. */
-void imap_base_subject(struct buf *out, const char *text, size_t n);
+ * its encoded words decoded: without "Re:" and the like. Does what was left out
+ * say that the message is an answer, or was forwarded? */
+bool imap_base_subject(struct buf *out, const char *text, size_t n);
 
 /* Is NAME, N a field that clients ask for in their lists of messages? The
  * mailbox keeps these with each message, so that a request for any of them

@@ -12,6 +12,7 @@
 struct span {
 	const char *p;
 	const char *end;
+	bool reply; /* something was cut that says so */
 };
 
 static bool starts(const char *p, const char *end, const char *word)
@@ -67,12 +68,14 @@ static const char *skip_refwd(const char *p, const char *end)
 static void cut_trailers(struct span *s)
 {
 	for (;;) {
-		if (s->end > s->p && s->end[-1] == ' ')
+		if (s->end > s->p && s->end[-1] == ' ') {
 			s->end--;
-		else if (ends(s, "(fwd)"))
+		} else if (ends(s, "(fwd)")) {
 			s->end -= 5;
-		else
+			s->reply = true;
+		} else {
 			return;
+		}
 	}
 }
 
@@ -93,6 +96,7 @@ static void cut_leaders(struct span *s)
 			return;
 		}
 		s->p = next;
+		s->reply = true;
 	}
 }
 
@@ -112,14 +116,14 @@ static void squeeze(struct buf *out, const char *text, size_t n)
 	}
 }
 
-void imap_base_subject(struct buf *out, const char *text, size_t n)
+bool imap_base_subject(struct buf *out, const char *text, size_t n)
 {
 	struct buf flat;
 	struct span s;
 
 	buf_init(&flat, n + 1);
 	squeeze(&flat, text, n);
-	s = (struct span){ flat.data, flat.data + flat.len };
+	s = (struct span){ flat.data, flat.data + flat.len, false };
 	for (;;) {
 		cut_trailers(&s);
 		cut_leaders(&s);
@@ -127,7 +131,9 @@ void imap_base_subject(struct buf *out, const char *text, size_t n)
 			break;
 		s.p += 5;
 		s.end--;
+		s.reply = true;
 	}
 	buf_put(out, s.p, (size_t)(s.end - s.p));
 	buf_free(&flat);
+	return s.reply;
 }

@@ -172,12 +172,21 @@ static bool fold_ascii(struct buf *out, const char *text, size_t n)
 	return beyond;
 }
 
+static bool is_ascii(const char *text, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (unsigned char)text[i] < 0x80)
+		i++;
+	return i == n;
+}
+
 void mime_collate(struct buf *out, const char *text, size_t n)
 {
 	size_t nupper = 0;
 	uint8_t *upper = NULL;
 
-	if (str_is_utf8(text, n))
+	if (!is_ascii(text, n) && str_is_utf8(text, n))
 		upper = u8_toupper((const uint8_t *)text, n, NULL, UNINORM_NFKD,
 				   NULL, &nupper);
 	if (upper)

@@ -2,7 +2,11 @@
  * A session of IMAP after its login, on a Maildir that earlier inputs have
  * left behind; it is made anew now and then.
  *
+<<<<<<< HEAD
  * link: imapd/args.c imapd/capability.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-sort.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/sort.c imapd/update.c imapd/upload.c
+=======
+ * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-sort.c imapd/cmd-status.c imapd/cmd-store.c imapd/cmd-thread.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/sort.c imapd/thread-references.c imapd/thread-subject.c imapd/thread.c imapd/update.c
+>>>>>>> 562caa1 (imapd: THREAD)
  */
 #include "fuzz.h"
 
@@ -37,6 +41,8 @@ FUZZ_SEEDS(
 	"1-Jan-2020 HEADER x \"y\") TEXT {3+}\r\nabc LARGER 5 1:3,5:*\r\n",
 	"a SELECT INBOX\r\nb SORT (REVERSE SUBJECT FROM DATE CC TO SIZE) UTF-8 "
 	"YOUNGER 5\r\nc UID SEARCH RETURN (MIN MAX ALL COUNT) OLDER 1\r\n",
+	"a SELECT INBOX\r\nb THREAD REFERENCES UTF-8 ALL\r\nc UID THREAD REFS "
+	"US-ASCII 1:*\r\nd THREAD ORDEREDSUBJECT UTF-8 NOT SEEN\r\n",
 	"a SELECT INBOX\r\nb STORE 1,2 +FLAGS.SILENT (\\Seen $a)\r\nc COPY 1 "
 	"x\r\n"
 	"d UID MOVE 1:* INBOX.y\r\ne EXPUNGE\r\nf UID EXPUNGE 1:9\r\ng "

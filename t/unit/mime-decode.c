@@ -2,6 +2,7 @@
  * The text of messages as SEARCH sees it.
  */
 #include "mime/decode.h"
+#include "mime/message-id.h"
 #include "tap.h"
 
 static const struct {
@@ -42,8 +43,45 @@ static const struct {
 	{ "an image is no text", "Content-Type: image/png\n\nabc", NULL },
 };
 
+static const struct {
+	const char *value;
+	const char *want; /* the identifiers, each followed by a blank */
+} ids[] = {
+	{ "<a@b>", "a@b " },
+	{ "<a@b><c@d>\n\t<e@f>", "a@b c@d e@f " },
+	{ "your mail <a@b> of today", "a@b " },
+	{ "<\"a\"@b> <a (comment > (here)) @b>", "a@b a@b " },
+	{ "<a\n b@c>", "ab@c " },
+	{ "<\"a\\\"> b\"@c>", "a\"> b@c " },
+	{ "<a> <b@c>", "b@c " },
+	{ "<a@b <c@d>", "c@d " },
+	{ "a@b", "" },
+	{ "<a@b", "" },
+	{ "<a@b (never ends>", "" },
+	{ "", "" },
+};
+
+static void test_message_ids(void)
+{
+	struct buf id, found;
+
+	buf_init(&id, 1000);
+	buf_init(&found, 1000);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+		const char *pos = ids[i].value, *end = pos + strlen(pos);
+
+		buf_reset(&found);
+		while (mime_message_id(&pos, end, &id))
+			buf_printf(&found, "%s ", id.data);
+		is(found.data, ids[i].want, ids[i].value);
+	}
+	buf_free(&id);
+	buf_free(&found);
+}
+
 int main(void)
 {
+	test_message_ids();
 	struct buf b;
 	size_t i;
 

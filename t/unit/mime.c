@@ -400,6 +400,9 @@ static const struct {
 
 static void test_subjects(void)
 {
+	static const char *const replies[] = { "Re: b", "fw[x]:b", "[fwd: b]",
+					       "b (fwd)", "[a] Re: b", "Re:" };
+	static const char *const others[] = { "[a] b", "b", "Reb: c", "" };
 	struct buf b;
 	size_t i;
 
@@ -410,6 +413,12 @@ static void test_subjects(void)
 				  strlen(subjects[i].subject));
 		is(b.data, subjects[i].want, subjects[i].subject);
 	}
+	for (i = 0; i < sizeof(replies) / sizeof(*replies); i++)
+		ok(imap_base_subject(&b, replies[i], strlen(replies[i])),
+		   "an answer: %s", replies[i]);
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
+		ok(!imap_base_subject(&b, others[i], strlen(others[i])),
+		   "none: %s", others[i]);
 	buf_free(&b);
 }
 
