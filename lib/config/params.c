@@ -153,7 +153,7 @@ const struct config_param config_params[] = {
 { "run_directory", STRING, RUN_DIR, NULL, "places",
   "Sockets and the master's process id." },
 { "service_watchdog_timeout", SECONDS, "60s", "1-86400", "services",
-  "A service that does not answer master for this long, or is not ready this long after its start, is killed and restarted; so is a process of a service that gives no sign of life for this long: see master(8)." },
+  "A service that does not answer master for this long, or is not ready this long after its start, is killed and restarted; so is a process of a service that gives no sign of life for this long: see master(8). A hang is over at most 7 s after this time." },
 { "smtp_connect_timeout", SECONDS, "30s", "1-3600", "SMTP client",
   "Time to make a connection." },
 { "smtp_data_done_timeout", SECONDS, "600s", "1-3600", "SMTP client",

@@ -12,6 +12,7 @@
 
 #define TURNS 3 /* in the time without a sign */
 #define TURN_MIN_MS 250
+#define TURN_MAX_MS 3000
 #define DEATH_MS 1000 /* between SIGABRT and SIGKILL */
 
 static struct {
@@ -56,15 +57,22 @@ void watch_me(struct watched *w, bool tells)
 		stack_tell(self.stack[1]);
 }
 
-int watch_turn_ms(void)
+static int64_t turn_ms(void)
 {
 	int64_t turn = self.patience_ms / TURNS;
 
+	if (turn < TURN_MIN_MS)
+		return TURN_MIN_MS;
+	return turn < TURN_MAX_MS ? turn : TURN_MAX_MS;
+}
+
+int watch_turn_ms(void)
+{
+	int64_t turn = turn_ms();
+
 	if (!self.patience_ms)
 		return -1;
-	if (self.any_dying && turn > DEATH_MS)
-		turn = DEATH_MS;
-	return (int)(turn > TURN_MIN_MS ? turn : TURN_MIN_MS);
+	return (int)(self.any_dying && turn > DEATH_MS ? DEATH_MS : turn);
 }
 
 static void log_stacks(void)
@@ -80,9 +88,9 @@ static void log_stacks(void)
 
 void watch_round(void)
 {
-	int64_t now = clock_ms(), turn = self.patience_ms / TURNS;
+	int64_t now = clock_ms();
 
-	if (now - self.round_ms > 2 * (turn > TURN_MIN_MS ? turn : TURN_MIN_MS))
+	if (now - self.round_ms > 2 * turn_ms())
 		self.blameless_ms = now + self.patience_ms;
 	self.round_ms = now;
 	self.any_dying = false;
