@@ -11,12 +11,15 @@
 
 #define VERSION "DMARC1"
 
-/* "v", "=", "DMARC1" with white space between, then ";" or the end. */
+/* "v", "=", "DMARC1" with white space between, then ";" or the end. In the ABNF
+ * the tag is a string, which has no case, the version is bytes (RFC 7489
+ * section 6.4, RFC 5234 section 2.3). */
 bool dmarc_record_is(const char *text)
 {
 	text += strspn(text, " \t");
-	if (*text++ != 'v')
+	if (*text != 'v' && *text != 'V')
 		return false;
+	text++;
 	text += strspn(text, " \t");
 	if (*text++ != '=')
 		return false;

@@ -32,12 +32,16 @@ static bool good_value(const char *p, const char *end)
 	return true;
 }
 
-static bool is_wanted(const char *const *wanted, const char *name, size_t n)
+/* The name for the N characters at NAME: the one of WANTED that differs in case
+ * at most, or NULL; without WANTED the name as it is. */
+static const char *choose_name(struct arena *a, const char *const *wanted,
+			       const char *name, size_t n)
 {
-	for (; wanted && *wanted; wanted++)
-		if (strlen(*wanted) == n && memcmp(*wanted, name, n) == 0)
-			return true;
-	return !wanted;
+	if (!wanted)
+		return arena_strndup(a, name, n);
+	while (*wanted && !str_span_is(name, n, *wanted))
+		wanted++;
+	return *wanted;
 }
 
 static bool add_tag(struct arena *a, const char *p, const char *end,
@@ -53,9 +57,9 @@ static bool add_tag(struct arena *a, const char *p, const char *end,
 	trim(&value, &end);
 	if (!good_name(p, equal) || !good_value(value, end))
 		return false;
-	if (!is_wanted(wanted, p, (size_t)(equal - p)))
+	name = choose_name(a, wanted, p, (size_t)(equal - p));
+	if (!name)
 		return true;
-	name = arena_strndup(a, p, (size_t)(equal - p));
 	if (t->n == TAGS_MAX || tags_get(t, name))
 		return false;
 	t->tag[t->n].name = name;

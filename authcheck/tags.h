@@ -27,8 +27,8 @@ bool tags_parse(struct arena *a, const char *text, size_t n, struct tags *t);
 
 /* The same leniently, for DMARC (RFC 7489 section 6.3): what is not a tag is
  * skipped, and of a tag that occurs twice the first counts. Only tags whose
- * name is in WANTED, fewer than TAGS_MAX names and NULL, are taken: so there
- * may be any number of others. */
+ * name is in WANTED, in any case, are taken, under the name there: fewer than
+ * TAGS_MAX names and NULL. So there may be any number of others. */
 void tags_parse_lenient(struct arena *a, const char *text, size_t n,
 			const char *const *wanted, struct tags *t);
 
