@@ -24,6 +24,7 @@
 #include "queue/id.h"
 #include "queue/slot.h"
 
+#define SLOT_MS 20000 /* a place is made ahead: qmgr is busy, or hangs */
 #define ANSWER_MS 60000
 #define HELD_MAX (SLOT_HALF - SLOT_SUPER - SLOT_JOURNAL_MIN)
 #define WRITE_SIZE 65536
@@ -147,7 +148,7 @@ static int ask_for_slot(struct queue_receiver *r)
 		return err_set(ERR_TEMP,
 			       "the queue manager is not available: %m");
 	ipc_begin(&r->out, "open");
-	err = ipc_call(r->sock, &r->out, &r->in, ANSWER_MS);
+	err = ipc_call(r->sock, &r->out, &r->in, SLOT_MS);
 	if (!err && ipc_is(&r->in, "no-space"))
 		return err_set(ERR_NO_SPACE, "the queue's disk is full");
 	if (!err && ipc_is(&r->in, "slot"))
