@@ -202,8 +202,12 @@ enum account_status find_recipient(const char *address)
 	if (!find_place(address, &p))
 		return ACCOUNT_NONE;
 	status = in_any_aliases(&p);
-	return status == ACCOUNT_NONE ? account_of(&p, &account, &hash)
-				      : status;
+	if (status != ACCOUNT_NONE)
+		return status;
+	status = account_of(&p, &account, &hash);
+	if (status != ACCOUNT_FOUND || account.virtual_user)
+		return status;
+	return system_receives(&account);
 }
 
 enum account_status find_account(const char *name, struct account *out)

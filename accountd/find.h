@@ -13,7 +13,8 @@
 /* Opens the tables. Ends the process if one is specified wrongly. */
 void find_begin(const struct config *c);
 
-/* Is there a mailbox, a system user or an alias for ADDRESS? */
+/* Is there a mailbox, a system user who can have mail (system_receives), or an
+ * alias for ADDRESS? */
 enum account_status find_recipient(const char *address);
 
 /* The account of a mail address, or of a name without domain. */

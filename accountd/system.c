@@ -7,6 +7,8 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -15,6 +17,10 @@
 #define KEEP_MS 10000
 #define KEPT_MAX 5000 /* then all are forgotten */
 #define ENTRY_MAX 65536
+/* Persons have user ids from here on, in all distributions, … */
+#define PERSON_MIN 1000
+/* … and these are nobody. */
+#define NOBODY 65534
 
 struct kept {
 	int64_t until_ms;
@@ -116,4 +122,13 @@ enum users_status system_find(const char *name, const struct user **user)
 	}
 	*user = &k->user;
 	return k->found ? USERS_FOUND : USERS_NONE;
+}
+
+enum account_status system_receives(const struct account *a)
+{
+	if (file_owned_dir(a->home, a->uid) != ERR_NOT_FOUND ||
+	    file_owned_dir(a->maildir, a->uid) == ERR_OK)
+		return ACCOUNT_FOUND;
+	return a->uid < PERSON_MIN || a->uid == NOBODY ? ACCOUNT_NONE
+						       : ACCOUNT_TEMP;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "local-deliver/worker.h"
 
@@ -26,7 +27,18 @@ static const struct {
 	{ ERR_CORRUPT, RESULT_DEFERRED, "4.2.0", "the mailbox is damaged" },
 };
 
-static void settle_failure(struct recipient *r, const struct worker_reply *p)
+/* What to do about it, if it is plain. */
+static const char *advice(const struct account *a)
+{
+	if (!a->virtual_user &&
+	    file_owned_dir(a->home, a->uid) == ERR_NOT_FOUND)
+		return " (this user has no home of its own: an alias can give "
+		       "the mail to somebody else)";
+	return "";
+}
+
+static void settle_failure(struct recipient *r, const struct account *account,
+			   const struct worker_reply *p)
 {
 	if (p->err == ERR_TEMP) {
 		settle_away(r, "the process that delivers ended: see the log");
@@ -36,13 +48,13 @@ static void settle_failure(struct recipient *r, const struct worker_reply *p)
 		if (failures[i].err != p->err)
 			continue;
 		settle(r, failures[i].status, failures[i].dsn, "local",
-		       "%s%s%s", failures[i].text, p->why ? ": " : "",
-		       p->why ? p->why : "");
+		       "%s%s%s%s", failures[i].text, p->why ? ": " : "",
+		       p->why ? p->why : "", advice(account));
 		return;
 	}
 	settle(r, RESULT_DEFERRED, "4.3.0", "local",
-	       "cannot deliver to the mailbox: %s%s%s", err_text(p->err),
-	       p->why ? ": " : "", p->why ? p->why : "");
+	       "cannot deliver to the mailbox: %s%s%s%s", err_text(p->err),
+	       p->why ? ": " : "", p->why ? p->why : "", advice(account));
 }
 
 /* Adds "NAME value CRLF". The values come from envelopes and are checked
@@ -138,7 +150,7 @@ bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n)
 		settle_delivered(r, &c->account, &c->reply.delivered);
 		return false;
 	case WORKER_FAILED:
-		settle_failure(r, &c->reply);
+		settle_failure(r, &c->account, &c->reply);
 		return false;
 	case WORKER_FORWARD:
 		break;

@@ -247,6 +247,18 @@ static int sync_parents(const char *path)
 	return err;
 }
 
+int file_owned_dir(const char *path, uid_t uid)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) && st.st_uid == uid ? ERR_OK
+							       : ERR_NOT_FOUND;
+	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+		return ERR_NOT_FOUND;
+	return err_sys("see", path);
+}
+
 int file_make_dirs(const char *dir, mode_t mode)
 {
 	char *path = mem_strdup(dir);

@@ -54,6 +54,10 @@ MUST_CHECK int file_sync_dir(const char *path);
  * error is not the end: entries may be missing. NAME is for the cause. */
 MUST_CHECK int file_next(DIR *d, const char *name, struct dirent **e);
 
+/* Is PATH a directory that belongs to UID? ERR_OK: yes; ERR_NOT_FOUND: no, or
+ * there is none; others: this cannot be seen. */
+MUST_CHECK int file_owned_dir(const char *path, uid_t uid);
+
 /* Makes DIR and missing parents with MODE, and the new names durable. */
 MUST_CHECK int file_make_dirs(const char *dir, mode_t mode);
 

@@ -36,8 +36,10 @@ struct account {
 /* Is there a mailbox, a system user or an alias for ADDRESS (local@domain,
  * its domain one of ours)? Tries virtual users, virtual_alias_maps,
  * alias_maps, system users, each with and without the extension, in the
- * order that local-deliver uses. What was found is kept for a second, so that
- * a burst of mail for one costs one question; a new user gets mail at once. */
+ * order that local-deliver uses. A program's user without a home of its own
+ * does not count; a person's that is absent is ACCOUNT_TEMP. What was found is
+ * kept for a second, so that a burst of mail for one costs one question; a new
+ * user gets mail at once. */
 enum account_status account_recipient(const char *address);
 
 /* The owner of the mailbox for the mail address or login name NAME, in the

@@ -53,6 +53,7 @@ relative@v.test:{hashes['crypt']}::::srv/relative:
 cleo@v.test:{hashes['yescrypt']}::::
 """
 ALIASES = """postmaster: root
+games: root
 team: yara@v.test, bert@v.test
 archive: /var/mail/archive
 one: bert@v.test
@@ -134,7 +135,9 @@ def test_recipients(a):
             ("ROOT@home.test", "found"), ("root+x@home.test", "found"),
             ("root@v.test", "none"), ("postmaster@home.test", "found"),
             ("team@home.test", "found"), ("team@v.test", "none"),
-            ("archive+x@home.test", "found"),
+            ("archive+x@home.test", "found"), ("daemon@home.test", "none"),
+            ("nobody@home.test", "none"), ("daemon+x@home.test", "none"),
+            ("games@home.test", "found"),
             ("no-such-user@home.test", "none"), ("info@v.test", "found"),
             ("info+x@v.test", "found"), ("anything@x.test", "found"),
             ("yara@remote.test", "none"), ("", "none"), ("@v.test", "none"),
@@ -142,6 +145,27 @@ def test_recipients(a):
             ("rooted@v.test", "temp"), ("relative@v.test", "temp")]:
         equal(a.words("recipient", ("address", address)), want,
               f"recipient {address[:40]}: {want}")
+
+
+def test_homes(a):
+    """A system user has a mailbox where a home is."""
+    if os.getuid():
+        print("# SKIP no root")
+        return
+    name, home = "posthorn-%d" % os.getpid(), folder.path("home")
+    address = ("address", name + "@home.test")
+    sh("useradd", "-M", "-d", home, name)
+    try:
+        equal(a.words("recipient", address), "temp",
+              "a person whose home is not there, such as not mounted")
+        os.mkdir(home)
+        equal(a.words("recipient", address), "temp", "or is root's")
+        os.chown(home, int(sh("id", "-u", name)), -1)
+        equal(a.words("recipient", address), "found", "or is his")
+    finally:
+        sh("userdel", name)
+    equal(dict(a.ask("lookup", ("name", "daemon"))[1]).get("user"), "daemon",
+          "deliverers are told of users without one, too")
 
 
 def test_lookup(a):
@@ -402,6 +426,7 @@ try:
                  "users:13: no such user or group, or root", "users:14: the home is not an absolute",
                  "users:15: cleo@v.test is there already"):
         ok(line in log, f"the log says: {line}")
+    test_homes(asker)
     test_lookup(asker)
     test_may_send(asker)
     test_logins()

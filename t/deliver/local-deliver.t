@@ -331,6 +331,18 @@ def forward(s):
     os.unlink(os.path.join(homes[1], ".forward"))
 
 
+def homeless(s):
+    """A program's user without a home: no strangers' mail, but our own."""
+    to = "daemon@" + LOCAL
+    with s.smtp() as c:
+        c.ehlo()
+        c.mail("a@client.test")
+        tap.equal(c.rcpt(to)[0], 550, "daemon has no home: none from outside")
+    line = fate(s, to, "from cron")
+    tap.ok("status=deferred" in line and "an alias can" in line,
+           "its own mail waits, and the log says what to do", line)
+
+
 def changes(s):
     with open(s.path("aliases"), "a") as f:
         f.write("fresh: alice@%s\n" % s.DOMAIN)
@@ -434,6 +446,7 @@ def all_of(s):
     files(s)
     if ROOT:
         forward(s)
+        homeless(s)
     changes(s)
     together(s)
     supervisor_dies(s)
