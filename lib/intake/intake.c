@@ -21,7 +21,7 @@
 #include "log/log.h"
 #include "mime/field.h"
 
-#define HEADER_STEP 65536  /* bytes added to a header at once */
+#define PIECE 65536	   /* bytes taken at once */
 #define MESSAGE_ID_MAX 200 /* of it, in the log */
 
 struct intake *intake_new(const struct config *c, const struct intake_row *rows)
@@ -37,10 +37,15 @@ struct intake *intake_new(const struct config *c, const struct intake_row *rows)
 		       "tempfail") == 0;
 	in->reject_malformed_from = config_bool(c, "reject_malformed_from");
 	in->dmarc_reject = config_bool(c, "dmarc_reject");
+	characters_read(&in->rejected,
+			config_string(c, "message_reject_characters"));
+	characters_read(&in->stripped,
+			config_string(c, "message_strip_characters"));
 	in->rows = rows;
 	in->queue = queue_receiver_new();
 	in->arena = arena_new();
-	buf_init(&in->raw, QUEUE_HEADER_MAX + HEADER_STEP);
+	buf_init(&in->raw, QUEUE_HEADER_MAX + PIECE);
+	buf_init(&in->clean, PIECE);
 	buf_init(&in->fields, 65536);
 	buf_init(&in->body, in->size_limit ? (size_t)in->size_limit : SIZE_MAX);
 	intake_header_init(&in->header);
@@ -54,6 +59,7 @@ void intake_free(struct intake **in)
 	queue_receiver_free(&(*in)->queue);
 	arena_free(&(*in)->arena);
 	buf_free(&(*in)->raw);
+	buf_free(&(*in)->clean);
 	buf_free(&(*in)->fields);
 	buf_free(&(*in)->body);
 	intake_header_free(&(*in)->header);
@@ -227,23 +233,52 @@ static void take_header(struct intake *in, const void *data, size_t n)
 		end_header(in, end);
 }
 
+/* A piece without the characters of SET. */
+static void strip(struct intake *in, const struct characters *set,
+		  const char **data, size_t *n)
+{
+	if (!characters_occur(set, *data, *n))
+		return;
+	if (*data != in->clean.data) {
+		buf_reset(&in->clean);
+		buf_put(&in->clean, *data, *n);
+	}
+	*data = in->clean.data;
+	*n = characters_strip(set, in->clean.data, *n);
+}
+
+/* A program on this host may have nobody who could read a refusal: what was to
+ * be refused is removed. */
+static void take_piece(struct intake *in, const char *data, size_t n)
+{
+	if (!*in->e->client)
+		strip(in, &in->rejected, &data, &n);
+	else if (characters_occur(&in->rejected, data, n))
+		intake_refuse(in, "550 5.6.0 Error: the message contains a "
+				  "character that is not allowed");
+	strip(in, &in->stripped, &data, &n);
+	if (in->failed)
+		return;
+	if (in->in_body)
+		take_body(in, data, n);
+	else
+		take_header(in, data, n);
+}
+
 int intake_write(void *context, const void *data, size_t n)
 {
 	struct intake *in = context;
 	const char *p = data;
 
-	if (in->failed)
-		return ERR_OK;
-	in->size += (int64_t)n;
-	while (n > 0 && !in->in_body && !in->failed) {
-		size_t piece = n < HEADER_STEP ? n : HEADER_STEP;
+	if (!in->failed)
+		in->size += (int64_t)n;
+	while (n > 0 && !in->failed) {
+		size_t piece = n < PIECE ? n : PIECE;
 
-		take_header(in, p, piece);
+		take_piece(in, p, piece);
 		p += piece;
 		n -= piece;
 	}
-	if (!in->failed)
-		take_body(in, p, n);
 	return ERR_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "intake/characters.h"
 #include "intake/edit.h"
 #include "intake/intake.h"
 #include "qmgr/receive.h"
@@ -21,6 +22,7 @@ struct intake {
 	bool reject_malformed_from;
 	bool dmarc_reject;
 	const struct intake_row *rows;
+	struct characters rejected, stripped;
 
 	struct queue_receiver *queue;
 
@@ -33,6 +35,7 @@ struct intake {
 	int64_t size;
 	bool in_body;
 	struct buf raw; /* the header as it came, and what came with it */
+	struct buf clean; /* a piece without the characters that go */
 	struct intake_header header;
 	size_t header_size; /* bytes of it in the queue file */
 	bool new_body;
