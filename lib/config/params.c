@@ -188,6 +188,8 @@ const struct config_param config_params[] = {
   "Simultaneous connections from one client to each service; for IMAP and POP3 also those of one user; 0: no limit, except a quarter of smtpd_process_limit for one user at lmtp_socket. Unless it is 0, no client has more smtpd processes than are free, and no network (IPv4 /24, IPv6 /48) more than twice as many." },
 { "smtpd_forbid_bare_newline", CHOICE, "reject", "reject normalize", "SMTP server",
   "Messages with a bare CR or LF: refused, or corrected. A bare CR or LF never ends a message." },
+{ "smtpd_from_login_mismatch", CHOICE, "reject", "reject nosign", "SMTP server",
+  "If a login may not send as an address in the From field of its message: refuse the message, or send it without a DKIM signature." },
 { "smtpd_hard_error_limit", INT, "20", "1-100000", "SMTP server",
   "Errors of a client before it is sent away." },
 { "smtpd_junk_command_limit", INT, "100", "1-100000", "SMTP server",

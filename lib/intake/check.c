@@ -110,13 +110,16 @@ static void from_domain(const struct intake *in, char *out)
 	strlist_free(&l);
 }
 
-/* The sender was checked against the login, the From field was not: so a
- * message is signed for the sender's domain, and one with the null sender
- * only if From is in the login's domain. */
+/* A login's message is signed for its author, if the login may write as that
+ * (author.c). What local programs write is not checked: it is signed for the
+ * sender's domain, and with the null sender only if From is in the domain of
+ * the user who sends it. */
 static bool signing_domain(const struct intake *in, char *out)
 {
 	const char *at = strrchr(in->e->sender, '@');
 
+	if (in->author_judged)
+		return str_copy(out, INTAKE_DOMAIN_SIZE, in->signer) && *out;
 	if (at)
 		return str_copy(out, INTAKE_DOMAIN_SIZE, at + 1);
 	from_domain(in, out);

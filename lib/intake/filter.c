@@ -154,6 +154,8 @@ const struct intake_row intake_own_rows[] = {
 	{ "results in our name", INTAKE_HEADER, INTAKE_ALL, drop_results },
 	{ "Bcc", INTAKE_HEADER, INTAKE_SUBMITTED, drop_submitted },
 	{ "missing fields", INTAKE_HEADER, INTAKE_SUBMITTED, complete },
+	{ "smtpd_from_login_mismatch", INTAKE_HEADER, INTAKE_SUBMITTED,
+	  intake_judge_author },
 	{ "Received", INTAKE_HEADER, INTAKE_ALL, put_received },
 	{ "message_size_limit", INTAKE_BODY, INTAKE_ALL, judge_size },
 	{ "authcheck", INTAKE_END, INTAKE_OUTSIDE, intake_verify },

@@ -36,6 +36,9 @@ struct intake *intake_new(const struct config *c, const struct intake_row *rows)
 		strcmp(config_string(c, "authcheck_default_action"),
 		       "tempfail") == 0;
 	in->reject_malformed_from = config_bool(c, "reject_malformed_from");
+	in->reject_author = strcmp(config_string(c, "smtpd_from_login_mismatch"),
+				   "reject") == 0;
+	in->origin = config_string(c, "myorigin");
 	in->dmarc_reject = config_bool(c, "dmarc_reject");
 	characters_read(&in->rejected,
 			config_string(c, "message_reject_characters"));
@@ -92,6 +95,8 @@ static void forget(struct intake *in)
 	}
 	in->size = 0;
 	in->in_body = in->failed = in->new_body = false;
+	in->author_judged = false;
+	*in->signer = '\0';
 	in->fate = INTAKE_ACCEPT;
 	in->why[0] = '\0';
 }

@@ -24,8 +24,8 @@
 struct intake;
 
 /* Reads myhostname, myorigin, message_size_limit, message_reject_characters,
- * message_strip_characters, hopcount_limit, authcheck_incoming, authcheck_default_action, reject_malformed_from and
- * dmarc_reject. ROWS are asked after the intake's own, from HEADER on; NULL:
+ * message_strip_characters, hopcount_limit, authcheck_incoming, authcheck_default_action, reject_malformed_from,
+ * dmarc_reject, smtpd_from_login_mismatch and myorigin. ROWS are asked after the intake's own, from HEADER on; NULL:
  * there are none. One intake serves a process for its life, one message at a
  * time. It connects to the queue when it is first used: make it in the child.
  * C and ROWS must outlive it. */

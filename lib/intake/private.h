@@ -21,6 +21,8 @@ struct intake {
 	bool check_must_answer;
 	bool reject_malformed_from;
 	bool dmarc_reject;
+	bool reject_author; /* of whom the login may not write as */
+	const char *origin; /* myorigin */
 	const struct intake_row *rows;
 	struct characters rejected, stripped;
 
@@ -43,6 +45,8 @@ struct intake {
 	struct buf fields; /* for the prologue */
 	bool failed;
 	struct answer fault;
+	bool author_judged; /* the login may write as whom From names … */
+	char signer[INTAKE_DOMAIN_SIZE]; /* … in this domain, or "" */
 	enum intake_action fate;
 	char why[ANSWER_SIZE + 64]; /* quarantine, discard: row and reason */
 
@@ -68,7 +72,12 @@ void intake_received(const struct intake *in, struct buf *out);
 enum intake_action intake_verify(const struct intake_question *q,
 				 struct answer *a);
 
-/* Signs what is in the queue file, if the sender's domain has a key. */
+/* A row: may a login over the network write as the authors in From? */
+enum intake_action intake_judge_author(const struct intake_question *q,
+				       struct answer *a);
+
+/* Signs what is in the queue file, if there is a key for the domain of the
+ * author or, for local programs, of the sender. */
 void intake_sign(struct intake *in);
 
 /* Makes the changes that were asked for. */

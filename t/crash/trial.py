@@ -21,9 +21,9 @@ def body(token):
                    for i in range(LINES)) + "%s end\r\n" % token
 
 
-def text(token):
-    return ("From: <a@client.test>\r\nSubject: x\r\nX-Crash: %s\r\n\r\n%s" % (
-        token, body(token))).encode()
+def text(token, sender="a@client.test"):
+    return ("From: <%s>\r\nSubject: x\r\nX-Crash: %s\r\n\r\n%s" % (
+        sender, token, body(token))).encode()
 
 
 def token_of(mail):
@@ -79,7 +79,7 @@ class Trial:
         token, removed = self.token(), self.removed()
         try:
             with connect() as c:
-                c.sendmail(sender, [to], text(token))
+                c.sendmail(sender, [to], text(token, sender))
                 self.promised.add(token)
             self.settle(removed)
         except smtplib.SMTPResponseException as e:
