@@ -271,25 +271,23 @@ static int finish(struct run *run)
 	return status;
 }
 
-static void settle_exit(struct recipient *r, int code, const char *command,
-			const char *says, const char *output)
+static void settle_exit(struct recipient *r, int code, const char *says,
+			const char *output)
 {
 	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
 		if (exits[i].code != code)
 			continue;
 		settle(r,
 		       *exits[i].dsn == '4' ? RESULT_DEFERRED : RESULT_FAILED,
-		       exits[i].dsn, "local", "%s%s%s%s", exits[i].text,
-		       *output ? ". Command output: " : "", output, "");
+		       exits[i].dsn, "local", "%s%s%s", exits[i].text, says,
+		       output);
 		return;
 	}
 	settle(r, RESULT_FAILED, "5.3.0", "local",
-	       "Command died with status %d: \"%s\"%s%s", code, command, says,
-	       output);
+	       "Command died with status %d%s%s", code, says, output);
 }
 
-static void settle_run(struct recipient *r, const struct run *run, int status,
-		       const char *command)
+static void settle_run(struct recipient *r, const struct run *run, int status)
 {
 	const char *output = run->output.data;
 	const char *says = *output ? ". Command output: " : "";
@@ -303,17 +301,16 @@ static void settle_run(struct recipient *r, const struct run *run, int status,
 		       strerror(run->write_errno));
 	else if (run->timed_out)
 		settle(r, RESULT_FAILED, "5.3.0", "local",
-		       "Command time limit exceeded: \"%s\"%s%s", command, says,
-		       output);
+		       "Command time limit exceeded%s%s", says, output);
 	else if (WIFSIGNALED(status))
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
-		       "Command died with signal %d: \"%s\"%s%s",
-		       WTERMSIG(status), command, says, output);
+		       "Command died with signal %d%s%s", WTERMSIG(status),
+		       says, output);
 	else if (WEXITSTATUS(status) != EX_OK)
-		settle_exit(r, WEXITSTATUS(status), command, says, output);
+		settle_exit(r, WEXITSTATUS(status), says, output);
 	else
 		settle(r, RESULT_SENT, "2.0.0", "local",
-		       "delivered to command: %s", command);
+		       "delivered to command");
 }
 
 /* Output becomes one line. */
@@ -344,11 +341,12 @@ void command_deliver(struct recipient *r, const struct identity *who,
 		converse(&run);
 		status = finish(&run);
 		flatten(&run.output);
-		settle_run(r, &run, status, command);
+		settle_run(r, &run, status);
 	} else {
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "cannot start a command: %s", strerror(errno));
 	}
+	r->detail = command;
 	buf_free(&run.output);
 	buf_free(&run.pending);
 	buf_free(&prologue);

@@ -66,11 +66,12 @@ static bool is_own(const struct recipient *r, const struct address *a)
 }
 
 static bool unusable(struct recipient *r, const struct plan_source *from,
-		     const char *what, const char *text)
+		     const char *what, size_t number)
 {
 	settle(r, RESULT_DEFERRED, "4.3.5", "local",
-	       "%s: %s is not %s: mail waits until that is mended", from->name,
-	       text, what);
+	       "%s: target %zu%s%s is not %s: mail waits until that is mended",
+	       from->name, number, from->file ? " of " : "",
+	       from->file ? from->file : "", what);
 	return false;
 }
 
@@ -105,12 +106,12 @@ static bool complete(struct recipient *r, const char *text,
 /* \user: for the recipient's own name the mailbox, for another one a separate
  * act. */
 static bool add_self(struct recipient *r, const struct plan_source *from,
-		     const struct alias_target *t)
+		     const struct alias_target *t, size_t number)
 {
 	struct address a;
 
 	if (!complete(r, t->text, "", 0, &a))
-		return unusable(r, from, "an address", t->text);
+		return unusable(r, from, "an address", number);
 	if (!is_own(r, &a)) {
 		char text[ADDRESS_TEXT_SIZE];
 		struct alias_target other = {
@@ -126,15 +127,15 @@ static bool add_self(struct recipient *r, const struct plan_source *from,
 }
 
 static bool add_target(struct recipient *r, const struct plan_source *from,
-		       const struct alias_target *t, const char *extension,
-		       size_t n)
+		       const struct alias_target *t, size_t number,
+		       const char *extension, size_t n)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	struct address a;
 
 	switch (t->kind) {
 	case ALIAS_SELF:
-		return add_self(r, from, t);
+		return add_self(r, from, t, number);
 	case ALIAS_FILE:
 	case ALIAS_COMMAND:
 		return add_act(r, from, t);
@@ -144,7 +145,7 @@ static bool add_target(struct recipient *r, const struct plan_source *from,
 		break;
 	}
 	if (!complete(r, t->text, extension, n, &a))
-		return unusable(r, from, "an address", t->text);
+		return unusable(r, from, "an address", number);
 	if (is_own(r, &a)) {
 		r->plan->self = true;
 		return true;
@@ -154,14 +155,14 @@ static bool add_target(struct recipient *r, const struct plan_source *from,
 
 /* May the source ask for this? */
 static bool is_allowed(struct recipient *r, const struct plan_source *from,
-		       const struct alias_target *t)
+		       const struct alias_target *t, size_t number)
 {
 	const struct settings *s = r->settings;
 	bool command = t->kind == ALIAS_COMMAND, file = t->kind == ALIAS_FILE;
 
 	if (from->virtual_alias && t->kind != ALIAS_ADDRESS)
 		return unusable(r, from, "an address, as this table needs",
-				t->text);
+				number);
 	if ((command && !s->commands) || (file && !s->files)) {
 		settle(r, RESULT_FAILED, "5.7.1", "local",
 		       "%s: mail to %s is not allowed here", from->name,
@@ -178,8 +179,8 @@ static bool add_all(struct recipient *r, const struct plan_source *from,
 	if (!r->plan->by)
 		r->plan->by = arena_strdup(r->message->arena, from->name);
 	for (size_t i = 0; i < count; i++)
-		if (!is_allowed(r, from, &target[i]) ||
-		    !add_target(r, from, &target[i], extension, n))
+		if (!is_allowed(r, from, &target[i], i + 1) ||
+		    !add_target(r, from, &target[i], i + 1, extension, n))
 			return false;
 	return true;
 }

@@ -198,16 +198,18 @@ static void settle_by(struct recipient *r, int status, const char *path,
 		      const char *why)
 {
 	if (status == DONE)
-		settle(r, RESULT_SENT, "2.0.0", "local",
-		       "delivered to file: %s", path);
+		settle(r, RESULT_SENT, "2.0.0", "local", "delivered to file");
 	else if (status == NEVER)
 		settle(r, RESULT_FAILED, "5.2.0", "local",
-		       "cannot deliver to file %s: it %s", path, why);
+		       "cannot deliver to a file: it %s", why);
 	else if (*why)
 		settle(r, RESULT_DEFERRED, "4.2.0", "local",
-		       "cannot deliver to file %s: %s", path, why);
+		       "cannot deliver to a file");
 	else
 		settle_away(r, "the process that appends to a file ended");
+	r->detail = status == LATER ? arena_printf(r->message->arena, "%s: %s",
+						   path, why)
+				    : path;
 }
 
 void file_deliver(struct recipient *r, const struct identity *who,

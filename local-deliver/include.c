@@ -70,7 +70,8 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	struct identity id;
 	struct plan_source inner = { .name = from->name,
 				     .who = from->who,
-				     .includes = from->includes + 1 };
+				     .includes = from->includes + 1,
+				     .file = path };
 	const char *why;
 	size_t n;
 

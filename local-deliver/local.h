@@ -67,6 +67,7 @@ struct recipient {
 	char text[ADDRESS_TEXT_SIZE]; /* canonical */
 	enum address_class class;
 	struct result *result;
+	const char *detail; /* of it, for the log alone; or NULL */
 	struct plan *plan;	   /* plan.h */
 	struct worker_call *asked; /* mailbox.h; NULL: nobody */
 	bool ahead;		   /* the mailbox is asked, nothing done */
@@ -75,7 +76,9 @@ struct recipient {
 };
 
 /* Sets R's result, with a reason formatted like printf. DSN is a status code
- * (RFC 3463), RELAY the value of relay= in the log. */
+ * (RFC 3463), RELAY the value of relay= in the log. The sender gets the reason:
+ * nothing of what is in an alias or a .forward may be in it. Such things are
+ * set in R->detail afterwards. */
 void settle(struct recipient *r, enum result_status status, const char *dsn,
 	    const char *relay, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));

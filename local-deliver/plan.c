@@ -61,6 +61,7 @@ static void do_once(struct recipient *r, struct ledger *l, size_t at)
 
 	if (ledger_find(l, a, at, what, r->result)) {
 		r->result->index = r->job->index;
+		r->detail = act->text;
 		log_info("%s: to=<%s>: not done again: %s", r->message->job->id,
 			 r->text, act->text);
 		return;
@@ -91,6 +92,7 @@ bool plan_act(struct recipient *r)
 {
 	struct plan *p = r->plan;
 	struct result failure = { 0 };
+	const char *detail = NULL;
 	bool failed = false, deferred = false;
 	struct ledger *l;
 
@@ -106,14 +108,17 @@ bool plan_act(struct recipient *r)
 		deferred = r->result->status == RESULT_DEFERRED;
 		if (r->result->status == RESULT_FAILED && !failed) {
 			failure = *r->result;
+			detail = r->detail;
 			failed = true;
 		}
 	}
 	ledger_close(&l);
 	if (deferred)
 		return false;
-	if (failed)
+	if (failed) {
 		*r->result = failure;
+		r->detail = detail;
+	}
 	return !failed;
 }
 

@@ -20,6 +20,7 @@ struct plan_source {
 	bool virtual_alias;	    /* addresses only */
 	bool by_root;		    /* only root could write what led here */
 	int includes;		    /* how deep in :include: files */
+	const char *file;	    /* the last of these, or NULL */
 };
 
 struct plan_act {

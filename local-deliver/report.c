@@ -27,6 +27,7 @@ void settle(struct recipient *r, enum result_status status, const char *dsn,
 						  : reason.data),
 	};
 	buf_free(&reason);
+	r->detail = NULL;
 }
 
 void settle_away(struct recipient *r, const char *what)
@@ -54,5 +55,8 @@ void report(const struct recipient *r)
 	put_delay(took, sizeof(took), now - begun);
 	snprintf(delays, sizeof(delays), "delay=%s, delays=%s/0/0/%s", all,
 		 waited, took);
-	result_log(j, r->job, r->result, delays, r->result->reply);
+	result_log(j, r->job, r->result, delays,
+		   r->detail ? arena_printf(r->message->arena, "%s: %s",
+					    r->result->reply, r->detail)
+			     : r->result->reply);
 }

@@ -27,10 +27,11 @@ static void tell_text(const char *text, const char *path, struct buf *out)
 	struct arena *a = arena_new();
 	struct alias_target *target;
 	const char *why;
+	unsigned line;
 	size_t n;
 
-	if (aliases_targets(a, text, &target, &n, &why)) {
-		targets_tell_fault(out, "%s: %s", path, why);
+	if (aliases_targets_of_file(a, text, &target, &n, &why, &line)) {
+		targets_tell_fault(out, "%s:%u: %s", path, line, why);
 	} else {
 		for (size_t i = 0; i < n; i++) {
 			buf_putc(out, letters[target[i].kind]);

@@ -21,6 +21,7 @@
 #define FILE_MAX_BYTES (1 << 20)
 #define VALUE_MAX_BYTES 65536
 #define INCLUDE_DEPTH_MAX 10
+#define NAME "abcdefghijklmnopqrstuvwxyz0123456789_" /* of a parameter */
 
 struct config {
 	struct config_value *value; /* one for each row of the table */
@@ -43,6 +44,9 @@ static void unknown_name(const char *name, const char *origin,
 {
 	const char *near = config_nearest(name);
 
+	/* a wrong file in an include may hold secrets */
+	if (!near && name[strspn(name, NAME)] != '\0')
+		name = "";
 	buf_printf(faults, "%s: unknown parameter %s%s%s%s\n", origin, name,
 		   near ? " (do you mean " : "", near ? near : "",
 		   near ? "?)" : "");
@@ -57,8 +61,7 @@ static void take_setting(struct config *c, char *text, const char *origin,
 	int row;
 
 	if (!equals) {
-		buf_printf(faults, "%s: wants `name = value`: %s\n", origin,
-			   text);
+		buf_printf(faults, "%s: wants `name = value`\n", origin);
 		return;
 	}
 	*equals = '\0';

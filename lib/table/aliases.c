@@ -114,8 +114,8 @@ static void add(void *context, const char *name, const char *value,
 	struct loading *l = context;
 
 	if (!memory_add(l->memory, name, value))
-		buf_printf(l->faults, "%s:%u: alias %s is there already\n",
-			   l->path, line, name);
+		buf_printf(l->faults, "%s:%u: the alias is there already\n",
+			   l->path, line);
 }
 
 /* Anyone who can write the file can run commands with it. */

@@ -36,8 +36,14 @@ struct alias_target {
 /* Splits TEXT: targets are separated by commas and line ends, and quoted if
  * they contain a comma or white space; RFC 5322 comments and names, and lines
  * that begin with `#`, are left out. All memory from A. ERR_OK, or ERR_SYNTAX
- * with the reason in *WHY (text in A). */
+ * with the reason in *WHY. The reason goes to whoever sent the mail, so it says
+ * nothing of what is in TEXT. */
 int aliases_targets(struct arena *a, const char *text,
 		    struct alias_target **target, size_t *n, const char **why);
+
+/* The same; *LINE is where the fault is, counted from 1. */
+int aliases_targets_of_file(struct arena *a, const char *text,
+			    struct alias_target **target, size_t *n,
+			    const char **why, unsigned *line);
 
 #endif

@@ -51,8 +51,8 @@ static void put(struct build *b, const char *key, const char *value,
 	err = b->db->put(b->db, NULL, &k, &v, DB_NOOVERWRITE);
 	free(folded);
 	if (err == DB_KEYEXIST) {
-		buf_printf(b->faults, "%s:%u: duplicate key %s is left out\n",
-			   b->path, line, key);
+		buf_printf(b->faults, "%s:%u: a duplicate key is left out\n",
+			   b->path, line);
 	} else if (err) {
 		fail(b, b->tmp, err);
 	} else {

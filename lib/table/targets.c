@@ -19,6 +19,7 @@
 struct scanner {
 	struct arena *arena;
 	const char *at;
+	const char *item; /* the last one */
 	struct alias_target *target;
 	size_t n, cap;
 	const char *why;
@@ -182,10 +183,8 @@ static const char *clean_address(struct scanner *s, const char *item)
 	else if (strlen(text) > ADDRESS_MAX)
 		s->why = "an address is too long";
 	else if (has_stray(text))
-		s->why = arena_printf(s->arena,
-				      "%s is not an address (is a comma or a "
-				      "quote missing?)",
-				      text);
+		s->why = "a target is not an address (is a comma or a quote "
+			 "missing?)";
 	return s->why ? NULL : text;
 }
 
@@ -271,7 +270,7 @@ static char *whole_quoted(struct scanner *s, const char *start, const char *end)
 
 static bool scan_item(struct scanner *s)
 {
-	const char *start = s->at;
+	const char *start = s->item = s->at;
 	bool comments = *start != '|' && *start != '/' && *start != ':';
 	const char *end = item_end(s, start, comments);
 	char *item;
@@ -286,8 +285,26 @@ static bool scan_item(struct scanner *s)
 	return add_item(s, item);
 }
 
+static unsigned line_of(const char *text, const char *at)
+{
+	unsigned line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
 int aliases_targets(struct arena *a, const char *text,
 		    struct alias_target **target, size_t *n, const char **why)
+{
+	unsigned line;
+
+	return aliases_targets_of_file(a, text, target, n, why, &line);
+}
+
+int aliases_targets_of_file(struct arena *a, const char *text,
+			    struct alias_target **target, size_t *n,
+			    const char **why, unsigned *line)
 {
 	struct scanner s = { .arena = a, .at = text };
 
@@ -297,5 +314,6 @@ int aliases_targets(struct arena *a, const char *text,
 	*target = s.target;
 	*n = s.n;
 	*why = s.why;
+	*line = s.why ? line_of(text, s.item) : 0;
 	return s.why ? ERR_SYNTAX : ERR_OK;
 }

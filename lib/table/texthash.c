@@ -18,8 +18,8 @@ static void add_line(struct memory *m, const char *path, struct text_lines *l,
 	if (why)
 		buf_printf(faults, "%s:%u: %s\n", path, l->line, why);
 	if (!memory_add(m, key, why ? NULL : value))
-		buf_printf(faults, "%s:%u: duplicate key %s is left out\n",
-			   path, l->line, key);
+		buf_printf(faults, "%s:%u: a duplicate key is left out\n",
+			   path, l->line);
 }
 
 static void *load(const char *path, struct buf *faults)

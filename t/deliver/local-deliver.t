@@ -112,6 +112,10 @@ link1: link2,
     alice@{d}
 link2: bob@{d}
 bad: a b c
+spaced: :include:{dir}/spaced
+shadowy: :include:{dir}/shadowy
+piped: "|exit 67 # hush-hush"
+kept: "|cat > {dir}/out/hush-hush"
 """
 
 
@@ -235,6 +239,33 @@ def commands(s):
     tap.ok(wait_for(lambda: any(
         b"half" in m and b"5.1.1" in m for m in s.messages(s.USER2))),
         "and its failure is told")
+
+
+def secrets(s):
+    """What is in aliases and included files is not told to who writes."""
+    for to, want in [("spaced", "spaced:2: a target is not an address"),
+                     ("shadowy", "target 2 of %s is not an address" %
+                      s.path("shadowy"))]:
+        line = fate(s, "%s@%s" % (to, LOCAL), to)
+        tap.ok(want in line and "hush" not in line,
+               "%s: file and place of the fault are told, not its text" % to,
+               line)
+    fate(s, "piped@" + LOCAL, "piped in secret")
+    tap.ok("hush-hush" in fate(s, "piped@" + LOCAL, "piped in secret"),
+           "the log names the command that failed")
+    with s.submission(s.address(s.USER2), s.PASS2) as c:
+        c.mail(s.address(s.USER2))
+        c.rcpt("kept@" + LOCAL, ["NOTIFY=SUCCESS,FAILURE"])
+        c.data(message(s.address(s.USER2), "kept@" + LOCAL, "kept in secret"))
+    told = []
+
+    def are_told():
+        told[:] = [m for m in s.messages(s.USER2) if b"multipart/report" in m
+                   and (b"kept@" in m or b"piped@" in m)]
+        return any(b"kept@" in m for m in told) and \
+            any(b"piped@" in m for m in told)
+    tap.ok(wait_for(are_told) and not any(b"hush" in m for m in told),
+           "the notice for its sender does not")
 
 
 def files(s):
@@ -422,6 +453,8 @@ def all_of(s):
     os.mkdir(s.path("out"))
     os.chmod(s.path("out"), 0o777)
     for name, text, mode in [
+            ("spaced", "alice@{d}\nthe hush-hush password\n", 0o644),
+            ("shadowy", "alice@{d}, hush-hush:$y$j9T$:1:\n", 0o644),
             ("members", "alice@{d}\n# a comment\nBob <bob@{d}>\n", 0o644),
             ("writable", "alice@{d}\n", 0o666),
             ("nested", ":include:{dir}/members\n", 0o644),
@@ -443,6 +476,7 @@ def all_of(s):
     os.symlink(s.path("members"), s.path("out/link"))
     aliases(s)
     commands(s)
+    secrets(s)
     files(s)
     if ROOT:
         forward(s)

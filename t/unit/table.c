@@ -140,7 +140,7 @@ static const struct {
 	const char *fault;
 } faulty[] = {
 	{ "texthash", "a b\nlonely\n", "table:2: expected: key value" },
-	{ "texthash", "a b\n\n#\na c\n", "table:4: duplicate key a" },
+	{ "texthash", "a b\n\n#\na c\n", "table:4: a duplicate key is left out" },
 	{ "cidr", "10.0.0.1/8 x\n", "table:1: the address has bits beyond" },
 	{ "cidr", "10.0.0.0/33 x\n", "table:1: expected: network/bits" },
 	{ "cidr", "10.0.0.0/8\n", "table:1: there is no value" },
@@ -152,12 +152,12 @@ static const struct {
 	{ "pcre", "/a/Q b\n", "table:1: unknown flag" },
 	{ "pcre", "/a b\n", "table:1: expected: /expression/flags" },
 	{ "aliases", "no colon\n", "table:1: expected: name: targets" },
-	{ "aliases", "a: b c\n", "table:1: b c is not an address" },
+	{ "aliases", "a: b c\n", "table:1: a target is not an address" },
 	{ "aliases", "x: y\na b: c\n", "table:2: the name holds white space" },
 	{ "aliases", "a@b: c\n", "table:1: the name of an alias has no" },
 	{ "aliases", "a: \"|x\n", "table:1: a quote is not closed" },
 	{ "aliases", "a:\n", "table:1: there is no target" },
-	{ "aliases", "a: b\nA: c\n", "table:2: alias A is there already" },
+	{ "aliases", "a: b\nA: c\n", "table:2: the alias is there already" },
 	{ "aliases", "a: :include:x\n", "table:1: :include: needs an abs" },
 	{ "aliases", "a: \"|\"\n", "table:1: a command is empty" },
 	{ "aliases", "a: <b\n", "table:1: < and > do not pair" },
