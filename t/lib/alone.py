@@ -148,7 +148,7 @@ class Program:
         s.listen(128)
         return s
 
-    def stop(self, sig=signal.SIGTERM, wait=15):
+    def stop(self, sig=signal.SIGTERM, wait=60):
         if self.process.poll() is None:
             self.process.send_signal(sig)
             try:

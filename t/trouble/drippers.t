@@ -4,15 +4,14 @@ times: from a few addresses, and from one each. Mail of others gets through,
 that of slow but honest ones too; and who drips while nobody waits is left
 alone."""
 import os
-import selectors
 import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Folder, Tap, wait_for  # noqa: E402
+from crowd import Crowd, Puppet  # noqa: E402
 from smtp import Accounts, Client, Queue, Server, listen_tcp  # noqa: E402
 
 t = Tap()
@@ -46,79 +45,10 @@ gate = Server(folder, "gate", smtp=listen_tcp())
 PORT = gate.port("smtp")
 
 
-class Dripper:
-    def __init__(self, source):
-        self.todo, self.heard, self.over = list(BEGIN), b"", False
-        self.sock = socket.socket()
-        self.sock.bind((source, 0))
-        self.sock.setblocking(False)
-        self.sock.connect_ex(("127.0.0.1", PORT))
-
-    def listen(self):
-        try:
-            data = self.sock.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        self.heard += data
-        self.over = not data
-        last = self.heard.split(b"\r\n")[-2:]
-        if len(last) == 2 and not last[1] and last[0][3:4] == b" " and \
-                self.todo:
-            self.send(self.todo.pop(0))
-
-    def send(self, data):
-        try:
-            self.sock.send(data)
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.over = True
-
-
-class Crowd(threading.Thread):
-    """One from each of SOURCES; who is sent away comes back."""
-
-    def __init__(self, sources):
-        super().__init__(daemon=True)
-        self.sources, self.stop, self.sent_away = sources, False, 0
-        self.all = {}
-        self.start()
-
-    def run(self):
-        sel = selectors.DefaultSelector()
-
-        def add(n):
-            self.all[n] = Dripper(self.sources[n])
-            sel.register(self.all[n].sock, selectors.EVENT_READ, n)
-
-        for n in range(len(self.sources)):
-            add(n)
-        dripped = 0
-        while not self.stop:
-            for key, _ in sel.select(0.05):
-                self.all[key.data].listen()
-            for n, d in list(self.all.items()):
-                if d.over:
-                    sel.unregister(d.sock)
-                    d.sock.close()
-                    self.sent_away += 1
-                    add(n)
-            if time.monotonic() - dripped >= 0.1:
-                dripped = time.monotonic()
-                for d in self.all.values():
-                    if not d.todo:
-                        d.send(DRIP)
-        for d in self.all.values():
-            d.sock.close()
-
-    def dripping(self):
-        return sum(not d.todo for d in list(self.all.values()))
-
-    def end(self):
-        self.stop = True
-        self.join()
+def gather(sources):
+    """A crowd of one from each of SOURCES."""
+    return Crowd(lambda n: Puppet(PORT, sources[n], BEGIN, [DRIP]),
+                 len(sources), 0.1)
 
 
 def mail_from(source, parts=(b"Subject: n\r\n\r\nhello\r\n",), pause=0):
@@ -161,8 +91,8 @@ for name, sources in (
         ("a few addresses", ["127.9.%d.1" % (n % 3) for n in range(CROWD)]),
         ("a network", ["127.9.0.%d" % (n + 1) for n in range(CROWD)]),
         ("as many addresses", ["127.9.%d.1" % n for n in range(CROWD)])):
-    crowd = Crowd(sources)
-    wait_for(lambda: crowd.dripping() >= PROCESSES // 2, 30)
+    crowd = gather(sources)
+    wait_for(lambda: crowd.stalls() >= PROCESSES // 2, 30)
     time.sleep(1)  # so that as many as can have a process
     for n in range(3):
         reply, took = mail_from("127.7.%d.7" % n)

@@ -4,17 +4,15 @@ MAIL, at DATA, within a message, dripping. Mail of others gets through."""
 import os
 import random
 import resource
-import selectors
 import smtplib
-import socket
 import ssl
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
+from crowd import Crowd, Puppet  # noqa: E402
 from instance import Instance, message, wait_for  # noqa: E402
 
 tap = Tap()
@@ -35,87 +33,12 @@ KINDS = {
 }
 
 
-class Staller:
-    def __init__(self, port, n, kind):
-        lines, content, self.drip = KINDS[kind]
-        self.todo = [(l + "\r\n").encode() for l in lines]
-        if content:
-            self.todo.append(content)
-        self.sock = socket.socket()
-        self.sock.setblocking(False)
-        self.sock.bind(("127.%d.%d.%d" % (1 + n // 60000, n // 250 % 250,
-                                          1 + n % 250), 0))
-        self.sock.connect_ex(("127.0.0.1", port))
-        self.heard, self.over, self.next = b"", False, 0
-
-    def on_input(self):
-        try:
-            data = self.sock.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        self.heard += data
-        self.over = not data
-        # a reply is whole, and asks for what comes next
-        last = self.heard.split(b"\r\n")[-2:]
-        if len(last) == 2 and not last[1] and last[0][3:4] == b" " and \
-                self.todo:
-            self.send(self.todo.pop(0))
-
-    def send(self, data):
-        try:
-            self.sock.send(data)
-        except OSError:
-            self.over = True
-
-
-class Crowd(threading.Thread):
-    """All of them, in a thread of their own; who is sent away comes back."""
-
-    def __init__(self, port, kinds, total=TOTAL):
-        super().__init__(daemon=True)
-        self.port, self.kinds, self.total = port, kinds, total
-        self.stop = False
-        self.sent_away = 0
-        self.all = {}
-        self.start()
-
-    def add(self, n):
-        s = Staller(self.port, n, self.kinds[n % len(self.kinds)])
-        self.all[n] = s
-        self.sel.register(s.sock, selectors.EVENT_READ, n)
-
-    def run(self):
-        self.sel = selectors.DefaultSelector()
-        for n in range(self.total):
-            self.add(n)
-        dripped = 0
-        while not self.stop:
-            for key, _ in self.sel.select(0.05):
-                s = self.all[key.data]
-                s.on_input()
-                if s.over:
-                    self.sel.unregister(s.sock)
-                    s.sock.close()
-                    self.sent_away += 1
-                    self.add(key.data)
-            if time.monotonic() - dripped < 0.3:
-                continue
-            dripped = time.monotonic()
-            for s in self.all.values():
-                if s.drip and not s.todo:
-                    s.send(s.drip[s.next:s.next + 1])
-                    s.next = (s.next + 1) % len(s.drip)
-        for s in self.all.values():
-            s.sock.close()
-
-    def stalls(self):
-        return sum(not s.todo for s in self.all.values())
-
-    def end(self):
-        self.stop = True
-        self.join()
+def staller(port, n, kind):
+    lines, content, drip = KINDS[kind]
+    lines = [(line + "\r\n").encode() for line in lines]
+    source = "127.%d.%d.%d" % (1 + n // 60000, n // 250 % 250, 1 + n % 250)
+    return Puppet(port, source, lines + [content] * bool(content),
+                  [bytes([b]) for b in drip])
 
 
 def one_mail(s, port, n, login=None):
@@ -139,7 +62,8 @@ def one_mail(s, port, n, login=None):
 
 def try_all(s, name, port, kinds, login=None):
     usual = max(one_mail(s, port, 99, login) or 9 for _ in range(3))
-    crowd = Crowd(port, kinds)
+    crowd = Crowd(lambda n: staller(port, n, kinds[n % len(kinds)]), TOTAL,
+                  0.3)
     wait_for(lambda: crowd.stalls() > TOTAL * 0.5 or crowd.sent_away > 100,
              20, 0.2)
     time.sleep(1)
