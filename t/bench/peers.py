@@ -4,35 +4,19 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
-import time
 
 TOP = str(pathlib.Path(__file__).resolve().parents[2])
+sys.path.insert(0, TOP + "/t/lib")
+from mailservers import PASSWORD  # noqa: E402, F401
+from mailservers import (free_ports, password_line, wait_port,  # noqa: E402
+                         write_dovecot, write_postfix)
+
 USERS = 10
-PASSWORD = "secret"
-# SHA-256 with 1000 rounds: the cheapest that both know, to see the servers
-HASH = "$5$rounds=1000$benchbench$eD.lwpTEs1cDocuYAIm6q71z0ynpqeujFJioPwGstW2"
 UID = 8
 HOSTS = 100	# of the far side: 127.0.1.1 to 127.0.1.100
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_port(port, seconds=20):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("nothing on port %d" % port)
 
 
 def far_hosts():
@@ -52,8 +36,9 @@ def make_mailboxes(root):
 
 
 def passwd_file(dir):
-    return "".join("u%d@bench.test:{CRYPT}%s:%d:%d::%s/mail/u%d:\n" % (
-        i, HASH, UID, UID, dir, i) for i in range(USERS))
+    return "".join(password_line("u%d@bench.test" % i, UID,
+                                 "%s/mail/u%d" % (dir, i))
+                   for i in range(USERS))
 
 
 class Run:
@@ -124,61 +109,25 @@ class Posthorn:
         subprocess.run([TOP + "/t/sandbox", "stop", str(self.dir)])
 
 
-MAIN_CF = """compatibility_level = 3.6
-queue_directory = {dir}/queue
-data_directory = {dir}/data
-mail_owner = postfix
-setgid_group = postdrop
-daemon_directory = {daemons}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = mx.bench.test
-mydestination =
-mynetworks = 127.0.0.0/8
-default_process_limit = {clients}
-smtpd_client_connection_count_limit = 0
+SETTINGS = """default_process_limit = {clients}
 message_size_limit = 52428800
 mailbox_size_limit = 0
-alias_maps =
-alias_database =
-virtual_mailbox_domains = bench.test
-virtual_mailbox_base = {dir}/mail
-virtual_mailbox_maps = texthash:{dir}/users
+virtual_mailbox_base = {folder}/mail
+virtual_mailbox_maps = texthash:{folder}/users
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{uid}
 virtual_minimum_uid = 1
-transport_maps = texthash:{dir}/transport
+transport_maps = texthash:{folder}/transport
 virtual_mailbox_limit = 0
-maillog_file = {dir}/maillog
-maillog_file_prefixes = {dir}
 smtp_host_lookup = native
-smtp_dns_support_level = disabled
 smtpd_tls_security_level = may
-smtpd_tls_cert_file = {dir}/cert.pem
-smtpd_tls_key_file = {dir}/key.pem
+smtpd_tls_cert_file = {folder}/cert.pem
+smtpd_tls_key_file = {folder}/key.pem
 """
-MASTER_CF = """127.0.0.1:{port} inet n - n - - smtpd
-postlog unix-dgram n - n - 1 postlogd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
+SERVICES = """smtp unix - - n - - smtp
 relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
 local unix - n n - - local
 virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-showq unix n - n - - showq
 """
 
 
@@ -228,8 +177,8 @@ class Postfix:
         """The commands that run beside it for the WORLD of checks.py."""
         if not world:
             return ""
-        ports = {"dkim": free_port(), "dmarc": free_port(),
-                 "key": self.dir / "key"}
+        dkim, dmarc = free_ports(2)
+        ports = {"dkim": dkim, "dmarc": dmarc, "key": self.dir / "key"}
         shutil.copy(world.ours.path, ports["key"])
         shutil.chown(ports["key"], "opendkim")
         for name, text in (("main.cf", CHECKS_CF), ("master.cf", POLICY_CF),
@@ -242,19 +191,17 @@ class Postfix:
                 (self.dir, self.dir))
 
     def start(self, dir, sink=25, clients=100, world=None):
-        self.dir, self.port = dir, free_port()
+        self.dir, self.port = dir, free_ports(1)[0]
         self.log = dir / "maillog"
         conf = dir / "conf"
         for name in ("conf", "queue", "data"):
             (dir / name).mkdir()
         shutil.chown(dir / "data", "postfix")
         make_certificate(dir)
-        daemons = subprocess.run(
-            ["postconf", "-d", "-h", "daemon_directory"], check=True,
-            capture_output=True, text=True).stdout.strip()
-        (conf / "main.cf").write_text(MAIN_CF.format(
-            dir=dir, daemons=daemons, clients=clients, uid=UID))
-        (conf / "master.cf").write_text(MASTER_CF.format(port=self.port))
+        write_postfix(str(conf), SETTINGS, SERVICES, folder=dir,
+                      queue=dir / "queue", data=dir / "data", port=self.port,
+                      domain="bench.test", pickup=60, qmgr=300,
+                      clients=clients, uid=UID)
         (dir / "users").write_text("".join(
             "u%d@bench.test u%d/Maildir/\n" % (i, i) for i in range(USERS)))
         (dir / "transport").write_text("".join(
@@ -276,55 +223,16 @@ class Postfix:
             self.process.wait(20)
 
 
-DOVECOT_CONF = """base_dir = {dir}/run
-state_dir = {dir}/run
-log_path = {dir}/log
-protocols = imap pop3 lmtp
-listen = 127.0.0.1
-disable_plaintext_auth = no
-first_valid_uid = 1
-first_valid_gid = 1
-mail_location = maildir:~/Maildir
-mail_max_userip_connections = 100000
+DOVECOT_SETTINGS = """mail_max_userip_connections = 100000
 default_client_limit = 10000
 ssl = yes
-ssl_cert = <{dir}/cert.pem
-ssl_key = <{dir}/key.pem
-passdb {{
-  driver = passwd-file
-  args = username_format=%u {dir}/users
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%u {dir}/users
-}}
-namespace inbox {{
-  inbox = yes
-}}
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
 service imap-login {{
   process_limit = 2000
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-  }}
-}}
-service pop3-login {{
-  inet_listener pop3 {{
-    port = {pop3}
-  }}
-  inet_listener pop3s {{
-    port = 0
-  }}
 }}
 service imap {{
   process_limit = 2000
-}}
-service lmtp {{
-  unix_listener lmtp {{
-    mode = 0666
-  }}
 }}
 """
 
@@ -335,13 +243,14 @@ class Dovecot:
 
     def start(self, dir, sink=25, clients=100, world=None):
         self.dir, self.log = dir, dir / "log"
-        self.imap, self.imaps, self.pop3 = free_port(), free_port(), free_port()
+        self.imap, self.imaps, self.pop3 = free_ports(3)
         self.lmtp = str(dir / "run/lmtp")
         make_certificate(dir)
         (dir / "users").write_text(passwd_file(dir))
         conf = dir / "dovecot.conf"
-        conf.write_text(DOVECOT_CONF.format(
-            dir=dir, imap=self.imap, imaps=self.imaps, pop3=self.pop3))
+        write_dovecot(str(conf), DOVECOT_SETTINGS, folder=dir,
+                      run=dir / "run", imap=self.imap, imaps=self.imaps,
+                      pop3=self.pop3)
         self.process = subprocess.Popen(
             ["dovecot", "-F", "-c", str(conf)], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

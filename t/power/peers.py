@@ -14,10 +14,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..",
                                                               "bench")]
 from instance import Instance  # noqa: E402
+from mailservers import PASSWORD, password_line  # noqa: E402
 
 DOMAIN = "example.test"
-PASSWORD = "secret"
-HASH = "$5$rounds=1000$benchbench$eD.lwpTEs1cDocuYAIm6q71z0ynpqeujFJioPwGstW2"
 UID = 64199
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -71,8 +70,8 @@ def reap():
 
 
 def password_file(users, mail):
-    return "".join("%s@%s:{CRYPT}%s:%d:%d::%s/%s:\n" % (
-        user, DOMAIN, HASH, UID, UID, mail, user) for user in users)
+    return "".join(password_line("%s@%s" % (user, DOMAIN), UID,
+                                 os.path.join(mail, user)) for user in users)
 
 
 class Peer:
