@@ -196,6 +196,7 @@ void fuzz_one(const char *data, size_t n)
 {
 	static const char *const lines[] = { "authcheck_incoming=no",
 					     "myhostname=mail.test",
+					     "message_reject_characters=",
 					     "log_target=/dev/null" };
 	static struct config *config;
 	static struct intake *in;
@@ -209,7 +210,7 @@ void fuzz_one(const char *data, size_t n)
 		return;
 	if (!in) {
 		buf_init(&text, 1 << 16);
-		config = config_load(NULL, lines, 3, &text);
+		config = config_load(NULL, lines, 4, &text);
 		in = intake_new(config, rows);
 		buf_free(&text);
 	}
