@@ -426,6 +426,8 @@ try:
                  "users:13: no such user or group, or root", "users:14: the home is not an absolute",
                  "users:15: cleo@v.test is there already"):
         ok(line in log, f"the log says: {line}")
+    ok(not any(h.split("}")[-1] in log for h in hashes.values()),
+       "and no hash with them")
     test_homes(asker)
     test_lookup(asker)
     test_may_send(asker)

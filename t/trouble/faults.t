@@ -69,6 +69,12 @@ with Instance() as s:
            "all faults are named, each with its line")
     code, text = faults("include = x", "include nowhere.conf")
     tap.ok("nowhere.conf" in text, "a missing include is named")
+    with open(s.path("secret"), "w") as f:
+        f.write("hushHush+/hush=\nhush hush\n")
+    code, text = faults("include " + s.path("secret"))
+    tap.ok(code == 78 and "secret:1: unknown parameter" in text and
+           "secret:2: wants" in text and "hush" not in text.lower(),
+           "of a wrong file nothing but the lines' numbers is shown", text)
     done = master("/nonexistent/posthorn.conf")
     tap.ok(done.returncode == 78 and "/nonexistent/posthorn.conf" in
            done.stderr, "a missing file is named")
