@@ -21,6 +21,7 @@
 #include "index/cache.h"
 #include "index/journal.h"
 #include "index/mark.h"
+#include "mailbox/finder.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/marks.h"
 
@@ -141,23 +142,37 @@ static struct message_ref ref_of(const struct addition *a)
 				     a->e.letters, NULL };
 }
 
+/* Links a message of another folder, whose file may be renamed at this moment:
+ * we do not hold that folder's lock. */
+static int link_one(struct folder *f, const struct addition *a,
+		    const struct message_ref *to, struct finder *w)
+{
+	struct message_ref from = a->from;
+	int tries, code = messages_link(f->files, to, a->from_ms, &from);
+
+	for (tries = 0; code == ERR_NOT_FOUND && tries < FINDER_TRIES; tries++)
+		if (finder_find(w, tries > 0, &a->from, &from))
+			code = messages_link(f->files, to, a->from_ms, &from);
+	return code;
+}
+
 static int link_all(struct folder *f, struct addition *a, size_t n)
 {
+	struct finder w;
 	size_t i;
+	int code = ERR_OK;
 
-	for (i = 0; i < n; i++) {
+	finder_begin(&w, n > 0 ? a[0].from_ms : NULL);
+	for (i = 0; !code && i < n; i++) {
 		struct message_ref to = ref_of(&a[i]);
-		int code =
-			a[i].from_ms
-				? messages_link(f->files, &to, a[i].from_ms,
-						&a[i].from)
-				: messages_name(f->files, &a[i].in.file, &to);
 
-		if (code)
-			return code;
-		a[i].linked = true;
+		code = a[i].from_ms ? link_one(f, &a[i], &to, &w)
+				    : messages_name(f->files, &a[i].in.file,
+						    &to);
+		a[i].linked = !code;
 	}
-	return ERR_OK;
+	finder_end(&w);
+	return code;
 }
 
 /* Records the directories' times, as our own change left them. Only for speed:

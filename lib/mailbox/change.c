@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "index/journal.h"
 #include "index/mark.h"
+#include "mailbox/finder.h"
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
@@ -232,17 +233,6 @@ static void removed(struct mailbox *m, const struct removal *r)
 	index_unlock(&m->x);
 }
 
-#define UNLINK_TRIES 4
-
-static int by_base(const void *a, const void *b)
-{
-	const struct message_ref *x = a, *y = b;
-	int order = memcmp(x->base, y->base,
-			   x->nbase < y->nbase ? x->nbase : y->nbase);
-
-	return order ? order : (x->nbase > y->nbase) - (x->nbase < y->nbase);
-}
-
 /* Removes the files of messages whose names, sorted, are in WANTED[N], wherever
  * they are, and counts them. */
 static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
@@ -258,7 +248,7 @@ static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
 		const struct message_ref ref = { text, file->nbase, file->dir,
 						 file->letters, text };
 
-		if (!bsearch(&ref, wanted, n, sizeof(ref), by_base))
+		if (!bsearch(&ref, wanted, n, sizeof(ref), finder_by_base))
 			continue;
 		code = messages_remove(m->x.f.files, &ref);
 		*removed += code == ERR_OK;
@@ -283,7 +273,7 @@ static int remove_all(struct mailbox *m, const uint32_t *seq, size_t n,
 
 		there += chosen[i] && e && mailbox_ref(m, e, &wanted[there]);
 	}
-	qsort(wanted, there, sizeof(*wanted), by_base);
+	qsort(wanted, there, sizeof(*wanted), finder_by_base);
 	code = remove_listed(m, wanted, there, removed);
 	free(wanted);
 	return code;
@@ -297,7 +287,7 @@ static bool unlink_renamed(struct mailbox *m, const uint32_t *seq, size_t n,
 	size_t removed = 0;
 	int tries;
 
-	for (tries = 0; removed < nmissing && tries < UNLINK_TRIES; tries++)
+	for (tries = 0; removed < nmissing && tries < FINDER_TRIES; tries++)
 		if (remove_all(m, seq, n, missing, &removed) != ERR_OK)
 			return false;
 	return removed >= nmissing;

@@ -48,11 +48,10 @@ static uint64_t translated(uint64_t keywords, const uint64_t *bits)
 	return to;
 }
 
+/* What is known of E into A. False: it is gone. */
 static bool fill(struct mailbox *m, struct addition *a, const struct entry *e,
 		 const uint64_t *bits)
 {
-	struct message_state st;
-
 	memset(a, 0, sizeof(*a));
 	buf_init(&a->in.text, 0);
 	buf_init(&a->cached, CACHE_ENTRY_MAX);
@@ -68,13 +67,21 @@ static bool fill(struct mailbox *m, struct addition *a, const struct entry *e,
 	a->e.received = e->received;
 	mailbox_cached(m, e, &a->cached);
 	a->e.ncache = (uint32_t)a->cached.len;
-	return messages_state(a->from_ms, &a->from, &st) == ERR_OK &&
-	       st.size == e->size;
+	return true;
 }
 
-static int sync_content(const struct addition *a)
+/* Is A's file where it should be, and as recorded? */
+static bool is_in_place(const struct addition *a)
 {
-	int fd, code = messages_open(a->from_ms, &a->from, &fd);
+	struct message_state st;
+
+	return messages_state(a->from_ms, &a->from, &st) == ERR_OK &&
+	       st.size == a->in.size;
+}
+
+static int sync_content(struct mailbox *m, uint32_t uid)
+{
+	int fd, code = mailbox_open_file(m, uid, &fd);
 
 	if (code)
 		return code;
@@ -87,8 +94,7 @@ static int sync_content(const struct addition *a)
 /* A recent delivery may not be durable yet, but the copy must be, and after a
  * MOVE the delivery would not be repeated. Each sync may flush the disk, so
  * for many files the whole file system is synced once. */
-static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n,
-			 const struct addition *a)
+static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n)
 {
 	size_t i, fresh = 0;
 	int code = ERR_OK;
@@ -97,31 +103,52 @@ static int sync_contents(struct mailbox *m, const uint32_t *seq, size_t n,
 		if (folder_fresh(mailbox_entry(m, seq[i])->saved *
 				 INT64_C(1000000)) &&
 		    ++fresh <= SYNC_EACH)
-			code = sync_content(&a[i]);
+			code = sync_content(m, mailbox_uid(m, seq[i]));
 	if (!code && fresh > SYNC_EACH && syncfs(m->store->dir) < 0)
 		code = err_sys("sync", "the file system");
 	return code;
+}
+
+/* Where the files are according to what is known now: a scan may have moved
+ * names in memory. */
+static int refer(struct mailbox *m, const uint32_t *seq, size_t n,
+		 struct addition *a)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct entry *e = mailbox_entry(m, seq[i]);
+
+		if (!e || e->state & ENTRY_GONE ||
+		    !mailbox_ref(m, e, &a[i].from))
+			return ERR_NOT_FOUND;
+	}
+	return ERR_OK;
 }
 
 static int gather(struct mailbox *m, const uint32_t *seq, size_t n,
 		  struct addition *a, const uint64_t *bits)
 {
 	size_t i;
+	int code;
 
 	for (i = 0; i < n; i++) {
-		int fd, code;
+		int fd;
 
-		if (fill(m, &a[i], mailbox_entry(m, seq[i]), bits))
+		if (fill(m, &a[i], mailbox_entry(m, seq[i]), bits) &&
+		    is_in_place(&a[i]))
 			continue;
 		/* Others may have renamed it, or written to it. */
 		code = mailbox_open_file(m, mailbox_uid(m, seq[i]), &fd);
 		if (code)
 			return code;
 		close(fd);
+		buf_free(&a[i].cached);
 		if (!fill(m, &a[i], mailbox_entry(m, seq[i]), bits))
 			return ERR_NOT_FOUND;
 	}
-	return sync_contents(m, seq, n, a);
+	code = sync_contents(m, seq, n);
+	return code ? code : refer(m, seq, n, a);
 }
 
 static int lock_destination(struct mailbox *m, const char *to, struct folder *f)

@@ -22,6 +22,7 @@
 #define PIECE (64u << 10)
 #define HEADER_PIECE 8192 /* most headers are shorter */
 #define SIZES_AT_ONCE 1000
+#define FIND_TRIES 4 /* scans for a file that is renamed all the time */
 
 struct mailbox_reader {
 	struct mailbox *m;
@@ -54,24 +55,46 @@ static int try_open(struct mailbox *m, uint32_t uid, int *fd)
 		       : err_set(ERR_NOT_FOUND, "no message %u", uid);
 }
 
-/* Others may have renamed it, in the journal or without. *FD gets it. */
-static int open_anywhere(struct mailbox *m, uint32_t uid, int *fd)
+/* Our sessions rename files under the lock only, and record it there. */
+static int open_locked(struct mailbox *m, uint32_t uid, int *fd)
 {
-	const struct entry *e;
-	int code = try_open(m, uid, fd);
+	int code = index_lock(&m->x);
 
-	if (code != ERR_NOT_FOUND)
-		return code;
-	code = index_lock(&m->x);
-	index_unlock(&m->x);
 	if (!code)
 		code = try_open(m, uid, fd);
-	e = entries_get(&m->x.t, uid);
-	if (code != ERR_NOT_FOUND || !e || e->state & ENTRY_GONE)
-		return code;
+	index_unlock(&m->x);
+	return code;
+}
+
+static int open_scanned(struct mailbox *m, uint32_t uid, int *fd)
+{
+	int code;
+
 	m->x.suspect = true;
 	code = mailbox_scan(m);
 	return code ? code : try_open(m, uid, fd);
+}
+
+static bool is_there(struct mailbox *m, uint32_t uid)
+{
+	const struct entry *e = entries_get(&m->x.t, uid);
+
+	return e && !(e->state & ENTRY_GONE);
+}
+
+/* Others may have renamed it, in the journal or without, and may do so again
+ * after each look. *FD gets it. */
+static int open_anywhere(struct mailbox *m, uint32_t uid, int *fd)
+{
+	int tries, code = try_open(m, uid, fd);
+
+	if (code == ERR_NOT_FOUND)
+		code = open_locked(m, uid, fd);
+	for (tries = 0; code == ERR_NOT_FOUND && is_there(m, uid) &&
+			tries < FIND_TRIES;
+	     tries++)
+		code = open_scanned(m, uid, fd);
+	return code;
 }
 
 int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd)

@@ -286,13 +286,14 @@ static int link_message(struct messages *ms, const struct message_ref *to,
 			struct messages *other, const struct message_ref *from)
 {
 	char new[MAILDIR_NAME_SIZE], old[MAILDIR_NAME_SIZE];
+	const char *now = from->raw ? from->raw : old;
 	int fd, old_fd, code = find(of(ms), to, new, &fd);
 
 	if (!code)
 		code = find(of(other), from, old, &old_fd);
 	if (code)
 		return code;
-	return linkat(old_fd, old, fd, new, 0) < 0 ? err_sys("link", old)
+	return linkat(old_fd, now, fd, new, 0) < 0 ? err_sys("link", now)
 						   : ERR_OK;
 }
 
