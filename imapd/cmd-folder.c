@@ -61,11 +61,10 @@ void cmd_delete(struct session *s)
 
 	if (!session_name(s, &s->c.args[0], name))
 		return;
-	/* Deleting the selected folder leaves nothing selected. */
-	if (s->box && str_equal(s->name, name) &&
-	    store_exists(s->store, name) == ERR_OK && !str_equal(name, "INBOX"))
-		session_deselect(s);
 	code = store_delete(s->store, name);
+	/* Deleting the selected folder leaves nothing selected. */
+	if (code == ERR_OK && s->box && str_equal(s->name, name))
+		session_deselect(s);
 	if (code == ERR_DENIED && strcmp(name, "INBOX") == 0)
 		session_reply(s, "NO [CANNOT] INBOX stays.");
 	else if (code != ERR_OK)

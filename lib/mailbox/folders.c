@@ -1,8 +1,8 @@
 /*
- * The folders of a user: listing, making, renaming and removing them, and
- * STATUS. A folder appears and disappears by one rename of its directory, from
- * and to the Maildir's tmp, so that it is always whole under its name; the work
- * is done under the name that nobody sees.
+ * The folders of a user: making, renaming and removing them, and STATUS. A
+ * folder appears and disappears by one rename of its directory, from and to the
+ * Maildir's tmp, so that it is always whole under its name; the work is done
+ * under the name that nobody sees. What fails leaves all as it was.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,221 +24,77 @@
 #include "mailbox/names.h"
 #include "mailbox/private.h"
 
-static int open_dir(struct store *s, DIR **d)
-{
-	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#define HIDDEN_SIZE 64
 
-	*d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (*d)
-		return ERR_OK;
-	if (fd >= 0)
-		close(fd);
-	return err_sys("read", "the Maildir");
+/* A name where nobody takes it for a folder. */
+static void hidden_name(char out[HIDDEN_SIZE], const char *what)
+{
+	snprintf(out, HIDDEN_SIZE, "tmp/%s.%lld.P%d", what,
+		 (long long)clock_wall_us(), (int)getpid());
 }
 
-/* Names of all folders but INBOX. */
-static int all_names(struct store *s, struct strlist *l)
+/* With its journal, so that a disk that is too full for it leaves nothing. */
+static int make_hidden(struct store *s, const char *fresh)
 {
-	struct dirent *e;
-	DIR *d;
-	int code = open_dir(s, &d);
-
-	if (code)
-		return code;
-	while (!(code = file_next(d, "of folders", &e)) && e) {
-		char name[3 * DISK_NAME_SIZE];
-
-		if (e->d_name[0] == '.' && e->d_name[1] &&
-		    e->d_name[1] != '.' &&
-		    (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) &&
-		    disk_name_read(e->d_name, name, sizeof(name)) &&
-		    (e->d_type == DT_DIR || store_exists(s, name) == ERR_OK))
-			strlist_add(l, name);
-	}
-	closedir(d);
-	return code;
-}
-
-static void add_row(struct store_list *l, const char *name, bool exists,
-		    bool subscribed)
-{
-	if ((l->n & (l->n - 1)) == 0)
-		l->folder = mem_resize(l->folder, l->n ? 2 * l->n : 1,
-				       sizeof(*l->folder));
-	l->folder[l->n++] = (struct store_folder){
-		.name = mem_strdup(name),
-		.exists = exists,
-		.subscribed = subscribed,
-	};
-}
-
-static bool is_below(const char *name, const char *parent)
-{
-	size_t n = strlen(parent);
-
-	return strncmp(name, parent, n) == 0 && name[n] == '/';
-}
-
-/* Is it INBOX, or below it? */
-static bool comes_first(const unsigned char *name)
-{
-	return strcmp((const char *)name, "INBOX") == 0 ||
-	       is_below((const char *)name, "INBOX");
-}
-
-/* INBOX first; '/' before all else, so that children follow their parent. */
-static int by_name(const void *a, const void *b)
-{
-	const unsigned char *x =
-		(const void *)((const struct store_folder *)a)->name;
-	const unsigned char *y =
-		(const void *)((const struct store_folder *)b)->name;
-	bool first = comes_first(x);
-
-	if (first != comes_first(y))
-		return first ? -1 : 1;
-	while (*x && *x == *y) {
-		x++;
-		y++;
-	}
-	if (*x == *y)
-		return 0;
-	return (*x == '/' ? 1 : *x) < (*y == '/' ? 1 : *y) ? -1 : 1;
-}
-
-/* One row per name. */
-static void unite(struct store_list *l)
-{
-	size_t i, to = 0;
-
-	qsort(l->folder, l->n, sizeof(*l->folder), by_name);
-	for (i = 0; i < l->n; i++) {
-		struct store_folder *f = &l->folder[i];
-		struct store_folder *last = to ? &l->folder[to - 1] : NULL;
-
-		if (last && strcmp(last->name, f->name) == 0) {
-			last->exists |= f->exists;
-			last->subscribed |= f->subscribed;
-			free(f->name);
-		} else {
-			l->folder[to++] = *f;
-		}
-	}
-	l->n = to;
-}
-
-/* Also lists the levels above NAME, though they may not exist. */
-static void add_levels(struct store_list *l, const char *name)
-{
-	char *level = mem_strdup(name);
-	char *slash;
-
-	while ((slash = strrchr(level, '/'))) {
-		*slash = '\0';
-		add_row(l, level, false, false);
-	}
-	free(level);
-}
-
-/* Is there a folder below row I? A name that is only subscribed does not
- * count. */
-static bool has_below(const struct store_list *l, size_t i)
-{
-	const char *name = l->folder[i].name;
-
-	for (i++; i < l->n && is_below(l->folder[i].name, name); i++)
-		if (l->folder[i].exists)
-			return true;
-	return false;
-}
-
-static void describe(struct store_list *l, const struct strlist *uses)
-{
-	size_t i;
-
-	for (i = 0; i < l->n; i++) {
-		struct store_folder *f = &l->folder[i];
-		const char *use = names_use_of(uses, f->name);
-
-		f->special_use = f->exists && use ? names_known_use(use) : NULL;
-		f->has_children = has_below(l, i);
-	}
-}
-
-int store_list(struct store *s, struct store_list *l)
-{
-	struct strlist names = { 0 }, subscribed = { 0 }, uses = { 0 };
-	size_t i;
-	int code;
-
-	memset(l, 0, sizeof(*l));
-	code = all_names(s, &names);
-	if (!code)
-		code = names_subscribed(s, &subscribed);
-	if (!code)
-		code = names_uses(s, &uses);
-	if (!code) {
-		add_row(l, "INBOX", true, false);
-		for (i = 0; i < names.n; i++) {
-			add_row(l, names.item[i], true, false);
-			add_levels(l, names.item[i]);
-		}
-		for (i = 0; i < subscribed.n; i++) {
-			add_row(l, subscribed.item[i], false, true);
-			add_levels(l, subscribed.item[i]);
-		}
-		unite(l);
-		describe(l, &uses);
-	}
-	strlist_free(&names);
-	strlist_free(&subscribed);
-	strlist_free(&uses);
-	return code;
-}
-
-void store_list_free(struct store_list *l)
-{
-	size_t i;
-
-	for (i = 0; i < l->n; i++)
-		free(l->folder[i].name);
-	free(l->folder);
-	memset(l, 0, sizeof(*l));
-}
-
-/* Makes the directory under another name first, so that it is whole when it
- * gets its name. */
-static int make_folder(struct store *s, const char *disk)
-{
-	char fresh[64];
+	struct mailbox *m;
 	int dir, code;
 
-	snprintf(fresh, sizeof(fresh), "tmp/folder.%lld.P%d",
-		 (long long)clock_wall_us(), (int)getpid());
 	if (mkdirat(s->dir, fresh, 0700) < 0)
 		return err_sys("make", fresh);
 	dir = openat(s->dir, fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	code = dir < 0 ? err_sys("open", fresh) : store_make_dirs(dir, false);
 	if (!code && fsync(dir) < 0)
 		code = err_sys("sync", fresh);
-	/* Fails if there is a folder with anything in it. */
-	if (!code && renameat(s->dir, fresh, s->dir, disk) < 0)
-		code = errno == ENOTEMPTY ? ERR_EXISTS
-					  : err_sys("put in place", disk);
-	if (!code && fsync(s->dir) < 0)
-		code = err_sys("sync", "the Maildir");
 	if (dir >= 0)
 		close(dir);
+	if (!code)
+		code = mailbox_open_dir(s, fresh, true, &m);
+	if (!code)
+		mailbox_close(&m);
+	return code;
+}
+
+/* Renames the directory FROM, and syncs that; if it cannot be synced, FROM has
+ * its name again. */
+static int rename_durably(struct store *s, const char *from, const char *to)
+{
+	int code;
+
+	if (renameat(s->dir, from, s->dir, to) < 0)
+		return errno == ENOTEMPTY ? ERR_EXISTS
+					  : err_sys("rename", from);
+	if (fsync(s->dir) == 0)
+		return ERR_OK;
+	code = err_sys("sync", "the Maildir");
+	if (renameat(s->dir, to, s->dir, from) < 0)
+		log_error("mailbox: %s stays %s: %m", from, to);
+	return code;
+}
+
+/* Gives the folder, whole under the name FRESH, its NAME; but first its use,
+ * which means nothing as long as there is no such folder. */
+static int put_in_place(struct store *s, const char *fresh, const char *disk,
+			const char *name, const char *use)
+{
+	int code = store_lock(s);
+
 	if (code)
-		store_remove_tree(s->dir, fresh);
+		return code;
+	if (store_exists(s, name) == ERR_OK)
+		code = ERR_EXISTS;
+	if (!code)
+		code = names_put_use(s, name, use);
+	/* Fails if there is a folder with anything in it. */
+	if (!code)
+		code = rename_durably(s, fresh, disk);
+	store_unlock(s);
 	return code;
 }
 
 int store_create(struct store *s, const char *name, const char *special_use)
 {
-	char disk[DISK_NAME_SIZE];
+	char disk[DISK_NAME_SIZE], fresh[HIDDEN_SIZE];
 	const char *use = special_use ? names_known_use(special_use) : NULL;
-	struct mailbox *m;
 	int code = disk_name(name, disk);
 
 	if (code)
@@ -247,13 +103,12 @@ int store_create(struct store *s, const char *name, const char *special_use)
 		return ERR_UNSUPPORTED;
 	if (!disk[1] || store_exists(s, name) == ERR_OK)
 		return ERR_EXISTS;
-	code = make_folder(s, disk);
-	if (!code && use)
-		code = names_set_use(s, name, use);
+	hidden_name(fresh, "folder");
+	code = make_hidden(s, fresh);
 	if (!code)
-		code = mailbox_open(s, name, true, &m);
-	if (!code)
-		mailbox_close(&m);
+		code = put_in_place(s, fresh, disk, name, use);
+	if (code)
+		store_remove_tree(s->dir, fresh);
 	return code;
 }
 
@@ -306,7 +161,7 @@ void store_remove_tree(int dir, const char *name)
 
 int store_delete(struct store *s, const char *name)
 {
-	char disk[DISK_NAME_SIZE], away[64];
+	char disk[DISK_NAME_SIZE], away[HIDDEN_SIZE];
 	int code = disk_name(name, disk);
 
 	if (code)
@@ -317,26 +172,26 @@ int store_delete(struct store *s, const char *name)
 	if (code)
 		return code;
 	/* First make it vanish for all others; then do the work. */
-	snprintf(away, sizeof(away), "tmp/deleted.%lld.P%d",
-		 (long long)clock_wall_us(), (int)getpid());
-	if (renameat(s->dir, disk, s->dir, away) < 0)
-		return err_sys("rename", disk);
-	if (fsync(s->dir) < 0)
-		return err_sys("sync", "the Maildir");
+	hidden_name(away, "deleted");
+	code = rename_durably(s, disk, away);
+	if (code)
+		return code;
 	store_remove_tree(s->dir, away);
-	return names_set_use(s, name, NULL);
+	/* its use means nothing without it */
+	if (names_set_use(s, name, NULL) != ERR_OK)
+		log_warn("mailbox: %s is deleted, but not its special use: %m",
+			 name);
+	return ERR_OK;
 }
 
-/* RENAME of INBOX: its messages move, it stays. */
-static int rename_inbox(struct store *s, const char *to)
+/* Moves all messages of INBOX to the folder TO: all, or on an error none. */
+static int move_all(struct store *s, const char *to)
 {
 	struct mailbox *m;
 	uint32_t *seq, *uid, validity, i, n;
 	struct folder_id id;
-	int code = store_create(s, to, NULL);
+	int code = mailbox_open(s, "INBOX", false, &m);
 
-	if (!code)
-		code = mailbox_open(s, "INBOX", false, &m);
 	if (code)
 		return code;
 	n = mailbox_count(m);
@@ -352,6 +207,37 @@ static int rename_inbox(struct store *s, const char *to)
 	return code;
 }
 
+/* Has the folder NAME no message, as far as anybody can see? */
+static bool is_empty(struct store *s, const char *name)
+{
+	char disk[DISK_NAME_SIZE];
+	struct listing l;
+	struct folder f;
+	bool empty;
+
+	if (disk_name(name, disk) != ERR_OK ||
+	    folder_open(s->dir, disk, s->opener, false, &f) != ERR_OK)
+		return false;
+	empty = messages_list(f.files, BOTH_DIRS, &l) == ERR_OK && l.n == 0;
+	listing_free(&l);
+	folder_close(&f);
+	return empty;
+}
+
+/* RENAME of INBOX: its messages move, it stays. */
+static int rename_inbox(struct store *s, const char *to)
+{
+	int code = store_create(s, to, NULL);
+
+	if (code)
+		return code;
+	code = move_all(s, to);
+	/* what was moved stays where it is */
+	if (code && is_empty(s, to) && store_delete(s, to) != ERR_OK)
+		log_warn("mailbox: %s was made and stays: %m", to);
+	return code;
+}
+
 static int rename_one(struct store *s, const char *from, const char *to)
 {
 	char old[DISK_NAME_SIZE], new[DISK_NAME_SIZE];
@@ -364,19 +250,45 @@ static int rename_one(struct store *s, const char *from, const char *to)
 	return code;
 }
 
+/* Gives the folders in L, pairs of old and new names, their new ones, and their
+ * uses; or none of them. */
+static int rename_all(struct store *s, const struct strlist *l,
+		      const char *from, const char *to)
+{
+	size_t i;
+	int code = ERR_OK;
+
+	for (i = 0; !code && i + 1 < l->n; i += 2)
+		code = rename_one(s, l->item[i], l->item[i + 1]);
+	if (code)
+		i -= 2;
+	else
+		code = names_rename(s, from, to);
+	if (!code && fsync(s->dir) < 0)
+		code = err_sys("sync", "the Maildir");
+	/* the uses may be renamed and not synced; if not, this does nothing */
+	if (code)
+		err_ignore(names_rename(s, to, from));
+	for (; code && i > 0; i -= 2)
+		if (rename_one(s, l->item[i - 1], l->item[i - 2]) != ERR_OK)
+			log_error("mailbox: %s stays %s: %m", l->item[i - 2],
+				  l->item[i - 1]);
+	return code;
+}
+
 /* All that is below FROM, or FROM itself: L gets old and new names. */
 static int plan_rename(struct store *s, const char *from, const char *to,
 		       struct strlist *l)
 {
 	struct strlist names = { 0 };
 	size_t i, n = strlen(from);
-	int code = all_names(s, &names);
+	int code = store_names(s, &names);
 
 	for (i = 0; !code && i < names.n; i++) {
 		const char *name = names.item[i];
 		char *target;
 
-		if (!str_equal(name, from) && !is_below(name, from))
+		if (!str_equal(name, from) && !store_is_below(name, from))
 			continue;
 		target = mem_printf("%s%s", to, name + n);
 		code = store_check_name(target);
@@ -393,7 +305,6 @@ static int plan_rename(struct store *s, const char *from, const char *to,
 int store_rename(struct store *s, const char *from, const char *to)
 {
 	struct strlist l = { 0 };
-	size_t i;
 	int code = store_check_name(to);
 
 	if (code)
@@ -402,7 +313,7 @@ int store_rename(struct store *s, const char *from, const char *to)
 		return ERR_EXISTS;
 	if (str_equal_ci(from, "INBOX"))
 		return rename_inbox(s, to);
-	if (is_below(to, from)) {
+	if (store_is_below(to, from)) {
 		code = store_exists(s, from);
 		return code ? code : ERR_UNSUPPORTED;
 	}
@@ -410,12 +321,8 @@ int store_rename(struct store *s, const char *from, const char *to)
 	if (code)
 		return code;
 	code = plan_rename(s, from, to, &l);
-	for (i = 0; !code && i + 1 < l.n; i += 2)
-		code = rename_one(s, l.item[i], l.item[i + 1]);
 	if (!code)
-		code = names_rename(s, from, to);
-	if (!code && fsync(s->dir) < 0)
-		code = err_sys("sync", "the Maildir");
+		code = rename_all(s, &l, from, to);
 	store_unlock(s);
 	strlist_free(&l);
 	return code;

@@ -163,16 +163,12 @@ static int next_validity(void *store, uint32_t *validity)
 	return store_next_uidvalidity(store, validity);
 }
 
-int mailbox_open(struct store *s, const char *name, bool read_only,
-		 struct mailbox **out)
+int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
+		     struct mailbox **out)
 {
-	char disk[DISK_NAME_SIZE];
-	struct mailbox *m;
-	int code = disk_name(name, disk);
+	struct mailbox *m = mem_alloc(sizeof(*m));
+	int code;
 
-	if (code)
-		return code == ERR_TOO_LONG ? ERR_NOT_FOUND : code;
-	m = mem_alloc(sizeof(*m));
 	index_init(&m->x);
 	m->x.next_validity = next_validity;
 	m->x.context = s;
@@ -204,6 +200,17 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 	note_reported(m);
 	*out = m;
 	return ERR_OK;
+}
+
+int mailbox_open(struct store *s, const char *name, bool read_only,
+		 struct mailbox **m)
+{
+	char disk[DISK_NAME_SIZE];
+	int code = disk_name(name, disk);
+
+	if (code)
+		return code == ERR_TOO_LONG ? ERR_NOT_FOUND : code;
+	return mailbox_open_dir(s, disk, read_only, m);
 }
 
 void mailbox_close(struct mailbox **out)

@@ -227,16 +227,13 @@ static int write_uses(struct store *s, const struct strlist *l)
 	return code;
 }
 
-int names_set_use(struct store *s, const char *name, const char *use)
+int names_put_use(struct store *s, const char *name, const char *use)
 {
 	struct strlist l = { 0 };
 	size_t i;
-	int code = store_lock(s);
+	int code = names_uses(s, &l);
 	bool had = false;
 
-	if (code)
-		return code;
-	code = names_uses(s, &l);
 	for (i = 0; i + 1 < l.n;) {
 		if (str_equal(l.item[i + 1], name)) {
 			remove_at(&l, i, 2);
@@ -251,8 +248,18 @@ int names_set_use(struct store *s, const char *name, const char *use)
 	}
 	if (!code && (use || had))
 		code = write_uses(s, &l);
-	store_unlock(s);
 	strlist_free(&l);
+	return code;
+}
+
+int names_set_use(struct store *s, const char *name, const char *use)
+{
+	int code = store_lock(s);
+
+	if (code)
+		return code;
+	code = names_put_use(s, name, use);
+	store_unlock(s);
 	return code;
 }
 

@@ -18,8 +18,10 @@ int names_subscribe(struct store *s, const char *name, bool on);
 
 /* Pairs: use, name, use, name … as set by CREATE. */
 int names_uses(struct store *s, struct strlist *l);
-/* Sets (or with NULL removes) the use of NAME. */
+/* Sets (or with NULL removes) the use of NAME; and the same under the user's
+ * lock. */
 int names_set_use(struct store *s, const char *name, const char *use);
+int names_put_use(struct store *s, const char *name, const char *use);
 
 /* The use of folder NAME: from L, or by its usual name; or NULL. */
 const char *names_use_of(const struct strlist *l, const char *name);

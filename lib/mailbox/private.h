@@ -52,6 +52,17 @@ int store_make_dirs(int dir, bool inbox) MUST_CHECK;
 /* Removes the directory NAME in DIR and what is in it, three levels deep. */
 void store_remove_tree(int dir, const char *name);
 
+/* Names of all folders but INBOX. */
+struct strlist;
+int store_names(struct store *s, struct strlist *l) MUST_CHECK;
+
+/* Is the folder NAME below PARENT? */
+bool store_is_below(const char *name, const char *parent);
+
+/* mailbox_open of the directory DISK of the Maildir. */
+int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
+		     struct mailbox **m) MUST_CHECK;
+
 /* The counts of an open folder. */
 void mailbox_totals(const struct mailbox *m, struct totals *t);
 

@@ -57,7 +57,9 @@ int store_check_name(const char *name);
 /* ERR_OK if the folder is there, else ERR_NOT_FOUND (or as check_name). */
 int store_exists(struct store *s, const char *name);
 
-/* Creates a folder. SPECIAL_USE is "\\Sent" and the like, or NULL: then the
+/* The calls from here on leave all as it was if they fail, on a full disk, say.
+ *
+ * Creates a folder. SPECIAL_USE is "\\Sent" and the like, or NULL: then the
  * usual English names (Sent, Drafts, Trash, Junk, Archive) get theirs.
  * ERR_EXISTS, ERR_SYNTAX, ERR_TOO_LONG, ERR_UNSUPPORTED (unknown use). */
 int store_create(struct store *s, const char *name, const char *special_use);
