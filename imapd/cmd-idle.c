@@ -105,10 +105,8 @@ static bool turn(struct idle *i)
 		return false;
 	}
 	if (poll(p, NFDS, timeout(i)) == 0) {
-		if (s->unsettled) {
-			mailbox_settle(s->box);
-			s->unsettled = false;
-		}
+		if (s->unsettled)
+			s->unsettled = mailbox_settle(s->box);
 		if (must_look(i))
 			look(i);
 		if (clock_ms() >= i->still_here_at) {

@@ -185,10 +185,10 @@ static bool wait_for_command(struct session *s)
 		return true;
 	if (stream_flush(s->c.io) != ERR_OK)
 		return false;
-	if (s->unsettled && poll(p, 2, SETTLE_MS) == 0) {
-		mailbox_settle(s->box);
-		s->unsettled = false;
-	}
+	if (s->unsettled && poll(p, 2, SETTLE_MS) == 0)
+		do
+			s->unsettled = mailbox_settle(s->box);
+		while (s->unsettled && poll(p, 2, 0) == 0);
 	while (!p[0].revents && !p[1].revents)
 		if (poll(p, 2, IDLE_MS) == 0)
 			break;

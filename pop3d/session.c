@@ -265,17 +265,8 @@ static int update(struct session *s)
 	return err;
 }
 
-/* The reply is sent when the mailbox is closed, so that a client that logs in
- * again at once does not find it locked. */
-static void do_quit(struct session *s)
+static void reply_to_quit(struct session *s, int err)
 {
-	int err = update(s);
-
-	if (err)
-		log_error("pop3: user=%s: cannot delete: %s", s->h.user,
-			  err_why(err));
-	s->over = true;
-	mailbox_close(&s->box);
 	if (err)
 		command_reply(s->io,
 			      "-ERR [SYS/TEMP] messages could not be deleted: "
@@ -283,6 +274,28 @@ static void do_quit(struct session *s)
 			      err_text(err));
 	else
 		reply(s, "+OK bye");
+}
+
+/* The reply is sent when the mailbox is closed, so that a client that logs in
+ * again at once does not find it locked; unless that takes long, since what is
+ * deleted is gone, and only files are still to be removed. */
+static void do_quit(struct session *s)
+{
+	int err = update(s);
+	bool early = mailbox_is_removing(s->box);
+
+	if (err)
+		log_error("pop3: user=%s: cannot delete: %s", s->h.user,
+			  err_why(err));
+	s->over = true;
+	if (early) {
+		reply_to_quit(s, err);
+		/* a client that is gone does not keep us from it */
+		err_ignore(stream_flush(s->io));
+	}
+	mailbox_close(&s->box);
+	if (!early)
+		reply_to_quit(s, err);
 }
 
 static const struct {

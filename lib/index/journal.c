@@ -309,23 +309,20 @@ const void *record_payload(const struct record *r, size_t *n)
 	return r + 1;
 }
 
-int64_t record_expunges(const struct record *r, uint32_t uid)
+bool record_expunged(const struct record *r, uint32_t i,
+		     struct record_past *item)
 {
 	bool past = r->type == RECORD_PAST;
 	size_t n, step = past ? sizeof(struct record_past)
 			      : sizeof(struct record_range);
 	const char *p = record_payload(r, &n);
-	struct record_past item = { .time = r->t.time };
-	uint32_t i;
 
-	if (!past && r->type != RECORD_EXPUNGE)
-		return 0;
-	for (i = 0; i < r->count && n >= step; i++, p += step, n -= step) {
-		memcpy(&item, p, step);
-		if (uid >= item.first && uid <= item.last)
-			return item.time;
-	}
-	return 0;
+	if ((!past && r->type != RECORD_EXPUNGE) || i >= r->count ||
+	    i >= n / step)
+		return false;
+	*item = (struct record_past){ .time = r->t.time };
+	memcpy(item, p + i * step, step);
+	return true;
 }
 
 void record_begin(struct buf *b, enum record_type type, uint32_t count)

@@ -71,8 +71,9 @@ bool journal_is_sure(int fd, off_t record);
  * its name, before the padding, is at the old *P + sizeof(*a). */
 bool record_add_next(const char **p, size_t *n, struct record_add *a);
 
-/* When UID was expunged, in microseconds, if R says so; else 0. */
-int64_t record_expunges(const struct record *r, uint32_t uid);
+/* Item I of R, if it records expunges and has one: the UIDs and the time. */
+bool record_expunged(const struct record *r, uint32_t i,
+		     struct record_past *item);
 
 /* Bytes of the payload of R, and where it begins. */
 const void *record_payload(const struct record *r, size_t *n);

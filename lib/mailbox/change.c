@@ -9,8 +9,6 @@
 #include "base/str.h"
 #include "index/journal.h"
 #include "index/mark.h"
-#include "mailbox/finder.h"
-#include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
 static int keyword_find(const struct mailbox *m, const char *name)
@@ -188,161 +186,20 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 	return change_end(m, &b);
 }
 
-/* An expunge whose files are still there. */
-struct removal {
-	bool *chosen;	  /* among those requested */
-	bool moved;	  /* their files are also elsewhere */
-	bool waiting;	  /* files of an earlier expunge may still exist */
-	bool all;	  /* every one was unlinked */
-	uint64_t journal; /* its id */
-	off_t end;	  /* of the expunge in it */
-};
-
-/* Did nobody begin an expunge after R's? Under the lock. */
-static bool is_last(const struct mailbox *m, const struct removal *r)
-{
-	const struct folder *f = &m->x.f;
-	const struct record *next;
-	struct journal_walk w;
-	bool last = f->head.id == r->journal;
-	int code;
-
-	journal_walk(&w, f->journal, r->end);
-	while (last && w.at < f->end && (next = journal_next(&w, &code)))
-		last = next->type != RECORD_EXPUNGE;
-	last = last && w.at == f->end;
-	journal_walk_end(&w);
-	return last;
-}
-
-/* Records that nothing is left to remove, if so: after the sync, since readers
- * then take a file of such a name for a message that was put back. If this
- * fails, a scan will do it. */
-static void removed(struct mailbox *m, const struct removal *r)
-{
-	struct batch b;
-
-	if (!r->all || r->waiting || index_lock(&m->x) != ERR_OK)
-		return;
-	if (is_last(m, r)) {
-		batch_begin(&b, &m->x.f, false);
-		marks_removed(&b.t);
-		batch_mark(&b, RECORD_MARK);
-		err_ignore(index_commit(&m->x, &b, true));
-	}
-	index_unlock(&m->x);
-}
-
-/* Removes the files of messages whose names, sorted, are in WANTED[N], wherever
- * they are, and counts them. */
-static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
-			 size_t n, size_t *removed)
-{
-	struct listing l;
-	size_t i;
-	int code = messages_list(m->x.f.files, BOTH_DIRS, &l);
-
-	for (i = 0; !code && i < l.n; i++) {
-		const struct listing_file *file = &l.file[i];
-		const char *text = listing_name(&l, i);
-		const struct message_ref ref = { text, file->nbase, file->dir,
-						 file->letters, text };
-
-		if (!bsearch(&ref, wanted, n, sizeof(ref), finder_by_base))
-			continue;
-		code = messages_remove(m->x.f.files, &ref);
-		*removed += code == ERR_OK;
-		if (code == ERR_NOT_FOUND)
-			code = ERR_OK;
-	}
-	listing_free(&l);
-	return code;
-}
-
-/* The same for those of SEQ[N] that are chosen: their files may have got another
- * name that is not recorded. */
-static int remove_all(struct mailbox *m, const uint32_t *seq, size_t n,
-		      const bool *chosen, size_t *removed)
-{
-	struct message_ref *wanted = mem_array(n + 1, sizeof(*wanted));
-	size_t i, there = 0;
-	int code;
-
-	for (i = 0; i < n; i++) {
-		const struct entry *e = mailbox_entry(m, seq[i]);
-
-		there += chosen[i] && e && mailbox_ref(m, e, &wanted[there]);
-	}
-	qsort(wanted, there, sizeof(*wanted), finder_by_base);
-	code = remove_listed(m, wanted, there, removed);
-	free(wanted);
-	return code;
-}
-
-/* Another program may rename a file at this moment, so that a listing has
- * neither name: some more are made. Are all gone? */
-static bool unlink_renamed(struct mailbox *m, const uint32_t *seq, size_t n,
-			   const bool *missing, size_t nmissing)
-{
-	size_t removed = 0;
-	int tries;
-
-	for (tries = 0; removed < nmissing && tries < FINDER_TRIES; tries++)
-		if (remove_all(m, seq, n, missing, &removed) != ERR_OK)
-			return false;
-	return removed >= nmissing;
-}
-
-/* Unlinks the files, once the journal says they are gone. What cannot be
- * unlinked now is not an error: a scan will do it. Nor what is not there: it may
- * have another name meanwhile. */
-static void unlink_all(struct mailbox *m, const uint32_t *seq, size_t n,
-		       struct removal *r)
-{
-	struct marks k;
-	struct batch b;
-	bool *missing;
-	size_t i, nmissing = 0;
-
-	if (index_lock(&m->x) != ERR_OK)
-		return;
-	missing = mem_array(n + 1, sizeof(*missing));
-	marks_begin(&k, m->x.f.files, BOTH_DIRS);
-	for (i = 0; i < n; i++) {
-		missing[i] = r->chosen[i] &&
-			     !mailbox_unlink(m, mailbox_entry(m, seq[i]));
-		nmissing += missing[i];
-	}
-	r->all = unlink_renamed(m, seq, n, missing, nmissing);
-	free(missing);
-	batch_begin(&b, &m->x.f, false);
-	marks_end(&k, m->x.f.files, &b.t);
-	batch_mark(&b, RECORD_MARK);
-	/* only for speed: without it the directories are read */
-	err_ignore(index_commit(&m->x, &b, true));
-	index_unlock(&m->x);
-}
-
-/* A name that came back after a power cut would be a new message. */
-static int sync_dirs(struct mailbox *m)
-{
-	return messages_sync(m->x.f.files, BOTH_DIRS);
-}
-
 /* No room for the record: removes the files first, which makes room. After a
  * power cut in between they are missing, and the next scan records that. */
 static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 			const bool *chosen)
 {
-	size_t i, removed = 0;
+	size_t i;
 	int code = index_lock(&m->x);
 
 	if (code)
 		return code;
-	code = remove_all(m, seq, n, chosen, &removed);
+	code = removal_of_all(m);
 	index_unlock(&m->x);
 	if (!code)
-		code = sync_dirs(m);
+		code = messages_sync(m->x.f.files, BOTH_DIRS);
 	m->x.suspect = true;
 	if (!code)
 		code = mailbox_scan(m);
@@ -352,66 +209,76 @@ static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 	return code == ERR_NO_SPACE ? ERR_OK : code;
 }
 
-/* Puts those to be removed into R, and their records into B. */
+/* Is E to be removed? What another program wrote to is not, but a new message;
+ * if it was MOVED its file is also elsewhere. */
+static bool choose(struct mailbox *m, struct batch *b, struct entry *e,
+		   bool deleted_only, bool moved)
+{
+	uint32_t size;
+
+	if (!e || e->state & ENTRY_GONE ||
+	    (deleted_only && !(e->flags & MAILBOX_DELETED)))
+		return false;
+	if (moved || !mailbox_is_restated(m, e, &size))
+		return true;
+	mailbox_put_anew(m, b, e, size);
+	return false;
+}
+
+/* Which are to be removed goes into CHOSEN, their records into B. */
 static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
-			   bool deleted_only, struct batch *b,
-			   struct removal *r)
+			   bool deleted_only, bool moved, struct batch *b,
+			   bool *chosen)
 {
 	bool joins = false;
-	uint32_t size;
 	size_t i;
 
-	r->waiting = marks_are_pending(&b->t);
 	for (i = 0; i < n; i++) {
 		struct entry *e = mailbox_entry(m, seq[i]);
 
-		r->chosen[i] = e && !(e->state & ENTRY_GONE) &&
-			       (!deleted_only || e->flags & MAILBOX_DELETED);
 		joins = joins && seq[i] == seq[i - 1] + 1;
-		if (r->chosen[i] && !r->moved &&
-		    mailbox_is_restated(m, e, &size)) {
-			mailbox_put_anew(m, b, e, size);
-			r->chosen[i] = false;
-		}
-		if (r->chosen[i]) {
+		chosen[i] = choose(m, b, e, deleted_only, moved);
+		if (chosen[i]) {
+			removal_put(&m->removal, m, e);
 			totals_add(&b->t, e, -1);
 			marks_expunge(&b->t);
 			batch_range(b, RECORD_EXPUNGE, e->uid, joins);
 		}
-		joins = r->chosen[i];
+		joins = chosen[i];
 	}
 }
+
+/* So long a client waits for files to be removed that it was told are gone. */
+#define REMOVE_NOW_US 1000000
 
 /* DONE[N] gets which were removed now, and not gone before. It is not NULL if
  * their files are also elsewhere. */
 static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		   bool deleted_only, bool *done)
 {
-	struct removal r = { .moved = done != NULL };
+	size_t before = removal_count(&m->removal);
 	struct batch b;
-	bool any;
+	bool any, *chosen;
 	int code = change_begin(m, &b, true);
 
 	if (code)
 		return code;
-	r.chosen = mem_array(n + 1, sizeof(*r.chosen));
-	record_expunge(m, seq, n, deleted_only, &b, &r);
+	chosen = mem_array(n + 1, sizeof(*chosen));
+	record_expunge(m, seq, n, deleted_only, done != NULL, &b, chosen);
 	any = b.any;
 	/* What is reported gone must not come back: the record comes first. */
 	code = change_end(m, &b);
-	r.journal = m->x.f.head.id;
-	r.end = m->x.f.end;
 	if (!code && any) {
-		unlink_all(m, seq, n, &r);
-		code = sync_dirs(m);
-		if (!code)
-			removed(m, &r);
+		removal_recorded(m);
+		code = removal_go_on(m, REMOVE_NOW_US);
 	} else if (code == ERR_NO_SPACE) {
-		code = expunge_full(m, seq, n, r.chosen);
+		code = expunge_full(m, seq, n, chosen);
+	} else if (code) {
+		removal_forget(&m->removal, before);
 	}
 	if (done)
-		memcpy(done, r.chosen, n * sizeof(*done));
-	free(r.chosen);
+		memcpy(done, chosen, n * sizeof(*done));
+	free(chosen);
 	return code;
 }
 

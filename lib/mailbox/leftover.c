@@ -1,12 +1,15 @@
 #include "mailbox/leftover.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "index/journal.h"
 #include "index/mark.h"
+#include "mailbox/finder.h"
 #include "mailbox/opened.h"
 
 static bool is_live(struct mailbox *m, uint32_t uid)
@@ -18,61 +21,174 @@ static bool is_live(struct mailbox *m, uint32_t uid)
 
 /* What the journal says about a file. */
 struct past {
-	uint32_t uid;	  /* of the message, 0 if none is known */
-	int64_t expunged; /* when, in microseconds; or 0 */
-	bool removed;	  /* since, for good */
+	struct leftover_date *date;
+	uint32_t uid;  /* of its message, 0 if none is known */
+	bool taken;    /* that is another file's */
+	uint64_t when; /* which record expunged it, 0: none */
 };
 
-/* Takes the UID of the file REF from R; the UID in its name belongs to another
- * file if R says so. */
-static void find_uid(const struct record *r, const struct message_ref *ref,
-		     struct past *past)
+static int by_base(const void *a, const void *b)
+{
+	const struct past *x = a, *y = b;
+
+	return finder_by_base(&x->date->ref, &y->date->ref);
+}
+
+static int by_uid(const void *a, const void *b)
+{
+	const struct past *x = a, *y = b;
+
+	return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+/* The first of P[N] that is not below KEY. */
+static size_t lower(const struct past *p, size_t n, const struct past *key,
+		    int (*order)(const void *, const void *))
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (order(&p[middle], key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The message of the file REF has UID. P is sorted by name. */
+static void set_uid(struct past *p, size_t n, const struct message_ref *ref,
+		    uint32_t uid)
+{
+	struct leftover_date date = { .ref = *ref };
+	const struct past key = { .date = &date };
+	size_t i = lower(p, n, &key, by_base);
+
+	for (; i < n && by_base(&p[i], &key) == 0; i++)
+		p[i].uid = uid;
+}
+
+/* The same, for files that have UID in their names, and are others. P is sorted
+ * by UID. */
+static void take_uid(struct past *p, size_t n, const struct message_ref *ref,
+		     uint32_t uid)
+{
+	const struct past key = { .uid = uid };
+	size_t i = lower(p, n, &key, by_uid);
+
+	for (; i < n && p[i].uid == uid; i++)
+		if (finder_by_base(&p[i].date->ref, ref) != 0)
+			p[i].taken = true;
+}
+
+typedef void add_use(struct past *p, size_t n, const struct message_ref *ref,
+		     uint32_t uid);
+
+/* Calls USE for each message that R adds. */
+static void each_added(const struct record *r, struct past *p, size_t count,
+		       add_use *use)
 {
 	struct record_add a;
 	size_t n;
-	const char *p = record_payload(r, &n), *at = p;
+	const char *at, *next = record_payload(r, &n);
 	uint32_t i;
 
-	if (r->type != RECORD_ADD)
-		return;
-	for (i = 0; i < r->count && record_add_next(&p, &n, &a); i++, at = p) {
-		bool named = a.nname == ref->nbase &&
-			     memcmp(at + sizeof(a), ref->base, a.nname) == 0;
-
-		if (named)
-			*past = (struct past){ .uid = a.uid };
-		else if (a.uid == past->uid)
-			*past = (struct past){ 0 };
+	for (i = 0; r->type == RECORD_ADD && i < r->count; i++) {
+		at = next;
+		if (!record_add_next(&next, &n, &a))
+			return;
+		use(p, count,
+		    &(struct message_ref){ at + sizeof(a), a.nname, 0, 0,
+					   NULL },
+		    a.uid);
 	}
 }
 
-/* Takes from R an expunge of PAST, or that files expunged until then were
- * gone for good. */
-static void find_expunge(const struct record *r, struct past *past)
+/* What R expunges of P[N], which is sorted by UID; it is the record WHEN. */
+static void set_expunged(const struct record *r, struct past *p, size_t n,
+			 uint64_t when)
 {
-	if (past->uid > 0 && past->expunged == 0)
-		past->expunged = record_expunges(r, past->uid);
-	if (past->expunged > 0 && !marks_are_pending(&r->t))
-		past->removed = true;
+	struct record_past item;
+	uint32_t i;
+
+	for (i = 0; record_expunged(r, i, &item); i++) {
+		const struct past key = { .uid = item.first };
+		size_t k = lower(p, n, &key, by_uid);
+
+		for (; k < n && p[k].uid <= item.last; k++) {
+			struct leftover_date *d = p[k].date;
+
+			if (d->expunged == 0)
+				d->expunged = item.time;
+			d->busy = item.time;
+			p[k].when = when;
+		}
+	}
 }
 
-/* When the message REF, whose name has UID, was expunged according to the
- * journal, in microseconds; 0: it was not, or its file was removed for good. */
-static int64_t expunged_at(struct mailbox *m, uint32_t uid,
-			   const struct message_ref *ref)
+/* The UIDs of files: of the records that have their names, else those in the
+ * names, unless such a UID is another file's. */
+static void find_uids(struct mailbox *m, struct past *p, size_t n)
 {
-	struct past past = { .uid = uid };
 	struct journal_walk w;
 	const struct record *r;
+	size_t i;
 	int code;
 
+	qsort(p, n, sizeof(*p), by_uid);
+	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
+	while ((r = journal_next(&w, &code)))
+		each_added(r, p, n, take_uid);
+	journal_walk_end(&w);
+	for (i = 0; i < n; i++)
+		if (p[i].taken)
+			p[i].uid = 0;
+	qsort(p, n, sizeof(*p), by_base);
+	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
+	while ((r = journal_next(&w, &code)))
+		each_added(r, p, n, set_uid);
+	journal_walk_end(&w);
+}
+
+/* Gives the number of the last record that says that files expunged until then
+ * are gone for good. */
+static uint64_t find_expunges(struct mailbox *m, struct past *p, size_t n)
+{
+	struct journal_walk w;
+	const struct record *r;
+	uint64_t number = 0, settled = 0;
+	int code;
+
+	qsort(p, n, sizeof(*p), by_uid);
 	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
 	while ((r = journal_next(&w, &code))) {
-		find_uid(r, ref, &past);
-		find_expunge(r, &past);
+		set_expunged(r, p, n, ++number);
+		if (!marks_are_pending(&r->t))
+			settled = number;
 	}
 	journal_walk_end(&w);
-	return past.removed || is_live(m, past.uid) ? 0 : past.expunged;
+	return settled;
+}
+
+void leftover_find_dates(struct mailbox *m, struct leftover_date *date,
+			 size_t n)
+{
+	struct past *p = mem_array(n + 1, sizeof(*p));
+	uint64_t settled;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		date[i].expunged = date[i].busy = 0;
+		p[i] = (struct past){ .date = &date[i], .uid = date[i].uid };
+	}
+	find_uids(m, p, n);
+	settled = find_expunges(m, p, n);
+	for (i = 0; i < n; i++)
+		if (p[i].when <= settled || is_live(m, p[i].uid))
+			p[i].date->expunged = 0;
+	free(p);
 }
 
 static bool is_ours(const struct mailbox *m, const struct listing_file *file)
@@ -95,26 +211,25 @@ static bool is_recent(int64_t when)
 	return age >= 0 && age < leftover_busy_us;
 }
 
+uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file)
+{
+	return is_ours(m, file) && was_given(m, file->uid) ? file->uid : 0;
+}
+
 enum leftover left_of_expunge(struct mailbox *m,
-			      const struct listing_file *file,
-			      const struct message_ref *ref,
+			      const struct leftover_date *date,
 			      const struct message_state *st)
 {
-	bool given = is_ours(m, file) && was_given(m, file->uid);
-	uint32_t uid = given ? file->uid : 0;
-	int64_t when;
+	int64_t when = date->expunged;
 
-	if (m->x.recover || !marks_are_pending(&m->x.f.last))
+	if (m->x.recover || when == 0)
 		return LEFT_NOT;
-	/* there may be many files of other programs: do not search for each */
-	if (st &&
-	    (uid == 0 || is_live(m, uid) ||
-	     (st->changed >= m->x.f.last.time && !is_recent(m->x.f.last.time))))
+	if (st && st->changed >= m->x.f.last.time &&
+	    !is_recent(m->x.f.last.time))
 		return LEFT_NOT;
-	when = expunged_at(m, uid, ref);
-	if (when > 0 && st && is_recent(when))
+	if (st && is_recent(date->busy))
 		return LEFT_BUSY;
-	return when > 0 && (!st || st->changed < when) ? LEFT_OVER : LEFT_NOT;
+	return !st || st->changed < when ? LEFT_OVER : LEFT_NOT;
 }
 
 bool left_of_delivery(struct mailbox *m, const struct listing_file *file,

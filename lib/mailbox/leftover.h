@@ -15,7 +15,22 @@
 
 struct mailbox;
 
-/* Was the expunge of FILE recorded, and the power cut before its name was
+/* When the messages of files were expunged, according to the journal; for all of
+ * them at once, since there may be very many. */
+struct leftover_date {
+	struct message_ref ref;
+	uint32_t uid;	  /* in its name, if that was given out, else 0 */
+	int64_t expunged; /* microseconds; 0: it was not, or the file was
+			   * removed for good */
+	int64_t busy;	  /* when somebody was last at it */
+};
+void leftover_find_dates(struct mailbox *m, struct leftover_date *date,
+			 size_t n);
+
+/* The UID in the name of FILE that its message may have had, or 0. */
+uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file);
+
+/* Was the expunge of the file of DATE recorded, and the power cut before its name was
  * known to be gone (index/mark.h)? A file that was put back before that has
  * changed since, according to ST; ST is NULL if nobody can have put one back.
  * (The opposite proves nothing: a COPY of the message is the same file.) A
@@ -26,12 +41,12 @@ enum leftover {
 	LEFT_OVER
 };
 enum leftover left_of_expunge(struct mailbox *m,
-			      const struct listing_file *file,
-			      const struct message_ref *ref,
+			      const struct leftover_date *date,
 			      const struct message_state *st);
 
-/* So long an expunge may be between its record, which it syncs, and the
- * removal of its files: microseconds. Tests shorten it. */
+/* So long an expunge may be between its record, which it syncs, or the last one
+ * that says that it goes on, and the removal of its files: microseconds. Tests
+ * shorten it. */
 extern int64_t leftover_busy_us;
 
 /* Is FILE from a delivery that ended before its record was durable, and so was

@@ -23,6 +23,8 @@
 #include "mailbox/private.h"
 #include "mailbox/opened.h"
 
+#define REMOVE_BESIDE_US 100000
+
 struct entry *mailbox_entry(const struct mailbox *m, uint32_t seq)
 {
 	return seq >= 1 && seq <= m->shown ? &m->x.t.entry[seq - 1] : NULL;
@@ -116,8 +118,13 @@ static void take_out(struct mailbox *m, bool tell)
  * messages in others' records are durable. */
 static int scan_and_prove(struct mailbox *m)
 {
-	int code = mailbox_scan(m);
+	int code;
 
+	/* what we are removing is no mail of others; and this goes on even if
+	 * the client is never silent */
+	if (!removal_is_over(&m->removal))
+		return removal_go_on(m, REMOVE_BESIDE_US);
+	code = mailbox_scan(m);
 	if (code && code != ERR_NO_SPACE)
 		return code;
 	if (!mailbox_prove(m) && m->x.suspect) {
@@ -178,6 +185,7 @@ int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
 	buf_init(&m->made, 2 * CACHE_ENTRY_MAX);
 	buf_init(&m->made_uids, CACHE_ENTRY_MAX);
 	buf_init(&m->sizes, RECORD_MAX);
+	removal_init(&m->removal);
 	m->store = s;
 	m->read_only = read_only;
 	m->opened = clock_wall();
@@ -222,7 +230,9 @@ void mailbox_close(struct mailbox **out)
 	mailbox_write_cache(m);
 	mailbox_write_sizes(m);
 	if (!m->read_only || m->dirty)
-		mailbox_settle(m);
+		while (mailbox_settle(m))
+			;
+	removal_free(&m->removal);
 	index_free(&m->x);
 	folder_close(&m->x.f);
 	buf_free(&m->window);
@@ -306,6 +316,11 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	m->x.t.new_keywords = false;
 	note_reported(m);
 	return ERR_OK;
+}
+
+bool mailbox_is_removing(const struct mailbox *m)
+{
+	return !removal_is_over(&m->removal);
 }
 
 void mailbox_totals(const struct mailbox *m, struct totals *t)

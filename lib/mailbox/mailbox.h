@@ -130,7 +130,8 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 		  uint64_t unchanged_since, bool *failed) MUST_CHECK;
 
 /* Removes the messages at SEQ[N] (ascending), or with DELETED_ONLY those of
- * them with \Deleted, for good. They leave the table in the next refresh that
+ * them with \Deleted, for good; if there are very many, some of their files
+ * are removed later, which nobody sees. They leave the table in the next refresh that
  * may expunge, which also reports them. A file that another program wrote to,
  * so that no session has seen its content, stays, as a new message. */
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
@@ -175,9 +176,15 @@ int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);
 int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 		  struct mailbox_facts *f);
 
-/* An idle moment: writes changed flags into file names, and a new snapshot
- * if it is due. Call it when nothing was asked for a second or so, at most
- * a few seconds after a change. Also done by mailbox_close. */
-void mailbox_settle(struct mailbox *m);
+/* An idle moment: writes changed flags into file names, removes files of
+ * expunged messages, and makes a new snapshot if it is due. Call it when
+ * nothing was asked for a second or so, at most a few seconds after a change;
+ * and once more, unless a request came, while it gives true. mailbox_close does
+ * all that is left. */
+bool mailbox_settle(struct mailbox *m);
+
+/* Are there still files of expunged messages, which mailbox_close removes? With
+ * very many that takes longer than a client waits for an answer. */
+bool mailbox_is_removing(const struct mailbox *m);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "index/index.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/removal.h"
 
 struct mailbox {
 	struct store *store;
@@ -26,6 +27,7 @@ struct mailbox {
 	struct buf made;  /* entries for the cache, not yet written */
 	struct buf made_uids;
 	struct buf sizes; /* struct record_size, not yet written */
+	struct removal removal;
 };
 
 /* Examines all messages noted: those that a power cut left without content
@@ -67,9 +69,6 @@ void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
  * by this call, and not by another session before. */
 int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n,
 			  bool *done) MUST_CHECK;
-
-/* Removes E's file, wherever it is now. */
-bool mailbox_unlink(struct mailbox *m, const struct entry *e);
 
 /* Which message of the store E is. False: the snapshot is wrong. */
 bool mailbox_ref(const struct mailbox *m, const struct entry *e,

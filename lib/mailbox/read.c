@@ -119,14 +119,6 @@ int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd)
 	return code;
 }
 
-bool mailbox_unlink(struct mailbox *m, const struct entry *e)
-{
-	struct message_ref ref;
-
-	return e && mailbox_ref(m, e, &ref) &&
-	       messages_remove(m->x.f.files, &ref) == ERR_OK;
-}
-
 static void put_size(struct mailbox *m, struct batch *b,
 		     const struct record_size *item)
 {

@@ -173,6 +173,7 @@ static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
 
 struct newcomer {
 	uint32_t uid; /* to be kept, or 0 */
+	const struct leftover_date *date;
 	const char *text;
 	size_t file;
 	int64_t when;
@@ -245,7 +246,8 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 		return;
 	}
 	proven = is_as_left(s, file);
-	left = left_of_expunge(s->m, file, &ref, proven ? NULL : &st);
+	left = c->date ? left_of_expunge(s->m, c->date, proven ? NULL : &st)
+		       : LEFT_NOT;
 	if (left == LEFT_BUSY)
 		s->waiting = true;
 	else if (left == LEFT_OVER)
@@ -288,9 +290,29 @@ static void sort_newcomers(struct newcomer *c, size_t n)
 	qsort(c, n, sizeof(*c), by_age);
 }
 
+/* Files of expunged messages may be among the new ones: since when each is to
+ * be gone; NULL: there are none. */
+static struct leftover_date *find_dates(struct scan *s)
+{
+	struct leftover_date *date;
+	size_t i;
+
+	if (s->nfresh == 0 || s->m->x.recover ||
+	    !marks_are_pending(&s->m->x.f.last))
+		return NULL;
+	date = mem_array(s->nfresh, sizeof(*date));
+	for (i = 0; i < s->nfresh; i++) {
+		date[i].ref = ref_of(s, s->fresh[i]);
+		date[i].uid = leftover_uid(s->m, &s->l.file[s->fresh[i]]);
+	}
+	leftover_find_dates(s->m, date, s->nfresh);
+	return date;
+}
+
 static void adopt_all(struct scan *s)
 {
 	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
+	struct leftover_date *date = find_dates(s);
 	const struct table *t = &s->m->x.t;
 	uint32_t last = t->n > 0 ? t->entry[t->n - 1].uid : 0;
 	size_t i;
@@ -299,6 +321,7 @@ static void adopt_all(struct scan *s)
 		const char *text = listing_name(&s->l, s->fresh[i]);
 
 		c[i].file = s->fresh[i];
+		c[i].date = date ? &date[i] : NULL;
 		c[i].text = text;
 		c[i].uid = old_uid(s, &s->l.file[s->fresh[i]]);
 		str_span_to_int(text, strspn(text, "0123456789"), 0, INT64_MAX,
@@ -310,6 +333,7 @@ static void adopt_all(struct scan *s)
 		if (c[i].uid > last)
 			last = c[i].uid;
 	}
+	free(date);
 	free(c);
 }
 

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "log/log.h"
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
-#define AT_ONCE 1000 /* renames under one lock */
+#define AT_ONCE 1000	 /* renames under one lock */
+#define REMOVE_US 300000 /* then a client may have come */
 
 /* Renames E's file according to its flags. A failure is ignored: another
  * program was there, and the next scan sees what it did. True if the flags in
@@ -84,20 +86,37 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 	return code;
 }
 
-void mailbox_settle(struct mailbox *m)
+/* Continues an expunge. True: there is more. */
+static bool remove_gone(struct mailbox *m)
+{
+	int code = removal_go_on(m, REMOVE_US);
+
+	if (code)
+		log_warn("mailbox: files of expunged messages may still be "
+			 "there: %s",
+			 err_why(code));
+	return !removal_is_over(&m->removal);
+}
+
+bool mailbox_settle(struct mailbox *m)
 {
 	uint32_t from = 0;
 
 	if (m->x.renumbered)
-		return;
+		return false;
 	mailbox_write_cache(m);
 	while (m->dirty && from < m->x.t.n)
 		if (settle_some(m, &from) != ERR_OK)
-			return;
-	m->dirty = false;
+			break;
+	m->dirty = m->dirty && from < m->x.t.n;
+	if (remove_gone(m))
+		return true;
+	if (m->dirty)
+		return false;
 	mailbox_pack_cache(m);
 	if (index_rotation_is_due(&m->x) && mailbox_prove(m))
 		index_rotate(&m->x);
 	if (index_snapshot_is_due(&m->x) && mailbox_prove(m))
 		index_snapshot(&m->x);
+	return false;
 }

@@ -1,0 +1,167 @@
+/*
+ * An expunge of very many messages: who asked for it does not wait until all
+ * files are removed, nobody else waits for it, and if it ends in the middle the
+ * next session ends it, without a search for each.
+ */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "index/mark.h"
+#include "mailbox/leftover.h"
+#include "mailbox/private.h"
+#include "t/unit/mailbox-lib.h"
+
+#define MANY 1000
+
+static int unlinks, reads, until = -1; /* then the process ends */
+static useconds_t slow;
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	unlinks++;
+	if (until >= 0 && until-- == 0)
+		_exit(0);
+	if (slow > 0)
+		usleep(slow);
+	return (int)syscall(SYS_unlinkat, dir, name, flags);
+}
+
+ssize_t pread(int fd, void *p, size_t n, off_t off)
+{
+	reads++;
+	return syscall(SYS_pread64, fd, p, n, off);
+}
+
+static uint32_t seq[MANY];
+
+static int files(const char *dir)
+{
+	DIR *d = opendir(path(dir));
+	struct dirent *e;
+	int n = 0;
+
+	while ((e = readdir(d)))
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* MANY messages of another program, and one of ours, the last. */
+static void fill(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	char name[64];
+	int i;
+
+	fresh();
+	m = open_folder("INBOX", false, &s);
+	close_folder(&m, &s);
+	for (i = 0; i < MANY; i++) {
+		seq[i] = (uint32_t)i + 1;
+		snprintf(name, sizeof(name), "cur/17%08u.foreign:2,S", i);
+		write_file(path(name), "A: b\n\nx\n", 8);
+	}
+	m = open_folder("INBOX", false, &s);
+	close_folder(&m, &s);
+	deliver_n("INBOX", 1);
+}
+
+static bool holds_last(const char *when)
+{
+	struct store *s;
+	struct mailbox *m = open_folder("INBOX", true, &s);
+	bool good = m && mailbox_count(m) == 1 &&
+		    mailbox_uid(m, 1) == MANY + 1;
+
+	if (!good && m)
+		printf("# %s: %u messages\n", when, mailbox_count(m));
+	close_folder(&m, &s);
+	return good;
+}
+
+static void test_patience(void)
+{
+	const struct mailbox_changes *c;
+	struct store *s;
+	struct mailbox *m;
+	struct totals t;
+
+	fill();
+	m = open_folder("INBOX", false, &s);
+	slow = 3000;
+	ok(mailbox_expunge(m, seq, MANY, false) == ERR_OK &&
+		   mailbox_is_removing(m) && unlinks < MANY,
+	   "an expunge of very many is done before all files are removed");
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && c->nexpunged == MANY &&
+		   mailbox_count(m) == 1,
+	   "the session knows that they are gone");
+	slow = 0;
+	ok(holds_last("beside") && files("cur") > 1 && files("tmp") == 0,
+	   "and so does another, which leaves the files alone");
+	deliver_n("INBOX", 1);
+	while (mailbox_settle(m))
+		;
+	mailbox_refresh(m, true, &c);
+	mailbox_totals(m, &t);
+	ok(files("cur") + files("new") == 2 && files("tmp") == 0 &&
+		   mailbox_count(m) == 2 && !marks_are_pending(&t),
+	   "the rest is removed later");
+	close_folder(&m, &s);
+}
+
+/* The session ends: its caller has said goodbye. */
+static void test_close(void)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	fill();
+	m = open_folder("INBOX", false, &s);
+	slow = 3000;
+	ok(mailbox_expunge(m, seq, MANY, false) == ERR_OK, "the same");
+	slow = 0;
+	close_folder(&m, &s);
+	ok(files("cur") + files("new") == 1, "and at the end of the session");
+}
+
+static void test_end(int after)
+{
+	struct store *s;
+	struct mailbox *m;
+	int status;
+	pid_t pid;
+
+	fill();
+	/* the times of the directories are old enough to be kept */
+	usleep(40000);
+	ok(holds_last("before") == false, "%d messages", MANY + 1);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		m = open_folder("INBOX", false, &s);
+		until = after;
+		mailbox_expunge(m, seq, MANY, false);
+		_exit(1);
+	}
+	ok(waitpid(pid, &status, 0) == pid && status == 0,
+	   "an expunge ends after %d files", after);
+	reads = 0;
+	ok(holds_last("after"), "none of the messages comes back");
+	ok(reads < 500, "nor is the journal searched for each: %d reads",
+	   reads);
+	ok(holds_last("later") && files("cur") + files("new") == 1,
+	   "and no file is left there: %d", files("cur") + files("new"));
+}
+
+int main(void)
+{
+	test_patience();
+	test_close();
+	leftover_busy_us = 0; /* nobody waits for processes that ended */
+	test_end(0);
+	test_end(MANY / 2);
+	clean();
+	return done();
+}
