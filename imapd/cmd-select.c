@@ -81,6 +81,7 @@ void cmd_close(struct session *s)
 {
 	uint32_t *seq;
 	size_t n;
+	bool early;
 	int code = ERR_OK;
 
 	if (!s->read_only) {
@@ -94,6 +95,13 @@ void cmd_close(struct session *s)
 		session_fail(s, code);
 		return;
 	}
+	/* what is expunged is gone; its files may take a while */
+	early = mailbox_is_removing(s->box);
+	if (early) {
+		conn_reply(&s->c, "OK Close completed.");
+		err_ignore(stream_flush(s->c.io)); /* the next one tells */
+	}
 	session_deselect(s);
-	conn_reply(&s->c, "OK Close completed.");
+	if (!early)
+		conn_reply(&s->c, "OK Close completed.");
 }

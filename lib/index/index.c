@@ -71,7 +71,9 @@ static int follow(struct index *x)
 
 	entries_init(&fresh.t);
 	buf_init(&fresh.unsure, UINT32_MAX);
+	contents_init(&fresh.contents);
 	code = index_load(&fresh);
+	contents_free(&fresh.contents);
 	buf_free(&x->unsure);
 	x->unsure = fresh.unsure;
 	x->f = fresh.f;
@@ -236,10 +238,19 @@ void index_init(struct index *x)
 {
 	entries_init(&x->t);
 	buf_init(&x->unsure, UINT32_MAX);
+	contents_init(&x->contents);
+}
+
+bool index_content(struct index *x, uint32_t uid, uint32_t *crc)
+{
+	return x->f.journal >= 0 &&
+	       contents_find(&x->contents, x->f.journal, x->f.head.id, uid,
+			     crc);
 }
 
 void index_free(struct index *x)
 {
 	entries_free(&x->t);
 	buf_free(&x->unsure);
+	contents_free(&x->contents);
 }

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "index/batch.h"
+#include "index/contents.h"
 #include "index/folder.h"
 #include "index/table.h"
 #include "messages/content.h"
@@ -33,6 +34,7 @@ struct index {
 	bool unsynced;	 /* records were read or written, perhaps not synced */
 	bool renumbered; /* new UIDVALIDITY: nothing more can be done here */
 	struct buf unsure; /* struct unsure, in the journal's order */
+	struct contents contents;
 	/* A UIDVALIDITY that no folder of this user ever had. Called without
 	 * the lock. */
 	int (*next_validity)(void *context, uint32_t *validity);
@@ -83,9 +85,9 @@ void index_snapshot(struct index *x);
 bool index_rotation_is_due(const struct index *x);
 void index_rotate(struct index *x);
 
-/* Puts the checksum of UID's content into *CRC, if the journal still has it.
- * Reads the whole journal. */
-bool index_content(const struct index *x, uint32_t uid, uint32_t *crc);
+/* Puts the checksum of UID's content into *CRC, if the journal has it. The first
+ * call reads the whole journal. */
+bool index_content(struct index *x, uint32_t uid, uint32_t *crc);
 
 /* The rest is for the files of lib/index. */
 

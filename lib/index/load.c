@@ -40,37 +40,6 @@ void index_note_unsure(struct index *x, const struct record *r, off_t at)
 	}
 }
 
-/* Puts R's item for UID into *A. */
-static bool find_add(const struct record *r, uint32_t uid, struct record_add *a)
-{
-	size_t n;
-	const char *p = record_payload(r, &n);
-	uint32_t i;
-
-	if (r->type != RECORD_ADD)
-		return false;
-	for (i = 0; i < r->count && record_add_next(&p, &n, a); i++)
-		if (a->uid == uid)
-			return true;
-	return false;
-}
-
-bool index_content(const struct index *x, uint32_t uid, uint32_t *crc)
-{
-	struct record_add a = { 0 };
-	struct journal_walk w;
-	const struct record *r;
-	bool found = false;
-	int code;
-
-	journal_walk(&w, x->f.journal, sizeof(struct journal_head));
-	while (!found && (r = journal_next(&w, &code)))
-		found = find_add(r, uid, &a);
-	journal_walk_end(&w);
-	*crc = a.content;
-	return found && a.known;
-}
-
 /* Does R change what clients take as permanent: UIDs, mod-sequences? */
 static bool is_told(const struct record *r)
 {
@@ -295,15 +264,20 @@ int index_load(struct index *x)
 	return code;
 }
 
-/* The checksum of E if its record is not sure: U[N] are the unsure ones, in
- * order. */
-static const uint32_t *content_of(const struct entry *e,
-				  const struct unsure **u, size_t *n)
+/* The checksum of E: U[N] are those whose records are not sure, in order. While
+ * there are some, the others have none in their new record, which is not sure
+ * either: they need not be examined. */
+static bool content_of(struct index *x, const struct entry *e,
+		       const struct unsure **u, size_t *n, uint32_t *crc)
 {
 	for (; *n > 0 && (*u)->uid < e->uid; ++*u)
 		--*n;
-	return *n > 0 && (*u)->uid == e->uid && (*u)->known ? &(*u)->content
-							    : NULL;
+	if (x->unsure.len == 0)
+		return index_content(x, e->uid, crc);
+	if (*n == 0 || (*u)->uid != e->uid || !(*u)->known)
+		return false;
+	*crc = (*u)->content;
+	return true;
 }
 
 void index_state(struct index *x, struct batch *b, const uint64_t *key)
@@ -320,9 +294,10 @@ void index_state(struct index *x, struct batch *b, const uint64_t *key)
 	for (i = 0; i < x->t.n; i++) {
 		const struct entry *e = &x->t.entry[i];
 		const char *name = entries_name(&x->t, e);
+		uint32_t crc;
 
 		if (name && !(e->state & ENTRY_GONE))
 			batch_add(b, e, name, key ? key[i] : 0,
-				  content_of(e, &u, &n));
+				  content_of(x, e, &u, &n, &crc) ? &crc : NULL);
 	}
 }

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "index/cache.h"
 #include "mailbox/opened.h"
+#include "mime/field.h"
 
 #define WINDOW (256u << 10) /* a FETCH of all reads through the file */
 #define MADE_MAX (256u << 10)
@@ -86,6 +88,49 @@ static bool look_up(struct mailbox *m, const struct entry *e,
 		mailbox_drop_cache(m);
 	}
 	return false;
+}
+
+static bool same_bytes(const char *a, size_t na, const char *b, size_t nb)
+{
+	return na == nb && memcmp(a, b, na) == 0;
+}
+
+static bool same_facts(const struct mailbox_facts *a,
+		       const struct mailbox_facts *b)
+{
+	return same_bytes(a->envelope, a->envelope_len, b->envelope,
+			  b->envelope_len) &&
+	       same_bytes(a->body, a->body_len, b->body, b->body_len) &&
+	       same_bytes(a->bodystructure, a->bodystructure_len,
+			  b->bodystructure, b->bodystructure_len) &&
+	       same_bytes(a->header, a->header_len, b->header, b->header_len);
+}
+
+bool mailbox_is_as_cached(struct mailbox *m, const struct entry *e, int fd)
+{
+	uint32_t validity = m->x.f.head.uidvalidity;
+	struct mailbox_facts was, is;
+	struct buf text, made;
+	bool same = true;
+	char *p;
+
+	if (!look_up(m, e, &was))
+		return true;
+	buf_init(&text, UINT32_MAX);
+	buf_init(&made, CACHE_ENTRY_MAX);
+	p = buf_room(&text, e->size);
+	if (p && file_pread(fd, p, e->size, 0) == ERR_OK) {
+		bool whole = was.body_len > 0;
+
+		cache_make(&made, validity, e->uid, p,
+			   whole ? e->size : mime_header_size(p, e->size),
+			   whole);
+		same = cache_read(made.data, made.len, validity, e->uid, &is) &&
+		       same_facts(&was, &is);
+	}
+	buf_free(&made);
+	buf_free(&text);
+	return same;
 }
 
 void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b)

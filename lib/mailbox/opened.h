@@ -28,6 +28,8 @@ struct mailbox {
 	struct buf made_uids;
 	struct buf sizes; /* struct record_size, not yet written */
 	struct removal removal;
+	uint32_t right_uid; /* its file was written to, and is as recorded, */
+	int64_t right_at;   /* as long as it has this ctime */
 };
 
 /* Examines all messages noted: those that a power cut left without content
@@ -53,9 +55,18 @@ bool mailbox_written_lately(int64_t when, int seconds);
 int mailbox_restate(struct mailbox *m, uint32_t uid, int fd,
 		    bool wrong) MUST_CHECK;
 
+/* Does E's file FD, which has the right size, hold something else than was
+ * recorded? It is read only if it was written to since. */
+struct stat;
+bool mailbox_is_edited(struct mailbox *m, const struct entry *e, int fd,
+		       const struct stat *st);
+
+/* Does E's file FD say what the cache does, if that has E? */
+bool mailbox_is_as_cached(struct mailbox *m, const struct entry *e, int fd);
+
 /* Did another program write to E's file, so that no session has seen its
- * content? That is so if its size differs, or if it was written to while this
- * session had the folder open, and its content differs or is not known. *SIZE
+ * content? That is so if its size or content differs, or if it was written to
+ * while this session had the folder open, and its content is not known. *SIZE
  * is its size now. */
 bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 			 uint32_t *size);

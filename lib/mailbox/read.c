@@ -112,6 +112,8 @@ int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd)
 		code = err_set(ERR_IO, "message %u is no file", uid);
 	else if (st.st_size != e->size)
 		code = mailbox_restate(m, uid, *fd, false);
+	else if (mailbox_is_edited(m, e, *fd, &st))
+		code = mailbox_restate(m, uid, *fd, true);
 	if (code) {
 		close(*fd);
 		*fd = -1;

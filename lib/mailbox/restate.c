@@ -1,6 +1,7 @@
 /*
- * A message's file that is longer or shorter than recorded: a user's script
- * edited it, a backup is being restored. It is mail, and is never removed. A
+ * A message's file that is longer or shorter than recorded, or was written to
+ * and has another content: a user's script edited it, a backup is being
+ * restored. It is mail, and is never removed. A
  * client may keep what it has seen under a UID for ever (RFC 3501 section
  * 2.3.1.1), so the old UID is expunged, and the file as it is now is a new
  * message, with the flags and dates of the old one; but without \Deleted,
@@ -50,21 +51,45 @@ void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 		 e->uid, now.uid);
 }
 
-/* Is E's file, which was written to, still what was recorded? */
-static bool is_unchanged(struct mailbox *m, const struct entry *e,
-			 const struct message_ref *ref)
+/* Was E's file written to, at WRITTEN, after it was recorded? An APPEND sets the
+ * time to its own date, which may be later. */
+static bool is_written_since(const struct entry *e, int64_t written)
+{
+	return written > e->saved && written != e->received;
+}
+
+/* E's file FD, of the right size, was written to: does it hold something else
+ * than was recorded? If nothing was, that is so if UNKNOWN. */
+static bool differs(struct mailbox *m, const struct entry *e, int fd,
+		    bool unknown)
 {
 	enum content what = CONTENT_CHANGED;
 	uint32_t crc;
-	int fd;
 
-	if (!index_content(&m->x, e->uid, &crc) ||
-	    messages_open(m->x.f.files, ref, &fd) != ERR_OK)
+	if (!index_content(&m->x, e->uid, &crc))
+		return unknown;
+	/* what cannot be read is seen by who reads it */
+	return content_judge(fd, e->size, &crc, &what) == ERR_OK &&
+	       what != CONTENT_RIGHT;
+}
+
+static int64_t changed_at(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
+bool mailbox_is_edited(struct mailbox *m, const struct entry *e, int fd,
+		       const struct stat *st)
+{
+	if (!is_written_since(e, st->st_mtime) ||
+	    (m->right_uid == e->uid && m->right_at == changed_at(st)))
 		return false;
-	if (content_judge(fd, e->size, &crc, &what) != ERR_OK)
-		what = CONTENT_CHANGED;
-	close(fd);
-	return what == CONTENT_RIGHT;
+	/* a folder that was copied without times is as it was */
+	if (differs(m, e, fd, !mailbox_is_as_cached(m, e, fd)))
+		return true;
+	m->right_uid = e->uid;
+	m->right_at = changed_at(st);
+	return false;
 }
 
 bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
@@ -72,6 +97,8 @@ bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 {
 	struct message_state st;
 	struct message_ref ref;
+	bool other;
+	int fd;
 
 	if (!mailbox_ref(m, e, &ref) ||
 	    messages_state(m->x.f.files, &ref, &st) != ERR_OK || !st.is_file ||
@@ -80,9 +107,14 @@ bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 	*size = (uint32_t)st.size;
 	if (st.size != e->size)
 		return true;
+	if (!is_written_since(e, st.written) ||
+	    messages_open(m->x.f.files, &ref, &fd) != ERR_OK)
+		return false;
 	/* a time in the future means nothing */
-	return st.written > e->saved && st.written > m->opened &&
-	       st.written <= clock_wall() && !is_unchanged(m, e, &ref);
+	other = differs(m, e, fd,
+			st.written > m->opened && st.written <= clock_wall());
+	close(fd);
+	return other;
 }
 
 /* Waits until nobody has written to FD for some time, but not for ever: then it
