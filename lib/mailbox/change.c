@@ -248,6 +248,14 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	}
 }
 
+/* A copy of a message under another name would come back when it is expunged. */
+static int part_twins(struct mailbox *m)
+{
+	int code = removal_is_over(&m->removal) ? mailbox_scan(m) : ERR_OK;
+
+	return code == ERR_NO_SPACE ? ERR_OK : code;
+}
+
 /* So long a client waits for files to be removed that it was told are gone. */
 #define REMOVE_NOW_US 1000000
 
@@ -259,8 +267,10 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	size_t before = removal_count(&m->removal);
 	struct batch b;
 	bool any, *chosen;
-	int code = change_begin(m, &b, true);
+	int code = part_twins(m);
 
+	if (!code)
+		code = change_begin(m, &b, true);
 	if (code)
 		return code;
 	chosen = mem_array(n + 1, sizeof(*chosen));

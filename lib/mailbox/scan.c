@@ -21,24 +21,8 @@
 #include "log/log.h"
 #include "index/journal.h"
 #include "index/mark.h"
-#include "mailbox/leftover.h"
 #include "mailbox/marks.h"
-#include "mailbox/opened.h"
-
-/* A file shorter than its name says, written to this few seconds ago, may grow:
- * it is being copied or restored. */
-#define GROWING 10
-
-struct scan {
-	struct mailbox *m;
-	struct listing l;
-	uint32_t *slot; /* hash table of indices of entries, plus 1 */
-	size_t mask;
-	size_t *fresh; /* files that no entry has */
-	size_t nfresh;
-	struct batch b;
-	bool waiting; /* a file is not complete: look again */
-};
+#include "mailbox/scan.h"
 
 static void hash_entries(struct scan *s)
 {
@@ -79,7 +63,7 @@ static struct entry *find_entry(struct scan *s, const char *base, size_t n)
 	return NULL;
 }
 
-static struct message_ref ref_of(const struct scan *s, size_t i)
+struct message_ref scan_ref(const struct scan *s, size_t i)
 {
 	const struct listing_file *file = &s->l.file[i];
 	const char *text = listing_name(&s->l, i);
@@ -92,7 +76,7 @@ static struct message_ref ref_of(const struct scan *s, size_t i)
 static bool respell(struct scan *s, size_t i, unsigned dir)
 {
 	struct listing_file *file = &s->l.file[i];
-	struct message_ref from = ref_of(s, i), to = from;
+	struct message_ref from = scan_ref(s, i), to = from;
 
 	if (file->dir == dir && file->spelt)
 		return true;
@@ -106,7 +90,7 @@ static bool respell(struct scan *s, size_t i, unsigned dir)
 }
 
 /* A file with flags belongs in `cur`. */
-static bool settle_name(struct scan *s, size_t i)
+bool scan_settle_name(struct scan *s, size_t i)
 {
 	const struct listing_file *file = &s->l.file[i];
 
@@ -139,202 +123,68 @@ static void compare(struct scan *s, size_t i, struct entry *e)
 	}
 }
 
-/* A file that was seen twice was moved between the two passes: the confirming
- * listing finds it where it is now. */
+static bool is_as_known(const struct listing_file *file, const struct entry *e)
+{
+	return file->spelt && file->dir == e->dir &&
+	       file->letters == e->letters;
+}
+
+/* Where is E's file? Either found in the listing, or in a place that was not
+ * read since nothing happened there. */
+static bool is_found(const struct scan *s, const struct entry *e,
+		     struct message_ref *there)
+{
+	uint32_t place = s->place[e - s->m->x.t.entry];
+	struct message_state st;
+
+	if (place > 0) {
+		*there = scan_ref(s, place - 1);
+		return true;
+	}
+	return !(s->l.dirs & 1u << e->dir) && mailbox_ref(s->m, e, there) &&
+	       messages_state(s->m->x.f.files, there, &st) == ERR_OK;
+}
+
+/* File I is that of E, if E has none yet. Else there are two of one name: the
+ * one of the entry is the message. (One that was moved during the listing also
+ * looks like two.) */
+static void match(struct scan *s, size_t i, struct entry *e)
+{
+	struct message_ref keep, twin = scan_ref(s, i);
+
+	if (is_found(s, e, &keep)) {
+		if (!twins_part(&s->twins, &keep, &twin))
+			s->waiting = true;
+	} else if (scan_settle_name(s, i)) {
+		compare(s, i, e);
+		s->place[e - s->m->x.t.entry] = (uint32_t)i + 1;
+	}
+}
+
+/* First those that have the names that we know, so that no other takes their
+ * place. */
 static void sort_out(struct scan *s)
 {
-	size_t i;
+	size_t *other = mem_array(s->l.n + 1, sizeof(*other)), nother = 0, i;
 
 	s->fresh = mem_array(s->l.n + 1, sizeof(*s->fresh));
+	s->place = mem_array((size_t)s->m->x.t.n + 1, sizeof(*s->place));
 	for (i = 0; i < s->l.n; i++) {
 		const char *text = listing_name(&s->l, i);
 		struct entry *e = find_entry(s, text, s->l.file[i].nbase);
 
 		if (!e)
 			s->fresh[s->nfresh++] = i;
-		else if (!(e->state & ENTRY_SEEN) && settle_name(s, i))
-			compare(s, i, e);
+		else if (is_as_known(&s->l.file[i], e))
+			match(s, i, e);
+		else
+			other[nother++] = i;
 	}
-}
-
-/* Our UID from a name, if it can be trusted: after a loss of the journal any,
- * after a loss of its end those from there on. */
-static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
-{
-	const struct index *x = &s->m->x;
-	bool lost =
-		x->recover || (x->f.regressed && file->uid >= x->f.lost_uid);
-
-	return lost && file->validity == x->f.head.uidvalidity &&
-			       file->uid < s->b.t.uidnext
-		       ? file->uid
-		       : 0;
-}
-
-struct newcomer {
-	uint32_t uid; /* to be kept, or 0 */
-	const struct leftover_date *date;
-	const char *text;
-	size_t file;
-	int64_t when;
-};
-
-/* Those that keep a UID first, in its order; then as they were delivered. */
-static int by_age(const void *a, const void *b)
-{
-	const struct newcomer *x = a, *y = b;
-
-	if (x->uid != y->uid)
-		return x->uid - 1 < y->uid - 1 ? -1 : 1;
-	if (x->when != y->when)
-		return x->when < y->when ? -1 : 1;
-	return strcmp(x->text, y->text);
-}
-
-/* Is it shorter than its name says, and perhaps still being written? */
-static bool growing(const struct listing_file *file,
-		    const struct message_state *st)
-{
-	return file->size > (int64_t)st->size &&
-	       mailbox_written_lately(st->written, GROWING);
-}
-
-/* Has nobody but us touched FILE's place since an expunge was recorded? */
-static bool is_as_left(const struct scan *s, const struct listing_file *file)
-{
-	int64_t mark = s->b.t.mark[file->dir];
-
-	return mark < 0 && mark_time(mark) == s->l.before[file->dir];
-}
-
-/* The file at REF was expunged before a power cut: certainly, if PROVEN; else a
- * backup with equally old times may have been restored just after that, and
- * the file is kept. */
-static void finish_expunge(struct scan *s, const struct message_ref *ref,
-			   bool proven)
-{
-	struct messages *ms = s->m->x.f.files;
-	int code =
-		proven ? messages_remove(ms, ref) : messages_put_aside(ms, ref);
-
-	if (code)
-		s->waiting = code != ERR_NOT_FOUND || s->waiting;
-	else if (proven)
-		log_info("mailbox: an expunge is finished: %.*s is removed",
-			 (int)ref->nbase, ref->base);
-	else
-		log_warn("mailbox: %.*s was expunged and has come back: it "
-			 "is in tmp; another name in cur makes it a message",
-			 (int)ref->nbase, ref->base);
-}
-
-static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
-{
-	struct listing_file *file = &s->l.file[c->file];
-	struct entry e = { 0 };
-	enum content what;
-	enum leftover left;
-	struct message_state st;
-	struct message_ref ref = ref_of(s, c->file);
-	bool proven;
-
-	if (messages_state(s->m->x.f.files, &ref, &st) != ERR_OK ||
-	    !st.is_file || st.size > UINT32_MAX)
-		return;
-	if (growing(file, &st)) {
-		s->waiting = true;
-		return;
-	}
-	proven = is_as_left(s, file);
-	left = c->date ? left_of_expunge(s->m, c->date, proven ? NULL : &st)
-		       : LEFT_NOT;
-	if (left == LEFT_BUSY)
-		s->waiting = true;
-	else if (left == LEFT_OVER)
-		finish_expunge(s, &ref, proven);
-	if (left != LEFT_NOT)
-		return;
-	if (left_of_delivery(s->m, file, &ref, &what)) {
-		if (content_put_aside(s->m->x.f.files, &ref, what) != ERR_OK)
-			s->waiting = true;
-		return;
-	}
-	if (!settle_name(s, c->file))
-		return;
-	if (file->size >= 0 && file->size != (int64_t)st.size)
-		c->uid = 0; /* what was told about a UID never changes */
-	e.uid = c->uid > last ? c->uid : s->b.t.uidnext++;
-	e.letters = file->letters;
-	e.flags = (uint8_t)letters_flags(e.letters);
-	e.dir = file->dir;
-	e.nname = (uint8_t)file->nbase;
-	e.received = st.written;
-	e.saved = (uint32_t)clock_wall();
-	e.size = (uint32_t)st.size;
-	if (file->size == (int64_t)st.size && file->wire >= file->size)
-		e.wire = (uint32_t)file->wire;
-	totals_add(&s->b.t, &e, 1);
-	batch_add(&s->b, &e, c->text, 0, NULL);
-	c->uid = e.uid;
-}
-
-/* Two files cannot keep one UID: the second is a copy. */
-static void sort_newcomers(struct newcomer *c, size_t n)
-{
-	size_t i;
-
-	qsort(c, n, sizeof(*c), by_age);
-	for (i = n; i-- > 1;)
-		if (c[i].uid && c[i].uid == c[i - 1].uid)
-			c[i].uid = 0;
-	qsort(c, n, sizeof(*c), by_age);
-}
-
-/* Files of expunged messages may be among the new ones: since when each is to
- * be gone; NULL: there are none. */
-static struct leftover_date *find_dates(struct scan *s)
-{
-	struct leftover_date *date;
-	size_t i;
-
-	if (s->nfresh == 0 || s->m->x.recover ||
-	    !marks_are_pending(&s->m->x.f.last))
-		return NULL;
-	date = mem_array(s->nfresh, sizeof(*date));
-	for (i = 0; i < s->nfresh; i++) {
-		date[i].ref = ref_of(s, s->fresh[i]);
-		date[i].uid = leftover_uid(s->m, &s->l.file[s->fresh[i]]);
-	}
-	leftover_find_dates(s->m, date, s->nfresh);
-	return date;
-}
-
-static void adopt_all(struct scan *s)
-{
-	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
-	struct leftover_date *date = find_dates(s);
-	const struct table *t = &s->m->x.t;
-	uint32_t last = t->n > 0 ? t->entry[t->n - 1].uid : 0;
-	size_t i;
-
-	for (i = 0; i < s->nfresh; i++) {
-		const char *text = listing_name(&s->l, s->fresh[i]);
-
-		c[i].file = s->fresh[i];
-		c[i].date = date ? &date[i] : NULL;
-		c[i].text = text;
-		c[i].uid = old_uid(s, &s->l.file[s->fresh[i]]);
-		str_span_to_int(text, strspn(text, "0123456789"), 0, INT64_MAX,
-				&c[i].when);
-	}
-	sort_newcomers(c, s->nfresh);
-	for (i = 0; i < s->nfresh; i++) {
-		adopt(s, &c[i], last);
-		if (c[i].uid > last)
-			last = c[i].uid;
-	}
-	free(date);
-	free(c);
+	for (i = 0; i < nother; i++)
+		match(s, other[i],
+		      find_entry(s, listing_name(&s->l, other[i]),
+				 s->l.file[other[i]].nbase));
+	free(other);
 }
 
 static bool is_missing(const struct scan *s, const struct entry *e)
@@ -407,9 +257,11 @@ static void drop(struct scan *s)
 {
 	free(s->slot);
 	free(s->fresh);
+	free(s->place);
 	listing_free(&s->l);
 	s->slot = NULL;
 	s->fresh = NULL;
+	s->place = NULL;
 	s->nfresh = 0;
 }
 
@@ -421,6 +273,7 @@ static int judge(struct scan *s, bool confirmed)
 
 	batch_begin(&s->b, &m->x.f, true);
 	s->waiting = false;
+	twins_begin(&s->twins, m->x.f.files);
 	hash_entries(s);
 	sort_out(s);
 	if (!confirmed && any_missing(s)) {
@@ -428,7 +281,7 @@ static int judge(struct scan *s, bool confirmed)
 		buf_free(&s->b.buf);
 		return ERR_BUSY;
 	}
-	adopt_all(s);
+	scan_adopt(s);
 	expunge_missing(s);
 	batch_close(&s->b);
 	if (!s->b.any && !s->b.code)

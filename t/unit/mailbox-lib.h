@@ -158,9 +158,11 @@ __attribute__((unused)) static bool text_is(struct mailbox *m, uint32_t seq,
 __attribute__((unused)) static char *slurp(const char *p, size_t *n)
 {
 	long size = file_size(p);
-	char *data = mem_alloc((size_t)size + 1);
+	char *data = mem_alloc(size < 0 ? 1 : (size_t)size + 1);
 	int fd = open(p, O_RDONLY);
 
+	if (size < 0)
+		exit(1);
 	*n = (size_t)read(fd, data, (size_t)size);
 	close(fd);
 	return data;

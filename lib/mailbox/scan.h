@@ -1,0 +1,31 @@
+/* What the files of one scan share: see scan.c. */
+#ifndef MAILBOX_SCAN_H
+#define MAILBOX_SCAN_H
+
+#include "mailbox/opened.h"
+#include "mailbox/twin.h"
+
+struct scan {
+	struct mailbox *m;
+	struct listing l;
+	uint32_t *slot; /* hash table of indices of entries, plus 1 */
+	size_t mask;
+	size_t *fresh; /* files that no entry has */
+	size_t nfresh;
+	uint32_t *place; /* of an entry in the listing, plus 1 */
+	struct twins twins;
+	struct batch b;
+	bool waiting; /* a file is not complete: look again */
+};
+
+/* File I of the listing. */
+struct message_ref scan_ref(const struct scan *s, size_t i);
+
+/* Gives it the one spelling and place where it is looked for. */
+bool scan_settle_name(struct scan *s, size_t i);
+
+/* The files that no entry has become messages, unless they are what an expunge
+ * or a delivery left. */
+void scan_adopt(struct scan *s);
+
+#endif
