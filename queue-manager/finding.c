@@ -64,17 +64,31 @@ void finding_on_found(struct qmgr *q)
 		take_found(q, q->in.attr[i].value);
 }
 
+/* Is it a slot that we lent, or a former qmgr, and whose receiver has ended? Then
+ * it was not the scan that found it, whenever that ends. */
+static bool was_lent(struct qmgr *q, const char *text)
+{
+	const struct slot *s;
+	int64_t number;
+
+	if (!str_to_int(text, 0, QUEUE_SLOT_MAX, &number))
+		return false;
+	s = store_get(&q->store, (uint32_t)number);
+	return s && s->state == SLOT_LOOKED_AT;
+}
+
 /* Files without a promise: their numbers are reused. */
 void finding_on_junk(struct qmgr *q)
 {
 	for (size_t i = 0; i < q->in.nattrs; i++) {
+		bool lent = was_lent(q, q->in.attr[i].value);
 		struct slot *s = claim_text(q, q->in.attr[i].value);
 
 		if (!s)
 			continue;
-		if (str_equal(q->in.attr[i].name, "torn"))
+		if (!lent && str_equal(q->in.attr[i].name, "torn"))
 			q->found.torn++;
-		else
+		else if (!lent)
 			q->found.unused++;
 		errand_remove(q, s);
 	}

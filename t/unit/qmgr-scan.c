@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,14 +124,84 @@ static bool is_delivered(const void *none)
 	return ask_stats(&s) && s.active + s.waiting + s.held == 0;
 }
 
+/* Why a line that was waited for did not come. */
+static void show_log(const char *having)
+{
+	char *all = bed_slurp(bed.log), *rest = all, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (strstr(line, having))
+			printf("# %s\n", line);
+	free(all);
+}
+
+static int unused[MESSAGES]; /* files of slots that nothing was written to */
+static int nunused;
+
+static int open_slot(uint32_t number)
+{
+	char name[QUEUE_PATH_SIZE], *path;
+	int fd;
+
+	queue_slot_path(name, number);
+	path = mem_printf("%s/queue/%s", bed.dir, name);
+	fd = open(path, O_RDONLY);
+	free(path);
+	return fd;
+}
+
+/* A receiver that gets a slot, and dies: with TO, when it has synced a message
+ * there and told its client so; else before it has written anything. */
+static bool leave_one(const char *to)
+{
+	struct ipc_out out = { .ready = false };
+	struct ipc_in in = { .data = NULL };
+	int sock = ipc_connect("qmgr"), fd = -1;
+	int64_t number = -1;
+	bool good;
+
+	ipc_begin(&out, "open");
+	good = sock >= 0 && ipc_call(sock, &out, &in, WAIT_MS) == ERR_OK &&
+	       ipc_is(&in, "slot") &&
+	       ipc_int(&in, "slot", 0, QUEUE_SLOT_MAX, &number) &&
+	       (fd = ipc_take_fd(&in)) >= 0 &&
+	       (!to ||
+		(bed_write(fd, (uint32_t)number, to) && fdatasync(fd) == 0));
+	if (good && !to)
+		unused[nunused++] = open_slot((uint32_t)number);
+	close(fd);
+	close(sock);
+	ipc_in_free(&in);
+	ipc_out_free(&out);
+	return good;
+}
+
+/* Has qmgr seen that the receivers ended, and removed what they left? */
+static bool is_cleared(const void *none)
+{
+	struct stat st;
+
+	(void)none;
+	for (int i = 0; i < nunused; i++)
+		if (fstat(unused[i], &st) == 0 && st.st_nlink > 0)
+			return false;
+	return true;
+}
+
 /* What came in, and went, while the scan was at work. */
 static void test_gone(void)
 {
+	int bad = 0;
+
 	start_over();
 	kill(bed.deliverer[0], SIGSTOP);
 	post_all();
 	open_gate("begin");
 	ok(bed_wait(is_at_end, NULL), "the scan has seen all messages");
+	for (int i = 0; i < MESSAGES; i++)
+		bad += !leave_one(NULL);
+	ok(bad == 0 && bed_wait(is_cleared, NULL),
+	   "receivers get slots, and end without a message");
 	kill(bed.deliverer[0], SIGCONT);
 	ok(bed_wait(is_delivered, NULL), "they are delivered meanwhile");
 	open_gate("end");
@@ -139,6 +210,7 @@ static void test_gone(void)
 				   "0 are held; found: promised 0, torn 0, "
 				   "unused 1, damaged 0, left alone 0"),
 	   "and it found but the one that was there");
+	show_log("scan of");
 	sleep(2);
 	ok(!bed_is_logged("damaged on disk") &&
 		   !bed_is_logged("cannot move to corrupt/"),
@@ -147,47 +219,24 @@ static void test_gone(void)
 	   "each was delivered once");
 }
 
-/* A receiver that synced a message, told its client so, and died. */
-static bool leave_one(int i)
-{
-	struct ipc_out out = { .ready = false };
-	struct ipc_in in = { .data = NULL };
-	int sock = ipc_connect("qmgr"), fd = -1;
-	int64_t number = -1;
-	char to[64];
-	bool good;
-
-	snprintf(to, sizeof(to), "ok-left-%d@local.test", i);
-	ipc_begin(&out, "open");
-	good = sock >= 0 && ipc_call(sock, &out, &in, WAIT_MS) == ERR_OK &&
-	       ipc_is(&in, "slot") &&
-	       ipc_int(&in, "slot", 0, QUEUE_SLOT_MAX, &number) &&
-	       (fd = ipc_take_fd(&in)) >= 0 &&
-	       bed_write(fd, (uint32_t)number, to) && fdatasync(fd) == 0;
-	close(fd);
-	close(sock);
-	ipc_in_free(&in);
-	ipc_out_free(&out);
-	return good;
-}
-
 static void test_left(int round)
 {
 	int bad = 0, lost = 0;
+	char to[64];
 
 	start_over();
 	bed_wait(is_delivered, NULL); /* it serves */
 	open_gate("begin");
 	ok(bed_wait(is_at_end, NULL), "%d: the scan has seen empty slots",
 	   round);
-	for (int i = 0; i < MESSAGES; i++)
-		bad += !leave_one(i);
+	for (int i = 0; i < MESSAGES; i++) {
+		snprintf(to, sizeof(to), "ok-left-%d@local.test", i);
+		bad += !leave_one(to);
+	}
 	ok(bad == 0, "%d: messages are written into them", round);
 	is_delivered(NULL); /* qmgr has seen that the receivers died */
 	open_gate("end");
 	for (int i = 0; i < MESSAGES && !lost; i++) {
-		char to[64];
-
 		snprintf(to, sizeof(to), "to=<ok-left-%d@", i);
 		lost += !bed_wait(bed_is_recorded, to);
 	}
