@@ -13,7 +13,7 @@
 
 struct authors {
 	struct intake *in;
-	enum account_status status; /* of the worst so far */
+	enum account_status status;   /* of the worst so far */
 	char text[ADDRESS_TEXT_SIZE]; /* that one, if there is one */
 	size_t n;
 };

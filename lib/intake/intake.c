@@ -36,8 +36,9 @@ struct intake *intake_new(const struct config *c, const struct intake_row *rows)
 		strcmp(config_string(c, "authcheck_default_action"),
 		       "tempfail") == 0;
 	in->reject_malformed_from = config_bool(c, "reject_malformed_from");
-	in->reject_author = strcmp(config_string(c, "smtpd_from_login_mismatch"),
-				   "reject") == 0;
+	in->reject_author =
+		strcmp(config_string(c, "smtpd_from_login_mismatch"),
+		       "reject") == 0;
 	in->origin = config_string(c, "myorigin");
 	in->dmarc_reject = config_bool(c, "dmarc_reject");
 	characters_read(&in->rejected,

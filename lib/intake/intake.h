@@ -24,11 +24,12 @@
 struct intake;
 
 /* Reads myhostname, myorigin, message_size_limit, message_reject_characters,
- * message_strip_characters, hopcount_limit, authcheck_incoming, authcheck_default_action, reject_malformed_from,
- * dmarc_reject, smtpd_from_login_mismatch and myorigin. ROWS are asked after the intake's own, from HEADER on; NULL:
- * there are none. One intake serves a process for its life, one message at a
- * time. It connects to the queue when it is first used: make it in the child.
- * C and ROWS must outlive it. */
+ * message_strip_characters, hopcount_limit, authcheck_incoming,
+ * authcheck_default_action, reject_malformed_from, dmarc_reject and
+ * smtpd_from_login_mismatch. ROWS are asked after the intake's own, from HEADER
+ * on; NULL: there are none. One intake serves a process for its life, one
+ * message at a time. It connects to the queue when it is first used: make it in
+ * the child. C and ROWS must outlive it. */
 struct intake *intake_new(const struct config *c,
 			  const struct intake_row *rows);
 void intake_free(struct intake **in);

@@ -366,7 +366,7 @@ static const struct {
 	const char *reject, *strip;
 	const char *client;
 	const char *text;
-	size_t n, far; /* TEXT is repeated after so many bytes */
+	size_t n, far;	  /* TEXT is repeated after so many bytes */
 	const char *want; /* NULL: it is refused */
 } contents[] = {
 #define TEXT(s) (s), sizeof(s) - 1
@@ -377,14 +377,13 @@ static const struct {
 	{ "NUL behind much else is refused", NULL, NULL, "192.0.2.1",
 	  TEXT("\r\na\0b\r\n"), FAR, NULL },
 	{ "from a local program it is removed", NULL, NULL, "",
-	  TEXT("X: a\0b\r\n\r\nx\0\0y\0\r\n"), 0,
-	  "X: ab\r\n\r\nxy\r\n" },
+	  TEXT("X: a\0b\r\n\r\nx\0\0y\0\r\n"), 0, "X: ab\r\n\r\nxy\r\n" },
 	{ "other controls pass", NULL, NULL, "192.0.2.1",
 	  TEXT("\r\n\001\b\177\377\r\n"), 0, "\r\n\001\b\177\377\r\n" },
 	{ "if so wanted, it is removed", "", "\\0", "192.0.2.1",
 	  TEXT("\r\na\0b\r\n"), 0, "\r\nab\r\n" },
-	{ "also behind much else", "", "\\0", "192.0.2.1",
-	  TEXT("\r\na\0b\r\n"), FAR, "\r\nab\r\n" },
+	{ "also behind much else", "", "\\0", "192.0.2.1", TEXT("\r\na\0b\r\n"),
+	  FAR, "\r\nab\r\n" },
 	{ "what is refused is not removed first", "\\0", "\\0", "192.0.2.1",
 	  TEXT("\r\na\0b\r\n"), 0, NULL },
 	{ "any character can be named", "", "\\b\\001x\\\\\\177", "192.0.2.1",
@@ -460,8 +459,7 @@ static void test_characters(void)
 		ok(strlen(data) > strlen(want) &&
 			   strcmp(data + strlen(data) - strlen(want), want) ==
 				   0,
-		   "%s: it is stored so",
-		   contents[i].promise);
+		   "%s: it is stored so", contents[i].promise);
 		free(data);
 		empty();
 	}

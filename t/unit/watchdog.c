@@ -87,8 +87,8 @@ static void check_limit(int64_t timeout, int64_t turn)
 			shortest = killed_ms - hangs_ms;
 	}
 	ok(killed_ms && longest <= timeout + MORE_MS,
-	   "%lld s: a hang ends after %lld ms at most", (long long)timeout / 1000,
-	   (long long)longest);
+	   "%lld s: a hang ends after %lld ms at most",
+	   (long long)timeout / 1000, (long long)longest);
 	ok(shortest >= timeout, "%lld s: and not before its time: %lld ms",
 	   (long long)timeout / 1000, (long long)shortest);
 }
