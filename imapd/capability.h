@@ -10,13 +10,33 @@ struct session;
 
 #define CAPABILITY_BEFORE_LOGIN "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE"
 
-#define CAPABILITY_AFTER_LOGIN                                 \
-	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE " \
-	"CHILDREN UIDPLUS MOVE UNSELECT SPECIAL-USE "          \
-	"CREATE-SPECIAL-USE ESEARCH WITHIN "                   \
-	"STATUS=SIZE LIST-STATUS SORT "                        \
-	"THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS " \
-	"MULTIAPPEND"
+/* One in each line.
+ * clang-format off */
+#define CAPABILITY_AFTER_LOGIN \
+	"IMAP4rev1 " \
+	"CHILDREN " \
+	"COMPRESS=DEFLATE " \
+	"CREATE-SPECIAL-USE " \
+	"ENABLE " \
+	"ESEARCH " \
+	"ID " \
+	"IDLE " \
+	"LIST-STATUS " \
+	"LITERAL+ " \
+	"MOVE " \
+	"MULTIAPPEND " \
+	"NAMESPACE " \
+	"SASL-IR " \
+	"SORT " \
+	"SPECIAL-USE " \
+	"STATUS=SIZE " \
+	"THREAD=ORDEREDSUBJECT " \
+	"THREAD=REFERENCES " \
+	"THREAD=REFS " \
+	"UIDPLUS " \
+	"UNSELECT " \
+	"WITHIN"
+/* clang-format on */
 
 #define CAPABILITY_ID "* ID (\"name\" \"Posthorn\")"
 

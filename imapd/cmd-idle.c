@@ -28,8 +28,7 @@ struct idle {
 static void watch(struct idle *i)
 {
 	if (i->s->box)
-		i->watched =
-			feed_watch(i->s->feed, mailbox_handle(i->s->box));
+		i->watched = feed_watch(i->s->feed, mailbox_handle(i->s->box));
 }
 
 /* The feed does not wake us, or the folder was replaced under us. */
@@ -49,37 +48,41 @@ static int timeout(const struct idle *i)
 	return ms < 0 ? 0 : (int)ms;
 }
 
-/* The line that ends IDLE. What the client sent after it is kept for the next
- * command: some send both in one packet. */
-static void read_done(struct idle *i)
+/* Has the line that ends IDLE come? What the client sent after it is kept for
+ * the next command: some send both in one packet. */
+static bool is_done(struct session *s)
 {
-	struct session *s = i->s;
-	const char *line;
 	size_t n, len;
+	const char *line = conn_window(&s->c, &n), *lf = memchr(line, '\n', n);
 
-	for (;;) {
-		const char *lf;
-
-		line = conn_window(&s->c, &n);
-		lf = memchr(line, '\n', n);
-		if (lf) {
-			len = (size_t)(lf - line);
-			break;
-		}
-		if (n > DONE_MAX || conn_fill(&s->c) != CONN_COMMAND) {
-			s->ended = true;
-			return;
-		}
+	if (!lf) {
+		s->ended = n > DONE_MAX;
+		return s->ended;
 	}
+	len = (size_t)(lf - line);
 	n = len + 1;
 	if (len > 0 && line[len - 1] == '\r')
 		len--;
-	if (str_span_is(line, len, "DONE")) {
+	if (str_span_is(line, len, "DONE"))
 		session_reply(s, "OK Idle completed.");
-	} else {
+	else
 		conn_bad(&s->c, "Expected DONE.");
-	}
 	conn_consume(&s->c, n);
+	return true;
+}
+
+/* The client has sent something, or is gone. True: IDLE is over. */
+static bool read_done(struct session *s)
+{
+	switch (conn_look(&s->c)) {
+	case CONN_COMMAND:
+		return is_done(s);
+	case CONN_TIMEOUT:
+		return false;
+	default:
+		s->ended = true;
+		return true;
+	}
 }
 
 static void look(struct idle *i)
@@ -95,8 +98,7 @@ static bool turn(struct idle *i)
 	struct session *s = i->s;
 	struct pollfd p[NFDS] = {
 		[CLIENT] = { stream_fd(s->c.io), POLLIN, 0 },
-		[CHANGES] = { i->watched ? feed_fd(s->feed) : -1, POLLIN,
-			      0 },
+		[CHANGES] = { i->watched ? feed_fd(s->feed) : -1, POLLIN, 0 },
 		[STOP] = { prefork_stop_fd(), POLLIN, 0 },
 	};
 
@@ -116,10 +118,8 @@ static bool turn(struct idle *i)
 	}
 	if (p[CHANGES].revents)
 		look(i);
-	if (p[CLIENT].revents) {
-		read_done(i);
+	if (p[CLIENT].revents && read_done(s))
 		return false;
-	}
 	if (p[STOP].revents) {
 		conn_put(&s->c, "* BYE Server is shutting down");
 		s->ended = true;
@@ -130,19 +130,14 @@ static bool turn(struct idle *i)
 void cmd_idle(struct session *s)
 {
 	struct idle i = { .s = s, .still_here_at = clock_ms() + STILL_HERE_MS };
-	size_t n;
 
 	stream_puts(s->c.io, "+ idling\r\n");
 	watch(&i);
 	/* And once more when the feed says that the watch has begun, so that
 	 * no change falls in between. */
 	update_send(s, true);
-	conn_window(&s->c, &n);
-	if (n > 0)
-		read_done(&i);
-	else
-		while (turn(&i))
-			;
+	while (!is_done(s) && turn(&i))
+		;
 	if (i.watched)
 		feed_watch(s->feed, -1);
 }

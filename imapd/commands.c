@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{ "CAPABILITY", cmd_capability, 0, 0, 0 },
 	{ "CHECK", cmd_noop, SELECTED, 0, 0 },
 	{ "CLOSE", cmd_close, SELECTED, 0, 0 },
+	{ "COMPRESS", cmd_compress, 0, 1, 1 },
 	{ "COPY", cmd_copy, SELECTED | UID, 2, 2 },
 	{ "CREATE", cmd_create, 0, 1, 2 },
 	{ "DELETE", cmd_delete, 0, 1, 1 },

@@ -85,6 +85,25 @@ enum conn_result conn_fill(struct conn *c)
 	}
 }
 
+enum conn_result conn_look(struct conn *c)
+{
+	enum conn_result got;
+
+	stream_set_deadline(c->io, 1); /* long ago */
+	got = conn_fill(c);
+	stream_set_deadline(c->io, 0);
+	return got;
+}
+
+bool conn_deflate(struct conn *c)
+{
+	bool good = stream_deflate(c->io, c->ahead.data, c->ahead.len);
+
+	if (good)
+		buf_reset(&c->ahead);
+	return good;
+}
+
 void conn_put(struct conn *c, const char *fmt, ...)
 {
 	struct buf line;

@@ -56,6 +56,13 @@ void conn_consume(struct conn *c, size_t n);
 /* Waits for more of it. */
 enum conn_result conn_fill(struct conn *c);
 
+/* The same without waiting, when the descriptor can be read: CONN_TIMEOUT if
+ * what has come is not yet a byte of input. */
+enum conn_result conn_look(struct conn *c);
+
+/* From now on both directions are compressed. False: this is not possible. */
+bool conn_deflate(struct conn *c);
+
 /* Reads the next command. If conn->literal is set, only the literal's
  * announcement was read: the command takes its reader->literal bytes, or
  * refuses them, with the functions below. The arguments of such a command are

@@ -189,11 +189,15 @@ static bool wait_for_command(struct session *s)
 		do
 			s->unsettled = mailbox_settle(s->box);
 		while (s->unsettled && poll(p, 2, 0) == 0);
-	while (!p[0].revents && !p[1].revents)
-		if (poll(p, 2, IDLE_MS) == 0)
+	for (;;) {
+		if (!p[0].revents && !p[1].revents && poll(p, 2, IDLE_MS) == 0)
 			break;
-	if (p[0].revents)
-		return true;
+		if (p[0].revents && conn_look(&s->c) != CONN_TIMEOUT)
+			return true;
+		if (p[1].revents)
+			break;
+		p[0].revents = 0;
+	}
 	conn_put(&s->c, p[1].revents ? "* BYE Server is shutting down"
 				     : "* BYE Idle for too long");
 	return false;

@@ -36,6 +36,7 @@ struct session {
 	const struct command *command; /* the current one */
 	bool by_uid;		       /* it was prefixed with UID */
 	bool ended;
+	bool compressed;
 	bool lost;	   /* `box` does not match the folder any more: see
 			    * reopen.h */
 	bool unsettled;	   /* flags changed since the last idle moment */

@@ -6,6 +6,9 @@
  * state is one system call. Deadlines and the stop descriptor are checked when
  * the peer is silent. Output collects until OUT_FLUSH bytes, and its first
  * error is kept for the next read.
+ *
+ * With compression, what is received is kept by it (deflate.h) and taken out as
+ * there is room in the window.
  */
 #include "io/stream.h"
 
@@ -24,6 +27,7 @@
 #include "base/heartbeat.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/deflate.h"
 #include "io/wait.h"
 
 #define OUT_FLUSH 32768 /* bytes of output after which it is sent */
@@ -45,10 +49,12 @@ struct stream {
 	int64_t timeout_ms;
 	int64_t send_ms; /* … for output, or 0 */
 	int64_t deadline_ms;
-	int64_t socket_ms; /* SO_RCVTIMEO as we set it */
-	int64_t read_ms;   /* … at most, 0: no limit */
-	int64_t look_ms;   /* … where a stop is watched */
-	int stop_fd;	   /* or -1 */
+	int64_t socket_ms;	 /* SO_RCVTIMEO as we set it */
+	int64_t read_ms;	 /* … at most, 0: no limit */
+	int64_t look_ms;	 /* … where a stop is watched */
+	int stop_fd;		 /* or -1 */
+	struct deflate *deflate; /* or NULL */
+	int in_error;		 /* of it */
 };
 
 static void take_fd(struct stream *s, int fd)
@@ -83,6 +89,7 @@ int stream_release(struct stream **sp)
 
 	if (!s->socket)
 		file_set_nonblock(fd, false);
+	deflate_free(&s->deflate);
 	free(s->in);
 	buf_free(&s->out);
 	free(s);
@@ -106,7 +113,8 @@ void stream_replace_fd(struct stream *s, int fd)
 	take_fd(s, fd);
 	s->from = s->to = 0;
 	buf_reset(&s->out);
-	s->out_error = ERR_OK;
+	s->out_error = s->in_error = ERR_OK;
+	deflate_free(&s->deflate);
 }
 
 void stream_set_timeout(struct stream *s, int64_t ms)
@@ -167,8 +175,9 @@ static int wait_input(const struct stream *s, int64_t until_ms)
 }
 
 /* Sends N bytes; all, or an error. */
-static int send_all(struct stream *s, const char *data, size_t n)
+static int send_all(void *context, const char *data, size_t n)
 {
+	struct stream *s = context;
 	int64_t until = 0;
 
 	while (n > 0) {
@@ -187,8 +196,8 @@ static int send_all(struct stream *s, const char *data, size_t n)
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_sys("write to", "the connection");
 		if (!until)
-			until = limit(s, s->send_ms ? s->send_ms
-						    : s->timeout_ms);
+			until = limit(s,
+				      s->send_ms ? s->send_ms : s->timeout_ms);
 		err = wait_until(s->fd, POLLOUT, until);
 		if (err)
 			return err;
@@ -196,11 +205,28 @@ static int send_all(struct stream *s, const char *data, size_t n)
 	return ERR_OK;
 }
 
+/* Sends N bytes on their way; compression may hold some of them back unless
+ * it is to be ALL. */
+static void emit(struct stream *s, const char *data, size_t n, bool all)
+{
+	if (s->out_error)
+		return;
+	if (s->deflate)
+		s->out_error =
+			deflate_put(s->deflate, data, n, all, send_all, s);
+	else
+		s->out_error = send_all(s, data, n);
+}
+
+static void emit_held(struct stream *s, bool all)
+{
+	emit(s, s->out.data, s->out.len, all);
+	buf_reset(&s->out);
+}
+
 int stream_flush(struct stream *s)
 {
-	if (!s->out_error && s->out.len > 0)
-		s->out_error = send_all(s, s->out.data, s->out.len);
-	buf_reset(&s->out);
+	emit_held(s, true);
 	return s->out_error;
 }
 
@@ -209,13 +235,13 @@ void stream_put(struct stream *s, const void *data, size_t n)
 	if (s->out_error)
 		return;
 	if (n >= OUT_FLUSH) {
-		if (stream_flush(s) == ERR_OK)
-			s->out_error = send_all(s, data, n);
+		emit_held(s, false);
+		emit(s, data, n, false);
 		return;
 	}
 	buf_put(&s->out, data, n);
 	if (s->out.len >= OUT_FLUSH)
-		stream_flush(s);
+		emit_held(s, false);
 }
 
 void stream_puts(struct stream *s, const char *text)
@@ -233,13 +259,7 @@ void stream_printf(struct stream *s, const char *fmt, ...)
 	buf_vprintf(&s->out, fmt, ap);
 	va_end(ap);
 	if (s->out.len >= OUT_FLUSH)
-		stream_flush(s);
-}
-
-const char *stream_window(const struct stream *s, size_t *n)
-{
-	*n = s->to - s->from;
-	return s->in ? s->in + s->from : "";
+		emit_held(s, false);
 }
 
 void stream_prepend(struct stream *s, const void *data, size_t n)
@@ -253,13 +273,6 @@ void stream_prepend(struct stream *s, const void *data, size_t n)
 	memcpy(s->in, data, n);
 	s->from = 0;
 	s->to = n;
-}
-
-void stream_consume(struct stream *s, size_t n)
-{
-	s->from += n < s->to - s->from ? n : s->to - s->from;
-	if (s->from == s->to)
-		s->from = s->to = 0;
 }
 
 /* Makes room after the window: moves it to the front, or grows the buffer,
@@ -286,6 +299,55 @@ static bool make_room(struct stream *s)
 	return true;
 }
 
+/* Takes out of compression what there is room for. */
+static void inflate_more(struct stream *s)
+{
+	size_t n;
+
+	if (s->in_error || !s->deflate)
+		return;
+	s->in_error =
+		deflate_take(s->deflate, s->in + s->to, s->in_cap - s->to, &n);
+	s->filled = s->to + n == s->in_cap;
+	s->to += n;
+}
+
+void stream_consume(struct stream *s, size_t n)
+{
+	s->from += n < s->to - s->from ? n : s->to - s->from;
+	if (s->from == s->to)
+		s->from = s->to = 0;
+}
+
+/* What has come is never hidden behind an empty window: whoever finds it so
+ * waits for the descriptor. */
+const char *stream_window(struct stream *s, size_t *n)
+{
+	if (s->from == s->to)
+		inflate_more(s);
+	*n = s->to - s->from;
+	return s->in ? s->in + s->from : "";
+}
+
+bool stream_deflate(struct stream *s, const void *data, size_t n)
+{
+	struct buf came;
+	size_t unread;
+	const char *window = stream_window(s, &unread);
+
+	if (stream_flush(s) != ERR_OK)
+		return false;
+	buf_init(&came, SIZE_MAX / 2);
+	buf_put(&came, data, n);
+	buf_put(&came, window, unread);
+	s->deflate = deflate_new(came.data, came.len);
+	buf_free(&came);
+	if (!s->deflate)
+		return false;
+	s->from = s->to = 0;
+	return make_room(s);
+}
+
 /* Lets the kernel end a read of the socket after MS, or an eighth more: then
  * one call waits and reads, and the option seldom has to be set again. */
 static bool limit_read(struct stream *s, int64_t ms)
@@ -309,8 +371,8 @@ static bool limit_read(struct stream *s, int64_t ms)
 /* Reads once, waiting at most until UNTIL_MS if the kernel can do that. */
 static ssize_t receive(struct stream *s, int64_t until_ms)
 {
-	char *to = s->in + s->to;
 	size_t n = s->in_cap - s->to;
+	char *to = s->deflate ? deflate_room(s->deflate, &n) : s->in + s->to;
 	ssize_t got;
 
 	if (s->socket)
@@ -319,7 +381,11 @@ static ssize_t receive(struct stream *s, int64_t until_ms)
 								: MSG_DONTWAIT);
 	else
 		got = read(s->fd, to, n);
-	s->filled = got == (ssize_t)n;
+	if (s->deflate && got > 0)
+		deflate_added(s->deflate, (size_t)got);
+	else if (got > 0)
+		s->to += (size_t)got;
+	s->filled = !s->deflate && got == (ssize_t)n;
 	return got;
 }
 
@@ -335,6 +401,8 @@ static bool is_stopped(const struct stream *s)
 int stream_fill(struct stream *s)
 {
 	int64_t until = limit(s, s->timeout_ms);
+	size_t before;
+	bool late = false;
 
 	if (stream_flush(s))
 		return s->out_error;
@@ -342,14 +410,24 @@ int stream_fill(struct stream *s)
 		return ERR_STOPPING;
 	if (!make_room(s))
 		return ERR_TOO_LONG;
-	for (;;) {
-		ssize_t n = receive(s, until);
+	for (before = s->to;;) {
+		ssize_t n;
 		int err;
 
-		if (n > 0) {
-			s->to += (size_t)n;
+		inflate_more(s);
+		if (s->to > before)
 			return ERR_OK;
-		}
+		if (s->in_error)
+			return s->in_error;
+		if (late)
+			return err_set(ERR_TIMEOUT, "timed out");
+		n = receive(s, until);
+		if (s->to > before)
+			return ERR_OK;
+		/* compression may take much and give nothing */
+		late = n > 0 && clock_ms() >= until;
+		if (n > 0)
+			continue;
 		if (n == 0)
 			return err_set(ERR_EOF, "connection closed");
 		if (errno == EINTR)

@@ -35,6 +35,11 @@ int stream_fd(const struct stream *s);
  * and close it. Unread input and unsent output are dropped. */
 void stream_replace_fd(struct stream *s, int fd);
 
+/* From now on both directions are compressed (deflate.h); the input begins with
+ * DATA, N and then what is in the window. Output so far is sent as it is.
+ * False: this is not possible. */
+bool stream_deflate(struct stream *s, const void *data, size_t n);
+
 /* From now on each waiting call may take MS milliseconds (default 300 s). */
 void stream_set_timeout(struct stream *s, int64_t ms);
 
@@ -59,7 +64,7 @@ void stream_set_look(struct stream *s, int64_t ms);
 void stream_prepend(struct stream *s, const void *data, size_t n);
 
 /* What is buffered and not consumed: valid until the next call that reads. */
-const char *stream_window(const struct stream *s, size_t *n);
+const char *stream_window(struct stream *s, size_t *n);
 
 /* Waits until there is more input than now. ERR_OK, ERR_EOF, ERR_TIMEOUT,
  * ERR_STOPPING, ERR_IO, or ERR_TOO_LONG if the window is already IN_MAX bytes.

@@ -2,11 +2,44 @@
  * A session of IMAP after its login, on a Maildir that earlier inputs have
  * left behind; it is made anew now and then.
  *
-<<<<<<< HEAD
- * link: imapd/args.c imapd/capability.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-sort.c imapd/cmd-status.c imapd/cmd-store.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/sort.c imapd/update.c imapd/upload.c
-=======
- * link: imapd/args.c imapd/cmd-append.c imapd/cmd-basic.c imapd/cmd-copy.c imapd/cmd-expunge.c imapd/cmd-fetch.c imapd/cmd-folder.c imapd/cmd-idle.c imapd/cmd-list.c imapd/cmd-search.c imapd/cmd-select.c imapd/cmd-sort.c imapd/cmd-status.c imapd/cmd-store.c imapd/cmd-thread.c imapd/commands.c imapd/conn.c imapd/date.c imapd/fetch-body.c imapd/fetch-items.c imapd/flags.c imapd/id.c imapd/pattern.c imapd/reader.c imapd/reopen.c imapd/search-address.c imapd/search-match.c imapd/search-parse.c imapd/session.c imapd/set.c imapd/sort.c imapd/thread-references.c imapd/thread-subject.c imapd/thread.c imapd/update.c
->>>>>>> 562caa1 (imapd: THREAD)
+ * link: imapd/args.c
+ * link: imapd/capability.c
+ * link: imapd/cmd-append.c
+ * link: imapd/cmd-basic.c
+ * link: imapd/cmd-compress.c
+ * link: imapd/cmd-copy.c
+ * link: imapd/cmd-expunge.c
+ * link: imapd/cmd-fetch.c
+ * link: imapd/cmd-folder.c
+ * link: imapd/cmd-idle.c
+ * link: imapd/cmd-list.c
+ * link: imapd/cmd-search.c
+ * link: imapd/cmd-select.c
+ * link: imapd/cmd-sort.c
+ * link: imapd/cmd-status.c
+ * link: imapd/cmd-store.c
+ * link: imapd/cmd-thread.c
+ * link: imapd/commands.c
+ * link: imapd/conn.c
+ * link: imapd/date.c
+ * link: imapd/fetch-body.c
+ * link: imapd/fetch-items.c
+ * link: imapd/flags.c
+ * link: imapd/id.c
+ * link: imapd/pattern.c
+ * link: imapd/reader.c
+ * link: imapd/reopen.c
+ * link: imapd/search-address.c
+ * link: imapd/search-match.c
+ * link: imapd/search-parse.c
+ * link: imapd/session.c
+ * link: imapd/set.c
+ * link: imapd/sort.c
+ * link: imapd/thread-references.c
+ * link: imapd/thread-subject.c
+ * link: imapd/thread.c
+ * link: imapd/update.c
+ * link: imapd/upload.c
  */
 #include "fuzz.h"
 

@@ -61,6 +61,10 @@ SyncState *
         env=dict(os.environ, HOME=home))
 
 
+def compressions(s):
+    return s.read_log().count("imap: compression: user=")
+
+
 def near(home, folder="INBOX"):
     return sum(len(os.listdir(os.path.join(home, "near", folder, d)))
                for d in ("new", "cur"))
@@ -76,6 +80,7 @@ def test_mbsync(s, home):
            "mbsync copies without a complaint")
     if done.returncode or "rror" in done.stderr:
         print("#", done.stderr[-2000:])
+    tap.ok(compressions(s) > 0, "compressed")
     tap.equal(near(home), COUNT, "all messages")
     tap.equal(near(home, "Work"), 1, "of all folders")
     before = s.pid_of("imapd")
@@ -134,10 +139,13 @@ def on_terminal(command, env, seconds=60):
     return status, said
 
 
-def test_mutt(s, home):
+def test_mutt(s, home, deflate="no"):
     if not shutil.which("mutt"):
         skip("mutt", "mutt opens a mailbox")
         return
+    compressed = compressions(s)
+    with s.imap() as m:
+        before = int(m.select()[1][0])
     with s.imap() as m:
         m.select()
         m.store("1:*", "-FLAGS.SILENT", "(\\Flagged)")
@@ -150,10 +158,11 @@ set certificate_file=%s
 set ssl_verify_host=no
 set folder=%s
 set header_cache=""
+set imap_deflate=%s
 set quit=yes
 set delete=yes
 set timeout=1
-""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE, home))
+""" % (s.USER1, s.PASS1, s.CA_FILE, s.CA_FILE, home, deflate))
     # flag the first message, delete the second, write back, end
     keys = ("<first-entry><flag-message><next-entry><delete-message>"
             "<sync-mailbox><quit>")
@@ -162,14 +171,16 @@ set timeout=1
          "-e", "push '%s'" % keys], dict(os.environ, TERM="vt100", HOME=home))
     if not tap.equal(status, 0, "mutt opens the mailbox, and ends"):
         print("# screen: %r" % screen[-1500:])
+    tap.equal(compressions(s) > compressed, deflate == "yes",
+              "compression: " + deflate)
     with s.imap() as m:
         count = int(m.select()[1][0])
-        tap.equal(count, COUNT - 1, "what it deleted is gone")
+        tap.equal(count, before - 1, "what it deleted is gone")
         tap.ok(len(m.search(None, "FLAGGED")[1][0].split()) >= 1,
                "and what it flagged is flagged")
 
 
-with Instance() as s:
+with Instance("debug_log=yes") as s:
     home = s.path("home")
     os.mkdir(home)
     with s.imap() as m:
@@ -179,4 +190,5 @@ with Instance() as s:
             m.append("INBOX", None, None, letter(i))
     test_mbsync(s, home)
     test_mutt(s, home)
+    test_mutt(s, home, "yes")
 tap.done()

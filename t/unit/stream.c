@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -159,6 +160,166 @@ static void test_send(void)
 	end();
 }
 
+/* Compresses TEXT, N as a peer does, into OUT; gives the number of bytes. */
+static size_t pack(const char *text, size_t n, int how, char *out, size_t size)
+{
+	z_stream z = { .zalloc = NULL };
+
+	deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY);
+	z.next_in = (Bytef *)(uintptr_t)text;
+	z.avail_in = (uInt)n;
+	z.next_out = (Bytef *)out;
+	z.avail_out = (uInt)size;
+	deflate(&z, how);
+	deflateEnd(&z);
+	return size - z.avail_out;
+}
+
+/* Reads until there is no more, all of it zeros; how many. */
+static size_t drain(int *code)
+{
+	size_t n, all = 0;
+
+	while ((*code = stream_fill(self.s)) == ERR_OK) {
+		const char *window = stream_window(self.s, &n);
+
+		all += n;
+		for (size_t i = 0; i < n; i++)
+			if (window[i])
+				return 0;
+		stream_consume(self.s, n);
+	}
+	return all;
+}
+
+static char packed[100000];
+
+/* N zeros, compressed; how many bytes that is. */
+static size_t pack_zeros(size_t n, int how)
+{
+	char *zeros = calloc(1, n);
+	size_t size = pack(zeros, n, how, packed, sizeof(packed));
+
+	free(zeros);
+	return size;
+}
+
+static void test_inflate(void)
+{
+	enum { ZEROS = 50000000 };
+	char *line;
+	size_t n = pack("one\ntwo\n", 8, Z_SYNC_FLUSH, packed, sizeof(packed));
+	size_t i, got;
+	int code;
+
+	begin(4096, 2000);
+	ok(stream_deflate(self.s, packed, 3), "input that came before");
+	err_ignore(file_write(self.peer, packed + 3, n - 3));
+	ok(stream_line(self.s, 100, &line, &n) == ERR_OK && n == 4 &&
+		   memcmp(line, "one\n", 4) == 0,
+	   "is the beginning of the compressed input");
+	stream_window(self.s, &n);
+	ok(n == 4, "and what came with it is in the window");
+	end();
+
+	begin(4096, 2000);
+	stream_deflate(self.s, NULL, 0);
+	n = pack_zeros(ZEROS, Z_SYNC_FLUSH);
+	for (i = 0; i < n; i += 1000)
+		err_ignore(file_write(self.peer, packed + i,
+				      n - i > 1000 ? 1000 : n - i));
+	shutdown(self.peer, SHUT_WR);
+	got = drain(&code);
+	ok(got == ZEROS && code == ERR_EOF,
+	   "%d zeros from %zu bytes pass through a window of 4096", ZEROS, n);
+	end();
+
+	begin(4096, 2000);
+	n = pack_zeros(10000, Z_SYNC_FLUSH);
+	err_ignore(file_write(self.peer, packed, n));
+	stream_deflate(self.s, NULL, 0);
+	stream_fill(self.s);
+	for (got = 0; stream_window(self.s, &n) && n > 0; got += n)
+		stream_consume(self.s, n);
+	ok(got == 10000, "what has come is in the window once there is room");
+	end();
+}
+
+static void test_bad_input(void)
+{
+	size_t n, i;
+	int code;
+
+	begin(4096, 2000);
+	stream_deflate(self.s, NULL, 0);
+	err_ignore(file_write(self.peer, "\xff NOOP\r\n\xff\xff\xff", 12));
+	ok(drain(&code) == 0 && code == ERR_SYNTAX, "what is not compressed");
+	ok(stream_fill(self.s) == ERR_SYNTAX, "and so it remains");
+	end();
+
+	begin(4096, 2000);
+	stream_deflate(self.s, NULL, 0);
+	n = pack_zeros(10, Z_FINISH);
+	err_ignore(file_write(self.peer, packed, n));
+	ok(drain(&code) <= 10 && code == ERR_SYNTAX, "an end of compression");
+	end();
+
+	begin(4096, 100);
+	stream_deflate(self.s, NULL, 0);
+	for (i = 0; i + 5 <= sizeof(packed); i += 5)
+		memcpy(packed + i, "\0\0\0\xff\xff", 5);
+	err_ignore(file_write(self.peer, packed, i));
+	ok(stream_fill(self.s) == ERR_TIMEOUT, "blocks of nothing are silence");
+	end();
+}
+
+/* What the peer gets, after it has put the pieces together. */
+static size_t unpack(char *out, size_t size)
+{
+	char came[100000];
+	z_stream z = { .zalloc = NULL };
+	ssize_t n = recv(self.peer, came, sizeof(came), MSG_DONTWAIT);
+
+	if (n <= 0)
+		return 0;
+	inflateInit2(&z, -15);
+	z.next_in = (Bytef *)came;
+	z.avail_in = (uInt)n;
+	z.next_out = (Bytef *)out;
+	z.avail_out = (uInt)size;
+	inflate(&z, Z_SYNC_FLUSH);
+	inflateEnd(&z);
+	return size - z.avail_out;
+}
+
+static void test_deflate(void)
+{
+	char out[200000], text[40000];
+	size_t i;
+
+	for (i = 0; i < sizeof(text); i++)
+		text[i] = (char)('a' + i * i % 23);
+	begin(4096, 300);
+	stream_puts(self.s, "plain\r\n");
+	stream_deflate(self.s, NULL, 0);
+	ok(recv(self.peer, out, sizeof(out), MSG_DONTWAIT) == 7 &&
+		   memcmp(out, "plain\r\n", 7) == 0,
+	   "output before is sent as it is");
+	stream_flush(self.s);
+	ok(recv(self.peer, out, sizeof(out), MSG_DONTWAIT) < 0,
+	   "a flush of nothing sends nothing");
+	stream_puts(self.s, "small ");
+	stream_put(self.s, text, sizeof(text));
+	stream_puts(self.s, " end");
+	ok(stream_fill(self.s) == ERR_TIMEOUT, "before a wait");
+	i = unpack(out, sizeof(out));
+	ok(i == 6 + sizeof(text) + 4 && memcmp(out, "small ", 6) == 0 &&
+		   memcmp(out + 6, text, sizeof(text)) == 0 &&
+		   memcmp(out + i - 4, " end", 4) == 0,
+	   "all of the output is sent");
+	end();
+}
+
 int main(void)
 {
 	test_lines();
@@ -167,5 +328,8 @@ int main(void)
 	test_window();
 	test_stop();
 	test_send();
+	test_inflate();
+	test_bad_input();
+	test_deflate();
 	return done();
 }
