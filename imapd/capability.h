@@ -14,6 +14,7 @@ struct session;
  * clang-format off */
 #define CAPABILITY_AFTER_LOGIN \
 	"IMAP4rev1 " \
+	"BINARY " \
 	"CHILDREN " \
 	"COMPRESS=DEFLATE " \
 	"CREATE-SPECIAL-USE " \
@@ -26,7 +27,9 @@ struct session;
 	"MOVE " \
 	"MULTIAPPEND " \
 	"NAMESPACE " \
+	"PREVIEW " \
 	"SASL-IR " \
+	"SAVEDATE " \
 	"SORT " \
 	"SPECIAL-USE " \
 	"STATUS=SIZE " \

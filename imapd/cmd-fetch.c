@@ -74,6 +74,11 @@ static void put_table(struct session *s, const struct mailbox_message *m,
 		buf_puts(b, clock_imap_date(date, sizeof(date), m->received));
 		buf_puts(b, "\" ");
 	}
+	if (what & FETCH_SAVEDATE) {
+		buf_puts(b, "SAVEDATE \"");
+		buf_puts(b, clock_imap_date(date, sizeof(date), m->saved));
+		buf_puts(b, "\" ");
+	}
 }
 
 static void put_named(struct buf *b, const char *name, const char *data,
@@ -133,6 +138,8 @@ static int put_items(struct fetching *t, uint32_t seq,
 		code = put_size(s, seq, m);
 	if (code == ERR_OK && what & FACTS)
 		code = put_facts(s, seq, what);
+	if (code == ERR_OK && what & FETCH_PREVIEW)
+		code = fetch_put_preview(s, seq, what & FETCH_LAZY);
 	for (i = 0; code == ERR_OK && i < t->f->nsections; i++) {
 		code = fetch_put_section(s, &t->f->section[i], seq);
 		buf_putc(&s->out, ' ');
@@ -157,6 +164,7 @@ static void put_gone(struct fetching *t, const struct mailbox_message *m,
 		{ FETCH_BODYSTRUCTURE,
 		  "BODYSTRUCTURE (\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0"
 		  " NIL NIL NIL NIL) " },
+		{ FETCH_PREVIEW, "PREVIEW \"\" " },
 	};
 	struct buf *b = &t->s->out;
 
@@ -178,9 +186,12 @@ static void fail(struct fetching *t, uint32_t uid, int code)
 	struct session *s = t->s;
 
 	buf_reset(&s->out);
-	log_error("imap: user=%s, mailbox=%s, uid=%u: cannot be read%s: %s",
-		  s->user, s->name, uid,
-		  s->flushed ? ", and a part was sent" : "", err_why(code));
+	if (code != ERR_UNSUPPORTED || s->flushed)
+		log_error("imap: user=%s, mailbox=%s, uid=%u: cannot be "
+			  "read%s: %s",
+			  s->user, s->name, uid,
+			  s->flushed ? ", and a part was sent" : "",
+			  err_why(code));
 	if (s->flushed)
 		s->ended = true;
 	if (t->failed++ == 0)
@@ -223,7 +234,10 @@ static void finish(struct fetching *t)
 
 	if (s->ended)
 		return;
-	if (t->failed > 0)
+	if (t->failed > 0 && t->code == ERR_UNSUPPORTED)
+		session_reply(s, "NO [UNKNOWN-CTE] A part's transfer encoding "
+				 "is unknown.");
+	else if (t->failed > 0)
 		session_reply(s,
 			      "NO [UNAVAILABLE] %zu of the messages could "
 			      "not be read: %s.",

@@ -220,12 +220,15 @@ static bool split(struct conn *c, size_t n, bool flat, const char **why)
 	return true;
 }
 
-/* How much of the text comes before the literal that it announces. */
-static size_t before_literal(const struct conn *c)
+/* How much of the text comes before the literal that it announces: "{n}" or
+ * "~{n}". */
+static size_t before_literal(struct conn *c)
 {
 	const struct buf *t = &c->reader.text;
+	const char *brace = memrchr(t->data, '{', t->len);
 
-	return (size_t)((char *)memrchr(t->data, '{', t->len) - t->data);
+	c->literal8 = brace > t->data && brace[-1] == '~';
+	return (size_t)(brace - t->data) - c->literal8;
 }
 
 /* Is the literal at the end of the text for the command itself? It is if the

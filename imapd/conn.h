@@ -30,6 +30,7 @@ struct conn {
 	const char *name;
 	struct arg *args; /* after the name */
 	bool literal;	  /* a literal that the command takes follows them */
+	bool literal8;	  /* … in which all bytes may be (RFC 3516) */
 	bool answered;	  /* the tagged reply was given */
 };
 

@@ -16,6 +16,13 @@ struct piece {
 	size_t n;
 };
 
+typedef void put_bytes(struct buf *out, const char *data, size_t n);
+
+static void put_raw(struct buf *out, const char *data, size_t n)
+{
+	buf_put(out, data, n);
+}
+
 static void cut(const struct fetch_section *sec, struct piece *p)
 {
 	if (!sec->partial)
@@ -39,19 +46,22 @@ static void send_begun(struct session *s)
 }
 
 /* An empty piece is "", since some clients wait for more after {0}. */
-static void put_piece(struct session *s, const struct fetch_section *sec,
-		      struct piece p)
+void fetch_put_piece(struct session *s, const struct fetch_section *sec,
+		     const char *data, size_t size, bool raw)
 {
+	put_bytes *put = raw ? put_raw : imap_put_bytes;
+	struct piece p = { data, size };
+
 	cut(sec, &p);
 	if (p.n == 0) {
 		buf_printf(&s->out, "%s \"\"", sec->label);
 		return;
 	}
-	buf_printf(&s->out, "%s {%zu}\r\n", sec->label, p.n);
+	buf_printf(&s->out, "%s %s{%zu}\r\n", sec->label, raw ? "~" : "", p.n);
 	while (p.n > 0) {
 		size_t n = p.n < CHUNK ? p.n : CHUNK;
 
-		imap_put_bytes(&s->out, p.data, n);
+		put(&s->out, p.data, n);
 		p.data += n;
 		p.n -= n;
 		if (s->out.len >= CHUNK)
@@ -61,11 +71,12 @@ static void put_piece(struct session *s, const struct fetch_section *sec,
 
 void fetch_put_nil(struct session *s, const struct fetch_section *sec)
 {
-	buf_printf(&s->out, "%s NIL", sec->label);
+	buf_printf(&s->out, "%s %s", sec->label,
+		   sec->form == FETCH_DECODED_SIZE ? "0" : "NIL");
 }
 
-/* The text of the message at SEQ, from memory if it was the last one read. */
-static int load(struct session *s, uint32_t seq)
+/* From memory if it was the last one read. */
+int fetch_load(struct session *s, uint32_t seq)
 {
 	struct session_text *t = &s->body;
 	const struct mailbox_message m = mailbox_get(s->box, seq);
@@ -74,7 +85,7 @@ static int load(struct session *s, uint32_t seq)
 	/* another program may have changed the file, and with it the size */
 	if (t->uid == m.uid && (m.size == 0 || m.size == t->text.len))
 		return ERR_OK;
-	t->uid = 0;
+	t->uid = t->decoded_uid = 0;
 	if (t->text.cap > TEXT_KEEP)
 		buf_free(&t->text);
 	buf_reset(&t->text);
@@ -106,9 +117,9 @@ static int put_header(struct session *s, const struct fetch_section *sec,
 				sec->section.what == IMAP_SECTION_FIELDS_NOT);
 	}
 	if (code == ERR_OK && sec->names.n > 0)
-		put_piece(s, sec, (struct piece){ chosen.data, chosen.len });
+		fetch_put_piece(s, sec, chosen.data, chosen.len, false);
 	else if (code == ERR_OK)
-		put_piece(s, sec, (struct piece){ header.data, header.len });
+		fetch_put_piece(s, sec, header.data, header.len, false);
 	buf_free(&header);
 	buf_free(&chosen);
 	return code;
@@ -149,7 +160,7 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 	struct arena *a;
 	struct buf chosen;
 	size_t at, n;
-	int code = load(s, seq);
+	int code = fetch_load(s, seq);
 
 	if (code != ERR_OK)
 		return code;
@@ -158,12 +169,12 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 			       &n)) {
 		fetch_put_nil(s, sec);
 	} else if (sec->names.n == 0) {
-		put_piece(s, sec, (struct piece){ text->data + at, n });
+		fetch_put_piece(s, sec, text->data + at, n, false);
 	} else {
 		buf_init(&chosen, HEADER_MAX);
 		imap_put_fields(&chosen, text->data + at, n, &sec->names,
 				what->what == IMAP_SECTION_FIELDS_NOT);
-		put_piece(s, sec, (struct piece){ chosen.data, chosen.len });
+		fetch_put_piece(s, sec, chosen.data, chosen.len, false);
 		buf_free(&chosen);
 	}
 	arena_free(&a);
@@ -173,18 +184,19 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 static int put_partial(struct session *s, const struct fetch_section *sec,
 		       uint32_t seq)
 {
-	int code = load(s, seq);
+	int code = fetch_load(s, seq);
 
 	if (code == ERR_OK)
-		put_piece(
-			s, sec,
-			(struct piece){ s->body.text.data, s->body.text.len });
+		fetch_put_piece(s, sec, s->body.text.data, s->body.text.len,
+				false);
 	return code;
 }
 
 int fetch_put_section(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq)
 {
+	if (sec->form != FETCH_AS_IS)
+		return fetch_put_binary(s, sec, seq);
 	if (sec->section.npath > 0 || sec->section.what == IMAP_SECTION_TEXT)
 		return put_part(s, sec, seq);
 	if (sec->section.what != IMAP_SECTION_ALL)

@@ -21,6 +21,21 @@ static const struct {
 	{ "FAST", FAST },
 	{ "ALL", FAST | FETCH_ENVELOPE },
 	{ "FULL", FAST | FETCH_ENVELOPE | FETCH_BODY },
+	{ "SAVEDATE", FETCH_SAVEDATE },
+};
+
+/* What is followed by "[" section "]". */
+static const struct {
+	const char *name;
+	const char *label;
+	enum fetch_form form;
+	bool peek;
+} with_section[] = {
+	{ "BODY[", "BODY[", FETCH_AS_IS, false },
+	{ "BODY.PEEK[", "BODY[", FETCH_AS_IS, true },
+	{ "BINARY[", "BINARY[", FETCH_DECODED, false },
+	{ "BINARY.PEEK[", "BINARY[", FETCH_DECODED, true },
+	{ "BINARY.SIZE[", "BINARY.SIZE[", FETCH_DECODED_SIZE, true },
 };
 
 /* Those with PEEK are from RFC 1730; Outlook still uses them. */
@@ -130,13 +145,13 @@ static void put_names(struct buf *b, const struct strlist *names)
 }
 
 static void make_label(struct arena *arena, struct fetch_section *sec,
-		       const char *text, size_t n)
+		       const char *name, const char *text, size_t n)
 {
 	struct buf b;
 	size_t i;
 
 	buf_init(&b, 1 << 20);
-	buf_puts(&b, "BODY[");
+	buf_puts(&b, name);
 	for (i = 0; i < n; i++)
 		buf_putc(&b, (char)str_toupper((unsigned char)text[i]));
 	put_names(&b, &sec->names);
@@ -147,12 +162,19 @@ static void make_label(struct arena *arena, struct fetch_section *sec,
 	buf_free(&b);
 }
 
-/* "BODY[" section "]" partial. A list of names makes it three arguments;
- * *A is left at the last one. */
-static bool parse_section(struct arena *arena, const struct arg **a,
-			  struct fetch *f)
+/* Of BINARY only parts can be asked for, and no piece of a size. */
+static bool form_allows(const struct fetch_section *sec)
 {
-	struct fetch_section *sec = &f->section[f->nsections++];
+	return sec->form == FETCH_AS_IS ||
+	       (sec->section.what == IMAP_SECTION_ALL &&
+		(sec->form == FETCH_DECODED || !sec->partial));
+}
+
+/* LABEL section "]" partial. A list of names makes it three arguments; *A is
+ * left at the last one. */
+static bool parse_section(struct arena *arena, const struct arg **a,
+			  const char *label, struct fetch_section *sec)
+{
 	const char *text = strchr((*a)->s, '[') + 1, *close, *rest;
 	size_t n;
 
@@ -170,9 +192,25 @@ static bool parse_section(struct arena *arena, const struct arg **a,
 		*a += 2;
 		rest = (*a)->s + 1;
 	}
-	if (!rest || !parse_partial(rest, sec))
+	if (!rest || !parse_partial(rest, sec) || !form_allows(sec))
 		return false;
-	make_label(arena, sec, text, n);
+	make_label(arena, sec, label, text, n);
+	return true;
+}
+
+/* "PREVIEW", perhaps followed by "(LAZY)" (RFC 8970). */
+static bool parse_preview(const struct arg **a, struct fetch *f)
+{
+	const struct arg *option = &(*a)[1];
+
+	if (!arg_is(*a, "PREVIEW"))
+		return false;
+	f->what |= FETCH_PREVIEW;
+	if (option->type != ARG_LIST || !arg_is(&option->list[0], "LAZY") ||
+	    option->list[1].type != ARG_END)
+		return true;
+	f->what |= FETCH_LAZY;
+	(*a)++;
 	return true;
 }
 
@@ -181,13 +219,20 @@ static bool parse_item(struct arena *arena, const struct arg **a,
 {
 	if ((*a)->type != ARG_ATOM)
 		return false;
-	if (parse_plain(*a, f) || parse_old_form(*a, f))
+	if (parse_plain(*a, f) || parse_old_form(*a, f) || parse_preview(a, f))
 		return true;
-	if (str_starts_ci((*a)->s, "BODY["))
-		f->set_seen = true;
-	else if (!str_starts_ci((*a)->s, "BODY.PEEK["))
-		return false;
-	return parse_section(arena, a, f);
+	for (size_t i = 0; i < sizeof(with_section) / sizeof(*with_section);
+	     i++) {
+		struct fetch_section *sec = &f->section[f->nsections];
+
+		if (!str_starts_ci((*a)->s, with_section[i].name))
+			continue;
+		f->nsections++;
+		f->set_seen |= !with_section[i].peek;
+		sec->form = with_section[i].form;
+		return parse_section(arena, a, with_section[i].label, sec);
+	}
+	return false;
 }
 
 const char *fetch_parse(struct arena *arena, const struct arg *a,

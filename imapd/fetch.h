@@ -1,6 +1,6 @@
 /*
  * FETCH: what was asked for (fetch-items.c), and sending a message's pieces
- * (fetch-body.c).
+ * (fetch-body.c), decoded (fetch-binary.c) or as a preview (fetch-preview.c).
  */
 #ifndef IMAPD_FETCH_H
 #define IMAPD_FETCH_H
@@ -15,12 +15,22 @@ enum fetch_what {
 	FETCH_SIZE = 1 << 3,
 	FETCH_ENVELOPE = 1 << 4,
 	FETCH_BODY = 1 << 5,
-	FETCH_BODYSTRUCTURE = 1 << 6
+	FETCH_BODYSTRUCTURE = 1 << 6,
+	FETCH_SAVEDATE = 1 << 7,
+	FETCH_PREVIEW = 1 << 8,
+	FETCH_LAZY = 1 << 9 /* PREVIEW (LAZY) */
 };
 
-/* One BODY[…]<…>, or one of the three RFC822 forms of it. */
+enum fetch_form {
+	FETCH_AS_IS,
+	FETCH_DECODED,	   /* BINARY[…] (RFC 3516) */
+	FETCH_DECODED_SIZE /* BINARY.SIZE[…] */
+};
+
+/* One BODY[…]<…> or BINARY[…]<…>, or one of the three RFC822 forms. */
 struct fetch_section {
 	const char *label; /* as in the response */
+	enum fetch_form form;
 	struct imap_section section;
 	struct strlist names; /* of HEADER.FIELDS; strings are the arena's */
 	bool cached;	      /* all of the names are in the cache */
@@ -42,11 +52,26 @@ const char *fetch_parse(struct arena *arena, const struct arg *a,
 
 /* Puts " LABEL literal" for the message at SEQ into s->out, which holds the
  * response so far; a long one is sent piece by piece, and s->flushed set.
- * Gives a code: ERR_NOT_FOUND if the message is gone. */
+ * Gives a code: ERR_NOT_FOUND if the message is gone, ERR_UNSUPPORTED if its
+ * encoding is unknown. */
 int fetch_put_section(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq);
 
-/* Puts " LABEL NIL" there: it has no such part, or is gone. */
+/* The same for a section that is not FETCH_AS_IS. */
+int fetch_put_binary(struct session *s, const struct fetch_section *sec,
+		     uint32_t seq);
+
+/* Puts "PREVIEW string "; NIL if it is to be LAZY and would take long. */
+int fetch_put_preview(struct session *s, uint32_t seq, bool lazy);
+
+/* Makes s->body the text of the message at SEQ. */
+int fetch_load(struct session *s, uint32_t seq);
+
+/* Puts " LABEL string" with what SEC wants of DATA, N: as a literal8 if RAW. */
+void fetch_put_piece(struct session *s, const struct fetch_section *sec,
+		     const char *data, size_t n, bool raw);
+
+/* Puts " LABEL NIL" (of a size 0) there: it has no such part, or is gone. */
 void fetch_put_nil(struct session *s, const struct fetch_section *sec);
 
 #endif

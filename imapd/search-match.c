@@ -248,6 +248,15 @@ static bool match_date(const struct search *m, const struct search_key *key)
 	}
 }
 
+static bool match_saved(const struct search *m, const struct search_key *key)
+{
+	date_day day = date_of(m->m.saved);
+
+	if (key->type == SEARCH_SAVEDBEFORE)
+		return day < key->day;
+	return key->type == SEARCH_SAVEDON ? day == key->day : day >= key->day;
+}
+
 static bool match(struct search *m, const struct search_key *key);
 
 static bool match_children(struct search *m, const struct search_key *key)
@@ -287,6 +296,10 @@ static bool holds(struct search *m, const struct search_key *key)
 	case SEARCH_OLDER:
 	case SEARCH_YOUNGER:
 		return match_date(m, key);
+	case SEARCH_SAVEDBEFORE:
+	case SEARCH_SAVEDON:
+	case SEARCH_SAVEDSINCE:
+		return match_saved(m, key);
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:

@@ -22,6 +22,9 @@ enum search_type {
 	SEARCH_BEFORE, /* INTERNALDATE against `day` */
 	SEARCH_ON,
 	SEARCH_SINCE,
+	SEARCH_SAVEDBEFORE, /* the same of SAVEDATE */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
 	SEARCH_OLDER, /* INTERNALDATE against `when` */
 	SEARCH_YOUNGER,
 	SEARCH_SENTBEFORE, /* Date field against `day` */

@@ -120,7 +120,7 @@ void session_deselect(struct session *s)
 		mailbox_close(&s->box);
 	s->lost = s->unsettled = false;
 	s->told = s->told_recent = 0;
-	s->body.uid = 0;
+	s->body.uid = s->body.decoded_uid = 0;
 	buf_reset(&s->flags);
 	feed_watch(s->feed, -1);
 }
@@ -249,6 +249,7 @@ static void start(struct session *s, const struct handover *h)
 	buf_init(&s->out, OUT_MAX);
 	buf_init(&s->flags, 1 << 16);
 	buf_init(&s->body.text, BODY_MAX);
+	buf_init(&s->body.decoded, BODY_MAX);
 	str_copy(s->user, sizeof(s->user), h->user);
 }
 
@@ -261,6 +262,7 @@ static void finish(struct session *s)
 	buf_free(&s->out);
 	buf_free(&s->flags);
 	buf_free(&s->body.text);
+	buf_free(&s->body.decoded);
 }
 
 /* Input that the login side had read ahead comes first. */

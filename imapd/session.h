@@ -24,6 +24,9 @@ struct command;
 struct session_text {
 	struct buf text;
 	uint32_t uid; /* 0: none */
+	struct buf decoded; /* one of its parts … */
+	uint32_t decoded_uid;
+	size_t decoded_at; /* … whose body begins here */
 };
 
 struct session {

@@ -6,6 +6,9 @@
 #include "base/err.h"
 #include "imapd/date.h"
 #include "imapd/flags.h"
+#include "mime/unbinary.h"
+
+#define BINARY_MAX (1 << 30) /* of a literal8, which is held in memory */
 
 static bool bad(struct upload *u, const char *why)
 {
@@ -29,6 +32,7 @@ bool upload_begin(struct upload *u, struct session *s, const struct arg *a,
 		  const char *name)
 {
 	*u = (struct upload){ .s = s, .at = a };
+	buf_init(&u->binary, BINARY_MAX);
 	return good(u, append_new(s->store, name, &u->to));
 }
 
@@ -79,9 +83,42 @@ static bool check_size(struct upload *u)
 	u->size += s->c.reader.literal;
 	if (u->size == 0)
 		return refuse(u, "[CANNOT] The message is empty.");
-	if (u->size > (uint64_t)s->message_max)
+	if (u->size > (uint64_t)s->message_max ||
+	    (s->c.literal8 && u->size > BINARY_MAX))
 		return refuse(u, "[TOOBIG] The message is too large.");
 	return true;
+}
+
+static int take(struct upload *u, const char *data, size_t n)
+{
+	if (u->s->c.literal8) {
+		buf_put(&u->binary, data, n);
+		return u->binary.over ? ERR_TOO_LONG : ERR_OK;
+	}
+	if (memchr(data, '\0', n))
+		u->no = "[CANNOT] The message holds a NUL byte.";
+	return u->no ? ERR_OK : append_write(u->to, data, n);
+}
+
+static int sink(void *context, const void *data, size_t n)
+{
+	return append_write(context, data, n);
+}
+
+/* A literal8 is in memory: its binary parts are kept as base64, since storage
+ * and clients know lines. */
+static void add_binary(struct upload *u)
+{
+	const struct buf *b = &u->binary;
+	struct arena *a = arena_new();
+	const struct mime_part *root = mime_parse(a, b->data, b->len);
+
+	if (mime_is_binary_in_parts(root, b->data, b->len))
+		u->code = mime_unbinary(root, b->data, b->len, sink, u->to);
+	else
+		u->no = "[UNKNOWN-CTE] There is a NUL byte outside of binary "
+			"parts.";
+	arena_free(&a);
 }
 
 /* Moves the literal's bytes. After a failure the rest is still read, so that
@@ -102,10 +139,8 @@ static bool receive(struct upload *u)
 		}
 		if (n > left)
 			n = (size_t)left;
-		if (!u->no && memchr(data, '\0', n))
-			u->no = "[CANNOT] The message holds a NUL byte.";
 		if (!u->no && u->code == ERR_OK)
-			u->code = append_write(u->to, data, n);
+			u->code = take(u, data, n);
 		conn_consume(c, n);
 		left -= n;
 	}
@@ -122,8 +157,13 @@ static bool take_literal(struct upload *u)
 		return bad(u, "A literal was expected.");
 	if (!check_size(u))
 		return false;
+	buf_reset(&u->binary);
 	conn_accept_literal(c);
-	if (!receive(u) || !conn_more_args(c, &why))
+	if (!receive(u))
+		return bad(u, NULL);
+	if (c->literal8 && u->code == ERR_OK)
+		add_binary(u);
+	if (!conn_more_args(c, &why))
 		return bad(u, why);
 	u->at = c->args;
 	return !u->no && u->code == ERR_OK;
@@ -159,4 +199,5 @@ void upload_fail(struct upload *u)
 void upload_end(struct upload *u)
 {
 	append_free(&u->to);
+	buf_free(&u->binary);
 }

@@ -1,7 +1,8 @@
 /*
  * Messages that a client sends in a command, each with what describes it, and
  * that go from the connection to the mailbox piece by piece: APPEND (RFC 3501
- * section 6.3.11), several at once (RFC 3502).
+ * section 6.3.11), several at once (RFC 3502). One that may have any bytes (RFC
+ * 3516) is held in memory, since it is stored in another encoding.
  *
  * The first failure ends the command. A literal not yet accepted is then left
  * to the session, which refuses it.
@@ -18,6 +19,7 @@ struct upload {
 	const struct arg *at; /* what comes next in the command */
 	size_t count;	      /* messages that were taken */
 	uint64_t size;	      /* of the current one */
+	struct buf binary;    /* a literal8 */
 
 	/* The failure: one of them. */
 	const char *bad; /* the command is invalid */

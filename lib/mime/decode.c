@@ -32,6 +32,8 @@ void mime_decode_base64(struct buf *out, const char *data, size_t n)
 	for (i = 0; i < n; i++) {
 		int v = base64_value((unsigned char)data[i]);
 
+		if (data[i] == '=')
+			bits = have = 0; /* the end; some join two of them */
 		if (v < 0)
 			continue;
 		bits = bits << 6 | (unsigned)v;

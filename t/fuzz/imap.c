@@ -22,8 +22,10 @@
  * link: imapd/commands.c
  * link: imapd/conn.c
  * link: imapd/date.c
+ * link: imapd/fetch-binary.c
  * link: imapd/fetch-body.c
  * link: imapd/fetch-items.c
+ * link: imapd/fetch-preview.c
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/pattern.c
@@ -85,6 +87,11 @@ FUZZ_SEEDS(
 	"SIZE)\r\n",
 	"a CREATE x/&AOQ-\r\nb RENAME x y\r\nc SUBSCRIBE y\r\nd DELETE y\r\n"
 	"e CREATE z (USE (\\Sent))\r\nf NAMESPACE\r\ng ENABLE CONDSTORE\r\n",
+	"a SELECT INBOX\r\nb FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2.1] "
+	"BINARY[] PREVIEW (LAZY) SAVEDATE)\r\nc FETCH * PREVIEW\r\n"
+	"d SEARCH SAVEDON 1-Jan-2020 SAVEDATESUPPORTED\r\n",
+	"a APPEND INBOX ~{70+}\r\nContent-Type: a/b\r\n"
+	"Content-Transfer-Encoding: binary\r\n\r\nx\ny\rz\r\n\r\n",
 	"a APPEND INBOX {3+}\r\nA:b (x \\Draft) {3+}\r\nC:d \"24-Nov-2026 "
 	"02:00:00 +0000\" {3+}\r\nE:f\r\nb STATUS INBOX (APPENDLIMIT)\r\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "

@@ -5,30 +5,40 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
 #include "imaptext/imaptext.h"
 #include "index/cache.h"
 #include "mime/author.h"
 #include "mime/decode.h"
 #include "mime/field.h"
 #include "mime/part.h"
+#include "mime/preview.h"
+#include "mime/unbinary.h"
 
-FUZZ_SEEDS("From: \"A, B\" <a@b>, g: c@d;\r\nTo: <@x:e@f>\r\nSubject: "
-	   "=?utf-8?b?w7Y=?=\r\n"
-	   " =?iso-8859-1?q?=fc_?=\r\nDate: x\r\n\r\nbody\r\n",
-	   "Content-Type: multipart/mixed; "
-	   "boundary=\"b\"\r\n\r\n--b\r\n\r\ntext\r\n"
-	   "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\n"
-	   "--b\r\nContent-Type: text/html; charset=utf-8; format=flowed\r\n"
-	   "Content-Disposition: attachment; filename*0*=utf-8''a%20; "
-	   "filename*1=b\r\n"
-	   "Content-Transfer-Encoding: base64\r\nContent-MD5: "
-	   "x\r\nContent-Language: en,de\r\n"
-	   "Content-Location: y\r\nContent-ID: <z>\r\n\r\neHl6\r\n--b--\r\n",
-	   "Content-Type: multipart/digest; boundary=x\n\n--x\n\nA: "
-	   "b\n\nc\n--x--\n",
-	   "Content-Type: multipart/alternative; "
-	   "boundary*=''q%22\n\n--q\"\n\n--q\"--",
-	   "Subject: \x80\xff\"\\\r\nno colon\r\n\tfolded\r\n: empty\r\n\r\n")
+FUZZ_SEEDS(
+	"From: \"A, B\" <a@b>, g: c@d;\r\nTo: <@x:e@f>\r\nSubject: "
+	"=?utf-8?b?w7Y=?=\r\n"
+	" =?iso-8859-1?q?=fc_?=\r\nDate: x\r\n\r\nbody\r\n",
+	"Content-Type: multipart/mixed; "
+	"boundary=\"b\"\r\n\r\n--b\r\n\r\ntext\r\n"
+	"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\n"
+	"--b\r\nContent-Type: text/html; charset=utf-8; format=flowed\r\n"
+	"Content-Disposition: attachment; filename*0*=utf-8''a%20; "
+	"filename*1=b\r\n"
+	"Content-Transfer-Encoding: base64\r\nContent-MD5: "
+	"x\r\nContent-Language: en,de\r\n"
+	"Content-Location: y\r\nContent-ID: <z>\r\n\r\neHl6\r\n--b--\r\n",
+	"Content-Type: multipart/digest; boundary=x\n\n--x\n\nA: "
+	"b\n\nc\n--x--\n",
+	"Content-Type: multipart/alternative; "
+	"boundary*=''q%22\n\n--q\"\n\n--q\"--",
+	"Content-Type: text/html\n\n<style>x</style><!-- y --><p>&auml;&#x20ac;"
+	"<b>z</b> &lt;",
+	"Content-Type: multipart/mixed; boundary=b\n"
+	"Content-Transfer-Encoding: binary\n\n--b\n"
+	"Content-Transfer-Encoding: binary\n\nx\ry\n\n--b--\n",
+	"Subject: \x80\xff\"\\\r\nno colon\r\n\tfolded\r\n: empty\r\n\r\n")
 
 static void check_parts(const struct mime_part *p, size_t n)
 {
@@ -59,6 +69,35 @@ static void check_cache(struct buf *out, const char *data, size_t n)
 				   (f.body_len > 0) == whole);
 	}
 	cache_read(data, n, 1, 2, &f);
+}
+
+static void check_preview(struct buf *out, const char *data, size_t n)
+{
+	size_t chars = 0;
+
+	mime_preview(out, data, n);
+	FUZZ_CHECK(!out->len || str_is_utf8(out->data, out->len));
+	for (size_t i = 0; i < out->len; i++) {
+		FUZZ_CHECK((unsigned char)out->data[i] >= ' ');
+		chars += ((unsigned char)out->data[i] & 0xc0) != 0x80;
+	}
+	FUZZ_CHECK(chars <= MIME_PREVIEW_MAX);
+	buf_reset(out);
+}
+
+static int gather(void *context, const void *data, size_t n)
+{
+	buf_put(context, data, n);
+	return ERR_OK;
+}
+
+static void check_unbinary(struct buf *out, const struct mime_part *root,
+			   const char *data, size_t n)
+{
+	if (!mime_is_binary_in_parts(root, data, n))
+		return;
+	FUZZ_CHECK(mime_unbinary(root, data, n, gather, out) == ERR_OK);
+	check_out(out);
 }
 
 static void take_domain(void *context, const char *domain, bool shown)
@@ -100,6 +139,8 @@ void fuzz_one(const char *data, size_t n)
 	}
 	buf_free(&out);
 	buf_init(&out, 2 * CACHE_ENTRY_MAX);
+	check_preview(&out, data, n);
+	check_unbinary(&out, root, data, n);
 	check_cache(&out, data, n);
 	buf_free(&out);
 	arena_free(&a);

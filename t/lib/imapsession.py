@@ -105,7 +105,7 @@ class Raw:
         while True:
             part = self.file.readline()
             got += part
-            literal = re.search(rb"\{(\d+)\}\r\n$", part)
+            literal = re.search(rb"~?\{(\d+)\}\r\n$", part)
             if not literal:
                 return got
             got += self.file.read(int(literal.group(1)))
