@@ -11,8 +11,9 @@
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
-#define PORTION 200	    /* files under one lock */
-#define SAY_EACH_US 3000000 /* that it goes on; see leftover_busy_us */
+#define PORTION 200 /* files under one lock */
+
+int64_t removal_say_us = 3000000;
 
 struct gone {
 	uint32_t uid;
@@ -232,12 +233,12 @@ static int portion(struct mailbox *m, struct removal *r)
 {
 	struct marks k;
 	struct batch b;
-	bool due = clock_wall_us() - r->said > SAY_EACH_US;
+	bool due = clock_wall_us() - r->said >= removal_say_us, last;
 	int code = index_lock(&m->x);
 
 	if (code)
 		return code;
-	due = due && is_last(m, r);
+	last = is_last(m, r);
 	marks_begin(&k, m->x.f.files, BOTH_DIRS);
 	remove_some(m, r);
 	batch_begin(&b, &m->x.f, false);
@@ -248,7 +249,7 @@ static int portion(struct mailbox *m, struct removal *r)
 	batch_mark(&b, RECORD_MARK);
 	/* only for speed: without it the directories are read */
 	err_ignore(index_commit(&m->x, &b, true));
-	if (due)
+	if (due && last)
 		r->end = m->x.f.end;
 	index_unlock(&m->x);
 	return ERR_OK;

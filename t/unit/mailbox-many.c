@@ -10,6 +10,7 @@
 #include "index/mark.h"
 #include "mailbox/leftover.h"
 #include "mailbox/private.h"
+#include "mailbox/removal.h"
 #include "t/unit/mailbox-lib.h"
 
 #define MANY 1000
@@ -111,6 +112,42 @@ static void test_patience(void)
 	close_folder(&m, &s);
 }
 
+/* However long it takes, and whatever others expunge meanwhile. */
+static void test_beside(void)
+{
+	const struct mailbox_changes *c;
+	const uint32_t one = 1;
+	struct store *s, *s2;
+	struct mailbox *m, *m2;
+
+	fill();
+	leftover_busy_us = 2000000;
+	removal_say_us = 0;
+	m = open_folder("INBOX", false, &s);
+	slow = 3000;
+	ok(mailbox_expunge(m, seq, MANY, false) == ERR_OK &&
+		   mailbox_is_removing(m),
+	   "another expunge of very many");
+	slow = 0;
+	m2 = open_folder("INBOX", false, &s2);
+	ok(mailbox_count(m2) == 1 &&
+		   mailbox_expunge(m2, &one, 1, false) == ERR_OK,
+	   "beside it one of one message");
+	close_folder(&m2, &s2);
+	usleep(2200000);
+	slow = 1000;
+	mailbox_refresh(m, true, &c);
+	slow = 0;
+	m2 = open_folder("INBOX", true, &s2);
+	ok(mailbox_is_removing(m) && mailbox_count(m2) == 0 &&
+		   files("tmp") == 0,
+	   "whoever comes later sees that it goes on");
+	close_folder(&m2, &s2);
+	close_folder(&m, &s);
+	ok(files("cur") + files("new") + files("tmp") == 0, "to its end");
+	leftover_busy_us = 10000000;
+}
+
 /* The session ends: its caller has said goodbye. */
 static void test_close(void)
 {
@@ -159,6 +196,7 @@ int main(void)
 {
 	test_patience();
 	test_close();
+	test_beside();
 	leftover_busy_us = 0; /* nobody waits for processes that ended */
 	test_end(0);
 	test_end(MANY / 2);
