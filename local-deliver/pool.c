@@ -196,7 +196,8 @@ static int await(const struct worker *w)
 	do {
 		err = wait_until(w->sock, POLLIN,
 				 clock_ms() + (turn < 0 ? WORK_MS : turn));
-		watch_round();
+		if (err == ERR_TIMEOUT)
+			watch_round();
 	} while (err == ERR_TIMEOUT && turn >= 0 && !watch_is_late(w->watched));
 	if (err == ERR_TIMEOUT)
 		log_error("process %ld, which delivers to %s, gave no sign of "

@@ -240,9 +240,7 @@ static struct courier *better(struct courier *c, struct courier *best,
 	return mine && best->dest != d ? c : best;
 }
 
-/* A courier that already delivers to the mailbox D, and not slowly: what waits
- * there is delivered together, and two would only wait for each other's
- * lock. */
+/* The courier that delivers to D on this machine, and not slowly. */
 static struct courier *courier_at(struct qmgr *q, const struct destination *d)
 {
 	struct courier *c;
@@ -250,19 +248,21 @@ static struct courier *courier_at(struct qmgr *q, const struct destination *d)
 	if (d->busy == 0)
 		return NULL;
 	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
-	if (c->dest == d && c->njobs > 0 && better(c, NULL, d) && is_quick(c))
+	if (c->dest == d && c->njobs > 0 && is_quick(c))
 		return c;
 	return NULL;
 }
 
 /* A free connection; else a new one; else one that has jobs of D and room for
- * more. */
+ * more. For a mailbox only the one that delivers there, even if it has no room
+ * now: what waits there is delivered together, and two would only wait for each
+ * other's lock. */
 static struct courier *local_courier(struct qmgr *q, struct destination *d)
 {
-	struct courier *best = courier_at(q, d), *c;
+	struct courier *best = NULL, *c = courier_at(q, d);
 
-	if (best)
-		return best;
+	if (c && (better(c, NULL, d) || strchr(d->key, '@')))
+		return better(c, NULL, d);
 	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_LOCAL], link)
 	best = better(c, best, d);
 	if (best && best->njobs == 0)
@@ -460,7 +460,8 @@ static void run(struct qmgr *q, enum transport t)
 					    ? local_courier(q, d)
 					    : remote_courier(q, d);
 
-		if (!c && (d->busy == 0 || !any_free(q, t)))
+		if (!c && (t != TRANSPORT_LOCAL || !courier_at(q, d)) &&
+		    (d->busy == 0 || !any_free(q, t)))
 			return;
 		if (!c) {
 			d->blocked = true;
@@ -502,6 +503,15 @@ void courier_forget(struct qmgr *q, const struct destination *d)
 		c->dest = NULL;
 }
 
+/* If C is slow, what waits for its mailbox may go to another one. */
+static void stop_waiting_for(struct courier *c)
+{
+	if (c->njobs == 0 || is_quick(c))
+		return;
+	c->dest->blocked = false;
+	dest_update(c->q, c->dest);
+}
+
 void courier_tick(struct qmgr *q)
 {
 	for (int t = 0; t < TRANSPORTS; t++) {
@@ -510,6 +520,7 @@ void courier_tick(struct qmgr *q)
 		for (c = TAILQ_FIRST(&q->couriers[t]); c; c = next) {
 			next = TAILQ_NEXT(c, link);
 			apart_if_slow(c);
+			stop_waiting_for(c);
 			if (c->njobs == 0 && c->idle_since + IDLE_S < q->tick)
 				courier_end(c);
 		}

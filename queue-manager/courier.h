@@ -11,7 +11,7 @@
 #include "queue-manager/qmgr.h"
 
 /* Jobs on one connection. Those for one mailbox are done together. */
-#define COURIER_DEPTH(transport) ((transport) == TRANSPORT_LOCAL ? 16u : 4u)
+#define COURIER_DEPTH(transport) ((transport) == TRANSPORT_LOCAL ? 32u : 4u)
 
 /* Hands out jobs while there are destinations ready and couriers free. */
 void courier_run(struct qmgr *q);

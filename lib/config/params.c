@@ -83,7 +83,7 @@ const struct config_param config_params[] = {
 { "lmtp_socket", STRING, "", NULL, "services",
   "Path of a socket for LMTP; empty: none." },
 { "local_destination_concurrency_limit", INT, "2", "1-1000", "queue",
-  "Simultaneous deliveries to one mailbox." },
+  "Simultaneous deliveries to one mailbox; the second begins when the first takes more than a second." },
 { "local_process_limit", INT, "20", "1-1000", "services",
   "Processes of local-deliver." },
 { "local_users", BOOL, "yes", NULL, "users",

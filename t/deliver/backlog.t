@@ -2,9 +2,12 @@
 """A queue with more in it than can go out: what waits is held cheaply and
 completely, and everybody gets his turn."""
 import os
+import re
+import signal
 import socket
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -119,6 +122,36 @@ def turns(tap, s, port):
     peer.close()
 
 
+def burst(s):
+    """80 letters for one mailbox, none of which is delivered before the last
+    has come; how long that took, and the processes that delivered."""
+    parent = s.pid_of("local-deliver")
+    with open("/proc/%d/task/%d/children" % (parent, parent)) as f:
+        pids = [parent] + [int(pid) for pid in f.read().split()]
+    start, seen = time.monotonic(), len(s.read_log())
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    post(s, 80, s.address(), [s.address()])
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    took = time.monotonic() - start
+    line = r"local-deliver\[(\d+)\]: .*status=sent"
+    wait_for(lambda: len(re.findall(line, s.read_log()[seen:])) >= 80)
+    return took, set(re.findall(line, s.read_log()[seen:]))
+
+
+def one_mailbox(tap, s):
+    for _ in range(5):
+        took, by = burst(s)
+        if took < 1:
+            break
+        time.sleep(1)
+    # a delivery that takes longer gets company
+    tap.ok(len(by) == 1 or took >= 1,
+           "a burst for one mailbox is delivered by one process (%d)" %
+           len(by))
+
+
 def main():
     tap = Tap()
     port = free_port()
@@ -131,6 +164,8 @@ def main():
                   "default_destination_recipient_limit=%d" % EACH,
                   *lines) as s:
         turns(tap, s, port)
+    with Instance(*lines) as s:
+        one_mailbox(tap, s)
     tap.done()
 
 
