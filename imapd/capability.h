@@ -22,6 +22,7 @@ struct session;
 	"ESEARCH " \
 	"ID " \
 	"IDLE " \
+	"LIST-EXTENDED " \
 	"LIST-STATUS " \
 	"LITERAL+ " \
 	"MOVE " \
@@ -39,7 +40,6 @@ struct session;
 	"UIDPLUS " \
 	"UNSELECT " \
 	"WITHIN"
-/* clang-format on */
 
 #define CAPABILITY_ID "* ID (\"name\" \"Posthorn\")"
 

@@ -15,11 +15,14 @@ enum {
 	SELECT_SUBSCRIBED = 1 << 0,
 	SELECT_SPECIAL_USE = 1 << 1,
 	SELECT_RECURSIVE = 1 << 2,
-	SELECT_REMOTE = 1 << 3,
+	SELECT_REMOTE = 1 << 3, /* we have none */
 	RETURN_SUBSCRIBED = 1 << 4,
 	RETURN_CHILDREN = 1 << 5,
 	RETURN_SPECIAL_USE = 1 << 6
 };
+
+/* Options that say which names are wanted, rather than how. */
+#define SELECT_BASE (SELECT_SUBSCRIBED | SELECT_SPECIAL_USE)
 
 #define STATUS_MAX 4096 /* a name, quoted, and some numbers */
 
@@ -70,7 +73,7 @@ static bool read_selection(struct listing *l, const struct arg *a)
 	for (; a->type != ARG_END; a++)
 		if (!read_option(select_options, a, &l->options))
 			return false;
-	return true;
+	return !(l->options & SELECT_RECURSIVE) || l->options & SELECT_BASE;
 }
 
 static bool read_return(struct listing *l, const struct arg *a)
@@ -99,7 +102,7 @@ static bool read_patterns(struct listing *l, const struct arg *ref,
 	const struct arg *list = a->type == ARG_LIST ? a->list : a;
 	size_t n = a->type == ARG_LIST ? args_count(list) : 1, i;
 
-	if (!arg_astring(ref))
+	if (!arg_astring(ref) || n == 0)
 		return false;
 	l->extended |= a->type == ARG_LIST;
 	l->pattern = arena_alloc(l->s->c.arena, (n + 1) * sizeof(char *));
@@ -125,19 +128,40 @@ static bool matches(const struct listing *l, const char *name)
 	return false;
 }
 
-/* Is a folder below F subscribed? */
-static bool subscribed_below(const struct listing *l,
-			     const struct store_folder *f)
+/* Does F meet the selection criteria, whatever its name? */
+static bool is_selected(const struct listing *l, const struct store_folder *f)
 {
-	size_t n = strlen(f->name), i;
+	if (l->options & SELECT_SPECIAL_USE && !f->special_use)
+		return false;
+	if (l->options & SELECT_SUBSCRIBED)
+		return f->subscribed;
+	return f->exists || f->has_children;
+}
 
-	for (i = 0; i < l->all.n; i++) {
-		const struct store_folder *g = &l->all.folder[i];
+static bool is_subscribed(const struct listing *l, const struct store_folder *f)
+{
+	(void)l;
+	return f->subscribed;
+}
 
-		if (g->subscribed && str_starts(g->name, f->name) &&
-		    g->name[n] == '/')
+static bool is_hidden(const struct listing *l, const struct store_folder *f)
+{
+	return is_selected(l, f) && !matches(l, f->name);
+}
+
+/* Is a folder below F as ASKED? They are those that follow it. */
+static bool any_below(const struct listing *l, const struct store_folder *f,
+		      bool (*asked)(const struct listing *,
+				    const struct store_folder *))
+{
+	const struct store_folder *g, *end = l->all.folder + l->all.n;
+	size_t n = strlen(f->name);
+
+	for (g = f + 1; g < end && str_starts(g->name, f->name) &&
+			g->name[n] == '/';
+	     g++)
+		if (asked(l, g))
 			return true;
-	}
 	return false;
 }
 
@@ -167,39 +191,53 @@ static bool put_status(const struct listing *l, const struct store_folder *f,
 	return code != ERR_NOT_FOUND && code != ERR_DENIED;
 }
 
+/* What is true of a folder below (RFC 5258 section 3.5). */
+static void put_child_info(const struct listing *l, struct buf *b)
+{
+	const char *space = "";
+
+	buf_puts(b, " (\"CHILDINFO\" (");
+	for (const struct option *o = select_options; o->name; o++)
+		if (o->bit & l->options & SELECT_BASE) {
+			buf_printf(b, "%s\"%s\"", space, o->name);
+			space = " ";
+		}
+	buf_puts(b, "))");
+}
+
 static void put_row(struct listing *l, const struct store_folder *f,
 		    bool noselect, bool child_info)
 {
 	struct buf *b = &l->s->out, status;
 
 	buf_init(&status, STATUS_MAX);
-	noselect |= !put_status(l, f, &status);
+	noselect |= is_selected(l, f) && !put_status(l, f, &status);
 	buf_reset(b);
 	buf_printf(b, "* %s (", l->verb);
 	put_attributes(l, b, f, noselect);
 	buf_puts(b, ") \"/\" ");
 	session_put_name(b, f->name);
 	if (child_info)
-		buf_puts(b, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+		put_child_info(l, b);
 	buf_puts(b, "\r\n");
 	buf_put(b, status.data, status.len);
 	stream_put(l->s->c.io, b->data, b->len);
 	buf_free(&status);
 }
 
+/* A name that does not meet the criteria is told with RECURSIVEMATCH, for the
+ * sake of those below it that will not be told themselves. */
 static void consider(struct listing *l, const struct store_folder *f)
 {
-	bool subscribed = l->options & SELECT_SUBSCRIBED;
-	bool below = false, wanted;
+	bool recursive = l->options & SELECT_RECURSIVE;
 
-	if (subscribed && l->options & SELECT_RECURSIVE)
-		below = subscribed_below(l, f);
-	wanted = subscribed ? f->subscribed || below
-			    : f->exists || f->has_children;
-	if (l->options & SELECT_SPECIAL_USE && !f->special_use)
-		wanted = false;
-	if (wanted && matches(l, f->name))
-		put_row(l, f, !f->exists, below);
+	if (!matches(l, f->name))
+		return;
+	if (is_selected(l, f))
+		put_row(l, f, !f->exists,
+			recursive && any_below(l, f, is_selected));
+	else if (recursive && any_below(l, f, is_hidden))
+		put_row(l, f, !f->exists, true);
 }
 
 /* LSUB with a "%" pattern also names the level above subscribed folders, with
@@ -210,7 +248,7 @@ static void consider_lsub(struct listing *l, const struct store_folder *f)
 	size_t n = strlen(pattern);
 	bool percent = n > 0 && pattern[n - 1] == '%';
 
-	if (!f->subscribed && !(percent && subscribed_below(l, f)))
+	if (!f->subscribed && !(percent && any_below(l, f, is_subscribed)))
 		return;
 	if (matches(l, f->name))
 		put_row(l, f, !f->subscribed, false);
