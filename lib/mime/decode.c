@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unicase.h>
 
 #include "base/str.h"
 #include "mime/field.h"
@@ -145,73 +144,4 @@ bool mime_decode_part(struct buf *out, const char *data,
 	}
 	arena_free(&a);
 	return text;
-}
-
-/* ASCII folded in place of copying, white space squeezed; tells whether
- * anything else was there. */
-static bool fold_ascii(struct buf *out, const char *text, size_t n)
-{
-	char *to = buf_room(out, n), *start = to;
-	bool beyond = false, blank = false;
-	size_t i;
-
-	if (!to)
-		return false;
-	for (i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (str_isspace(c)) {
-			if (!blank)
-				*to++ = ' ';
-			blank = true;
-			continue;
-		}
-		blank = false;
-		beyond |= c >= 0x80;
-		*to++ = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-	}
-	buf_added(out, (size_t)(to - start));
-	return beyond;
-}
-
-static bool is_ascii(const char *text, size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && (unsigned char)text[i] < 0x80)
-		i++;
-	return i == n;
-}
-
-void mime_collate(struct buf *out, const char *text, size_t n)
-{
-	size_t nupper = 0;
-	uint8_t *upper = NULL;
-
-	if (!is_ascii(text, n) && str_is_utf8(text, n))
-		upper = u8_toupper((const uint8_t *)text, n, NULL, UNINORM_NFKD,
-				   NULL, &nupper);
-	if (upper)
-		buf_put(out, upper, nupper);
-	for (size_t i = 0; !upper && i < n; i++)
-		buf_putc(out, (char)str_toupper((unsigned char)text[i]));
-	free(upper);
-}
-
-void mime_fold_case(struct buf *out, const char *text, size_t n)
-{
-	size_t before = out->len, nfolded = 0;
-	uint8_t *folded;
-
-	if (!fold_ascii(out, text, n) ||
-	    !str_is_utf8(out->data + before, out->len - before))
-		return;
-	folded = u8_casefold((const uint8_t *)out->data + before,
-			     out->len - before, NULL, UNINORM_NFC, NULL,
-			     &nfolded);
-	if (!folded)
-		return;
-	buf_truncate(out, before);
-	buf_put(out, folded, nfolded);
-	free(folded);
 }

@@ -43,13 +43,12 @@ bool mime_charset_hides(const char *charset);
  * files later. */
 void mime_charsets_preload(void);
 
-/* UTF-8 with case folded, for comparison: Unicode case folding, white space
- * runs and line ends as one space. Invalid bytes stay. */
-void mime_fold_case(struct buf *out, const char *text, size_t n);
-
-/* TEXT, N for sorting: a comparison of bytes gives the order of
- * i;unicode-casemap (RFC 5051), but for a few letters that are written as two
- * in capitals. What is no UTF-8 is taken as ASCII and other bytes. */
+/* TEXT, N for comparison: equality, order and substrings of the results, byte
+ * by byte, are those of i;unicode-casemap (RFC 5051). What is no UTF-8 is taken
+ * as ASCII and other bytes. */
 void mime_collate(struct buf *out, const char *text, size_t n);
+
+/* The same for searching: each row of white space and line ends is a blank. */
+void mime_fold_case(struct buf *out, const char *text, size_t n);
 
 #endif

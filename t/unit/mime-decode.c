@@ -79,6 +79,37 @@ static void test_message_ids(void)
 	buf_free(&found);
 }
 
+/* RFC 5051, and characters whose capitals are longer. */
+static const struct {
+	const char *text;
+	const char *want;
+} casemaps[] = {
+	{ "", "" },
+	{ "aZ [", "AZ [" },
+	{ "\xc7\x84", "Dz\xcc\x8c" }, /* the RFC's own example */
+	{ "\xc3\x9f", "\xc3\x9f" },   /* sharp s has no capital */
+	{ "\xef\xbc\xa1", "A" },      /* full width */
+	{ "\xef\xac\x81", "fi" },     /* a ligature, decomposed last */
+	{ "\xc9\x90\xc9\x90", "\xe2\xb1\xaf\xe2\xb1\xaf" },
+	{ "\xff"
+	  "a",
+	  "\xff"
+	  "A" }, /* no UTF-8 */
+};
+
+static void test_casemap(void)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	for (size_t i = 0; i < sizeof(casemaps) / sizeof(*casemaps); i++) {
+		buf_reset(&b);
+		mime_collate(&b, casemaps[i].text, strlen(casemaps[i].text));
+		is(b.data, casemaps[i].want, casemaps[i].want);
+	}
+	buf_free(&b);
+}
+
 int main(void)
 {
 	test_message_ids();
@@ -104,8 +135,9 @@ int main(void)
 		arena_free(&a);
 	}
 	buf_reset(&b);
-	mime_fold_case(&b, "A\r\n B\xc3\x84", 7);
-	is(b.data, "a b\xc3\xa4", "case and white space are folded");
+	mime_fold_case(&b, "a\r\n B\xc3\xa4", 7);
+	is(b.data, "A BA\xcc\x88", "case and white space are folded");
+	test_casemap();
 	buf_free(&b);
 	return done();
 }
