@@ -20,6 +20,8 @@ struct session;
 	"CREATE-SPECIAL-USE " \
 	"ENABLE " \
 	"ESEARCH " \
+	"ESORT " \
+	"I18NLEVEL=1 " \
 	"ID " \
 	"IDLE " \
 	"LIST-EXTENDED " \
@@ -31,7 +33,9 @@ struct session;
 	"PREVIEW " \
 	"SASL-IR " \
 	"SAVEDATE " \
+	"SEARCHRES " \
 	"SORT " \
+	"SORT=DISPLAY " \
 	"SPECIAL-USE " \
 	"STATUS=SIZE " \
 	"THREAD=ORDEREDSUBJECT " \

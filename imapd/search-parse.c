@@ -172,6 +172,12 @@ static bool parse_set(struct parser *p, struct search_key *key)
 {
 	uint32_t last = mailbox_count(p->s->box);
 
+	if (set_is_saved(p->a)) {
+		key->type = SEARCH_UID;
+		set_saved(p->s, &key->set);
+		p->a++;
+		return true;
+	}
 	if (key->type == SEARCH_UID && last > 0)
 		last = mailbox_uid(p->s->box, last);
 	if (p->a->type != ARG_ATOM ||

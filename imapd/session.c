@@ -22,6 +22,7 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
 #include "imapd/reopen.h"
+#include "imapd/set.h"
 #include "imapd/update.h"
 #include "imaptext/imaptext.h"
 #include "log/log.h"
@@ -121,6 +122,7 @@ void session_deselect(struct session *s)
 	s->lost = s->unsettled = false;
 	s->told = s->told_recent = 0;
 	s->body.uid = s->body.decoded_uid = 0;
+	set_save(s, NULL, 0);
 	buf_reset(&s->flags);
 	feed_watch(s->feed, -1);
 }

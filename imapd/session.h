@@ -29,6 +29,12 @@ struct session_text {
 	size_t decoded_at; /* … whose body begins here */
 };
 
+/* The messages of "$" (RFC 5182), by UID, ascending. */
+struct session_saved {
+	uint32_t *uid;
+	size_t n;
+};
+
 struct session {
 	struct conn c;
 	struct store *store;
@@ -48,6 +54,7 @@ struct session {
 	uint32_t told;	   /* EXISTS as the client knows it */
 	uint32_t told_recent;
 	struct session_text body;
+	struct session_saved saved;
 	struct buf out;	  /* a response while it grows */
 	bool flushed;	  /* a part of it was sent */
 	struct buf flags; /* of the latest message, formatted */

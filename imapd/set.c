@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 static int compare(const void *a, const void *b)
@@ -137,6 +138,47 @@ static void expand(struct session *s, const struct set *set, uint32_t **seq,
 			(*seq)[(*n)++] = number;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+void set_save(struct session *s, const uint32_t *seq, size_t n)
+{
+	struct session_saved *saved = &s->saved;
+	size_t i, to = 0;
+
+	free(saved->uid);
+	saved->uid = n > 0 ? mem_array(n, sizeof(*saved->uid)) : NULL;
+	for (i = 0; i < n; i++)
+		saved->uid[i] = mailbox_uid(s->box, seq[i]);
+	if (n > 0)
+		qsort(saved->uid, n, sizeof(*saved->uid), compare_numbers);
+	for (i = 0; i < n; i++)
+		if (to == 0 || saved->uid[to - 1] != saved->uid[i])
+			saved->uid[to++] = saved->uid[i];
+	saved->n = to;
+}
+
+void set_saved(struct session *s, struct set *out)
+{
+	const struct session_saved *saved = &s->saved;
+
+	out->n = saved->n;
+	out->range =
+		arena_alloc(s->c.arena, (saved->n + 1) * sizeof(*out->range));
+	for (size_t i = 0; i < saved->n; i++)
+		out->range[i] =
+			(struct set_range){ saved->uid[i], saved->uid[i] };
+}
+
+bool set_is_saved(const struct arg *arg)
+{
+	return arg_is(arg, "$");
+}
+
 bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 		  size_t *n)
 {
@@ -144,6 +186,12 @@ bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 	uint32_t last = count;
 	struct set set;
 
+	if (set_is_saved(arg)) {
+		set_saved(s, &set);
+		to_numbers(s->box, &set);
+		expand(s, &set, seq, n);
+		return true;
+	}
 	if (s->by_uid && count > 0)
 		last = mailbox_uid(s->box, count);
 	if (arg->type != ARG_ATOM || !set_parse(s->c.arena, arg->s, last, &set))

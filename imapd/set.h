@@ -24,12 +24,22 @@ struct set {
 bool set_parse(struct arena *a, const char *text, uint32_t last,
 	       struct set *out);
 
+/* Keeps the messages SEQ[N] as "$" (RFC 5182), in any order, some maybe
+ * twice. */
+void set_save(struct session *s, const uint32_t *seq, size_t n);
+
+/* "$" as a set of UIDs, in the command's memory. */
+void set_saved(struct session *s, struct set *out);
+
+/* Is ARG "$"? */
+bool set_is_saved(const struct arg *arg);
+
 bool set_has(const struct set *set, uint32_t number);
 
 /* The messages that ARG means in the current command, by number or by UID, as
  * ascending sequence numbers in the command's memory. False, and the client is
  * told, if it is not a set or a number is beyond the last message. UIDs that
- * do not exist are skipped. */
+ * do not exist are skipped, and so are messages of "$" that are gone. */
 bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 		  size_t *n);
 

@@ -95,6 +95,34 @@ static void find_address(struct sort *sort, const struct sort_by *by,
 	keep_text(sort, out);
 }
 
+/* The first address: its name as people read it, or else the address (RFC 5957
+ * section 3). */
+static void take_display(void *context, const struct mime_address *a)
+{
+	struct sort *sort = context;
+
+	if (a->kind == MIME_GROUP) {
+		buf_put(&sort->text, a->name.data, a->name.len);
+		return;
+	}
+	if (a->kind == MIME_GROUP_END)
+		return;
+	mime_decode_words(&sort->text, a->name.data, a->name.len);
+	if (sort->text.len == 0)
+		buf_printf(&sort->text, "%s@%s", a->local.data, a->domain.data);
+}
+
+static void find_display(struct sort *sort, const struct sort_by *by,
+			 const struct subject *of, struct sort_value *out)
+{
+	struct mime_field f;
+
+	buf_reset(&sort->text);
+	if (find_field(by, of, &f))
+		mime_address_list(f.value, f.nvalue, 1, take_display, sort);
+	keep_text(sort, out);
+}
+
 static void find_subject(struct sort *sort, const struct sort_by *by,
 			 const struct subject *of, struct sort_value *out)
 {
@@ -114,6 +142,8 @@ static const struct sort_by all[] = {
 	{ "ARRIVAL", NULL, find_arrival },
 	{ "CC", "Cc", find_address },
 	{ "DATE", "Date", find_date },
+	{ "DISPLAYFROM", "From", find_display },
+	{ "DISPLAYTO", "To", find_display },
 	{ "FROM", "From", find_address },
 	{ "SIZE", NULL, find_size },
 	{ "SUBJECT", "Subject", find_subject },

@@ -29,8 +29,10 @@
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/pattern.c
+ * link: imapd/range.c
  * link: imapd/reader.c
  * link: imapd/reopen.c
+ * link: imapd/result.c
  * link: imapd/search-address.c
  * link: imapd/search-match.c
  * link: imapd/search-parse.c
@@ -76,6 +78,9 @@ FUZZ_SEEDS(
 	"1-Jan-2020 HEADER x \"y\") TEXT {3+}\r\nabc LARGER 5 1:3,5:*\r\n",
 	"a SELECT INBOX\r\nb SORT (REVERSE SUBJECT FROM DATE CC TO SIZE) UTF-8 "
 	"YOUNGER 5\r\nc UID SEARCH RETURN (MIN MAX ALL COUNT) OLDER 1\r\n",
+	"a SELECT INBOX\r\nb UID SORT RETURN (SAVE PARTIAL -1:-2 COUNT) "
+	"(DISPLAYFROM REVERSE DISPLAYTO) UTF-8 1:*\r\nc FETCH $ FLAGS\r\nd "
+	"SEARCH RETURN (SAVE MIN MAX) OR $ UID $\r\ne UID COPY $ x\r\n",
 	"a SELECT INBOX\r\nb THREAD REFERENCES UTF-8 ALL\r\nc UID THREAD REFS "
 	"US-ASCII 1:*\r\nd THREAD ORDEREDSUBJECT UTF-8 NOT SEEN\r\n",
 	"a SELECT INBOX\r\nb STORE 1,2 +FLAGS.SILENT (\\Seen $a)\r\nc COPY 1 "

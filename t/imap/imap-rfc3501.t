@@ -171,7 +171,7 @@ def sets(r):
             status(r.ask("FETCH %s UID" % text), "BAD",
                    "FETCH %s past the end is BAD" % text)
     for text in ("0", "0:1", "1:", ":1", ",1", "1,", "1,,2", "1:2:3", "a",
-                 "-1", "+1", "4294967296", '"1"', "1.2", "$"):
+                 "-1", "+1", "4294967296", '"1"', "1.2", "$1"):
         status(r.ask("FETCH %s UID" % text), "BAD", "the set %s" % text)
         status(r.ask("UID STORE %s FLAGS ()" % text), "BAD",
                "the UID set %s" % text)

@@ -256,7 +256,7 @@ with Sessions() as all_sessions:
             ("SEARCH RETURN (MIN) DELETED", b"")):
         got = r.ask(command)[0]
         tap.equal(got, [b'* ESEARCH (TAG "t%d")%s' % (r.tags, want)], command)
-    last_is(r.ask("SEARCH RETURN (SAVE) ALL"), b"BAD", "an unknown option")
+    last_is(r.ask("SEARCH RETURN (NONE) ALL"), b"BAD", "an unknown option")
     last_is(r.ask("SEARCH RETURN ()"), b"BAD", "no key")
     for command, want in (
             ("SORT (SUBJECT) UTF-8 ALL", b"1 3 2"),

@@ -17,8 +17,10 @@ DOVECOT = "/usr/lib/dovecot/imap"
 
 
 class Oracle:
-    def __init__(self, sessions, settings=""):
+    def __init__(self, sessions, settings="", index=True):
+        """Without INDEX it keeps nothing from one session to the next."""
         self.sessions, self.settings = sessions, settings
+        self.where = "" if index else ":INDEX=MEMORY"
         self.started = []
 
     def __enter__(self):
@@ -28,8 +30,9 @@ class Oracle:
         self.conf = os.path.join(self.home, "dovecot.conf")
         with open(self.conf, "w") as f:
             f.write("base_dir=%s/run\nstate_dir=%s/run\nlog_path=%s/log\n"
-                    "ssl=no\nfirst_valid_uid=0\nmail_location=maildir:%s\n"
-                    "%s" % ((self.home,) * 3 + (self.maildir, self.settings)))
+                    "ssl=no\nfirst_valid_uid=0\nmail_location=maildir:%s%s\n"
+                    "%s" % ((self.home,) * 3 + (
+                        self.maildir, self.where, self.settings)))
         return self
 
     def __exit__(self, *what):

@@ -1,0 +1,204 @@
+#include "imapd/result.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "imapd/set.h"
+
+/* What a response item is about: messages START to START + COUNT of the
+ * result. */
+struct part {
+	size_t start;
+	size_t count;
+};
+
+struct option {
+	const char *name;
+	unsigned bit;
+	bool (*argument)(struct result *r, const struct arg *a);
+	struct part (*part)(const struct result *r); /* which "$" gets */
+};
+
+static bool read_range(struct result *r, const struct arg *a)
+{
+	return range_parse(a, &r->part);
+}
+
+static struct part first_one(const struct result *r)
+{
+	return (struct part){ 0, r->n > 0 };
+}
+
+static struct part last_one(const struct result *r)
+{
+	return (struct part){ r->n > 0 ? r->n - 1 : 0, r->n > 0 };
+}
+
+static struct part everything(const struct result *r)
+{
+	return (struct part){ 0, r->n };
+}
+
+static struct part partial(const struct result *r)
+{
+	struct part p;
+
+	range_apply(&r->part, r->n, &p.start, &p.count);
+	return p;
+}
+
+static const struct option options[] = {
+	{ "MIN", RESULT_MIN, NULL, first_one },
+	{ "MAX", RESULT_MAX, NULL, last_one },
+	{ "ALL", RESULT_ALL, NULL, everything },
+	{ "COUNT", RESULT_COUNT, NULL, everything },
+	{ "PARTIAL", RESULT_PARTIAL, read_range, partial },
+	{ "SAVE", RESULT_SAVE, NULL, NULL },
+};
+
+#define OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const struct option *find_option(const struct arg *a)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (arg_is(a, options[i].name))
+			return &options[i];
+	return NULL;
+}
+
+/* An empty list means ALL. */
+static bool read_options(struct result *r, const struct arg *a)
+{
+	const struct option *o;
+
+	for (; a->type != ARG_END; a++) {
+		o = find_option(a);
+		if (!o || (o->argument && !o->argument(r, ++a)))
+			return false;
+		r->wanted |= o->bit;
+	}
+	if (!r->wanted)
+		r->wanted = RESULT_ALL;
+	return !(r->wanted & RESULT_ALL && r->wanted & RESULT_PARTIAL);
+}
+
+bool result_begin(struct result *r, const struct arg **a)
+{
+	size_t max = mailbox_count(r->s->box);
+
+	r->seq = arena_alloc(r->s->c.arena, (max + 1) * sizeof(*r->seq));
+	if (!arg_is(*a, "RETURN"))
+		return true;
+	if ((*a)[1].type != ARG_LIST || !read_options(r, (*a)[1].list))
+		return conn_bad(&r->s->c, "Invalid return options.");
+	*a += 2;
+	return true;
+}
+
+static uint32_t number(const struct result *r, size_t i)
+{
+	return r->s->by_uid ? mailbox_uid(r->s->box, r->seq[i]) : r->seq[i];
+}
+
+/* A part of the result as a set, its order kept. */
+static void put_set(const struct result *r, struct part p)
+{
+	uint32_t *all =
+		arena_alloc(r->s->c.arena, (p.count + 1) * sizeof(*all));
+
+	for (size_t i = 0; i < p.count; i++)
+		all[i] = number(r, p.start + i);
+	set_put(&r->s->out, all, p.count);
+}
+
+static void put_partial(const struct result *r)
+{
+	struct buf *b = &r->s->out;
+	struct part p = partial(r);
+
+	buf_printf(b, " PARTIAL (%s ", r->part.text);
+	if (p.count > 0)
+		put_set(r, p);
+	else
+		buf_puts(b, "NIL");
+	buf_putc(b, ')');
+}
+
+static void put_extended(const struct result *r)
+{
+	struct buf *b = &r->s->out;
+
+	buf_printf(b, "* ESEARCH (TAG \"%s\")%s", r->s->c.tag,
+		   r->s->by_uid ? " UID" : "");
+	if (r->wanted & RESULT_MIN && r->n > 0)
+		buf_printf(b, " MIN %" PRIu32, number(r, 0));
+	if (r->wanted & RESULT_MAX && r->n > 0)
+		buf_printf(b, " MAX %" PRIu32, number(r, r->n - 1));
+	if (r->wanted & RESULT_ALL && r->n > 0) {
+		buf_puts(b, " ALL ");
+		put_set(r, everything(r));
+	}
+	if (r->wanted & RESULT_PARTIAL)
+		put_partial(r);
+	if (r->wanted & RESULT_COUNT)
+		buf_printf(b, " COUNT %zu", r->n);
+}
+
+static void put_plain(const struct result *r)
+{
+	struct buf *b = &r->s->out;
+
+	buf_printf(b, "* %s", r->plain);
+	for (size_t i = 0; i < r->n; i++) {
+		buf_putc(b, ' ');
+		buf_put_uint(b, number(r, i));
+	}
+}
+
+/* "$" gets what was told, or all if that includes a count, or if nothing was
+ * told (RFC 5182 section 2.4, RFC 9394 section 3.2). */
+static void save(const struct result *r)
+{
+	unsigned told = r->wanted & ~(unsigned)RESULT_SAVE;
+	uint32_t *seq =
+		arena_alloc(r->s->c.arena, (2 * r->n + 3) * sizeof(*seq));
+	size_t n = 0;
+
+	if (told == 0 || told & (RESULT_ALL | RESULT_COUNT))
+		told = RESULT_ALL;
+	for (size_t i = 0; i < OPTIONS; i++) {
+		struct part p;
+
+		if (!(told & options[i].bit))
+			continue;
+		p = options[i].part(r);
+		memcpy(seq + n, r->seq + p.start, p.count * sizeof(*seq));
+		n += p.count;
+	}
+	set_save(r->s, seq, n);
+}
+
+void result_failed(struct result *r)
+{
+	if (r->wanted & RESULT_SAVE)
+		set_save(r->s, NULL, 0);
+}
+
+void result_send(struct result *r)
+{
+	struct buf *b = &r->s->out;
+
+	if (r->wanted & RESULT_SAVE)
+		save(r);
+	if (r->wanted == RESULT_SAVE)
+		return;
+	buf_reset(b);
+	if (r->wanted)
+		put_extended(r);
+	else
+		put_plain(r);
+	buf_puts(b, "\r\n");
+	stream_put(r->s->c.io, b->data, b->len);
+}

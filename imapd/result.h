@@ -1,0 +1,41 @@
+/*
+ * What SEARCH and SORT found, and what RETURN says about it: which items the
+ * ESEARCH response has (RFC 4731, 5267, 9394), and whether the result is kept
+ * as "$" (RFC 5182). Without RETURN it is the plain response.
+ */
+#ifndef IMAPD_RESULT_H
+#define IMAPD_RESULT_H
+
+#include "imapd/range.h"
+#include "imapd/session.h"
+
+enum {
+	RESULT_MIN = 1 << 0,
+	RESULT_MAX = 1 << 1,
+	RESULT_ALL = 1 << 2,
+	RESULT_COUNT = 1 << 3,
+	RESULT_PARTIAL = 1 << 4,
+	RESULT_SAVE = 1 << 5
+};
+
+struct result {
+	struct session *s;
+	const char *plain; /* the response without RETURN: "SEARCH" */
+	unsigned wanted;   /* bits as above; 0: no RETURN */
+	struct range part;
+	uint32_t *seq; /* found, in their order, the command's memory */
+	size_t n;
+};
+
+/* Reads RETURN and its list, if that is what *A is, and moves *A behind them.
+ * Makes room for all messages of the folder. False, and the client is told:
+ * it is not valid. */
+bool result_begin(struct result *r, const struct arg **a);
+
+/* The command failed with NO: nothing is kept (RFC 5182 section 2.1). */
+void result_failed(struct result *r);
+
+/* Sends the response and keeps what is to be kept. */
+void result_send(struct result *r);
+
+#endif
