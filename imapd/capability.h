@@ -41,9 +41,11 @@ struct session;
 	"THREAD=ORDEREDSUBJECT " \
 	"THREAD=REFERENCES " \
 	"THREAD=REFS " \
+	"UIDBATCHES " \
 	"UIDPLUS " \
 	"UNSELECT " \
 	"WITHIN"
+/* clang-format on */
 
 #define CAPABILITY_ID "* ID (\"name\" \"Posthorn\")"
 

@@ -9,6 +9,7 @@ static const char *const names[] = {
 	[STATUS_MESSAGES] = "MESSAGES",	      [STATUS_RECENT] = "RECENT",
 	[STATUS_UIDNEXT] = "UIDNEXT",	      [STATUS_UNSEEN] = "UNSEEN",
 	[STATUS_UIDVALIDITY] = "UIDVALIDITY", [STATUS_SIZE] = "SIZE",
+	[STATUS_DELETED] = "DELETED",
 	[STATUS_APPENDLIMIT] = "APPENDLIMIT",
 };
 
@@ -51,6 +52,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 			[STATUS_UNSEEN] = st.unseen,
 			[STATUS_UIDVALIDITY] = st.uidvalidity,
 			[STATUS_SIZE] = st.size,
+			[STATUS_DELETED] = st.deleted,
 			[STATUS_APPENDLIMIT] = (uint64_t)s->message_max,
 		};
 

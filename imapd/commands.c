@@ -42,6 +42,7 @@ static const struct command commands[] = {
 	{ "STORE", cmd_store, WRITES | UID | NO_EXPUNGE, 3, ANY },
 	{ "SUBSCRIBE", cmd_subscribe, 0, 1, 1 },
 	{ "THREAD", cmd_thread, SELECTED | UID | NO_EXPUNGE, 3, ANY },
+	{ "UIDBATCHES", cmd_uidbatches, SELECTED, 1, 2 },
 	{ "UNSELECT", cmd_unselect, SELECTED, 0, 0 },
 	{ "UNSUBSCRIBE", cmd_unsubscribe, 0, 1, 1 },
 };

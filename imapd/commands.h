@@ -58,6 +58,7 @@ void cmd_store(struct session *s);
 void cmd_subscribe(struct session *s);
 void cmd_thread(struct session *s);
 void cmd_uid_expunge(struct session *s);
+void cmd_uidbatches(struct session *s);
 void cmd_unselect(struct session *s);
 void cmd_unsubscribe(struct session *s);
 

@@ -1,55 +1,51 @@
 /*
- * Addresses in SEARCH: the field is converted to the form that ENVELOPE shows,
- * and searched as the client sees it.
+ * Addresses in SEARCH: the client asks for what ENVELOPE shows it, names
+ * decoded, and not for how the field is written.
  */
 #include <string.h>
 
-#include "imapd/args.h"
 #include "imapd/search.h"
 #include "imaptext/imaptext.h"
+#include "mime/address.h"
 #include "mime/decode.h"
 
-/* (name route mailbox host) */
-enum { NAME, ROUTE, MAILBOX, HOST, ADDRESS_PARTS };
-
-static bool holds(const struct arg *address, const struct search_key *key)
-{
-	const struct arg *part = address->list;
-	struct buf text, folded;
+struct looking {
+	const struct search_key *key;
+	struct buf *text;
+	struct buf *folded;
 	bool found;
+};
 
-	if (address->type != ARG_LIST || args_count(part) != ADDRESS_PARTS ||
-	    part[HOST].type != ARG_STRING) /* the start or end of a group */
-		return false;
-	buf_init(&text, IMAP_TEXT_MAX);
-	buf_init(&folded, 8 * IMAP_TEXT_MAX);
-	buf_printf(&text, "%s@%s", part[MAILBOX].s, part[HOST].s);
-	mime_fold_case(&folded, text.data, text.len);
-	found = memmem(folded.data, folded.len, key->text, key->ntext);
-	buf_free(&text);
-	buf_free(&folded);
-	return found;
+/* "name <mailbox@host>", "mailbox@host", or the name of a group. */
+static void put_address(struct buf *out, const struct mime_address *a)
+{
+	mime_decode_words(out, a->name.data, a->name.len);
+	if (a->kind == MIME_MAILBOX)
+		buf_printf(out, out->len > 0 ? " <%s@%s>" : "%s@%s",
+			   a->local.data, a->domain.data);
 }
 
-bool search_address(const char *value, size_t n, const struct search_key *key)
+static void look(void *context, const struct mime_address *a)
 {
-	const struct args_limits limits = { .depth = 2,
-					    .args = (ADDRESS_PARTS + 1) *
-						    (IMAP_ADDRESSES_MAX + 1) };
-	struct arena *a = arena_new();
-	const struct arg *all = NULL;
-	const char *why;
-	struct buf list;
-	bool found = false;
+	struct looking *l = context;
 
-	buf_init(&list, IMAP_TEXT_MAX);
-	imap_addresses(&list, value, n);
-	if (!list.over)
-		all = args_parse(a, list.data, list.len, &limits, &why);
-	if (all && all->type == ARG_LIST)
-		for (all = all->list; all->type != ARG_END && !found; all++)
-			found = holds(all, key);
-	buf_free(&list);
-	arena_free(&a);
-	return found;
+	if (l->found || a->kind == MIME_GROUP_END)
+		return;
+	buf_reset(l->text);
+	buf_reset(l->folded);
+	put_address(l->text, a);
+	mime_fold_case(l->folded, l->text->data, l->text->len);
+	l->found = memmem(l->folded->data, l->folded->len, l->key->text,
+			  l->key->ntext);
+}
+
+bool search_address(const char *value, size_t n, const struct search_key *key,
+		    struct buf *text, struct buf *folded)
+{
+	struct looking l = { .key = key, .text = text, .folded = folded };
+
+	if (key->ntext == 0)
+		return true;
+	mime_address_list(value, n, IMAP_ADDRESSES_MAX, look, &l);
+	return l.found;
 }

@@ -132,6 +132,16 @@ static bool find_header(struct search *m, const char *name, const char **header,
 	return true;
 }
 
+static bool value_holds(struct search *m, const struct mime_field *f,
+			const struct search_key *key)
+{
+	if (key->type == SEARCH_ADDRESS)
+		return search_address(f->value, f->nvalue, key, &m->value,
+				      &m->folded);
+	fold_value(m, f);
+	return contains(&m->folded, key);
+}
+
 static bool match_header(struct search *m, const struct search_key *key)
 {
 	const char *header, *pos;
@@ -144,10 +154,7 @@ static bool match_header(struct search *m, const struct search_key *key)
 	while (mime_field_next(&pos, header + n, &f)) {
 		if (!mime_field_is(&f, key->name))
 			continue;
-		fold_value(m, &f);
-		if (contains(&m->folded, key) ||
-		    (key->type == SEARCH_ADDRESS &&
-		     search_address(f.value, f.nvalue, key)))
+		if (value_holds(m, &f, key))
 			return true;
 	}
 	return false;
@@ -287,6 +294,10 @@ static bool holds(struct search *m, const struct search_key *key)
 		return set_has(&key->set, m->seq);
 	case SEARCH_UID:
 		return set_has(&key->set, m->m.uid);
+	case SEARCH_AFTER:
+		return m->m.uid > key->size;
+	case SEARCH_EARLIER:
+		return m->m.uid < key->size;
 	case SEARCH_LARGER:
 	case SEARCH_SMALLER:
 		return match_size(m, key);

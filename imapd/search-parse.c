@@ -75,6 +75,8 @@ static const struct word words[] = {
 	{ "TEXT", SEARCH_TEXT, TEXT, false, 0, NULL },
 	{ "TO", SEARCH_ADDRESS, TEXT, false, 0, "To" },
 	{ "UID", SEARCH_UID, SET, false, 0, NULL },
+	{ "UIDAFTER", SEARCH_AFTER, SIZE, false, 0, NULL },
+	{ "UIDBEFORE", SEARCH_EARLIER, SIZE, false, 0, NULL },
 	{ "UNANSWERED", SEARCH_FLAG, NONE, true, MAILBOX_ANSWERED, NULL },
 	{ "UNDELETED", SEARCH_FLAG, NONE, true, MAILBOX_DELETED, NULL },
 	{ "UNDRAFT", SEARCH_FLAG, NONE, true, MAILBOX_DRAFT, NULL },

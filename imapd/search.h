@@ -14,9 +14,11 @@ enum search_type {
 	SEARCH_FLAG,	/* all bits of `flags` are set */
 	SEARCH_KEYWORD, /* a bit of `keywords` is set */
 	SEARCH_RECENT,
-	SEARCH_NEW,    /* recent and not seen */
-	SEARCH_NUMBER, /* in `set`, by sequence number */
-	SEARCH_UID,    /* in `set`, by UID */
+	SEARCH_NEW,	/* recent and not seen */
+	SEARCH_NUMBER,	/* in `set`, by sequence number */
+	SEARCH_UID,	/* in `set`, by UID */
+	SEARCH_AFTER,	/* a UID above `size` */
+	SEARCH_EARLIER, /* below it */
 	SEARCH_LARGER,
 	SEARCH_SMALLER,
 	SEARCH_BEFORE, /* INTERNALDATE against `day` */
@@ -31,7 +33,7 @@ enum search_type {
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
 	SEARCH_HEADER,	/* field `name` holds `text` */
-	SEARCH_ADDRESS, /* the same, or an address in it as ENVELOPE shows it */
+	SEARCH_ADDRESS, /* … in one of its addresses, as ENVELOPE shows them */
 	SEARCH_BODY,	/* `text` in the body */
 	SEARCH_TEXT,	/* or in the header */
 	SEARCH_AND,	/* all of `child` */
@@ -72,8 +74,9 @@ void search_tell_unread(const struct search *m);
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq);
 void search_free(struct search **m);
 
-/* Does an address in the field's VALUE, N hold KEY's text, in the form
- * mailbox@host of what ENVELOPE shows? */
-bool search_address(const char *value, size_t n, const struct search_key *key);
+/* Does an address in the field's VALUE, N, as ENVELOPE shows it, hold KEY's
+ * text? TEXT and FOLDED are work space. */
+bool search_address(const char *value, size_t n, const struct search_key *key,
+		    struct buf *text, struct buf *folded);
 
 #endif

@@ -19,6 +19,7 @@
  * link: imapd/cmd-status.c
  * link: imapd/cmd-store.c
  * link: imapd/cmd-thread.c
+ * link: imapd/cmd-uidbatches.c
  * link: imapd/commands.c
  * link: imapd/conn.c
  * link: imapd/date.c
@@ -82,7 +83,8 @@ FUZZ_SEEDS(
 	"(DISPLAYFROM REVERSE DISPLAYTO) UTF-8 1:*\r\nc FETCH $ FLAGS\r\nd "
 	"SEARCH RETURN (SAVE MIN MAX) OR $ UID $\r\ne UID COPY $ x\r\n",
 	"a SELECT INBOX\r\nb THREAD REFERENCES UTF-8 ALL\r\nc UID THREAD REFS "
-	"US-ASCII 1:*\r\nd THREAD ORDEREDSUBJECT UTF-8 NOT SEEN\r\n",
+	"US-ASCII 1:*\r\nd THREAD ORDEREDSUBJECT UTF-8 NOT SEEN\r\n"
+	"e UIDBATCHES 500 1:3\r\nf SEARCH UIDAFTER 1 UIDBEFORE 9\r\n",
 	"a SELECT INBOX\r\nb STORE 1,2 +FLAGS.SILENT (\\Seen $a)\r\nc COPY 1 "
 	"x\r\n"
 	"d UID MOVE 1:* INBOX.y\r\ne EXPUNGE\r\nf UID EXPUNGE 1:9\r\ng "

@@ -210,9 +210,82 @@ def partial(sessions):
     r.close()
 
 
+def batches(sessions):
+    """RFC 10022, on UIDs with gaps."""
+    r = fresh(sessions, [letter(n, b"s") for n in range(2, 1302)])
+    r.ask("STORE 1:99,701 +FLAGS.SILENT (\\Deleted)")
+    r.ask("EXPUNGE")
+
+    def ask(arguments):
+        got, end = r.ask("UIDBATCHES " + arguments)
+        return [u.replace(b"t%d" % r.tags, b"A") for u in got] or end
+    for arguments, want in (
+            ("500", b" 1300:801,800:300,299:1"), ("600", b" 1300:700,699:1"),
+            ("1200", b" 1300:1"), ("5000", b" 1300:1"), ("4294967295",
+                                                        b" 1300:1"),
+            ("500 1:1", b" 1300:801"), ("500 2:3", b" 800:300,299:1"),
+            ("500 3:9", b" 299:1"), ("500 4:9", b""),
+            ("500 4294967295:4294967295", b"")):
+        tap.equal(ask(arguments), [b'* UIDBATCHES (TAG "A")' + want],
+                  "UIDBATCHES " + arguments)
+    for high, low, n in ((1300, 801, 500), (800, 300, 500), (299, 1, 200)):
+        got = items(r.ask("SEARCH RETURN (COUNT) UID %d:%d" % (high, low))[0])
+        tap.equal(got[0][1], {b"COUNT": b"%d" % n}, "%d:%d" % (high, low))
+    for arguments, want in (("499", b"NO [TOOFEW]"), ("0", b"BAD"),
+                            ("500 4:1", b"BAD [CLIENTBUG]"), ("x", b"BAD"),
+                            ("500 -1:-2", b"BAD"), ("500 1", b"BAD"),
+                            ("500 0:1", b"BAD")):
+        tap.equal(ask(arguments)[:len(want)], want, "UIDBATCHES " + arguments)
+    # RFC 9738 section 3.2
+    for key, want in (("UIDAFTER 1298", b"1199:1200"), ("UIDBEFORE 102",
+                                                        b"1:2"),
+                      ("UIDAFTER 1300", None), ("UIDBEFORE 1", None)):
+        got = items(r.ask("SEARCH RETURN () " + key)[0])
+        tap.equal(got[0][1].get(b"ALL"), want, key)
+    r.ask("STORE 1:7 +FLAGS.SILENT (\\Deleted)")
+    tap.equal(r.ask("STATUS INBOX (DELETED)")[0],
+              [b'* STATUS "INBOX" (DELETED 7)'], "STATUS DELETED")
+    r.ask("STORE 1:* +FLAGS.SILENT (\\Deleted)")
+    r.ask("EXPUNGE")
+    tap.equal(ask("500"), [b'* UIDBATCHES (TAG "A")'], "of no messages")
+    r.close()
+
+
+# What is asked for is what ENVELOPE shows.
+FROM = [
+    (b"Ann Lee <ann@a.example>", ["ann lee", "LEE <ann@", "ann@a.example>"],
+     ["lee ann", '"Ann']),
+    (b'"Lee, \\"A\\" Ann" <ann@a.example>', ['lee, "a" ann'], ["\\"]),
+    (b"=?utf-8?q?=C3=84nne?= =?utf-8?q?_Lee?= <x@b>", ["\u00e4nne lee <x@b>"],
+     ["utf-8"]),
+    (b'"=?utf-8?q?=C3=84nne?=" <x@b>', ["\u00e4nne <x@b>"], ["utf-8"]),
+    (b"ann (Ann\n Lee) @a.example", ["ann@a.example", "ann lee"], ["(ann"]),
+    (b"<@b,@c:ann@a.example>", ["ann@a.example"], ["@b", "@c"]),
+    (b"us: Ann <a@b>, c@d;", ["us", "ann <a@b>", "c@d"], ["us:", "e@"]),
+    (b"", [""], ["a"]),
+]
+
+
+def addresses(sessions):
+    r = fresh(sessions, [(b"From: %s\nTo: %s\n\nx\n" % (v, v), 1700000000)
+                         for v, _, _ in FROM])
+    for i, (written, found, missed) in enumerate(FROM, 1):
+        for field in "FROM", "TO":
+            for text in found + missed:
+                data = text.encode()
+                got = r.ask(b"SEARCH %d %s {%d+}\r\n%s" % (
+                    i, field.encode(), len(data), data))[0]
+                tap.equal(got, [b"* SEARCH" + (b" %d" % i if text in found
+                                               else b"")],
+                          "%s %s in %s" % (field, text, written.decode()))
+    r.close()
+
+
 with Sessions() as all_sessions, Oracle(all_sessions, index=False) as dovecot:
     saved(all_sessions)
     partial(all_sessions)
+    batches(all_sessions)
+    addresses(all_sessions)
     if os.path.exists(DOVECOT):
         for _ in range(MAILBOXES):
             beside(all_sessions, dovecot)
