@@ -11,6 +11,7 @@ struct parser {
 	const char *end;
 	size_t left; /* arguments that may still come */
 	int depth;
+	bool utf8;
 	bool flat;
 	const char *why;
 };
@@ -67,7 +68,8 @@ static bool parse_quoted(struct parser *p, struct arg *arg)
 	arg->n = (size_t)(to - arg->s);
 	arg->type = ARG_STRING;
 	p->p = q + 1;
-	return true;
+	return !p->utf8 || str_is_utf8(arg->s, arg->n) ||
+	       fail(p, "Quoted string is not UTF-8");
 }
 
 /* "{n}" CRLF and n bytes, as the reader checked and assembled them. */
@@ -168,8 +170,13 @@ struct arg *args_parse(struct arena *a, const char *text, size_t n,
 		       const struct args_limits *limits, const char **why)
 {
 	struct parser p = {
-		a,   text, text + n, limits->args, limits->depth, limits->flat,
-		NULL
+		.a = a,
+		.p = text,
+		.end = text + n,
+		.left = limits->args,
+		.depth = limits->depth,
+		.utf8 = limits->utf8,
+		.flat = limits->flat,
 	};
 	struct growing g = { NULL, 0, 0 };
 

@@ -32,6 +32,7 @@ struct arg {
 struct args_limits {
 	int depth;   /* of nested lists */
 	size_t args; /* in all */
+	bool utf8;   /* quoted strings are valid UTF-8 (RFC 6855) */
 	bool flat;   /* a list is ARG_OPEN, its items, ARG_CLOSE: for lines
 		      * that a literal divides */
 };

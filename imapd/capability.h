@@ -31,6 +31,7 @@ struct session;
 	"MULTIAPPEND " \
 	"NAMESPACE " \
 	"PREVIEW " \
+	"REPLACE " \
 	"SASL-IR " \
 	"SAVEDATE " \
 	"SEARCHRES " \
@@ -44,6 +45,7 @@ struct session;
 	"UIDBATCHES " \
 	"UIDPLUS " \
 	"UNSELECT " \
+	"UTF8=ACCEPT " \
 	"WITHIN"
 /* clang-format on */
 

@@ -30,7 +30,30 @@ void cmd_id(struct session *s)
 	session_reply(s, "OK ID completed.");
 }
 
-/* RFC 5161: unknown extensions are not an error; there is none to enable. */
+static void enable_utf8(struct session *s)
+{
+	s->utf8 = s->c.limits.utf8 = true;
+}
+
+static const struct {
+	const char *name;
+	void (*enable)(struct session *s);
+} extensions[] = {
+	{ "UTF8=ACCEPT", enable_utf8 },
+};
+
+/* Enables what NAME says and names it in the reply; nothing if unknown. */
+static void enable(struct session *s, const struct arg *name)
+{
+	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++) {
+		if (!arg_is(name, extensions[i].name))
+			continue;
+		extensions[i].enable(s);
+		buf_printf(&s->out, " %s", extensions[i].name);
+	}
+}
+
+/* RFC 5161: unknown extensions are not an error. */
 void cmd_enable(struct session *s)
 {
 	const struct arg *a;
@@ -40,7 +63,10 @@ void cmd_enable(struct session *s)
 			conn_bad(&s->c, "ENABLE takes atoms.");
 			return;
 		}
-	conn_put(&s->c, "* ENABLED");
+	buf_reset(&s->out);
+	for (a = s->c.args; a->type != ARG_END; a++)
+		enable(s, a);
+	conn_put(&s->c, "* ENABLED%s", s->out.len ? s->out.data : "");
 	session_reply(s, "OK Enabled.");
 }
 

@@ -120,7 +120,7 @@ static bool matches(const struct listing *l, const char *name)
 	char wire[FOLDER_NAME_SIZE];
 	size_t i;
 
-	if (!store_name_to_mutf7(name, wire, sizeof(wire)))
+	if (!session_wire_name(l->s, name, wire))
 		return false;
 	for (i = 0; i < l->npatterns; i++)
 		if (pattern_match(l->pattern[i], wire))
@@ -216,7 +216,7 @@ static void put_row(struct listing *l, const struct store_folder *f,
 	buf_printf(b, "* %s (", l->verb);
 	put_attributes(l, b, f, noselect);
 	buf_puts(b, ") \"/\" ");
-	session_put_name(b, f->name);
+	session_put_name(l->s, b, f->name);
 	if (child_info)
 		put_child_info(l, b);
 	buf_puts(b, "\r\n");

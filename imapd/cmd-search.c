@@ -38,7 +38,9 @@ void cmd_search(struct session *s)
 	if (!result_begin(&r, &a))
 		return;
 	if (arg_is(a, "CHARSET")) {
-		if (!search_charset(s, &a[1], &charset)) {
+		/* RFC 6855 section 3: texts are in UTF-8 then */
+		if (s->utf8 ? !conn_bad(&s->c, "UTF8=ACCEPT is the charset.")
+			    : !search_charset(s, &a[1], &charset)) {
 			result_failed(&r);
 			return;
 		}

@@ -42,7 +42,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 	if (code != ERR_OK)
 		return code;
 	buf_puts(b, "* STATUS ");
-	session_put_name(b, name);
+	session_put_name(s, b, name);
 	buf_puts(b, " (");
 	for (i = 0; i < STATUS_ITEMS; i++) {
 		const uint64_t value[STATUS_ITEMS] = {

@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	{ "NAMESPACE", cmd_namespace, 0, 0, 0 },
 	{ "NOOP", cmd_noop, 0, 0, 0 },
 	{ "RENAME", cmd_rename, 0, 2, 2 },
+	{ "REPLACE", cmd_replace, WRITES | UID, 2, ANY },
 	{ "SEARCH", cmd_search, SELECTED | UID | NO_EXPUNGE, 1, ANY },
 	{ "SELECT", cmd_select, 0, 1, 2 },
 	{ "SORT", cmd_sort, SELECTED | UID | NO_EXPUNGE, 3, ANY },

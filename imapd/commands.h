@@ -50,6 +50,7 @@ void cmd_move(struct session *s);
 void cmd_namespace(struct session *s);
 void cmd_noop(struct session *s);
 void cmd_rename(struct session *s);
+void cmd_replace(struct session *s);
 void cmd_search(struct session *s);
 void cmd_select(struct session *s);
 void cmd_sort(struct session *s);

@@ -27,6 +27,7 @@ static const struct {
 	size_t before;
 } streaming[] = {
 	{ "APPEND", 1 },
+	{ "REPLACE", 2 },
 };
 
 #define ROWS (sizeof(streaming) / sizeof(streaming[0]))
@@ -173,21 +174,38 @@ static const char *find_tag(struct conn *c, const char *text, size_t n)
 	return valid_tag(text, len) ? arena_strndup(c->arena, text, len) : "*";
 }
 
-/* The row of `streaming` for the command in TEXT, or NULL. */
-static const size_t *find_streaming(const struct conn *c, const char *text,
-				    size_t n)
+/* The word of TEXT, END at *P, which is moved behind it; its length. */
+static size_t next_word(const char **p, const char *end)
 {
-	const char *name = memchr(text, ' ', n), *end;
-	size_t i;
+	const char *space = memchr(*p, ' ', (size_t)(end - *p));
+	size_t n = (size_t)((space ? space : end) - *p);
 
-	if (!c->streams || !name)
-		return NULL;
-	name++;
-	end = memchr(name, ' ', n - (size_t)(name - text));
-	for (i = 0; end && i < ROWS; i++)
-		if (str_span_is(name, (size_t)(end - name), streaming[i].name))
-			return &streaming[i].before;
-	return NULL;
+	*p = space ? space + 1 : end;
+	return n;
+}
+
+/* Is the command in TEXT one of `streaming`? *BEFORE is then the number of
+ * arguments before the first message, with those that UID takes. */
+static bool is_streaming(const struct conn *c, const char *text, size_t n,
+			 size_t *before)
+{
+	const char *p = text, *end = text + n, *name;
+	size_t i, len;
+
+	next_word(&p, end);
+	name = p;
+	len = next_word(&p, end);
+	*before = str_span_is(name, len, "UID");
+	if (*before) {
+		name = p;
+		len = next_word(&p, end);
+	}
+	for (i = 0; c->streams && i < ROWS; i++)
+		if (str_span_is(name, len, streaming[i].name)) {
+			*before += streaming[i].before;
+			return true;
+		}
+	return false;
 }
 
 static struct arg *parse(struct conn *c, const char *text, size_t n, bool flat,
@@ -235,12 +253,11 @@ static size_t before_literal(struct conn *c)
  * arguments that come before messages are there. */
 static bool is_message(struct conn *c)
 {
-	size_t n = before_literal(c);
-	const size_t *before = find_streaming(c, c->reader.text.data, n);
+	size_t n = before_literal(c), before;
 	const char *why;
 
-	return before && split(c, n, true, &why) &&
-	       args_count(c->args) >= *before;
+	return is_streaming(c, c->reader.text.data, n, &before) &&
+	       split(c, n, true, &why) && args_count(c->args) >= before;
 }
 
 /* A command that the reader gave up. */
@@ -281,11 +298,12 @@ static enum conn_result announce(struct conn *c)
 
 static enum conn_result complete(struct conn *c)
 {
+	const struct buf *t = &c->reader.text;
 	const char *why = "";
+	size_t before;
+	bool flat = is_streaming(c, t->data, t->len, &before);
 
-	if (!split(c, c->reader.text.len,
-		   find_streaming(c, c->reader.text.data, c->reader.text.len),
-		   &why))
+	if (!split(c, t->len, flat, &why))
 		return bad(c, why);
 	return CONN_COMMAND;
 }

@@ -28,6 +28,7 @@
 #include "log/log.h"
 #include "server/prefork.h"
 #include "login/handover.h"
+#include "mime/encode.h"
 
 #define COMMAND_MAX (8 << 20) /* webmail sends sets of megabytes */
 #define ARGS_MAX 400000
@@ -149,6 +150,16 @@ void session_changed(struct session *s, unsigned what)
 	s->unsettled = true;
 }
 
+/* No byte of modified UTF-7 is beyond ASCII: then it is UTF-8, also before
+ * ENABLE (RFC 6855 section 3). After it, '&' is one like any other. */
+static bool name_from_wire(const struct session *s, const char *text,
+			   char *name)
+{
+	if (s->utf8 || mime_count_8bit(text, strlen(text), 1) > 0)
+		return store_name_from_utf8(text, name, FOLDER_NAME_SIZE);
+	return store_name_from_mutf7(text, name, FOLDER_NAME_SIZE);
+}
+
 bool session_name(struct session *s, const struct arg *a, char *name)
 {
 	const char *text = arg_astring(a);
@@ -157,19 +168,27 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 		conn_bad(&s->c, "A mailbox name is missing.");
 		return false;
 	}
-	if (!store_name_from_mutf7(text, name, FOLDER_NAME_SIZE)) {
+	if (!name_from_wire(s, text, name)) {
 		session_reply(s, "NO [CANNOT] Not a valid mailbox name.");
 		return false;
 	}
 	return true;
 }
 
-void session_put_name(struct buf *out, const char *name)
+bool session_wire_name(const struct session *s, const char *name, char *wire)
+{
+	if (s->utf8)
+		return str_copy(wire, FOLDER_NAME_SIZE, name);
+	return store_name_to_mutf7(name, wire, FOLDER_NAME_SIZE);
+}
+
+void session_put_name(const struct session *s, struct buf *out,
+		      const char *name)
 {
 	char wire[FOLDER_NAME_SIZE];
 
-	if (store_name_to_mutf7(name, wire, sizeof(wire)))
-		imap_put_string(out, wire, strlen(wire));
+	if (session_wire_name(s, name, wire))
+		imap_put_utf8(out, wire, strlen(wire));
 	else
 		buf_puts(out, "\"\"");
 }

@@ -46,6 +46,7 @@ struct session {
 	bool by_uid;		       /* it was prefixed with UID */
 	bool ended;
 	bool compressed;
+	bool utf8; /* ENABLE UTF8=ACCEPT: names are in UTF-8 on the wire */
 	bool lost;	   /* `box` does not match the folder any more: see
 			    * reopen.h */
 	bool unsettled;	   /* flags changed since the last idle moment */
@@ -93,7 +94,12 @@ void session_changed(struct session *s, unsigned what);
  * False, and the client is told, if it is not one. */
 bool session_name(struct session *s, const struct arg *a, char *name);
 
+/* Folder NAME as clients of S know it, into FOLDER_NAME_SIZE bytes: in UTF-8 or
+ * modified UTF-7. False: it has no such form. */
+bool session_wire_name(const struct session *s, const char *name, char *wire);
+
 /* Appends a folder name as it is sent. */
-void session_put_name(struct buf *out, const char *name);
+void session_put_name(const struct session *s, struct buf *out,
+		      const char *name);
 
 #endif

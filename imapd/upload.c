@@ -169,9 +169,25 @@ static bool take_literal(struct upload *u)
 	return !u->no && u->code == ERR_OK;
 }
 
+/* "UTF8 (" literal8 ")": RFC 6855 section 4. */
+static bool take_utf8(struct upload *u)
+{
+	if (!arg_is(u->at, "UTF8"))
+		return take_literal(u);
+	if (u->at[1].type != ARG_OPEN || !u->s->c.literal8)
+		return bad(u, "UTF8 takes a literal8 in parentheses.");
+	u->at += 2;
+	if (!take_literal(u))
+		return false;
+	if (u->at->type != ARG_CLOSE)
+		return bad(u, "A parenthesis is missing.");
+	u->at++;
+	return true;
+}
+
 bool upload_message(struct upload *u)
 {
-	if (!begin_message(u) || !take_literal(u))
+	if (!begin_message(u) || !take_utf8(u))
 		return false;
 	u->count++;
 	return true;

@@ -23,6 +23,9 @@ void imap_put_bytes(struct buf *out, const char *s, size_t n);
 /* A string: quoted if possible, else a literal. */
 void imap_put_string(struct buf *out, const char *data, size_t n);
 
+/* The same, where quoted strings may hold UTF-8 (RFC 6855). */
+void imap_put_utf8(struct buf *out, const char *data, size_t n);
+
 /* NIL for NULL, else a string. */
 void imap_put_nstring(struct buf *out, const char *text);
 

@@ -2,17 +2,20 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 #define QUOTED_MAX 1000
 
-/* Can S, N be a quoted string (RFC 3501 section 9, QUOTED-CHAR)? */
-static bool quotable(const char *s, size_t n)
+/* Can S, N be a quoted string (RFC 3501 section 9, QUOTED-CHAR), in which bytes
+ * from LIMIT on are not allowed? */
+static bool quotable(const char *s, size_t n, unsigned limit)
 {
 	size_t i;
 
 	if (n > QUOTED_MAX)
 		return false;
 	for (i = 0; i < n; i++)
-		if (s[i] == '\0' || (unsigned char)s[i] >= 0x80 ||
+		if (s[i] == '\0' || (unsigned char)s[i] >= limit ||
 		    s[i] == '\r' || s[i] == '\n')
 			return false;
 	return true;
@@ -54,7 +57,15 @@ static void put_literal(struct buf *out, const char *s, size_t n)
 
 void imap_put_string(struct buf *out, const char *data, size_t n)
 {
-	if (quotable(data, n))
+	if (quotable(data, n, 0x80))
+		put_quoted(out, data, n);
+	else
+		put_literal(out, data, n);
+}
+
+void imap_put_utf8(struct buf *out, const char *data, size_t n)
+{
+	if (quotable(data, n, 0x100) && str_is_utf8(data, n))
 		put_quoted(out, data, n);
 	else
 		put_literal(out, data, n);

@@ -212,6 +212,33 @@ bool store_name_from_mutf7(const char *mutf7, char *out, size_t size)
 	return true;
 }
 
+/* Is a character that ends lines, or controls something, at P? */
+static bool is_control(const char *p)
+{
+	const unsigned char *c = (const unsigned char *)p;
+
+	return c[0] < 0x20 || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0) ||
+	       (c[0] == 0xe2 && c[1] == 0x80 && (c[2] | 1) == 0xa9);
+}
+
+bool store_name_from_utf8(const char *utf8, char *out, size_t size)
+{
+	size_t i, n = strlen(utf8);
+
+	if (size == 0)
+		return false;
+	out[0] = '\0';
+	if (n >= size || !str_is_utf8(utf8, n))
+		return false;
+	for (i = 0; i < n; i++)
+		if (is_control(utf8 + i))
+			return false;
+	memcpy(out, utf8, n + 1);
+	if (begins_with_inbox(out))
+		memcpy(out, INBOX, strlen(INBOX));
+	return true;
+}
+
 int store_check_name(const char *name)
 {
 	char disk[DISK_NAME_SIZE];

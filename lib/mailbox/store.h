@@ -98,4 +98,8 @@ int store_status(struct store *s, const char *name, bool sizes,
 bool store_name_to_mutf7(const char *utf8, char *out, size_t size);
 bool store_name_from_mutf7(const char *mutf7, char *out, size_t size);
 
+/* The same from UTF-8 (RFC 6855 section 3): no control characters, also not
+ * those beyond ASCII, and no separators of lines. */
+bool store_name_from_utf8(const char *utf8, char *out, size_t size);
+
 #endif

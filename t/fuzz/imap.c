@@ -13,6 +13,7 @@
  * link: imapd/cmd-folder.c
  * link: imapd/cmd-idle.c
  * link: imapd/cmd-list.c
+ * link: imapd/cmd-replace.c
  * link: imapd/cmd-search.c
  * link: imapd/cmd-select.c
  * link: imapd/cmd-sort.c
@@ -99,6 +100,9 @@ FUZZ_SEEDS(
 	"d SEARCH SAVEDON 1-Jan-2020 SAVEDATESUPPORTED\r\n",
 	"a APPEND INBOX ~{70+}\r\nContent-Type: a/b\r\n"
 	"Content-Transfer-Encoding: binary\r\n\r\nx\ny\rz\r\n\r\n",
+	"a ENABLE UTF8=ACCEPT\r\nb APPEND INBOX UTF8 (~{3+}\r\nA:b)\r\n"
+	"c CREATE \"\xc3\xa4&\"\r\nd SELECT INBOX\r\ne UID REPLACE 1 INBOX "
+	"{3+}\r\nA:b\r\nf LIST \"\" \"\xc3\xa4%\"\r\n",
 	"a APPEND INBOX {3+}\r\nA:b (x \\Draft) {3+}\r\nC:d \"24-Nov-2026 "
 	"02:00:00 +0000\" {3+}\r\nE:f\r\nb STATUS INBOX (APPENDLIMIT)\r\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "

@@ -116,6 +116,62 @@ def all_or_none(s):
     r.close()
 
 
+def replace(s):
+    r, other = s.raw(), s.raw()
+    r.ask("CREATE drafts")
+    r.ask("CREATE sent")
+    for n in (1, 2, 3):
+        r.ask(b"APPEND drafts " + literal(message(n)))
+    r.ask("SELECT drafts")
+    other.ask("SELECT drafts")
+    got = r.ask(b"REPLACE 2 drafts (\\Draft) " + literal(message(4)))
+    tap.ok(re.match(rb"\* OK \[APPENDUID \d+ 4\] ", got[0][0]) and
+           b"* 2 EXPUNGE" in got[0] and got[1].startswith(b"OK"),
+           "REPLACE adds one and removes one", got)
+    tap.ok(b"* 2 EXPUNGE" in other.ask("NOOP")[0], "others are told")
+    got = r.ask(b"UID REPLACE 4 sent (\\Seen) " + literal(message(5)))
+    tap.ok(got[1].startswith(b"OK") and b"* 3 EXPUNGE" in got[0],
+           "UID REPLACE, into another folder", got)
+    tap.equal(([g for g in r.ask("UID FETCH 1:* UID")[0]], count(r, "sent")),
+              ([b"* 1 FETCH (UID 1)", b"* 2 FETCH (UID 3)"], 1),
+              "the others stay")
+    r.send(b"w UID REPLACE 3 drafts {%d}\r\n" % len(message(6)))
+    tap.starts(r.line(), b"+ ", "a literal that waits")
+    r.send(message(6) + b"\r\n")
+    tap.starts(r.until("w")[-1], b"w OK", "is taken")
+    before = files(s, "drafts")
+    one = literal(message(7))
+    for what, command, reply in (
+            ("two messages", b"REPLACE 1:2 drafts " + one, b"BAD"),
+            ("a message that is not there", b"REPLACE 9 drafts " + one,
+             b"BAD"),
+            ("a UID that is not there", b"UID REPLACE 99 drafts " + one,
+             b"NO [EXPUNGEISSUED]"),
+            ("a folder that is not there", b"REPLACE 1 nope " + one,
+             b"NO [TRYCREATE]"),
+            ("an empty message", b"REPLACE 1 drafts {0+}\r\n", b"NO [CANNOT]"),
+            ("two replacements", b"REPLACE 1 drafts %s %s" % (one, one),
+             b"BAD"),
+            ("no replacement", b"REPLACE 1 drafts (\\Seen)", b"BAD"),
+            ("too large a one", b"REPLACE 1 drafts " + literal(
+                message(8, LIMIT + 1)), b"NO [TOOBIG]")):
+        tap.starts(r.ask(command)[1], reply, "REPLACE: " + what)
+    tap.equal(files(s, "drafts"), before, "nothing of this changes anything")
+    other.ask("UID STORE 1 +FLAGS.SILENT (\\Deleted)")
+    other.ask("UID EXPUNGE 1")
+    r.ask("FETCH 1:* FLAGS")
+    tap.starts(r.ask(b"REPLACE 1 drafts " + one)[1], b"NO [EXPUNGEISSUED]",
+               "what another has expunged is not replaced")
+    r.ask("EXAMINE drafts")
+    tap.starts(r.ask(b"REPLACE 1 drafts " + one)[1], b"NO [READ-ONLY]",
+               "nor what is open for reading")
+    r.ask("UNSELECT")
+    tap.starts(r.ask(b"REPLACE 1 drafts " + one)[1], b"BAD",
+               "nor without a folder")
+    r.close()
+    other.close()
+
+
 def limit(s):
     r = s.raw()
     tap.ok(b" APPENDLIMIT=%d" % LIMIT in r.greeting, "the limit is announced",
@@ -145,6 +201,7 @@ def no_limit():
 with Sessions(["message_size_limit = %d" % LIMIT]) as all_sessions:
     several(all_sessions)
     all_or_none(all_sessions)
+    replace(all_sessions)
     limit(all_sessions)
 no_limit()
 tap.done()

@@ -217,7 +217,7 @@ def names(s):
     tap.ok(b'* LIST (\\Noselect \\HasChildren) "/" "a"' in
            r.ask('LIST "" a')[0], "its children stay, and its name with them")
     for name in ('""', '"/"', '"/abs"', '"x//y"', '"&"', '"&AOQ"', '"&AGE-"',
-                 '"&U,BTFw-&ZeVnLIqe-"', "{3+}\r\na\nb", "{2+}\r\n\xc3\xa4"):
+                 '"&U,BTFw-&ZeVnLIqe-"', "{3+}\r\na\nb", "{2+}\r\n\xc3x"):
         status(r.ask(("CREATE " + name).encode("latin-1")), "NO [CANNOT]",
                "no name: %r" % name)
     status(r.ask('CREATE "&U,BTF2XlZyyKng-"'), "OK", "a name in UTF-7")
