@@ -17,6 +17,8 @@ struct session;
 	"BINARY " \
 	"CHILDREN " \
 	"COMPRESS=DEFLATE " \
+	"CONTEXT=SEARCH " \
+	"CONTEXT=SORT " \
 	"CREATE-SPECIAL-USE " \
 	"ENABLE " \
 	"ESEARCH " \

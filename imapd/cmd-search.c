@@ -17,12 +17,12 @@ static void look(struct result *r, struct search *m,
 	}
 }
 
-static void search(struct result *r, const struct search_key *key)
+static void search(struct result *r, struct search_key *key)
 {
 	struct search *m = search_new(r->s);
 
 	look(r, m, key);
-	result_send(r);
+	result_send(r, NULL, key);
 	search_tell_unread(m);
 	search_free(&m);
 	session_reply(r->s, "OK Search completed.");

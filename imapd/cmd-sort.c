@@ -7,8 +7,7 @@
 #include "imapd/search.h"
 #include "imapd/sort.h"
 
-static void sort(struct result *r, struct sort *sort,
-		 const struct search_key *key)
+static void sort(struct result *r, struct sort *sort, struct search_key *key)
 {
 	struct session *s = r->s;
 	struct search *m = search_new(s);
@@ -22,7 +21,7 @@ static void sort(struct result *r, struct sort *sort,
 	for (size_t i = 0; i < r->n; i++)
 		r->seq[i] = row[i].seq;
 	free(row);
-	result_send(r);
+	result_send(r, sort, key);
 	search_tell_unread(m);
 	search_free(&m);
 	session_reply(s, "OK Sort completed.");

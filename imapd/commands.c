@@ -14,6 +14,7 @@
 /* clang-format off */
 static const struct command commands[] = {
 	{ "APPEND", cmd_append, 0, 1, ANY },
+	{ "CANCELUPDATE", cmd_cancelupdate, SELECTED, 1, ANY },
 	{ "CAPABILITY", cmd_capability, 0, 0, 0 },
 	{ "CHECK", cmd_noop, SELECTED, 0, 0 },
 	{ "CLOSE", cmd_close, SELECTED, 0, 0 },

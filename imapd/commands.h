@@ -31,6 +31,7 @@ void command_run(struct session *s);
 size_t expunge_candidates(struct session *s, uint32_t **seq);
 
 void cmd_append(struct session *s);
+void cmd_cancelupdate(struct session *s);
 void cmd_capability(struct session *s);
 void cmd_close(struct session *s);
 void cmd_compress(struct session *s);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "imapd/context.h"
 #include "imapd/update.h"
 #include "log/log.h"
 
@@ -47,11 +48,27 @@ static bool fits(const struct session *s, const struct mailbox *new,
 	       mailbox_find(new, last + 1) - 1 == count - gone;
 }
 
+static void put_contexts(struct session *s, const struct mailbox *new)
+{
+	size_t max = mailbox_count(s->box) + (size_t)1;
+	uint32_t *gone = arena_alloc(s->c.arena, max * sizeof(*gone));
+	uint32_t *uid = arena_alloc(s->c.arena, max * sizeof(*uid));
+	uint32_t seq, there, n = 0;
+
+	for (seq = 1; seq < max; seq++)
+		if (!has(new, mailbox_uid(s->box, seq), &there)) {
+			gone[n] = seq - n;
+			uid[n++] = mailbox_uid(s->box, seq);
+		}
+	context_gone(s, gone, uid, n);
+}
+
 /* From the highest down, so that no number is changed by an earlier one. */
 static void put_gone(struct session *s, const struct mailbox *new)
 {
 	uint32_t seq, there;
 
+	put_contexts(s, new);
 	for (seq = mailbox_count(s->box); seq > 0; seq--)
 		if (!has(new, mailbox_uid(s->box, seq), &there))
 			conn_put(&s->c, "* %u EXPUNGE", seq);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "imapd/context.h"
 #include "imapd/set.h"
 
 /* What a response item is about: messages START to START + COUNT of the
@@ -56,7 +57,13 @@ static const struct option options[] = {
 	{ "COUNT", RESULT_COUNT, NULL, everything },
 	{ "PARTIAL", RESULT_PARTIAL, read_range, partial },
 	{ "SAVE", RESULT_SAVE, NULL, NULL },
+	{ "UPDATE", RESULT_UPDATE, NULL, NULL },
+	{ "CONTEXT", RESULT_CONTEXT, NULL, NULL },
 };
+
+/* What the response has. */
+#define RESULT_TOLD \
+	(RESULT_MIN | RESULT_MAX | RESULT_ALL | RESULT_COUNT | RESULT_PARTIAL)
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -93,6 +100,8 @@ bool result_begin(struct result *r, const struct arg **a)
 		return true;
 	if ((*a)[1].type != ARG_LIST || !read_options(r, (*a)[1].list))
 		return conn_bad(&r->s->c, "Invalid return options.");
+	if (r->wanted & RESULT_UPDATE && context_exists(r->s, r->s->c.tag))
+		return conn_bad(&r->s->c, "This tag is in use for updates.");
 	*a += 2;
 	return true;
 }
@@ -161,7 +170,7 @@ static void put_plain(const struct result *r)
  * told (RFC 5182 section 2.4, RFC 9394 section 3.2). */
 static void save(const struct result *r)
 {
-	unsigned told = r->wanted & ~(unsigned)RESULT_SAVE;
+	unsigned told = r->wanted & RESULT_TOLD;
 	uint32_t *seq =
 		arena_alloc(r->s->c.arena, (2 * r->n + 3) * sizeof(*seq));
 	size_t n = 0;
@@ -186,14 +195,10 @@ void result_failed(struct result *r)
 		set_save(r->s, NULL, 0);
 }
 
-void result_send(struct result *r)
+static void put(struct result *r)
 {
 	struct buf *b = &r->s->out;
 
-	if (r->wanted & RESULT_SAVE)
-		save(r);
-	if (r->wanted == RESULT_SAVE)
-		return;
 	buf_reset(b);
 	if (r->wanted)
 		put_extended(r);
@@ -201,4 +206,16 @@ void result_send(struct result *r)
 		put_plain(r);
 	buf_puts(b, "\r\n");
 	stream_put(r->s->c.io, b->data, b->len);
+}
+
+/* SAVE alone tells nothing (RFC 5182 section 1). */
+void result_send(struct result *r, const struct sort *by,
+		 struct search_key *key)
+{
+	if (r->wanted & RESULT_SAVE)
+		save(r);
+	if (r->wanted != RESULT_SAVE)
+		put(r);
+	if (r->wanted & RESULT_UPDATE)
+		context_add(r->s, by, key, r->seq, r->n);
 }

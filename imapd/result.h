@@ -7,7 +7,9 @@
 #define IMAPD_RESULT_H
 
 #include "imapd/range.h"
+#include "imapd/search.h"
 #include "imapd/session.h"
+#include "imapd/sort.h"
 
 enum {
 	RESULT_MIN = 1 << 0,
@@ -15,7 +17,9 @@ enum {
 	RESULT_ALL = 1 << 2,
 	RESULT_COUNT = 1 << 3,
 	RESULT_PARTIAL = 1 << 4,
-	RESULT_SAVE = 1 << 5
+	RESULT_SAVE = 1 << 5,
+	RESULT_UPDATE = 1 << 6, /* keep the client informed (RFC 5267) */
+	RESULT_CONTEXT = 1 << 7 /* a hint that we do not need */
 };
 
 struct result {
@@ -35,7 +39,9 @@ bool result_begin(struct result *r, const struct arg **a);
 /* The command failed with NO: nothing is kept (RFC 5182 section 2.1). */
 void result_failed(struct result *r);
 
-/* Sends the response and keeps what is to be kept. */
-void result_send(struct result *r);
+/* Sends the response and keeps what is to be kept: the result of KEY, sorted
+ * BY, or by nothing if that is NULL. */
+void result_send(struct result *r, const struct sort *by,
+		 struct search_key *key);
 
 #endif

@@ -140,6 +140,7 @@ static bool parse_age(struct parser *p, struct search_key *key)
 	    !str_span_to_int(p->a->s, p->a->n, 1, UINT32_MAX, &n))
 		return false;
 	key->when = (int64_t)clock_wall() - n;
+	key->moving = true;
 	p->a++;
 	return true;
 }
@@ -163,6 +164,7 @@ static bool parse_keyword(struct parser *p, struct search_key *key)
 
 	if (!name)
 		return false;
+	key->name = name;
 	if (mailbox_keyword_bit(p->s->box, name, false, &key->keywords) !=
 	    ERR_OK)
 		key->keywords = 0;
@@ -185,6 +187,7 @@ static bool parse_set(struct parser *p, struct search_key *key)
 	if (p->a->type != ARG_ATOM ||
 	    !set_parse(p->s->c.arena, p->a->s, last, &key->set))
 		return false;
+	key->moving = key->type == SEARCH_UID && strchr(p->a->s, '*');
 	p->a++;
 	return true;
 }

@@ -50,6 +50,8 @@ struct search_key {
 	unsigned flags;
 	uint64_t keywords;
 	uint32_t size;
+	bool moving; /* what it means depends on the time, or on which message
+		      * is the last */
 	date_day day;
 	int64_t when; /* seconds since 1970 */
 	const char *name;

@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "imapd/capability.h"
 #include "imapd/commands.h"
+#include "imapd/context.h"
 #include "imapd/reopen.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
@@ -124,6 +125,7 @@ void session_deselect(struct session *s)
 	s->told = s->told_recent = 0;
 	s->body.uid = s->body.decoded_uid = 0;
 	set_save(s, NULL, 0);
+	context_cancel_all(s);
 	buf_reset(&s->flags);
 	feed_watch(s->feed, -1);
 }

@@ -16,6 +16,7 @@
 #include "mailbox/store.h"
 
 struct command;
+struct context;
 
 #define FOLDER_NAME_SIZE 1024 /* a folder's name, in either form */
 
@@ -56,6 +57,7 @@ struct session {
 	uint32_t told_recent;
 	struct session_text body;
 	struct session_saved saved;
+	struct context *contexts;
 	struct buf out;	  /* a response while it grows */
 	bool flushed;	  /* a part of it was sent */
 	struct buf flags; /* of the latest message, formatted */

@@ -39,7 +39,7 @@ static void keep_text(struct sort *sort, struct sort_value *out)
 
 	buf_reset(b);
 	mime_collate(b, sort->text.data, sort->text.len);
-	out->text = arena_strndup(sort->s->c.arena, b->data, b->len);
+	out->text = arena_strndup(sort->arena, b->data, b->len);
 }
 
 static void find_arrival(struct sort *sort, const struct sort_by *by,
@@ -176,12 +176,21 @@ static bool read_criteria(struct sort *sort, const struct arg *a)
 
 bool sort_begin(struct sort *sort, struct session *s, const struct arg *a)
 {
-	*sort = (struct sort){ .s = s };
+	*sort = (struct sort){ .s = s, .arena = s->c.arena };
 	if (a->type != ARG_LIST || !read_criteria(sort, a->list))
 		return false;
 	buf_init(&sort->value, VALUE_MAX);
 	buf_init(&sort->text, VALUE_MAX);
 	return true;
+}
+
+void sort_copy(struct sort *copy, const struct sort *from, struct session *s,
+	       struct arena *arena)
+{
+	*copy = from ? *from : (struct sort){ .s = s };
+	copy->arena = arena;
+	buf_init(&copy->value, VALUE_MAX);
+	buf_init(&copy->text, VALUE_MAX);
 }
 
 void sort_end(struct sort *sort)
@@ -197,13 +206,14 @@ void sort_fill(struct sort *sort, uint32_t seq, struct sort_row *row)
 			      .header = "" };
 	struct mailbox_facts f;
 
+	*row = (struct sort_row){ .sort = sort, .seq = seq };
+	if (sort->n == 0)
+		return;
 	if (mailbox_facts(sort->s->box, seq, false, &f) == ERR_OK) {
 		of.header = f.header;
 		of.nheader = f.header_len;
 	}
-	*row = (struct sort_row){ .sort = sort, .seq = seq };
-	row->value =
-		arena_alloc(sort->s->c.arena, sort->n * sizeof(*row->value));
+	row->value = arena_alloc(sort->arena, sort->n * sizeof(*row->value));
 	for (size_t i = 0; i < sort->n; i++) {
 		const struct sort_by *by = sort->criterion[i].by;
 

@@ -17,6 +17,7 @@ struct sort_criterion {
 
 struct sort {
 	struct session *s;
+	struct arena *arena; /* of the values */
 	struct sort_criterion criterion[SORT_CRITERIA_MAX];
 	size_t n;
 	struct buf value; /* work space */
@@ -38,6 +39,11 @@ struct sort_row {
  * is unknown. sort_end frees the work space. */
 bool sort_begin(struct sort *sort, struct session *s, const struct arg *a);
 void sort_end(struct sort *sort);
+
+/* Makes COPY, with values in ARENA, that also ends with sort_end. FROM may be
+ * NULL: by nothing. */
+void sort_copy(struct sort *copy, const struct sort *from, struct session *s,
+	       struct arena *arena);
 
 /* Fills ROW with what the message SEQ is sorted by, in the command's memory.
  * What cannot be read is empty. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "imapd/context.h"
 #include "imapd/flags.h"
 #include "imapd/reopen.h"
 
@@ -85,6 +86,7 @@ static void put_expunges(struct session *s, const struct mailbox_changes *c)
 	struct buf *b = &s->out;
 	size_t i;
 
+	context_gone(s, c->expunged, c->expunged_uid, c->nexpunged);
 	buf_reset(b);
 	for (i = 0; i < c->nexpunged; i++) {
 		buf_put(b, "* ", 2);
@@ -147,4 +149,5 @@ void update_send(struct session *s, bool may_expunge)
 	put_counts(s);
 	if (c->nflagged > 0)
 		put_flag_changes(s, c);
+	context_changed(s);
 }

@@ -6,6 +6,7 @@
  * link: imapd/capability.c
  * link: imapd/cmd-append.c
  * link: imapd/cmd-basic.c
+ * link: imapd/cmd-cancelupdate.c
  * link: imapd/cmd-compress.c
  * link: imapd/cmd-copy.c
  * link: imapd/cmd-expunge.c
@@ -23,6 +24,7 @@
  * link: imapd/cmd-uidbatches.c
  * link: imapd/commands.c
  * link: imapd/conn.c
+ * link: imapd/context.c
  * link: imapd/date.c
  * link: imapd/fetch-binary.c
  * link: imapd/fetch-body.c
@@ -80,6 +82,9 @@ FUZZ_SEEDS(
 	"1-Jan-2020 HEADER x \"y\") TEXT {3+}\r\nabc LARGER 5 1:3,5:*\r\n",
 	"a SELECT INBOX\r\nb SORT (REVERSE SUBJECT FROM DATE CC TO SIZE) UTF-8 "
 	"YOUNGER 5\r\nc UID SEARCH RETURN (MIN MAX ALL COUNT) OLDER 1\r\n",
+	"a SELECT INBOX\r\nb UID SORT RETURN (UPDATE COUNT) (DATE) UTF-8 UNSEEN"
+	"\r\nc SEARCH RETURN (UPDATE CONTEXT) 1:2\r\nd STORE 1:* FLAGS "
+	"(\\Seen \\Deleted)\r\ne EXPUNGE\r\nf CANCELUPDATE \"b\"\r\n",
 	"a SELECT INBOX\r\nb UID SORT RETURN (SAVE PARTIAL -1:-2 COUNT) "
 	"(DISPLAYFROM REVERSE DISPLAYTO) UTF-8 1:*\r\nc FETCH $ FLAGS\r\nd "
 	"SEARCH RETURN (SAVE MIN MAX) OR $ UID $\r\ne UID COPY $ x\r\n",
