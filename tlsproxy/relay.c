@@ -254,20 +254,24 @@ static void take_plain_end(struct relay *r, bool gone)
 	check_gone(r);
 }
 
+/* The last words of a program often come with its end: the peer then gets both
+ * in one packet. */
 static void on_plain_input(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay *r = arg;
-	ssize_t n = recv(fd, self.block, BLOCK, MSG_DONTWAIT);
+	ssize_t n = 1;
 	size_t written;
 
-	(void)what;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
 	ERR_clear_error();
-	if (n <= 0)
+	for (int i = what & EV_CLOSED ? 2 : 1; i > 0 && n > 0; i--) {
+		n = recv(fd, self.block, BLOCK, MSG_DONTWAIT);
+		if (n > 0 &&
+		    !SSL_write_ex(r->ssl, self.block, (size_t)n, &written))
+			r->net_broken = true;
+	}
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		take_plain_end(r, n < 0);
-	else if (!SSL_write_ex(r->ssl, self.block, (size_t)n, &written) ||
-		 !send_output(r))
+	else if (!send_output(r))
 		r->net_broken = true;
 	settle(r);
 }
@@ -311,8 +315,8 @@ void relay_begin(struct event_base *base, SSL *ssl, int net, int plain,
 		     on_net_input, r);
 	event_assign(&r->net_room, base, net, EV_WRITE | EV_PERSIST,
 		     on_net_room, r);
-	event_assign(&r->plain_input, base, plain, EV_READ | EV_PERSIST,
-		     on_plain_input, r);
+	event_assign(&r->plain_input, base, plain,
+		     EV_READ | EV_CLOSED | EV_PERSIST, on_plain_input, r);
 	event_assign(&r->plain_room, base, plain, EV_WRITE | EV_PERSIST,
 		     on_plain_room, r);
 	evtimer_assign(&r->timer, base, on_timer, r);
