@@ -206,6 +206,11 @@ void gate_begin_handshake(struct stranger *x)
 	event_del(&x->event);
 	close(x->fd);
 	x->fd = sock;
+	gate_await_handshake(x);
+}
+
+void gate_await_handshake(struct stranger *x)
+{
 	gate_watch(x, EV_READ, HANDSHAKE_MS + 5000);
 }
 

@@ -331,6 +331,8 @@ static void take_back(struct stranger *x, struct ipc_in *m, int fd)
 	x->stage = HANDSHAKE;
 	if (str_equal(ipc_get(m, "until"), "tls"))
 		gate_begin_handshake(x);
+	else if (str_equal(ipc_get(m, "until"), "handshake"))
+		gate_await_handshake(x);
 	else
 		gate_hold(x);
 }

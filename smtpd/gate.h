@@ -92,9 +92,11 @@ bool gate_shed(void);
 void gate_unhold(struct stranger *x);
 /* Calls EACH for all that are held. */
 void gate_each_held(void (*each)(struct stranger *x));
-/* Does X's client speak TLS now? The handshake begins; it ends with the call
- * of the second. */
+/* X's client speaks TLS now: the handshake begins; it ends with the call of the
+ * last. */
 void gate_begin_handshake(struct stranger *x);
+/* The same, if the process that had X has begun it. */
+void gate_await_handshake(struct stranger *x);
 void gate_on_handshake(struct stranger *x);
 
 /* gate-serve.c */

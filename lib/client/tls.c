@@ -11,10 +11,15 @@
 /* tlsproxy watches the deadline itself and says so; ours is the second. */
 #define GRACE_MS 2000
 #define TRIES 3
+#define KEPT_MAX 4 /* connections to tlsproxy without a request */
+#define USES_MAX 20
 
 static struct {
 	struct ipc_client server;
 	struct ipc_client client;
+	int kept[KEPT_MAX];
+	int nkept;
+	unsigned ended; /* requests */
 	struct ipc_out question;
 	struct ipc_in answer;
 } self = { .server = IPC_CLIENT("tls-server"),
@@ -88,17 +93,36 @@ int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms,
 	return ask(&self.server, fd, info, ms);
 }
 
+/* A connection that was kept, which may have ended since; else a new one. */
+static int server(int *tries)
+{
+	if (self.nkept > 0)
+		return self.kept[--self.nkept];
+	++*tries;
+	return ipc_connect_now("tls-server");
+}
+
+/* A connection leads to one of tlsproxy's workers: now and then another is
+ * made, so that those that are busy get less to do. */
+static void keep(int sock)
+{
+	if (self.nkept == KEPT_MAX || ++self.ended % USES_MAX == 0)
+		close(sock);
+	else
+		self.kept[self.nkept++] = sock;
+}
+
 int tls_accept_begin(const char *service, int fd, int64_t ms)
 {
-	int err = ERR_EOF;
+	int err = ERR_EOF, tries = 0;
 
 	ipc_begin(&self.question, "accept");
 	ipc_put(&self.question, "service", service);
 	ipc_put_int(&self.question, "timeout", ms);
 	ipc_put_fd(&self.question, fd);
 	/* an instance that is just retiring takes no more questions */
-	for (int i = 0; i < TRIES && err == ERR_EOF; i++) {
-		int sock = ipc_connect_now("tls-server");
+	while (tries < TRIES && err == ERR_EOF) {
+		int sock = server(&tries);
 
 		if (sock < 0) {
 			err_sys("connect to", "tls-server");
@@ -118,8 +142,12 @@ int tls_accept_end(int sock, struct tls_info *info)
 	int err = ipc_recv(sock, &self.answer, 0);
 
 	*info = (struct tls_info){ 0 };
-	close(sock);
-	return err ? no_answer(info, err) : take_connection(info);
+	if (err) {
+		close(sock);
+		return no_answer(info, err);
+	}
+	keep(sock);
+	return take_connection(info);
 }
 
 void tls_describe(const struct tls_info *info, char *out, size_t size)

@@ -29,13 +29,13 @@ struct tls_info {
 int tls_accept(const char *service, int fd, struct tls_info *info, int64_t ms,
 	       int stop);
 
-/* The same for event loops. Hands over a copy of FD and gives a socket that
- * becomes readable when the handshake is over; -1, with a cause, if tlsproxy
- * cannot be asked. */
+/* The same for callers that do something else meanwhile. Hands over a copy of
+ * FD and gives a socket that becomes readable when the handshake is over; -1,
+ * with a cause, if tlsproxy cannot be asked now. */
 int tls_accept_begin(const char *service, int fd, int64_t ms);
 
-/* Takes the result of the handshake from SOCK, and closes that; otherwise like
- * tls_accept. */
+/* Takes the result of the handshake from SOCK, which then belongs to this
+ * module; otherwise like tls_accept. */
 int tls_accept_end(int sock, struct tls_info *info);
 
 /* "TLSv1.3 with cipher … (256 bits)" in SIZE bytes, for trace fields. */

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
+#include "io/wait.h"
 #include "log/log.h"
 #include "smtp/command.h"
 #include "smtp/park.h"
@@ -70,6 +72,42 @@ static void start_over(struct smtp_session *s)
 	smtp_reset(s);
 }
 
+/* Waits for the end of the handshake at SOCK no longer than for a command: then
+ * gate does, without a process. False: the session is over here. */
+static bool await_handshake(struct smtp_session *s, int sock)
+{
+	const int64_t until = clock_ms() + smtp_linger_ms(s);
+	int err;
+
+	do
+		err = wait_input_beside(sock, smtp_watch_fd(s), until);
+	while (err == ERR_STOPPING && (err = smtp_why_stopped(s)) == ERR_OK);
+	if (err == ERR_OK)
+		return true;
+	if (err == ERR_STOPPING || !smtp_park_handshake(s, sock))
+		smtp_hang_up(s, "shutdown");
+	close(sock);
+	return false;
+}
+
+/* Gives the plain descriptor; -1, if the session is not over: it failed. */
+static int handshake(struct smtp_session *s, struct tls_info *info)
+{
+	const char *service = s->server->policy->tls_service;
+	int fd = stream_fd(s->io), sock = -1;
+
+	if (s->gate >= 0)
+		sock = tls_accept_begin(service, fd, HANDSHAKE_MS);
+	if (sock >= 0 && await_handshake(s, sock)) {
+		close(fd);
+		return tls_accept_end(sock, info);
+	}
+	/* gate asks tlsproxy again when that has time for it */
+	if (sock >= 0 || smtp_park(s, SMTP_PARKED_TLS))
+		return -1;
+	return tls_accept(service, fd, info, HANDSHAKE_MS, -1);
+}
+
 /* Puts TLS under the stream. False: the session is over. */
 static bool begin_tls(struct smtp_session *s)
 {
@@ -78,11 +116,9 @@ static bool begin_tls(struct smtp_session *s)
 
 	smtp_local_address(s);
 	start_over(s);
-	/* gate waits for the handshake, without a process */
-	if (smtp_park(s, SMTP_PARKED_TLS))
+	fd = handshake(s, &info);
+	if (s->over)
 		return false;
-	fd = tls_accept(s->server->policy->tls_service, stream_fd(s->io), &info,
-			HANDSHAKE_MS, -1);
 	/* input from before the handshake is dropped with the old state */
 	stream_replace_fd(s->io, fd);
 	if (fd < 0) {

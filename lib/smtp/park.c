@@ -203,9 +203,10 @@ static void put_session(struct smtp_session *s, struct ipc_out *m)
 
 static const char *const words[] = { [SMTP_PARKED_COMMAND] = "command",
 				     [SMTP_PARKED_CONTENT] = "content",
-				     [SMTP_PARKED_TLS] = "tls" };
+				     [SMTP_PARKED_TLS] = "tls",
+				     [SMTP_PARKED_HANDSHAKE] = "handshake" };
 
-bool smtp_park(struct smtp_session *s, enum smtp_parked what)
+static bool give_back(struct smtp_session *s, enum smtp_parked what, int fd)
 {
 	struct ipc_out m = { 0 };
 	int err = ERR_TOO_LONG;
@@ -217,7 +218,7 @@ bool smtp_park(struct smtp_session *s, enum smtp_parked what)
 	ipc_begin(&m, "park");
 	ipc_put(&m, "until", words[what]);
 	put_session(s, &m);
-	ipc_put_fd(&m, stream_fd(s->io));
+	ipc_put_fd(&m, fd);
 	if (!m.data.over)
 		err = ipc_send(s->gate, &m, HANDOVER_MS);
 	ipc_out_free(&m);
@@ -228,6 +229,16 @@ bool smtp_park(struct smtp_session *s, enum smtp_parked what)
 	s->over = s->parked = true;
 	unwatch(s);
 	return true;
+}
+
+bool smtp_park(struct smtp_session *s, enum smtp_parked what)
+{
+	return give_back(s, what, stream_fd(s->io));
+}
+
+bool smtp_park_handshake(struct smtp_session *s, int sock)
+{
+	return give_back(s, SMTP_PARKED_HANDSHAKE, sock);
 }
 
 /* Taking */

@@ -18,7 +18,8 @@ enum smtp_parked {
 	SMTP_PARKED_NOT,
 	SMTP_PARKED_COMMAND, /* waits for a command */
 	SMTP_PARKED_CONTENT, /* 354 was sent */
-	SMTP_PARKED_TLS	     /* gate puts TLS under it first */
+	SMTP_PARKED_TLS,     /* gate puts TLS under it first */
+	SMTP_PARKED_HANDSHAKE /* tlsproxy does that already */
 };
 
 /* Serves the session that gate hands over through SOCK, and closes that: a new
@@ -29,6 +30,10 @@ void smtp_serve_gate(const struct smtp_server *server, struct intake *intake,
 /* Gives the session back. True: it is over for this process, and not logged.
  * False: it cannot be given back, and goes on here. */
 bool smtp_park(struct smtp_session *s, enum smtp_parked what);
+
+/* The same during a handshake, whose end tlsproxy tells at SOCK
+ * (client/tls.h), which stays the caller's. */
+bool smtp_park_handshake(struct smtp_session *s, int sock);
 
 /* A descriptor for the session's stream to watch beside the client: becomes
  * readable when the suite stops, or gate asks for the process. */

@@ -444,9 +444,10 @@ static void end_session(struct smtp_session *s)
 		smtp_log_end(s);
 		if (stream_flush(s->io) == ERR_OK && s->end)
 			drain(s);
-		smtp_leave_gate(s);
 	}
+	/* the connection's end goes with the last reply */
 	smtp_session_free(s);
+	smtp_leave_gate(s);
 }
 
 /* The DATA of it was counted as good when the session was parked. */

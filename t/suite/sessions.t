@@ -123,6 +123,25 @@ def test_feed(s):
     ok(" refused" not in s.read_log(), "it refuses nobody of ours")
 
 
+def is_encrypted(s):
+    c = s.smtp()
+    c.starttls(context=s.context())
+    good = c.ehlo()[0] == 250
+    c.quit()
+    return good
+
+
+def test_tls(s):
+    """Processes keep their connections to tlsproxy."""
+    ok(all(is_encrypted(s) for _ in range(4)), "sessions with STARTTLS")
+    tls = s.pid_of("tls-server")
+    os.kill(tls, signal.SIGKILL)
+    ok(wait_for(lambda: s.pid_of("tls-server") not in (0, tls), 30),
+       "tlsproxy is started again")
+    ok(all(is_encrypted(s) for _ in range(4)),
+       "… and those that had asked the former one ask it")
+
+
 def last_word(x):
     if isinstance(x, Line):
         return x.rest()
@@ -147,6 +166,7 @@ def test_stop(s):
 
 with Instance() as s:
     test_feed(s)
+    test_tls(s)
     test_reload(s)
     test_stop(s)
 tap.done()
