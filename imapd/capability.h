@@ -31,6 +31,7 @@ struct session;
 	"LITERAL+ " \
 	"MOVE " \
 	"MULTIAPPEND " \
+	"MULTISEARCH " \
 	"NAMESPACE " \
 	"PREVIEW " \
 	"REPLACE " \

@@ -3,11 +3,12 @@
 #include "imapd/result.h"
 #include "imapd/search.h"
 
-static void look(struct result *r, struct search *m,
-		 const struct search_key *key)
+void search_all(struct search *m, const struct search_key *key,
+		struct result *r)
 {
 	uint32_t count = mailbox_count(r->s->box), seq;
 
+	result_room(r);
 	for (seq = 1; seq <= count; seq++) {
 		if (!search_match(m, key, seq))
 			continue;
@@ -21,7 +22,7 @@ static void search(struct result *r, struct search_key *key)
 {
 	struct search *m = search_new(r->s);
 
-	look(r, m, key);
+	search_all(m, key, r);
 	result_send(r, NULL, key);
 	search_tell_unread(m);
 	search_free(&m);

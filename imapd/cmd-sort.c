@@ -14,6 +14,7 @@ static void sort(struct result *r, struct sort *sort, struct search_key *key)
 	uint32_t count = mailbox_count(s->box), seq;
 	struct sort_row *row = mem_array((size_t)count + 1, sizeof(*row));
 
+	result_room(r);
 	for (seq = 1; seq <= count; seq++)
 		if (search_match(m, key, seq))
 			sort_fill(sort, seq, &row[r->n++]);

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{ "CREATE", cmd_create, 0, 1, 2 },
 	{ "DELETE", cmd_delete, 0, 1, 1 },
 	{ "ENABLE", cmd_enable, 0, 1, ANY },
+	{ "ESEARCH", cmd_esearch, UID | NO_EXPUNGE, 1, ANY },
 	{ "EXAMINE", cmd_examine, 0, 1, 2 },
 	{ "EXPUNGE", cmd_expunge, WRITES, 0, 0 },
 	{ "EXPUNGE", cmd_uid_expunge, WRITES | ONLY_UID, 1, 1 },

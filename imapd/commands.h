@@ -39,6 +39,7 @@ void cmd_copy(struct session *s);
 void cmd_create(struct session *s);
 void cmd_delete(struct session *s);
 void cmd_enable(struct session *s);
+void cmd_esearch(struct session *s);
 void cmd_examine(struct session *s);
 void cmd_expunge(struct session *s);
 void cmd_fetch(struct session *s);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "imapd/result.h"
 #include "imapd/set.h"
 
 #define CONTEXTS_MAX 16
@@ -13,6 +14,7 @@ struct context {
 	struct context *next;
 	struct arena *arena; /* of the command that made it */
 	const char *tag;
+	const char *where; /* as in struct result, or "" */
 	bool by_uid;
 	struct search_key *key;
 	struct sort by;
@@ -181,7 +183,7 @@ static void tell(struct session *s, const struct context *c,
 	if (out->n == 0 && in->n == 0)
 		return;
 	buf_reset(b);
-	buf_printf(b, "* ESEARCH (TAG \"%s\")%s", c->tag,
+	buf_printf(b, "* ESEARCH (TAG \"%s\"%s)%s", c->tag, c->where,
 		   c->by_uid ? " UID" : "");
 	put_change(c, out, b);
 	put_change(c, in, b);
@@ -336,10 +338,12 @@ static const char *refusal(const struct session *s,
 	return NULL;
 }
 
-void context_add(struct session *s, const struct sort *by,
-		 struct search_key *key, const uint32_t *seq, size_t n)
+void context_add(const struct result *r, const struct sort *by,
+		 struct search_key *key)
 {
+	struct session *s = r->s;
 	const char *why = refusal(s, key);
+	size_t n = r->n;
 	struct context *c;
 
 	if (why) {
@@ -348,6 +352,7 @@ void context_add(struct session *s, const struct sort *by,
 	}
 	c = mem_alloc(sizeof(*c));
 	c->tag = s->c.tag;
+	c->where = r->where ? r->where : "";
 	c->by_uid = s->by_uid;
 	c->key = key;
 	c->modseq = mailbox_highestmodseq(s->box);
@@ -357,7 +362,7 @@ void context_add(struct session *s, const struct sort *by,
 	sort_copy(&c->by, by, s, c->arena);
 	c->row = n > 0 ? mem_array(n, sizeof(*c->row)) : NULL;
 	for (; c->n < n; c->n++)
-		fill(c, seq[c->n], mailbox_uid(s->box, seq[c->n]),
+		fill(c, r->seq[c->n], mailbox_uid(s->box, r->seq[c->n]),
 		     &c->row[c->n]);
 	if (n > 0)
 		qsort(c->row, n, sizeof(*c->row), sort_compare);

@@ -17,15 +17,16 @@
 #include "imapd/sort.h"
 
 struct context;
+struct result;
 
 /* Is there one that TAG asked for? */
 bool context_exists(const struct session *s, const char *tag);
 
-/* Keeps the result SEQ[N] of KEY (in any order) informed about. BY is NULL for
- * a SEARCH. It takes the command's memory over, so call it once nothing of
+/* Keeps the client informed about the result R of KEY. BY is NULL for a
+ * SEARCH. It takes the command's memory over, so call it once nothing of
  * that is needed but to read it. If it cannot, the client is told NOUPDATE. */
-void context_add(struct session *s, const struct sort *by,
-		 struct search_key *key, const uint32_t *seq, size_t n);
+void context_add(const struct result *r, const struct sort *by,
+		 struct search_key *key);
 
 /* Forgets that of TAG; false if there is none. */
 bool context_cancel(struct session *s, const char *tag);

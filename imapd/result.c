@@ -93,9 +93,6 @@ static bool read_options(struct result *r, const struct arg *a)
 
 bool result_begin(struct result *r, const struct arg **a)
 {
-	size_t max = mailbox_count(r->s->box);
-
-	r->seq = arena_alloc(r->s->c.arena, (max + 1) * sizeof(*r->seq));
 	if (!arg_is(*a, "RETURN"))
 		return true;
 	if ((*a)[1].type != ARG_LIST || !read_options(r, (*a)[1].list))
@@ -104,6 +101,13 @@ bool result_begin(struct result *r, const struct arg **a)
 		return conn_bad(&r->s->c, "This tag is in use for updates.");
 	*a += 2;
 	return true;
+}
+
+void result_room(struct result *r)
+{
+	size_t max = mailbox_count(r->s->box);
+
+	r->seq = arena_alloc(r->s->c.arena, (max + 1) * sizeof(*r->seq));
 }
 
 static uint32_t number(const struct result *r, size_t i)
@@ -139,8 +143,8 @@ static void put_extended(const struct result *r)
 {
 	struct buf *b = &r->s->out;
 
-	buf_printf(b, "* ESEARCH (TAG \"%s\")%s", r->s->c.tag,
-		   r->s->by_uid ? " UID" : "");
+	buf_printf(b, "* ESEARCH (TAG \"%s\"%s)%s", r->s->c.tag,
+		   r->where ? r->where : "", r->s->by_uid ? " UID" : "");
 	if (r->wanted & RESULT_MIN && r->n > 0)
 		buf_printf(b, " MIN %" PRIu32, number(r, 0));
 	if (r->wanted & RESULT_MAX && r->n > 0)
@@ -214,8 +218,8 @@ void result_send(struct result *r, const struct sort *by,
 {
 	if (r->wanted & RESULT_SAVE)
 		save(r);
-	if (r->wanted != RESULT_SAVE)
+	if (r->wanted != RESULT_SAVE && !(r->where && r->n == 0))
 		put(r);
 	if (r->wanted & RESULT_UPDATE)
-		context_add(r->s, by, key, r->seq, r->n);
+		context_add(r, by, key);
 }

@@ -27,14 +27,20 @@ struct result {
 	const char *plain; /* the response without RETURN: "SEARCH" */
 	unsigned wanted;   /* bits as above; 0: no RETURN */
 	struct range part;
-	uint32_t *seq; /* found, in their order, the command's memory */
+	const char *where; /* of ESEARCH, which folder: the correlators of RFC
+			    * 7377 section 2.1. Then nothing found is nothing
+			    * told */
+	uint32_t *seq;	   /* found, in their order, the command's memory */
 	size_t n;
 };
 
 /* Reads RETURN and its list, if that is what *A is, and moves *A behind them.
- * Makes room for all messages of the folder. False, and the client is told:
+ * False, and the client is told:
  * it is not valid. */
 bool result_begin(struct result *r, const struct arg **a);
+
+/* Makes room for all messages of the open folder. */
+void result_room(struct result *r);
 
 /* The command failed with NO: nothing is kept (RFC 5182 section 2.1). */
 void result_failed(struct result *r);

@@ -74,6 +74,10 @@ struct search *search_new(struct session *s);
 void search_tell_unread(const struct search *m);
 /* Does the message at SEQ match? */
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq);
+/* All messages that match into R; if only the first is wanted, that one. */
+struct result;
+void search_all(struct search *m, const struct search_key *key,
+		struct result *r);
 void search_free(struct search **m);
 
 /* Does an address in the field's VALUE, N, as ENVELOPE shows it, hold KEY's

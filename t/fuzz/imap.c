@@ -9,6 +9,7 @@
  * link: imapd/cmd-cancelupdate.c
  * link: imapd/cmd-compress.c
  * link: imapd/cmd-copy.c
+ * link: imapd/cmd-esearch.c
  * link: imapd/cmd-expunge.c
  * link: imapd/cmd-fetch.c
  * link: imapd/cmd-folder.c
@@ -43,6 +44,7 @@
  * link: imapd/session.c
  * link: imapd/set.c
  * link: imapd/sort.c
+ * link: imapd/sources.c
  * link: imapd/thread-references.c
  * link: imapd/thread-subject.c
  * link: imapd/thread.c
@@ -85,6 +87,9 @@ FUZZ_SEEDS(
 	"a SELECT INBOX\r\nb UID SORT RETURN (UPDATE COUNT) (DATE) UTF-8 UNSEEN"
 	"\r\nc SEARCH RETURN (UPDATE CONTEXT) 1:2\r\nd STORE 1:* FLAGS "
 	"(\\Seen \\Deleted)\r\ne EXPUNGE\r\nf CANCELUPDATE \"b\"\r\n",
+	"a ESEARCH IN (mailboxes (INBOX x) subtree INBOX subscribed) RETURN "
+	"(COUNT MIN) UNSEEN\r\nb SELECT INBOX\r\nc ESEARCH IN (selected "
+	"subtree-one x personal inboxes) 1:*\r\nd ESEARCH ALL\r\n",
 	"a SELECT INBOX\r\nb UID SORT RETURN (SAVE PARTIAL -1:-2 COUNT) "
 	"(DISPLAYFROM REVERSE DISPLAYTO) UTF-8 1:*\r\nc FETCH $ FLAGS\r\nd "
 	"SEARCH RETURN (SAVE MIN MAX) OR $ UID $\r\ne UID COPY $ x\r\n",
