@@ -70,12 +70,17 @@ static void start_timer(struct event *e, int64_t ms)
 	evtimer_add(e, &t);
 }
 
-static void answer_temp(struct exchange *x, const char *why)
+static void say_temp(struct exchange *x, const char *why)
 {
 	log_warn("login undecided: client=%s, service=%s, user=%s: %s",
 		 x->client, x->service, x->account.user, why);
 	ipc_begin(&x->out, "temp");
 	ipc_put(&x->out, "why", why);
+}
+
+static void answer_temp(struct exchange *x, const char *why)
+{
+	say_temp(x, why);
 	x->answer(x->context, &x->out, true);
 }
 
@@ -229,7 +234,9 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (found == ACCOUNT_TEMP) {
-		answer_temp(x, "the user could not be looked up");
+		/* as slow as a wrong password: names can be guessed here */
+		say_temp(x, "the user could not be looked up");
+		answer_late(x);
 		return;
 	}
 	hash = choose_check(x, found, hash);

@@ -3,8 +3,8 @@
  * extension, class of its domain. Then the tables are asked with the whole
  * address and without the extension, as in local-deliver, and last the users
  * file or the system users. The answer is "not found" only if every table could
- * answer; if one could not, it is temporary, since a permanent no would lose
- * mail.
+ * answer for certain; if one could not, it is temporary, since a permanent no
+ * would lose mail.
  */
 #include "accountd/find.h"
 
@@ -33,6 +33,7 @@ static struct {
 	const char *myorigin;
 	const char *login_domain; /* of bare names; NULL: system users */
 	bool local_users;
+	bool unsure; /* of the question: a name was not found for certain */
 	struct buf value;
 } self;
 
@@ -46,13 +47,14 @@ struct place {
 };
 
 static void open_tables(const struct config *c, const char *parameter,
-			struct table_list *list)
+			bool targets, struct table_list *list)
 {
 	struct buf faults;
 	bool good;
 
 	buf_init(&faults, 1 << 20);
-	good = table_list_open(list, config_list(c, parameter), &faults);
+	good = table_list_open(list, config_list(c, parameter), targets,
+			       &faults);
 	log_error_lines(parameter, faults.data);
 	buf_free(&faults);
 	if (!good)
@@ -65,9 +67,9 @@ void find_begin(const struct config *c)
 						    "virtual_mailbox_domains");
 
 	self.domains = address_domains_new(c, NULL);
-	open_tables(c, "virtual_alias_maps", &self.virtual_aliases);
-	open_tables(c, "alias_maps", &self.aliases);
-	open_tables(c, "smtpd_sender_login_maps", &self.sender_logins);
+	open_tables(c, "virtual_alias_maps", true, &self.virtual_aliases);
+	open_tables(c, "alias_maps", true, &self.aliases);
+	open_tables(c, "smtpd_sender_login_maps", false, &self.sender_logins);
 	self.delimiters = config_string(c, "recipient_delimiter");
 	self.myorigin = config_string(c, "myorigin");
 	self.local_users = config_bool(c, "local_users");
@@ -92,7 +94,18 @@ static enum account_status status_of_table(int err)
 {
 	if (err == ERR_OK)
 		return ACCOUNT_FOUND;
-	return err == ERR_NOT_FOUND ? ACCOUNT_NONE : ACCOUNT_TEMP;
+	self.unsure = self.unsure || err == ERR_UNSURE;
+	return err == ERR_NOT_FOUND || err == ERR_UNSURE ? ACCOUNT_NONE
+							 : ACCOUNT_TEMP;
+}
+
+/* The answer to the question, of which STATUS came out. */
+static enum account_status conclude(enum account_status status)
+{
+	if (status == ACCOUNT_NONE && self.unsure)
+		status = ACCOUNT_TEMP;
+	self.unsure = false;
+	return status;
 }
 
 /* May the table have names without the domain for this one? */
@@ -144,8 +157,11 @@ static enum account_status status_of_user(enum users_status status,
 					  struct account *out,
 					  const char **hash)
 {
+	self.unsure = self.unsure || status == USERS_UNSURE;
+	if (status == USERS_NONE || status == USERS_UNSURE)
+		return ACCOUNT_NONE;
 	if (status != USERS_FOUND)
-		return status == USERS_NONE ? ACCOUNT_NONE : ACCOUNT_TEMP;
+		return ACCOUNT_TEMP;
 	if (!fill(u, out)) {
 		log_error("%s: the paths of this user are too long", u->name);
 		return ACCOUNT_TEMP;
@@ -202,12 +218,12 @@ enum account_status find_recipient(const char *address)
 	if (!find_place(address, &p))
 		return ACCOUNT_NONE;
 	status = in_any_aliases(&p);
-	if (status != ACCOUNT_NONE)
-		return status;
-	status = account_of(&p, &account, &hash);
-	if (status != ACCOUNT_FOUND || account.virtual_user)
-		return status;
-	return system_receives(&account);
+	if (status == ACCOUNT_NONE) {
+		status = account_of(&p, &account, &hash);
+		if (status == ACCOUNT_FOUND && !account.virtual_user)
+			status = system_receives(&account);
+	}
+	return conclude(status);
 }
 
 enum account_status find_account(const char *name, struct account *out)
@@ -215,7 +231,9 @@ enum account_status find_account(const char *name, struct account *out)
 	const char *hash;
 	struct place p;
 
-	return find_place(name, &p) ? account_of(&p, out, &hash) : ACCOUNT_NONE;
+	if (!find_place(name, &p))
+		return ACCOUNT_NONE;
+	return conclude(account_of(&p, out, &hash));
 }
 
 enum account_status find_login(const char *name, struct account *out,
@@ -238,7 +256,7 @@ enum account_status find_login(const char *name, struct account *out,
 	out->virtual_user = p.class != ADDRESS_LOCAL;
 	if (p.class == ADDRESS_LOCAL || p.class == ADDRESS_VIRTUAL_MAILBOX) {
 		enum account_status status =
-			find_user(&p, p.address.local, out, hash);
+			conclude(find_user(&p, p.address.local, out, hash));
 
 		if (status == ACCOUNT_FOUND)
 			return status;
@@ -340,10 +358,10 @@ enum account_status find_may_send(const char *user, const char *address)
 	status = owns(&p, user);
 	if (status == ACCOUNT_NONE)
 		status = is_listed(&p, user);
-	if (status != ACCOUNT_NONE)
-		return status;
-	a = arena_new();
-	status = leads_to(a, address, user);
-	arena_free(&a);
-	return status;
+	if (status == ACCOUNT_NONE) {
+		a = arena_new();
+		status = leads_to(a, address, user);
+		arena_free(&a);
+	}
+	return conclude(status);
 }

@@ -6,7 +6,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "accountd/user-line.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -16,10 +15,13 @@
 #include "base/stamp.h"
 #include "base/str.h"
 #include "log/log.h"
+#include "log/rate.h"
 #include "server/user.h"
+#include "table/user-line.h"
 
 #define FILE_MAX_BYTES (256 << 20)
 #define LOOK_MS 1000
+#define FAULTS_MAX (1 << 20)
 
 /* Matches no password: sha512-crypt, which costs about as much to check as a
  * real one. */
@@ -35,8 +37,9 @@ static struct {
 	char *dummy;	   /* the first hash of the file */
 	int64_t looked_ms;
 	struct stamp seen;
-	bool unclear; /* not empty, but without a user: not a users file */
-	char *told;   /* why it cannot be read, as logged; or NULL */
+	struct buf doubt; /* the first line that is not understood */
+	struct log_rate unsure_lines;
+	char *told; /* why it cannot be read, as logged; or NULL */
 } self;
 
 /* What follows "static:". Ends the process if nothing does. */
@@ -59,6 +62,11 @@ static void read_owner(const struct config *c)
 	if (!user_find(user, &self.defaults.uid, &ignored))
 		log_die(EX_CONFIG, "virtual_uid_maps: there is no user %s",
 			user);
+	if (self.defaults.uid < USER_UID_MIN)
+		log_die(EX_CONFIG,
+			"virtual_uid_maps = static:%s: is root, who must not "
+			"own mailboxes; name another user",
+			user);
 	if (!group_find(group, &self.defaults.gid))
 		log_die(EX_CONFIG, "virtual_gid_maps: there is no group %s",
 			group);
@@ -69,6 +77,7 @@ void users_begin(const struct config *c)
 	self.path = config_string(c, "virtual_users_file");
 	self.wanted = config_list(c, "virtual_mailbox_domains")->n > 0;
 	self.defaults.base = config_string(c, "virtual_mailbox_base");
+	buf_init(&self.doubt, 65536);
 	if (self.wanted)
 		read_owner(c);
 }
@@ -85,40 +94,35 @@ static void free_users(struct map **users)
 	map_free(users);
 }
 
-static void take_line(struct map *users, char *line, int number)
+static void take_user(void *context, struct user *u, unsigned line)
 {
-	const char *why;
-	struct user *u = user_parse(line, &self.defaults, &why);
+	struct map *users = context;
 
-	if (why)
-		log_error("%s:%d: %s", self.path, number, why);
-	if (!u)
-		self.unclear = self.unclear || why;
-	if (!u)
-		return;
+	(void)line;
 	if (!self.dummy && u->hash && *u->hash)
 		self.dummy = mem_strdup(u->hash);
-	if (map_get(users, u->name)) {
-		log_error("%s:%d: %s is there already", self.path, number,
-			  u->name);
-		user_free(u);
-		return;
-	}
 	map_put(users, u->name, u);
 }
 
-static void take_text(char *text)
+static void take_text(char *text, size_t n)
 {
 	struct map *users = map_new();
-	int number = 0;
-	char *line;
+	struct buf faults;
+	const struct text_reading r = { .path = self.path,
+					.faults = &faults,
+					.doubt = &self.doubt };
 
 	free(self.dummy);
 	self.dummy = NULL;
-	self.unclear = false;
-	while ((line = strsep(&text, "\n")))
-		take_line(users, line, ++number);
-	self.unclear = self.unclear && map_count(users) == 0;
+	buf_init(&faults, FAULTS_MAX);
+	buf_reset(&self.doubt);
+	users_parse(&r, text, n, &self.defaults, take_user, users);
+	log_error_lines(NULL, faults.data);
+	if (self.doubt.len)
+		log_error("%s: mail and logins of names that are not found "
+			  "wait until that is mended",
+			  self.path);
+	buf_free(&faults);
 	free_users(&self.users);
 	self.users = users;
 	log_debug("%s: %zu users", self.path, map_count(users));
@@ -152,7 +156,7 @@ static bool read_users(void)
 	} else if (whole) {
 		free(self.told);
 		self.told = NULL;
-		take_text(text.data);
+		take_text(text.data, text.len);
 	}
 	mem_wipe(text.data, text.len);
 	buf_free(&text);
@@ -188,6 +192,16 @@ static void look(void)
 	}
 }
 
+/* NAME is not found, but may be in a line that is not understood. */
+static enum users_status doubt_it(const char *name)
+{
+	if (log_rate_allows(&self.unsure_lines, 1, "names that are not found"))
+		log_warn("%s is not found, but may be in what is not "
+			 "understood: %s",
+			 name, self.doubt.data);
+	return USERS_UNSURE;
+}
+
 enum users_status users_find(const char *name, const struct user **user)
 {
 	if (!self.wanted)
@@ -198,7 +212,7 @@ enum users_status users_find(const char *name, const struct user **user)
 	*user = map_get(self.users, name);
 	if (*user)
 		return (*user)->refused ? USERS_TEMP : USERS_FOUND;
-	return self.unclear ? USERS_TEMP : USERS_NONE;
+	return self.doubt.len ? doubt_it(name) : USERS_NONE;
 }
 
 const char *users_dummy_hash(void)

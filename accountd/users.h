@@ -3,7 +3,8 @@
  * read again when it has changed, which is checked at most once a second. If
  * the file cannot be read, the former content stays in use, and the log says
  * why; if it could never be read, every answer is USERS_TEMP. A faulty line is
- * logged with its number and ignored.
+ * logged with its number; while there is one that is not understood, a name
+ * that is not found is USERS_UNSURE.
  */
 #ifndef ACCOUNTD_USERS_H
 #define ACCOUNTD_USERS_H
@@ -12,19 +13,14 @@
 #include <sys/types.h>
 
 #include "config/config.h"
+#include "table/user-line.h"
 
-struct user {
-	char *name; /* user@domain in lower case */
-	char *hash; /* for crypt(3), without prefix; "": no login */
-	char *home;
-	char *maildir;
-	uid_t uid;
-	gid_t gid;
-	bool refused; /* the user exists, but the rest of the line is
-		       * wrong */
+enum users_status {
+	USERS_FOUND,
+	USERS_NONE,
+	USERS_UNSURE, /* none, but a line was not understood */
+	USERS_TEMP
 };
-
-enum users_status { USERS_FOUND, USERS_NONE, USERS_TEMP };
 
 /* Reads virtual_uid_maps and the like; the file itself at first use. Ends the
  * process if they are wrong. */

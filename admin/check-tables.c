@@ -52,14 +52,14 @@ static void check_spec(struct findings *f, const struct config *c,
 
 /* Opens the tables of PARAM in L; false if one of them cannot be used. */
 static bool open_tables(struct findings *f, const struct config *c,
-			const char *param, struct table_list *l)
+			const char *param, bool targets, struct table_list *l)
 {
 	const struct strlist *specs = config_list(c, param);
 	struct buf faults;
 	size_t before = f->faults;
 
 	buf_init(&faults, 1 << 20);
-	table_list_open(l, specs, &faults);
+	table_list_open(l, specs, targets, &faults);
 	check_faults(f, param, &faults);
 	buf_free(&faults);
 	if (f->faults > before)
@@ -137,10 +137,10 @@ void check_tables(struct findings *f, const struct config *c)
 {
 	struct postmaster p = { .f = f, .c = c };
 	struct table_list logins = { 0 };
-	bool good = open_tables(f, c, "virtual_alias_maps", &p.virt);
+	bool good = open_tables(f, c, "virtual_alias_maps", true, &p.virt);
 
-	good = open_tables(f, c, "alias_maps", &p.aliases) && good;
-	open_tables(f, c, "smtpd_sender_login_maps", &logins);
+	good = open_tables(f, c, "alias_maps", true, &p.aliases) && good;
+	open_tables(f, c, "smtpd_sender_login_maps", false, &logins);
 	if (good) {
 		check_postmaster(&p, "mydestination", true,
 				 "put it into alias_maps");

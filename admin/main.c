@@ -16,7 +16,7 @@ enum wants {
 	WANTS_NONE, /* it loads its own */
 	WANTS_GOOD,
 	WANTS_ANY,   /* a faulty one must not prevent looking */
-	WANTS_PLACES /* the same, and master reports the faults */
+	WANTS_PLACES /* the same, and others report its faults */
 };
 
 static const struct {
@@ -38,7 +38,7 @@ static const struct {
 	  "list show hold release flush requeue bounce delete stats" },
 	{ "user", admin_user, WANTS_GOOD,
 	  "add passwd list remove virtual users" },
-	{ "map", admin_map, WANTS_NONE, "build and ask tables" },
+	{ "map", admin_map, WANTS_PLACES, "build and ask tables" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

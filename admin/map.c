@@ -39,7 +39,18 @@ static void say(const struct buf *faults)
 	}
 }
 
-static int build(const char *spec, enum table_source source)
+static bool is_in(const struct admin *a, const char *param, const char *spec)
+{
+	const struct strlist *specs = config_list(a->config, param);
+
+	for (size_t i = 0; i < specs->n; i++)
+		if (str_equal(specs->item[i], spec))
+			return true;
+	return false;
+}
+
+static int build(const struct admin *a, const char *spec,
+		 enum table_source source)
 {
 	struct table_built built;
 	struct buf faults;
@@ -47,6 +58,13 @@ static int build(const char *spec, enum table_source source)
 
 	if (str_ends_ci(spec, ":"))
 		return admin_fail(EX_USAGE, "%s: there is no path", spec);
+	if (source == TABLE_SOURCE_MAP && is_in(a, "alias_maps", spec))
+		return admin_fail(EX_USAGE,
+				  "%s: is in alias_maps, and so its text is "
+				  "aliases(5): use map -a, or newaliases",
+				  spec);
+	if (source == TABLE_SOURCE_MAP && is_in(a, "virtual_alias_maps", spec))
+		source = TABLE_SOURCE_TARGETS;
 	buf_init(&faults, 1 << 20);
 	err = table_build(spec, source, &built, &faults);
 	say(&faults);
@@ -71,7 +89,7 @@ static int ask(const char *key, const char *spec)
 
 	buf_init(&faults, 1 << 20);
 	buf_init(&value, TABLE_VALUE_MAX);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	say(&faults);
 	if (!t)
 		return EX_USAGE;
@@ -102,7 +120,7 @@ int admin_map(const struct admin *a)
 		return EX_USAGE;
 	}
 	for (; i < a->argc; i++) {
-		int one = build(a->argv[i], source);
+		int one = build(a, a->argv[i], source);
 
 		if (one != EX_OK)
 			status = one;

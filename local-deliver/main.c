@@ -15,8 +15,9 @@ static void open_tables(struct settings *s, struct buf *faults)
 	const struct config *c = s->config;
 
 	table_list_open(&s->virtual_aliases,
-			config_list(c, "virtual_alias_maps"), faults);
-	table_list_open(&s->aliases, config_list(c, "alias_maps"), faults);
+			config_list(c, "virtual_alias_maps"), true, faults);
+	table_list_open(&s->aliases, config_list(c, "alias_maps"), true,
+			faults);
 	for (size_t i = 0; i < s->aliases.n; i++)
 		if (table_is_pattern(s->aliases.table[i]))
 			buf_printf(faults,

@@ -38,6 +38,7 @@ struct plan {
 	size_t nfiles;	   /* :include: files that were read */
 	bool self;	   /* the address also stands for itself … */
 	bool self_mailbox; /* … and means only its mailbox */
+	bool unsure;	   /* a table may have the name, but not legibly */
 	const char *owner; /* new sender for the addresses, or NULL */
 	const char *by;	   /* the first source's name */
 };

@@ -46,6 +46,14 @@ static bool table_fault(struct recipient *r, const char *what)
 	return true;
 }
 
+/* A table has no such name, but cannot say so for certain. Elsewhere there may
+ * be one. */
+static bool is_missing(struct recipient *r, int err)
+{
+	r->plan->unsure = r->plan->unsure || err == ERR_UNSURE;
+	return err == ERR_NOT_FOUND || err == ERR_UNSURE;
+}
+
 /* The plan has new targets: does the acts. True when R is settled, or waits for
  * its turn; false if its address also stands for itself, and goes on. */
 static bool carry_out(struct recipient *r)
@@ -91,7 +99,7 @@ static bool by_virtual_alias(struct recipient *r)
 			     &value, &extension, &n);
 	if (err == ERR_OK)
 		settled = use_virtual_alias(r, value.data, extension, n);
-	else if (err != ERR_NOT_FOUND)
+	else if (!is_missing(r, err))
 		settled = table_fault(r, "the virtual alias");
 	buf_free(&value);
 	return settled;
@@ -127,9 +135,9 @@ static bool find_owner(struct recipient *r)
 	if (err == ERR_OK)
 		r->plan->owner = arena_strdup(r->message->arena,
 					      address_text(&owner, text));
-	else if (err != ERR_NOT_FOUND)
+	else if (err == ERR_TEMP)
 		table_fault(r, "the owner of the list");
-	return err == ERR_OK || err == ERR_NOT_FOUND;
+	return err != ERR_TEMP;
 }
 
 static bool use_alias(struct recipient *r, const char *value,
@@ -165,7 +173,7 @@ static bool by_alias(struct recipient *r)
 			   &extension, &table);
 	if (err == ERR_OK)
 		settled = use_alias(r, value.data, table);
-	else if (err != ERR_NOT_FOUND)
+	else if (!is_missing(r, err))
 		settled = table_fault(r, "the alias");
 	buf_free(&value);
 	return settled;
@@ -244,8 +252,14 @@ static void walk(struct recipient *r)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if ((steps[i].classes & 1U << r->class) && steps[i].step(r))
 			return;
-	settle(r, RESULT_FAILED, "5.1.1", "local", "unknown user: \"%s\"",
-	       r->address.local);
+	if (r->plan->unsure)
+		settle(r, RESULT_DEFERRED, "4.3.5", "local",
+		       "user \"%s\" not found, but not all tables could be "
+		       "read: see posthorn check",
+		       r->address.local);
+	else
+		settle(r, RESULT_FAILED, "5.1.1", "local",
+		       "unknown user: \"%s\"", r->address.local);
 }
 
 void recipient_begin(struct recipient *r)

@@ -22,7 +22,7 @@ static void say(char *text, bool good)
 /* Reads a table that has no database. False if it cannot be used. */
 static bool check(const char *spec, struct buf *faults)
 {
-	struct table *t = table_open(spec, faults);
+	struct table *t = table_open(spec, true, faults);
 	struct buf value;
 	bool good = false;
 

@@ -30,6 +30,7 @@ static const char *const texts[] = {
 	[ERR_CORRUPT] = "damaged data",
 	[ERR_LIMIT] = "limit exceeded",
 	[ERR_TEMP] = "temporarily unavailable",
+	[ERR_UNSURE] = "not found, but not all could be read",
 	[ERR_UNSUPPORTED] = "not supported",
 	[ERR_STOPPING] = "shutting down",
 };

@@ -31,6 +31,8 @@ enum err {
 	ERR_CORRUPT,	 /* our own data fails its check */
 	ERR_LIMIT,	 /* too many of something */
 	ERR_TEMP,	 /* a helper cannot answer now: try again */
+	ERR_UNSURE,	 /* not found, but not for certain: where it would be
+			  * cannot all be read */
 	ERR_UNSUPPORTED, /* understood, but not offered */
 	ERR_STOPPING	 /* the suite is stopping: finish in order */
 };

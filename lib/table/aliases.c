@@ -47,7 +47,7 @@ static const char *split(char *line, char **name, char **value)
 	char *colon = find_colon(line);
 
 	if (!colon)
-		return "expected: name: targets";
+		return "expected: name: targets, with a colon between";
 	*colon = '\0';
 	*name = str_trim(line);
 	*value = str_trim(colon + 1);
@@ -59,26 +59,24 @@ static const char *split(char *line, char **name, char **value)
 	if (strchr(*name, '@'))
 		return "the name of an alias has no domain (see "
 		       "virtual_alias_maps for those that have)";
-	return NULL;
+	return text_key_fault(*name);
 }
 
 static const char *check_value(struct arena *a, const char *value)
 {
 	struct alias_target *target;
-	const char *why = text_value_fault(value);
+	const char *why;
 	size_t n;
 
-	if (why)
-		return why;
 	if (aliases_targets(a, value, &target, &n, &why))
 		return why;
 	return n == 0 ? "there is no target" : NULL;
 }
 
-void aliases_parse(const char *text, size_t n, const char *path,
+void aliases_parse(const struct text_reading *r, const char *text, size_t n,
 		   void (*entry)(void *context, const char *name,
 				 const char *value, unsigned line),
-		   void *context, struct buf *faults)
+		   void *context)
 {
 	struct arena *arena = arena_new();
 	struct text_lines lines;
@@ -86,17 +84,22 @@ void aliases_parse(const char *text, size_t n, const char *path,
 
 	text_begin(&lines, text, n);
 	while ((line = text_next(&lines)) != NULL) {
+		const char *why = lines.fault, *large = NULL;
 		char *name, *value;
-		const char *why = split(line, &name, &value);
 
+		if (!why)
+			why = split(line, &name, &value);
 		if (!why) {
 			arena_reset(arena);
-			why = check_value(arena, value);
-			entry(context, name, why ? NULL : value, lines.line);
+			large = text_value_fault(value);
+			why = large ? NULL : check_value(arena, value);
+			entry(context, name, large || why ? NULL : value,
+			      lines.line);
 		}
+		if (large)
+			text_fault(r, lines.line, large);
 		if (why)
-			buf_printf(faults, "%s:%u: %s\n", path, lines.line,
-				   why);
+			text_unclear(r, lines.line, why);
 	}
 	text_end(&lines);
 	arena_free(&arena);
@@ -104,8 +107,7 @@ void aliases_parse(const char *text, size_t n, const char *path,
 
 struct loading {
 	struct memory *memory;
-	const char *path;
-	struct buf *faults;
+	const struct text_reading *reading;
 };
 
 static void add(void *context, const char *name, const char *value,
@@ -114,8 +116,7 @@ static void add(void *context, const char *name, const char *value,
 	struct loading *l = context;
 
 	if (!memory_add(l->memory, name, value))
-		buf_printf(l->faults, "%s:%u: the alias is there already\n",
-			   l->path, line);
+		text_fault(l->reading, line, "the alias is there already");
 }
 
 /* Anyone who can write the file can run commands with it. */
@@ -130,23 +131,22 @@ static bool is_safe(const char *path, struct buf *faults)
 	return true;
 }
 
-static void *load(const char *path, struct buf *faults)
+static void *load(const struct text_reading *r)
 {
-	struct loading l = { .path = path, .faults = faults };
+	struct loading l = { .reading = r };
 	struct buf text;
 
-	if (!is_safe(path, faults) || !text_read(path, &text, faults))
+	if (!is_safe(r->path, r->faults) || !text_read(r, &text))
 		return NULL;
 	l.memory = memory_new();
-	aliases_parse(text.data, text.len, path, add, &l, faults);
+	aliases_parse(r, text.data, text.len, add, &l);
 	buf_free(&text);
 	return l.memory;
 }
 
 const struct table_type table_aliases = {
 	.name = "aliases",
-	.help = "the text of aliases(5), read into memory; no file: no "
-		"aliases",
+	.help = "the text of aliases(5), read into memory",
 	.suffix = "",
 	.flags = TABLE_FILE | TABLE_MAY_LACK,
 	.load = load,

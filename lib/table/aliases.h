@@ -9,14 +9,15 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "table/text.h"
 
-/* Reads the N bytes at TEXT, which came from PATH, and calls ENTRY for each
+/* Reads the N bytes at TEXT, which came from R's file, and calls ENTRY for each
  * alias: NAME unquoted, VALUE its right side as written, or NULL if it is
- * faulty. Each fault is a line "path:line: …" in FAULTS. */
-void aliases_parse(const char *text, size_t n, const char *path,
+ * faulty. */
+void aliases_parse(const struct text_reading *r, const char *text, size_t n,
 		   void (*entry)(void *context, const char *name,
 				 const char *value, unsigned line),
-		   void *context, struct buf *faults);
+		   void *context);
 
 enum alias_kind {
 	ALIAS_ADDRESS, /* an address, with or without a domain */

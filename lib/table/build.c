@@ -10,29 +10,40 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "table/aliases.h"
 #include "table/text.h"
+#include "table/type.h"
 
 struct build {
-	const char *path; /* the text */
+	struct text_reading reading; /* of the text */
 	char *tmp;	  /* the database while it is made */
 	char *final;
 	DB *db;
-	struct buf text;
+	struct buf text, doubt;
 	struct table_built *built;
-	struct buf *faults;
 	int err;
 };
 
 static void fail(struct build *b, const char *what, int err)
 {
 	if (!b->err)
-		buf_printf(b->faults, "%s: %s\n", what, db_strerror(err));
+		buf_printf(b->reading.faults, "%s: %s\n", what,
+			   db_strerror(err));
 	b->err = err_set(err_from_errno(err), "%s: %s", what, db_strerror(err));
+}
+
+static int put_raw(struct build *b, char *key, const char *value)
+{
+	DBT k = { .data = key, .size = (u_int32_t)strlen(key) + 1 };
+	DBT v = { .size = (u_int32_t)strlen(value) + 1 };
+
+	memcpy(&v.data, &value, sizeof(value)); /* is only read */
+	return b->db->put(b->db, NULL, &k, &v, DB_NOOVERWRITE);
 }
 
 /* A value that is too long for lookups is also stored, so that its key is not
@@ -43,22 +54,16 @@ static void put(struct build *b, const char *key, const char *value,
 	const char *why = text_value_fault(value);
 	char *folded = str_lower(mem_strdup(key));
 	size_t n = strlen(value);
-	DBT k = { .data = folded, .size = (u_int32_t)strlen(folded) + 1 };
-	DBT v = { .size = (u_int32_t)n + 1 };
-	int err;
+	int err = put_raw(b, folded, value);
 
-	memcpy(&v.data, &value, sizeof(value)); /* is only read */
-	err = b->db->put(b->db, NULL, &k, &v, DB_NOOVERWRITE);
 	free(folded);
 	if (err == DB_KEYEXIST) {
-		buf_printf(b->faults, "%s:%u: a duplicate key is left out\n",
-			   b->path, line);
+		text_fault(&b->reading, line, "a duplicate key is left out");
 	} else if (err) {
 		fail(b, b->tmp, err);
 	} else {
 		if (why)
-			buf_printf(b->faults, "%s:%u: %s\n", b->path, line,
-				   why);
+			text_fault(&b->reading, line, why);
 		b->built->entries++;
 		b->built->bytes += n;
 		if (n > b->built->longest)
@@ -78,27 +83,51 @@ static void put_alias(void *context, const char *name, const char *value,
 
 static void put_pairs(struct build *b)
 {
+	struct arena *a = arena_new();
 	struct text_lines lines;
 	char *line, *key, *value;
 
 	text_begin(&lines, b->text.data, b->text.len);
 	while (!b->err && (line = text_next(&lines)) != NULL) {
-		if (text_pair(line, &key, &value))
-			put(b, key, value, lines.line);
-		else
-			buf_printf(b->faults, "%s:%u: expected: key value\n",
-				   b->path, lines.line);
+		const char *why = lines.fault;
+
+		if (!why)
+			why = text_pair(line, &key, &value);
+		if (why) {
+			text_unclear(&b->reading, lines.line, why);
+			continue;
+		}
+		arena_reset(a);
+		why = text_targets_fault(&b->reading, a, value);
+		if (why)
+			text_unclear(&b->reading, lines.line, why);
+		put(b, key, why ? "" : value, lines.line);
 	}
 	text_end(&lines);
+	arena_free(&a);
+}
+
+/* In the database, for those who look names up in it. */
+static void put_doubt(struct build *b)
+{
+	char key[] = TABLE_DOUBT;
+	int err;
+
+	if (b->err || b->doubt.len == 0)
+		return;
+	err = put_raw(b, key, b->doubt.data);
+	if (err)
+		fail(b, b->tmp, err);
 }
 
 static void fill(struct build *b, enum table_source source)
 {
 	if (source == TABLE_SOURCE_ALIASES)
-		aliases_parse(b->text.data, b->text.len, b->path, put_alias, b,
-			      b->faults);
+		aliases_parse(&b->reading, b->text.data, b->text.len, put_alias,
+			      b);
 	else
 		put_pairs(b);
+	put_doubt(b);
 }
 
 static bool create(struct build *b, DBTYPE type)
@@ -129,7 +158,7 @@ static void settle(struct build *b)
 		return;
 	}
 	fd = open(b->tmp, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || stat(b->path, &st) < 0 ||
+	if (fd < 0 || stat(b->reading.path, &st) < 0 ||
 	    (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) < 0) ||
 	    fchmod(fd, st.st_mode & 0777) < 0 || fsync(fd) < 0)
 		fail(b, b->tmp, errno);
@@ -183,19 +212,26 @@ static void make(struct build *b, DBTYPE type, enum table_source source)
 int table_build(const char *spec, enum table_source source,
 		struct table_built *built, struct buf *faults)
 {
-	struct build b = { .built = built, .faults = faults };
+	struct build b = { .built = built };
 	bool hash = str_starts(spec, "hash:");
 
 	*built = (struct table_built){ 0 };
 	if (!hash && !str_starts(spec, "btree:"))
 		return ERR_UNSUPPORTED;
-	b.path = strchr(spec, ':') + 1;
-	if (!text_read(b.path, &b.text, faults))
+	b.reading = (struct text_reading){
+		.path = strchr(spec, ':') + 1,
+		.faults = faults,
+		.doubt = &b.doubt,
+		.targets = source == TABLE_SOURCE_TARGETS,
+	};
+	if (!text_read(&b.reading, &b.text))
 		return ERR_IO;
-	b.final = mem_printf("%s.db", b.path);
+	buf_init(&b.doubt, TABLE_VALUE_MAX);
+	b.final = mem_printf("%s.db", b.reading.path);
 	b.tmp = mem_printf("%s.new.%ld", b.final, (long)getpid());
 	make(&b, hash ? DB_HASH : DB_BTREE, source);
 	buf_free(&b.text);
+	buf_free(&b.doubt);
 	free(b.tmp);
 	free(b.final);
 	return b.err;

@@ -26,25 +26,52 @@ static bool can_open(const char *path, struct buf *faults)
 	return !err;
 }
 
-static void *load(const char *path, struct buf *faults)
+/* One key, N bytes; the library's code. */
+static int look_up(DB *db, const char *key, size_t n, struct buf *value)
+{
+	DBT k = { .size = (u_int32_t)n }, v = { 0 };
+	int err;
+
+	memcpy(&k.data, &key, sizeof(key)); /* the library will not write */
+	err = db->get(db, NULL, &k, &v, 0);
+	if (err == 0)
+		buf_put(value, v.data, strnlen(v.data, v.size));
+	return err;
+}
+
+/* What was not understood of the text when DB was built from it. */
+static void take_doubt(DB *db, const struct text_reading *r)
+{
+	int err = look_up(db, TABLE_DOUBT, sizeof(TABLE_DOUBT), r->doubt);
+
+	if (err && err != DB_NOTFOUND)
+		buf_printf(r->doubt, "%s: %s", r->path, db_strerror(err));
+	if (r->doubt->len)
+		buf_printf(r->faults, "%s (and then build the table anew)\n",
+			   r->doubt->data);
+}
+
+static void *load(const struct text_reading *r)
 {
 	DB *db;
 	int err;
 
-	if (!can_open(path, faults))
+	if (!can_open(r->path, r->faults))
 		return NULL;
 	err = db_create(&db, NULL, 0);
 	if (err == 0) {
 		/* nothing on stderr: faults go to the caller */
 		db->set_errfile(db, NULL);
 		/* not mapped: a truncated file would cause SIGBUS */
-		err = db->open(db, NULL, path, NULL, DB_UNKNOWN,
+		err = db->open(db, NULL, r->path, NULL, DB_UNKNOWN,
 			       DB_RDONLY | DB_NOMMAP, 0);
-		if (err == 0)
+		if (err == 0) {
+			take_doubt(db, r);
 			return db;
+		}
 		db->close(db, 0);
 	}
-	buf_printf(faults, "%s: %s\n", path,
+	buf_printf(r->faults, "%s: %s\n", r->path,
 		   err == EINVAL ? "is not a Berkeley DB file" :
 				   db_strerror(err));
 	return NULL;
@@ -52,26 +79,16 @@ static void *load(const char *path, struct buf *faults)
 
 static int get(void *content, const char *key, struct buf *value)
 {
-	DB *db = content;
 	size_t n = strlen(key);
-	DBT k = { 0 }, v = { 0 };
-	int err;
+	int err = look_up(content, key, n + 1, value);
 
-	memcpy(&k.data, &key, sizeof(key)); /* the library will not write */
-	k.size = (u_int32_t)n + 1;
-	err = db->get(db, NULL, &k, &v, 0);
-	if (err == DB_NOTFOUND) {
-		k.size = (u_int32_t)n;
-		err = db->get(db, NULL, &k, &v, 0);
-	}
 	if (err == DB_NOTFOUND)
-		return ERR_NOT_FOUND;
-	if (err) {
+		err = look_up(content, key, n, value);
+	if (err && err != DB_NOTFOUND)
 		buf_puts(value, db_strerror(err));
-		return ERR_TEMP;
-	}
-	buf_put(value, v.data, strnlen(v.data, v.size));
-	return ERR_OK;
+	return err == 0		    ? ERR_OK
+	       : err == DB_NOTFOUND ? ERR_NOT_FOUND
+				    : ERR_TEMP;
 }
 
 static void end(void *content)

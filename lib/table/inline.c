@@ -54,10 +54,10 @@ static bool add_item(struct memory *m, char *item)
 	return *key && memory_add(m, key, str_trim(equals + 1));
 }
 
-static void *load(const char *name, struct buf *faults)
+static void *load(const struct text_reading *r)
 {
 	struct memory *m = memory_new();
-	char *copy = mem_strdup(name), *text = str_trim(copy), *item;
+	char *copy = mem_strdup(r->path), *text = str_trim(copy), *item;
 	char *end = *text == '{' ? closing(text) : NULL;
 	bool good = end && end[1] == '\0';
 
@@ -68,10 +68,10 @@ static void *load(const char *name, struct buf *faults)
 		good = good && text[strspn(text, ", \t\r\n")] == '\0';
 	}
 	if (!good)
-		buf_printf(faults,
+		buf_printf(r->faults,
 			   "table inline:%s: expected { key=value, ... }, "
 			   "each key once\n",
-			   name);
+			   r->path);
 	free(copy);
 	if (!good) {
 		memory_free(m);

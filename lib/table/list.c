@@ -7,14 +7,14 @@
 #include "base/mem.h"
 
 bool table_list_open(struct table_list *l, const struct strlist *specs,
-		     struct buf *faults)
+		     bool targets, struct buf *faults)
 {
 	bool good = true;
 
 	l->n = 0;
 	l->table = mem_array(specs->n ? specs->n : 1, sizeof(*l->table));
 	for (size_t i = 0; i < specs->n; i++) {
-		struct table *t = table_open(specs->item[i], faults);
+		struct table *t = table_open(specs->item[i], targets, faults);
 
 		if (t)
 			l->table[l->n++] = t;
@@ -35,19 +35,23 @@ void table_list_free(struct table_list *l)
 static int get(const struct table_list *l, const char *key, bool part,
 	       struct buf *value, struct table **from)
 {
+	bool unsure = false;
+
 	for (size_t i = 0; i < l->n; i++) {
 		int err;
 
-		if (part && table_is_pattern(l->table[i]))
+		if ((part || unsure) && table_is_pattern(l->table[i]))
 			continue;
 		err = table_get(l->table[i], key, value);
-		if (err == ERR_NOT_FOUND)
+		if (err == ERR_UNSURE)
+			unsure = true;
+		if (err == ERR_NOT_FOUND || err == ERR_UNSURE)
 			continue;
 		if (from)
 			*from = l->table[i];
 		return err;
 	}
-	return ERR_NOT_FOUND;
+	return unsure ? ERR_UNSURE : ERR_NOT_FOUND;
 }
 
 int table_list_get(const struct table_list *l, const char *key,

@@ -22,7 +22,16 @@ struct asking {
 	size_t user;	    /* length of the user in local */
 	size_t full;	    /* length of local */
 	const char *domain; /* with its @ */
+	bool unsure;	    /* one of the keys is not found for certain */
 };
+
+/* Did ERR say that the key is not there? */
+static bool missed(struct asking *q, int err)
+{
+	if (err == ERR_UNSURE)
+		q->unsure = true;
+	return err == ERR_NOT_FOUND || err == ERR_UNSURE;
+}
 
 /* Asks for the first N bytes of the local part with TAIL. */
 static int ask(const struct asking *q, size_t n, const char *tail)
@@ -39,32 +48,32 @@ static int ask(const struct asking *q, size_t n, const char *tail)
 
 /* Local part and TAIL, with the extension and then without it. *STRIPPED
  * tells whether it was found without. */
-static int ask_both(const struct asking *q, const char *tail, bool *stripped)
+static int ask_both(struct asking *q, const char *tail, bool *stripped)
 {
 	int err = ask(q, q->full, tail);
 
 	*stripped = false;
-	if (err != ERR_NOT_FOUND || q->user == q->full)
+	if (!missed(q, err) || q->user == q->full)
 		return err;
 	*stripped = true;
 	return ask(q, q->user, tail);
 }
 
 /* All tables were already asked for the whole address. */
-static int ask_parts(const struct asking *q, bool bare, bool *stripped)
+static int ask_parts(struct asking *q, bool bare, bool *stripped)
 {
 	int err = ERR_NOT_FOUND;
 
 	*stripped = true;
 	if (q->user != q->full)
 		err = ask(q, q->user, q->domain);
-	if (err == ERR_NOT_FOUND && bare)
+	if (missed(q, err) && bare)
 		err = ask_both(q, "", stripped);
-	if (err == ERR_NOT_FOUND) {
+	if (missed(q, err) && !q->unsure) {
 		*stripped = false;
 		err = ask(q, 0, q->domain);
 	}
-	return err;
+	return missed(q, err) && q->unsure ? ERR_UNSURE : err;
 }
 
 int lookup_virtual(const struct table_list *maps, const char *address,
@@ -90,7 +99,7 @@ int lookup_virtual(const struct table_list *maps, const char *address,
 	q.domain = at;
 	q.user = user_length(local, delimiters);
 	err = table_list_get(maps, address, value, NULL);
-	if (err == ERR_NOT_FOUND)
+	if (missed(&q, err))
 		err = ask_parts(&q, bare, &stripped);
 	if (!err && stripped && q.user < q.full && extension && extension_n) {
 		*extension = address + q.user + 1;
@@ -104,6 +113,7 @@ int lookup_alias(const struct table_list *maps, const char *local,
 		 const char **extension, struct table **from)
 {
 	char user[ADDRESS_LOCAL_SIZE];
+	bool unsure;
 	size_t n;
 	int err;
 
@@ -112,10 +122,12 @@ int lookup_alias(const struct table_list *maps, const char *local,
 		return ERR_NOT_FOUND;
 	err = table_list_get_part(maps, local, value, from);
 	n = user_length(local, delimiters);
-	if (err != ERR_NOT_FOUND || local[n] == '\0')
+	unsure = err == ERR_UNSURE;
+	if ((err != ERR_NOT_FOUND && !unsure) || local[n] == '\0')
 		return err;
 	memcpy(user, local, n);
 	user[n] = '\0';
 	*extension = local + n + 1;
-	return table_list_get_part(maps, user, value, from);
+	err = table_list_get_part(maps, user, value, from);
+	return err == ERR_NOT_FOUND && unsure ? ERR_UNSURE : err;
 }

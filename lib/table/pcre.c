@@ -214,9 +214,9 @@ static const struct rules_kind kind = {
 	.check = check,
 };
 
-static void *load(const char *path, struct buf *faults)
+static void *load(const struct text_reading *r)
 {
-	return rules_load(&kind, path, faults);
+	return rules_load(&kind, r);
 }
 
 const struct table_type table_pcre = {

@@ -15,6 +15,7 @@ struct rule {
 	bool negated;
 	void *pattern; /* NULL for RULE_ENDIF */
 	char *result;
+	unsigned line;
 	size_t after; /* RULE_IF: index behind its endif */
 };
 
@@ -26,24 +27,24 @@ struct rules {
 
 struct reading {
 	struct rules *rules;
-	const char *path;
+	const struct text_reading *text;
 	unsigned line;
-	struct buf *faults;
 };
 
 static void fault(struct reading *r, const char *why)
 {
-	buf_printf(r->faults, "%s:%u: %s; the line is left out\n", r->path,
-		   r->line, why);
+	text_unclear(r->text, r->line, why);
 }
 
-static struct rule *add(struct rules *r, enum rule_type type)
+static struct rule *add(const struct reading *from, enum rule_type type)
 {
+	struct rules *r = from->rules;
+
 	if (r->n == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : 16;
 		r->rule = mem_resize(r->rule, r->cap, sizeof(*r->rule));
 	}
-	r->rule[r->n] = (struct rule){ .type = type };
+	r->rule[r->n] = (struct rule){ .type = type, .line = from->line };
 	return &r->rule[r->n++];
 }
 
@@ -82,7 +83,7 @@ static void read_value(struct reading *r, char *text)
 		kind->free(pattern);
 		return;
 	}
-	rule = add(r->rules, RULE_VALUE);
+	rule = add(r, RULE_VALUE);
 	rule->negated = negated;
 	rule->pattern = pattern;
 	rule->result = mem_strdup(rest);
@@ -96,7 +97,7 @@ static void read_if(struct reading *r, char *text)
 	char *rest;
 	void *pattern = parse_pattern(r, text, &negated, &rest);
 
-	rule = add(r->rules, RULE_IF);
+	rule = add(r, RULE_IF);
 	rule->negated = negated;
 	rule->pattern = pattern;
 	if (pattern && *str_trim(rest))
@@ -120,7 +121,7 @@ static void read_line(struct reading *r, char *line)
 	if (is_word(&text, "if"))
 		read_if(r, text);
 	else if (is_word(&text, "endif"))
-		add(r->rules, RULE_ENDIF);
+		add(r, RULE_ENDIF);
 	else
 		read_value(r, text);
 }
@@ -139,31 +140,35 @@ static void link_blocks(struct reading *r)
 			if (depth > 0)
 				all->rule[open[--depth]].after = i + 1;
 			else
-				buf_printf(r->faults, "%s: endif without if\n",
-					   r->path);
+				text_unclear(r->text, all->rule[i].line,
+					     "endif without if");
 		}
 	}
-	if (depth > 0)
-		buf_printf(r->faults, "%s: if without endif\n", r->path);
+	while (depth > 0)
+		text_unclear(r->text, all->rule[open[--depth]].line,
+			     "if without endif");
 	free(open);
 }
 
-struct rules *rules_load(const struct rules_kind *kind, const char *path,
-			 struct buf *faults)
+struct rules *rules_load(const struct rules_kind *kind,
+			 const struct text_reading *from)
 {
-	struct reading r = { .path = path, .faults = faults };
+	struct reading r = { .text = from };
 	struct text_lines lines;
 	struct buf text;
 	char *line;
 
-	if (!text_read(path, &text, faults))
+	if (!text_read(from, &text))
 		return NULL;
 	r.rules = mem_alloc(sizeof(*r.rules));
 	r.rules->kind = kind;
 	text_begin(&lines, text.data, text.len);
 	while ((line = text_next(&lines)) != NULL) {
 		r.line = lines.line;
-		read_line(&r, line);
+		if (lines.fault)
+			fault(&r, lines.fault);
+		else
+			read_line(&r, line);
 	}
 	link_blocks(&r);
 	text_end(&lines);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "table/text.h"
 
 struct rules_kind {
 	/* Parses a pattern at the beginning of TEXT (what follows it, with
@@ -37,10 +38,10 @@ struct rules_kind {
 
 struct rules;
 
-/* Reads the rules of PATH; NULL if the file cannot be read. A faulty line is
- * ignored and named in FAULTS. */
-struct rules *rules_load(const struct rules_kind *kind, const char *path,
-			 struct buf *faults);
+/* Reads the rules of R's file; NULL if it cannot be read. A line that is not
+ * understood is left out. */
+struct rules *rules_load(const struct rules_kind *kind,
+			 const struct text_reading *r);
 void rules_free(void *rules);
 
 /* The `get` of a table type. */

@@ -5,13 +5,13 @@
 #include "base/mem.h"
 #include "table/type.h"
 
-static void *load(const char *name, struct buf *faults)
+static void *load(const struct text_reading *r)
 {
-	if (*name == '\0') {
-		buf_puts(faults, "table static: has no value\n");
+	if (*r->path == '\0') {
+		buf_puts(r->faults, "table static: has no value\n");
 		return NULL;
 	}
-	return mem_strdup(name);
+	return mem_strdup(r->path);
 }
 
 static int get(void *content, const char *key, struct buf *value)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/stamp.h"
 #include "log/log.h"
+#include "log/rate.h"
 #include "table/type.h"
 
 static const struct table_type *const types[] = {
@@ -22,12 +23,16 @@ static const struct table_type *const types[] = {
 #define NTYPES (sizeof(types) / sizeof(types[0]))
 
 #define KEY_MAX 4096
+#define DOUBT_MAX 65536
 
 struct table {
 	const struct table_type *type;
 	char *spec;
 	char *path; /* NULL if the table is not a file */
+	bool targets; /* see table_list_open */
 	void *content;
+	struct buf doubt; /* what of it was not understood, one line */
+	struct log_rate unsure_lines;
 	pid_t opener;	    /* which process made `content` */
 	pid_t looker;	    /* … and which saw last that it is the file */
 	bool unsure;	    /* it may have changed before it was truncated */
@@ -65,27 +70,46 @@ static void drop(struct table *t)
 	t->content = NULL;
 }
 
+/* CONTENT, in which DOUBT was not understood, is what the table has now. */
+static void take(struct table *t, void *content, struct buf *doubt,
+		 struct buf *faults)
+{
+	drop(t);
+	t->content = content;
+	t->opener = getpid();
+	buf_reset(&t->doubt);
+	buf_put(&t->doubt, doubt->data, doubt->len);
+	if (doubt->len)
+		buf_printf(faults,
+			   "table %s: mail to names that are not found waits "
+			   "until that is mended\n",
+			   t->spec);
+}
+
 /* Reads the file; on failure the former content stays. If it changed during
  * the reading, it is read again at the next look: false, and the stamp is WAS
  * until then. */
 static bool load(struct table *t, const struct stamp *was, struct buf *faults)
 {
-	void *fresh = t->type->load(t->path, faults);
+	struct buf doubt;
+	const struct text_reading r = { t->path, faults, &doubt, t->targets };
 	struct timespec written = t->stamp.written;
+	bool whole;
+	void *fresh;
 
-	if (!stamp_holds(&t->stamp, t->path)) {
+	buf_init(&doubt, DOUBT_MAX);
+	fresh = t->type->load(&r);
+	whole = stamp_holds(&t->stamp, t->path);
+	if (!whole) {
 		t->stamp = *was;
 		t->stamp.written = written;
 		if (fresh)
 			t->type->free(fresh);
-		return false;
+	} else if (fresh) {
+		take(t, fresh, &doubt, faults);
 	}
-	if (fresh) {
-		drop(t);
-		t->content = fresh;
-		t->opener = getpid();
-	}
-	return true;
+	buf_free(&doubt);
+	return whole;
 }
 
 /* In a child the parent's content may be unusable. */
@@ -101,11 +125,10 @@ static void disown(struct table *t)
 /* Logs once why the file cannot be looked at. */
 static void out_of_reach(struct table *t, int errnum, struct buf *faults)
 {
-	bool fine = errnum == ENOENT && (t->type->flags & TABLE_MAY_LACK) &&
-		    !t->content;
-
-	if (errnum != t->trouble && !fine)
-		buf_printf(faults, "%s: %s\n", t->path, strerror(errnum));
+	if (errnum != t->trouble)
+		buf_printf(faults, "%s: %s%s\n", t->path, strerror(errnum),
+			   t->content ? "; the former content stays in use"
+				      : "");
 	t->trouble = errnum;
 }
 
@@ -165,7 +188,15 @@ static void refresh_and_log(struct table *t)
 	buf_free(&faults);
 }
 
-struct table *table_open(const char *spec, struct buf *faults)
+/* The content of a table that is no file. */
+static void load_name(struct table *t, const char *name, struct buf *faults)
+{
+	const struct text_reading r = { name, faults, &t->doubt, t->targets };
+
+	t->content = t->type->load(&r);
+}
+
+struct table *table_open(const char *spec, bool targets, struct buf *faults)
 {
 	size_t n = strcspn(spec, ":");
 	const struct table_type *type = find_type(spec, n);
@@ -182,11 +213,13 @@ struct table *table_open(const char *spec, struct buf *faults)
 	t = mem_alloc(sizeof(*t));
 	t->type = type;
 	t->spec = mem_strdup(spec);
+	t->targets = targets;
+	buf_init(&t->doubt, DOUBT_MAX);
 	if (type->flags & TABLE_FILE) {
 		t->path = mem_printf("%s%s", spec + n + 1, type->suffix);
 		refresh(t, faults);
 	} else {
-		t->content = type->load(spec + n + 1, faults);
+		load_name(t, spec + n + 1, faults);
 		if (!t->content)
 			table_free(&t);
 	}
@@ -200,6 +233,7 @@ void table_free(struct table **t)
 	drop(*t);
 	free((*t)->path);
 	free((*t)->spec);
+	buf_free(&(*t)->doubt);
 	free(*t);
 	*t = NULL;
 }
@@ -210,13 +244,13 @@ void table_look(struct table *t)
 		refresh_and_log(t);
 }
 
-/* No content: either the file may be missing, or there is a fault, which was
- * logged when it was found. */
+/* No content: the file is missing, or there is a fault, which was logged when
+ * it was found. */
 static int no_content(const struct table *t)
 {
-	bool fine = (t->type->flags & TABLE_MAY_LACK) && t->trouble == ENOENT;
+	bool lacks = (t->type->flags & TABLE_MAY_LACK) && t->trouble == ENOENT;
 
-	return fine ? ERR_NOT_FOUND : ERR_TEMP;
+	return lacks ? ERR_UNSURE : ERR_TEMP;
 }
 
 /* A process that has the content from its parent, and had not seen the file
@@ -227,20 +261,37 @@ static bool is_unsure(const struct table *t)
 	return t->path && t->looker != getpid() && stamp_is_young(&t->stamp);
 }
 
-int table_get(struct table *t, const char *key, struct buf *value)
+/* KEY was not found, but may be in a line that was not understood. */
+static int doubt_it(struct table *t, const char *key)
+{
+	if (log_rate_allows(&t->unsure_lines, 1, "names that are not found"))
+		log_warn("table %s: %s is not found, but may be in what is "
+			 "not understood: %s",
+			 t->spec, key, t->doubt.data);
+	return ERR_UNSURE;
+}
+
+/* Asks the content for KEY. */
+static int ask(struct table *t, const char *key, struct buf *value)
 {
 	char folded[KEY_MAX];
+
+	if (!str_copy(folded, sizeof(folded), key))
+		return ERR_NOT_FOUND;
+	if (!(t->type->flags & TABLE_EXACT))
+		str_lower(folded);
+	return t->type->get(t->content, folded, value);
+}
+
+int table_get(struct table *t, const char *key, struct buf *value)
+{
 	int err;
 
 	buf_reset(value);
 	table_look(t);
 	if (!t->content)
 		return no_content(t);
-	if (!str_copy(folded, sizeof(folded), key))
-		return ERR_NOT_FOUND;
-	if (!(t->type->flags & TABLE_EXACT))
-		str_lower(folded);
-	err = t->type->get(t->content, folded, value);
+	err = ask(t, key, value);
 	if (err == ERR_NOT_FOUND && is_unsure(t)) {
 		buf_puts(value, "the file is being written");
 		err = ERR_TEMP;
@@ -252,7 +303,12 @@ int table_get(struct table *t, const char *key, struct buf *value)
 			 value->len ? value->data : err_why(err));
 		err = ERR_TEMP;
 	}
-	return err;
+	return err == ERR_NOT_FOUND && t->doubt.len ? doubt_it(t, key) : err;
+}
+
+const char *table_doubt(const struct table *t)
+{
+	return t->doubt.data;
 }
 
 const char *table_spec(const struct table *t)

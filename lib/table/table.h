@@ -20,9 +20,14 @@
  * be read, or a Berkeley DB file that was written to in place, answers
  * ERR_TEMP: a fault of ours is no reason to bounce mail. So does, for missing
  * keys, a table that a process inherited and whose file was truncated before
- * that process looked. The exception is aliases:, where a missing file means
- * that there are no aliases. A file that is empty when the table is opened is
- * an empty table.
+ * that process looked. A file that is empty when the table is opened is an
+ * empty table.
+ *
+ * A line that is not understood may have held any name. What the other lines
+ * say stays in use; but of a key that is not found the table cannot say that
+ * there is none: it answers ERR_UNSURE, and so does an aliases: table whose
+ * file is missing. A caller may go on looking elsewhere for the same name.
+ * When it finds none, that is no reason to refuse mail for good.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
@@ -39,17 +44,23 @@ struct table;
 
 /* Opens SPEC. NULL if SPEC itself is wrong (unknown type, relative path);
  * FAULTS then gets a line. Faults of the file also add a line each, but the
- * table is still given, and answers as said above. */
-struct table *table_open(const char *spec, struct buf *faults);
+ * table is still given, and answers as said above. TARGETS: its values are
+ * lists of targets (table/aliases.h), and a line of its text with something
+ * else as the value is not understood. */
+struct table *table_open(const char *spec, bool targets, struct buf *faults);
 void table_free(struct table **t);
 
 /* Looks KEY up and puts its value into VALUE, which is reset first. ERR_OK,
- * ERR_NOT_FOUND, or ERR_TEMP (and the log says why). */
+ * ERR_NOT_FOUND, ERR_UNSURE as said above, or ERR_TEMP: there is an answer, or
+ * should be, but not now. The log says why for both. */
 int table_get(struct table *t, const char *key, struct buf *value);
 
 /* Checks whether T's file changed, as a lookup does: a child that does so when
  * it starts knows the last content if somebody truncates the file later. */
 void table_look(struct table *t);
+
+/* Which line of the text was not understood and why, or "". */
+const char *table_doubt(const struct table *t);
 
 /* "type:name" as it was opened. */
 const char *table_spec(const struct table *t);
@@ -71,13 +82,16 @@ struct table_list {
 	size_t n;
 };
 
-/* Opens all SPECS. False if one is wrong; the list then has the others. */
+/* Opens all SPECS, with TARGETS as in table_open. False if one is wrong; the
+ * list then has the others. */
 bool table_list_open(struct table_list *l, const struct strlist *specs,
-		     struct buf *faults);
+		     bool targets, struct buf *faults);
 void table_list_free(struct table_list *l);
 
-/* The first table's answer that is not ERR_NOT_FOUND. *FROM (if not NULL)
- * gets the table that answered. */
+/* The first table's answer that is neither ERR_NOT_FOUND nor ERR_UNSURE, else
+ * ERR_UNSURE if there was one. Pattern tables match what the tables before
+ * them do not name, so they are not asked once that is unsure. *FROM (if not
+ * NULL) gets the table that answered. */
 int table_list_get(const struct table_list *l, const char *key,
 		   struct buf *value, struct table **from);
 

@@ -1,41 +1,50 @@
 /* texthash: a file of lines "key value", held in memory. */
+#include "base/arena.h"
 #include "table/memory.h"
 #include "table/text.h"
 #include "table/type.h"
 
-static void add_line(struct memory *m, const char *path, struct text_lines *l,
-		     char *line, struct buf *faults)
+static void add_line(struct memory *m, const struct text_reading *r,
+		     struct arena *a, struct text_lines *l, char *line)
 {
-	const char *why;
+	const char *unclear = l->fault, *large;
 	char *key, *value;
 
-	if (!text_pair(line, &key, &value)) {
-		buf_printf(faults, "%s:%u: expected: key value\n", path,
-			   l->line);
+	if (!unclear)
+		unclear = text_pair(line, &key, &value);
+	if (unclear) {
+		text_unclear(r, l->line, unclear);
 		return;
 	}
-	why = text_value_fault(value);
-	if (why)
-		buf_printf(faults, "%s:%u: %s\n", path, l->line, why);
-	if (!memory_add(m, key, why ? NULL : value))
-		buf_printf(faults, "%s:%u: a duplicate key is left out\n",
-			   path, l->line);
+	large = text_value_fault(value);
+	unclear = large ? NULL : text_targets_fault(r, a, value);
+	if (large)
+		text_fault(r, l->line, large);
+	if (unclear)
+		text_unclear(r, l->line, unclear);
+	if (!memory_add(m, key, large || unclear ? NULL : value))
+		text_fault(r, l->line, "a duplicate key is left out");
 }
 
-static void *load(const char *path, struct buf *faults)
+static void *load(const struct text_reading *r)
 {
+	struct arena *arena;
 	struct text_lines lines;
 	struct memory *m;
 	struct buf text;
 	char *line;
 
-	if (!text_read(path, &text, faults))
+	if (!text_read(r, &text))
 		return NULL;
 	m = memory_new();
+	arena = arena_new();
 	text_begin(&lines, text.data, text.len);
-	while ((line = text_next(&lines)) != NULL)
-		add_line(m, path, &lines, line, faults);
+	while ((line = text_next(&lines)) != NULL) {
+		add_line(m, r, arena, &lines, line);
+		arena_reset(arena);
+	}
 	text_end(&lines);
+	arena_free(&arena);
 	buf_free(&text);
 	return m;
 }

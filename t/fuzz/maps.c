@@ -41,7 +41,7 @@ static void look_up(const char *spec, const char *key)
 
 	buf_init(&faults, 1 << 20);
 	buf_init(&value, TABLE_VALUE_MAX);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	FUZZ_CHECK(t || faults.len > 0);
 	if (t) {
 		int code = table_get(t, key, &value);

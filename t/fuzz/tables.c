@@ -2,13 +2,13 @@
  * Texts that administrators and users write: aliases and .forward, lines of
  * the users file, the configuration. And the replies of remote hosts.
  *
- * link: accountd/user-line.c remote-send/reply.c
+ * link: remote-send/reply.c
  */
 #include "fuzz.h"
 
 #include <string.h>
 
-#include "accountd/user-line.h"
+#include "table/user-line.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -86,11 +86,15 @@ void fuzz_one(const char *data, size_t n)
 	struct arena *a = arena_new();
 	struct alias_target *target;
 	const char *why = NULL;
-	struct buf faults;
+	struct buf faults, doubt;
+	const struct text_reading r = { .path = "aliases",
+					.faults = &faults,
+					.doubt = &doubt };
 	size_t ntargets;
 
 	buf_init(&faults, 1 << 20);
-	aliases_parse(data, n, "aliases", entry, a, &faults);
+	buf_init(&doubt, 65536);
+	aliases_parse(&r, data, n, entry, a);
 	aliases_targets(a, arena_strndup(a, data, n), &target, &ntargets, &why);
 	check_user(data, n);
 	buf_reset(&faults);
@@ -98,5 +102,6 @@ void fuzz_one(const char *data, size_t n)
 		check_config(data, n, &faults);
 	check_reply(data, n);
 	buf_free(&faults);
+	buf_free(&doubt);
 	arena_free(&a);
 }

@@ -84,7 +84,7 @@ static void test_strange_file(const char *type, size_t i)
 	buf_init(&value, 65536);
 	strange[i].make(file);
 	alarm(20); /* it may wait for nobody */
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(t && strstr(faults.data, file), "%s: %s is a fault: %s", type,
 	   strange[i].name, faults.data);
 	ok(table_get(t, "a", &value) == ERR_TEMP, "%s: and no answer", type);
@@ -108,7 +108,7 @@ static void test_strange_later(size_t i)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, 65536);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	unlink(path);
 	strange[i].make(path);
 	alarm(20);
@@ -144,7 +144,7 @@ static void test_in_place(void)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, 65536);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	write_in_place(path, "a x\n");
 	ok(table_get(t, "c", &value) == ERR_OK,
 	   "a file that is being written counts as it was");
@@ -237,7 +237,7 @@ static void test_emptied(size_t i)
 	struct table *t;
 
 	buf_init(&faults, 65536);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(truncate(path, 0) == 0, "%s: emptied in place", texts[i].type);
 	ok(gives(t, "a", "b"), "it counts as it was");
 	age(path);
@@ -252,7 +252,7 @@ static void test_emptied(size_t i)
 	age(path);
 	ok(!gives(t, "a", "x"), "an empty one in its place is an empty table");
 	table_free(&t);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(!faults.len && !gives(t, "a", "x"), "as it is at the start");
 	append(path, texts[i].none);
 	ok(gives(t, "z", "z"), "and what is put there counts at once");
@@ -292,7 +292,7 @@ static void test_inherited(void)
 	struct table *t;
 
 	buf_init(&faults, 65536);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(get_in_child(t, "c", NULL, false) == ERR_NOT_FOUND,
 	   "who is not there is unknown");
 	append(path, "c d\n");
@@ -324,7 +324,7 @@ static void test_cut(const char *type)
 	buf_init(&faults, 65536);
 	buf_init(&value, 65536);
 	ok(table_build(spec, TABLE_SOURCE_MAP, &built, &faults) == 0, "built");
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(truncate(file, 100) == 0, "%s: the file is cut", type);
 	ok(table_get(t, "a", &value) != ERR_NOT_FOUND,
 	   "%s: nobody becomes unknown by that", type);

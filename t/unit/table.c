@@ -80,7 +80,7 @@ static void test_lookup(size_t i)
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
 	table_build(spec, TABLE_SOURCE_MAP, &built, &faults);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	err = table_get(t, lookups[i].key, &value);
 	ok(err == (lookups[i].want ? ERR_OK : ERR_NOT_FOUND), "%s: %s: code",
 	   lookups[i].type, lookups[i].name);
@@ -122,7 +122,7 @@ static void test_direct(size_t i)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
-	t = table_open(direct[i].spec, &faults);
+	t = table_open(direct[i].spec, false, &faults);
 	ok(!!t == direct[i].opens, "%s opens or not", direct[i].spec);
 	ok(!!t == (faults.len == 0), "%s: fault said", direct[i].spec);
 	if (t && direct[i].want) {
@@ -171,7 +171,7 @@ static void test_fault(size_t i)
 	struct table *t;
 
 	buf_init(&faults, 65536);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	if (!ok(strstr(faults.data, faulty[i].fault) != NULL, "%s: %s",
 		faulty[i].spec, faulty[i].fault))
 		printf("# got %s\n", faults.data);
@@ -189,7 +189,7 @@ static struct table *open_built(const char *spec, enum table_source source,
 
 	if (str_starts(spec, "hash:"))
 		err_ignore(table_build(spec, source, &built, faults));
-	return table_open(spec, faults);
+	return table_open(spec, false, faults);
 }
 
 static const struct {
@@ -265,7 +265,7 @@ static void test_change(void)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	table_get(t, "a", &value);
 	is(value.data, "one", "the first content");
 	free(put_file("change", "a: other\nbad: x y\n"));
@@ -281,7 +281,7 @@ static void test_change(void)
 	chmod(moved, 0666);
 	free(spec);
 	spec = mem_printf("aliases:%s", moved);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(table_get(t, "a", &value) == ERR_TEMP,
 	   "a file that everybody can write is not used");
 	table_free(&t);
@@ -301,11 +301,11 @@ static void test_missing(void)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
-	t = table_open(aliases, &faults);
-	ok(table_get(t, "a", &value) == ERR_NOT_FOUND && !faults.len,
-	   "no alias file: no aliases");
+	t = table_open(aliases, false, &faults);
+	ok(table_get(t, "a", &value) == ERR_UNSURE && faults.len,
+	   "no alias file: a fault, and no name is unknown for certain");
 	table_free(&t);
-	t = table_open(hash, &faults);
+	t = table_open(hash, false, &faults);
 	ok(table_get(t, "a", &value) == ERR_TEMP && faults.len,
 	   "no hash file: a temporary error, and said so");
 	table_free(&t);
@@ -328,7 +328,7 @@ static void test_child(void)
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
 	table_build(spec, TABLE_SOURCE_MAP, &built, &faults);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	if (fork() == 0)
 		_exit(table_get(t, "a", &value));
 	wait(&status);
@@ -350,7 +350,7 @@ static void test_limit(void)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
-	t = table_open(spec, &faults);
+	t = table_open(spec, false, &faults);
 	ok(table_get(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", &value) ==
 		   ERR_TEMP,
 	   "an expression that explodes is a temporary error");
@@ -387,7 +387,7 @@ static void test_addresses(void)
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
 	strlist_add(&specs, VIRTUAL);
-	ok(table_list_open(&maps, &specs, &faults), "maps open");
+	ok(table_list_open(&maps, &specs, false, &faults), "maps open");
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		const char *extension;
 		size_t n;

@@ -1,9 +1,9 @@
 /*
  * Lines of posthorn-users(5).
- *
- * link: accountd/user-line.c
  */
-#include "accountd/user-line.h"
+#include "table/user-line.h"
+
+#include <string.h>
 
 #include "base/str.h"
 #include "tap.h"
@@ -76,6 +76,17 @@ static const struct line lines[] = {
 	  NULL, NULL, 0, 0, true },
 	{ "a name with a slash", "a/b@x.test:$6$s$h", NULL, NULL, NULL, NULL, 0,
 	  0, true },
+	{ "the next line joined to the hash", "a@x.test:$6$s$hb@x.test:$6$s$h",
+	  NULL, NULL, NULL, NULL, 0, 0, true },
+	{ "the next line joined to the last colon",
+	  "a@x.test:$6$s$h:::::b@x.test:$6$s$h:::::", NULL, NULL, NULL, NULL, 0,
+	  0, true },
+	{ "a clear password with @", "a@x.test:{PLAIN}s@x", "a@x.test", "",
+	  "/srv/mail/x.test/a", "/srv/mail/x.test/a/Maildir", 700, 701, true },
+	{ "a blank for the colon", "a@x.test $6$s$h:::::", NULL, NULL, NULL,
+	  NULL, 0, 0, true },
+	{ "a blank before the colon", "a@x.test :$6$s$h:::::", NULL, NULL, NULL,
+	  NULL, 0, 0, true },
 	{ "a name with a slash and a home", "a/b@x.test:$6$s$h::::/h",
 	  "a/b@x.test", "$6$s$h", "/h", "/h/Maildir", 700, 701, false },
 };
@@ -105,8 +116,63 @@ static void run(const struct line *l)
 	user_free(u);
 }
 
+static const struct {
+	const char *promise;
+	const char *text;
+	size_t users;
+	const char *doubt;
+} texts[] = {
+	{ "good lines", "a@x.test:$6$s$h\nb@x.test::::::\n", 2, "" },
+	{ "a byte order mark, CRLF, white space before names",
+	  "\xef\xbb\xbf" "a@x.test:$6$s$h\r\n  b@x.test:$6$s$h:\r\n", 2, "" },
+	{ "no last line end", "a@x.test:$6$s$h\nb@x.test:$6$s", 2, "" },
+	{ "an unusable password alone is no doubt", "a@x.test:secret\n", 1, "" },
+	{ "a name twice is none", "a@x.test:\nA@x.test:\n", 1, "" },
+	{ "a line without its colon", "a@x.test:$6$s\nb@x.test $6$s\n", 1,
+	  "users:2: expected" },
+	{ "a line cut in two", "a@x.test:$6$s$\nhash:::::\n", 1,
+	  "users:2: expected" },
+	{ "a line cut at its end", "a@x.test:$6$s$h\nb@x.te", 2,
+	  "users:2: the file ends" },
+	{ "a user that is refused", "a@x.test:$6$s$h:root\n", 1,
+	  "users:1: no such user" },
+};
+
+static void count(void *context, struct user *u, unsigned line)
+{
+	size_t *n = context;
+
+	(void)line;
+	++*n;
+	user_free(u);
+}
+
+static void run_text(size_t i)
+{
+	char text[300];
+	struct buf faults, doubt;
+	const struct text_reading r = { .path = "users",
+					.faults = &faults,
+					.doubt = &doubt };
+	size_t n = 0;
+
+	buf_init(&faults, 65536);
+	buf_init(&doubt, 65536);
+	str_copy(text, sizeof(text), texts[i].text);
+	users_parse(&r, text, strlen(text), &defaults, count, &n);
+	ok(n == texts[i].users && !*texts[i].doubt == !doubt.len &&
+		   str_starts(doubt.data, texts[i].doubt),
+	   "%s: %s", texts[i].promise, doubt.data);
+	ok(!strstr(faults.data, "$6") && !strstr(faults.data, "secret"),
+	   "%s: no password in: %s", texts[i].promise, faults.data);
+	buf_free(&faults);
+	buf_free(&doubt);
+}
+
 int main(void)
 {
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		run_text(i);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		run(&lines[i]);
 	return done();

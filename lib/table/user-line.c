@@ -1,4 +1,4 @@
-#include "accountd/user-line.h"
+#include "table/user-line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "address/address.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "server/user.h"
 
@@ -37,7 +38,8 @@ static char *canonical_name(const char *text)
 	char out[ADDRESS_TEXT_SIZE];
 	struct address a;
 
-	if (address_parse(text, strlen(text), &a) || !*a.local || !*a.domain)
+	if (address_parse(text, strlen(text), &a) || !*a.local || !*a.domain ||
+	    text_key_fault(text))
 		return NULL;
 	return mem_strdup(str_lower(address_text(&a, out)));
 }
@@ -131,6 +133,15 @@ static void remove_final_slashes(char *path)
 		path[--n] = '\0';
 }
 
+/* Two lines without a line end between them: the second user is lost in
+ * fields of the first. */
+static bool is_joined(char *const field[FIELDS])
+{
+	const char *hash = strchr(field[PASSWORD], '$');
+
+	return (hash && strchr(hash, '@')) || strchr(field[SHELL], '@');
+}
+
 struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why)
 {
@@ -147,10 +158,15 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	u->gid = defaults->gid;
 	u->name = canonical_name(field[NAME]);
 	if (!u->name) {
-		*why = "the name is not user@domain";
+		*why = "expected: user@domain:password: …, with colons "
+		       "between";
 		user_free(u);
 		return NULL;
 	}
+	if (is_joined(field))
+		return refuse(u, why,
+			      "the password or the shell holds an @: is a line "
+			      "end missing?");
 	if (!parse_ids(u, field[UID], field[GID]))
 		return refuse(u, why,
 			      "no such user or group, or root, as the owner");
@@ -165,4 +181,58 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	remove_final_slashes(u->maildir);
 	u->hash = mem_strdup(usable_hash(field[PASSWORD], why));
 	return u;
+}
+
+struct users {
+	const struct text_reading *reading;
+	const struct user_defaults *defaults;
+	struct map *seen;
+	void (*take)(void *context, struct user *user, unsigned line);
+	void *context;
+};
+
+/* LINE, which does not have its LF any more; ENDED: it had one. */
+static void take_line(struct users *all, char *line, unsigned number,
+		      bool ended)
+{
+	bool whole = ended || strchr(line, ':');
+	const char *why;
+	struct user *u = user_parse(line, all->defaults, &why);
+
+	if (u && !whole) {
+		why = "the file ends within this line";
+		u->refused = true;
+	}
+	if (why && (!u || u->refused))
+		text_unclear(all->reading, number, why);
+	else if (why)
+		text_fault(all->reading, number, why);
+	if (!u)
+		return;
+	if (map_put(all->seen, u->name, all)) {
+		buf_printf(all->reading->faults, "%s:%u: %s is there already\n",
+			   all->reading->path, number, u->name);
+		user_free(u);
+	} else {
+		all->take(all->context, u, number);
+	}
+}
+
+void users_parse(const struct text_reading *r, char *text, size_t n,
+		 const struct user_defaults *defaults,
+		 void (*take)(void *context, struct user *user, unsigned line),
+		 void *context)
+{
+	struct users all = { r, defaults, map_new(), take, context };
+	char *end = text + n, *line = text + (text_after_mark(text, n) - text);
+
+	for (unsigned number = 1; line < end; number++) {
+		char *lf = memchr(line, '\n', (size_t)(end - line));
+
+		if (lf)
+			*lf = '\0';
+		take_line(&all, line, number, lf != NULL);
+		line = lf ? lf + 1 : end;
+	}
+	map_free(&all.seen);
 }
