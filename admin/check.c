@@ -177,6 +177,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_queue(f, c);
 	check_network(f, c);
 	check_tls(f, c);
+	check_lines(f, c);
 	check_tables(f, c);
 }
 

@@ -6,14 +6,16 @@
 #include <sysexits.h>
 
 #include "admin/admin.h"
+#include "admin/doubts.h"
 #include "base/err.h"
 
 static const char help[] =
 	"usage: posthorn status [--json]\n\n"
-	"The services, why one is not ready, and the queue.\nExit code 0: all "
-	"services are ready; 69: the suite does not run;\n75: a service is "
-	"not ready, files in the queue were left alone,\nor the log cannot be "
-	"written.\n";
+	"The services, why one is not ready, the queue, and lines of tables and "
+	"of the\nfile of users that are not understood, because of which mail "
+	"waits.\nExit code 0: all services are ready; 69: the suite does not "
+	"run;\n75: a service is not ready, files in the queue were left "
+	"alone,\nthere are such lines, or the log cannot be written.\n";
 
 struct line {
 	char name[64];
@@ -152,6 +154,31 @@ static bool print_log(const struct admin *a, const struct ipc_in *m)
 	return !*trouble;
 }
 
+/* False: mail waits because of lines that are not understood. */
+static bool print_doubts(const struct admin *a)
+{
+	struct strlist doubts = { 0 };
+	struct buf text;
+	bool none;
+
+	doubts_find(a->config, &doubts);
+	buf_init(&text, 1 << 20);
+	for (size_t i = 0; a->json && i < doubts.n; i++) {
+		buf_puts(&text, i ? "," : "");
+		admin_json_string(&text, doubts.item[i]);
+	}
+	if (a->json)
+		printf(",\n\"tables\":[%s]", text.len ? text.data : "");
+	for (size_t i = 0; !a->json && i < doubts.n; i++)
+		printf("mail to names that are not found waits until this is "
+		       "mended: %s\n",
+		       doubts.item[i]);
+	none = doubts.n == 0;
+	buf_free(&text);
+	strlist_free(&doubts);
+	return none;
+}
+
 /* The report on M, what master answered; exit code. */
 static int report(const struct admin *a, const struct ipc_in *m)
 {
@@ -163,6 +190,7 @@ static int report(const struct admin *a, const struct ipc_in *m)
 	if (a->json)
 		printf("\n],\n\"queue\":");
 	good = print_queue(a) && good;
+	good = print_doubts(a) && good;
 	good = print_log(a, m) && good;
 	if (a->json)
 		puts("}");

@@ -14,6 +14,7 @@
 #include "address/address.h"
 #include "address/domains.h"
 #include "admin/admin.h"
+#include "admin/doubts.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -283,31 +284,52 @@ static void print_name(const struct admin *a, const char *name, bool first)
 	buf_free(&b);
 }
 
+struct listing {
+	const struct admin *admin;
+	size_t n;
+};
+
+static void list_user(void *context, struct user *u, unsigned line)
+{
+	struct listing *l = context;
+
+	(void)line;
+	print_name(l->admin, u->name, l->n++ == 0);
+	user_free(u);
+}
+
+/* Each line of TEXT, on standard error. */
+static void say_faults(char *text)
+{
+	for (char *line, *rest = text; (line = strsep(&rest, "\n"));)
+		if (*line)
+			admin_fail(EX_OK, "%s", line);
+}
+
+/* A line that is not understood is named by its number, since nobody knows
+ * where in it the password is. */
 static int do_list(const struct admin *a)
 {
-	const char *path = config_string(a->config, "virtual_users_file");
-	struct buf text;
-	char *line, *rest;
-	size_t n = 0;
-	int err;
+	struct listing l = { .admin = a };
+	struct buf faults, doubt;
+	int err, status = EX_OK;
 
-	buf_init(&text, USERS_MAX_BYTES);
-	err = file_read(path, &text);
-	if (err && err != ERR_NOT_FOUND)
-		return admin_fail(err == ERR_DENIED ? EX_NOPERM : EX_NOINPUT,
-				  "%s", err_why(err));
-	rest = text.len ? text.data : NULL;
+	buf_init(&faults, USERS_MAX_BYTES);
+	buf_init(&doubt, USERS_MAX_BYTES);
 	if (a->json)
 		putchar('[');
-	while ((line = strsep(&rest, "\n")))
-		if (*line && *line != '#') {
-			line[strcspn(line, ":")] = '\0';
-			print_name(a, line, n++ == 0);
-		}
+	err = doubts_of_users(a->config, &faults, &doubt, list_user, &l);
 	if (a->json)
-		puts(n ? "\n]" : "]");
-	buf_free(&text);
-	return EX_OK;
+		puts(l.n ? "\n]" : "]");
+	if (err && err != ERR_NOT_FOUND)
+		status = admin_fail(err == ERR_DENIED ? EX_NOPERM : EX_NOINPUT,
+				    "%s", err_why(err));
+	say_faults(faults.data);
+	if (doubt.len)
+		status = EX_DATAERR;
+	buf_free(&faults);
+	buf_free(&doubt);
+	return status;
 }
 
 struct verb {

@@ -149,6 +149,28 @@ class Instance:
         return found
 
 
+class Conf:
+    """The configuration file with lines set, and put back at the end."""
+
+    def __init__(self, s, *lines):
+        self.path = s.CONF
+        with open(self.path) as f:
+            self.good = f.read()
+        names = [line.split("=")[0].strip() for line in lines]
+        kept = [line for line in self.good.splitlines()
+                if line.split("=")[0].strip() not in names]
+        with open(self.path, "w") as f:
+            f.write("\n".join(kept + list(lines)) + "\n")
+        self.first = len(kept) + 1	# the number of the first new line
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        with open(self.path, "w") as f:
+            f.write(self.good)
+
+
 def message(sender, to, subject="a message", body="text\r\n", **fields):
     lines = ["From: <%s>" % sender, "To: <%s>" % to, "Subject: " + subject,
              "Date: Tue, 24 Nov 2026 02:00:00 +0000",

@@ -11,31 +11,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Instance, mounted, wait_for  # noqa: E402
+from instance import Conf, Instance, mounted, wait_for  # noqa: E402
 
 tap = Tap()
-
-
-class Conf:
-    """The configuration file with lines set, and put back at the end."""
-
-    def __init__(self, s, *lines):
-        self.path = s.CONF
-        with open(self.path) as f:
-            self.good = f.read()
-        names = [line.split("=")[0].strip() for line in lines]
-        kept = [line for line in self.good.splitlines()
-                if line.split("=")[0].strip() not in names]
-        with open(self.path, "w") as f:
-            f.write("\n".join(kept + list(lines)) + "\n")
-        self.first = len(kept) + 1	# the number of the first new line
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *what):
-        with open(self.path, "w") as f:
-            f.write(self.good)
 
 
 def helps(s):

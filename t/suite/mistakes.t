@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""An administrator's mistakes: no mail is lost or refused for good because of
+one, and the commands say which it is and what mends it."""
+import os
+import smtplib
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from instance import Conf, Instance, message, wait_for  # noqa: E402
+
+tap = Tap()
+
+
+def replace(path, text):
+    """As an editor does: the file keeps its owner and mode."""
+    st = os.stat(path)
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.chmod(path + ".new", st.st_mode & 0o777)
+    if os.geteuid() == 0:
+        os.chown(path + ".new", st.st_uid, st.st_gid)
+    os.rename(path + ".new", path)
+
+
+def rcpt(s, *names):
+    """The codes for recipients; a name without domain is of the users'."""
+    c = s.smtp()
+    c.ehlo("client.test")
+    c.mail("a@remote.test")
+    codes = [c.rcpt(n if "@" in n else s.address(n))[0] for n in names]
+    c.quit()
+    return codes
+
+
+def becomes(s, names, codes):
+    """True when the codes for NAMES are CODES: programs remember a recipient
+    that they found for a moment."""
+    return wait_for(lambda: rcpt(s, *names) == codes)
+
+
+def check_says(s, file, line, what):
+    """check, status and their exit codes while FILE has a broken LINE."""
+    where = "%s:%d: " % (s.path(file), line)
+    done = s.posthorn("check")
+    tap.ok(done.returncode == 78 and any(
+        where in l and what in l for l in done.stdout.splitlines()),
+        "check names %s:%d" % (file, line), done.stdout)
+    done = s.posthorn("status")
+    tap.ok(done.returncode == 75 and any(
+        where in l and "not found waits until" in l
+        for l in done.stdout.splitlines()),
+        "so does status", done.stdout)
+
+
+def users(s):
+    with open(s.path("users")) as f:
+        good = f.read()
+    secret = "$6$salt$not-to-be-shown"
+    tap.ok(becomes(s, [s.USER1, "nobody"], [250, 550]), "good users")
+    replace(s.path("users"), good + "third@%s %s:::::\n" % (s.DOMAIN, secret))
+    tap.ok(wait_for(lambda: rcpt(s, "third") == [451]),
+           "a user whose line is broken: try again")
+    tap.ok(becomes(s, [s.USER1, s.USER2, "nobody"], [250, 250, 451]),
+              "others get mail, and nobody is unknown for certain")
+    check_says(s, "users", good.count("\n") + 1, "with colons between")
+    done = s.posthorn("user", "list")
+    tap.ok(done.returncode == 65 and s.address() in done.stdout and
+           "users:%d: " % (good.count("\n") + 1) in done.stderr,
+           "user list: the others, and the number of the line", done.stderr)
+    shown = [done] + [s.posthorn(*words) for words in (
+        ["user", "list", "--json"], ["check"], ["check", "--json"],
+        ["status"], ["status", "--json"])]
+    tap.ok(not any("not-to-be" in d.stdout + d.stderr for d in shown) and
+           "not-to-be" not in s.read_log(), "a password hash is never shown")
+    replace(s.path("users"), good)
+    tap.ok(wait_for(lambda: rcpt(s, "third") == [550]),
+           "when it is mended, the user is unknown")
+    tap.ok("users" not in s.posthorn("status").stdout,
+           "and status has nothing to say")
+
+
+def tables(s):
+    """Each as text and as database: the lines are broken in several ways."""
+    text = s.path("virtual")
+    for broken, line, what in (
+            ("rob@%s:x\n" % s.DOMAIN, 2, "expected: key value"),
+            ("rob@%s: x\n" % s.DOMAIN, 2, "punctuation"),
+            (" rob@%s x\n" % s.DOMAIN, 1, "is not an address"),
+            ("rob@%s\n" % s.DOMAIN, 2, "expected: key value")):
+        with open(text, "w") as f:
+            f.write("info@%s %s\n%s" % (s.DOMAIN, s.address(), broken))
+        for kind in "texthash:", "hash:":
+            with Conf(s, "virtual_alias_maps = " + kind + text):
+                if kind == "hash:":
+                    done = s.posthorn("map", kind + text)
+                    tap.ok("virtual:%d: " % line in done.stderr and
+                           what in done.stderr,
+                           "map names the line: %r" % broken, done.stderr)
+                tap.equal(s.posthorn("reload").returncode, 0, "reload")
+                # the first line of an indented one is no target either
+                tap.ok(becomes(
+                    s, ["info", s.USER1, "rob"],
+                    [451 if line == 1 and kind == "texthash:" else 250, 250,
+                     451]), "%s %r" % (kind, broken))
+                check_says(s, "virtual", line, what)
+    with Conf(s, "alias_maps = hash:" + s.path("aliases")):
+        done = s.posthorn("map", "hash:" + s.path("aliases"))
+        tap.ok(done.returncode == 64 and "map -a" in done.stderr,
+               "the text of aliases is not built as pairs", done.stderr)
+
+
+def aliases(s):
+    with Conf(s, "alias_maps = aliases:" + s.path("aliases"),
+              "mydestination = localhost." + s.DOMAIN):
+        here = "@localhost." + s.DOMAIN
+        replace(s.path("aliases"), "\ufeffteam: %s\r\n" % s.address())
+        s.posthorn("reload")
+        tap.ok(becomes(s, ["team" + here, "ops" + here], [250, 550]),
+                  "a byte order mark and CRLF are no mistakes")
+        replace(s.path("aliases"), "team: %s\nops root\n" % s.address())
+        tap.ok(becomes(s, ["team" + here, "ops" + here], [250, 451]),
+                  "a blank for the colon")
+        check_says(s, "aliases", 2, "with a colon between")
+        tap.equal(s.posthorn("queue", "list").stdout.count("ops"), 0, "queue")
+        s.smtp().sendmail("a@remote.test", ["team" + here],
+                          message("a@remote.test", "team" + here, "to the team"))
+        tap.ok(len(s.wait_messages(1)) == 1, "an alias in a good line works")
+        os.rename(s.path("aliases"), s.path("aliases.away"))
+        s.posthorn("reload")
+        tap.ok(becomes(s, ["team" + here, s.USER1], [451, 250]),
+                  "without the file its names are not unknown")
+        done = s.posthorn("check")
+        tap.ok(done.returncode == 78 and any(
+            "alias_maps" in l and s.path("aliases") in l and "No such" in l
+            for l in done.stdout.splitlines()), "check says so", done.stdout)
+        os.rename(s.path("aliases.away"), s.path("aliases"))
+        replace(s.path("aliases"), "")
+    s.posthorn("reload")
+
+
+with Instance() as s:
+    users(s)
+    tables(s)
+    aliases(s)
+tap.done()
