@@ -15,6 +15,7 @@ struct session;
 #define CAPABILITY_AFTER_LOGIN \
 	"IMAP4rev1 " \
 	"BINARY " \
+	"CATENATE " \
 	"CHILDREN " \
 	"COMPRESS=DEFLATE " \
 	"CONTEXT=SEARCH " \

@@ -10,15 +10,21 @@
 
 #define BINARY_MAX (1 << 30) /* of a literal8, which is held in memory */
 
-static bool bad(struct upload *u, const char *why)
+bool upload_bad(struct upload *u, const char *why)
 {
 	u->bad = why;
 	return false;
 }
 
-static bool refuse(struct upload *u, const char *why)
+bool upload_refuse(struct upload *u, const char *why)
 {
 	u->no = why;
+	return false;
+}
+
+bool upload_failed(struct upload *u, int code)
+{
+	u->code = code;
 	return false;
 }
 
@@ -47,13 +53,13 @@ static bool parse_flags(struct upload *u, struct flags *f)
 	while (u->at->type == ARG_ATOM)
 		u->at++;
 	if (u->at->type != ARG_CLOSE)
-		return bad(u, "Invalid flags.");
+		return upload_bad(u, "Invalid flags.");
 	n = (size_t)(u->at++ - first);
 	list = arena_alloc(u->s->c.arena, (n + 1) * sizeof(*list));
 	memcpy(list, first, n * sizeof(*list));
 	list[n].type = ARG_END;
 	why = flags_parse(list, f);
-	return !why || bad(u, why);
+	return !why || upload_bad(u, why);
 }
 
 /* [flags] [date-time], and begins the message. */
@@ -66,7 +72,7 @@ static bool begin_message(struct upload *u)
 		return false;
 	if (u->at->type == ARG_STRING) {
 		if (!date_parse_time(u->at->s, &received))
-			return bad(u, "Invalid date.");
+			return upload_bad(u, "Invalid date.");
 		u->at++;
 	}
 	u->size = 0;
@@ -74,24 +80,25 @@ static bool begin_message(struct upload *u)
 				    received));
 }
 
-/* A client sends an empty message if it could not read what it copies; RFC
- * 3502 section 6.3.11 calls it an error. */
+static bool count(struct upload *u, uint64_t n)
+{
+	u->size += n;
+	return u->size <= (uint64_t)u->s->message_max ||
+	       upload_refuse(u, UPLOAD_TOO_BIG);
+}
+
 static bool check_size(struct upload *u)
 {
 	struct session *s = u->s;
 
-	u->size += s->c.reader.literal;
-	if (u->size == 0)
-		return refuse(u, "[CANNOT] The message is empty.");
-	if (u->size > (uint64_t)s->message_max ||
-	    (s->c.literal8 && u->size > BINARY_MAX))
-		return refuse(u, "[TOOBIG] The message is too large.");
-	return true;
+	if (u->held && s->c.reader.literal > BINARY_MAX)
+		return upload_refuse(u, UPLOAD_TOO_BIG);
+	return count(u, s->c.reader.literal);
 }
 
 static int take(struct upload *u, const char *data, size_t n)
 {
-	if (u->s->c.literal8) {
+	if (u->held) {
 		buf_put(&u->binary, data, n);
 		return u->binary.over ? ERR_TOO_LONG : ERR_OK;
 	}
@@ -105,7 +112,7 @@ static int sink(void *context, const void *data, size_t n)
 	return append_write(context, data, n);
 }
 
-/* A literal8 is in memory: its binary parts are kept as base64, since storage
+/* The literal8 is in memory: its binary parts are kept as base64, since storage
  * and clients know lines. */
 static void add_binary(struct upload *u)
 {
@@ -119,6 +126,17 @@ static void add_binary(struct upload *u)
 		u->no = "[UNKNOWN-CTE] There is a NUL byte outside of binary "
 			"parts.";
 	arena_free(&a);
+}
+
+/* The literal8 is a part of a message in UTF-8. */
+static bool add_text(struct upload *u)
+{
+	const struct buf *b = &u->binary;
+
+	if (memchr(b->data, '\0', b->len))
+		return upload_refuse(u, "[UNKNOWN-CTE] A part holds a NUL "
+					"byte.");
+	return good(u, append_write(u->to, b->data, b->len));
 }
 
 /* Moves the literal's bytes. After a failure the rest is still read, so that
@@ -147,47 +165,94 @@ static bool receive(struct upload *u)
 	return true;
 }
 
-/* The literal at the end of the line, and the line that follows it. */
-static bool take_literal(struct upload *u)
+/* The literal at the end of the line, and the line that follows it. With HELD
+ * it goes to u->binary, else to the message. */
+static bool take_literal(struct upload *u, bool held)
 {
 	struct conn *c = &u->s->c;
 	const char *why = NULL;
 
 	if (u->at->type != ARG_END || !c->literal)
-		return bad(u, "A literal was expected.");
+		return upload_bad(u, "A literal was expected.");
+	u->held = held;
 	if (!check_size(u))
 		return false;
 	buf_reset(&u->binary);
 	conn_accept_literal(c);
 	if (!receive(u))
-		return bad(u, NULL);
-	if (c->literal8 && u->code == ERR_OK)
-		add_binary(u);
+		return upload_bad(u, NULL);
 	if (!conn_more_args(c, &why))
-		return bad(u, why);
+		return upload_bad(u, why);
 	u->at = c->args;
 	return !u->no && u->code == ERR_OK;
 }
 
-/* "UTF8 (" literal8 ")": RFC 6855 section 4. */
-static bool take_utf8(struct upload *u)
+bool upload_write(struct upload *u, const char *data, size_t n)
 {
-	if (!arg_is(u->at, "UTF8"))
-		return take_literal(u);
+	return count(u, n) && good(u, append_write(u->to, data, n));
+}
+
+bool upload_text(struct upload *u)
+{
+	if (u->s->c.literal8)
+		return upload_bad(u, "A part is no literal8.");
+	return take_literal(u, false);
+}
+
+bool upload_string(struct upload *u, size_t max, const char **text)
+{
+	uint64_t before = u->size;
+
+	if (u->s->c.reader.literal > max)
+		return upload_refuse(u, "[CANNOT] Too long.");
+	if (!take_literal(u, true))
+		return false;
+	u->size = before;
+	*text = arena_strndup(u->s->c.arena, u->binary.data, u->binary.len);
+	return true;
+}
+
+/* A message in one literal or literal8. */
+static bool take_whole(struct upload *u)
+{
+	bool binary = u->s->c.literal8;
+
+	if (!take_literal(u, binary))
+		return false;
+	if (binary)
+		add_binary(u);
+	return !u->no && u->code == ERR_OK;
+}
+
+bool upload_utf8(struct upload *u, bool whole)
+{
 	if (u->at[1].type != ARG_OPEN || !u->s->c.literal8)
-		return bad(u, "UTF8 takes a literal8 in parentheses.");
+		return upload_bad(u, "UTF8 takes a literal8 in parentheses.");
 	u->at += 2;
-	if (!take_literal(u))
+	if (whole ? !take_whole(u) : !take_literal(u, true) || !add_text(u))
 		return false;
 	if (u->at->type != ARG_CLOSE)
-		return bad(u, "A parenthesis is missing.");
+		return upload_bad(u, "A parenthesis is missing.");
 	u->at++;
 	return true;
 }
 
+/* A client sends an empty message if it could not read what it copies; RFC
+ * 3502 section 6.3.11 calls it an error. */
+static bool take_data(struct upload *u)
+{
+	if (arg_is(u->at, "CATENATE"))
+		return upload_parts(u);
+	if (u->s->c.literal && u->s->c.reader.literal == 0)
+		return upload_refuse(u, UPLOAD_EMPTY);
+	if (arg_is(u->at, "UTF8"))
+		return upload_utf8(u, true);
+	return take_whole(u);
+}
+
 bool upload_message(struct upload *u)
 {
-	if (!begin_message(u) || !take_utf8(u))
+	if (!begin_message(u) || !take_data(u))
 		return false;
 	u->count++;
 	return true;

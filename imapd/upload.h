@@ -1,7 +1,8 @@
 /*
  * Messages that a client sends in a command, each with what describes it, and
  * that go from the connection to the mailbox piece by piece: APPEND (RFC 3501
- * section 6.3.11), several at once (RFC 3502). One that may have any bytes (RFC
+ * section 6.3.11), several at once (RFC 3502), made of parts (RFC 4469, in
+ * upload-parts.c), in UTF-8 (RFC 6855 section 4). One that may have any bytes (RFC
  * 3516) is held in memory, since it is stored in another encoding.
  *
  * The first failure ends the command. A literal not yet accepted is then left
@@ -19,7 +20,8 @@ struct upload {
 	const struct arg *at; /* what comes next in the command */
 	size_t count;	      /* messages that were taken */
 	uint64_t size;	      /* of the current one */
-	struct buf binary;    /* a literal8 */
+	struct buf binary;    /* a literal8, or what is no part of it */
+	bool held;	      /* the current literal goes there */
 
 	/* The failure: one of them. */
 	const char *bad; /* the command is invalid */
@@ -30,6 +32,9 @@ struct upload {
 /* Begins at the arguments A, for the folder NAME. False: upload_fail. */
 bool upload_begin(struct upload *u, struct session *s, const struct arg *a,
 		  const char *name);
+
+#define UPLOAD_EMPTY "[CANNOT] The message is empty."
+#define UPLOAD_TOO_BIG "[TOOBIG] The message is too large."
 
 /* Takes one message. False: upload_fail. */
 bool upload_message(struct upload *u);
@@ -42,5 +47,29 @@ void upload_fail(struct upload *u);
 
 /* Without a commit before, nothing was added. */
 void upload_end(struct upload *u);
+
+/* The rest is for the files of uploads. All give false after a failure. */
+
+/* Notes the failure: the command is invalid, the message refused, the mailbox
+ * failed. */
+bool upload_bad(struct upload *u, const char *why);
+bool upload_refuse(struct upload *u, const char *why);
+bool upload_failed(struct upload *u, int code);
+
+/* "CATENATE (" … ")" */
+bool upload_parts(struct upload *u);
+
+/* "UTF8 (" literal8 ")": a WHOLE message, or a part. */
+bool upload_utf8(struct upload *u, bool whole);
+
+/* A literal that is a part of the message. */
+bool upload_text(struct upload *u);
+
+/* A literal of at most MAX bytes that is none: *TEXT, in the command's memory.
+ */
+bool upload_string(struct upload *u, size_t max, const char **text);
+
+/* Adds to the message. */
+bool upload_write(struct upload *u, const char *data, size_t n);
 
 #endif

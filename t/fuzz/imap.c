@@ -49,7 +49,9 @@
  * link: imapd/thread-subject.c
  * link: imapd/thread.c
  * link: imapd/update.c
+ * link: imapd/upload-parts.c
  * link: imapd/upload.c
+ * link: imapd/url.c
  */
 #include "fuzz.h"
 
@@ -113,6 +115,9 @@ FUZZ_SEEDS(
 	"a ENABLE UTF8=ACCEPT\r\nb APPEND INBOX UTF8 (~{3+}\r\nA:b)\r\n"
 	"c CREATE \"\xc3\xa4&\"\r\nd SELECT INBOX\r\ne UID REPLACE 1 INBOX "
 	"{3+}\r\nA:b\r\nf LIST \"\" \"\xc3\xa4%\"\r\n",
+	"a APPEND INBOX (k) CATENATE (URL \"/INBOX;UIDVALIDITY=1/;UID=1/;SECTION="
+	"HEADER.FIELDS%20(A)\" TEXT {3+}\r\nA:b URL {13+}\r\n/INBOX/;UID=2 "
+	"UTF8 (~{1+}\r\nx)) CATENATE (URL \";UID=1;PARTIAL=0.3\")\r\n",
 	"a APPEND INBOX {3+}\r\nA:b (x \\Draft) {3+}\r\nC:d \"24-Nov-2026 "
 	"02:00:00 +0000\" {3+}\r\nE:f\r\nb STATUS INBOX (APPENDLIMIT)\r\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "

@@ -172,6 +172,99 @@ def replace(s):
     other.close()
 
 
+def catenate(s):
+    r = s.raw()
+    r.ask("CREATE parts")
+    header = b"From: a@b.c\r\nSubject: s\r\nX-Y: z\r\n"
+    old = (header + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+           b"--b\r\n\r\none\r\n--b\r\nA: b\r\n\r\ntwo\r\n--b--\r\n")
+    got = r.ask(b"APPEND parts " + literal(old))
+    validity = re.search(rb"APPENDUID (\d+)", got[1]).group(1)
+    r.ask('CREATE "R&-D &APw-"')
+    r.ask(b'APPEND "R&-D &APw-" ' + literal(old))
+    made = [0]
+
+    def makes(parts, want, name):
+        got = r.ask(b"APPEND parts (\\Draft) CATENATE (" + parts + b")")
+        if not tap.ok(got[1].startswith(b"OK [APPENDUID"), name, got):
+            return
+        r.ask("EXAMINE parts")
+        whole = r.ask("FETCH * BODY.PEEK[]")[0][0]
+        tap.equal(whole.split(b"\r\n", 1)[1][:-1], want, "is right")
+        r.ask("UNSELECT")
+        made[0] += 1
+
+    own = b"/parts;UIDVALIDITY=%s/;UID=1" % validity
+    text = b"TEXT " + literal(b"\r\nmine\r\n")
+    makes(b'URL "%s"' % own, old, "a copy")
+    makes(b'URL "%s/;SECTION=HEADER.FIELDS%%20(Subject)" TEXT %s URL '
+          b'"/parts/;UID=1/;section=2"' % (own, literal(b"mine ")),
+          b"Subject: s\r\n\r\nmine two", "parts")
+    makes(b'URL /parts/;UID=1/;SECTION=2.MIME ' + text,
+          b"A: b\r\n\r\n\r\nmine\r\n", "an atom")
+    makes(b"URL " + literal(own + b"/;PARTIAL=0.13") + b" " + text,
+          b"From: a@b.c\r\n\r\nmine\r\n", "a literal, and a part of one")
+    makes(b'URL "/R%26D%20%C3%BC/;UID=1/;SECTION=1" ' + text,
+          b"one\r\nmine\r\n", "a name in UTF-8")
+    makes(b"UTF8 (~{7+}\r\nA: \xc3\xa4\r\n) " + text,
+          b"A: \xc3\xa4\r\n\r\nmine\r\n", "a part in UTF-8")
+    makes(b"TEXT {0+}\r\n " + text, b"\r\nmine\r\n", "an empty part")
+    r.send(b"w APPEND parts CATENATE (TEXT {%d}\r\n" % len(header))
+    tap.starts(r.line(), b"+ ", "literals that wait")
+    r.send(header + b' URL "/parts/;UID=1/;SECTION=1" TEXT {6}\r\n')
+    tap.starts(r.line(), b"+ ", "one after the other")
+    r.send(b"\r\nend\n)\r\n")
+    tap.starts(r.until("w")[-1], b"w OK", "are taken")
+    made[0] += 1
+    got = r.ask(b"APPEND parts CATENATE (%s) (\\Seen) CATENATE (%s) %s" % (
+        text, text, literal(old)))
+    tap.starts(got[1], b"OK [APPENDUID", "several in one command")
+    made[0] += 3
+    r.ask("SELECT parts")
+    tap.starts(r.ask(b'APPEND parts CATENATE (URL ";UID=1/;SECTION=HEADER")')[1],
+               b"OK", "a message of the selected folder")
+    tap.ok(b"\\Seen" not in r.ask("FETCH 1 FLAGS")[0][0],
+           "\\Seen is left alone")
+    r.ask("UNSELECT")
+    made[0] += 1
+
+    for url in (b"/parts/;UID=99", b"/nope/;UID=1", b"/parts/;UID=1/;SECTION=9",
+                b"/parts/;UID=1/;SECTION=X", b"imap://x/parts/;UID=1",
+                b"//x/parts/;UID=1", b"/parts;UIDVALIDITY=1/;UID=1",
+                b";UID=1", b"/parts/;UID=1/;SECTION=1]",
+                b"/parts/;UID=1/;SECTION=1%5D%20FLAGS%20BODY%5B1"):
+        got = r.ask(b'APPEND parts CATENATE (%s URL "%s" %s)' % (
+            text, url, text))[1]
+        tap.starts(got, b"NO [BADURL " + url.split(b"]")[0],
+                   "URL " + url.decode())
+    for what, parts, reply in (
+            ("nothing", b"CATENATE ()", b"BAD"),
+            ("no text", b"CATENATE (TEXT {0+}\r\n)", b"NO [CANNOT]"),
+            ("no list", b"CATENATE " + text, b"BAD"),
+            ("a list that stays open", b"CATENATE (" + text, b"BAD"),
+            ("another part", b"CATENATE (FILE x)", b"BAD"),
+            ("a quoted text", b'CATENATE (TEXT "x")', b"BAD"),
+            ("a literal8", b"CATENATE (TEXT ~{3+}\r\nabc)", b"BAD"),
+            ("a NUL", b"CATENATE (TEXT {3+}\r\na\0b)", b"NO [CANNOT]"),
+            ("a long URL", b"CATENATE (URL {9999+}\r\n" + b"x" * 9999 + b")",
+             b"NO [CANNOT]"),
+            ("too much text", b"CATENATE (TEXT %s TEXT %s)" % (
+                literal(message(1, LIMIT - 9)), literal(message(2))),
+             b"NO [TOOBIG]"),
+            ("too much of others", b"CATENATE (" + b" ".join(
+                [b'URL "%s"' % own] * (LIMIT // len(old) + 1)) + b")",
+             b"NO [TOOBIG]")):
+        tap.starts(r.ask(b"APPEND parts " + parts)[1], reply,
+                   "CATENATE: " + what)
+    tap.equal(count(r, "parts"), made[0] + 1, "nothing of this adds anything")
+    r.ask("SELECT parts")
+    got = r.ask(b'REPLACE 1 parts CATENATE (URL "/parts/;UID=1/;SECTION=HEADER"'
+                b' %s)' % text)
+    tap.ok(got[1].startswith(b"OK") and b"* 1 EXPUNGE" in got[0],
+           "REPLACE takes it, too", got)
+    r.close()
+
+
 def limit(s):
     r = s.raw()
     tap.ok(b" APPENDLIMIT=%d" % LIMIT in r.greeting, "the limit is announced",
@@ -202,6 +295,7 @@ with Sessions(["message_size_limit = %d" % LIMIT]) as all_sessions:
     several(all_sessions)
     all_or_none(all_sessions)
     replace(all_sessions)
+    catenate(all_sessions)
     limit(all_sessions)
 no_limit()
 tap.done()

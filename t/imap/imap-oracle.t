@@ -97,6 +97,20 @@ UPLOADS = [
         b'%s "25-Nov-2026 02:00:00 +0000" %s'
         % tuple(literal(b"Subject: %d\r\n\r\nx\r\n" % i) for i in range(3)),
         b"APPEND up %s (\\Seen) {0+}\r\n" % literal(b"A: b\r\n\r\n")]),
+    (b"CATENATE", [
+        b'APPEND up "23-Nov-2026 02:00:00 +0100" '
+        + literal(b"Subject: s\r\nTo: a@b\r\nContent-Type: multipart/mixed; "
+                  b"boundary=b\r\n\r\n--b\r\nA: b\r\n\r\none\r\n--b\r\n\r\n"
+                  b"two\r\n--b--\r\n")] + [
+        b'APPEND up "23-Nov-2026 02:00:00 +0100" CATENATE (' + parts + b")"
+        for parts in (
+            b'URL "/up/;UID=1"', b'URL "/up/;UID=1/;SECTION=HEADER" TEXT '
+            + literal(b"text\r\n"), b'URL "/up/;UID=1/;SECTION=1.MIME" URL '
+            b'"/up/;UID=1/;SECTION=1"', b'URL "/up/;UID=1/;SECTION=TEXT"',
+            b"TEXT " + literal(b"A: b\r\n") + b" TEXT "
+            + literal(b"\r\nc\r\n"), b'URL "/up/;UID=77"',
+            b'URL "/no/;UID=1"',
+            b'URL "imap://x/up/;UID=1"')]),
 ]
 
 # It also decodes in multiparts, and its parts that are not there are empty.

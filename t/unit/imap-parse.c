@@ -1,7 +1,7 @@
 /*
  * Commands as clients send them: the reader, the arguments, sets, patterns.
  *
- * link: imapd/reader.c imapd/args.c imapd/pattern.c imapd/date.c
+ * link: imapd/reader.c imapd/args.c imapd/pattern.c imapd/date.c imapd/url.c
  */
 #include <stdlib.h>
 
@@ -9,6 +9,7 @@
 #include "imapd/date.h"
 #include "imapd/pattern.h"
 #include "imapd/reader.h"
+#include "imapd/url.h"
 #include "mailbox/mailbox.h"
 #include "tap.h"
 
@@ -279,9 +280,67 @@ static void test_atoms(void)
 	ok(keyword, "a keyword's bytes");
 }
 
+static const struct {
+	const char *text;
+	const char *want; /* NULL: refused */
+} urls[] = {
+	{ "/Drafts;UIDVALIDITY=385759045/;UID=20/;section=HEADER",
+	  "Drafts 385759045 20 [HEADER]" },
+	{ "/Drafts/;UID=20", "Drafts 0 20 []" },
+	{ "/Drafts/;UID=20/", "Drafts 0 20 []" },
+	{ "Drafts/;UID=20", "Drafts 0 20 []" },
+	{ "/a/b%20c%2Fd/;UID=1/;SECTION=1.2", "a/b c/d 0 1 [1.2]" },
+	{ "/a;UIDVALIDITY=5/;UID=1/;SECTION=HEADER.FIELDS%20(A%20B)",
+	  "a 5 1 [HEADER.FIELDS (A B)]" },
+	{ "/;UID=3/;SECTION=TEXT", " 0 3 [TEXT]" },
+	{ ";UID=3", " 0 3 []" },
+	{ "/a/;UID=1/;PARTIAL=5.6", "a 0 1 [] 5 6" },
+	{ "/a/;UID=1/;SECTION=1/;PARTIAL=0", "a 0 1 [1] 0 4294967295" },
+	{ "/a/;UID=1/;SECTION=1;PARTIAL=0.1", "a 0 1 [1] 0 1" },
+	{ "", NULL },
+	{ "/", NULL },
+	{ "/a", NULL },
+	{ "/a/;UID=", NULL },
+	{ "/a/;UID=0", NULL },
+	{ "/a/;UID=1x", NULL },
+	{ "/a/;UID=1/;SECTION=", NULL },
+	{ "/a/;UID=1/x", NULL },
+	{ "/a/;UID=1/;PARTIAL=1.0", NULL },
+	{ "/a/;UID=1/;PARTIAL=.5", NULL },
+	{ "/a;UIDVALIDITY=0/;UID=1", NULL },
+	{ "/a%2/;UID=1", NULL },
+	{ "/a%/;UID=1", NULL },
+	{ "/a%00/;UID=1", NULL },
+	{ "/a%0a/;UID=1", NULL },
+	{ "//server/a/;UID=1", NULL },
+	{ "imap://u@server/a/;UID=1", NULL },
+	{ "/a/;UID=1/;URLAUTH=anonymous", NULL },
+};
+
+static void test_urls(void)
+{
+	static char long_url[URL_MAX + 20];
+	char got[2 * URL_MAX + 100], part[32];
+	static struct url u;
+
+	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+		bool good = url_parse(urls[i].text, &u);
+
+		snprintf(part, sizeof(part), " %u %u", u.from, u.length);
+		snprintf(got, sizeof(got), "%s %u %u [%s]%s", u.mailbox,
+			 u.uidvalidity, u.uid, u.section,
+			 u.partial ? part : "");
+		is(good ? got : NULL, urls[i].want, urls[i].text);
+	}
+	memset(long_url, 'a', sizeof(long_url) - 1);
+	memcpy(long_url + URL_MAX, "/;UID=1", 8);
+	ok(!url_parse(long_url, &u), "a URL that is too long");
+}
+
 int main(void)
 {
 	test_reader();
+	test_urls();
 	test_args();
 	test_atoms();
 	test_patterns();
