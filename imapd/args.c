@@ -197,6 +197,17 @@ const char *arg_astring(const struct arg *a)
 	return a->type == ARG_ATOM || a->type == ARG_STRING ? a->s : NULL;
 }
 
+bool arg_number(const struct arg *a, int64_t min, uint64_t *n)
+{
+	int64_t value;
+
+	if (a->type != ARG_ATOM ||
+	    !str_span_to_int(a->s, a->n, min, INT64_MAX, &value))
+		return false;
+	*n = (uint64_t)value;
+	return true;
+}
+
 bool args_atom_byte(char c)
 {
 	unsigned char byte = (unsigned char)c;

@@ -47,6 +47,9 @@ bool arg_is(const struct arg *a, const char *word);
 /* An astring's value, or NULL if the argument is not one. */
 const char *arg_astring(const struct arg *a);
 
+/* A number from MIN up to 63 bits, as mod-sequences have. */
+bool arg_number(const struct arg *a, int64_t min, uint64_t *n);
+
 /* May an atom hold C (RFC 3501 section 9, ATOM-CHAR)? */
 bool args_atom_byte(char c);
 

@@ -18,6 +18,7 @@ struct session;
 	"CATENATE " \
 	"CHILDREN " \
 	"COMPRESS=DEFLATE " \
+	"CONDSTORE " \
 	"CONTEXT=SEARCH " \
 	"CONTEXT=SORT " \
 	"CREATE-SPECIAL-USE " \
@@ -35,6 +36,7 @@ struct session;
 	"MULTISEARCH " \
 	"NAMESPACE " \
 	"PREVIEW " \
+	"QRESYNC " \
 	"REPLACE " \
 	"SASL-IR " \
 	"SAVEDATE " \

@@ -1,6 +1,7 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
 #include "imapd/id.h"
+#include "imapd/update.h"
 
 void cmd_capability(struct session *s)
 {
@@ -30,15 +31,36 @@ void cmd_id(struct session *s)
 	session_reply(s, "OK ID completed.");
 }
 
-static void enable_utf8(struct session *s)
+static bool enable_condstore(struct session *s)
 {
+	bool new = !(s->enabled & ENABLED_CONDSTORE);
+
+	update_enable(s, ENABLED_CONDSTORE);
+	return new;
+}
+
+static bool enable_qresync(struct session *s)
+{
+	bool new = !(s->enabled & ENABLED_QRESYNC);
+
+	update_enable(s, ENABLED_QRESYNC);
+	return new;
+}
+
+static bool enable_utf8(struct session *s)
+{
+	bool new = !s->utf8;
+
 	s->utf8 = s->c.limits.utf8 = true;
+	return new;
 }
 
 static const struct {
 	const char *name;
-	void (*enable)(struct session *s);
+	bool (*enable)(struct session *s); /* false: it was before */
 } extensions[] = {
+	{ "CONDSTORE", enable_condstore },
+	{ "QRESYNC", enable_qresync },
 	{ "UTF8=ACCEPT", enable_utf8 },
 };
 
@@ -48,8 +70,8 @@ static void enable(struct session *s, const struct arg *name)
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++) {
 		if (!arg_is(name, extensions[i].name))
 			continue;
-		extensions[i].enable(s);
-		buf_printf(&s->out, " %s", extensions[i].name);
+		if (extensions[i].enable(s))
+			buf_printf(&s->out, " %s", extensions[i].name);
 	}
 }
 

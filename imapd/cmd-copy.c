@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "imapd/commands.h"
 #include "imapd/set.h"
+#include "imapd/update.h"
 
 /* "[COPYUID validity from to] " (RFC 4315 section 3), the two sets in the
  * order in which the messages were copied. */
@@ -43,7 +44,7 @@ static void report(struct session *s, bool move, const char *copyuid)
 {
 	if (move) {
 		conn_put(&s->c, "* OK %sMoved.", copyuid);
-		session_reply(s, "OK Move completed.");
+		update_reply_removed(s, "Move completed.");
 	} else {
 		session_reply(s, "OK %sCopy completed.", copyuid);
 	}

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "imapd/commands.h"
 #include "imapd/set.h"
+#include "imapd/update.h"
 
 size_t expunge_candidates(struct session *s, uint32_t **seq)
 {
@@ -24,7 +25,7 @@ static void expunge(struct session *s, const uint32_t *seq, size_t n)
 	}
 	if (n > 0)
 		session_changed(s, FEED_GONE);
-	session_reply(s, "OK Expunge completed.");
+	update_reply_removed(s, "Expunge completed.");
 }
 
 void cmd_expunge(struct session *s)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "imapd/commands.h"
 #include "imapd/fetch.h"
+#include "imapd/resync.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
 #include "log/log.h"
@@ -64,6 +65,8 @@ static void put_table(struct session *s, const struct mailbox_message *m,
 
 	if (what & FETCH_UID)
 		update_put_uid(b, m->uid);
+	if (what & FETCH_MODSEQ)
+		update_put_modseq(s, b, m->modseq);
 	if (what & FETCH_FLAGS) {
 		buf_puts(b, "FLAGS ");
 		update_put_message_flags(s, b, m);
@@ -198,6 +201,14 @@ static void fail(struct fetching *t, uint32_t uid, int code)
 		t->code = code;
 }
 
+/* What is told of a message whose flags this command has changed (RFC 7162
+ * section 3.2.4). */
+static unsigned changed_items(const struct session *s)
+{
+	return FETCH_FLAGS |
+	       (s->enabled & ENABLED_CONDSTORE ? FETCH_UID | FETCH_MODSEQ : 0);
+}
+
 /* One response, or nothing. */
 static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 {
@@ -205,7 +216,7 @@ static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 	struct buf *b = &s->out;
 	struct mailbox_message m = mailbox_get(s->box, seq);
 	unsigned what = t->f->what | (s->by_uid ? FETCH_UID : 0) |
-			(fresh ? FETCH_FLAGS : 0);
+			(fresh ? changed_items(s) : 0);
 	int code;
 
 	stream_put(s->c.io, b->data, b->len);
@@ -265,6 +276,35 @@ static void fetch(struct session *s, const struct fetch *f, const uint32_t *seq,
 	finish(&t);
 }
 
+/* VANISHED is for UID FETCH, and only for clients that have enabled it (RFC
+ * 7162 section 3.2.6). */
+static const char *check_modifiers(const struct session *s,
+				   const struct fetch *f)
+{
+	if (f->vanished && !s->by_uid)
+		return "VANISHED is for UID FETCH.";
+	if (f->vanished && !(s->enabled & ENABLED_QRESYNC))
+		return "QRESYNC was not enabled.";
+	return NULL;
+}
+
+/* Keeps in SEQ[N] what has changed, and tells what has vanished of SET. */
+static size_t since(struct session *s, const struct fetch *f,
+		    const struct arg *set, uint32_t *seq, size_t n)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		struct mailbox_message m = mailbox_get(s->box, seq[i]);
+
+		if (m.modseq > f->changed_since && !m.gone)
+			seq[kept++] = seq[i];
+	}
+	if (f->vanished)
+		resync_put_vanished(s, f->changed_since, set);
+	return kept;
+}
+
 void cmd_fetch(struct session *s)
 {
 	const struct arg *a = s->c.args;
@@ -273,10 +313,17 @@ void cmd_fetch(struct session *s)
 	size_t n;
 	const char *why = fetch_parse(s->c.arena, &a[1], &f);
 
+	if (!why)
+		why = check_modifiers(s, &f);
 	if (why) {
 		conn_bad(&s->c, why);
 		return;
 	}
-	if (set_messages(s, &a[0], &seq, &n))
-		fetch(s, &f, seq, n);
+	if (!set_messages(s, &a[0], &seq, &n))
+		return;
+	if (f.what & FETCH_MODSEQ)
+		update_enable(s, ENABLED_CONDSTORE);
+	if (f.changed)
+		n = since(s, &f, &a[0], seq, n);
+	fetch(s, &f, seq, n);
 }

@@ -9,6 +9,7 @@ void search_all(struct search *m, const struct search_key *key,
 	uint32_t count = mailbox_count(r->s->box), seq;
 
 	result_room(r);
+	r->by_modseq = key->by_modseq;
 	for (seq = 1; seq <= count; seq++) {
 		if (!search_match(m, key, seq))
 			continue;

@@ -1,6 +1,9 @@
+#include <inttypes.h>
+
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/resync.h"
 #include "imapd/update.h"
 #include "log/log.h"
 
@@ -31,18 +34,22 @@ static void describe(struct session *s)
 		 mailbox_uidvalidity(s->box));
 	conn_put(&s->c, "* OK [UIDNEXT %u] Predicted next UID.",
 		 mailbox_uidnext(s->box));
+	s->modseq = mailbox_reported(s->box);
+	s->modseq_due = false;
+	conn_put(&s->c, "* OK [HIGHESTMODSEQ %" PRIu64 "] Highest.", s->modseq);
 }
 
 /* A failed SELECT leaves nothing selected (RFC 3501 section 6.3.1). */
 static void open_folder(struct session *s, bool read_only)
 {
 	char name[FOLDER_NAME_SIZE];
+	struct resync r;
 	int code;
 
-	if (s->c.args[1].type != ARG_END) {
-		conn_bad(&s->c, "There are no parameters.");
+	if (!resync_parse(s, &s->c.args[1], &r))
 		return;
-	}
+	if (s->box)
+		conn_put(&s->c, "* OK [CLOSED] Previous mailbox closed.");
 	session_deselect(s);
 	if (!session_name(s, &s->c.args[0], name))
 		return;
@@ -55,6 +62,7 @@ static void open_folder(struct session *s, bool read_only)
 	s->read_only = read_only;
 	str_copy(s->name, sizeof(s->name), name);
 	describe(s);
+	resync_put(s, &r);
 	conn_reply(&s->c, "OK [READ-%s] %s completed.",
 		   read_only ? "ONLY" : "WRITE",
 		   read_only ? "EXAMINE" : "SELECT");

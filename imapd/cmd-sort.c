@@ -18,6 +18,7 @@ static void sort(struct result *r, struct sort *sort, struct search_key *key)
 	for (seq = 1; seq <= count; seq++)
 		if (search_match(m, key, seq))
 			sort_fill(sort, seq, &row[r->n++]);
+	r->by_modseq = key->by_modseq;
 	qsort(row, r->n, sizeof(*row), sort_compare);
 	for (size_t i = 0; i < r->n; i++)
 		r->seq[i] = row[i].seq;

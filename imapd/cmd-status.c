@@ -4,13 +4,18 @@
 
 #include "base/err.h"
 #include "imapd/commands.h"
+#include "imapd/update.h"
 
 static const char *const names[] = {
-	[STATUS_MESSAGES] = "MESSAGES",	      [STATUS_RECENT] = "RECENT",
-	[STATUS_UIDNEXT] = "UIDNEXT",	      [STATUS_UNSEEN] = "UNSEEN",
-	[STATUS_UIDVALIDITY] = "UIDVALIDITY", [STATUS_SIZE] = "SIZE",
+	[STATUS_MESSAGES] = "MESSAGES",
+	[STATUS_RECENT] = "RECENT",
+	[STATUS_UIDNEXT] = "UIDNEXT",
+	[STATUS_UNSEEN] = "UNSEEN",
+	[STATUS_UIDVALIDITY] = "UIDVALIDITY",
+	[STATUS_SIZE] = "SIZE",
 	[STATUS_DELETED] = "DELETED",
 	[STATUS_APPENDLIMIT] = "APPENDLIMIT",
+	[STATUS_HIGHESTMODSEQ] = "HIGHESTMODSEQ",
 };
 
 bool status_parse(const struct arg *a, unsigned *items)
@@ -41,6 +46,8 @@ int status_put(struct session *s, const char *name, unsigned items,
 
 	if (code != ERR_OK)
 		return code;
+	if (items & 1U << STATUS_HIGHESTMODSEQ)
+		update_enable(s, ENABLED_CONDSTORE);
 	buf_puts(b, "* STATUS ");
 	session_put_name(s, b, name);
 	buf_puts(b, " (");
@@ -53,6 +60,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 			[STATUS_UIDVALIDITY] = st.uidvalidity,
 			[STATUS_SIZE] = st.size,
 			[STATUS_DELETED] = st.deleted,
+			[STATUS_HIGHESTMODSEQ] = st.highestmodseq,
 			[STATUS_APPENDLIMIT] = (uint64_t)s->message_max,
 		};
 

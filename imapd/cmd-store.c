@@ -22,43 +22,114 @@ static const struct {
 
 #define ITEMS (sizeof(items) / sizeof(*items))
 
-static void tell(struct session *s, const uint32_t *seq, size_t n)
+/* A STORE while it is done. */
+struct storing {
+	struct session *s;
+	size_t item;
+	struct flags f;
+	uint32_t *seq;
+	size_t n;
+	uint64_t unchanged_since; /* UINT64_MAX: it is not conditional */
+	bool *failed;		  /* for each: it changed since, or is gone */
+};
+
+/* "(UNCHANGEDSINCE n)" (RFC 7162 section 3.1.3). */
+static bool parse_modifiers(const struct arg *list, uint64_t *unchanged_since)
 {
+	return arg_is(&list[0], "UNCHANGEDSINCE") &&
+	       arg_number(&list[1], 0, unchanged_since) &&
+	       list[2].type == ARG_END;
+}
+
+/* NULL, or what is wrong. */
+static const char *parse(const struct arg *a, struct storing *t)
+{
+	t->unchanged_since = UINT64_MAX;
+	if (a->type == ARG_LIST &&
+	    !parse_modifiers((a++)->list, &t->unchanged_since))
+		return "Invalid store modifier.";
+	for (t->item = 0; t->item < ITEMS; t->item++)
+		if (arg_is(a, items[t->item].name))
+			return flags_parse(a + 1, &t->f);
+	return "Unknown store item.";
+}
+
+/* What has failed is shown as it is now, so that the client need not ask. */
+static void tell(const struct storing *t)
+{
+	struct session *s = t->s;
 	struct buf *b = &s->out;
 	size_t i;
 
 	update_keywords(s);
 	buf_reset(b);
-	for (i = 0; i < n; i++) {
-		struct mailbox_message m = mailbox_get(s->box, seq[i]);
+	for (i = 0; i < t->n; i++) {
+		struct mailbox_message m = mailbox_get(s->box, t->seq[i]);
 
 		if (!m.gone)
-			update_put_fetch_flags(s, b, seq[i], &m);
+			update_put_fetch_flags(s, b, t->seq[i], &m,
+					       items[t->item].silent &&
+						       !t->failed[i]);
 	}
 	stream_put(s->c.io, b->data, b->len);
 }
 
-static bool any_gone(const struct session *s, const uint32_t *seq, size_t n)
+/* "[MODIFIED set] " with what has changed since, and *GONE if any is gone. */
+static void put_modified(const struct storing *t, struct buf *out, bool *gone)
 {
-	size_t i;
+	uint32_t *number =
+		arena_alloc(t->s->c.arena, (t->n + 1) * sizeof(*number));
+	size_t i, n = 0;
 
-	for (i = 0; i < n; i++)
-		if (mailbox_get(s->box, seq[i]).gone)
-			return true;
-	return false;
+	*gone = false;
+	for (i = 0; i < t->n; i++) {
+		struct mailbox_message m = mailbox_get(t->s->box, t->seq[i]);
+
+		*gone |= m.gone;
+		if (t->failed[i] && !m.gone)
+			number[n++] = t->s->by_uid ? m.uid : t->seq[i];
+	}
+	if (n == 0)
+		return;
+	buf_puts(out, "[MODIFIED ");
+	set_put(out, number, n);
+	buf_puts(out, "] ");
 }
 
-static void store(struct session *s, size_t item, const struct flags *f,
-		  const uint32_t *seq, size_t n)
+static void report(struct storing *t)
 {
+	bool silent = items[t->item].silent, gone;
+	struct session *s = t->s;
+	struct buf modified;
+
+	tell(t);
+	buf_init(&modified, 64 << 20);
+	put_modified(t, &modified, &gone);
+	/* a client that did not want to be told of flags need not be told
+	 * that some messages are gone (RFC 2180 section 4.2.1) */
+	if (gone && (!silent || modified.len > 0))
+		session_reply(s, "NO %sSome messages are gone.",
+			      modified.len ? modified.data
+					   : "[EXPUNGEISSUED] ");
+	else
+		session_reply(s, "OK %s%s", modified.data,
+			      modified.len ? "Some have changed."
+					   : "Store completed.");
+	buf_free(&modified);
+}
+
+static void store(struct storing *t)
+{
+	struct session *s = t->s;
 	uint64_t keywords;
 	int code;
 
-	code = flags_bits(s->box, f, items[item].how != MAILBOX_REMOVE,
+	code = flags_bits(s->box, &t->f, items[t->item].how != MAILBOX_REMOVE,
 			  &keywords);
-	if (code == ERR_OK && n > 0)
-		code = mailbox_store(s->box, seq, n, items[item].how, f->flags,
-				     keywords, UINT64_MAX, NULL);
+	if (code == ERR_OK && t->n > 0)
+		code = mailbox_store(s->box, t->seq, t->n, items[t->item].how,
+				     t->f.flags, keywords, t->unchanged_since,
+				     t->failed);
 	if (code == ERR_LIMIT) {
 		session_reply(s, "NO [LIMIT] Too many keywords.");
 		return;
@@ -67,34 +138,24 @@ static void store(struct session *s, size_t item, const struct flags *f,
 		session_fail(s, code);
 		return;
 	}
-	if (n > 0)
+	if (t->n > 0)
 		session_changed(s, FEED_FLAGS);
-	if (!items[item].silent)
-		tell(s, seq, n);
-	/* a client that did not want to be told of flags need not be told
-	 * that some messages are gone (RFC 2180 section 4.2.1) */
-	if (!items[item].silent && any_gone(s, seq, n))
-		session_reply(s, "NO [EXPUNGEISSUED] Some messages are gone.");
-	else
-		session_reply(s, "OK Store completed.");
+	report(t);
 }
 
 void cmd_store(struct session *s)
 {
-	const struct arg *a = s->c.args;
-	struct flags f;
-	const char *why;
-	uint32_t *seq;
-	size_t n, item;
+	struct storing t = { .s = s };
+	const char *why = parse(&s->c.args[1], &t);
 
-	for (item = 0; item < ITEMS; item++)
-		if (arg_is(&a[1], items[item].name))
-			break;
-	why = item < ITEMS ? flags_parse(&a[2], &f) : "Unknown store item.";
 	if (why) {
 		conn_bad(&s->c, why);
 		return;
 	}
-	if (set_messages(s, &a[0], &seq, &n))
-		store(s, item, &f, seq, n);
+	if (!set_messages(s, &s->c.args[0], &t.seq, &t.n))
+		return;
+	t.failed = arena_alloc(s->c.arena, t.n + 1);
+	if (t.unchanged_since != UINT64_MAX)
+		update_enable(s, ENABLED_CONDSTORE);
+	store(&t);
 }

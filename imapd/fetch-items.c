@@ -18,6 +18,7 @@ static const struct {
 	{ "ENVELOPE", FETCH_ENVELOPE },
 	{ "BODY", FETCH_BODY },
 	{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE },
+	{ "MODSEQ", FETCH_MODSEQ },
 	{ "FAST", FAST },
 	{ "ALL", FAST | FETCH_ENVELOPE },
 	{ "FULL", FAST | FETCH_ENVELOPE | FETCH_BODY },
@@ -235,21 +236,56 @@ static bool parse_item(struct arena *arena, const struct arg **a,
 	return false;
 }
 
+/* "(CHANGEDSINCE n VANISHED)", in any order (RFC 7162). Some clients send a 0,
+ * which the grammar does not have. */
+static bool parse_modifiers(const struct arg *a, struct fetch *f)
+{
+	if (a->type == ARG_END)
+		return false;
+	for (; a->type != ARG_END; a++) {
+		if (arg_is(a, "CHANGEDSINCE") && !f->changed &&
+		    arg_number(&a[1], 0, &f->changed_since)) {
+			f->changed = true;
+			a++;
+		} else if (arg_is(a, "VANISHED") && !f->vanished) {
+			f->vanished = true;
+		} else {
+			return false;
+		}
+	}
+	f->what |= FETCH_MODSEQ;
+	return f->changed;
+}
+
+/* The items at *A up to the end, or to a list. */
+static const char *parse_items(struct arena *arena, const struct arg **a,
+			       struct fetch *f)
+{
+	const struct arg *first = *a;
+
+	f->section = arena_alloc(arena,
+				 (args_count(first) + 1) * sizeof(*f->section));
+	for (; (*a)->type != ARG_END && (*a)->type != ARG_LIST; (*a)++)
+		if (!parse_item(arena, a, f))
+			return "Invalid fetch item.";
+	return *a == first ? "Nothing to fetch." : NULL;
+}
+
 const char *fetch_parse(struct arena *arena, const struct arg *a,
 			struct fetch *f)
 {
-	if (a->type == ARG_LIST) {
-		if (a[1].type != ARG_END)
-			return "Unexpected argument.";
-		a = a->list;
-	}
+	const struct arg *item = a->type == ARG_LIST ? a->list : a;
+	const char *why;
+
 	memset(f, 0, sizeof(*f));
-	f->section =
-		arena_alloc(arena, (args_count(a) + 1) * sizeof(*f->section));
-	if (a->type == ARG_END)
-		return "Nothing to fetch.";
-	for (; a->type != ARG_END; a++)
-		if (!parse_item(arena, &a, f))
-			return "Invalid fetch item.";
-	return NULL;
+	why = parse_items(arena, &item, f);
+	if (why)
+		return why;
+	if (a->type != ARG_LIST)
+		a = item;
+	else if (item->type == ARG_END)
+		a++;
+	if (a->type == ARG_LIST && !parse_modifiers((a++)->list, f))
+		return "Invalid fetch modifier.";
+	return a->type == ARG_END ? NULL : "Unexpected argument.";
 }

@@ -18,7 +18,8 @@ enum fetch_what {
 	FETCH_BODYSTRUCTURE = 1 << 6,
 	FETCH_SAVEDATE = 1 << 7,
 	FETCH_PREVIEW = 1 << 8,
-	FETCH_LAZY = 1 << 9 /* PREVIEW (LAZY) */
+	FETCH_LAZY = 1 << 9, /* PREVIEW (LAZY) */
+	FETCH_MODSEQ = 1 << 10
 };
 
 enum fetch_form {
@@ -41,7 +42,10 @@ struct fetch_section {
 
 struct fetch {
 	unsigned what;
-	bool set_seen; /* something is asked for without PEEK */
+	bool changed;		/* only messages that have changed since */
+	uint64_t changed_since; /* this mod-sequence (RFC 7162) */
+	bool vanished;		/* tell also which have vanished since */
+	bool set_seen;		/* something is asked for without PEEK */
 	struct fetch_section *section;
 	size_t nsections;
 };

@@ -1,8 +1,10 @@
 #include "imapd/reopen.h"
 
+#include <stdlib.h>
+
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
-#include "imapd/context.h"
 #include "imapd/update.h"
 #include "log/log.h"
 
@@ -48,30 +50,22 @@ static bool fits(const struct session *s, const struct mailbox *new,
 	       mailbox_find(new, last + 1) - 1 == count - gone;
 }
 
-static void put_contexts(struct session *s, const struct mailbox *new)
+/* Tells of the GONE messages that are not in NEW. */
+static void put_gone(struct session *s, const struct mailbox *new,
+		     uint32_t gone)
 {
-	size_t max = mailbox_count(s->box) + (size_t)1;
-	uint32_t *gone = arena_alloc(s->c.arena, max * sizeof(*gone));
-	uint32_t *uid = arena_alloc(s->c.arena, max * sizeof(*uid));
+	uint32_t *number = mem_array(gone + 1, sizeof(*number));
+	uint32_t *uid = mem_array(gone + 1, sizeof(*uid));
 	uint32_t seq, there, n = 0;
 
-	for (seq = 1; seq < max; seq++)
-		if (!has(new, mailbox_uid(s->box, seq), &there)) {
-			gone[n] = seq - n;
-			uid[n++] = mailbox_uid(s->box, seq);
-		}
-	context_gone(s, gone, uid, n);
-}
-
-/* From the highest down, so that no number is changed by an earlier one. */
-static void put_gone(struct session *s, const struct mailbox *new)
-{
-	uint32_t seq, there;
-
-	put_contexts(s, new);
-	for (seq = mailbox_count(s->box); seq > 0; seq--)
-		if (!has(new, mailbox_uid(s->box, seq), &there))
-			conn_put(&s->c, "* %u EXPUNGE", seq);
+	for (seq = 1; n < gone && seq <= mailbox_count(s->box); seq++) {
+		uid[n] = mailbox_uid(s->box, seq);
+		number[n] = seq - n;
+		n += !has(new, uid[n], &there);
+	}
+	update_put_gone(s, number, uid, n);
+	free(number);
+	free(uid);
 }
 
 static bool same_keyword(const struct mailbox *a, const struct mailbox *b,
@@ -110,7 +104,7 @@ static void put_flags(struct session *s, const struct mailbox *old)
 		was = mailbox_get(old, before);
 		if (was.flags != now.flags || was.keywords != now.keywords ||
 		    (now.keywords & ~same) != 0)
-			update_put_fetch_flags(s, b, seq, &now);
+			update_put_fetch_flags(s, b, seq, &now, false);
 	}
 	stream_put(s->c.io, b->data, b->len);
 	buf_reset(b);
@@ -120,8 +114,7 @@ static void swap(struct session *s, struct mailbox *new, uint32_t gone)
 {
 	struct mailbox *old = s->box;
 
-	s->told -= gone;
-	put_gone(s, new);
+	put_gone(s, new, gone);
 	s->box = new;
 	s->lost = false;
 	s->body.uid = 0;

@@ -139,6 +139,38 @@ static void put_partial(const struct result *r)
 	buf_putc(b, ')');
 }
 
+static uint64_t highest(const struct result *r, struct part p)
+{
+	uint64_t modseq = 0;
+
+	for (size_t i = p.start; i < p.start + p.count; i++) {
+		uint64_t one = mailbox_get(r->s->box, r->seq[i]).modseq;
+
+		if (one > modseq)
+			modseq = one;
+	}
+	return modseq;
+}
+
+/* The highest mod-sequence of what is told, or of all if that includes a count
+ * (RFC 4731 section 3.2). */
+static uint64_t modseq_of(const struct result *r)
+{
+	uint64_t modseq = 0;
+
+	if (!r->wanted || r->wanted & (RESULT_ALL | RESULT_COUNT))
+		return highest(r, everything(r));
+	for (size_t i = 0; i < OPTIONS; i++) {
+		uint64_t one = r->wanted & options[i].bit && options[i].part
+				       ? highest(r, options[i].part(r))
+				       : 0;
+
+		if (one > modseq)
+			modseq = one;
+	}
+	return modseq;
+}
+
 static void put_extended(const struct result *r)
 {
 	struct buf *b = &r->s->out;
@@ -157,6 +189,8 @@ static void put_extended(const struct result *r)
 		put_partial(r);
 	if (r->wanted & RESULT_COUNT)
 		buf_printf(b, " COUNT %zu", r->n);
+	if (r->by_modseq && r->n > 0)
+		buf_printf(b, " MODSEQ %" PRIu64, modseq_of(r));
 }
 
 static void put_plain(const struct result *r)
@@ -168,6 +202,8 @@ static void put_plain(const struct result *r)
 		buf_putc(b, ' ');
 		buf_put_uint(b, number(r, i));
 	}
+	if (r->by_modseq && r->n > 0)
+		buf_printf(b, " (MODSEQ %" PRIu64 ")", modseq_of(r));
 }
 
 /* "$" gets what was told, or all if that includes a count, or if nothing was

@@ -27,6 +27,7 @@ struct result {
 	const char *plain; /* the response without RETURN: "SEARCH" */
 	unsigned wanted;   /* bits as above; 0: no RETURN */
 	struct range part;
+	bool by_modseq;	   /* MODSEQ was among the keys: see search.h */
 	const char *where; /* of ESEARCH, which folder: the correlators of RFC
 			    * 7377 section 2.1. Then nothing found is nothing
 			    * told */

@@ -298,6 +298,8 @@ static bool holds(struct search *m, const struct search_key *key)
 		return m->m.uid > key->size;
 	case SEARCH_EARLIER:
 		return m->m.uid < key->size;
+	case SEARCH_MODSEQ:
+		return m->m.modseq >= key->modseq;
 	case SEARCH_LARGER:
 	case SEARCH_SMALLER:
 		return match_size(m, key);

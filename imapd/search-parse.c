@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "imapd/update.h"
 #include "imaptext/imaptext.h"
 #include "mime/decode.h"
 
@@ -23,6 +24,7 @@ enum operand {
 	TEXT,
 	DATE,
 	AGE,
+	MODSEQ,
 	SIZE,
 	KEYWORD,
 	SET,
@@ -54,6 +56,7 @@ static const struct word words[] = {
 	{ "HEADER", SEARCH_HEADER, FIELD, false, 0, NULL },
 	{ "KEYWORD", SEARCH_KEYWORD, KEYWORD, false, 0, NULL },
 	{ "LARGER", SEARCH_LARGER, SIZE, false, 0, NULL },
+	{ "MODSEQ", SEARCH_MODSEQ, MODSEQ, false, 0, NULL },
 	{ "NEW", SEARCH_NEW, NONE, false, 0, NULL },
 	{ "NOT", SEARCH_AND, KEY, true, 0, NULL },
 	{ "OLD", SEARCH_RECENT, NONE, true, 0, NULL },
@@ -91,6 +94,7 @@ struct parser {
 	const struct arg *a; /* the next argument */
 	const char *charset;
 	int depth;
+	bool by_modseq;
 };
 
 static bool parse_key(struct parser *p, struct search_key *key);
@@ -143,6 +147,21 @@ static bool parse_age(struct parser *p, struct search_key *key)
 	key->moving = true;
 	p->a++;
 	return true;
+}
+
+/* Perhaps after the name of a flag and a type, for servers whose flags have
+ * mod-sequences of their own: "/flags/\\seen" all. */
+static bool parse_modseq(struct parser *p, struct search_key *key)
+{
+	if (p->a->type == ARG_STRING && str_starts_ci(p->a->s, "/flags/")) {
+		p->a++;
+		if (!arg_is(p->a, "priv") && !arg_is(p->a, "shared") &&
+		    !arg_is(p->a, "all"))
+			return false;
+		p->a++;
+	}
+	p->by_modseq = true;
+	return arg_number(p->a++, 0, &key->modseq);
 }
 
 static bool parse_size(struct parser *p, struct search_key *key)
@@ -243,6 +262,8 @@ static bool parse_operand(struct parser *p, const struct word *w,
 		return parse_date(p, key);
 	case AGE:
 		return parse_age(p, key);
+	case MODSEQ:
+		return parse_modseq(p, key);
 	case SIZE:
 		return parse_size(p, key);
 	case KEYWORD:
@@ -269,6 +290,7 @@ static bool parse_word(struct parser *p, struct search_key *key)
 			break;
 	if (i == sizeof(words) / sizeof(*words)) {
 		key->type = SEARCH_NUMBER;
+		p->s->by_number = true;
 		return parse_set(p, key);
 	}
 	key->type = w->type;
@@ -282,7 +304,7 @@ static bool parse_word(struct parser *p, struct search_key *key)
 static bool parse_list(struct parser *p, const struct arg *list,
 		       struct search_key *key)
 {
-	struct parser inner = { p->s, list, p->charset, p->depth };
+	struct parser inner = { p->s, list, p->charset, p->depth, false };
 
 	key->type = SEARCH_AND;
 	if (list->type == ARG_END)
@@ -290,6 +312,7 @@ static bool parse_list(struct parser *p, const struct arg *list,
 	while (inner.a->type != ARG_END)
 		if (!parse_children(&inner, key, 1))
 			return false;
+	p->by_modseq |= inner.by_modseq;
 	return true;
 }
 
@@ -329,10 +352,14 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 				const char *charset)
 {
 	struct search_key *key = arena_alloc(s->c.arena, sizeof(*key));
-	struct parser p = { s, a, charset, 0 };
+	struct parser p = { s, a, charset, 0, false };
 
-	if (parse_list(&p, a, key))
+	if (parse_list(&p, a, key)) {
+		key->by_modseq = p.by_modseq;
+		if (p.by_modseq)
+			update_enable(s, ENABLED_CONDSTORE);
 		return key;
+	}
 	conn_bad(&s->c, "Invalid search key.");
 	return NULL;
 }

@@ -19,6 +19,7 @@ enum search_type {
 	SEARCH_UID,	/* in `set`, by UID */
 	SEARCH_AFTER,	/* a UID above `size` */
 	SEARCH_EARLIER, /* below it */
+	SEARCH_MODSEQ,	/* changed at `modseq` or later */
 	SEARCH_LARGER,
 	SEARCH_SMALLER,
 	SEARCH_BEFORE, /* INTERNALDATE against `day` */
@@ -52,6 +53,8 @@ struct search_key {
 	uint32_t size;
 	bool moving; /* what it means depends on the time, or on which message
 		      * is the last */
+	uint64_t modseq;
+	bool by_modseq; /* of the whole: MODSEQ is among the keys */
 	date_day day;
 	int64_t when; /* seconds since 1970 */
 	const char *name;
@@ -60,7 +63,9 @@ struct search_key {
 };
 
 /* Parses the keys at A, in CHARSET. NULL, and the client is told, if they
- * are wrong. */
+ * are wrong. MODSEQ among them enables CONDSTORE; if the result is not empty,
+ * its highest mod-sequence has to be told (RFC 7162 section 3.1.5). Numbers of
+ * messages among them set s->by_number. */
 struct search_key *search_parse(struct session *s, const struct arg *a,
 				const char *charset);
 

@@ -104,7 +104,7 @@ void session_fail(struct session *s, int code)
 void session_reply(struct session *s, const char *fmt, ...)
 {
 	bool keep = s->command && s->command->flags & COMMAND_NO_EXPUNGE &&
-		    !s->by_uid;
+		    (!s->by_uid || s->by_number);
 	struct buf line;
 	va_list ap;
 
@@ -126,6 +126,7 @@ void session_deselect(struct session *s)
 	s->body.uid = s->body.decoded_uid = 0;
 	set_save(s, NULL, 0);
 	context_cancel_all(s);
+	s->modseq = 0;
 	buf_reset(&s->flags);
 	feed_watch(s->feed, -1);
 }
@@ -233,7 +234,7 @@ static void next_command(struct session *s)
 		return;
 	}
 	s->command = NULL;
-	s->by_uid = false;
+	s->by_uid = s->by_number = false;
 	err_clear();
 	switch (conn_read(&s->c)) {
 	case CONN_COMMAND:

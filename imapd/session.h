@@ -24,7 +24,7 @@ struct context;
  * piece. */
 struct session_text {
 	struct buf text;
-	uint32_t uid; /* 0: none */
+	uint32_t uid;	    /* 0: none */
 	struct buf decoded; /* one of its parts … */
 	uint32_t decoded_uid;
 	size_t decoded_at; /* … whose body begins here */
@@ -36,10 +36,16 @@ struct session_saved {
 	size_t n;
 };
 
+/* What the client has asked for, until the connection ends (RFC 7162). */
+enum enabled {
+	ENABLED_CONDSTORE = 1 << 0, /* mod-sequences in FETCH */
+	ENABLED_QRESYNC = 1 << 1    /* VANISHED instead of EXPUNGE */
+};
+
 struct session {
 	struct conn c;
 	struct store *store;
-	struct mailbox *box; /* selected, or NULL */
+	struct mailbox *box;	     /* selected, or NULL */
 	char name[FOLDER_NAME_SIZE]; /* with which it was selected */
 	bool read_only;
 	struct feed *feed;
@@ -47,13 +53,18 @@ struct session {
 	bool by_uid;		       /* it was prefixed with UID */
 	bool ended;
 	bool compressed;
-	bool utf8; /* ENABLE UTF8=ACCEPT: names are in UTF-8 on the wire */
-	bool lost;	   /* `box` does not match the folder any more: see
+	bool utf8;	/* ENABLE UTF8=ACCEPT: names are in UTF-8 on the wire */
+	bool lost;	/* `box` does not match the folder any more: see
 			    * reopen.h */
-	bool unsettled;	   /* flags changed since the last idle moment */
+	bool unsettled; /* flags changed since the last idle moment */
 	const char *lost_why; /* for good: "deleted", "rebuilt" */
-	unsigned keywords; /* told to the client */
-	uint32_t told;	   /* EXISTS as the client knows it */
+	unsigned enabled;     /* of enum enabled */
+	uint64_t modseq;      /* HIGHESTMODSEQ as the client knows it */
+	bool modseq_due;      /* it is told that with the next reply */
+	bool by_number;	      /* the current command names numbers, though it is
+			    * by UID: they must hold */
+	unsigned keywords;    /* told to the client */
+	uint32_t told;	      /* EXISTS as the client knows it */
 	uint32_t told_recent;
 	struct session_text body;
 	struct session_saved saved;

@@ -90,6 +90,43 @@ bool set_parse(struct arena *a, const char *text, uint32_t last,
 	return *p == '\0';
 }
 
+bool set_parse_known(struct arena *a, const char *text, struct set *out)
+{
+	return !strchr(text, '*') && set_parse(a, text, 0, out);
+}
+
+uint64_t set_count(const struct set *set)
+{
+	uint64_t count = 0;
+	size_t i;
+
+	for (i = 0; i < set->n; i++)
+		count += (uint64_t)set->range[i].to - set->range[i].from + 1;
+	return count;
+}
+
+struct set set_meet(struct arena *a, const struct set *x, const struct set *y)
+{
+	struct set both = {
+		.range = arena_alloc(a, (x->n + y->n + 1) * sizeof(*both.range))
+	};
+	size_t i = 0, k = 0;
+
+	while (i < x->n && k < y->n) {
+		const struct set_range *p = &x->range[i], *q = &y->range[k];
+		struct set_range r = { p->from > q->from ? p->from : q->from,
+				       p->to < q->to ? p->to : q->to };
+
+		if (r.from <= r.to)
+			both.range[both.n++] = r;
+		if (p->to < q->to)
+			i++;
+		else
+			k++;
+	}
+	return both;
+}
+
 bool set_has(const struct set *set, uint32_t number)
 {
 	size_t low = 0, high = set->n, mid;
@@ -202,6 +239,19 @@ bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 		return conn_bad(&s->c, "No such message.");
 	expand(s, &set, seq, n);
 	return true;
+}
+
+void set_put_set(struct buf *out, const struct set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		const struct set_range *r = &set->range[i];
+
+		buf_printf(out, i == 0 ? "%u" : ",%u", r->from);
+		if (r->to > r->from)
+			buf_printf(out, ":%u", r->to);
+	}
 }
 
 void set_put(struct buf *out, const uint32_t *number, size_t n)

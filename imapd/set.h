@@ -43,6 +43,18 @@ bool set_has(const struct set *set, uint32_t number);
 bool set_messages(struct session *s, const struct arg *arg, uint32_t **seq,
 		  size_t *n);
 
+/* Parses TEXT as a set in which "*" is not allowed. */
+bool set_parse_known(struct arena *a, const char *text, struct set *out);
+
+/* How many numbers it has. */
+uint64_t set_count(const struct set *set);
+
+/* Appends the set, which is not empty. */
+void set_put_set(struct buf *out, const struct set *set);
+
+/* What is in both, in memory from A. */
+struct set set_meet(struct arena *a, const struct set *x, const struct set *y);
+
 /* Appends NUMBER[N] (ascending runs are joined) as a set, order kept. */
 void set_put(struct buf *out, const uint32_t *number, size_t n);
 

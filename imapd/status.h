@@ -1,5 +1,5 @@
 /*
- * STATUS (RFC 3501 section 6.3.10, RFC 8438, RFC 7889), also as a part of LIST
+ * STATUS (RFC 3501 section 6.3.10, RFC 8438, 7889, 7162), also as a part of LIST
  * (RFC 5819).
  */
 #ifndef IMAPD_STATUS_H
@@ -15,6 +15,7 @@ enum {
 	STATUS_UNSEEN,
 	STATUS_SIZE,
 	STATUS_DELETED, /* RFC 9051 */
+	STATUS_HIGHESTMODSEQ,
 	STATUS_APPENDLIMIT, /* RFC 7889: here the same for all */
 	STATUS_ITEMS
 };

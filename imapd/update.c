@@ -1,5 +1,6 @@
 #include "imapd/update.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -35,15 +36,32 @@ void update_put_uid(struct buf *out, uint32_t uid)
 	buf_putc(out, ' ');
 }
 
-void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
-			    const struct mailbox_message *m)
+void update_put_modseq(struct session *s, struct buf *out, uint64_t modseq)
 {
+	buf_printf(out, "MODSEQ (%" PRIu64 ") ", modseq);
+	if (modseq > s->modseq)
+		s->modseq = modseq;
+}
+
+void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
+			    const struct mailbox_message *m, bool silent)
+{
+	bool modseq = s->enabled & ENABLED_CONDSTORE;
+
+	if (silent && !modseq)
+		return;
 	update_put_fetch(out, seq);
-	if (s->by_uid)
+	if (s->by_uid || modseq)
 		update_put_uid(out, m->uid);
-	buf_puts(out, "FLAGS ");
-	update_put_message_flags(s, out, m);
-	buf_puts(out, ")\r\n");
+	if (modseq)
+		update_put_modseq(s, out, m->modseq);
+	if (!silent) {
+		buf_puts(out, "FLAGS ");
+		update_put_message_flags(s, out, m);
+		buf_putc(out, ' ');
+	}
+	out->data[out->len - 1] = ')';
+	buf_puts(out, "\r\n");
 }
 
 static void put_keywords(struct session *s, struct buf *b)
@@ -81,19 +99,41 @@ void update_keywords(struct session *s)
 		update_put_flags(s);
 }
 
-static void put_expunges(struct session *s, const struct mailbox_changes *c)
+void update_put_gone(struct session *s, const uint32_t *seq,
+		     const uint32_t *uid, size_t n)
 {
 	struct buf *b = &s->out;
+	bool vanished = s->enabled & ENABLED_QRESYNC;
 	size_t i;
 
-	context_gone(s, c->expunged, c->expunged_uid, c->nexpunged);
+	if (n == 0)
+		return;
+	context_gone(s, seq, uid, n);
 	buf_reset(b);
-	for (i = 0; i < c->nexpunged; i++) {
+	for (i = 0; !vanished && i < n; i++) {
 		buf_put(b, "* ", 2);
-		buf_put_uint(b, c->expunged[i]);
+		buf_put_uint(b, seq[i]);
 		buf_puts(b, " EXPUNGE\r\n");
 	}
-	s->told -= (uint32_t)c->nexpunged;
+	if (vanished) {
+		buf_puts(b, "* VANISHED ");
+		set_put(b, uid, n);
+		buf_puts(b, "\r\n");
+	}
+	s->told -= (uint32_t)n;
+	stream_put(s->c.io, b->data, b->len);
+}
+
+void update_put_vanished(struct session *s, const struct set *uids)
+{
+	struct buf *b = &s->out;
+
+	if (uids->n == 0)
+		return;
+	buf_reset(b);
+	buf_puts(b, "* VANISHED (EARLIER) ");
+	set_put_set(b, uids);
+	buf_puts(b, "\r\n");
 	stream_put(s->c.io, b->data, b->len);
 }
 
@@ -106,7 +146,7 @@ static void put_flag_changes(struct session *s, const struct mailbox_changes *c)
 	for (i = 0; i < c->nflagged; i++) {
 		struct mailbox_message m = mailbox_get(s->box, c->flagged[i]);
 
-		update_put_fetch_flags(s, b, c->flagged[i], &m);
+		update_put_fetch_flags(s, b, c->flagged[i], &m, false);
 	}
 	stream_put(s->c.io, b->data, b->len);
 }
@@ -127,8 +167,8 @@ static void put_counts(struct session *s)
 static int refresh(struct session *s, bool may_expunge,
 		   const struct mailbox_changes **c)
 {
-	int code = s->lost ? ERR_CORRUPT
-			   : mailbox_refresh(s->box, may_expunge, c);
+	int code =
+		s->lost ? ERR_CORRUPT : mailbox_refresh(s->box, may_expunge, c);
 
 	if (code != ERR_CORRUPT && code != ERR_NOT_FOUND)
 		return code;
@@ -137,17 +177,57 @@ static int refresh(struct session *s, bool may_expunge,
 				      : code;
 }
 
-void update_send(struct session *s, bool may_expunge)
+static void put_changes(struct session *s, bool may_expunge)
 {
 	const struct mailbox_changes *c;
 
 	if (!s->box || refresh(s, may_expunge, &c) != ERR_OK)
 		return;
-	if (c->nexpunged > 0)
-		put_expunges(s, c);
+	update_put_gone(s, c->expunged, c->expunged_uid, c->nexpunged);
 	update_keywords(s);
 	put_counts(s);
 	if (c->nflagged > 0)
 		put_flag_changes(s, c);
 	context_changed(s);
+}
+
+/* Does the client know another HIGHESTMODSEQ than all that it was told? Then
+ * it is told the right one, which *MODSEQ gets. */
+static bool must_tell(struct session *s, uint64_t *modseq)
+{
+	if (!s->box || !(s->enabled & ENABLED_CONDSTORE) ||
+	    (mailbox_reported(s->box) == s->modseq && !s->modseq_due))
+		return false;
+	s->modseq_due = false;
+	*modseq = s->modseq = mailbox_reported(s->box);
+	return true;
+}
+
+void update_send(struct session *s, bool may_expunge)
+{
+	uint64_t modseq;
+
+	put_changes(s, may_expunge);
+	if (must_tell(s, &modseq))
+		conn_put(&s->c, "* OK [HIGHESTMODSEQ %" PRIu64 "] Highest.",
+			 modseq);
+}
+
+void update_reply_removed(struct session *s, const char *text)
+{
+	uint64_t modseq;
+
+	put_changes(s, true);
+	if (must_tell(s, &modseq))
+		conn_reply(&s->c, "OK [HIGHESTMODSEQ %" PRIu64 "] %s", modseq,
+			   text);
+	else
+		conn_reply(&s->c, "OK %s", text);
+}
+
+void update_enable(struct session *s, unsigned what)
+{
+	if (!(s->enabled & ENABLED_CONDSTORE))
+		s->modseq_due = true;
+	s->enabled |= what | ENABLED_CONDSTORE;
 }

@@ -1,14 +1,40 @@
 /*
- * Unsolicited responses: EXISTS, RECENT, EXPUNGE, FETCH of flags, FLAGS (RFC
- * 3501 section 7).
+ * How a change is told to the client: EXISTS, RECENT, EXPUNGE, FETCH of flags,
+ * FLAGS (RFC 3501 section 7); and, to one that has asked for it, mod-sequences
+ * and VANISHED (RFC 7162).
+ *
+ * A client that knows mod-sequences takes the highest it was told of for how
+ * far it knows the folder. So whenever that is not so, because messages were
+ * added or removed or an EXPUNGE has to wait, it is told HIGHESTMODSEQ.
  */
 #ifndef IMAPD_UPDATE_H
 #define IMAPD_UPDATE_H
 
 #include "imapd/session.h"
+#include "imapd/set.h"
 
 /* Looks for changes in the selected folder and reports them. */
 void update_send(struct session *s, bool may_expunge);
+
+/* The same, then the tagged OK with TEXT; to a client that knows mod-sequences
+ * it says HIGHESTMODSEQ, after a command that removed messages. */
+void update_reply_removed(struct session *s, const char *text);
+
+/* The client asks for WHAT, of enum enabled, by any command that enables it.
+ * If a folder is selected it is told HIGHESTMODSEQ the first time, at the
+ * command's end. */
+void update_enable(struct session *s, unsigned what);
+
+/* Messages are gone: their numbers, each counted after those before it were
+ * removed, and UIDs, both ascending. */
+void update_put_gone(struct session *s, const uint32_t *seq,
+		     const uint32_t *uid, size_t n);
+
+/* "* VANISHED (EARLIER)" with UIDS, unless there are none. */
+void update_put_vanished(struct session *s, const struct set *uids);
+
+/* "MODSEQ (n) ", which the client takes note of. */
+void update_put_modseq(struct session *s, struct buf *out, uint64_t modseq);
 
 /* "* FLAGS (…)" and PERMANENTFLAGS, with the folder's keywords. */
 void update_put_flags(struct session *s);
@@ -17,9 +43,10 @@ void update_put_flags(struct session *s);
 void update_keywords(struct session *s);
 
 /* "* SEQ FETCH (FLAGS (…))", with the UID if the current command is by UID
- * (RFC 3501 section 6.4.8). */
+ * (RFC 3501 section 6.4.8), with both UID and mod-sequence if the client knows
+ * these. SILENT: without FLAGS; then nothing is left for other clients. */
 void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
-			    const struct mailbox_message *m);
+			    const struct mailbox_message *m, bool silent);
 
 /* "* SEQ FETCH (", appended to OUT. */
 void update_put_fetch(struct buf *out, uint32_t seq);

@@ -37,6 +37,7 @@
  * link: imapd/range.c
  * link: imapd/reader.c
  * link: imapd/reopen.c
+ * link: imapd/resync.c
  * link: imapd/result.c
  * link: imapd/search-address.c
  * link: imapd/search-match.c
@@ -105,6 +106,10 @@ FUZZ_SEEDS(
 	"a LIST (SUBSCRIBED) \"\" (\"%\" *) RETURN (CHILDREN STATUS (MESSAGES "
 	"UIDNEXT))\r\nb LSUB \"\" *\r\nc STATUS x (UNSEEN HIGHESTMODSEQ "
 	"SIZE)\r\n",
+	"a ENABLE QRESYNC\r\nb SELECT INBOX (CONDSTORE QRESYNC (1 1 1:9 (1,3 "
+	"1,4)))\r\nc UID FETCH 1:* FLAGS (CHANGEDSINCE 1 VANISHED)\r\n"
+	"d STORE 1:* (UNCHANGEDSINCE 1) -FLAGS (x)\r\ne SEARCH MODSEQ "
+	"\"/flags/\\\\seen\" all 1 OR MODSEQ 2 1\r\n",
 	"a CREATE x/&AOQ-\r\nb RENAME x y\r\nc SUBSCRIBE y\r\nd DELETE y\r\n"
 	"e CREATE z (USE (\\Sent))\r\nf NAMESPACE\r\ng ENABLE CONDSTORE\r\n",
 	"a SELECT INBOX\r\nb FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2.1] "

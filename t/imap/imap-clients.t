@@ -2,6 +2,7 @@
 """Mail clients of others with our IMAP: mbsync and mutt."""
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -180,6 +181,74 @@ set timeout=1
                "and what it flagged is flagged")
 
 
+def mutt_with_cache(s, home, keys):
+    """Runs mutt with a header cache and QRESYNC on the folder Work, with KEYS:
+    what it said to the server and heard, and how it ended."""
+    rc = os.path.join(home, "muttrc")
+    log = os.path.join(home, ".muttdebug0")
+    with open(rc, "a") as f:
+        f.write("""set header_cache=%s/cache
+set imap_qresync=yes
+set confirmcreate=no
+set confirmappend=no
+set mbox_type=mbox
+set move=no
+""" % home)
+    os.makedirs(os.path.join(home, "cache"), exist_ok=True)
+    if os.path.exists(log):
+        os.unlink(log)
+    status, screen = on_terminal(
+        ["mutt", "-F", rc, "-d", "3", "-f",
+         "imaps://localhost:%d/Work" % s.IMAPS_PORT, "-e",
+         "push '%s'" % keys], dict(os.environ, TERM="vt100", HOME=home))
+    if not tap.equal(status, 0, "mutt with QRESYNC: ends well"):
+        print("# screen: %r" % screen[-1500:])
+    with open(log, errors="replace") as f:
+        return f.read()
+
+
+def test_mutt_again(s, home):
+    """What mutt kept, and what it is told of the rest, is the folder."""
+    if not shutil.which("mutt"):
+        skip("mutt", "mutt comes back")
+        return
+    out = os.path.join(home, "out")
+    copy = ("<tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter>" % out)
+    with s.imap() as m:
+        for i in range(2, 31):
+            m.append("Work", None, None, letter(i))
+    mutt_with_cache(s, home, "<quit>")
+    with s.imap() as m:
+        m.select("Work")
+        m.store("3:5,9", "+FLAGS.SILENT", "(\\Deleted)")
+        m.expunge()
+        m.store("2", "+FLAGS.SILENT", "(\\Flagged)")
+        m.append("Work", None, None, letter(31))
+    said = mutt_with_cache(s, home, copy + "<exit>")
+    tap.ok("* VANISHED (EARLIER) 3:5,9" in said, "is told what vanished")
+    with open(out) as f:
+        got = f.read()
+    want = [1, 2, 6, 7, 8] + list(range(10, 32))
+    found = [int(n) for n in re.findall(r"^Subject: letter (\d+)", got, re.M)]
+    tap.equal(sorted(found), want, "and shows what is there")
+    flagged = [part.split("Subject: letter ")[1].split()[0]
+               for part in got.split("\nFrom ") if "\nX-Status: F" in part]
+    tap.equal(flagged, ["2"], "with its flags")
+    os.unlink(out)
+
+    # it removes some itself, and comes back again
+    said = mutt_with_cache(
+        s, home, "<delete-pattern>letter 1<enter><sync-mailbox><quit>")
+    tap.ok("* VANISHED " in said.replace("(EARLIER)", ""),
+           "what it removes vanishes")
+    mutt_with_cache(s, home, copy + "<exit>")
+    with open(out) as f:
+        found = [int(n) for n in re.findall(
+            r"^Subject: letter (\d+)", f.read(), re.M)]
+    want = [n for n in want if not str(n).startswith("1")]
+    tap.equal(sorted(found), want, "and it shows the others")
+
+
 with Instance("debug_log=yes") as s:
     home = s.path("home")
     os.mkdir(home)
@@ -190,5 +259,6 @@ with Instance("debug_log=yes") as s:
             m.append("INBOX", None, None, letter(i))
     test_mbsync(s, home)
     test_mutt(s, home)
+    test_mutt_again(s, home)
     test_mutt(s, home, "yes")
 tap.done()

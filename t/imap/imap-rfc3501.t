@@ -264,7 +264,7 @@ def subscriptions(s):
 def states(s):
     r = s.raw()
     r.ask("SELECT INBOX")
-    for bad in ("SELECT INBOX foo", "SELECT INBOX (CONDSTORE)",
+    for bad in ("SELECT INBOX foo", "SELECT INBOX (CONDSTORE X)",
                 "EXAMINE INBOX (X)", "ID", "ID foo", "ID NIL NIL",
                 "SEARCH CHARSET", "SEARCH CHARSET UTF-8", "CHECK x",
                 "EXPUNGE 1", "UID EXPUNGE", "UID CHECK", "UID", "STORE 1 FLAGS",
