@@ -12,7 +12,7 @@ from imapsession import Raw  # noqa: E402
 from book import token_of  # noqa: E402
 
 EXPLAINED = {
-    "STORE": ("EXPUNGEISSUED",),
+    "STORE": ("EXPUNGEISSUED", "MODIFIED"),
     "COPY": ("EXPUNGEISSUED", "TRYCREATE", "NONEXISTENT"),
     "MOVE": ("EXPUNGEISSUED", "TRYCREATE", "NONEXISTENT"),
     # NONEXISTENT: another session deletes it just then
@@ -65,6 +65,7 @@ class Session:
             raise Gone
         for line in lines:
             self.hear(line, words[0])
+        self.last = last
         if not last:
             self.finding("%s: the connection ends: %s", command[:80],
                          lines[-1:])
