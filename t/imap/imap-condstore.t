@@ -225,6 +225,13 @@ def test_own(sessions):
     has(lines, rb"\* VANISHED \(EARLIER\) %d" % uids[4],
         "who had lost the connection then would be told")
 
+    # a FETCH that marks as read
+    a.ask("UID STORE %d -FLAGS.SILENT (\\Seen)" % uids[5])
+    lines = a.ask("UID FETCH %d BODY[]" % uids[5])[0]
+    has([u.split(b"BODY[]")[0] for u in lines],
+        rb"\* \d+ FETCH \(UID %d MODSEQ \(\d+\) FLAGS \(.*\\Seen.*\) "
+        % uids[5], "FETCH that sets \\Seen tells the new mod-sequence")
+
     # removing
     uids.pop(4)
     a.ask("UID STORE %d,%d +FLAGS.SILENT (\\Deleted)" % (uids[0], uids[1]))
