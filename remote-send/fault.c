@@ -17,6 +17,16 @@ void fault_set(struct fault *f, const char *dsn, const char *fmt, ...)
 	va_end(ap);
 }
 
+void fault_loop(struct fault *f, const char *domain)
+{
+	fault_set(f, "4.4.6",
+		  "mail for %s loops back to myself: its MX record (or "
+		  "relayhost) names this host, but the domain is in none of "
+		  "mydestination, virtual_mailbox_domains and "
+		  "virtual_alias_domains",
+		  domain);
+}
+
 void fault_from_reply(struct fault *f, const struct reply *r, const char *relay,
 		      const char *when)
 {

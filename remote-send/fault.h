@@ -27,6 +27,10 @@ struct fault {
 void fault_set(struct fault *f, const char *dsn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Mail for DOMAIN would come back to us. Somebody's configuration is wrong,
+ * perhaps ours: temporary, so that it can be mended. */
+void fault_loop(struct fault *f, const char *domain);
+
 /* What the server RELAY said, and WHEN, such as "in reply to end of DATA
  * command". */
 void fault_from_reply(struct fault *f, const struct reply *r, const char *relay,

@@ -66,8 +66,7 @@ static bool order_records(const struct settings *set, struct arena *a,
 	if (r->n > ROUTE_HOSTS_MAX)
 		r->n = ROUTE_HOSTS_MAX;
 	if (r->n == 0)
-		fault_set(f, "5.4.6", "mail for %s loops back to myself",
-			  domain);
+		fault_loop(f, domain);
 	return r->n > 0;
 }
 

@@ -174,8 +174,7 @@ static bool say_ehlo(struct session *s, struct fault *f)
 	       !session_features(s, stream_window(s->stream, &n), used);
 	stream_consume(s->stream, used);
 	if (ours) {
-		fault_set(f, "5.4.6", "mail for %s loops back to myself",
-			  s->destination);
+		fault_loop(f, s->destination);
 		str_copy(f->relay, sizeof(f->relay), s->relay);
 		f->loop = true;
 		return false;
