@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "address/address.h"
-#include "address/domains.h"
 #include "admin/admin.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -124,25 +123,12 @@ static void check_start(struct findings *f, const struct admin *a,
 	free(program);
 }
 
-static void check_domains(struct findings *f, const struct config *c)
-{
-	struct address_domains *d;
-	struct buf faults;
-
-	buf_init(&faults, 65536);
-	d = address_domains_new(c, &faults);
-	check_faults(f, NULL, &faults);
-	address_domains_free(&d);
-	buf_free(&faults);
-}
-
 static void check_names(struct findings *f, const struct config *c)
 {
 	const char *host = config_string(c, "myhostname");
 	const char *last = config_string(c, "2bounce_notice_recipient");
 	struct address a;
 
-	check_domains(f, c);
 	if (!strchr(host, '.') || str_ends_ci(host, ".localdomain"))
 		check_warning(f,
 			      "myhostname = %s: not a full name, other hosts "

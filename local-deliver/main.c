@@ -54,7 +54,7 @@ static void prepare(struct settings *s, const struct config *c)
 	s->files = config_bool(c, "allow_mail_to_files");
 	s->owners = config_bool(c, "owner_request_special");
 	s->command_ms = config_seconds(c, "command_time_limit") * 1000;
-	s->domains = address_domains_new(c, &faults);
+	s->domains = address_domains_new(c, NULL);
 	open_tables(s, &faults);
 	find_nobody(s);
 	log_warn_lines(NULL, faults.data);

@@ -61,6 +61,7 @@ static struct set *load_next(struct buf *faults)
 	if (!c)
 		return NULL;
 	verify_config(c, faults);
+	verify_meaning(c, faults);
 	verify_change(in_force(), c, faults);
 	if (faults->len == 0)
 		folders_prepare(c, faults);

@@ -102,9 +102,10 @@ static bool is_running(void)
 	return locked;
 }
 
-/* -t: what would prevent a start, on standard output. */
+/* -t: what would prevent a start or reload, on standard output. */
 static void return_verdict(struct buf *faults)
 {
+	verify_meaning(self.config, faults);
 	if (!is_running())
 		verify_ports(self.config, faults);
 	fputs(faults->data, stdout);
@@ -131,6 +132,16 @@ static void load_config(void)
 	if (faults.len > 0)
 		die_of(&faults, EX_CANTCREAT);
 	buf_free(&faults);
+}
+
+static void warn_of_meaning(void)
+{
+	struct buf doubts;
+
+	buf_init(&doubts, 1 << 20);
+	verify_meaning(self.config, &doubts);
+	log_warn_lines(NULL, doubts.data);
+	buf_free(&doubts);
 }
 
 /* The former master may have ended, and removed the name, between our open and
@@ -413,6 +424,7 @@ int main(int argc, char **argv)
 	log_info("Posthorn " POSTHORN_VERSION " starts, configuration %s",
 		 self.config_path);
 	say_what_is_not_separated();
+	warn_of_meaning();
 	watch_signals();
 	start_services();
 	open_control();

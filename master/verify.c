@@ -137,6 +137,13 @@ void verify_config(const struct config *c, struct buf *faults)
 	}
 }
 
+void verify_meaning(const struct config *c, struct buf *faults)
+{
+	struct address_domains *d = address_domains_new(c, faults);
+
+	address_domains_free(&d);
+}
+
 void verify_change(const struct config *former, const struct config *c,
 		   struct buf *faults)
 {

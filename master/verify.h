@@ -10,6 +10,11 @@
  * the log. Nothing is made. */
 void verify_config(const struct config *c, struct buf *faults);
 
+/* A line in FAULTS for each thing in C that has a meaning, but hardly the one
+ * that was wanted: a reload refuses it, a start only warns, since a host that
+ * was updated must come up with what it had. */
+void verify_meaning(const struct config *c, struct buf *faults);
+
 /* A line in FAULTS for each parameter that cannot change from FORMER to C while
  * the suite runs. */
 void verify_change(const struct config *former, const struct config *c,

@@ -22,8 +22,16 @@ struct address_domains {
 	struct map *rule_of; /* canonical name to its row in `rules` */
 };
 
-static void add(struct address_domains *d, const struct rule *rule,
-		const char *name, struct buf *faults)
+/* Where PARAMETER is set. */
+static const char *place(const struct config *c, const char *parameter)
+{
+	const char *origin = config_origin(c, parameter);
+
+	return *origin ? origin : "default";
+}
+
+static void add(struct address_domains *d, const struct config *c,
+		const struct rule *rule, const char *name, struct buf *faults)
 {
 	char domain[ADDRESS_DOMAIN_SIZE];
 	const struct rule *other;
@@ -34,8 +42,12 @@ static void add(struct address_domains *d, const struct rule *rule,
 	if (!other)
 		map_put(d->rule_of, domain, (void *)(uintptr_t)rule);
 	else if (other != rule && faults)
-		buf_printf(faults, "%s: %s is in %s already\n", rule->parameter,
-			   domain, other->parameter);
+		buf_printf(faults,
+			   "%s: %s: %s is in %s, too, which wins: mail to "
+			   "users of the other is refused; take it out of "
+			   "one\n",
+			   place(c, rule->parameter), rule->parameter, domain,
+			   other->parameter);
 }
 
 struct address_domains *address_domains_new(const struct config *c,
@@ -48,7 +60,7 @@ struct address_domains *address_domains_new(const struct config *c,
 		const struct strlist *l = config_list(c, rules[i].parameter);
 
 		for (size_t j = 0; j < l->n; j++)
-			add(d, &rules[i], l->item[j], faults);
+			add(d, c, &rules[i], l->item[j], faults);
 	}
 	return d;
 }
@@ -57,14 +69,12 @@ static void verify(const struct config *c, const char *parameter,
 		   struct buf *faults)
 {
 	const struct strlist *l = config_list(c, parameter);
-	const char *origin = config_origin(c, parameter);
 	char domain[ADDRESS_DOMAIN_SIZE];
 
 	for (size_t i = 0; i < l->n; i++)
 		if (address_domain(l->item[i], strlen(l->item[i]), domain))
 			buf_printf(faults, "%s: %s: %s is not a domain name\n",
-				   *origin ? origin : "default", parameter,
-				   l->item[i]);
+				   place(c, parameter), parameter, l->item[i]);
 }
 
 void address_domains_verify(const struct config *c, struct buf *faults)

@@ -9,7 +9,7 @@ static void read_lists(struct smtp_server *s, const struct config *c)
 	struct buf faults;
 
 	buf_init(&faults, 65536);
-	s->domains = address_domains_new(c, &faults);
+	s->domains = address_domains_new(c, NULL);
 	s->networks =
 		address_networks_new(config_list(c, "mynetworks"), &faults);
 	log_warn_lines(NULL, faults.data);

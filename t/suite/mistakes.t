@@ -140,8 +140,52 @@ def aliases(s):
     s.posthorn("reload")
 
 
+def settings(s):
+    """What would refuse or misdirect mail keeps its former value: a reload
+    refuses it, check says what is wrong, and where."""
+    for lines, what in (
+            (["mydestination = " + s.DOMAIN],
+             "virtual_mailbox_domains: %s is in mydestination, too" %
+             s.DOMAIN),
+            (["virtual_alias_domains = x.test " + s.DOMAIN],
+             "virtual_alias_domains: %s is in virtual_mailbox_domains, too" %
+             s.DOMAIN)):
+        with Conf(s, *lines):
+            done = s.posthorn("check")
+            tap.ok(done.returncode == 78 and any(
+                what in l and s.CONF + ":" in l
+                for l in done.stdout.splitlines()), "check: " + what,
+                done.stdout)
+            done = s.posthorn("reload")
+            tap.ok(done.returncode == 78 and lines[0].split()[0] in
+                   done.stderr, "and a reload is refused", done.stderr)
+    with Conf(s, "virtual_mailbox_domains = exmaple.test"):
+        done = s.posthorn("check")
+        tap.ok("does not have %s, which users in" % s.DOMAIN in done.stdout
+               and "has exmaple.test, and " in done.stdout,
+               "check: a misspelt domain", done.stdout)
+    tap.equal(s.posthorn("reload").returncode, 0, "all is as it was")
+    tap.ok(becomes(s, [s.USER1], [250]), "and mail is taken")
+
+
+def overlap(s):
+    """A suite that ran with a domain in two lists comes up after an update."""
+    with Conf(s, "virtual_alias_domains = " + s.DOMAIN):
+        s.stop()
+        done = s.posthorn("start")
+        what = "virtual_alias_domains: %s is in " % s.DOMAIN
+        tap.ok(done.returncode == 0 and what in done.stderr,
+               "start: goes on, and says so", done.stderr)
+        tap.ok(any("warning" in l and what in l
+                   for l in s.read_log().splitlines()), "so does the log")
+        tap.ok(becomes(s, [s.USER1], [250]), "the first list wins")
+    tap.equal(s.posthorn("reload").returncode, 0, "mended by a reload")
+
+
 with Instance() as s:
     users(s)
     tables(s)
     aliases(s)
+    settings(s)
+    overlap(s)
 tap.done()

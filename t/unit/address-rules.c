@@ -86,7 +86,9 @@ static void test_domains(void)
 	is(faults.data, "", "the configuration is right");
 	d = address_domains_new(c, &faults);
 	is(faults.data,
-	   "virtual_mailbox_domains: two.example is in mydestination already\n",
+	   "command line: virtual_mailbox_domains: two.example is in "
+	   "mydestination, too, which wins: mail to users of the other is "
+	   "refused; take it out of one\n",
 	   "a domain in two classes is told");
 	ok(address_class(d, "one.example") == ADDRESS_LOCAL, "local");
 	ok(address_class(d, "two.example") == ADDRESS_LOCAL, "first one wins");
