@@ -28,6 +28,7 @@ struct session;
 	"I18NLEVEL=1 " \
 	"ID " \
 	"IDLE " \
+	"INPROGRESS " \
 	"LIST-EXTENDED " \
 	"LIST-STATUS " \
 	"LITERAL+ " \

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "imapd/progress.h"
 #include "imaptext/imaptext.h"
 #include "log/log.h"
 #include "mime/decode.h"
@@ -18,6 +20,8 @@
 #include "mime/part.h"
 
 #define TEXT_MAX (1LL << 30)
+#define LOOK_EVERY \
+	256 /* messages, at the clock, where only the table is asked */
 
 /* What was read of the current message; each at most once. */
 struct search {
@@ -31,6 +35,7 @@ struct search {
 	bool have_text;
 	bool failed; /* it could not be read */
 	size_t unread;
+	struct progress progress;
 	struct buf value; /* work space */
 	struct buf folded;
 };
@@ -49,6 +54,7 @@ struct search *search_new(struct session *s)
 	int i;
 
 	m->s = s;
+	progress_begin(&m->progress, &s->c, clock_ms());
 	for (i = 0; buffer(m, i); i++)
 		buf_init(buffer(m, i), TEXT_MAX);
 	return m;
@@ -342,5 +348,8 @@ bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 	m->seq = seq;
 	m->m = mailbox_get(m->s->box, seq);
 	m->have_raw = m->have_text = m->failed = false;
+	if (key->cost > 0 || seq % LOOK_EVERY == 0)
+		progress_tell(&m->progress, seq - 1, mailbox_count(m->s->box),
+			      clock_ms());
 	return !m->m.gone && match(m, key);
 }

@@ -34,6 +34,7 @@
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/pattern.c
+ * link: imapd/progress.c
  * link: imapd/range.c
  * link: imapd/reader.c
  * link: imapd/reopen.c
