@@ -36,6 +36,7 @@ struct session;
 	"MULTIAPPEND " \
 	"MULTISEARCH " \
 	"NAMESPACE " \
+	"OBJECTID " \
 	"PREVIEW " \
 	"QRESYNC " \
 	"REPLACE " \

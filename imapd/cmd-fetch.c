@@ -82,6 +82,8 @@ static void put_table(struct session *s, const struct mailbox_message *m,
 		buf_puts(b, clock_imap_date(date, sizeof(date), m->saved));
 		buf_puts(b, "\" ");
 	}
+	if (what & FETCH_THREADID)
+		buf_puts(b, "THREADID NIL "); /* RFC 8474 section 5.2 */
 }
 
 static void put_named(struct buf *b, const char *name, const char *data,
@@ -108,6 +110,16 @@ static int put_facts(struct session *s, uint32_t seq, unsigned what)
 		put_named(b, "BODYSTRUCTURE ", f.bodystructure,
 			  f.bodystructure_len);
 	return ERR_OK;
+}
+
+static int put_email_id(struct session *s, uint32_t seq)
+{
+	char id[MAILBOX_EMAIL_ID_SIZE];
+	int code = mailbox_email_id(s->box, seq, id);
+
+	if (code == ERR_OK)
+		buf_printf(&s->out, "EMAILID (%s) ", id);
+	return code;
 }
 
 static void put_size_item(struct buf *b, uint32_t size)
@@ -141,6 +153,8 @@ static int put_items(struct fetching *t, uint32_t seq,
 		code = put_size(s, seq, m);
 	if (code == ERR_OK && what & FACTS)
 		code = put_facts(s, seq, what);
+	if (code == ERR_OK && what & FETCH_EMAILID)
+		code = put_email_id(s, seq);
 	if (code == ERR_OK && what & FETCH_PREVIEW)
 		code = fetch_put_preview(s, seq, what & FETCH_LAZY);
 	for (i = 0; code == ERR_OK && i < t->f->nsections; i++) {

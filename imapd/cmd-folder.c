@@ -37,6 +37,18 @@ static bool special_use(struct session *s, const char **use)
 	return false;
 }
 
+static void created(struct session *s, const char *name)
+{
+	struct store_status st;
+
+	/* another may have deleted it since */
+	if (store_status(s->store, name, false, &st) == ERR_OK)
+		session_reply(s, "OK [MAILBOXID " MAILBOXID "] Created.",
+			      st.uidvalidity);
+	else
+		session_reply(s, "OK Create completed.");
+}
+
 void cmd_create(struct session *s)
 {
 	char name[FOLDER_NAME_SIZE];
@@ -51,7 +63,7 @@ void cmd_create(struct session *s)
 	else if (code != ERR_OK)
 		session_fail(s, code);
 	else
-		session_reply(s, "OK Create completed.");
+		created(s, name);
 }
 
 void cmd_delete(struct session *s)

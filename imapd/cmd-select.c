@@ -32,6 +32,8 @@ static void describe(struct session *s)
 		conn_put(&s->c, "* OK [UNSEEN %u] First unseen.", unseen);
 	conn_put(&s->c, "* OK [UIDVALIDITY %u] UIDs valid.",
 		 mailbox_uidvalidity(s->box));
+	conn_put(&s->c, "* OK [MAILBOXID " MAILBOXID "] The mailbox's id.",
+		 mailbox_uidvalidity(s->box));
 	conn_put(&s->c, "* OK [UIDNEXT %u] Predicted next UID.",
 		 mailbox_uidnext(s->box));
 	s->modseq = mailbox_reported(s->box);

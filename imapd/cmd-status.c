@@ -1,7 +1,5 @@
 #include "imapd/status.h"
 
-#include <inttypes.h>
-
 #include "base/err.h"
 #include "imapd/commands.h"
 #include "imapd/update.h"
@@ -14,6 +12,7 @@ static const char *const names[] = {
 	[STATUS_UIDVALIDITY] = "UIDVALIDITY",
 	[STATUS_SIZE] = "SIZE",
 	[STATUS_DELETED] = "DELETED",
+	[STATUS_MAILBOXID] = "MAILBOXID",
 	[STATUS_APPENDLIMIT] = "APPENDLIMIT",
 	[STATUS_HIGHESTMODSEQ] = "HIGHESTMODSEQ",
 };
@@ -66,7 +65,11 @@ int status_put(struct session *s, const char *name, unsigned items,
 
 		if (!(items & 1U << i))
 			continue;
-		buf_printf(b, "%s%s %" PRIu64, space, names[i], value[i]);
+		buf_printf(b, "%s%s ", space, names[i]);
+		if (i == STATUS_MAILBOXID)
+			buf_printf(b, MAILBOXID, st.uidvalidity);
+		else
+			buf_put_uint(b, value[i]);
 		space = " ";
 	}
 	buf_puts(b, ")\r\n");

@@ -23,6 +23,8 @@ static const struct {
 	{ "ALL", FAST | FETCH_ENVELOPE },
 	{ "FULL", FAST | FETCH_ENVELOPE | FETCH_BODY },
 	{ "SAVEDATE", FETCH_SAVEDATE },
+	{ "EMAILID", FETCH_EMAILID },
+	{ "THREADID", FETCH_THREADID },
 };
 
 /* What is followed by "[" section "]". */

@@ -19,7 +19,9 @@ enum fetch_what {
 	FETCH_SAVEDATE = 1 << 7,
 	FETCH_PREVIEW = 1 << 8,
 	FETCH_LAZY = 1 << 9, /* PREVIEW (LAZY) */
-	FETCH_MODSEQ = 1 << 10
+	FETCH_MODSEQ = 1 << 10,
+	FETCH_EMAILID = 1 << 11,
+	FETCH_THREADID = 1 << 12
 };
 
 enum fetch_form {

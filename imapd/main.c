@@ -10,6 +10,7 @@
 #include "client/account.h"
 #include "imapd/login.h"
 #include "imapd/session.h"
+#include "mailbox/mailbox.h"
 #include "mime/decode.h"
 #include "service/service.h"
 
@@ -83,6 +84,7 @@ static int run_session(struct program *p)
 	/* Neither can be read from disk once a child is a user. */
 	tzset();
 	mime_charsets_preload();
+	mailbox_email_id_preload();
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
 	sandbox_prepare(SANDBOX_OPEN);

@@ -261,6 +261,15 @@ static bool match_date(const struct search *m, const struct search_key *key)
 	}
 }
 
+static bool match_email_id(struct search *m, const struct search_key *key)
+{
+	char id[MAILBOX_EMAIL_ID_SIZE];
+
+	return can(m, mailbox_email_id(m->s->box, m->seq, id)) &&
+	       strlen(id) == key->ntext &&
+	       memcmp(id, key->text, key->ntext) == 0;
+}
+
 static bool match_saved(const struct search *m, const struct search_key *key)
 {
 	date_day day = date_of(m->m.saved);
@@ -326,6 +335,8 @@ static bool holds(struct search *m, const struct search_key *key)
 	case SEARCH_HEADER:
 	case SEARCH_ADDRESS:
 		return match_header(m, key);
+	case SEARCH_EMAILID:
+		return match_email_id(m, key);
 	case SEARCH_BODY:
 		return load_text(m) && contains(&m->body, key);
 	case SEARCH_TEXT:

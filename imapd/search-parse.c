@@ -22,6 +22,7 @@
 enum operand {
 	NONE,
 	TEXT,
+	ID,
 	DATE,
 	AGE,
 	MODSEQ,
@@ -51,6 +52,7 @@ static const struct word words[] = {
 	{ "CC", SEARCH_ADDRESS, TEXT, false, 0, "Cc" },
 	{ "DELETED", SEARCH_FLAG, NONE, false, MAILBOX_DELETED, NULL },
 	{ "DRAFT", SEARCH_FLAG, NONE, false, MAILBOX_DRAFT, NULL },
+	{ "EMAILID", SEARCH_EMAILID, ID, false, 0, NULL },
 	{ "FLAGGED", SEARCH_FLAG, NONE, false, MAILBOX_FLAGGED, NULL },
 	{ "FROM", SEARCH_ADDRESS, TEXT, false, 0, "From" },
 	{ "HEADER", SEARCH_HEADER, FIELD, false, 0, NULL },
@@ -76,6 +78,8 @@ static const struct word words[] = {
 	{ "SMALLER", SEARCH_SMALLER, SIZE, false, 0, NULL },
 	{ "SUBJECT", SEARCH_HEADER, TEXT, false, 0, "Subject" },
 	{ "TEXT", SEARCH_TEXT, TEXT, false, 0, NULL },
+	/* no message has one (RFC 8474 section 5.2) */
+	{ "THREADID", SEARCH_ALL, ID, true, 0, NULL },
 	{ "TO", SEARCH_ADDRESS, TEXT, false, 0, "To" },
 	{ "UID", SEARCH_UID, SET, false, 0, NULL },
 	{ "UIDAFTER", SEARCH_AFTER, SIZE, false, 0, NULL },
@@ -116,6 +120,15 @@ static bool parse_text(struct parser *p, struct search_key *key)
 	buf_free(&folded);
 	p->a++;
 	return true;
+}
+
+/* As it is. */
+static bool parse_id(struct parser *p, struct search_key *key)
+{
+	key->text = arg_astring(p->a);
+	key->ntext = p->a->n;
+	p->a++;
+	return key->text;
 }
 
 static bool parse_field(struct parser *p, struct search_key *key)
@@ -242,6 +255,8 @@ static int cost_of(const struct search_key *key)
 	case SEARCH_ADDRESS:
 		return imap_is_cached_field(key->name, strlen(key->name)) ? 1
 									  : 2;
+	case SEARCH_EMAILID:
+		return 2;
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
 		return 3;
@@ -258,6 +273,8 @@ static bool parse_operand(struct parser *p, const struct word *w,
 		return true;
 	case TEXT:
 		return parse_text(p, key);
+	case ID:
+		return parse_id(p, key);
 	case DATE:
 		return parse_date(p, key);
 	case AGE:

@@ -35,6 +35,7 @@ enum search_type {
 	SEARCH_SENTSINCE,
 	SEARCH_HEADER,	/* field `name` holds `text` */
 	SEARCH_ADDRESS, /* … in one of its addresses, as ENVELOPE shows them */
+	SEARCH_EMAILID, /* `text`, as it is, is it */
 	SEARCH_BODY,	/* `text` in the body */
 	SEARCH_TEXT,	/* or in the header */
 	SEARCH_AND,	/* all of `child` */

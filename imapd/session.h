@@ -18,6 +18,10 @@
 struct command;
 struct context;
 
+/* A folder's id (RFC 8474), by its UIDVALIDITY, which no other folder of this
+ * user ever had, and which a renamed folder keeps. */
+#define MAILBOXID "(f%u)"
+
 #define FOLDER_NAME_SIZE 1024 /* a folder's name, in either form */
 
 /* Cache of the latest message read whole: clients fetch large parts piece by

@@ -25,6 +25,7 @@ struct cache_entry {
 };
 /* "PHC3": entries of "PHC2" have unjoined parameters, and are made anew. */
 #define CACHE_MAGIC 0x33434850u
+#define CACHE_MAGIC_ID 0x33494850u /* "PHI3": the same, and an id at its end */
 
 static void put_header(struct buf *b, const char *header, size_t n)
 {
@@ -94,6 +95,16 @@ void cache_rename(struct buf *b, uint32_t validity, uint32_t uid)
 	seal(b);
 }
 
+void cache_add_id(struct buf *b, const char *id)
+{
+	struct cache_entry *e;
+
+	buf_put(b, id, CACHE_ID_SIZE);
+	e = (struct cache_entry *)(void *)b->data;
+	e->magic = CACHE_MAGIC_ID;
+	seal(b);
+}
+
 bool cache_append(int dir, const struct buf *b, uint64_t *at)
 {
 	int fd = openat(dir, DISK_CACHE,
@@ -118,14 +129,16 @@ bool cache_read(const char *data, size_t n, uint32_t validity, uint32_t uid,
 {
 	struct cache_entry e, plain;
 	const char *p = data + sizeof(e);
+	size_t nid;
 	uint32_t crc;
 
 	if (n < sizeof(e))
 		return false;
 	memcpy(&e, data, sizeof(e));
-	if (e.magic != CACHE_MAGIC || e.uidvalidity != validity ||
+	nid = e.magic == CACHE_MAGIC_ID ? CACHE_ID_SIZE : 0;
+	if ((e.magic != CACHE_MAGIC && !nid) || e.uidvalidity != validity ||
 	    e.uid != uid ||
-	    (uint64_t)e.envelope + e.body + e.bodystructure + e.header !=
+	    (uint64_t)e.envelope + e.body + e.bodystructure + e.header + nid !=
 		    n - sizeof(e))
 		return false;
 	plain = e;
@@ -141,5 +154,6 @@ bool cache_read(const char *data, size_t n, uint32_t validity, uint32_t uid,
 	f->bodystructure_len = e.bodystructure;
 	f->header = p + e.bodystructure;
 	f->header_len = e.header;
+	f->id = nid ? f->header + e.header : NULL;
 	return true;
 }

@@ -28,7 +28,10 @@ struct mailbox_facts {
 				 * order in the message, CRLF line ends, no
 				 * empty line at the end */
 	size_t header_len;
+	const char *id; /* CACHE_ID_SIZE bytes, or NULL: not known yet */
 };
+
+#define CACHE_ID_SIZE 32 /* SHA-256 of the message's file */
 
 #define CACHE_ENTRY_MAX (4u << 20)
 
@@ -40,6 +43,9 @@ void cache_make(struct buf *b, uint32_t validity, uint32_t uid,
 
 /* Makes an entry that of another message: for copies. */
 void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
+
+/* Adds ID, of CACHE_ID_SIZE bytes, to the entry in B, which has none. */
+void cache_add_id(struct buf *b, const char *id);
 
 /* Appends entries B to the cache of DIR at *AT; false if that failed, which
  * only costs time later. */

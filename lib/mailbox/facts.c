@@ -166,14 +166,14 @@ void mailbox_write_cache(struct mailbox *m)
 	buf_reset(&m->made_uids);
 }
 
-/* Keeps the entry in m->facts for the next request. */
-static void keep(struct mailbox *m, struct entry *e)
+void mailbox_keep_cached(struct mailbox *m, struct entry *e,
+			 const struct buf *entry)
 {
 	if (m->made.len >= MADE_MAX)
 		mailbox_write_cache(m);
 	e->cache = MADE_AT + m->made.len;
-	e->ncache = (uint32_t)m->facts.len;
-	buf_put(&m->made, m->facts.data, m->facts.len);
+	e->ncache = (uint32_t)entry->len;
+	buf_put(&m->made, entry->data, entry->len);
 	buf_put(&m->made_uids, &e->uid, sizeof(e->uid));
 }
 
@@ -198,7 +198,7 @@ static int find_out(struct mailbox *m, uint32_t seq, bool structure)
 		buf_free(text);
 	if (code)
 		return code;
-	keep(m, e);
+	mailbox_keep_cached(m, e, &m->facts);
 	return ERR_OK;
 }
 

@@ -176,6 +176,16 @@ int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);
 int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 		  struct mailbox_facts *f);
 
+/* What identifies the content of the message at SEQ, for OBJECTID (RFC 8474): the
+ * same for each copy of it, and for no other message. Reads the message, unless
+ * the cache knows. ERR_NOT_FOUND, ERR_IO and the like. */
+#define MAILBOX_EMAIL_ID_SIZE 42
+int mailbox_email_id(struct mailbox *m, uint32_t seq,
+		     char id[MAILBOX_EMAIL_ID_SIZE]) MUST_CHECK;
+
+/* For processes that cannot open files later. */
+void mailbox_email_id_preload(void);
+
 /* An idle moment: writes changed flags into file names, removes files of
  * expunged messages, and makes a new snapshot if it is due. Call it when
  * nothing was asked for a second or so, at most a few seconds after a change;

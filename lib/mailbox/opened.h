@@ -103,6 +103,10 @@ int mailbox_raw(struct mailbox *m, const struct entry *e, bool whole,
 /* Forgets the open cache file: another took its place. */
 void mailbox_drop_cache(struct mailbox *m);
 
+/* Writes ENTRY, a new one for E, to the cache, not necessarily at once. */
+void mailbox_keep_cached(struct mailbox *m, struct entry *e,
+			 const struct buf *entry);
+
 /* Appends E's entry of the cache to B, if there is one. */
 void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b);
 

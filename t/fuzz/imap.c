@@ -38,8 +38,8 @@
  * link: imapd/range.c
  * link: imapd/reader.c
  * link: imapd/reopen.c
- * link: imapd/resync.c
  * link: imapd/result.c
+ * link: imapd/resync.c
  * link: imapd/search-address.c
  * link: imapd/search-match.c
  * link: imapd/search-parse.c
@@ -114,7 +114,7 @@ FUZZ_SEEDS(
 	"a CREATE x/&AOQ-\r\nb RENAME x y\r\nc SUBSCRIBE y\r\nd DELETE y\r\n"
 	"e CREATE z (USE (\\Sent))\r\nf NAMESPACE\r\ng ENABLE CONDSTORE\r\n",
 	"a SELECT INBOX\r\nb FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2.1] "
-	"BINARY[] PREVIEW (LAZY) SAVEDATE)\r\nc FETCH * PREVIEW\r\n"
+	"BINARY[] PREVIEW (LAZY) SAVEDATE EMAILID THREADID)\r\nc FETCH * PREVIEW\r\n"
 	"d SEARCH SAVEDON 1-Jan-2020 SAVEDATESUPPORTED\r\n",
 	"a APPEND INBOX ~{70+}\r\nContent-Type: a/b\r\n"
 	"Content-Transfer-Encoding: binary\r\n\r\nx\ny\rz\r\n\r\n",

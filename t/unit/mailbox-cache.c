@@ -105,6 +105,37 @@ static void test_cache(void)
 	free(data);
 }
 
+static void test_ids(void)
+{
+	char id[2][MAILBOX_EMAIL_ID_SIZE], again[MAILBOX_EMAIL_ID_SIZE];
+	struct store *s;
+	struct mailbox *m;
+	struct mailbox_facts f;
+
+	fresh();
+	deliver_n("INBOX", 2);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_facts(m, 1, true, &f) == ERR_OK && !f.id,
+	   "a delivery does not take the time for an id");
+	ok(mailbox_email_id(m, 1, id[0]) == ERR_OK &&
+		   mailbox_email_id(m, 2, id[1]) == ERR_OK &&
+		   strcmp(id[0], id[1]) != 0,
+	   "two messages have two ids");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_facts(m, 1, true, &f) == ERR_OK && f.id && f.body_len > 0 &&
+		   has(f.header, f.header_len, "number 1"),
+	   "an id is kept beside the rest");
+	ok(mailbox_email_id(m, 1, again) == ERR_OK && strcmp(id[0], again) == 0,
+	   "and is the same");
+	close_folder(&m, &s);
+	unlink(path(DISK_CACHE));
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_email_id(m, 2, again) == ERR_OK && strcmp(id[1], again) == 0,
+	   "also without the cache");
+	close_folder(&m, &s);
+}
+
 static void test_pack(void)
 {
 	struct store *s, *s2;
@@ -304,6 +335,7 @@ static void test_header(void)
 int main(void)
 {
 	test_cache();
+	test_ids();
 	test_pack();
 	test_parts();
 	test_many();
