@@ -15,6 +15,7 @@
 #include "admin/admin.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "mailbox/store.h"
 
 static const char help[] =
 	"usage: posthorn check [--json]\n\n"
@@ -149,6 +150,21 @@ static void check_authentication(struct findings *f, const struct config *c)
 				 "if the domain it names asks to refuse it");
 }
 
+static void check_folders(struct findings *f, const struct config *c)
+{
+	static const char *const params[] = { "mailbox_autocreate",
+					      "mailbox_autosubscribe" };
+
+	for (size_t k = 0; k < sizeof(params) / sizeof(*params); k++) {
+		const struct strlist *l = config_list(c, params[k]);
+
+		for (size_t i = 0; i < l->n; i++)
+			if (store_check_name(l->item[i]) != ERR_OK)
+				check_fault(f, "%s: %s is not a folder's name",
+					    params[k], l->item[i]);
+	}
+}
+
 static void look(struct findings *f, const struct admin *a,
 		 const struct config *c)
 {
@@ -156,6 +172,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_file(f, "the configuration", a->config_path, false);
 	check_names(f, c);
 	check_authentication(f, c);
+	check_folders(f, c);
 	check_users(f, c);
 	check_start(f, a, c);
 	check_files(f, c);

@@ -19,7 +19,7 @@
 struct program {
 	struct service service;
 	struct login_rules login;
-	int64_t message_max;
+	struct session_rules session;
 };
 
 static bool serve_login(void *context, const struct prefork_listener *l, int fd)
@@ -36,7 +36,7 @@ static bool serve_session(void *context, const struct prefork_listener *l,
 	const struct program *p = context;
 
 	(void)l;
-	session_serve(fd, p->message_max);
+	session_serve(fd, &p->session);
 	return false;
 }
 
@@ -80,7 +80,11 @@ static int run_session(struct program *p)
 	};
 
 	set.client_max = service_client_max(c, set.max);
-	p->message_max = config_bytes(c, "message_size_limit");
+	p->session = (struct session_rules){
+		.message_max = config_bytes(c, "message_size_limit"),
+		.create = config_list(c, "mailbox_autocreate"),
+		.subscribe = config_list(c, "mailbox_autosubscribe"),
+	};
 	/* Neither can be read from disk once a child is a user. */
 	tzset();
 	mime_charsets_preload();

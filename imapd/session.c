@@ -29,6 +29,7 @@
 #include "log/log.h"
 #include "server/prefork.h"
 #include "login/handover.h"
+#include "mailbox/autocreate.h"
 #include "mime/encode.h"
 
 #define COMMAND_MAX (8 << 20) /* webmail sends sets of megabytes */
@@ -289,8 +290,21 @@ static void finish(struct session *s)
 	buf_free(&s->body.decoded);
 }
 
+/* Folders that cannot be made now are made at another login. */
+static void make_folders(struct session *s, const struct session_rules *rules)
+{
+	int code = autocreate_run(s->store, rules->create, rules->subscribe);
+
+	if (code)
+		log_warn("imap: user=%s: not all folders of mailbox_autocreate "
+			 "and mailbox_autosubscribe could be made: %s",
+			 s->user, err_why(code));
+	err_clear();
+}
+
 /* Input that the login side had read ahead comes first. */
-static void begin(struct session *s, struct handover *h)
+static void begin(struct session *s, struct handover *h,
+		  const struct session_rules *rules)
 {
 	s->c.tag = h->tag;
 	if (h->store_code != ERR_OK) {
@@ -303,16 +317,18 @@ static void begin(struct session *s, struct handover *h)
 	}
 	log_debug("imap: session: user=%s, client=%s, tls=%s", h->user,
 		  h->client, h->tls ? "yes" : "no");
+	make_folders(s, rules);
 	capability_put(s, &s->out);
 	conn_reply(&s->c, "OK [CAPABILITY %s] Logged in", s->out.data);
 	conn_prepend(&s->c, h->pending.data, h->pending.len);
 }
 
-void session_serve(int sock, int64_t message_max)
+void session_serve(int sock, const struct session_rules *rules)
 {
 	struct session s = {
-		.message_max = message_max > 0 && message_max < MESSAGE_MAX
-				       ? message_max
+		.message_max = rules->message_max > 0 &&
+					       rules->message_max < MESSAGE_MAX
+				       ? rules->message_max
 				       : MESSAGE_MAX
 	};
 	struct handover h;
@@ -324,7 +340,7 @@ void session_serve(int sock, int64_t message_max)
 	}
 	s.store = h.store;
 	start(&s, &h);
-	begin(&s, &h);
+	begin(&s, &h, rules);
 	while (!s.ended)
 		next_command(&s);
 	finish(&s);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "client/account.h"
 #include "client/feed.h"
 #include "imapd/conn.h"
@@ -81,10 +82,15 @@ struct session {
 	char user[ACCOUNT_USER_SIZE];
 };
 
+struct session_rules {
+	int64_t message_max; /* 0: no limit but that of IMAP's numbers */
+	const struct strlist *create;	 /* see mailbox/autocreate.h */
+	const struct strlist *subscribe;
+};
+
 /* Serves the session that accountd sends over SOCK (closed here). The process
- * has then become the user and can serve no other. MESSAGE_MAX 0: no limit but
- * that of IMAP's numbers. */
-void session_serve(int sock, int64_t message_max);
+ * has then become the user and can serve no other. */
+void session_serve(int sock, const struct session_rules *rules);
 
 /* Tells the client of changes, then gives the tagged reply. */
 void session_reply(struct session *s, const char *fmt, ...)

@@ -42,17 +42,23 @@ const char *names_known_use(const char *use)
 	return NULL;
 }
 
+const char *names_usual_use(const char *name)
+{
+	for (size_t i = 0; i < NUSES; i++)
+		if (uses[i].name && str_equal_ci(uses[i].name, name))
+			return uses[i].use;
+	return NULL;
+}
+
 const char *names_use_of(const struct strlist *l, const char *name)
 {
-	const char *use = NULL;
-	size_t i, k;
+	const char *use;
+	size_t i;
 
 	for (i = 0; i + 1 < l->n; i += 2)
 		if (str_equal(l->item[i + 1], name))
 			return l->item[i];
-	for (k = 0; k < NUSES; k++)
-		if (uses[k].name && str_equal_ci(uses[k].name, name))
-			use = uses[k].use;
+	use = names_usual_use(name);
 	/* That use may have been given to another folder. */
 	for (i = 0; use && i + 1 < l->n; i += 2)
 		if (str_equal(l->item[i], use))
@@ -60,7 +66,7 @@ const char *names_use_of(const struct strlist *l, const char *name)
 	return use;
 }
 
-static int read_lines(struct store *s, const char *file, struct strlist *l)
+int names_lines(struct store *s, const char *file, struct strlist *l)
 {
 	struct buf b;
 	char *line, *rest;
@@ -104,7 +110,7 @@ static bool line_name(char *line, bool tabs, char *out, size_t size)
 int names_subscribed(struct store *s, struct strlist *l)
 {
 	struct strlist lines = { 0 };
-	int code = read_lines(s, DISK_SUBSCRIPTIONS, &lines);
+	int code = names_lines(s, DISK_SUBSCRIPTIONS, &lines);
 	bool tabs = lines.n > 0 && str_equal(lines.item[0], "V\t2");
 	size_t i;
 
@@ -192,7 +198,7 @@ int names_subscribe(struct store *s, const char *name, bool on)
 int names_uses(struct store *s, struct strlist *l)
 {
 	struct strlist lines = { 0 };
-	int code = read_lines(s, DISK_USES, &lines);
+	int code = names_lines(s, DISK_USES, &lines);
 	size_t i;
 
 	for (i = 0; !code && i < lines.n; i++) {

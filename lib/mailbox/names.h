@@ -12,6 +12,9 @@
 #include "base/str.h"
 #include "mailbox/store.h"
 
+/* The lines of the small file FILE of the Maildir. A missing one has none. */
+int names_lines(struct store *s, const char *file, struct strlist *l);
+
 /* Names (UTF-8) that are subscribed. A missing file is an empty list. */
 int names_subscribed(struct store *s, struct strlist *l);
 int names_subscribe(struct store *s, const char *name, bool on);
@@ -25,6 +28,9 @@ int names_put_use(struct store *s, const char *name, const char *use);
 
 /* The use of folder NAME: from L, or by its usual name; or NULL. */
 const char *names_use_of(const struct strlist *l, const char *name);
+
+/* The use of folders that are called NAME, whatever L says; or NULL. */
+const char *names_usual_use(const char *name);
 
 /* Is USE one of RFC 6154? Then its usual spelling, else NULL. */
 const char *names_known_use(const char *use);

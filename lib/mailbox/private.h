@@ -16,6 +16,7 @@
 #define DISK_COUNTER "posthorn-uidvalidity"
 #define DISK_USER_LOCK "posthorn-user-lock"
 #define DISK_USES "posthorn-special-use"
+#define DISK_AUTOCREATED "posthorn-autocreated"
 #define DISK_SUBSCRIPTIONS "subscriptions"
 
 struct store {

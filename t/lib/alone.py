@@ -74,6 +74,8 @@ class Folder:
             f.write("data_directory = %s\n" % self.data)
             f.write("log_target = %s\n" % self.log)
             f.write("debug_log = yes\n")
+            # most tests list the folders that they make
+            f.write("mailbox_autocreate =\n")
             for line in lines:
                 f.write(line + "\n")
 
