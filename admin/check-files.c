@@ -169,6 +169,12 @@ static void check_owner(struct findings *f, const struct config *c,
 	else if (geteuid() == 0 && !user_find(text + 7, &uid, &gid) &&
 		 !group_find(text + 7, &gid))
 		check_fault(f, "%s = %s: there is no such name", param, text);
+	else if (strcmp(param, "virtual_uid_maps") == 0 &&
+		 user_find(text + 7, &uid, &gid) && uid == 0)
+		check_fault(f,
+			    "%s = %s: is root, who must not own mailboxes; "
+			    "name another user",
+			    param, text);
 }
 
 static void check_home(struct findings *f, const struct config *c)

@@ -149,7 +149,9 @@ def settings(s):
              s.DOMAIN),
             (["virtual_alias_domains = x.test " + s.DOMAIN],
              "virtual_alias_domains: %s is in virtual_mailbox_domains, too" %
-             s.DOMAIN)):
+             s.DOMAIN),
+            (["virtual_uid_maps = static:0"],
+             "virtual_uid_maps = static:0: is root")):
         with Conf(s, *lines):
             done = s.posthorn("check")
             tap.ok(done.returncode == 78 and any(
