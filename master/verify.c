@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,48 @@ static void verify_routes(const struct config *c, struct buf *faults)
 			   config_origin(c, "relayhost"), relay);
 }
 
+/* The port on which S of the service ROW listens, or 0. */
+static int64_t port_of(const struct config *c, const struct service_row *row,
+		       const struct service_socket *s)
+{
+	if (s->kind != SOCKET_TCP ||
+	    strlist_has_ci(config_list(c, "disabled_services"), row->name))
+		return 0;
+	return config_int(c, s->param);
+}
+
+/* The first parameter by which a service listens on PORT. */
+static const char *param_of_port(const struct config *c, int64_t port)
+{
+	for (size_t i = 0; i < service_count; i++)
+		for (size_t j = 0; j < SOCKETS_MAX; j++) {
+			const struct service_row *row = &service_rows[i];
+
+			if (port_of(c, row, &row->socket[j]) == port)
+				return row->socket[j].param;
+		}
+	return "";
+}
+
+/* Clients of one protocol would reach the other. */
+static void verify_ports_differ(const struct config *c, struct buf *faults)
+{
+	for (size_t i = 0; i < service_count; i++)
+		for (size_t j = 0; j < SOCKETS_MAX; j++) {
+			const struct service_row *row = &service_rows[i];
+			const char *param = row->socket[j].param;
+			int64_t port = port_of(c, row, &row->socket[j]);
+			const char *first = port ? param_of_port(c, port) :
+						   param;
+
+			if (first != param)
+				buf_printf(faults,
+					   "%s: %s = %" PRId64 ": is the port "
+					   "of %s, too: give each its own\n",
+					   place(c, param), param, port, first);
+		}
+}
+
 static void verify_program(const struct config *c, const char *program,
 			   struct buf *faults)
 {
@@ -130,6 +173,7 @@ void verify_config(const struct config *c, struct buf *faults)
 	verify_disabled(c, faults);
 	verify_names(c, faults);
 	verify_routes(c, faults);
+	verify_ports_differ(c, faults);
 	for (size_t i = 0; i < service_count; i++) {
 		users_find(c, service_rows[i].user, &uid, &gid, faults);
 		if (is_new_program(i))

@@ -6,8 +6,8 @@
 #include "config/config.h"
 
 /* A line in FAULTS for each thing in C that would make a start or reload
- * fail, or mail bounce: users, programs, names of services, where mail goes,
- * the log. Nothing is made. */
+ * fail, or mail bounce: users, programs, names of services, ports, where
+ * mail goes, the log. Nothing is made. */
 void verify_config(const struct config *c, struct buf *faults);
 
 /* A line in FAULTS for each thing in C that has a meaning, but hardly the one

@@ -151,7 +151,12 @@ def settings(s):
              "virtual_alias_domains: %s is in virtual_mailbox_domains, too" %
              s.DOMAIN),
             (["virtual_uid_maps = static:0"],
-             "virtual_uid_maps = static:0: is root")):
+             "virtual_uid_maps = static:0: is root"),
+            (["pop3_port = %d" % s.SMTP_PORT],
+             "pop3_port = %d: is the port of smtp_port, too" % s.SMTP_PORT),
+            (["submissions_port = %d" % s.SUBMISSION_PORT],
+             "submissions_port = %d: is the port of submission_port, too" %
+             s.SUBMISSION_PORT)):
         with Conf(s, *lines):
             done = s.posthorn("check")
             tap.ok(done.returncode == 78 and any(
@@ -161,6 +166,11 @@ def settings(s):
             done = s.posthorn("reload")
             tap.ok(done.returncode == 78 and lines[0].split()[0] in
                    done.stderr, "and a reload is refused", done.stderr)
+    with Conf(s, "pop3_port = 0", "pop3s_port = 0"):
+        tap.equal(s.posthorn("reload").returncode, 0,
+                  "two services that are switched off have no port")
+    with Conf(s, "pop3_port = %d" % s.SMTP_PORT, "disabled_services = pop3d"):
+        tap.equal(s.posthorn("reload").returncode, 0, "nor have disabled ones")
     with Conf(s, "virtual_mailbox_domains = exmaple.test"):
         done = s.posthorn("check")
         tap.ok("does not have %s, which users in" % s.DOMAIN in done.stdout
