@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "intake/posting.h"
 #include "queue/id.h"
 #include "server/user.h"
 
@@ -95,6 +96,12 @@ static void count_one(struct tally *t, const char *path, const char *name)
 	tally_add(t, path, "");
 }
 
+static void count_aside(struct tally *t, const char *path, const char *name)
+{
+	if (str_starts(name, POSTING_ASIDE_PREFIX))
+		tally_add(t, path, "");
+}
+
 static void check_slots(struct findings *f, struct tally *t, const char *user)
 {
 	walk(t, "queue", look_at_folder);
@@ -122,11 +129,25 @@ static void check_corrupt(struct findings *f, struct tally *t)
 			      t->n == 1 ? "s" : "", t->names.data);
 }
 
+static void check_aside(struct findings *f, struct tally *t)
+{
+	walk(t, "drop", count_aside);
+	if (t->n)
+		check_warning(f,
+			      "queue_directory = %s: %zu file%s that local "
+			      "programs left could not be taken, perhaps mail: "
+			      "%s; posthorn-queue(5) says what to do",
+			      t->base, t->n, t->n == 1 ? "" : "s",
+			      t->names.data);
+}
+
 void check_queue(struct findings *f, const struct config *c)
 {
+	static void (*const checks[])(struct findings *f, struct tally *t) = {
+		check_corrupt, check_aside
+	};
 	const char *user = config_string(c, "queue_user");
 	struct tally slots = { .base = config_string(c, "queue_directory") };
-	struct tally corrupt = { .base = slots.base };
 	gid_t gid;
 
 	if (geteuid() != 0)
@@ -134,9 +155,13 @@ void check_queue(struct findings *f, const struct config *c)
 	else if (!user_find(user, &slots.uid, &gid))
 		return; /* check_start says so */
 	buf_init(&slots.names, 4096);
-	buf_init(&corrupt.names, 4096);
 	check_slots(f, &slots, user);
-	check_corrupt(f, &corrupt);
 	buf_free(&slots.names);
-	buf_free(&corrupt.names);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		struct tally t = { .base = slots.base };
+
+		buf_init(&t.names, 4096);
+		checks[i](f, &t);
+		buf_free(&t.names);
+	}
 }

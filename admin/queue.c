@@ -144,7 +144,8 @@ static void print_summary(const struct queue_summary *sum, FILE *to)
 	struct buf remarks;
 
 	buf_init(&remarks, 4096);
-	if (queue_admin_remarks(sum->strange, sum->corrupt, "", &remarks))
+	if (queue_admin_remarks(sum->strange, sum->corrupt, sum->aside, "",
+				&remarks))
 		fputs(remarks.data, to);
 	if (sum->scanning)
 		fputs("the queue is still being looked through after a start: "
@@ -228,6 +229,7 @@ static const struct {
 	{ "slots", offsetof(struct queue_stats, slots), false },
 	{ "strange", offsetof(struct queue_stats, strange), false },
 	{ "corrupt", offsetof(struct queue_stats, corrupt), false },
+	{ "aside", offsetof(struct queue_stats, aside), false },
 	{ "scanning", offsetof(struct queue_stats, scanning), true },
 	{ "intake_stopped", offsetof(struct queue_stats, intake_stopped),
 	  true },

@@ -104,7 +104,8 @@ static void print_queue_text(const struct admin *a, const struct queue_stats *s)
 		       "= %" PRId64 " bytes left\n",
 		       config_string(a->config, "queue_directory"),
 		       config_bytes(a->config, "queue_minfree"));
-	if (queue_admin_remarks(s->strange, s->corrupt, "", &remarks))
+	if (queue_admin_remarks(s->strange, s->corrupt, s->aside, "",
+				&remarks))
 		fputs(remarks.data, stdout);
 	if (s->scanning)
 		puts("the queue is still being scanned after the start");

@@ -28,6 +28,7 @@
 #include "base/str.h"
 #include "log/log.h"
 #include "intake/posting.h"
+#include "qmgr/aside.h"
 #include "server/sandbox.h"
 #include "server/watch.h"
 #include "pickup/pickup.h"
@@ -35,7 +36,6 @@
 #define AGAIN_MS 10000 /* after something was deferred */
 #define LOOK_MS 60000  /* and without any event */
 #define STALE_S 86400  /* an unfinished file this old is garbage */
-#define ASIDE "bad."   /* prefix of files that cannot be understood */
 #define UNFINISHED "tmp."
 #define HEX "0123456789abcdef"
 #define QUEUED_MAX 64  /* that cannot be removed, before all wait */
@@ -67,8 +67,9 @@ static struct {
 static bool rename_aside(const char *name, char aside[NAME_MAX + 1])
 {
 	for (unsigned i = 0; i < 1000; i++) {
-		int n = snprintf(aside, NAME_MAX + 1, ASIDE "%.*s",
-				 NAME_MAX - 16, name);
+		int n = snprintf(aside, NAME_MAX + 1,
+				 POSTING_ASIDE_PREFIX "%.*s", NAME_MAX - 16,
+				 name);
 
 		if (i > 0)
 			snprintf(aside + n, NAME_MAX + 1 - (size_t)n, ".%u", i);
@@ -346,6 +347,23 @@ static int take_apart(struct pickup *p)
 	return status;
 }
 
+/* qmgr is asked how much mail waits, and may not list the folder. */
+static void report_aside(struct pickup *p)
+{
+	struct dirent *e;
+	int64_t n = 0;
+	DIR *d;
+	int err = open_folder(p, &d);
+
+	if (err)
+		return; /* take_all has reported why */
+	while (!(err = file_next(d, p->drop, &e)) && e)
+		n += str_starts(e->d_name, POSTING_ASIDE_PREFIX);
+	closedir(d);
+	if (!err)
+		queue_report_aside(n);
+}
+
 /* True: something is left for another try. */
 static bool look(struct pickup *p)
 {
@@ -380,13 +398,20 @@ void pickup_watch_drop(void *context)
 	struct pickup *p = context;
 	int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
+	/* also what an administrator removes, who wants to see it counted */
 	if (notify < 0 ||
-	    inotify_add_watch(notify, p->drop, IN_MOVED_TO | IN_ONLYDIR) < 0)
+	    inotify_add_watch(notify, p->drop,
+			      IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+				      IN_ONLYDIR) < 0)
 		log_warn("%s: cannot be watched: %m; it is looked at once a "
 			 "minute",
 			 p->drop);
-	for (;;)
-		await_drop(notify, look(p) ? AGAIN_MS : LOOK_MS);
+	for (;;) {
+		bool left = look(p);
+
+		report_aside(p);
+		await_drop(notify, left ? AGAIN_MS : LOOK_MS);
+	}
 }
 
 bool pickup_open_drop(struct pickup *p)

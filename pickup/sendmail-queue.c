@@ -105,7 +105,8 @@ static void print_end(const struct totals *t, const struct queue_summary *sum,
 	bool any;
 
 	buf_init(&remarks, 4096);
-	any = queue_admin_remarks(sum->strange, sum->corrupt, "-- ", &remarks);
+	any = queue_admin_remarks(sum->strange, sum->corrupt, sum->aside,
+				  "-- ", &remarks);
 	if (t->messages > 0)
 		printf("-- %" PRId64 " Kbytes in %" PRId64 " Request%s.\n",
 		       t->bytes / 1024, t->messages,

@@ -241,6 +241,7 @@ static void do_stats(struct control *c)
 	ipc_put_int(&c->out, "slots", (int64_t)q->store.count);
 	ipc_put_int(&c->out, "strange", q->strange);
 	ipc_put_int(&c->out, "corrupt", q->corrupt);
+	ipc_put_int(&c->out, "aside", q->aside);
 	ipc_put_int(&c->out, "scanning", q->scanning);
 	ipc_put_int(&c->out, "intake-stopped", q->intake_stopped);
 	control_send(c);

@@ -5,7 +5,7 @@
  * the client takes them, long actions go on beside other work.
  *
  *     list    [id]       -> message… [recipients…], end: scanning,
- *                           strange, corrupt
+ *                           strange, corrupt, aside
  *     show    id         -> text…, end: offset, length + descriptor
  *     hold, release, flush, requeue, bounce, delete
  *             id or ALL  -> done: count

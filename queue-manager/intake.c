@@ -227,6 +227,12 @@ static bool do_commit(struct receiver *r)
 	return answer(r);
 }
 
+/* pickup says how many files it set aside, and hears no answer. */
+static bool do_aside(struct receiver *r)
+{
+	return ipc_int(&r->q->in, "count", 0, INT64_MAX, &r->q->aside);
+}
+
 static void on_packet(evutil_socket_t sock, short what, void *arg)
 {
 	struct receiver *r = arg;
@@ -241,6 +247,8 @@ static void on_packet(evutil_socket_t sock, short what, void *arg)
 		good = do_open(r);
 	else if (!err && ipc_is(&r->q->in, "commit"))
 		good = do_commit(r);
+	else if (!err && ipc_is(&r->q->in, "aside"))
+		good = do_aside(r);
 	if (!good)
 		receiver_end(r);
 }

@@ -133,6 +133,7 @@ bool list_step(struct control *c)
 		ipc_put_int(&c->out, "scanning", c->scanning);
 		ipc_put_int(&c->out, "strange", c->q->strange);
 		ipc_put_int(&c->out, "corrupt", c->q->corrupt);
+		ipc_put_int(&c->out, "aside", c->q->aside);
 		control_send(c);
 		return false;
 	}

@@ -98,6 +98,8 @@ struct qmgr {
 
 	/* intake.c */
 	struct receiver_list hungry;	/* receivers that wait for a slot */
+	int64_t aside;			/* files in the drop folder that pickup
+					 * could not take */
 
 	/* active.c */
 	struct active_list unsure;	/* no `committed` record yet */

@@ -29,6 +29,7 @@
 #define POSTING_ENVELOPE_MAX (16 << 20) /* bytes of the records */
 #define POSTING_RECIPIENTS_MAX 100000
 #define POSTING_DROP_PREFIX "mail."
+#define POSTING_ASIDE_PREFIX "bad." /* put before it: it cannot be taken */
 
 /* A new posting in memory, with the records of E written: append the
  * message to the descriptor. -1 with errno. */

@@ -212,6 +212,7 @@ static void read_summary(const struct ipc_in *in, struct queue_summary *sum)
 	*sum = (struct queue_summary){ .scanning = false };
 	ipc_int(in, "strange", 0, INT64_MAX, &sum->strange);
 	ipc_int(in, "corrupt", 0, INT64_MAX, &sum->corrupt);
+	ipc_int(in, "aside", 0, INT64_MAX, &sum->aside);
 	ipc_int(in, "scanning", 0, 1, &scanning);
 	sum->scanning = scanning != 0;
 }
@@ -238,8 +239,8 @@ int queue_admin_list(const char *path, const char *id,
 	return err;
 }
 
-bool queue_admin_remarks(int64_t strange, int64_t corrupt, const char *before,
-			 struct buf *text)
+bool queue_admin_remarks(int64_t strange, int64_t corrupt, int64_t aside,
+			 const char *before, struct buf *text)
 {
 	if (strange)
 		buf_printf(text,
@@ -254,7 +255,14 @@ bool queue_admin_remarks(int64_t strange, int64_t corrupt, const char *before,
 			   "for you: posthorn-queue(5) says what to do.\n",
 			   before, corrupt, corrupt == 1 ? "" : "s",
 			   corrupt == 1 ? "s" : "");
-	return strange || corrupt;
+	if (aside)
+		buf_printf(text,
+			   "%s%" PRId64 " file%s of local programs in drop/ "
+			   "could not be taken, and mail may be in %s: "
+			   "posthorn-queue(5) says what to do.\n",
+			   before, aside, aside == 1 ? "" : "s",
+			   aside == 1 ? "it" : "them");
+	return strange || corrupt || aside;
 }
 
 static void take_content(struct question *q, int *content, off_t *offset,
@@ -340,6 +348,7 @@ static int read_stats(const struct ipc_in *in, struct queue_stats *s)
 	    !ipc_int(in, "intake-stopped", 0, 1, &stopped))
 		return ERR_SYNTAX;
 	ipc_int(in, "corrupt", 0, INT64_MAX, &s->corrupt);
+	ipc_int(in, "aside", 0, INT64_MAX, &s->aside);
 	s->scanning = scanning != 0;
 	s->intake_stopped = stopped != 0;
 	return ERR_OK;

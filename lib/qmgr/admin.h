@@ -46,6 +46,7 @@ struct queue_summary {
 	int64_t strange;	/* files that qmgr left alone: its log names
 				 * them, and they may be messages */
 	int64_t corrupt;	/* damaged files that it moved to corrupt/ */
+	int64_t aside;		/* files in drop/ that pickup cannot take */
 };
 
 struct queue_stats {
@@ -57,7 +58,9 @@ struct queue_stats {
 	int64_t slots;			/* files in use or made ahead */
 	int64_t strange;		/* files that were left alone */
 	int64_t corrupt;		/* those in corrupt/; 0 from a qmgr of
-					 * a version that did not say */
+					 * a version that did not say … */
+	int64_t aside;			/* … those in drop/ that pickup cannot
+					 * take; 0 if not said, too */
 	bool scanning;			/* the scan at start is running */
 	bool intake_stopped;		/* for lack of disk space */
 };
@@ -99,10 +102,10 @@ int queue_admin_act(const char *path, enum queue_action action, const char *id,
 		    int64_t *count, struct buf *why);
 
 /* Appends to TEXT a line for people about what the queue holds beside its
- * messages, each behind BEFORE: the STRANGE and CORRUPT files of a summary or
- * of stats. False: there is nothing to say. */
-bool queue_admin_remarks(int64_t strange, int64_t corrupt, const char *before,
-			 struct buf *text);
+ * messages, each behind BEFORE: the STRANGE, CORRUPT and ASIDE files of a
+ * summary or of stats. False: there is nothing to say. */
+bool queue_admin_remarks(int64_t strange, int64_t corrupt, int64_t aside,
+			 const char *before, struct buf *text);
 
 /* Counts of the whole queue, into *S. */
 int queue_admin_stats(const char *path, struct queue_stats *s,

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """An administrator's mistakes: no mail is lost or refused for good because of
 one, and the commands say which it is and what mends it."""
+import json
 import os
-import smtplib
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -194,10 +195,42 @@ def overlap(s):
     tap.equal(s.posthorn("reload").returncode, 0, "mended by a reload")
 
 
+def counts(s, what):
+    """Do mailq, queue list, and status count what was left?"""
+    return all(what in subprocess.run(argv, capture_output=True, text=True,
+                                      timeout=60).stdout
+               for argv in ([s.MAILQ], [s.path("posthorn"), "queue", "list"],
+                            [s.path("posthorn"), "status"]))
+
+
+def dropped(s):
+    drop = s.path("spool/drop")
+    for name in "tmp.1", "tmp.2":
+        with open(os.path.join(drop, name), "w") as f:
+            f.write("no mail\n")
+        os.rename(os.path.join(drop, name),
+                  os.path.join(drop, name.replace("tmp", "mail")))
+    tap.ok(wait_for(lambda: counts(s, "2 files of local programs in drop/ "
+                                      "could not be taken")),
+           "files that pickup set aside are counted")
+    tap.equal(json.loads(s.posthorn("queue", "stats", "--json").stdout)
+              ["aside"], 2, "in JSON, too")
+    done = s.posthorn("check")
+    tap.ok(done.returncode == 0 and "drop/bad.mail.1" in done.stdout and
+           "drop/bad.mail.2" in done.stdout, "and check names them",
+           done.stdout)
+    os.unlink(os.path.join(drop, "bad.mail.1"))
+    os.unlink(os.path.join(drop, "bad.mail.2"))
+    tap.ok(wait_for(lambda: json.loads(s.posthorn("queue", "stats", "--json")
+                                       .stdout)["aside"] == 0),
+           "until they are removed")
+
+
 with Instance() as s:
     users(s)
     tables(s)
     aliases(s)
     settings(s)
     overlap(s)
+    dropped(s)
 tap.done()
