@@ -41,7 +41,8 @@ struct totals {
 	uint32_t unseen;
 	uint32_t deleted;
 	uint32_t recent; /* messages with a UID above `claimed` */
-	uint64_t bytes;	 /* sum of sizes as sent, where known */
+	uint64_t bytes;	 /* sum of sizes as sent; where that is not known, of
+			  * the file, which former versions did not count */
 };
 
 enum record_type {

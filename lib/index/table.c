@@ -102,6 +102,7 @@ const char *entries_name(const struct table *t, const struct entry *e)
 void totals_add(struct totals *t, const struct entry *e, int sign)
 {
 	uint32_t by = (uint32_t)sign;
+	uint64_t size = e->wire ? e->wire : e->size;
 
 	t->messages += by;
 	if (!(e->flags & MAILBOX_SEEN))
@@ -110,7 +111,7 @@ void totals_add(struct totals *t, const struct entry *e, int sign)
 		t->deleted += by;
 	if (e->uid > t->claimed)
 		t->recent += by;
-	t->bytes += sign > 0 ? e->wire : -(uint64_t)e->wire;
+	t->bytes += sign > 0 ? size : -size;
 }
 
 void entries_count(const struct table *t, struct totals *totals)

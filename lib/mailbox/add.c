@@ -251,6 +251,7 @@ int add_undo(struct folder *f, const struct record_add *a)
 	const struct entry e = {
 		.uid = a->uid,
 		.flags = a->flags,
+		.size = a->size,
 		.wire = a->wire,
 	};
 

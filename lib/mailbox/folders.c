@@ -1,5 +1,5 @@
 /*
- * The folders of a user: making, renaming and removing them, and STATUS. A
+ * The folders of a user: making, renaming and removing them. A
  * folder appears and disappears by one rename of its directory, from and to the
  * Maildir's tmp, so that it is always whole under its name; the work is done
  * under the name that nobody sees. What fails leaves all as it was.
@@ -333,71 +333,4 @@ int store_subscribe(struct store *s, const char *name, bool on)
 	int code = store_check_name(name);
 
 	return code ? code : names_subscribe(s, name, on);
-}
-
-/* The last record of the journal suffices if no other program was there. */
-static bool quick_status(struct store *s, const char *disk, struct folder *f)
-{
-	int64_t now[DIRS];
-	bool good = folder_open(s->dir, disk, s->opener, false, f) == ERR_OK;
-
-	if (!good)
-		return false;
-	good = folder_peek(f) == ERR_OK &&
-	       messages_stamps(f->files, BOTH_DIRS, now) == ERR_OK &&
-	       now[DIR_NEW] == f->last.mark[DIR_NEW] &&
-	       now[DIR_CUR] == f->last.mark[DIR_CUR] &&
-	       (!folder_fresh(f->last.time) || folder_sync(f) == ERR_OK);
-	folder_close(f);
-	return good;
-}
-
-/* The sum of all sizes as sent; such as are not known are measured. What
- * cannot be read has no size that anybody could be told. */
-static uint64_t sum_sizes(struct mailbox *m)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t seq = 1; seq <= mailbox_count(m); seq++) {
-		struct mailbox_message e = mailbox_get(m, seq);
-		uint32_t size = e.size;
-
-		if (!e.gone &&
-		    (size > 0 || mailbox_size(m, seq, &size) == ERR_OK))
-			sum += size;
-	}
-	return sum;
-}
-
-int store_status(struct store *s, const char *name, bool sizes,
-		 struct store_status *st)
-{
-	char disk[DISK_NAME_SIZE];
-	struct folder f;
-	struct mailbox *m;
-	int code = disk_name(name, disk);
-
-	if (code)
-		return ERR_NOT_FOUND;
-	if (sizes || !quick_status(s, disk, &f)) {
-		code = mailbox_open(s, name, true, &m);
-		if (code)
-			return code;
-		mailbox_totals(m, &f.last);
-		if (sizes)
-			f.last.bytes = sum_sizes(m);
-		f.head.uidvalidity = mailbox_uidvalidity(m);
-		mailbox_close(&m);
-	}
-	*st = (struct store_status){
-		.messages = f.last.messages,
-		.recent = f.last.recent,
-		.unseen = f.last.unseen,
-		.deleted = f.last.deleted,
-		.uidnext = f.last.uidnext,
-		.uidvalidity = f.head.uidvalidity,
-		.highestmodseq = f.last.modseq,
-		.size = f.last.bytes,
-	};
-	return ERR_OK;
 }

@@ -129,7 +129,7 @@ static void put_size(struct mailbox *m, struct batch *b,
 	/* Another session may have been faster. */
 	if (!e || e->state & ENTRY_GONE || e->wire > 0)
 		return;
-	b->t.bytes += item->wire;
+	b->t.bytes += (uint64_t)item->wire - e->size;
 	batch_item(b, RECORD_SIZE, item, sizeof(*item));
 }
 

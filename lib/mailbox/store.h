@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 #define STORE_NAME_MAX 200 /* bytes of a folder's name on disk */
 
 struct store;
@@ -86,11 +88,25 @@ struct store_status {
 	uint32_t uidnext;
 	uint32_t uidvalidity;
 	uint64_t highestmodseq;
-	uint64_t size; /* sum of sizes as sent (RFC 8438); without SIZES only
-			* of those that are known already */
+	uint64_t size; /* sum of sizes as sent (RFC 8438); without SIZES the
+			* files' sizes count where that is not known */
 };
 int store_status(struct store *s, const char *name, bool sizes,
 		 struct store_status *st);
+
+/* The sum of the sizes of the messages of NAME with \Deleted (RFC 9208 section
+ * 4.2.4); each message is looked at. */
+int store_deleted_size(struct store *s, const char *name,
+		       uint64_t *sum) MUST_CHECK;
+
+/* What all folders hold together, those of this moment, by others and by this
+ * process: sizes as sent, or where that is not known the files' sizes. Costs
+ * some ten system calls a folder, if no other program was there. */
+struct usage {
+	uint64_t bytes;
+	uint64_t messages;
+};
+int store_usage(struct store *s, struct usage *u) MUST_CHECK;
 
 /* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
  * 5.1.3), '/' unchanged: for the wire. From modified UTF-7, INBOX becomes

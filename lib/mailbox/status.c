@@ -1,0 +1,166 @@
+/*
+ * What STATUS tells of a folder, and what all folders of a user hold together.
+ * The last record of each journal suffices, if no other program was there; else
+ * the folder is opened, which takes in what that did. So nothing is kept of
+ * what they hold that could be wrong after a crash.
+ */
+#include "base/err.h"
+#include "base/str.h"
+#include "index/folder.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/private.h"
+
+#define TRIES 5 /* while folders are renamed */
+
+/* Reads the last record; with DURABLE it is also on stable storage. */
+static bool quick_status(struct store *s, const char *disk, bool durable,
+			 struct folder *f)
+{
+	int64_t now[DIRS];
+	bool good = folder_open(s->dir, disk, s->opener, false, f) == ERR_OK;
+
+	if (!good)
+		return false;
+	good = folder_peek(f) == ERR_OK &&
+	       messages_stamps(f->files, BOTH_DIRS, now) == ERR_OK &&
+	       now[DIR_NEW] == f->last.mark[DIR_NEW] &&
+	       now[DIR_CUR] == f->last.mark[DIR_CUR] &&
+	       (!durable || !folder_fresh(f->last.time) ||
+		folder_sync(f) == ERR_OK);
+	folder_close(f);
+	return good;
+}
+
+/* As sent; it is measured if it is not known. What cannot be read has no size
+ * that anybody could be told. */
+static uint32_t size_of(struct mailbox *m, uint32_t seq,
+			const struct mailbox_message *e)
+{
+	uint32_t size = e->size;
+
+	return size > 0 || mailbox_size(m, seq, &size) == ERR_OK ? size : 0;
+}
+
+static uint64_t sum_sizes(struct mailbox *m)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t seq = 1; seq <= mailbox_count(m); seq++) {
+		struct mailbox_message e = mailbox_get(m, seq);
+
+		sum += e.gone ? 0 : size_of(m, seq, &e);
+	}
+	return sum;
+}
+
+int store_status(struct store *s, const char *name, bool sizes,
+		 struct store_status *st)
+{
+	char disk[DISK_NAME_SIZE];
+	struct folder f;
+	struct mailbox *m;
+	int code = disk_name(name, disk);
+
+	if (code)
+		return ERR_NOT_FOUND;
+	if (sizes || !quick_status(s, disk, true, &f)) {
+		code = mailbox_open(s, name, true, &m);
+		if (code)
+			return code;
+		mailbox_totals(m, &f.last);
+		if (sizes)
+			f.last.bytes = sum_sizes(m);
+		f.head.uidvalidity = mailbox_uidvalidity(m);
+		mailbox_close(&m);
+	}
+	*st = (struct store_status){
+		.messages = f.last.messages,
+		.recent = f.last.recent,
+		.unseen = f.last.unseen,
+		.deleted = f.last.deleted,
+		.uidnext = f.last.uidnext,
+		.uidvalidity = f.head.uidvalidity,
+		.highestmodseq = f.last.modseq,
+		.size = f.last.bytes,
+	};
+	return ERR_OK;
+}
+
+/* The totals of the folder NAME. */
+static int peek(struct store *s, const char *name, struct totals *t)
+{
+	char disk[DISK_NAME_SIZE];
+	struct folder f;
+	struct mailbox *m;
+	int code = disk_name(name, disk);
+
+	if (code)
+		return ERR_NOT_FOUND;
+	if (quick_status(s, disk, false, &f)) {
+		*t = f.last;
+		return ERR_OK;
+	}
+	code = mailbox_open(s, name, true, &m);
+	if (code)
+		return code;
+	mailbox_totals(m, t);
+	mailbox_close(&m);
+	return ERR_OK;
+}
+
+static int add_folder(struct store *s, const char *name, struct usage *u)
+{
+	struct totals t;
+	int code = peek(s, name, &t);
+
+	if (code)
+		return code;
+	u->messages += t.messages;
+	/* journals of former versions did not count what was not measured, so
+	 * that more may have been taken off than was ever added */
+	if (t.bytes <= INT64_MAX)
+		u->bytes += t.bytes;
+	return ERR_OK;
+}
+
+static int add_folders(struct store *s, struct usage *u)
+{
+	struct strlist names = { 0 };
+	int code;
+
+	*u = (struct usage){ 0 };
+	code = store_names(s, &names);
+	if (!code)
+		code = add_folder(s, "INBOX", u);
+	for (size_t i = 0; !code && i < names.n; i++)
+		code = add_folder(s, names.item[i], u);
+	strlist_free(&names);
+	return code;
+}
+
+int store_usage(struct store *s, struct usage *u)
+{
+	int code = ERR_NOT_FOUND;
+
+	for (int i = 0; i < TRIES && code == ERR_NOT_FOUND; i++)
+		code = add_folders(s, u);
+	return code;
+}
+
+int store_deleted_size(struct store *s, const char *name, uint64_t *sum)
+{
+	struct mailbox *m;
+	int code = mailbox_open(s, name, true, &m);
+
+	*sum = 0;
+	if (code)
+		return code;
+	for (uint32_t seq = 1; seq <= mailbox_count(m); seq++) {
+		struct mailbox_message e = mailbox_get(m, seq);
+
+		if (!e.gone && e.flags & MAILBOX_DELETED)
+			*sum += size_of(m, seq, &e);
+	}
+	mailbox_close(&m);
+	return ERR_OK;
+}
