@@ -4,9 +4,13 @@
  * `pop3-session` waits, as root, for connections that accountd hands over, and
  * becomes their users. The sockets tell which one a process is.
  */
+#include <sysexits.h>
+
 #include "base/str.h"
+#include "log/log.h"
 #include "pop3d/authorize.h"
 #include "pop3d/session.h"
+#include "pop3d/uidl.h"
 #include "service/service.h"
 
 #define GRACE_S 5
@@ -16,6 +20,7 @@
 struct program {
 	struct service service;
 	struct login_rules rules;
+	const char *uidl_format;
 };
 
 static bool serve_login(void *context, const struct prefork_listener *l, int fd)
@@ -29,9 +34,10 @@ static bool serve_login(void *context, const struct prefork_listener *l, int fd)
 static bool serve_session(void *context, const struct prefork_listener *l,
 			  int fd)
 {
-	(void)context;
+	const struct program *p = context;
+
 	(void)l;
-	session_serve(fd);
+	session_serve(fd, p->uidl_format);
 	return false;
 }
 
@@ -56,6 +62,14 @@ static int run_login(struct program *p, struct prefork *set)
 
 static int run_session(struct program *p, struct prefork *set)
 {
+	const char *fault;
+
+	p->uidl_format = config_string(p->service.config, "pop3_uidl_format");
+	fault = uidl_fault(p->uidl_format);
+	/* another form would make clients fetch everything again */
+	if (fault)
+		log_die(EX_CONFIG, "pop3_uidl_format = %s: %s", p->uidl_format,
+			fault);
 	set->serve = serve_session;
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);

@@ -21,6 +21,7 @@
 #include "pop3d/capability.h"
 #include "pop3d/command.h"
 #include "pop3d/retrieve.h"
+#include "pop3d/uidl.h"
 #include "server/prefork.h"
 #include "login/handover.h"
 
@@ -40,6 +41,7 @@ struct session {
 	struct stream *io;
 	struct mailbox *box;
 	struct feed *feed;
+	const char *uidl_format;
 	struct message *message; /* of sequence number i + 1 */
 	uint32_t n;
 	struct command c;
@@ -130,11 +132,15 @@ static void do_list(struct session *s)
 	put_list(s, "+OK\r\n", put_size);
 }
 
-/* UID and UIDVALIDITY: no two messages of a mailbox ever have the same. */
 static void put_id(struct session *s, uint32_t seq)
 {
-	stream_printf(s->io, "%" PRIu32 " %08" PRIx32 "%08" PRIx32 "\r\n", seq,
-		      mailbox_uid(s->box, seq), mailbox_uidvalidity(s->box));
+	struct uidl_message m = { .uid = mailbox_uid(s->box, seq),
+				  .uidvalidity = mailbox_uidvalidity(s->box) };
+	char id[UIDL_SIZE];
+
+	m.base = mailbox_base(s->box, seq, &m.nbase);
+	uidl_make(s->uidl_format, &m, id);
+	stream_printf(s->io, "%" PRIu32 " %s\r\n", seq, id);
 }
 
 static void do_uidl(struct session *s)
@@ -431,9 +437,9 @@ static void serve(struct session *s)
 	free(s->message);
 }
 
-void session_serve(int sock)
+void session_serve(int sock, const char *uidl_format)
 {
-	struct session s = { .n = 0 };
+	struct session s = { .uidl_format = uidl_format };
 
 	/* while the private sockets can still be reached */
 	s.feed = feed_open();

@@ -124,6 +124,8 @@ const struct config_param config_params[] = {
   "Port of POP3 with STLS; 0: none." },
 { "pop3_process_limit", INT, "200", "1-100000", "services",
   "POP3 sessions at once." },
+{ "pop3_uidl_format", STRING, "%08Xu%08Xv", NULL, "users",
+  "The ids that POP3 clients know messages by. %u is the UID, %v the UIDVALIDITY of INBOX, %f and %g the name of the message's file without its flags, %% a percent sign; %08Xu is the UID with eight hexadecimal digits. A change makes clients fetch all mail again, unless it gives the ids of the server before this one." },
 { "pop3s_port", INT, "995", "0-65535", "services",
   "Port of POP3 over TLS; 0: none." },
 { "postscreen_greet_wait", SECONDS, "0", "0-60", "SMTP server",

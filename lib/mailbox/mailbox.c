@@ -401,6 +401,14 @@ uint32_t mailbox_uid(const struct mailbox *m, uint32_t seq)
 	return e ? e->uid : 0;
 }
 
+const char *mailbox_base(const struct mailbox *m, uint32_t seq, size_t *n)
+{
+	const struct entry *e = mailbox_entry(m, seq);
+
+	*n = e ? e->nname : 0;
+	return e ? entries_name(&m->x.t, e) : NULL;
+}
+
 uint32_t mailbox_find(const struct mailbox *m, uint32_t uid)
 {
 	uint32_t i = entries_find(&m->x.t, uid);

@@ -75,6 +75,9 @@ int mailbox_handle(const struct mailbox *m);
 /* The message at SEQ, 1 to mailbox_count. */
 struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq);
 uint32_t mailbox_uid(const struct mailbox *m, uint32_t seq);
+/* The base name of its file, without flags, *N bytes, until the next refresh;
+ * NULL if it is not known. */
+const char *mailbox_base(const struct mailbox *m, uint32_t seq, size_t *n);
 /* The place of the first message whose UID is UID or higher; count + 1 if
  * there is none. O(log count). */
 uint32_t mailbox_find(const struct mailbox *m, uint32_t uid);

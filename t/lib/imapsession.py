@@ -8,6 +8,7 @@ import array
 import base64
 import imaplib
 import os
+import poplib
 import re
 import socket
 
@@ -76,6 +77,31 @@ class Sessions:
         os.chown(begun, self.uid, self.gid)
         os.rename(begun, path)
         return path
+
+
+class PopSessions(Sessions):
+    """The same of pop3d."""
+
+    def __enter__(self):
+        self.feed = self.folder.start("mailbox-feed", "feed", chroot=False,
+                                      also=("feed-all",))
+        self.program = self.folder.start("pop3d", "pop3-session",
+                                         chroot=False)
+        return self
+
+    def open(self):
+        return PopClient(self.socket(tag=""))
+
+
+class PopClient(poplib.POP3):
+    """poplib on a socket that is logged in: the greeting is the reply."""
+
+    def __init__(self, sock):
+        self._given = sock
+        poplib.POP3.__init__(self, "given")
+
+    def _create_socket(self, timeout=None):
+        return self._given
 
 
 class Client(imaplib.IMAP4):
