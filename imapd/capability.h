@@ -37,6 +37,7 @@ struct session;
 	"MULTISEARCH " \
 	"NAMESPACE " \
 	"OBJECTID " \
+	"PARTIAL " \
 	"PREVIEW " \
 	"QRESYNC " \
 	"REPLACE " \

@@ -290,16 +290,30 @@ static void fetch(struct session *s, const struct fetch *f, const uint32_t *seq,
 	finish(&t);
 }
 
-/* VANISHED is for UID FETCH, and only for clients that have enabled it (RFC
- * 7162 section 3.2.6). */
+/* VANISHED and PARTIAL are for UID FETCH, and VANISHED only for clients that
+ * have enabled it (RFC 7162 section 3.2.6, RFC 9394 section 3.3). */
 static const char *check_modifiers(const struct session *s,
 				   const struct fetch *f)
 {
 	if (f->vanished && !s->by_uid)
 		return "VANISHED is for UID FETCH.";
+	if (f->part.text && !s->by_uid)
+		return "PARTIAL is for UID FETCH.";
 	if (f->vanished && !(s->enabled & ENABLED_QRESYNC))
 		return "QRESYNC was not enabled.";
 	return NULL;
+}
+
+/* SEQ[N] becomes the part of it that is wanted: of the messages that are there,
+ * changed or not (RFC 9394 section 3.4). */
+static void take_part(const struct fetch *f, uint32_t **seq, size_t *n)
+{
+	size_t start;
+
+	if (!f->part.text)
+		return;
+	range_apply(&f->part, *n, &start, n);
+	*seq += start;
 }
 
 /* Keeps in SEQ[N] what has changed, and tells what has vanished of SET. */
@@ -335,6 +349,7 @@ void cmd_fetch(struct session *s)
 	}
 	if (!set_messages(s, &a[0], &seq, &n))
 		return;
+	take_part(&f, &seq, &n);
 	if (f.what & FETCH_MODSEQ)
 		update_enable(s, ENABLED_CONDSTORE);
 	if (f.changed)

@@ -238,8 +238,8 @@ static bool parse_item(struct arena *arena, const struct arg **a,
 	return false;
 }
 
-/* "(CHANGEDSINCE n VANISHED)", in any order (RFC 7162). Some clients send a 0,
- * which the grammar does not have. */
+/* "(CHANGEDSINCE n VANISHED PARTIAL m:n)", in any order (RFC 7162, 9394). Some
+ * clients send a 0, which the grammar does not have. */
 static bool parse_modifiers(const struct arg *a, struct fetch *f)
 {
 	if (a->type == ARG_END)
@@ -251,12 +251,16 @@ static bool parse_modifiers(const struct arg *a, struct fetch *f)
 			a++;
 		} else if (arg_is(a, "VANISHED") && !f->vanished) {
 			f->vanished = true;
+		} else if (arg_is(a, "PARTIAL") && !f->part.text &&
+			   range_parse(&a[1], &f->part)) {
+			a++;
 		} else {
 			return false;
 		}
 	}
-	f->what |= FETCH_MODSEQ;
-	return f->changed;
+	if (f->changed)
+		f->what |= FETCH_MODSEQ;
+	return f->changed || !f->vanished;
 }
 
 /* The items at *A up to the end, or to a list. */

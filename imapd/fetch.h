@@ -5,6 +5,7 @@
 #ifndef IMAPD_FETCH_H
 #define IMAPD_FETCH_H
 
+#include "imapd/range.h"
 #include "imapd/session.h"
 #include "imaptext/section.h"
 
@@ -47,6 +48,7 @@ struct fetch {
 	bool changed;		/* only messages that have changed since */
 	uint64_t changed_since; /* this mod-sequence (RFC 7162) */
 	bool vanished;		/* tell also which have vanished since */
+	struct range part;	/* of the messages that there are (RFC 9394) */
 	bool set_seen;		/* something is asked for without PEEK */
 	struct fetch_section *section;
 	size_t nsections;

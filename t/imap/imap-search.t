@@ -205,6 +205,30 @@ def partial(sessions):
     for back in ("NONE", "ALL PARTIAL 1:2", "PARTIAL"):
         tap.equal(r.ask("SEARCH RETURN (%s) ALL" % back)[1][:3], b"BAD",
                   "RETURN (%s)" % back)
+    r.ask("STORE 1 +FLAGS.SILENT (\\Deleted)")
+    r.ask("EXPUNGE")
+    for command, want in (
+            ("2:9 UID (PARTIAL -1:-3)", [7, 8, 9]),
+            ("2:9 (UID FLAGS) (PARTIAL 1:2)", [2, 3]),
+            ("1:* UID (PARTIAL 8:20)", [9, 10]),
+            ("1:* (UID) (PARTIAL 10:11)", []),
+            ("1:3 UID (PARTIAL -1:-100)", [2, 3])):
+        got, end = r.ask("UID FETCH " + command)
+        tap.equal(([int(re.search(rb"UID (\d+)", u).group(1)) for u in got],
+                   end[:2]), (want, b"OK"), "UID FETCH " + command)
+    # section 3.4: first the part, then what has changed in it
+    changed = int(re.search(rb"MODSEQ (\d+)", b"".join(r.ask(
+        "STATUS INBOX (HIGHESTMODSEQ)")[0])).group(1))
+    r.ask("UID STORE 3,8 +FLAGS.SILENT (\\Seen)")
+    for command in ("PARTIAL -1:-3 CHANGEDSINCE %d",
+                    "CHANGEDSINCE %d PARTIAL -1:-3"):
+        got = r.ask("UID FETCH 1:* UID (%s)" % (command % changed))[0]
+        tap.equal([int(re.search(rb"UID (\d+)", u).group(1)) for u in got],
+                  [8], command)
+    for command in ("FETCH 1:* UID (PARTIAL 1:2)", "UID FETCH 1:* UID (PARTIAL)",
+                    "UID FETCH 1:* UID (PARTIAL 1)", "UID FETCH 1:* UID ()",
+                    "UID FETCH 1:* UID (PARTIAL 1:2 PARTIAL 1:2)"):
+        tap.equal(r.ask(command)[1][:3], b"BAD", command)
     tap.equal(r.ask("SORT RETURN () (DATE) UTF-8")[1][:3], b"BAD",
               "a SORT without keys")
     r.close()
