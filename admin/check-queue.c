@@ -2,6 +2,7 @@
  * be in them, and nothing happens to it until somebody mends them. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "intake/posting.h"
 #include "queue/id.h"
+#include "queue/slot.h"
 #include "server/user.h"
 
 #define NAMED_MAX 3 /* of many files only the first are named */
@@ -102,6 +104,56 @@ static void count_aside(struct tally *t, const char *path, const char *name)
 		tally_add(t, path, "");
 }
 
+/* Is the message in the slot at PATH that of another slot: a copy made by hand?
+ * qmgr would not deliver it. */
+static bool is_copy(const struct tally *t, const char *path, uint32_t number)
+{
+	char *full = mem_printf("%s/%s", t->base, path);
+	struct slot_super s;
+	struct stat st;
+	uint32_t slot;
+	bool copy;
+	int fd = -1;
+
+	/* opening a device may have effects */
+	if (lstat(full, &st) == 0 && S_ISREG(st.st_mode))
+		fd = open(full,
+			  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	copy = fd >= 0 && slot_super_find(fd, &s) == ERR_OK && !s.freed &&
+	       queue_id_slot(s.id, &slot) && slot != number;
+
+	if (fd >= 0)
+		close(fd);
+	free(full);
+	return copy;
+}
+
+static void look_for_stray(struct tally *t, const char *path, const char *name)
+{
+	char right[QUEUE_PATH_SIZE];
+	uint32_t number;
+
+	if (!queue_slot_from_name(name, &number)) {
+		tally_add(t, path, "is not the name of a slot");
+		return;
+	}
+	queue_slot_path(right, number);
+	if (strcmp(path, right) != 0)
+		tally_add(t, path, "is in the wrong folder");
+	else if (is_copy(t, path, number))
+		tally_add(t, path, "holds the message of another slot");
+}
+
+static void look_for_strays(struct tally *t, const char *path, const char *name)
+{
+	uint32_t number;
+
+	if (strlen(name) == 2)
+		walk(t, path, look_for_stray);
+	else if (queue_slot_from_name(name, &number))
+		tally_add(t, path, "is in the wrong folder");
+}
+
 static void check_slots(struct findings *f, struct tally *t, const char *user)
 {
 	walk(t, "queue", look_at_folder);
@@ -141,10 +193,24 @@ static void check_aside(struct findings *f, struct tally *t)
 			      t->names.data);
 }
 
+/* What qmgr does not look at, or would put into corrupt/. */
+static void check_strays(struct findings *f, struct tally *t)
+{
+	walk(t, "queue", look_for_strays);
+	if (t->n)
+		check_warning(f,
+			      "queue_directory = %s: %zu file%s in the queue "
+			      "%s not where mail is looked for: %s; if mail is "
+			      "in it, posthorn-queue(5) says how to put it "
+			      "back, else remove it",
+			      t->base, t->n, t->n == 1 ? "" : "s",
+			      t->n == 1 ? "is" : "are", t->names.data);
+}
+
 void check_queue(struct findings *f, const struct config *c)
 {
 	static void (*const checks[])(struct findings *f, struct tally *t) = {
-		check_corrupt, check_aside
+		check_strays, check_corrupt, check_aside
 	};
 	const char *user = config_string(c, "queue_user");
 	struct tally slots = { .base = config_string(c, "queue_directory") };

@@ -3,6 +3,7 @@
 one, and the commands say which it is and what mends it."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -203,6 +204,10 @@ def counts(s, what):
                             [s.path("posthorn"), "status"]))
 
 
+def stats(s):
+    return json.loads(s.posthorn("queue", "stats", "--json").stdout)
+
+
 def dropped(s):
     drop = s.path("spool/drop")
     for name in "tmp.1", "tmp.2":
@@ -213,17 +218,51 @@ def dropped(s):
     tap.ok(wait_for(lambda: counts(s, "2 files of local programs in drop/ "
                                       "could not be taken")),
            "files that pickup set aside are counted")
-    tap.equal(json.loads(s.posthorn("queue", "stats", "--json").stdout)
-              ["aside"], 2, "in JSON, too")
+    tap.equal(stats(s)["aside"], 2, "in JSON, too")
     done = s.posthorn("check")
     tap.ok(done.returncode == 0 and "drop/bad.mail.1" in done.stdout and
            "drop/bad.mail.2" in done.stdout, "and check names them",
            done.stdout)
     os.unlink(os.path.join(drop, "bad.mail.1"))
     os.unlink(os.path.join(drop, "bad.mail.2"))
-    tap.ok(wait_for(lambda: json.loads(s.posthorn("queue", "stats", "--json")
-                                       .stdout)["aside"] == 0),
-           "until they are removed")
+    tap.ok(wait_for(lambda: stats(s)["aside"] == 0), "until they are removed")
+
+
+def copied(s, slot):
+    """Copies of a message's file that somebody made in the queue."""
+    st = os.stat(slot)
+    copy = slot[:-1] + ("Y" if slot[-1] != "Y" else "Z")
+    for to in copy, slot + ".bak", os.path.join(
+            os.path.dirname(slot), "..", os.path.basename(slot)):
+        shutil.copy2(slot, to)
+        if os.geteuid() == 0:
+            os.chown(to, st.st_uid, st.st_gid)
+    done = s.posthorn("check")
+    tap.ok(done.returncode == 0 and "3 files in the queue are not" in
+           done.stdout and copy[-9:] + " (holds the message of another" in
+           done.stdout and slot[-9:] + ".bak (is not the name" in
+           done.stdout and "(is in the wrong folder)" in done.stdout,
+           "check names copies", done.stdout)
+    s.stop()
+    s.posthorn("start")
+    tap.ok(wait_for(lambda: counts(s, "1 damaged file in corrupt/")) and
+           stats(s)["waiting"] == 1,
+           "the copy of a slot is no second message")
+
+
+def slots(s):
+    """What people do with files of the queue."""
+    with Conf(s, "relayhost = [127.0.0.1]:1"):
+        s.posthorn("reload")
+        subprocess.run([s.SENDMAIL, "x@held.test"], input="x\n", text=True,
+                       check=True)
+        tap.ok(wait_for(lambda: stats(s)["waiting"] == 1), "a message waits")
+        listed = s.posthorn("queue", "list", "--json").stdout.splitlines()
+        name = json.loads(listed[0])["id"][-6:]
+        slot = s.path("spool/queue/%s/%s" % (name[2:4], name))
+        copied(s, slot)
+        s.posthorn("queue", "delete", "ALL")
+    s.posthorn("reload")
 
 
 with Instance() as s:
@@ -233,4 +272,5 @@ with Instance() as s:
     settings(s)
     overlap(s)
     dropped(s)
+    slots(s)
 tap.done()
