@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -176,18 +177,41 @@ int active_accept(struct qmgr *q, struct slot *slot)
 	return ERR_OK;
 }
 
+/* Was the file at PATH given away or made read-only? Not so with a file system
+ * that is read-only for now: all its messages wait. */
+static bool is_denied(const char *path)
+{
+	return access(path, R_OK | W_OK) < 0 &&
+	       (errno == EACCES || errno == EPERM);
+}
+
+/* Since the scan: it counts as one that the scan leaves alone, and the next
+ * scan looks at it again. */
+static void leave_alone(struct qmgr *q, struct slot *slot, const char *path,
+			int err)
+{
+	log_error("%s: %s: it is left alone", path, err_why(err));
+	q->strange++;
+	slot_close(slot);
+	store_remove(&q->store, slot);
+}
+
 /* No pass can begin: what qmgr took for a message is damaged or cannot be read
  * now, or results could not be recorded. */
 static void begin_fails(struct qmgr *q, struct slot *slot, int err)
 {
 	char path[QUEUE_PATH_SIZE];
 
+	queue_slot_path(path, slot->number);
+	if (err == ERR_DENIED && is_denied(path)) {
+		leave_alone(q, slot, path, err);
+		return;
+	}
 	if (err == ERR_CORRUPT || err == ERR_SYNTAX || err == ERR_NOT_FOUND ||
 	    err == ERR_UNSUPPORTED) {
 		errand_put_aside(q, slot, "", err_why(err));
 		return;
 	}
-	queue_slot_path(path, slot->number);
 	log_error("%s: not tried now: %s", path, err_why(err));
 	slot_close(slot);
 	if (slot->attempts < UINT16_MAX)

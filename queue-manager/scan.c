@@ -170,15 +170,24 @@ static void miss(struct scan *s, const char *path)
 	s->missed = true;
 }
 
+/* For writing, too: without its journal a message could not be tried. On a
+ * file system that is read-only for now, its messages are known and wait. */
+static int open_slot(const char *path)
+{
+	/* a FIFO would make us wait for its other end */
+	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int fd = open(path, O_RDWR | flags);
+
+	return fd < 0 && errno == EROFS ? open(path, O_RDONLY | flags) : fd;
+}
+
 void scan_look(struct scan *s, uint32_t number)
 {
 	char path[QUEUE_PATH_SIZE];
 	int fd;
 
 	queue_slot_path(path, number);
-	/* a FIFO would make us wait for its other end */
-	fd = open(path,
-		  O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = open_slot(path);
 	if (fd < 0) {
 		miss(s, path);
 		return;

@@ -250,6 +250,31 @@ def copied(s, slot):
            "the copy of a slot is no second message")
 
 
+def read_only(s, slot):
+    """A message's file that was made read-only, and mended later."""
+    left = "1 file in the queue was left alone"
+    st = os.stat(slot)
+    os.chmod(slot, 0o444)
+    if os.geteuid() == 0:
+        os.chown(slot, 0, 0)
+    s.posthorn("queue", "flush", "ALL")
+    tap.ok(wait_for(lambda: counts(s, left)),
+           "one that became read-only is left alone, and counted")
+    tap.ok(stats(s)["waiting"] == 0 and slot[-15:] in s.read_log(),
+           "it is not tried, and the log names it")
+    s.stop()
+    s.posthorn("start")
+    tap.ok(wait_for(lambda: counts(s, left)), "so it is at a start")
+    found = s.posthorn("check").stdout
+    tap.ok("(belongs to" in found or "(its mode" in found, "check names it")
+    os.chmod(slot, 0o600)
+    if os.geteuid() == 0:
+        os.chown(slot, st.st_uid, st.st_gid)
+    s.posthorn("queue", "flush", "ALL")
+    tap.ok(wait_for(lambda: stats(s)["waiting"] == 1 and
+                    stats(s)["strange"] == 0), "when mended it waits again")
+
+
 def slots(s):
     """What people do with files of the queue."""
     with Conf(s, "relayhost = [127.0.0.1]:1"):
@@ -260,6 +285,7 @@ def slots(s):
         listed = s.posthorn("queue", "list", "--json").stdout.splitlines()
         name = json.loads(listed[0])["id"][-6:]
         slot = s.path("spool/queue/%s/%s" % (name[2:4], name))
+        read_only(s, slot)
         copied(s, slot)
         s.posthorn("queue", "delete", "ALL")
     s.posthorn("reload")
