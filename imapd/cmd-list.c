@@ -10,6 +10,7 @@
 #include "imapd/pattern.h"
 #include "imapd/status.h"
 #include "imaptext/imaptext.h"
+#include "mime/encode.h"
 
 enum {
 	SELECT_SUBSCRIBED = 1 << 0,
@@ -115,6 +116,7 @@ static bool read_patterns(struct listing *l, const struct arg *ref,
 	return true;
 }
 
+/* A pattern with bytes beyond ASCII is in UTF-8, as a name would be. */
 static bool matches(const struct listing *l, const char *name)
 {
 	char wire[FOLDER_NAME_SIZE];
@@ -122,9 +124,13 @@ static bool matches(const struct listing *l, const char *name)
 
 	if (!session_wire_name(l->s, name, wire))
 		return false;
-	for (i = 0; i < l->npatterns; i++)
-		if (pattern_match(l->pattern[i], wire))
+	for (i = 0; i < l->npatterns; i++) {
+		const char *p = l->pattern[i];
+
+		if (pattern_match(p, mime_count_8bit(p, strlen(p), 1) ? name
+								      : wire))
 			return true;
+	}
 	return false;
 }
 
@@ -157,9 +163,8 @@ static bool any_below(const struct listing *l, const struct store_folder *f,
 	const struct store_folder *g, *end = l->all.folder + l->all.n;
 	size_t n = strlen(f->name);
 
-	for (g = f + 1; g < end && str_starts(g->name, f->name) &&
-			g->name[n] == '/';
-	     g++)
+	for (g = f + 1;
+	     g < end && str_starts(g->name, f->name) && g->name[n] == '/'; g++)
 		if (asked(l, g))
 			return true;
 	return false;

@@ -31,6 +31,8 @@ with Sessions() as s:
            in old.ask('LIST "" "*"')[0], "and in UTF-7 to others")
     for pattern in ("Entwürfe & m%/*", "Entw%/日%"):
         tap.equal(len(r.ask('LIST "" "%s"' % pattern)[0]), 1, pattern)
+        tap.equal(len(old.ask('LIST "" "%s"' % pattern)[0]), 1,
+                  "also before ENABLE")
     tap.starts(r.ask('SELECT "%s"' % NAME)[1], b"OK", "SELECT")
     tap.starts(old.ask('SELECT "%s"' % OLD)[1], b"OK", "SELECT by the other")
     tap.starts(old.ask('SELECT "%s"' % NAME.replace("&", "&-"))[1], b"NO",
