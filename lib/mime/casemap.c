@@ -66,16 +66,17 @@ static bool put_ascii(struct buf *out, const char *text, size_t n, bool squeeze)
 static void put(struct buf *out, const char *text, size_t n, bool squeeze)
 {
 	size_t before = out->len;
-	char *ascii;
+	struct buf ascii;
 
 	if (!put_ascii(out, text, n, squeeze) ||
 	    !str_is_utf8(out->data + before, out->len - before))
 		return;
-	n = out->len - before;
-	ascii = mem_strndup(out->data + before, n);
+	/* not a string: NUL may be in it */
+	buf_init(&ascii, out->len - before);
+	buf_put(&ascii, out->data + before, out->len - before);
 	buf_truncate(out, before);
-	put_casemapped(out, ascii, n);
-	free(ascii);
+	put_casemapped(out, ascii.data, ascii.len);
+	buf_free(&ascii);
 }
 
 void mime_collate(struct buf *out, const char *text, size_t n)

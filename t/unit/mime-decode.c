@@ -137,6 +137,10 @@ int main(void)
 	buf_reset(&b);
 	mime_fold_case(&b, "a\r\n B\xc3\xa4", 7);
 	is(b.data, "A BA\xcc\x88", "case and white space are folded");
+	buf_reset(&b);
+	mime_fold_case(&b, "\xc3\xa4\0b", 4);
+	ok(b.len == 5 && memcmp(b.data, "A\xcc\x88\0B", 5) == 0,
+	   "also behind a NUL");
 	test_casemap();
 	buf_free(&b);
 	return done();
