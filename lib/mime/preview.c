@@ -162,19 +162,24 @@ static const char *after(const char *p, const char *end, const char *text)
 	return found ? found + strlen(text) : end;
 }
 
-/* The byte after the tag at P and, if it begins what is not shown, after that:
- * at the tag that ends it. */
+/* The name in the tag that ends element NAME, from P on; or END. */
+static const char *end_of(const char *p, const char *end, const char *name)
+{
+	do
+		p = after(p, end, "</");
+	while (p < end && !names(p, end, name));
+	return p;
+}
+
+/* The byte after the tag at P and, if it begins what is not shown, after the
+ * tag that ends that. */
 static const char *tag(const char *p, const char *end)
 {
 	if (end - p >= 4 && memcmp(p, "<!--", 4) == 0)
 		return after(p + 4, end, "-->");
-	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
-		if (!names(p + 1, end, hidden[i]))
-			continue;
-		for (p = after(p, end, "</"); p < end; p = after(p, end, "</"))
-			if (names(p, end, hidden[i]))
-				break;
-	}
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (names(p + 1, end, hidden[i]))
+			return after(end_of(p + 1, end, hidden[i]), end, ">");
 	return after(p, end, ">");
 }
 

@@ -33,7 +33,8 @@ FUZZ_SEEDS(
 	"b\n\nc\n--x--\n",
 	"Content-Type: multipart/alternative; "
 	"boundary*=''q%22\n\n--q\"\n\n--q\"--",
-	"Content-Type: text/html\n\n<style>x</style><!-- y --><p>&auml;&#x20ac;"
+	"Content-Type: text/html\n\nx<style>y<",
+	   "Content-Type: text/html\n\n<style>x</style><!-- y --><p>&auml;&#x20ac;"
 	"<b>z</b> &lt;",
 	"Content-Type: multipart/mixed; boundary=b\n"
 	"Content-Transfer-Encoding: binary\n\n--b\n"

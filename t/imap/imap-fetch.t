@@ -156,6 +156,8 @@ def preview(s):
                       b"</head><body><!-- c --><p>One&nbsp;<b>t</b>wo</p>"
                       b"<p>&#8364; &lt;3 &unknown;x<script>if (a < b) c"
                       b"</script>"), "One two \u20ac <3 x"),
+        ("HTML that ends in what is hidden", part(
+            b"text/html", b"7bit", b"<p>a<style>b<title>c</title>"), "a"),
         ("plain before HTML", multipart(
             part(b"text/html", b"7bit", b"<p>html"),
             part(b"text/plain", b"7bit", b"plain"), kind="alternative"),
