@@ -197,6 +197,10 @@ __attribute__((no_sanitize_coverage)) static void *drain(void *context)
 void fuzz_one(const char *data, size_t n)
 {
 	pthread_t reader;
+	static const struct strlist none;
+	const struct session_rules rules = { .message_max = 1 << 20,
+					     .create = &none,
+					     .subscribe = &none };
 	int pair[2];
 
 	if (self.inputs++ % INPUTS_PER_MAILDIR == 0)
@@ -207,7 +211,7 @@ void fuzz_one(const char *data, size_t n)
 	self.fd = pair[0];
 	self.client = pair[1];
 	FUZZ_CHECK(pthread_create(&reader, NULL, drain, NULL) == 0);
-	session_serve(-1, 1 << 20);
+	session_serve(-1, &rules);
 	pthread_join(reader, NULL);
 	close(pair[1]);
 }
