@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""ESEARCH of many folders (RFC 7377): in each of them it finds what a UID SEARCH
-there does, whichever folder is selected."""
+"""ESEARCH of many folders (RFC 7377): in each of them it finds what a UID
+SEARCH there does, whichever folder is selected."""
 import os
 import random
 import re
@@ -119,8 +119,9 @@ def rules(sessions):
         tap.equal(r.ask(command)[1][:3], b"BAD", "unselected: " + command)
     r.ask("SELECT folder1")
     for command in ("ESEARCH IN () ALL", "ESEARCH IN selected ALL",
-                    "ESEARCH IN (selected-delayed) ALL", "ESEARCH IN (none) ALL",
-                    "ESEARCH IN (mailboxes) ALL", "ESEARCH IN (mailboxes ()) ALL",
+                    "ESEARCH IN (selected-delayed) ALL",
+                    "ESEARCH IN (none) ALL", "ESEARCH IN (mailboxes) ALL",
+                    "ESEARCH IN (mailboxes ()) ALL",
                     "ESEARCH IN (selected (x)) ALL", "ESEARCH IN (inboxes)",
                     "ESEARCH IN (inboxes) NONSENSE", "ESEARCH",
                     "ESEARCH IN (inboxes) RETURN (SAVE) ALL",

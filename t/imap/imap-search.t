@@ -79,9 +79,11 @@ def items(responses):
 def keys():
     return rng.choice([
         "ALL", "1:*", "SEEN", "UNSEEN", "2:9", "UID 3:*", "FLAGGED",
-        "SUBJECT a", "SUBJECT strasse", "SUBJECT naive", "SUBJECT {2+}\r\n\u00dc",
+        "SUBJECT a", "SUBJECT strasse", "SUBJECT naive",
+        "SUBJECT {2+}\r\n\u00dc",
         "SUBJECT {7+}\r\nnai\u0308ve", "SUBJECT {6+}\r\nSTRA\u00df",
-        "SUBJECT istan", "SUBJECT ABC", "FROM ann", "NOT SEEN", "OR SEEN FLAGGED", "LARGER 150",
+        "SUBJECT istan", "SUBJECT ABC", "FROM ann", "NOT SEEN",
+        "OR SEEN FLAGGED", "LARGER 150",
         "$", "UID $", "OR $ 1:3", "NOT $", "$ UNSEEN", "KEYWORD none"])
 
 
@@ -225,7 +227,8 @@ def partial(sessions):
         got = r.ask("UID FETCH 1:* UID (%s)" % (command % changed))[0]
         tap.equal([int(re.search(rb"UID (\d+)", u).group(1)) for u in got],
                   [8], command)
-    for command in ("FETCH 1:* UID (PARTIAL 1:2)", "UID FETCH 1:* UID (PARTIAL)",
+    for command in ("FETCH 1:* UID (PARTIAL 1:2)",
+                    "UID FETCH 1:* UID (PARTIAL)",
                     "UID FETCH 1:* UID (PARTIAL 1)", "UID FETCH 1:* UID ()",
                     "UID FETCH 1:* UID (PARTIAL 1:2 PARTIAL 1:2)"):
         tap.equal(r.ask(command)[1][:3], b"BAD", command)
