@@ -28,6 +28,7 @@ int admin_reload(const struct admin *a);
 int admin_status(const struct admin *a);
 int admin_check(const struct admin *a);
 int admin_config(const struct admin *a);
+int admin_mailbox(const struct admin *a);
 int admin_map(const struct admin *a);
 int admin_queue(const struct admin *a);
 int admin_user(const struct admin *a);

@@ -38,6 +38,8 @@ static const struct {
 	  "list show hold release flush requeue bounce delete stats" },
 	{ "user", admin_user, WANTS_GOOD,
 	  "add passwd list remove virtual users" },
+	{ "mailbox", admin_mailbox, WANTS_ANY,
+	  "check repair reindex dump the folders of a user" },
 	{ "map", admin_map, WANTS_PLACES, "build and ask tables" },
 };
 

@@ -18,7 +18,7 @@ tap = Tap()
 
 def helps(s):
     for words in ([], ["start"], ["stop"], ["reload"], ["status"], ["check"],
-                  ["config"], ["queue"], ["user"], ["map"]):
+                  ["config"], ["queue"], ["user"], ["mailbox"], ["map"]):
         done = s.posthorn(*words, "--help")
         tap.ok(done.returncode == 0 and done.stdout.startswith("usage:") and
                not done.stderr, "posthorn %s --help" % " ".join(words))
