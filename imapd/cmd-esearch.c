@@ -62,13 +62,16 @@ static void search_other(struct esearch *e, const char *name)
 {
 	struct session *s = e->s;
 	struct mailbox *selected = s->box;
+	const struct session_saved saved = s->saved;
 	int code = mailbox_open(s->store, name, true, &s->box);
 
+	s->saved = (struct session_saved){ 0 }; /* "$" has none of these */
 	if (code == ERR_OK) {
 		search_open(e, name, false);
 		mailbox_close(&s->box);
 	}
 	s->box = selected;
+	s->saved = saved;
 	if (code == ERR_OK || code == ERR_NOT_FOUND)
 		return;
 	log_error("imap: user=%s, mailbox=%s: cannot be searched: %s", s->user,

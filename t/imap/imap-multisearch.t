@@ -134,6 +134,9 @@ def rules(sessions):
     r.ask("ESEARCH RETURN (SAVE) SUBJECT keep")
     n = len(r.ask("FETCH $ UID")[0])
     tap.equal(n, 1, "SAVE in the selected folder")
+    got = r.ask("ESEARCH IN (personal) RETURN (COUNT) $")[0]
+    tap.equal([re.search(rb"MAILBOX \"?(\w+)", u).group(1) for u in got],
+              [b"folder1"], "what is kept is in the selected folder")
     got = r.ask("ESEARCH IN (personal) RETURN (UPDATE COUNT) SUBJECT keep")
     tap.equal(got[1][:2], b"OK", "UPDATE beside other folders")
     tag = b"t%d" % r.tags
