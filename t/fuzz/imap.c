@@ -196,6 +196,10 @@ __attribute__((no_sanitize_coverage)) static void *drain(void *context)
 
 void fuzz_one(const char *data, size_t n)
 {
+	static const struct strlist none;
+	const struct session_rules rules = { .message_max = 1 << 20,
+					     .create = &none,
+					     .subscribe = &none };
 	pthread_t reader;
 	static const struct strlist none;
 	const struct session_rules rules = { .message_max = 1 << 20,
