@@ -1,6 +1,7 @@
 /*
  * Shared by the files that handle connections to deliverers: courier.c (jobs
- * and answers) and apart.c (slow deliveries).
+ * and answers), choose.c (which connection gets a job) and apart.c (slow
+ * deliveries).
  */
 #ifndef QUEUE_MANAGER_COURIER_PARTS_H
 #define QUEUE_MANAGER_COURIER_PARTS_H
@@ -33,6 +34,20 @@ struct courier {
 	time_t idle_since; /* tick */
 	time_t begun;	   /* its first job: tick */
 };
+
+/* A new one for T, without jobs; NULL if there may be no more, or the deliverer
+ * cannot be reached now. */
+struct courier *courier_new(struct qmgr *q, enum transport t);
+
+/* Has C had its first job for a second or two at most? */
+bool courier_is_quick(const struct courier *c);
+
+/* The courier for the next job of D, which may be a new one; NULL: none can
+ * take it now. */
+struct courier *courier_choose(struct qmgr *q, struct destination *d);
+
+/* When there is none for D: may there be one for another destination? */
+bool courier_for_others(const struct qmgr *q, const struct destination *d);
 
 /* If the delivery that C waits for takes so long that others in its domain
  * would wait for it, it gets a separate destination. */

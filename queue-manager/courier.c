@@ -25,10 +25,8 @@
 #include "qmgr/job.h"
 
 #define IDLE_S 20    /* free connections are closed after this */
-#define SESSION_S 5  /* remote-send keeps an unused session this long */
 #define PAUSE_S 1    /* after a connection could not be made */
 #define LOSSES_MAX 3 /* deliverers that may die with a message */
-#define SHORT 65536  /* a message that is sent in no time */
 
 /* The result of a recipient for which no deliverer answers. */
 #define OUR_FAULT(text)                                       \
@@ -46,8 +44,7 @@ static const struct result unsent =
 static const char *const service_name[TRANSPORTS] = { "local-deliver",
 						      "remote-send" };
 
-/* Has C had its first job for a second or two at most? */
-static bool is_quick(const struct courier *c)
+bool courier_is_quick(const struct courier *c)
 {
 	return c->begun + 1 >= c->q->tick;
 }
@@ -70,7 +67,7 @@ static void set_free(struct courier *c)
 static void end_job(struct courier *c, struct handed *h)
 {
 	TAILQ_REMOVE(&c->jobs, h, link);
-	h->dest->quick = is_quick(c);
+	h->dest->quick = courier_is_quick(c);
 	c->begun = c->q->tick;
 	c->apart = false;
 	if (--c->njobs == 0) {
@@ -187,7 +184,7 @@ static void on_answer(evutil_socket_t sock, short what, void *arg)
 	} while (c->njobs > 0);
 }
 
-static struct courier *courier_new(struct qmgr *q, enum transport t)
+struct courier *courier_new(struct qmgr *q, enum transport t)
 {
 	struct courier *c;
 	int sock;
@@ -219,108 +216,6 @@ static struct courier *courier_new(struct qmgr *q, enum transport t)
 	TAILQ_INSERT_TAIL(&q->couriers[t], c, link);
 	q->ncouriers[t]++;
 	return c;
-}
-
-/* Is C a better choice for D than BEST? */
-static struct courier *better(struct courier *c, struct courier *best,
-			      const struct destination *d)
-{
-	bool mine = c->dest == d;
-
-	if (c->full || c->apart || (c->njobs && !mine) ||
-	    c->njobs >= dest_jobs_max(d) ||
-	    c->njobs >= COURIER_DEPTH(c->transport))
-		return best;
-	if (c->njobs == 0 && !mine && d->couriers >= dest_concurrency(d))
-		return best;
-	if (!best)
-		return c;
-	if (c->njobs != best->njobs)
-		return c->njobs < best->njobs ? c : best;
-	return mine && best->dest != d ? c : best;
-}
-
-/* The courier that delivers to D on this machine, and not slowly. */
-static struct courier *courier_at(struct qmgr *q, const struct destination *d)
-{
-	struct courier *c;
-
-	if (d->busy == 0)
-		return NULL;
-	TAILQ_FOREACH(c, &q->couriers[d->transport], link)
-	if (c->dest == d && c->njobs > 0 && is_quick(c))
-		return c;
-	return NULL;
-}
-
-/* A free connection; else a new one; else one that has jobs of D and room for
- * more. For a mailbox only the one that delivers there, even if it has no room
- * now: what waits there is delivered together, and two would only wait for each
- * other's lock. */
-static struct courier *local_courier(struct qmgr *q, struct destination *d)
-{
-	struct courier *best = NULL, *c = courier_at(q, d);
-
-	if (c && (better(c, NULL, d) || strchr(d->key, '@')))
-		return better(c, NULL, d);
-	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_LOCAL], link)
-	best = better(c, best, d);
-	if (best && best->njobs == 0)
-		return best;
-	if (d->couriers < dest_concurrency(d)) {
-		c = courier_new(q, TRANSPORT_LOCAL);
-		if (c)
-			return c;
-	}
-	return best;
-}
-
-/* A courier that has jobs of D, of which none takes long: another one would
- * not wait there for long. The one with the fewest. */
-static struct courier *quick_at(struct qmgr *q, const struct destination *d)
-{
-	struct courier *best = NULL, *c;
-
-	if (d->busy == 0 || !d->quick)
-		return NULL;
-	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_REMOTE], link)
-	if (c->dest == d && c->njobs > 0 && is_quick(c) &&
-	    TAILQ_FIRST(&c->jobs)->active->m.super.length <= SHORT)
-		best = better(c, best, d);
-	return best;
-}
-
-/* Does C, which is free, hold no session that its destination could use? */
-static bool is_empty(const struct courier *c)
-{
-	return !c->dest || c->idle_since + SESSION_S < c->q->tick;
-}
-
-/* A free connection that had D before. Else, since opening a session takes
- * longer than one quick delivery, one that has such a delivery; else a free one
- * without a session, or a new one. When there are no more, quick ones get as
- * many jobs as they may have before another destination loses a session. */
-static struct courier *remote_courier(struct qmgr *q, struct destination *d)
-{
-	struct courier *best = NULL, *quick, *c;
-	bool free;
-
-	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_REMOTE], link)
-	best = better(c, best, d);
-	free = best && best->njobs == 0;
-	if (free && best->dest == d)
-		return best;
-	quick = quick_at(q, d);
-	if (quick && quick->njobs == 1)
-		return quick;
-	if (free && is_empty(best))
-		return best;
-	if (d->couriers < dest_concurrency(d)) {
-		c = courier_new(q, TRANSPORT_REMOTE);
-		if (c)
-			return c;
-	}
-	return quick ? quick : best;
 }
 
 static void fill_recipients(struct job *j, const struct load *l, size_t n,
@@ -408,20 +303,6 @@ static void put_off(struct qmgr *q, struct load *l)
 	dest_drop(q, l);
 }
 
-/* Is there a courier that could take a job of a destination that has none? */
-static bool any_free(const struct qmgr *q, enum transport t)
-{
-	const struct courier *c;
-
-	TAILQ_FOREACH(c, &q->couriers[t], link)
-	{
-		if (c->njobs == 0)
-			return true;
-	}
-	return (int64_t)q->ncouriers[t] < q->settings.processes[t] &&
-	       q->paused_until[t] <= q->tick;
-}
-
 /* Hands out the next job of D to C. */
 static void serve(struct qmgr *q, struct destination *d, struct courier *c)
 {
@@ -456,12 +337,9 @@ static void run(struct qmgr *q, enum transport t)
 	struct destination *d;
 
 	while ((d = TAILQ_FIRST(&q->ready[t]))) {
-		struct courier *c = t == TRANSPORT_LOCAL
-					    ? local_courier(q, d)
-					    : remote_courier(q, d);
+		struct courier *c = courier_choose(q, d);
 
-		if (!c && (t != TRANSPORT_LOCAL || !courier_at(q, d)) &&
-		    (d->busy == 0 || !any_free(q, t)))
+		if (!c && !courier_for_others(q, d))
 			return;
 		if (!c) {
 			d->blocked = true;
@@ -506,7 +384,7 @@ void courier_forget(struct qmgr *q, const struct destination *d)
 /* If C is slow, what waits for its mailbox may go to another one. */
 static void stop_waiting_for(struct courier *c)
 {
-	if (c->njobs == 0 || is_quick(c))
+	if (c->njobs == 0 || courier_is_quick(c))
 		return;
 	c->dest->blocked = false;
 	dest_update(c->q, c->dest);
