@@ -172,12 +172,16 @@ int64_t guess_wait(const char *client, const char *user, int64_t now_ms)
 static void count_failure(uint64_t key, int64_t now_ms)
 {
 	struct entry *e = obtain(key, now_ms);
+	int64_t free_ms;
 
 	if (e->failures == 0)
 		e->seen_ms = now_ms;
 	if (e->failures < FAILURES_MAX)
 		e->failures++;
-	e->free_ms = now_ms + pause_of(e);
+	/* others may have their turns already, and are not overtaken */
+	free_ms = now_ms + pause_of(e);
+	if (e->free_ms < free_ms)
+		e->free_ms = free_ms;
 }
 
 void guess_failed(const char *client, const char *user, const char *password,

@@ -70,6 +70,19 @@ static void test_parallel(void)
 	now += 30 * MINUTE;
 }
 
+/* The result of an attempt comes while later ones have their turns already. */
+static void test_turns(void)
+{
+	now += 60 * MINUTE;
+	fail("198.51.77.1", "ida", 8);
+	ok(guess_wait("198.51.77.1", "ida", now) == 15000, "one waits");
+	ok(guess_wait("198.51.77.1", "ida", now) == 30000, "then the next");
+	now += 15000;
+	guess_failed("198.51.77.1", "ida", "the first's", now);
+	ok(guess_wait("198.51.77.1", "ida", now) == 30000,
+	   "a failure gives nobody the turn of another");
+}
+
 static void test_known(void)
 {
 	guess_succeeded("192.0.2.9", "cleo", now);
@@ -161,6 +174,7 @@ int main(void)
 {
 	test_growth();
 	test_parallel();
+	test_turns();
 	test_known();
 	test_repeat();
 	test_networks();
