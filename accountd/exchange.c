@@ -19,6 +19,7 @@
 #include "accountd/guess.h"
 #include "accountd/handover.h"
 #include "accountd/memo.h"
+#include "accountd/recent.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -105,6 +106,26 @@ static void put_off(struct exchange *x)
 	answer_late(x);
 }
 
+/* The password is right, but another login was a moment ago (RFC 2449 section
+ * 6.5). */
+static bool is_too_soon(struct exchange *x)
+{
+	int64_t wait = str_equal(x->session, "pop3")
+			       ? recent_wait(x->account.user, clock_ms())
+			       : 0;
+
+	if (wait == 0)
+		return false;
+	log_info("login put off: client=%s, service=%s, method=%s, user=%s: "
+		 "%lld seconds too soon (pop3_login_delay)",
+		 x->client, x->service, sasl_server_mechanism(x->sasl),
+		 x->account.user, (long long)(wait + 999) / 1000);
+	ipc_begin(&x->out, "soon");
+	ipc_put(&x->out, "why", "too soon after another login");
+	x->answer(x->context, &x->out, true);
+	return true;
+}
+
 static void fail(struct exchange *x, const char *why)
 {
 	log_info("login failed: client=%s, service=%s, method=%s, user=%s: %s",
@@ -141,10 +162,13 @@ static void on_handover(void *context, const char *why)
 	struct exchange *x = context;
 
 	x->handover = NULL;
-	if (why)
+	if (why) {
 		answer_temp(x, why);
-	else
-		succeed(x);
+		return;
+	}
+	if (str_equal(x->session, "pop3"))
+		recent_note(x->account.user, clock_ms());
+	succeed(x);
 }
 
 static void accept_login(struct exchange *x)
@@ -163,6 +187,8 @@ static void accept_login(struct exchange *x)
 		succeed(x);
 		return;
 	}
+	if (is_too_soon(x))
+		return;
 	x->handover = handover_begin(self.base, &f, on_handover, x, &why);
 	if (!x->handover)
 		answer_temp(x, why);

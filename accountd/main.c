@@ -13,6 +13,7 @@
 #include "accountd/exchange.h"
 #include "accountd/find.h"
 #include "accountd/memo.h"
+#include "accountd/recent.h"
 #include "accountd/requests.h"
 #include "accountd/system.h"
 #include "accountd/users.h"
@@ -88,6 +89,7 @@ static void run(struct service *s, bool pam)
 	watch_signals(base);
 	check_begin(base, checkers_hung);
 	exchange_setup(base, pam);
+	recent_begin(1000 * config_seconds(s->config, "pop3_login_delay"));
 	requests_begin(base, s);
 	service_ready(s);
 	event_base_dispatch(base);

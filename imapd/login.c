@@ -106,6 +106,7 @@ static void answer(struct visit *v, enum login_result result)
 				 "failed.",
 		[LOGIN_MANY] = "NO [AUTHENTICATIONFAILED] Authentication "
 			       "failed.",
+		[LOGIN_SOON] = "NO [LIMIT] Too soon after another login.",
 		[LOGIN_TEMP] = "NO [UNAVAILABLE] Cannot check passwords just "
 			       "now.",
 		[LOGIN_CANCELLED] = "BAD Authentication cancelled.",

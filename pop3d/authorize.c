@@ -17,6 +17,7 @@ struct authorize {
 	struct command c;
 	char user[SASL_NAME_MAX + 1]; /* of USER, "" if none came */
 	int bad;
+	int64_t login_delay;
 	bool over;
 };
 
@@ -36,7 +37,7 @@ static bool refuse_password(struct authorize *a)
 static void capa(struct authorize *a)
 {
 	capability_put(a->l.io, login_can_start_tls(&a->l),
-		       login_passwords_allowed(&a->l));
+		       login_passwords_allowed(&a->l), a->login_delay);
 }
 
 static void quit(struct authorize *a)
@@ -73,6 +74,8 @@ static void answer(struct authorize *a, enum login_result result)
 	static const char *const replies[] = {
 		[LOGIN_FAILED] = "-ERR [AUTH] wrong name or password",
 		[LOGIN_MANY] = "-ERR [AUTH] too many wrong passwords",
+		[LOGIN_SOON] = "-ERR [LOGIN-DELAY] you logged in a moment ago, "
+			       "try again later",
 		[LOGIN_TEMP] = "-ERR [SYS/TEMP] cannot check passwords just "
 			       "now",
 		[LOGIN_CANCELLED] = "-ERR authentication cancelled",
@@ -185,9 +188,10 @@ static void dialogue(struct authorize *a)
 		stream_flush(a->l.io);
 }
 
-void authorize_serve(const struct login_rules *rules, int fd, bool tls_first)
+void authorize_serve(const struct login_rules *rules, int64_t login_delay,
+		     int fd, bool tls_first)
 {
-	struct authorize a = { .over = false };
+	struct authorize a = { .login_delay = login_delay };
 
 	if (login_begin(&a.l, rules, fd, tls_first))
 		dialogue(&a);

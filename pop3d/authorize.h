@@ -4,7 +4,9 @@
 
 #include "login/login.h"
 
-/* Serves FD, and closes it; TLS_FIRST on the port of POP3 over TLS. */
-void authorize_serve(const struct login_rules *rules, int fd, bool tls_first);
+/* Serves FD, and closes it; TLS_FIRST on the port of POP3 over TLS. LOGIN_DELAY,
+ * in seconds, is only told. */
+void authorize_serve(const struct login_rules *rules, int64_t login_delay,
+		     int fd, bool tls_first);
 
 #endif

@@ -20,14 +20,15 @@
 struct program {
 	struct service service;
 	struct login_rules rules;
-	const char *uidl_format;
+	struct session_rules session;
 };
 
 static bool serve_login(void *context, const struct prefork_listener *l, int fd)
 {
 	const struct program *p = context;
 
-	authorize_serve(&p->rules, fd, str_equal(l->name, "pop3s"));
+	authorize_serve(&p->rules, p->session.login_delay, fd,
+			str_equal(l->name, "pop3s"));
 	return true;
 }
 
@@ -37,7 +38,7 @@ static bool serve_session(void *context, const struct prefork_listener *l,
 	const struct program *p = context;
 
 	(void)l;
-	session_serve(fd, p->uidl_format);
+	session_serve(fd, &p->session);
 	return false;
 }
 
@@ -64,12 +65,13 @@ static int run_session(struct program *p, struct prefork *set)
 {
 	const char *fault;
 
-	p->uidl_format = config_string(p->service.config, "pop3_uidl_format");
-	fault = uidl_fault(p->uidl_format);
+	p->session.uidl_format =
+		config_string(p->service.config, "pop3_uidl_format");
+	fault = uidl_fault(p->session.uidl_format);
 	/* another form would make clients fetch everything again */
 	if (fault)
-		log_die(EX_CONFIG, "pop3_uidl_format = %s: %s", p->uidl_format,
-			fault);
+		log_die(EX_CONFIG, "pop3_uidl_format = %s: %s",
+			p->session.uidl_format, fault);
 	set->serve = serve_session;
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
@@ -86,6 +88,8 @@ int main(int argc, char **argv)
 
 	service_start(&p.service, argc, argv, "pop3d");
 	set.max = (int)config_int(p.service.config, "pop3_process_limit");
+	p.session.login_delay =
+		config_seconds(p.service.config, "pop3_login_delay");
 	set.client_max = service_client_max(p.service.config, set.max);
 	return service_listener(&p.service, "pop3-session")
 		       ? run_session(&p, &set)

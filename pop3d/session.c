@@ -41,7 +41,7 @@ struct session {
 	struct stream *io;
 	struct mailbox *box;
 	struct feed *feed;
-	const char *uidl_format;
+	const struct session_rules *rules;
 	struct message *message; /* of sequence number i + 1 */
 	uint32_t n;
 	struct command c;
@@ -139,7 +139,7 @@ static void put_id(struct session *s, uint32_t seq)
 	char id[UIDL_SIZE];
 
 	m.base = mailbox_base(s->box, seq, &m.nbase);
-	uidl_make(s->uidl_format, &m, id);
+	uidl_make(s->rules->uidl_format, &m, id);
 	stream_printf(s->io, "%" PRIu32 " %s\r\n", seq, id);
 }
 
@@ -214,7 +214,7 @@ static void do_noop(struct session *s)
 
 static void do_capa(struct session *s)
 {
-	capability_put(s->io, false, true);
+	capability_put(s->io, false, true, s->rules->login_delay);
 }
 
 /* The sequence numbers of messages, in S's order. */
@@ -437,9 +437,9 @@ static void serve(struct session *s)
 	free(s->message);
 }
 
-void session_serve(int sock, const char *uidl_format)
+void session_serve(int sock, const struct session_rules *rules)
 {
-	struct session s = { .uidl_format = uidl_format };
+	struct session s = { .rules = rules };
 
 	/* while the private sockets can still be reached */
 	s.feed = feed_open();

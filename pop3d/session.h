@@ -2,9 +2,15 @@
 #ifndef POP3D_SESSION_H
 #define POP3D_SESSION_H
 
+#include <stdint.h>
+
+struct session_rules {
+	const char *uidl_format; /* without a fault (uidl.h) */
+	int64_t login_delay;	 /* to be told, in seconds; 0: none */
+};
+
 /* Takes the session that accountd hands over on SOCK, becomes its user and
- * serves it to its end. The process can serve no other after that. UIDL_FORMAT
- * has no fault (uidl.h). */
-void session_serve(int sock, const char *uidl_format);
+ * serves it to its end. The process can serve no other after that. */
+void session_serve(int sock, const struct session_rules *rules);
 
 #endif

@@ -120,6 +120,8 @@ const struct config_param config_params[] = {
   "User (name or number) of the programs that talk to the network." },
 { "owner_request_special", BOOL, "yes", NULL, "local delivery",
   "Are owner-LIST and LIST-request special: does mail to LIST get owner-LIST as its sender, if that alias exists?" },
+{ "pop3_login_delay", SECONDS, "0", "0-86400", "users",
+  "Time that must pass between two POP3 logins of a user, for clients that look for mail too often; 0: none." },
 { "pop3_port", INT, "110", "0-65535", "services",
   "Port of POP3 with STLS; 0: none." },
 { "pop3_process_limit", INT, "200", "1-100000", "services",

@@ -204,6 +204,8 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 		return got;
 	if (result == AUTH_TEMP)
 		return LOGIN_TEMP;
+	if (result == AUTH_SOON)
+		return LOGIN_SOON;
 	return ++l->failures < FAILURES_MAX ? LOGIN_FAILED : LOGIN_MANY;
 }
 

@@ -36,6 +36,7 @@ enum login_result {
 	LOGIN_DONE,	 /* the session has the connection: send no more */
 	LOGIN_FAILED,	 /* wrong */
 	LOGIN_MANY,	 /* wrong, and it was the last try */
+	LOGIN_SOON,	 /* too soon after another: pop3_login_delay */
 	LOGIN_TEMP,	 /* cannot be checked now */
 	LOGIN_CANCELLED, /* the client gave up, or sent garbage */
 	LOGIN_LOST	 /* the connection is gone */
