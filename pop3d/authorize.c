@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "pop3d/capability.h"
 #include "pop3d/command.h"
+#include "pop3d/lang.h"
 #include "sasl/server.h"
 #include "server/prefork.h"
 #include "server/shed.h"
@@ -125,14 +126,20 @@ static void auth(struct authorize *a)
 				     ""));
 }
 
+static void lang(struct authorize *a)
+{
+	lang_answer(a->l.io, a->c.args);
+}
+
 static const struct {
 	const char *word;
 	void (*act)(struct authorize *a);
-	bool args; /* wants arguments (or may have them: AUTH) */
+	enum { NO_ARGS, ARGS, MAYBE_ARGS } args;
 } commands[] = {
-	{ "CAPA", capa, false }, { "USER", user, true },
-	{ "PASS", pass, true },	 { "AUTH", auth, true },
-	{ "STLS", stls, false }, { "QUIT", quit, false },
+	{ "CAPA", capa, NO_ARGS }, { "USER", user, ARGS },
+	{ "PASS", pass, ARGS },	   { "AUTH", auth, MAYBE_ARGS },
+	{ "STLS", stls, NO_ARGS }, { "QUIT", quit, NO_ARGS },
+	{ "LANG", lang, MAYBE_ARGS },
 };
 
 static void run(struct authorize *a)
@@ -140,11 +147,10 @@ static void run(struct authorize *a)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!str_equal_ci(a->c.word, commands[i].word))
 			continue;
-		if (*a->c.args && !commands[i].args) {
+		if (*a->c.args && commands[i].args == NO_ARGS) {
 			a->bad++;
 			reply(a, "-ERR no arguments wanted");
-		} else if (commands[i].act != auth && commands[i].args &&
-			   !*a->c.args) {
+		} else if (!*a->c.args && commands[i].args == ARGS) {
 			a->bad++;
 			reply(a, "-ERR an argument is missing");
 		} else {

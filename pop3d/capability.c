@@ -9,7 +9,7 @@ void capability_put(struct stream *io, bool stls, bool passwords,
 		    int64_t login_delay)
 {
 	stream_puts(io, "+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\n"
-			"AUTH-RESP-CODE\r\nEXPIRE NEVER\r\n");
+			"AUTH-RESP-CODE\r\nLANG\r\nEXPIRE NEVER\r\n");
 	if (login_delay > 0)
 		stream_printf(io, "LOGIN-DELAY %" PRId64 "\r\n", login_delay);
 	if (stls)

@@ -20,6 +20,7 @@
 #include "mailbox/mailbox.h"
 #include "pop3d/capability.h"
 #include "pop3d/command.h"
+#include "pop3d/lang.h"
 #include "pop3d/retrieve.h"
 #include "pop3d/uidl.h"
 #include "server/prefork.h"
@@ -304,10 +305,17 @@ static void do_quit(struct session *s)
 		reply_to_quit(s, err);
 }
 
+static void do_lang(struct session *s)
+{
+	lang_answer(s->io, s->c.args);
+}
+
+#define TEXT (-1)
+
 static const struct {
 	const char *word;
 	void (*act)(struct session *s);
-	int min; /* arguments, all of them numbers */
+	int min; /* arguments, all of them numbers; or TEXT: anything */
 	int max;
 } commands[] = {
 	{ "STAT", do_stat, 0, 0 }, { "LIST", do_list, 0, 1 },
@@ -315,6 +323,7 @@ static const struct {
 	{ "NOOP", do_noop, 0, 0 }, { "RSET", do_rset, 0, 0 },
 	{ "TOP", do_top, 2, 2 },   { "UIDL", do_uidl, 0, 1 },
 	{ "CAPA", do_capa, 0, 0 }, { "QUIT", do_quit, 0, 0 },
+	{ "LANG", do_lang, TEXT, 0 },
 };
 
 static void run(struct session *s)
@@ -323,8 +332,9 @@ static void run(struct session *s)
 		if (!str_equal_ci(s->c.word, commands[i].word))
 			continue;
 		s->numbers = command_numbers(&s->c, s->number);
-		if (s->numbers >= commands[i].min &&
-		    s->numbers <= commands[i].max) {
+		if (commands[i].min == TEXT ||
+		    (s->numbers >= commands[i].min &&
+		     s->numbers <= commands[i].max)) {
 			commands[i].act(s);
 			return;
 		}

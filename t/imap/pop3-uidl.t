@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""POP3's ids in the forms of other servers."""
+"""POP3's ids in the forms of other servers; UTF-8 in a header."""
 import os
 import sys
 
@@ -34,6 +34,15 @@ def validity(s, made):
 
 with PopSessions() as s:
     fill(s)
+    s.put("Subject: Grüße\n\nKäse\n".encode(), name="1800000000.M1P1.host:2,")
+    p = s.open()
+    size = int(p.list(3).split()[2])
+    text = b"".join(line + b"\r\n" for line in p.retr(3)[1])
+    tap.equal((text.decode(), len(text)),
+              ("Subject: Grüße\r\n\r\nKäse\r\n", size),
+              "a header in UTF-8 is sent as it is, in the size of LIST")
+    p.dele(3)
+    p.quit()
     default = ids(s)
     v = validity(s, default)
     tap.equal(default, ["%08x%08x" % (u, v) for u in (1, 2)],

@@ -145,6 +145,14 @@ def test_poplib(s):
     m.logout()
 
 
+def languages(c):
+    ok(c.ask("LANG").startswith("+OK") and c.many() == ["en English"], "LANG lists English")
+    ok(c.ask("LANG *").startswith("+OK en ") and c.ask("LANG EN").startswith("+OK en "),
+       "and accepts it")
+    ok(c.ask("LANG de").startswith("-ERR") and c.ask("LANG en-GB").startswith("-ERR"),
+       "and no other")
+
+
 def test_dialogue(s):
     c = Line(s, s.POP3_PORT, tls=False)
     ok(c.greeting.startswith("+OK "), "the greeting")
@@ -158,6 +166,9 @@ def test_dialogue(s):
     c.ask("CAPA")
     capa = c.many()
     ok("STLS" not in capa and "USER" in capa and "SASL PLAIN LOGIN" in capa, "CAPA under TLS")
+    ok("LANG" in capa and "UTF8" not in capa, "LANG, and no UTF8")
+    languages(c)
+    ok(c.ask("UTF8").startswith("-ERR"), "UTF8 is refused")
     ok(c.ask("STLS").startswith("-ERR"), "STLS once")
     ok(c.ask("PASS x").startswith("-ERR"), "PASS wants USER first")
     ok(c.ask("STAT").startswith("-ERR"), "STAT wants a login")
@@ -166,6 +177,7 @@ def test_dialogue(s):
     ok(reply.startswith("-ERR [AUTH]"), f"a wrong password: {reply}")
     ok(c.login(s).startswith("+OK"), "and the right one on the same connection")
     ok(c.ask("NOOP") == "+OK", "NOOP")
+    languages(c)
     for bad in ("LIST x", "LIST 1 2", "TOP 1", "TOP 1 -1", "RETR", "UIDL 1 1", "STAT 1", "FROB",
                 "RETR 99999999999999999999", "DELE +1", "", " "):
         ok(c.ask(bad).startswith("-ERR"), f"refused: {bad!r}")
