@@ -20,6 +20,7 @@
 #include "log/log.h"
 #include "table/aliases.h"
 #include "table/lookup.h"
+#include "table/quota-rule.h"
 #include "table/table.h"
 
 #define ALIAS_DEPTH_MAX 10 /* from an address to the account behind it */
@@ -33,6 +34,7 @@ static struct {
 	const char *myorigin;
 	const char *login_domain; /* of bare names; NULL: system users */
 	bool local_users;
+	struct quota quota; /* of users for whom nothing else is said */
 	bool unsure; /* of the question: a name was not found for certain */
 	struct buf value;
 } self;
@@ -73,6 +75,8 @@ void find_begin(const struct config *c)
 	self.delimiters = config_string(c, "recipient_delimiter");
 	self.myorigin = config_string(c, "myorigin");
 	self.local_users = config_bool(c, "local_users");
+	self.quota.bytes = config_bytes(c, "mailbox_quota");
+	self.quota.messages = config_int(c, "mailbox_quota_messages");
 	if (!self.local_users && virtual->n > 0)
 		self.login_domain = virtual->item[0];
 	buf_init(&self.value, TABLE_VALUE_MAX);
@@ -143,8 +147,15 @@ static enum account_status in_any_aliases(const struct place *p)
 	return status == ACCOUNT_NONE ? in_aliases(p) : status;
 }
 
+static int64_t limit(int64_t own, int64_t all)
+{
+	return own == QUOTA_DEFAULT ? all : own;
+}
+
 static bool fill(const struct user *u, struct account *out)
 {
+	out->quota.bytes = limit(u->quota.bytes, self.quota.bytes);
+	out->quota.messages = limit(u->quota.messages, self.quota.messages);
 	out->uid = u->uid;
 	out->gid = u->gid;
 	return str_copy(out->user, sizeof(out->user), u->name) &&

@@ -32,6 +32,7 @@ static bool send_session(int sock, const struct handover_facts *f)
 	ipc_put_int(&m, "gid", a->gid);
 	ipc_put(&m, "home", a->home);
 	ipc_put(&m, "maildir", a->maildir);
+	quota_put(&m, &a->quota);
 	ipc_put(&m, "client", f->client);
 	ipc_put_int(&m, "tls", f->tls);
 	ipc_put(&m, "tag", f->tag);

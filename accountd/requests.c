@@ -110,6 +110,7 @@ static bool do_lookup(struct peer *p)
 	ipc_put_int(&self.out, "gid", a.gid);
 	ipc_put_int(&self.out, "virtual", a.virtual_user);
 	ipc_put(&self.out, "extension", a.extension);
+	quota_put(&self.out, &a.quota);
 	return true;
 }
 

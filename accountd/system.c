@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "log/log.h"
+#include "table/quota-rule.h"
 
 #define KEEP_MS 10000
 #define KEPT_MAX 5000 /* then all are forgotten */
@@ -76,6 +77,7 @@ static void fill(struct user *u, const struct passwd *p)
 	n = strlen(u->maildir);
 	while (n > 1 && u->maildir[n - 1] == '/')
 		u->maildir[--n] = '\0';
+	u->quota = (struct quota){ QUOTA_DEFAULT, QUOTA_DEFAULT };
 	u->uid = p->pw_uid;
 	u->gid = p->pw_gid;
 }

@@ -40,6 +40,9 @@ struct session;
 	"PARTIAL " \
 	"PREVIEW " \
 	"QRESYNC " \
+	"QUOTA " \
+	"QUOTA=RES-MESSAGE " \
+	"QUOTA=RES-STORAGE " \
 	"REPLACE " \
 	"SASL-IR " \
 	"SAVEDATE " \

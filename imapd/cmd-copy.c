@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "imapd/commands.h"
+#include "imapd/quota.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
 
@@ -74,6 +75,8 @@ static void copy(struct session *s, bool move)
 		session_reply(s, "OK No messages found.");
 		return;
 	}
+	if (!move && !quota_may_copy(s, seq, n))
+		return;
 	uid = arena_alloc(s->c.arena, n * sizeof(*uid));
 	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &to);
 	if (code != ERR_OK) {

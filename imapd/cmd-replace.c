@@ -10,6 +10,14 @@
 #include "imapd/set.h"
 #include "imapd/upload.h"
 
+/* Notes how much room OLD leaves to the new one. */
+static bool note_freed(struct upload *u, uint32_t old)
+{
+	if (mailbox_size(u->s->box, old, &u->freed) != ERR_OK)
+		u->freed = 0;
+	return true;
+}
+
 /* The one message that the argument names. */
 static bool find_old(struct session *s, const struct arg *a, uint32_t *seq)
 {
@@ -62,7 +70,8 @@ void cmd_replace(struct session *s)
 	if (!find_old(s, &s->c.args[0], &old) ||
 	    !session_name(s, &s->c.args[1], name))
 		return;
-	if (upload_begin(&u, s, &s->c.args[2], name) && upload_message(&u) &&
+	if (upload_begin(&u, s, &s->c.args[2], name) && note_freed(&u, old) &&
+	    upload_message(&u) &&
 	    upload_is_over(&u))
 		replace(&u, old);
 	else

@@ -12,6 +12,7 @@ static const char *const names[] = {
 	[STATUS_UIDVALIDITY] = "UIDVALIDITY",
 	[STATUS_SIZE] = "SIZE",
 	[STATUS_DELETED] = "DELETED",
+	[STATUS_DELETED_STORAGE] = "DELETED-STORAGE",
 	[STATUS_MAILBOXID] = "MAILBOXID",
 	[STATUS_APPENDLIMIT] = "APPENDLIMIT",
 	[STATUS_HIGHESTMODSEQ] = "HIGHESTMODSEQ",
@@ -40,9 +41,13 @@ int status_put(struct session *s, const char *name, unsigned items,
 {
 	struct store_status st;
 	const char *space = "";
+	uint64_t deleted = 0;
 	int code = store_status(s->store, name, items & 1U << STATUS_SIZE, &st);
 	unsigned i;
 
+	if (code == ERR_OK && st.deleted > 0 &&
+	    items & 1U << STATUS_DELETED_STORAGE)
+		code = store_deleted_size(s->store, name, &deleted);
 	if (code != ERR_OK)
 		return code;
 	if (items & 1U << STATUS_HIGHESTMODSEQ)
@@ -59,6 +64,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 			[STATUS_UIDVALIDITY] = st.uidvalidity,
 			[STATUS_SIZE] = st.size,
 			[STATUS_DELETED] = st.deleted,
+			[STATUS_DELETED_STORAGE] = deleted,
 			[STATUS_HIGHESTMODSEQ] = st.highestmodseq,
 			[STATUS_APPENDLIMIT] = (uint64_t)s->message_max,
 		};

@@ -339,6 +339,7 @@ void session_serve(int sock, const struct session_rules *rules)
 		return;
 	}
 	s.store = h.store;
+	s.quota = h.quota;
 	start(&s, &h);
 	begin(&s, &h, rules);
 	while (!s.ended)

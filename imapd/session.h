@@ -79,6 +79,7 @@ struct session {
 	struct buf flags; /* of the latest message, formatted */
 	struct mailbox_message flags_of;
 	int64_t message_max; /* largest message accepted, never 0 */
+	struct quota quota;
 	char user[ACCOUNT_USER_SIZE];
 };
 

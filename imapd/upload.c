@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "imapd/date.h"
 #include "imapd/flags.h"
+#include "imapd/quota.h"
 #include "mime/unbinary.h"
 
 #define BINARY_MAX (1 << 30) /* of a literal8, which is held in memory */
@@ -39,7 +40,8 @@ bool upload_begin(struct upload *u, struct session *s, const struct arg *a,
 {
 	*u = (struct upload){ .s = s, .at = a };
 	buf_init(&u->binary, BINARY_MAX);
-	return good(u, append_new(s->store, name, &u->to));
+	return good(u, append_new(s->store, name, &u->to)) &&
+	       good(u, quota_usage(s, &u->usage));
 }
 
 /* "(" flags ")" */
@@ -82,9 +84,16 @@ static bool begin_message(struct upload *u)
 
 static bool count(struct upload *u, uint64_t n)
 {
+	uint64_t all;
+
 	u->size += n;
-	return u->size <= (uint64_t)u->s->message_max ||
-	       upload_refuse(u, UPLOAD_TOO_BIG);
+	if (u->size > (uint64_t)u->s->message_max)
+		return upload_refuse(u, UPLOAD_TOO_BIG);
+	all = u->taken + u->size;
+	return quota_has_room(u->s, &u->usage,
+			      all > u->freed ? all - u->freed : 0,
+			      u->count + (u->freed == 0)) ||
+	       upload_refuse(u, QUOTA_OVER);
 }
 
 static bool check_size(struct upload *u)
@@ -255,6 +264,7 @@ bool upload_message(struct upload *u)
 	if (!begin_message(u) || !take_data(u))
 		return false;
 	u->count++;
+	u->taken += u->size;
 	return true;
 }
 

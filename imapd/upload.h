@@ -20,6 +20,9 @@ struct upload {
 	const struct arg *at; /* what comes next in the command */
 	size_t count;	      /* messages that were taken */
 	uint64_t size;	      /* of the current one */
+	uint64_t taken;	      /* of those before it */
+	struct usage usage;   /* of the user, before the command */
+	uint32_t freed;	      /* the size of a message that goes for it, or 0 */
 	struct buf binary;    /* a literal8, or what is no part of it */
 	bool held;	      /* the current literal goes there */
 

@@ -43,6 +43,8 @@ struct settings {
 	bool commands; /* allow_mail_to_commands */
 	bool files;    /* allow_mail_to_files */
 	bool owners;   /* owner_request_special */
+	bool full_tempfail; /* quota_full_tempfail */
+	int quota_grace;    /* mailbox_quota_grace */
 	int64_t command_ms;
 	struct identity nobody; /* default_privs */
 	bool root;		/* can become others */

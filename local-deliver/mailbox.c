@@ -24,6 +24,7 @@ static const struct {
 	{ ERR_NOT_FOUND, RESULT_DEFERRED, "4.2.0", "there is no such folder" },
 	{ ERR_TOO_LONG, RESULT_FAILED, "5.2.3",
 	  "the message is too large for a mailbox" },
+	{ ERR_LIMIT, RESULT_FAILED, "5.2.2", "the mailbox is full" },
 	{ ERR_CORRUPT, RESULT_DEFERRED, "4.2.0", "the mailbox is damaged" },
 };
 
@@ -42,6 +43,11 @@ static void settle_failure(struct recipient *r, const struct account *account,
 {
 	if (p->err == ERR_TEMP) {
 		settle_away(r, "the process that delivers ended: see the log");
+		return;
+	}
+	if (p->err == ERR_LIMIT && r->settings->full_tempfail) {
+		settle(r, RESULT_DEFERRED, "4.2.2", "local",
+		       "the mailbox is full");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
@@ -124,6 +130,8 @@ void mailbox_ask(struct recipient *r, const struct account *account,
 	c->request = (struct worker_request){
 		.forward = forward,
 		.home = c->account.home,
+		.quota = c->account.quota,
+		.grace = r->settings->quota_grace,
 		.extension = c->account.extension,
 		.delivery = { .maildir = c->account.maildir,
 			      .folder = "INBOX",

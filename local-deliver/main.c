@@ -53,6 +53,8 @@ static void prepare(struct settings *s, const struct config *c)
 	s->commands = config_bool(c, "allow_mail_to_commands");
 	s->files = config_bool(c, "allow_mail_to_files");
 	s->owners = config_bool(c, "owner_request_special");
+	s->full_tempfail = config_bool(c, "quota_full_tempfail");
+	s->quota_grace = (int)config_int(c, "mailbox_quota_grace");
 	s->command_ms = config_seconds(c, "command_time_limit") * 1000;
 	s->domains = address_domains_new(c, NULL);
 	open_tables(s, &faults);

@@ -14,6 +14,7 @@
 #include "local-deliver/forward.h"
 #include "local-deliver/identity.h"
 #include "log/log.h"
+#include "mailbox/store.h"
 #include "server/sandbox.h"
 #include "server/watch.h"
 
@@ -36,6 +37,8 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 		ipc_put(m, "forward", q->home);
 		ipc_put(m, "extension", q->extension);
 	}
+	quota_put(m, &q->quota);
+	ipc_put_int(m, "grace", q->grace);
 	ipc_put_fd(m, d->fd);
 }
 
@@ -44,16 +47,18 @@ static bool get_request(struct arena *a, struct ipc_in *m,
 			struct worker_request *q)
 {
 	struct delivery *d = &q->delivery;
-	int64_t offset, length;
+	int64_t offset, length, grace;
 
 	*q = (struct worker_request){ .delivery = { .fd = -1 } };
 	if (!ipc_is(m, "deliver") ||
 	    !ipc_int(m, "offset", 0, INT64_MAX, &offset) ||
 	    !ipc_int(m, "length", 0, INT64_MAX, &length) ||
-	    !ipc_int(m, "arrival", 0, INT64_MAX, &d->arrival_us))
+	    !ipc_int(m, "arrival", 0, INT64_MAX, &d->arrival_us) ||
+	    !ipc_int(m, "grace", 0, 100, &grace) || !quota_get(m, &q->quota))
 		return false;
 	d->maildir = arena_strdup(a, ipc_text(m, "maildir"));
 	d->folder = "INBOX";
+	q->grace = (int)grace;
 	d->prologue = arena_strdup(a, ipc_text(m, "prologue"));
 	d->offset = (off_t)offset;
 	d->length = (off_t)length;
@@ -86,19 +91,50 @@ static void say_delivered(struct ipc_out *m, const struct delivered *done)
 		ipc_put(m, "duplicate", "yes");
 }
 
-static void deliver_alone(struct ipc_out *m, const struct delivery *d)
+/* Is there room for it? ERR_LIMIT: no; others: that cannot be found. */
+static int check_room(const struct worker_request *q, off_t bytes, size_t n)
 {
+	struct usage u = { 0 };
+	struct store *s;
+	int err;
+
+	if (!quota_exists(&q->quota))
+		return ERR_OK;
+	err = store_open(q->delivery.maildir, true, &s);
+	if (err)
+		return err;
+	err = store_usage(s, &u);
+	store_close(&s);
+	if (!err && !quota_allows(&q->quota, u.bytes + (uint64_t)bytes,
+				  u.messages + n, q->grace))
+		err = ERR_LIMIT;
+	return err;
+}
+
+static off_t size_of(const struct delivery *d)
+{
+	return d->length + (off_t)strlen(d->prologue);
+}
+
+/* One that was delivered before, and not reported, is not refused. */
+static void deliver_alone(struct ipc_out *m, const struct worker_request *q)
+{
+	struct delivery d = q->delivery;
 	struct delivered done;
 	int err;
 
 	err_clear();
-	err = deliver_message(d, &done);
+	err = check_room(q, size_of(&d), 1);
+	d.full = err == ERR_LIMIT;
+	if (!err || d.full)
+		err = deliver_message(&d, &done);
 	if (!err) {
 		say_delivered(m, &done);
 		return;
 	}
-	log_error("%s: cannot deliver to %s: %s", d->queue_id, d->maildir,
-		  err_why(err));
+	if (err != ERR_LIMIT)
+		log_error("%s: cannot deliver to %s: %s", d.queue_id, d.maildir,
+			  err_why(err));
 	say_failed(m, err);
 }
 
@@ -114,7 +150,8 @@ struct batch {
 	struct delivery delivery[WORKER_BATCH]; /* the others */
 	struct delivered delivered[WORKER_BATCH];
 	size_t ndeliveries;
-	bool together; /* they are done */
+	bool together;			      /* they are done */
+	const struct worker_request *limited; /* one of those: its quota */
 };
 
 static void add_request(struct batch *b, struct ipc_in *in)
@@ -128,7 +165,8 @@ static void add_request(struct batch *b, struct ipc_in *in)
 		return;
 	buf_reset(&b->told[i]);
 	b->delivery[b->ndeliveries++] = q->delivery;
-	b->bytes += q->delivery.length;
+	b->bytes += size_of(&q->delivery);
+	b->limited = q;
 }
 
 /* Answers request I; *DONE of the deliveries are answered. */
@@ -144,7 +182,7 @@ static void answer(const struct batch *b, size_t i, size_t *done,
 	} else if (b->together) {
 		say_delivered(out, &b->delivered[(*done)++]);
 	} else {
-		deliver_alone(out, &b->delivery[(*done)++]);
+		deliver_alone(out, &b->request[i]);
 	}
 }
 
@@ -155,9 +193,11 @@ static int do_batch(struct batch *b, int sock, struct ipc_out *out)
 	size_t done = 0;
 	int err = ERR_OK;
 
-	b->together = b->ndeliveries > 0 &&
-		      deliver_together(b->box, b->delivery, b->ndeliveries,
-				       b->delivered) == ERR_OK;
+	b->together =
+		b->ndeliveries > 0 &&
+		check_room(b->limited, b->bytes, b->ndeliveries) == ERR_OK &&
+		deliver_together(b->box, b->delivery, b->ndeliveries,
+				 b->delivered) == ERR_OK;
 	for (size_t i = 0; !err && i < b->n; i++) {
 		answer(b, i, &done, out);
 		err = ipc_send(sock, out, IDLE_MS);

@@ -7,7 +7,7 @@
  *
  * Between child and worker, packets of lib/ipc on a socket pair:
  *     deliver maildir prologue offset length queue-id recipient arrival
- *         forward extension + fd
+ *         forward extension quota quota-messages grace + fd
  *     → delivered folder uid duplicate | failed code errno | forward targets
  * Answers come in the order of the requests.
  */
@@ -26,6 +26,8 @@ struct worker_request {
 	bool forward;	       /* look for .forward first, … */
 	const char *home;      /* … there, … */
 	const char *extension; /* … with this suffix */
+	struct quota quota;    /* what the mailbox may hold … */
+	int grace;	       /* … and so much more, in percent */
 };
 
 enum worker_answer {

@@ -83,7 +83,8 @@ static bool take_account(const struct ipc_in *a, struct account *out)
 	*out = (struct account){ 0 };
 	if (!ipc_int(a, "uid", 0, UINT32_MAX - 1, &uid) ||
 	    !ipc_int(a, "gid", 0, UINT32_MAX - 1, &gid) ||
-	    !ipc_int(a, "virtual", 0, 1, &virtual_user))
+	    !ipc_int(a, "virtual", 0, 1, &virtual_user) ||
+	    !quota_get(a, &out->quota))
 		return false;
 	out->uid = (uid_t)uid;
 	out->gid = (gid_t)gid;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "client/quota.h"
+
 enum account_status {
 	ACCOUNT_FOUND,
 	ACCOUNT_NONE,	/* no such user: a permanent answer */
@@ -30,6 +32,7 @@ struct account {
 	uid_t uid;
 	gid_t gid;
 	bool virtual_user;
+	struct quota quota;
 	char extension[128];	/* what followed recipient_delimiter, or "" */
 };
 

@@ -28,7 +28,8 @@ static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
 	if (!ipc_is(m, "session") || !text(m, "user", &h->user) ||
 	    !text(m, "maildir", &h->maildir) || h->maildir[0] != '/' ||
 	    !ipc_int(m, "uid", 0, UINT32_MAX - 1, &u) ||
-	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &g))
+	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &g) ||
+	    !quota_get(m, &h->quota))
 		return false;
 	h->tag = ipc_text(m, "tag");
 	h->client = ipc_text(m, "client");

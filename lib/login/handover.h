@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "client/quota.h"
 #include "ipc/ipc.h"
 #include "mailbox/store.h"
 
@@ -18,6 +19,7 @@ struct handover {
 	const char *client;
 	const char *tag; /* of the IMAP command, or "" */
 	bool tls;
+	struct quota quota;
 	struct buf pending; /* input that was read ahead */
 	int fd;		    /* the connection */
 	struct store *store;

@@ -233,6 +233,10 @@ static int add_new(struct folder *f, const struct delivery *d,
 
 	for (i = 0; i < n && !is_duplicate(f, &d[i], &a[i], &k); i++)
 		;
+	if (i == n && d->full) {
+		folder_unlock(f);
+		return ERR_LIMIT;
+	}
 	if (i == n) {
 		code = add_commit(f, a, n, &uid);
 		for (i = 0; !code && i < n; i++)

@@ -33,6 +33,8 @@ struct delivery {
 	const char *recipient; /* final recipient, part of that check */
 	int64_t arrival_us;    /* when the message came (wall clock) */
 	unsigned flags;	       /* enum mailbox_flag; usually 0 */
+	bool full;	       /* there is no room: ERR_LIMIT, unless it was
+				* delivered before */
 };
 
 struct delivered {

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "server/user.h"
+#include "table/quota-rule.h"
 
 enum { NAME, PASSWORD, UID, GID, GECOS, HOME, SHELL, EXTRA, FIELDS };
 
@@ -175,6 +176,9 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	if (!u->home || *u->home != '/')
 		return refuse(u, why, "the home is not an absolute path");
 	remove_final_slashes(u->home);
+	if (!quota_rule_find(field[EXTRA], &u->quota))
+		*why = "userdb_quota_rule is not of the form "
+		       "*:storage=1G:messages=1000: the limits of all hold";
 	u->maildir = find_maildir(u->home, field[EXTRA]);
 	if (!u->maildir)
 		return refuse(u, why, "userdb_mail is not an absolute path");

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "client/quota.h"
 #include "table/text.h"
 
 struct user {
@@ -17,6 +18,7 @@ struct user {
 	char *maildir;
 	uid_t uid;
 	gid_t gid;
+	struct quota quota; /* QUOTA_DEFAULT where the line has none */
 	bool refused; /* the user exists, but the rest of the line is
 		       * wrong */
 };
@@ -37,8 +39,9 @@ void users_parse(const struct text_reading *r, char *text, size_t n,
 
 /* Parses LINE, modifying it. Gives the user, free with user_free; NULL with
  * *WHY NULL for an empty line or a comment, else *WHY says what is wrong. A
- * fault after a valid name gives a user that is refused, and an unusable
- * password one that cannot log in: these also set *WHY. */
+ * fault after a valid name gives a user that is refused, an unusable password
+ * one that cannot log in, and limits that are not understood one with those of
+ * all: these also set *WHY. */
 struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why);
 void user_free(struct user *u);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "table/quota-rule.h"
 #include "tap.h"
 
 static const struct user_defaults defaults = { 700, 701, "/srv/mail" };
@@ -116,6 +117,51 @@ static void run(const struct line *l)
 	user_free(u);
 }
 
+#define D QUOTA_DEFAULT
+
+static const struct {
+	const char *extra;
+	int64_t bytes;
+	int64_t messages;
+	bool told;
+} rules[] = {
+	{ "", D, D, false },
+	{ "x=1 userdb_mail=maildir:~/M", D, D, false },
+	{ "userdb_quota_rule=*:storage=1G", INT64_C(1) << 30, D, false },
+	{ "userdb_quota_rule=*:storage=100", 102400, D, false },
+	{ "userdb_quota_rule=*:storage=7b:messages=9 x", 7, 9, false },
+	{ "x userdb_quota_rule=*:bytes=500:messages=0", 500, 0, false },
+	{ "userdb_quota_rule=*:messages=3", D, 3, false },
+	{ "userdb_quota_rule=*:storage=0", 0, D, false },
+	{ "userdb_quota_rule=*:storage=", D, D, true },
+	{ "userdb_quota_rule=*:storage=-1", D, D, true },
+	{ "userdb_quota_rule=*:storage=1X", D, D, true },
+	{ "userdb_quota_rule=*:storage=1GB", D, D, true },
+	{ "userdb_quota_rule=*:storage=99999999999G", D, D, true },
+	{ "userdb_quota_rule=*:messages=1k", D, D, true },
+	{ "userdb_quota_rule=*:nothing=1", D, D, true },
+	{ "userdb_quota_rule=Trash:storage=1G", D, D, true },
+	{ "userdb_quota_rule=", D, D, true },
+};
+
+static void test_rules(void)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		char text[300];
+		const char *why;
+		struct user *u;
+
+		snprintf(text, sizeof(text), "a@x.test:$6$s$h::::/h::%s",
+			 rules[i].extra);
+		u = user_parse(text, &defaults, &why);
+		ok(u && !u->refused && u->quota.bytes == rules[i].bytes &&
+			   u->quota.messages == rules[i].messages &&
+			   (why != NULL) == rules[i].told,
+		   "a rule: %s", rules[i].extra);
+		user_free(u);
+	}
+}
+
 static const struct {
 	const char *promise;
 	const char *text;
@@ -175,5 +221,6 @@ int main(void)
 		run_text(i);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		run(&lines[i]);
+	test_rules();
 	return done();
 }

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""Limits of a user's mailbox: what IMAP tells of them (RFC 9208), what is
+refused over IMAP and at delivery, and that a full user gets mail again as soon
+as something is deleted."""
+import os
+import re
+import smtplib
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from imapsession import Client, Sessions  # noqa: E402
+from instance import Instance, message as mail, wait_for  # noqa: E402
+from oracle import DOVECOT, Oracle, compare  # noqa: E402
+
+tap = Tap()
+PLUGIN = "/usr/lib/dovecot/modules/lib11_imap_quota_plugin.so"
+SETTINGS = """\
+mail_plugins=quota
+protocol imap {
+  mail_plugins=quota imap_quota
+}
+plugin {
+  quota=count:User quota
+  quota_vsizes=yes
+  quota_rule=*:storage=100K:messages=%d
+}
+"""
+LIMITS = {"quota": str(100 * 1024), "quota-messages": "10"}
+
+
+def text(n, size=0):
+    start = b"Subject: m%d\r\n\r\n" % n
+    return start + b"x" * (size - len(start) - 2) + b"\r\n"
+
+
+def literal(data):
+    return b"{%d+}\r\n%s" % (len(data), data)
+
+
+def usage(r):
+    got = r.ask("GETQUOTAROOT INBOX")[0]
+    return [int(n) for n in re.search(
+        rb"STORAGE (\d+) \d+ MESSAGE (\d+) ", got[1]).groups()]
+
+
+def without(all_sessions):
+    r = all_sessions.raw()
+    tap.equal(r.ask("GETQUOTAROOT INBOX")[0], [b'* QUOTAROOT "INBOX"'],
+              "without a limit there is no root")
+    tap.starts(r.ask('GETQUOTA "User quota"')[1], b"NO [NONEXISTENT]",
+               "nor its limits")
+    tap.starts(r.ask("APPEND INBOX " + "{3+}\r\na\r\n")[1], b"OK",
+               "and all is taken")
+    got = r.ask("CAPABILITY")[0][0].split()
+    tap.ok(all(c in got for c in (b"QUOTA", b"QUOTA=RES-STORAGE",
+                                  b"QUOTA=RES-MESSAGE")) and
+           b"QUOTASET" not in got, "announced, but no QUOTASET", got)
+    r.ask("SELECT INBOX")
+    r.ask("STORE 1 +FLAGS \\Deleted")
+    r.ask("EXPUNGE")
+    r.close()
+
+
+def with_limits(all_sessions):
+    r = all_sessions.raw(**LIMITS)
+    tap.equal(usage(r), [0, 0], "an empty mailbox")
+    tap.starts(r.ask("SETQUOTA \"\" (STORAGE 1)")[1], b"NO [NOPERM]",
+               "limits are not the user's")
+    r.ask("CREATE other")
+    tap.starts(r.ask(b"APPEND INBOX " + literal(text(1, 40000)))[1], b"OK",
+               "a large message")
+    tap.starts(r.ask(b"APPEND other " + literal(text(2, 40000)))[1], b"OK",
+               "and one elsewhere")
+    tap.equal(usage(r), [79, 2], "all folders count")
+    r.send(b"x APPEND INBOX {40000}\r\n")
+    tap.starts(r.until("x")[-1], b"x NO [OVERQUOTA]",
+               "the third is not asked for")
+    tap.starts(r.ask(b"APPEND INBOX %s %s" % (literal(text(3, 12000)), literal(
+        text(4, 12000))))[1], b"NO [OVERQUOTA]", "nor two that are too much")
+    tap.equal(usage(r), [79, 2], "and none of them is there")
+    r.ask("SELECT INBOX")
+    tap.starts(r.ask("COPY 1 other")[1], b"NO [OVERQUOTA]",
+               "a copy that is too much")
+    tap.starts(r.ask(b"REPLACE 1 INBOX " + literal(text(5, 50000)))[1], b"OK",
+               "one in place of another needs room for the difference")
+    tap.starts(r.ask("MOVE 1 other")[1], b"OK", "a move needs none")
+    tap.equal(usage(r), [88, 2], "and changes nothing")
+    r.ask("SELECT other")
+    r.ask("STORE 1 +FLAGS \\Deleted")
+    tap.equal(r.ask("STATUS other (MESSAGES DELETED DELETED-STORAGE)")[0],
+              [b'* STATUS "other" (MESSAGES 2 DELETED 1 DELETED-STORAGE '
+               b'40000)'], "what an EXPUNGE would free")
+    tap.starts(r.ask("EXPUNGE")[1], b"OK", "a full user can delete")
+    tap.equal(usage(r), [49, 1], "and it is free at once")
+    tap.equal(r.ask("STATUS other (DELETED-STORAGE)")[0],
+              [b'* STATUS "other" (DELETED-STORAGE 0)'], "nothing more to free")
+    for n in range(8):
+        r.ask(b"APPEND INBOX " + literal(text(n)))
+    tap.starts(r.ask(b"APPEND INBOX " + literal(text(9)))[1], b"OK",
+               "ten messages")
+    tap.starts(r.ask(b"APPEND INBOX " + literal(text(9)))[1],
+               b"NO [OVERQUOTA]", "and no more")
+    r.close()
+
+
+def clients(all_sessions):
+    m = Client(all_sessions.socket(**LIMITS))
+    kind, (roots, limits) = m.getquotaroot("INBOX")
+    tap.equal((kind, roots, limits), (
+        "OK", [b'"INBOX" "User quota"'],
+        [b'"User quota" (STORAGE 49 100 MESSAGE 10 10)']), "imaplib")
+    m.logout()
+
+
+def as_dovecot(all_sessions):
+    if not (os.path.exists(DOVECOT) and os.path.exists(PLUGIN)):
+        return
+    limits = dict(LIMITS)
+    with Oracle(all_sessions, SETTINGS % 12) as oracle:
+        limits["quota-messages"] = "12"
+        r = all_sessions.raw(**limits)
+        r.ask("DELETE other")
+        r.ask("LOGOUT")
+        for n in range(2):
+            all_sessions.put(b"Subject: foreign %d\n\nbody\n" % n + b"y\n" * 5000)
+        r = all_sessions.raw(**limits)
+        r.ask("SELECT INBOX")
+        r.ask("FETCH 1:* RFC822.SIZE")
+        oracle.copy()
+        theirs = oracle.open()
+        for command in ("GETQUOTAROOT INBOX", 'GETQUOTA "User quota"',
+                        "GETQUOTA nope", "GETQUOTAROOT nope"):
+            compare(tap, r, theirs, command, change=lambda u: [
+                re.sub(rb'"(INBOX|nope)"', rb"\1", x) for x in u])
+        for session in r, theirs:
+            session.ask("SELECT INBOX")
+        for command in ("COPY 1:3 INBOX", "SETQUOTA x (STORAGE 1)",
+                        b"APPEND INBOX " + literal(text(1, 100000))):
+            compare(tap, r, theirs, command, "the same: %s" % command[:20],
+                    change=lambda u: [])
+
+
+def send(s, n, size, user=None):
+    with s.smtp() as c:
+        c.sendmail("a@sender.test", [s.address(user)],
+                   mail("a@sender.test", s.address(user), "m%d" % n,
+                        ("z" * 70 + "\r\n") * (size // 72)))
+
+
+def empty(s):
+    m = s.imap()
+    m.select()
+    m.store("1:*", "+FLAGS", "\\Deleted")
+    kind, _ = m.expunge()
+    m.logout()
+    return kind
+
+
+def delivery():
+    with Instance("mailbox_quota=100K", "mailbox_quota_grace=0") as s:
+        for n in range(2):
+            send(s, n, 40000)
+        tap.equal(len(s.wait_messages(2)), 2, "mail within the limit arrives")
+        send(s, 3, 40000)
+        tap.ok(s.wait_log("dsn=5.2.2"), "what is over it is returned (5.2.2)")
+        tap.ok("mailbox is full" in s.read_log(), "and the reason is told")
+        send(s, 4, 5000)
+        tap.equal(len(s.wait_messages(3)), 3, "what still fits arrives")
+        m = s.imap()
+        tap.ok(b"STORAGE 85 100" in m.getquotaroot("INBOX")[1][1][0] or
+               b" 100)" in m.getquotaroot("INBOX")[1][1][0],
+               "the user sees the limit", m.getquotaroot("INBOX"))
+        m.logout()
+        tap.equal(empty(s), "OK", "a full user can delete")
+        send(s, 5, 90000)
+        tap.equal(len(s.wait_messages(1)), 1, "and gets mail again at once")
+        with open(s.path("users")) as f:
+            lines = f.read().splitlines()
+        lines = [line + ("" if s.USER2 not in line.split(":")[0] else
+                         ":" * (7 - line.count(":")) +
+                         "userdb_quota_rule=*:storage=1M:messages=2")
+                 for line in lines]
+        with open(s.path("users.new"), "w") as f:
+            f.write("\n".join(lines) + "\n")
+        old = os.stat(s.path("users"))
+        os.chown(s.path("users.new"), old.st_uid, old.st_gid)
+        os.rename(s.path("users.new"), s.path("users"))
+
+        def told():
+            m = s.imap(s.USER2, s.PASS2)
+            got = m.getquotaroot("INBOX")[1][1]
+            m.logout()
+            return got and b" 1024 MESSAGE 0 2)" in got[0]
+        tap.ok(wait_for(told), "a limit of the user's own, within a second")
+        for n in 6, 7:
+            send(s, n, 110000, s.USER2)
+        tap.equal(len(s.wait_messages(2, s.USER2)), 2, "holds")
+        send(s, 8, 10, s.USER2)
+        tap.ok(s.wait_log("dsn=5.2.2", times=2), "also of messages")
+
+
+def later():
+    with Instance("mailbox_quota=100K", "quota_full_tempfail=yes") as s:
+        send(s, 1, 105000)
+        tap.equal(len(s.wait_messages(1)), 1,
+                  "a message may go over the limit by the grace")
+        send(s, 2, 8000)
+        tap.ok(s.wait_log("dsn=4.2.2"), "the next waits (4.2.2)")
+        empty(s)
+
+        def came():
+            s.posthorn("queue", "flush", "ALL")
+            return len(s.messages()) == 1
+        tap.ok(wait_for(came, pause=0.5), "until there is room")
+
+
+with Sessions() as sessions:
+    without(sessions)
+    with_limits(sessions)
+    clients(sessions)
+    as_dovecot(sessions)
+delivery()
+later()
+tap.done()
