@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/account.h"
 #include "base/encode.h"
-#include "base/mem.h"
-#include "client/account.h"
 #include "mailbox/inspect.h"
 #include "server/sandbox.h"
 
@@ -132,31 +129,15 @@ static const struct {
 /* Becomes the user that NAME is, for good, and opens the Maildir. */
 static int become(const struct admin *a, const char *name, struct store **s)
 {
-	char *dir = mem_printf("%s/private",
-			       config_string(a->config, "run_directory"));
 	const bool writable = true;
 	const char *maildir;
 	struct account u;
-	int code;
+	int status = admin_find_account(a, name, &u), code;
 
-	ipc_set_dir(dir);
-	free(dir);
-	switch (account_lookup(name, &u)) {
-	case ACCOUNT_FOUND:
-		break;
-	case ACCOUNT_NONE:
-		return admin_fail(EX_NOUSER, "there is no user %s", name);
-	default:
-		return admin_fail(EX_UNAVAILABLE,
-				  "accountd does not say who %s is: does the "
-				  "suite run?",
-				  name);
-	}
-	if (u.uid == 0 && geteuid() == 0)
-		return admin_fail(EX_NOPERM, "root has no mailbox");
-	if (geteuid() != 0 && geteuid() != u.uid)
-		return admin_fail(EX_NOPERM, "only root and the user may");
-	sandbox_become(u.uid, u.gid);
+	if (!status)
+		status = admin_become(&u);
+	if (status)
+		return status;
 	maildir = u.maildir;
 	code = store_open(maildir, false, s);
 	if (code)

@@ -22,6 +22,7 @@
 
 static const char help[] =
 	"usage: posthorn user list [--json]      the virtual users\n"
+	"       posthorn user quota [USER…]      what mailboxes hold, and may\n"
 	"       posthorn user add USER@DOMAIN    make one\n"
 	"       posthorn user passwd USER@DOMAIN change the password\n"
 	"       posthorn user remove USER@DOMAIN remove one (mail stays)\n\n"
@@ -370,6 +371,8 @@ int admin_user(const struct admin *a)
 		return admin_usage(a, help);
 	if (a->argc == 1 && strcmp(a->argv[0], "list") == 0)
 		return do_list(a);
+	if (a->argc > 0 && strcmp(a->argv[0], "quota") == 0)
+		return admin_user_quota(a);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (a->argc == 2 && strcmp(a->argv[0], verbs[i].name) == 0)
 			return change(a, &verbs[i]);

@@ -2,6 +2,7 @@
 """Limits of a user's mailbox: what IMAP tells of them (RFC 9208), what is
 refused over IMAP and at delivery, and that a full user gets mail again as soon
 as something is deleted."""
+import json
 import os
 import re
 import smtplib
@@ -173,6 +174,18 @@ def delivery():
                b" 100)" in m.getquotaroot("INBOX")[1][1][0],
                "the user sees the limit", m.getquotaroot("INBOX"))
         m.logout()
+        got = s.posthorn("user", "quota", s.address(), "nobody@" + s.DOMAIN)
+        tap.ok(re.match(r"%s  \d+ of 102400 bytes \(8\d %%\)  3 messages\n$" %
+                        re.escape(s.address()), got.stdout) and
+               got.returncode == 67, "posthorn user quota",
+               (got.stdout, got.stderr, got.returncode))
+        got = {u["user"]: u for u in json.loads(s.posthorn(
+            "user", "quota", "--json").stdout)}
+        tap.equal((got[s.address()]["messages"],
+                   got[s.address(s.USER2)]["bytes"],
+                   got[s.address()]["bytes_limit"],
+                   got[s.address()]["messages_limit"]), (3, 0, 102400, None),
+                  "of all users, also those without mail")
         tap.equal(empty(s), "OK", "a full user can delete")
         send(s, 5, 90000)
         tap.equal(len(s.wait_messages(1)), 1, "and gets mail again at once")

@@ -1,0 +1,14 @@
+/* Who a user is, and how to become that user: for what touches a Maildir. */
+#ifndef ADMIN_ACCOUNT_H
+#define ADMIN_ACCOUNT_H
+
+#include "admin/admin.h"
+#include "client/account.h"
+
+/* Asks accountd who NAME is. EX_OK, or the exit code after saying why. */
+int admin_find_account(const struct admin *a, const char *name, struct account *u);
+
+/* Becomes U for good. EX_OK, or the exit code after saying why. */
+int admin_become(const struct account *u);
+
+#endif
