@@ -41,7 +41,10 @@ void active_dirty(struct qmgr *q, struct active *a);
  * they are on disk. active_tick tries again. */
 bool active_write(struct qmgr *q, struct active *a);
 
-/* Marks A for the end of its pass, if nothing of it is in progress. */
+/* Is nothing of A in progress? */
+bool active_is_over(const struct active *a);
+
+/* Marks A for the end of its pass, if that is so now. */
 void active_check(struct qmgr *q, struct active *a);
 
 /* Adds the record of a result, and counts it. */

@@ -76,9 +76,14 @@ void active_end(struct qmgr *q, struct active *a)
 	free(a);
 }
 
+bool active_is_over(const struct active *a)
+{
+	return a->pending == 0 && a->jobs == 0 && !a->bouncing;
+}
+
 void active_check(struct qmgr *q, struct active *a)
 {
-	if (a->pending == 0 && a->jobs == 0 && !a->bouncing)
+	if (active_is_over(a))
 		ENLIST(q, a, settling, IN_SETTLING);
 }
 

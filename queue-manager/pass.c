@@ -259,7 +259,9 @@ void active_settle(struct qmgr *q)
 
 	while ((a = TAILQ_FIRST(&q->settling))) {
 		DELIST(q, a, settling, IN_SETTLING);
-		settle(q, a);
+		/* a recipient may have been added since */
+		if (active_is_over(a))
+			settle(q, a);
 	}
 	while ((a = TAILQ_FIRST(&q->dirty))) {
 		DELIST(q, a, dirty, IN_DIRTY);

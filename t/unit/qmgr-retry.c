@@ -77,6 +77,34 @@ static void test_backlog(struct queue_receiver *r)
 	buf_free(&why);
 }
 
+/* While one destination rests, what is for another goes out. */
+static void test_half(struct queue_receiver *r)
+{
+	struct buf why;
+	int64_t n;
+	int good = 0;
+
+	buf_init(&why, 1000);
+	bed_post(r, "probe", "down@half.test");
+	bed_wait(bed_is_logged, "destination half.test is not tried");
+	bed_forget_record();
+	while (good < 20 &&
+	       bed_post(r, "half", "down@half.test ok@local.test") == ERR_OK)
+		good++;
+	ok(good == 20 && bed_in_queue() == 21,
+	   "messages for one that rests and one that does not (%d)", good);
+	while (bed_occurs(bed.record, "to=<ok@local.test>") < 20 &&
+	       bed_in_queue() == 21)
+		usleep(50000);
+	ok(bed_occurs(bed.record, "to=<ok@local.test>") == 20,
+	   "the other one gets all of them, once");
+	ok(queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why) ==
+			   ERR_OK &&
+		   n == 21 && bed_wait(bed_is_empty, NULL),
+	   "the rest of them waits");
+	buf_free(&why);
+}
+
 int main(void)
 {
 	struct queue_receiver *r = bed_begin();
@@ -85,6 +113,7 @@ int main(void)
 		return 0;
 	test_retry(r);
 	test_backlog(r);
+	test_half(r);
 	bed_end(r);
 	return done();
 }
