@@ -169,16 +169,38 @@ static void put_octal(struct buf *out, unsigned char c)
 	buf_put(out, text, 4);
 }
 
-/* The length of a well-formed character beyond ASCII (and beyond the C1
- * controls) at S, or 0. */
+/* Characters that end a line or turn the direction of a text, so that it reads
+ * as another one, or that nobody sees: C1 controls, marks, separators, tags. */
+static const struct {
+	uint32_t first, last;
+} invisible[] = {
+	{ 0x80, 0x9f },	    { 0xad, 0xad },	{ 0x61c, 0x61c },
+	{ 0x180e, 0x180e }, { 0x200b, 0x200f }, { 0x2028, 0x202e },
+	{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+	{ 0xe0000, 0xe007f },
+};
+
+static bool is_invisible(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof(invisible) / sizeof(*invisible); i++)
+		if (c >= invisible[i].first && c <= invisible[i].last)
+			return true;
+	return false;
+}
+
+/* The length of a well-formed character beyond ASCII at S that can be seen, or
+ * 0. */
 static size_t wide_length(const char *s, size_t n)
 {
-	unsigned char c = (unsigned char)s[0];
-	size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	unsigned char first = (unsigned char)s[0];
+	size_t i, len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	uint32_t c = first & (0x7fu >> len);
 
-	if (c < 0xc2 || len > n || !str_is_utf8(s, len))
+	if (first < 0xc2 || len > n || !str_is_utf8(s, len))
 		return 0;
-	return c == 0xc2 && (unsigned char)s[1] < 0xa0 ? 0 : len;
+	for (i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3f);
+	return is_invisible(c) ? 0 : len;
 }
 
 void encode_visible(struct buf *out, const char *data, size_t n)

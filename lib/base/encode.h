@@ -27,7 +27,9 @@ void encode_percent(struct buf *out, const void *data, size_t n);
 bool decode_percent(struct buf *out, const char *text, size_t n);
 
 /* For logs and replies: control characters become \ooo or \n, \r, \t; a
- * backslash is doubled; bytes that are not UTF-8 become \ooo. */
+ * backslash is doubled; bytes that are not UTF-8 become \ooo, and so do the
+ * bytes of characters that cannot be seen, end a line, or turn the direction of
+ * what follows. */
 void encode_visible(struct buf *out, const char *data, size_t n);
 
 #endif
