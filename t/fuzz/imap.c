@@ -16,6 +16,7 @@
  * link: imapd/cmd-idle.c
  * link: imapd/cmd-list.c
  * link: imapd/cmd-replace.c
+ * link: imapd/cmd-quota.c
  * link: imapd/cmd-search.c
  * link: imapd/cmd-select.c
  * link: imapd/cmd-sort.c
@@ -201,10 +202,6 @@ void fuzz_one(const char *data, size_t n)
 					     .create = &none,
 					     .subscribe = &none };
 	pthread_t reader;
-	static const struct strlist none;
-	const struct session_rules rules = { .message_max = 1 << 20,
-					     .create = &none,
-					     .subscribe = &none };
 	int pair[2];
 
 	if (self.inputs++ % INPUTS_PER_MAILDIR == 0)
