@@ -45,6 +45,7 @@ struct settings {
 	bool owners;   /* owner_request_special */
 	bool full_tempfail; /* quota_full_tempfail */
 	int quota_grace;    /* mailbox_quota_grace */
+	const char *quota_levels; /* mailbox_quota_warnings: "80 95" */
 	int64_t command_ms;
 	struct identity nobody; /* default_privs */
 	bool root;		/* can become others */

@@ -41,6 +41,27 @@ static void find_nobody(struct settings *s)
 		log_die(EX_CONFIG, "default_privs: %s is root", name);
 }
 
+/* "80 95", as workers get it. */
+static const char *read_levels(const struct config *c)
+{
+	const struct strlist *l = config_list(c, "mailbox_quota_warnings");
+	struct buf b;
+	int64_t level;
+
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < l->n; i++) {
+		if (!str_to_int(l->item[i], 1, 100, &level))
+			log_die(EX_CONFIG,
+				"mailbox_quota_warnings wants percentages from "
+				"1 to 100: %s",
+				l->item[i]);
+		buf_printf(&b, "%s%s", i ? " " : "", l->item[i]);
+	}
+	if (b.over)
+		log_die(EX_CONFIG, "mailbox_quota_warnings is too long");
+	return b.data;
+}
+
 static void prepare(struct settings *s, const struct config *c)
 {
 	struct buf faults;
@@ -55,6 +76,7 @@ static void prepare(struct settings *s, const struct config *c)
 	s->owners = config_bool(c, "owner_request_special");
 	s->full_tempfail = config_bool(c, "quota_full_tempfail");
 	s->quota_grace = (int)config_int(c, "mailbox_quota_grace");
+	s->quota_levels = read_levels(c);
 	s->command_ms = config_seconds(c, "command_time_limit") * 1000;
 	s->domains = address_domains_new(c, NULL);
 	open_tables(s, &faults);

@@ -13,6 +13,7 @@
 #include "io/wait.h"
 #include "local-deliver/forward.h"
 #include "local-deliver/identity.h"
+#include "local-deliver/warning.h"
 #include "log/log.h"
 #include "mailbox/store.h"
 #include "server/sandbox.h"
@@ -39,6 +40,8 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 	}
 	quota_put(m, &q->quota);
 	ipc_put_int(m, "grace", q->grace);
+	ipc_put(m, "levels", q->levels);
+	ipc_put(m, "origin", q->origin);
 	ipc_put_fd(m, d->fd);
 }
 
@@ -59,6 +62,8 @@ static bool get_request(struct arena *a, struct ipc_in *m,
 	d->maildir = arena_strdup(a, ipc_text(m, "maildir"));
 	d->folder = "INBOX";
 	q->grace = (int)grace;
+	q->levels = arena_strdup(a, ipc_text(m, "levels"));
+	q->origin = arena_strdup(a, ipc_text(m, "origin"));
 	d->prologue = arena_strdup(a, ipc_text(m, "prologue"));
 	d->offset = (off_t)offset;
 	d->length = (off_t)length;
@@ -91,24 +96,34 @@ static void say_delivered(struct ipc_out *m, const struct delivered *done)
 		ipc_put(m, "duplicate", "yes");
 }
 
-/* Is there room for it? ERR_LIMIT: no; others: that cannot be found. */
-static int check_room(const struct worker_request *q, off_t bytes, size_t n)
+/* Is there room for N messages of so many BYTES? *AFTER is what there will be
+ * with them. ERR_LIMIT: no; others: that cannot be found. */
+static int check_room(const struct worker_request *q, off_t bytes, size_t n,
+		      struct usage *after)
 {
-	struct usage u = { 0 };
 	struct store *s;
 	int err;
 
+	*after = (struct usage){ 0 };
 	if (!quota_exists(&q->quota))
 		return ERR_OK;
 	err = store_open(q->delivery.maildir, true, &s);
 	if (err)
 		return err;
-	err = store_usage(s, &u);
+	err = store_usage(s, after);
 	store_close(&s);
-	if (!err && !quota_allows(&q->quota, u.bytes + (uint64_t)bytes,
-				  u.messages + n, q->grace))
+	after->bytes += (uint64_t)bytes;
+	after->messages += n;
+	if (!err &&
+	    !quota_allows(&q->quota, after->bytes, after->messages, q->grace))
 		err = ERR_LIMIT;
 	return err;
+}
+
+static void warn_if_due(const struct worker_request *q, const struct usage *now)
+{
+	if (quota_exists(&q->quota) && *q->levels)
+		warning_consider(q, now);
 }
 
 static off_t size_of(const struct delivery *d)
@@ -121,14 +136,17 @@ static void deliver_alone(struct ipc_out *m, const struct worker_request *q)
 {
 	struct delivery d = q->delivery;
 	struct delivered done;
+	struct usage after;
 	int err;
 
 	err_clear();
-	err = check_room(q, size_of(&d), 1);
+	err = check_room(q, size_of(&d), 1, &after);
 	d.full = err == ERR_LIMIT;
 	if (!err || d.full)
 		err = deliver_message(&d, &done);
 	if (!err) {
+		if (!done.duplicate)
+			warn_if_due(q, &after);
 		say_delivered(m, &done);
 		return;
 	}
@@ -191,13 +209,16 @@ static void answer(const struct batch *b, size_t i, size_t *done,
 static int do_batch(struct batch *b, int sock, struct ipc_out *out)
 {
 	size_t done = 0;
+	struct usage after;
 	int err = ERR_OK;
 
-	b->together =
-		b->ndeliveries > 0 &&
-		check_room(b->limited, b->bytes, b->ndeliveries) == ERR_OK &&
-		deliver_together(b->box, b->delivery, b->ndeliveries,
-				 b->delivered) == ERR_OK;
+	b->together = b->ndeliveries > 0 &&
+		      check_room(b->limited, b->bytes, b->ndeliveries,
+				 &after) == ERR_OK &&
+		      deliver_together(b->box, b->delivery, b->ndeliveries,
+				       b->delivered) == ERR_OK;
+	if (b->together)
+		warn_if_due(b->limited, &after);
 	for (size_t i = 0; !err && i < b->n; i++) {
 		answer(b, i, &done, out);
 		err = ipc_send(sock, out, IDLE_MS);

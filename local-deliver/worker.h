@@ -7,7 +7,7 @@
  *
  * Between child and worker, packets of lib/ipc on a socket pair:
  *     deliver maildir prologue offset length queue-id recipient arrival
- *         forward extension quota quota-messages grace + fd
+ *         forward extension quota quota-messages grace levels origin + fd
  *     → delivered folder uid duplicate | failed code errno | forward targets
  * Answers come in the order of the requests.
  */
@@ -28,6 +28,8 @@ struct worker_request {
 	const char *extension; /* … with this suffix */
 	struct quota quota;    /* what the mailbox may hold … */
 	int grace;	       /* … and so much more, in percent */
+	const char *levels;    /* thresholds for warnings, in percent */
+	const char *origin;    /* the domain of their sender */
 };
 
 enum worker_answer {

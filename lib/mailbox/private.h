@@ -17,6 +17,7 @@
 #define DISK_USER_LOCK "posthorn-user-lock"
 #define DISK_USES "posthorn-special-use"
 #define DISK_AUTOCREATED "posthorn-autocreated"
+#define DISK_WARNED "posthorn-quota-warned"
 #define DISK_SUBSCRIPTIONS "subscriptions"
 
 struct store {

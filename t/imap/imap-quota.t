@@ -160,7 +160,8 @@ def empty(s):
 
 
 def delivery():
-    with Instance("mailbox_quota=100K", "mailbox_quota_grace=0") as s:
+    with Instance("mailbox_quota=100K", "mailbox_quota_grace=0",
+                  "mailbox_quota_warnings=") as s:
         for n in range(2):
             send(s, n, 40000)
         tap.equal(len(s.wait_messages(2)), 2, "mail within the limit arrives")
@@ -214,8 +215,34 @@ def delivery():
         tap.ok(s.wait_log("dsn=5.2.2", times=2), "also of messages")
 
 
+def warnings():
+    with Instance("mailbox_quota=100K", "mailbox_quota_warnings=50 90") as s:
+        def told():
+            return sorted(re.search(rb"more than (\d+) % full", m).group(1)
+                          for m in s.messages() if b"MAILER-DAEMON@" in m)
+        send(s, 1, 40000)
+        s.wait_messages(1)
+        send(s, 2, 20000)
+        s.wait_messages(3)
+        tap.equal(told(), [b"50"], "a warning when a threshold is crossed")
+        send(s, 3, 20000)
+        s.wait_messages(4)
+        tap.equal(told(), [b"50"], "once")
+        for n in 4, 5:
+            send(s, n, 7500)
+        s.wait_messages(7)
+        tap.equal(told(), [b"50", b"90"], "and one for the next")
+        empty(s)
+        send(s, 6, 100)
+        s.wait_messages(1)
+        send(s, 7, 60000)
+        s.wait_messages(3)
+        tap.equal(told(), [b"50"], "again when it was emptier meanwhile")
+
+
 def later():
-    with Instance("mailbox_quota=100K", "quota_full_tempfail=yes") as s:
+    with Instance("mailbox_quota=100K", "quota_full_tempfail=yes",
+                  "mailbox_quota_warnings=") as s:
         send(s, 1, 105000)
         tap.equal(len(s.wait_messages(1)), 1,
                   "a message may go over the limit by the grace")
@@ -235,5 +262,6 @@ with Sessions() as sessions:
     clients(sessions)
     as_dovecot(sessions)
 delivery()
+warnings()
 later()
 tap.done()
