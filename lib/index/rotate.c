@@ -178,11 +178,14 @@ static off_t size_of_state(const struct index *x)
 }
 
 /* The history is carried over and may be longer than the state: so a journal
- * must also have doubled since it was made. */
+ * must also have doubled since it was made. While files of expunged messages
+ * may still be there it stays: only its records know the names that other
+ * programs gave them. */
 bool index_rotation_is_due(const struct index *x)
 {
 	return x->read >= JOURNAL_MIN && x->read >= 4 * size_of_state(x) &&
-	       (uint64_t)x->read / 2 >= x->f.head.born;
+	       (uint64_t)x->read / 2 >= x->f.head.born &&
+	       !marks_are_pending(&x->f.last);
 }
 
 void index_rotate(struct index *x)

@@ -53,7 +53,7 @@ static void fill(void)
 {
 	struct store *s;
 	struct mailbox *m;
-	char name[64];
+	char name[256];
 	int i;
 
 	fresh();
@@ -61,7 +61,7 @@ static void fill(void)
 	close_folder(&m, &s);
 	for (i = 0; i < MANY; i++) {
 		seq[i] = (uint32_t)i + 1;
-		snprintf(name, sizeof(name), "cur/17%08u.foreign:2,S", i);
+		snprintf(name, sizeof(name), "cur/17%08u.%0180d:2,S", i, 0);
 		write_file(path(name), "A: b\n\nx\n", 8);
 	}
 	m = open_folder("INBOX", false, &s);
@@ -163,17 +163,14 @@ static void test_close(void)
 	ok(files("cur") + files("new") == 1, "and at the end of the session");
 }
 
-static void test_end(int after)
+/* An expunge that ends after so many files. */
+static bool ends_after(int after)
 {
 	struct store *s;
 	struct mailbox *m;
 	int status;
 	pid_t pid;
 
-	fill();
-	/* the times of the directories are old enough to be kept */
-	usleep(40000);
-	ok(holds_last("before") == false, "%d messages", MANY + 1);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -182,14 +179,66 @@ static void test_end(int after)
 		mailbox_expunge(m, seq, MANY, false);
 		_exit(1);
 	}
-	ok(waitpid(pid, &status, 0) == pid && status == 0,
-	   "an expunge ends after %d files", after);
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void test_end(int after)
+{
+	fill();
+	/* the times of the directories are old enough to be kept */
+	usleep(40000);
+	ok(holds_last("before") == false, "%d messages", MANY + 1);
+	ok(ends_after(after), "an expunge ends after %d files", after);
 	reads = 0;
 	ok(holds_last("after"), "none of the messages comes back");
 	ok(reads < 500, "nor is the journal searched for each: %d reads",
 	   reads);
 	ok(holds_last("later") && files("cur") + files("new") == 1,
 	   "and no file is left there: %d", files("cur") + files("new"));
+}
+
+static uint32_t status_messages(void)
+{
+	struct store_status st = { 0 };
+	struct store *s;
+
+	if (store_open(at.maildir, true, &s) != ERR_OK)
+		return UINT32_MAX;
+	if (store_status(s, "INBOX", false, &st) != ERR_OK)
+		st.messages = UINT32_MAX;
+	store_close(&s);
+	return st.messages;
+}
+
+static void look_again(bool read_only)
+{
+	struct store *s;
+	struct mailbox *m = open_folder("INBOX", read_only, &s);
+
+	close_folder(&m, &s);
+}
+
+/* The journal is long, and nearly all of it history: sessions that leave the
+ * files to the expunge, since it may be under way, must not forget them. */
+static void test_short_sessions(void)
+{
+	fill();
+	ok(ends_after(MANY / 2), "an expunge ends");
+	ok(file_size(path(DISK_JOURNAL)) >= 256 << 10 && files("cur") > 1,
+	   "the journal is a long one");
+	leftover_busy_us = 60000000;
+	look_again(false);
+	look_again(true);
+	deliver_n("INBOX", 1);
+	ok(status_messages() == 2, "STATUS does not count what is left");
+	look_again(false);
+	ok(files("cur") > 2, "and nobody removes it at once");
+	leftover_busy_us = 0;
+	look_again(false);
+	ok(status_messages() == 2 && files("cur") + files("new") == 2,
+	   "none of it comes back after short sessions");
+	ok(file_size(path(DISK_JOURNAL)) < 256 << 10,
+	   "then the journal is made shorter");
 }
 
 int main(void)
@@ -200,6 +249,7 @@ int main(void)
 	leftover_busy_us = 0; /* nobody waits for processes that ended */
 	test_end(0);
 	test_end(MANY / 2);
+	test_short_sessions();
 	clean();
 	return done();
 }
