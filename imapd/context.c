@@ -1,3 +1,10 @@
+/*
+ * Contexts. Each has its rows in order, by UID, and the mod-sequence up to
+ * which it knows the folder. When something changed, only the messages with a
+ * higher one are asked the search again; what came, went or moved in the order
+ * is told as ADDTO and REMOVEFROM with positions that hold one after the other,
+ * as RFC 5267 section 4.3 counts them.
+ */
 #include "imapd/context.h"
 
 #include <stdlib.h>

@@ -1,3 +1,9 @@
+/*
+ * What a FETCH asks for. Items are of three kinds, each with a table: a word
+ * alone, a word with a section in brackets and perhaps a partial range, and the
+ * old forms of RFC 822's names. All become bits and a list of sections in struct
+ * fetch, which the answer is made from.
+ */
 #include "imapd/fetch.h"
 
 #include <string.h>

@@ -1,3 +1,8 @@
+/*
+ * RETURN and its answer. The options are a table; each says which part of the
+ * result it is about, since that part is what SAVE keeps. The response is
+ * written in the order of the table, whatever the order in the command.
+ */
 #include "imapd/result.h"
 
 #include <inttypes.h>

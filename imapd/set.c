@@ -1,3 +1,9 @@
+/*
+ * Sets of messages, kept as ranges that ascend and do not touch. A set from the
+ * client becomes the sequence numbers that it means for the command at hand:
+ * numbers beyond the last are an error, UIDs of no message are not (RFC 3501
+ * section 6.4.8); "$" is the result that a SEARCH saved.
+ */
 #include "imapd/set.h"
 
 #include <stdlib.h>

@@ -1,3 +1,10 @@
+/*
+ * One command with messages: its arguments are read from one literal to the
+ * next, and each literal goes straight on to the mailbox, so that no message is
+ * in memory but one of a literal8. Limits (size, number, quota) are looked at
+ * before a literal is accepted; nothing is in the folder before the last has
+ * come.
+ */
 #include "imapd/upload.h"
 
 #include <stdint.h>

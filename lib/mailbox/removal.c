@@ -1,3 +1,11 @@
+/*
+ * Removing the files of expunged messages, a portion under each lock. A file
+ * that is not under its recorded name was renamed by another program: such are
+ * looked for in listings at the end, all at once. Then the directories are
+ * synced, and only after that the journal says that nothing is left: if the
+ * power goes before, the next session finds the files by what the journal says
+ * of them (leftover.h).
+ */
 #include "mailbox/removal.h"
 
 #include <stdlib.h>

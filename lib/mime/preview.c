@@ -1,3 +1,9 @@
+/*
+ * A preview is made of the first leaf that has words: plain text before HTML, as
+ * a mail program chooses. It is decoded, and its words are put one by one, without
+ * white space at the ends, until there are enough. Lines that quote others count
+ * if there are no others; of HTML what is between tags, but not style and script.
+ */
 #include "mime/preview.h"
 
 #include <stdbool.h>
