@@ -20,7 +20,7 @@ static const char help[] =
 	"cache,\n"
 	"                                               which are made anew\n"
 	"       posthorn mailbox dump USER [FOLDER]     the journal's records\n"
-	"\nFor all folders of USER, dump: INBOX, or for FOLDER.\n";
+	"\nOf all folders of USER (dump: of INBOX), or of FOLDER alone.\n";
 
 struct visit {
 	struct store *store;

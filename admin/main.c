@@ -37,7 +37,7 @@ static const struct {
 	{ "queue", admin_queue, WANTS_ANY,
 	  "list show hold release flush requeue bounce delete stats" },
 	{ "user", admin_user, WANTS_GOOD,
-	  "add passwd list remove virtual users" },
+	  "virtual users: add passwd list remove quota" },
 	{ "mailbox", admin_mailbox, WANTS_ANY,
 	  "check repair reindex dump the folders of a user" },
 	{ "map", admin_map, WANTS_PLACES, "build and ask tables" },
