@@ -153,6 +153,10 @@ static void judge_rest(struct judged *j, int fd, const int err[2],
 		decide(j, VERDICT_DAMAGED, err_why(ERR_IO));
 	else if (t.committed)
 		decide(j, VERDICT_DAMAGED, "a message without a superblock");
+	else if (done && st.st_size < SLOT_SIZE)
+		/* a sync made its full size durable: the next message may have
+		 * been in what is missing */
+		decide(j, VERDICT_DAMAGED, "the file is cut short");
 	else if (done)
 		decide(j, VERDICT_UNUSED, "");
 	else if (t.any)

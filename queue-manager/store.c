@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "queue/id.h"
+#include "queue/slot.h"
 
 struct slot *store_get(const struct store *s, uint32_t number)
 {
@@ -42,7 +43,7 @@ struct slot *store_add(struct store *s, uint32_t number, enum slot_state state)
 		return NULL;
 	slot = mem_alloc(sizeof(*slot));
 	slot->number = number;
-	slot->generation = 1;
+	slot->generation = SLOT_FIRST;
 	slot->state = (uint8_t)state;
 	s->page[p]->slot[number % STORE_PAGE] = slot;
 	s->page[p]->used++;

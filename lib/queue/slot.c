@@ -20,6 +20,7 @@
 #include "base/str.h"
 
 #define MAGIC_SIZE 8
+#define BLOCK 4096 /* of a file system: less is not given back */
 #define OFFSET_MAX ((off_t)1 << 50)
 
 static const char magic_used[] = "posthorn";
@@ -296,9 +297,9 @@ void slot_trim(int fd, const struct slot_super *s, off_t used)
 {
 	off_t half = slot_half(s->generation);
 
-	punch(fd, 0, half);
+	punch(fd, BLOCK, half);
 	if (s->content >= SLOT_SIZE)
-		punch(fd, half + 4096, SLOT_SIZE);
+		punch(fd, half + BLOCK, SLOT_SIZE);
 	if (ftruncate(fd, slot_journal_after(used)) < 0)
 		return;
 }

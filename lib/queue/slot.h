@@ -4,7 +4,9 @@
  *
  * A slot has two halves of SLOT_HALF bytes, filled with zeros once. Message
  * number n of a slot, its generation, is in half n & 1: superblock, content,
- * envelope, journal. What does not fit is behind both halves; the superblock
+ * envelope, journal. The first is SLOT_FIRST, so that it comes into the lower
+ * half: whatever is cut off a used slot's end, what is left begins with a
+ * superblock, and does not look like a slot that was never used. What does not fit is behind both halves; the superblock
  * says where. So the sync that makes generation n+1 durable also makes the
  * unsynced freeing of n durable, which is in the same file, before n+2
  * overwrites n: then nothing on disk can claim that n is still promised. A
@@ -27,6 +29,7 @@
 
 #define SLOT_HALF 32768
 #define SLOT_SIZE (2 * SLOT_HALF)
+#define SLOT_FIRST 2		/* generation of a new slot's first message */
 #define SLOT_HEAD_ROOM 65536	/* at most, before content behind the halves */
 #define SLOT_SUPER 512		/* bytes of a superblock: one sector */
 #define SLOT_JOURNAL_MIN 2048	/* room for a journal within a half */
@@ -35,7 +38,7 @@
 struct slot_super {
 	bool freed;		/* the message is done */
 	bool promised;		/* qmgr has written that it was promised */
-	uint32_t generation;	/* from 1 */
+	uint32_t generation;	/* from SLOT_FIRST; 1 in old slots */
 	char id[QUEUE_ID_SIZE];
 	off_t content, length;	/* where, bytes */
 	off_t envelope, envelope_length;
@@ -78,7 +81,8 @@ MUST_CHECK int slot_mark_promised(int fd, const struct slot_super *s);
 
 /* Gives back disk space that a waiting message does not need: USED is the end
  * of its journal. The journal may then grow without limit, and the slot cannot
- * be lent again. What the file system does not support is skipped. Call it
+ * be lent again. The former message's superblock in the lower half stays: it
+ * tells a file that is cut off from one that was never used. What the file system does not support is skipped. Call it
  * only after slot_mark_promised, which tells the hole from a lost
  * superblock. */
 void slot_trim(int fd, const struct slot_super *s, off_t used);

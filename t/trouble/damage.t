@@ -44,7 +44,6 @@ NOTHING_LEFT = {
     "missing": False,   # its owner took it
     "zeroed": False,    # as one that was made ahead, and not used yet
     "empty": True,
-    "cut": True,
 }
 
 tap = Tap()

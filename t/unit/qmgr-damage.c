@@ -78,9 +78,66 @@ static void cut_super(struct victim *v)
 	buf_truncate(&v->bytes, v->super + 100);
 }
 
+/* Cuts it at AT, or before the end of its message if that is earlier. */
+static void cut(struct victim *v, size_t at)
+{
+	struct slot_super s;
+
+	if (slot_super_read(v->bytes.data + v->super, &s) == ERR_OK &&
+	    at >= (size_t)(s.envelope + s.envelope_length))
+		at = (size_t)(s.envelope + s.envelope_length) - 1;
+	buf_truncate(&v->bytes, at);
+}
+
+static void cut_in_two(struct victim *v)
+{
+	cut(v, v->bytes.len / 2);
+}
+
+static void cut_at_half(struct victim *v)
+{
+	cut(v, SLOT_HALF);
+}
+
+static void cut_at_block(struct victim *v)
+{
+	cut(v, 4096);
+}
+
+static void cut_at_sector(struct victim *v)
+{
+	cut(v, SLOT_SUPER);
+}
+
 static void cut_all(struct victim *v)
 {
 	buf_truncate(&v->bytes, 0);
+}
+
+/* Zeros in block N of the message's half. */
+static void zero_block(struct victim *v, size_t n)
+{
+	size_t from = v->super + n * 4096, to = from + 4096;
+
+	if (to > v->bytes.len)
+		to = v->bytes.len;
+	if (from < to)
+		memset(v->bytes.data + from, 0, to - from);
+}
+
+static void zero_block_0(struct victim *v)
+{
+	zero_block(v, 0);
+}
+
+static void zero_block_1(struct victim *v)
+{
+	zero_block(v, 1);
+}
+
+static void zero_block_2(struct victim *v)
+{
+	zero_block(v, 2);
 }
 
 static void lengthen(struct victim *v)
@@ -110,23 +167,72 @@ static const struct damage {
 	const char *what;
 	void (*act)(struct victim *v);
 	enum fate fate;
-	int uses; /* of the slot */
+	int uses;    /* of the slot */
+	size_t size; /* of the message; 0: small */
 } damages[] = {
-	{ "untouched", NULL, DELIVERED, 1 },
-	{ "one bit of the superblock", flip, ASIDE, 1 },
-	{ "one bit of the superblock, used twice", flip, ASIDE, 2 },
-	{ "the first word of the superblock", flip_magic, ASIDE, 1 },
-	{ "a superblock of zeros", zero_super, ASIDE, 1 },
-	{ "a superblock of zeros, used twice", zero_super, ASIDE, 2 },
-	{ "a file of anything", scramble, ASIDE, 1 },
-	{ "one bit of the content", flip_content, ASIDE, 1 },
-	{ "one bit of the content, used twice", flip_content, ASIDE, 2 },
-	{ "cut within the content", cut_content, ASIDE, 1 },
-	{ "cut within the superblock", cut_super, ASIDE, 1 },
-	{ "cut to nothing", cut_all, NAMED, 1 },
-	{ "longer", lengthen, DELIVERED, 1 },
-	{ "another version", other_version, KEPT, 1 },
-	{ "another version, used twice", other_version, KEPT, 2 },
+	{ "untouched", NULL, DELIVERED, 1, 0 },
+	{ "one bit of the superblock", flip, ASIDE, 1, 0 },
+	{ "one bit of the superblock, used twice", flip, ASIDE, 2, 0 },
+	{ "the first word of the superblock", flip_magic, ASIDE, 1, 0 },
+	{ "a superblock of zeros", zero_super, ASIDE, 1, 0 },
+	{ "a superblock of zeros, used twice", zero_super, ASIDE, 2, 0 },
+	{ "a file of anything", scramble, ASIDE, 1, 0 },
+	{ "one bit of the content", flip_content, ASIDE, 1, 0 },
+	{ "one bit of the content, used twice", flip_content, ASIDE, 2, 0 },
+	{ "cut within the content", cut_content, ASIDE, 1, 0 },
+	{ "cut within the superblock", cut_super, ASIDE, 1, 0 },
+	{ "cut to nothing", cut_all, NAMED, 1, 0 },
+	{ "longer", lengthen, DELIVERED, 1, 0 },
+	{ "cut in two", cut_in_two, ASIDE, 1, 0 },
+	{ "cut in two, used twice", cut_in_two, ASIDE, 2, 0 },
+	{ "cut in two, large", cut_in_two, ASIDE, 1, 20000 },
+	{ "cut in two, used twice, large", cut_in_two, ASIDE, 2, 20000 },
+	{ "cut in two, behind the halves", cut_in_two, ASIDE, 1, 40000 },
+	{ "cut in two, used twice, behind the halves",
+	  cut_in_two, ASIDE, 2, 40000 },
+	{ "cut at 4096, used twice", cut_at_block, ASIDE, 2, 0 },
+	{ "cut at 4096, large", cut_at_block, ASIDE, 1, 20000 },
+	{ "cut at 4096, used twice, large", cut_at_block, ASIDE, 2, 20000 },
+	{ "cut at 4096, behind the halves", cut_at_block, ASIDE, 1, 40000 },
+	{ "cut at 4096, used twice, behind the halves",
+	  cut_at_block, ASIDE, 2, 40000 },
+	{ "cut at 512", cut_at_sector, ASIDE, 1, 0 },
+	{ "cut at 512, used twice", cut_at_sector, ASIDE, 2, 0 },
+	{ "cut at 512, large", cut_at_sector, ASIDE, 1, 20000 },
+	{ "cut at 512, used twice, large", cut_at_sector, ASIDE, 2, 20000 },
+	{ "cut at 512, behind the halves", cut_at_sector, ASIDE, 1, 40000 },
+	{ "cut at 512, used twice, behind the halves",
+	  cut_at_sector, ASIDE, 2, 40000 },
+	{ "cut at 32768, used twice", cut_at_half, ASIDE, 2, 0 },
+	{ "cut at 32768, used twice, large", cut_at_half, ASIDE, 2, 20000 },
+	{ "cut at 32768, behind the halves", cut_at_half, ASIDE, 1, 40000 },
+	{ "cut at 32768, used twice, behind the halves",
+	  cut_at_half, ASIDE, 2, 40000 },
+	{ "zeros in block 0", zero_block_0, NAMED, 1, 0 },
+	{ "zeros in block 0, used twice", zero_block_0, ASIDE, 2, 0 },
+	{ "zeros in block 0, large", zero_block_0, ASIDE, 1, 20000 },
+	{ "zeros in block 1, large", zero_block_1, ASIDE, 1, 20000 },
+	{ "zeros in block 2, large", zero_block_2, ASIDE, 1, 20000 },
+	{ "zeros in block 0, used twice, large",
+	  zero_block_0, ASIDE, 2, 20000 },
+	{ "zeros in block 1, used twice, large",
+	  zero_block_1, ASIDE, 2, 20000 },
+	{ "zeros in block 2, used twice, large",
+	  zero_block_2, ASIDE, 2, 20000 },
+	{ "zeros in block 0, behind the halves",
+	  zero_block_0, ASIDE, 1, 40000 },
+	{ "zeros in block 1, behind the halves",
+	  zero_block_1, DELIVERED, 1, 40000 },
+	{ "zeros in block 2, behind the halves",
+	  zero_block_2, DELIVERED, 1, 40000 },
+	{ "zeros in block 0, used twice, behind the halves",
+	  zero_block_0, ASIDE, 2, 40000 },
+	{ "zeros in block 1, used twice, behind the halves",
+	  zero_block_1, DELIVERED, 2, 40000 },
+	{ "zeros in block 2, used twice, behind the halves",
+	  zero_block_2, DELIVERED, 2, 40000 },
+	{ "another version", other_version, KEPT, 1, 0 },
+	{ "another version, used twice", other_version, KEPT, 2, 0 },
 };
 
 #define DAMAGES (sizeof(damages) / sizeof(damages[0]))
@@ -143,7 +249,8 @@ static char *make_message(struct queue_receiver *r, size_t row)
 		for (int n = 0; n < (last ? 1 : 2); n++) {
 			snprintf(to, sizeof(to), "%s-%zu-%d-%d@remote.test",
 				 last ? "defer" : "ok", row, i, n);
-			bed_post(r, "message", to);
+			bed_post_from(r, "sender@remote.test", "message", to,
+				      last ? damages[row].size : 0, 0);
 			bed_wait(bed_is_recorded, to);
 		}
 	}
@@ -286,8 +393,8 @@ static void test_damages(struct queue_receiver **r)
 	for (size_t i = 0; i < DAMAGES; i++) {
 		struct row row = { &v[i], &damages[i] };
 
-		ok(bed_wait(row_fits, &row), "%s: %s", v[i].name,
-		   damages[i].what);
+		ok(bed_wait(row_fits, &row), "%s, %s half: %s", v[i].name,
+		   v[i].super ? "upper" : "lower", damages[i].what);
 		free(v[i].path);
 		buf_free(&v[i].bytes);
 		free(id[i]);
