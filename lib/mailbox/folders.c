@@ -302,6 +302,20 @@ static int plan_rename(struct store *s, const char *from, const char *to,
 	return !code && l->n == 0 ? ERR_NOT_FOUND : code;
 }
 
+/* Is there NAME, or a folder below it? ERR_NOT_FOUND: neither. */
+static int find_level(struct store *s, const char *name)
+{
+	struct strlist names = { 0 };
+	int code = store_names(s, &names);
+	bool found = false;
+
+	for (size_t i = 0; !code && i < names.n; i++)
+		found = found || str_equal(names.item[i], name) ||
+			store_is_below(names.item[i], name);
+	strlist_free(&names);
+	return !code && !found ? ERR_NOT_FOUND : code;
+}
+
 int store_rename(struct store *s, const char *from, const char *to)
 {
 	struct strlist l = { 0 };
@@ -314,7 +328,7 @@ int store_rename(struct store *s, const char *from, const char *to)
 	if (str_equal_ci(from, "INBOX"))
 		return rename_inbox(s, to);
 	if (store_is_below(to, from)) {
-		code = store_exists(s, from);
+		code = find_level(s, from);
 		return code ? code : ERR_UNSUPPORTED;
 	}
 	code = store_lock(s);

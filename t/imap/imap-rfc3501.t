@@ -234,6 +234,14 @@ def names(s):
               "moves what is below, and makes the levels above")
     status(r.ask("RENAME x x/y"), "NO [CANNOT] A mailbox cannot be moved",
            "RENAME below itself")
+    r.ask("CREATE level/child")
+    for to in ("level/x", "level/x/y", "level/child/x"):
+        status(r.ask("RENAME level " + to),
+               "NO [CANNOT] A mailbox cannot be moved",
+               "RENAME of a level without a mailbox to " + to)
+    status(r.ask("RENAME nowhere nowhere/x/y"), "NO [NONEXISTENT]",
+           "RENAME of what is not there")
+    r.ask("DELETE level/child")
     status(r.ask("RENAME none none/y"), "NO [NONEXISTENT]", "nor of nothing")
     status(r.ask("RENAME x iNBOX"), "NO [ALREADYEXISTS]", "RENAME to INBOX")
     r.close()
