@@ -143,7 +143,11 @@ void check_tls(struct findings *f, const struct config *c)
 	check_authorities(f, c);
 	if (!*cert)
 		check_warning(f, "smtpd_tls_cert_file is empty: there is no "
-				 "TLS, and nobody can log in");
+				 "TLS, and %s",
+			      config_bool(c, "disable_plaintext_auth")
+				      ? "nobody can log in"
+				      : "no submission; IMAP and POP3 take "
+					"passwords in the clear");
 	else
 		check_pair(f, "smtpd_tls_cert_file", cert, "smtpd_tls_key_file",
 			   config_string(c, "smtpd_tls_key_file"), host);

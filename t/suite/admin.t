@@ -228,6 +228,13 @@ def checks(s):
             ("a key that is missing", ["smtpd_tls_key_file = /nonexistent"],
              "fault: %s:%d: smtpd_tls_key_file = /nonexistent: cannot be "
              "read"),
+            ("without TLS nobody logs in", ["smtpd_tls_cert_file ="],
+             "warning: %s:%d: smtpd_tls_cert_file is empty: there is no TLS, "
+             "and nobody can log in"),
+            ("unless passwords may be in the clear",
+             ["smtpd_tls_cert_file =", "disable_plaintext_auth = no"],
+             "warning: %s:%d: smtpd_tls_cert_file is empty: there is no TLS, "
+             "and no submission; IMAP and POP3 take passwords in the clear"),
             ("a certificate for another name",
              ["tls_server_sni = other.test:%s:%s" %
               (s.CA_FILE, s.path("key.pem"))], "is not for other.test"),
