@@ -47,7 +47,10 @@ static void look_up(const char *spec, const char *key)
 		int code = table_get(t, key, &value);
 
 		FUZZ_CHECK(code == ERR_OK || code == ERR_NOT_FOUND ||
-			   code == ERR_TEMP);
+			   code == ERR_UNSURE || code == ERR_TEMP);
+		/* what was not understood makes unknown names uncertain */
+		if (code == ERR_UNSURE || code == ERR_NOT_FOUND)
+			FUZZ_CHECK((code == ERR_UNSURE) == !!*table_doubt(t));
 		FUZZ_CHECK(faults.len > 0 || code != ERR_TEMP ||
 			   spec[0] == 'p');
 		table_is_pattern(t);
