@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A login writes in its own name: whom From may name, and that only such a
 message is signed. dkimpy verifies the signatures."""
 import os
