@@ -300,8 +300,7 @@ void folder_unlock(struct folder *f)
 
 #define RESERVE 8192 /* for some eighty changes of flags, say */
 
-/* Ensures room for N more bytes and the reserve. */
-static int make_room(struct folder *f, size_t n)
+int folder_keep_room(struct folder *f, size_t n)
 {
 	off_t want = f->end + (off_t)n;
 
@@ -337,7 +336,7 @@ int folder_write(struct folder *f, const struct buf *b, const struct totals *t,
 		return ERR_LIMIT;
 	if (high_water_is_due(&f->last, t))
 		code = high_water_raise(f->lock, f->head.uidvalidity, t);
-	if (!code && make_room(f, b->len) != ERR_OK && !needed)
+	if (!code && folder_keep_room(f, b->len) != ERR_OK && !needed)
 		return ERR_NO_SPACE;
 	if (!code)
 		code = file_pwrite(f->journal, b->data, b->len, f->end);

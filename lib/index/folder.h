@@ -81,6 +81,10 @@ void folder_unlock(struct folder *f);
 int folder_write(struct folder *f, const struct buf *b, const struct totals *t,
 		 bool needed) MUST_CHECK;
 
+/* Ensures room for N bytes of records that need none of what is reserved, so
+ * that what they are to say may be done first. Under the lock. ERR_NO_SPACE … */
+int folder_keep_room(struct folder *f, size_t n) MUST_CHECK;
+
 /* Totals for a next record: f->last with the time of now. */
 struct totals folder_next(const struct folder *f);
 

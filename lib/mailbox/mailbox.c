@@ -191,6 +191,7 @@ int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
 	m->opened = clock_wall();
 	m->cache = -1;
 	code = folder_open(s->dir, disk, s->opener, true, &m->x.f);
+	finder_begin(&m->moved, m->x.f.files);
 	if (!code)
 		code = index_load(&m->x);
 	if (!code)
@@ -233,6 +234,7 @@ void mailbox_close(struct mailbox **out)
 		while (mailbox_settle(m))
 			;
 	removal_free(&m->removal);
+	finder_end(&m->moved);
 	index_free(&m->x);
 	folder_close(&m->x.f);
 	buf_free(&m->window);

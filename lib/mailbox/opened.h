@@ -3,6 +3,7 @@
 #define MAILBOX_OPENED_H
 
 #include "index/index.h"
+#include "mailbox/finder.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/removal.h"
 
@@ -28,6 +29,7 @@ struct mailbox {
 	struct buf made_uids;
 	struct buf sizes; /* struct record_size, not yet written */
 	struct removal removal;
+	struct finder moved; /* used while a scan finds no room for records */
 	uint32_t right_uid; /* its file was written to, and is as recorded, */
 	int64_t right_at;   /* as long as it has this ctime */
 };

@@ -72,7 +72,23 @@ static int open_scanned(struct mailbox *m, uint32_t uid, int *fd)
 
 	m->x.suspect = true;
 	code = mailbox_scan(m);
-	return code ? code : try_open(m, uid, fd);
+	if (code)
+		return code;
+	finder_end(&m->moved);
+	return try_open(m, uid, fd);
+}
+
+/* Reading needs no room: a file whose new name cannot be recorded on a full disk
+ * is looked for in a listing. */
+static int open_moved(struct mailbox *m, uint32_t uid, bool anew, int *fd)
+{
+	const struct entry *e = entries_get(&m->x.t, uid);
+	struct message_ref ref, now;
+
+	if (!e || !mailbox_ref(m, e, &ref) ||
+	    !finder_find(&m->moved, anew, &ref, &now))
+		return err_set(ERR_NOT_FOUND, "no file of message %u", uid);
+	return messages_open(m->x.f.files, &now, fd);
 }
 
 static bool is_there(struct mailbox *m, uint32_t uid)
@@ -88,12 +104,16 @@ static int open_anywhere(struct mailbox *m, uint32_t uid, int *fd)
 {
 	int tries, code = try_open(m, uid, fd);
 
+	if (code == ERR_NOT_FOUND && m->moved.ref)
+		code = open_moved(m, uid, false, fd);
 	if (code == ERR_NOT_FOUND)
 		code = open_locked(m, uid, fd);
 	for (tries = 0; code == ERR_NOT_FOUND && is_there(m, uid) &&
 			tries < FIND_TRIES;
 	     tries++)
 		code = open_scanned(m, uid, fd);
+	if (code == ERR_NO_SPACE)
+		code = open_moved(m, uid, true, fd);
 	return code;
 }
 

@@ -37,44 +37,96 @@ static bool rename_one(struct mailbox *m, struct batch *b, struct entry *e)
 	return letters != e->letters;
 }
 
-static bool settle_one(struct mailbox *m, struct batch *b, struct entry *e)
+/* Is E's file to be renamed? Also if a former session had no room for that, or
+ * died before. */
+static bool is_dirty(const struct entry *e)
 {
-	bool renamed = e->state & ENTRY_DIRTY && rename_one(m, b, e);
+	return e->state & ENTRY_DIRTY ||
+	       letters_with(e->letters, e->flags) != e->letters;
+}
 
-	if (e->state & ENTRY_CACHED && !(e->state & ENTRY_GONE)) {
-		struct record_cached c = { e->uid, e->ncache, e->cache };
+/* The entries from FROM on to *TO, of which at most AT_ONCE have something to be
+ * recorded. Gives their number. */
+static size_t portion(const struct mailbox *m, uint32_t from, uint32_t *to)
+{
+	size_t n = 0;
 
-		batch_item(b, RECORD_CACHED, &c, sizeof(c));
+	for (*to = from; *to < m->x.t.n && n < AT_ONCE; ++*to) {
+		const struct entry *e = &m->x.t.entry[*to];
+
+		n += e->state & ENTRY_CACHED || is_dirty(e);
 	}
-	e->state &= (uint8_t) ~(ENTRY_DIRTY | ENTRY_CACHED);
+	return n;
+}
+
+static bool rename_some(struct mailbox *m, struct batch *b, uint32_t from,
+			uint32_t to)
+{
+	bool renamed = false;
+
+	for (; from < to; from++)
+		if (is_dirty(&m->x.t.entry[from]))
+			renamed |= rename_one(m, b, &m->x.t.entry[from]);
 	return renamed;
 }
 
-/* Entries from *FROM on, at most AT_ONCE of them, under one lock. */
+/* Where in the cache they are. */
+static void place_some(const struct mailbox *m, struct batch *b, uint32_t from,
+		       uint32_t to)
+{
+	for (; from < to; from++) {
+		const struct entry *e = &m->x.t.entry[from];
+		struct record_cached c = { e->uid, e->ncache, e->cache };
+
+		if (e->state & ENTRY_CACHED && !(e->state & ENTRY_GONE))
+			batch_item(b, RECORD_CACHED, &c, sizeof(c));
+	}
+}
+
+/* The bytes of the records for N entries: one of names, one of places, a mark.
+ */
+static size_t room_for(size_t n)
+{
+	return n * (sizeof(struct record_named) +
+		    sizeof(struct record_cached)) +
+	       3 * (sizeof(struct record) + 8);
+}
+
+static void settled(struct mailbox *m, uint32_t *from, uint32_t to)
+{
+	for (; *from < to; ++*from)
+		m->x.t.entry[*from].state &=
+			(uint8_t) ~(ENTRY_DIRTY | ENTRY_CACHED);
+}
+
+/* Entries from *FROM on, at most AT_ONCE of them, under one lock. Without room
+ * to record a name no file gets it: whoever reads the message would have to
+ * look for it. */
 static int settle_some(struct mailbox *m, uint32_t *from)
 {
 	struct marks k;
 	struct batch b;
-	bool renamed = false;
-	int n = 0, code = index_lock(&m->x);
+	uint32_t to;
+	bool renamed;
+	int code = index_lock(&m->x);
 
-	if (code)
+	if (!code)
+		code = folder_keep_room(&m->x.f,
+					room_for(portion(m, *from, &to)));
+	if (code) {
+		index_unlock(&m->x);
 		return code;
+	}
 	batch_begin(&b, &m->x.f, false);
 	marks_begin(&k, m->x.f.files, BOTH_DIRS);
-	for (; *from < m->x.t.n && n < AT_ONCE; ++*from) {
-		struct entry *e = &m->x.t.entry[*from];
-
-		if (!(e->state & (ENTRY_DIRTY | ENTRY_CACHED)))
-			continue;
-		renamed |= settle_one(m, &b, e);
-		n++;
-	}
+	renamed = rename_some(m, &b, *from, to);
+	place_some(m, &b, *from, to);
+	settled(m, from, to);
 	batch_close(&b);
 	marks_end(&k, m->x.f.files, &b.t);
 	/* If a recorded name were missing after a power cut, the old one would
 	 * look as if another program had changed flags. */
-	if (!code && renamed)
+	if (renamed)
 		code = messages_sync(m->x.f.files, 1u << DIR_CUR);
 	if (b.any)
 		batch_mark(&b, RECORD_MARK);

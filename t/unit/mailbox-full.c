@@ -121,6 +121,90 @@ static void test_no_reserve(void)
 	close_folder(&m, &s);
 }
 
+static bool can_read(struct mailbox *m, uint32_t n)
+{
+	struct buf b;
+	uint32_t seq;
+	int code = ERR_OK;
+
+	buf_init(&b, 1 << 20);
+	for (seq = 1; !code && seq <= n; seq++)
+		code = mailbox_text(m, seq, &b);
+	if (code)
+		printf("# message %u: %s\n", seq - 1, err_why(code));
+	buf_free(&b);
+	return !code;
+}
+
+/* All that a session could use is used up. */
+static void use_reserve(struct mailbox *m)
+{
+	const uint32_t seq = 6;
+	int i, code = ERR_OK;
+
+	for (i = 0; !code && i < 400; i++) {
+		fill_disk();
+		code = mailbox_store(m, &seq, 1, MAILBOX_SET,
+				     MAILBOX_DELETED |
+					     (i % 2 ? MAILBOX_SEEN : 0),
+				     0, UINT64_MAX, NULL);
+	}
+}
+
+/* Is any file's name other than at its delivery? */
+static bool any_flagged(void)
+{
+	char name[600];
+
+	return find_name("cur", "F", name);
+}
+
+/* With new flags, which have not come into the files' names yet. */
+static void test_read(void)
+{
+	const uint32_t seq[] = { 1, 2, 3 }, five = 5;
+	char name[600], other[700];
+	struct store_status st;
+	struct store *s;
+	struct mailbox *m;
+
+	deliver_n("INBOX", 6);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_store(m, seq, 3, MAILBOX_ADD, MAILBOX_FLAGGED, 0, UINT64_MAX,
+			 NULL) == ERR_OK,
+	   "flags are set");
+	use_reserve(m);
+	close_folder(&m, &s);
+	ok(!any_flagged(), "no file gets a name that cannot be recorded");
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == 6 && can_read(m, 6), "all can be read");
+	if (find_name("new", ",U=2", name))
+		snprintf(other, sizeof(other), "cur/%s:2,S", name + 4);
+	else if (find_name("cur", ",U=2", name))
+		snprintf(other, sizeof(other), "cur/%.*s:2,RS",
+			 (int)strcspn(name + 4, ":"), name + 4);
+	ok(rename(path(name), path(other)) == 0, "another program renames one");
+	ok(can_read(m, 6), "and it can be read");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_count(m) == 6 && can_read(m, 6), "also in a later session");
+	ok(store_status(s, "INBOX", true, &st) == ERR_OK && st.messages == 6 &&
+		   st.size > 0,
+	   "STATUS (SIZE)");
+	close_folder(&m, &s);
+	unlink(path("filler"));
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == 6 && can_read(m, 6) &&
+		   mailbox_get(m, 1).flags & MAILBOX_FLAGGED &&
+		   mailbox_get(m, 2).flags & MAILBOX_SEEN,
+	   "nothing is lost when there is room again");
+	ok(mailbox_store(m, &five, 1, MAILBOX_ADD, MAILBOX_SEEN, 0, UINT64_MAX,
+			 NULL) == ERR_OK,
+	   "another flag is set");
+	close_folder(&m, &s);
+	ok(any_flagged(), "with it the others come into names");
+}
+
 #define MANY 20000
 
 /* A user who wants to remove all mail of a large folder. The messages are one
@@ -168,6 +252,9 @@ int main(void)
 	}
 	test_delete();
 	test_no_reserve();
+	umount(at.maildir);
+	if (make_disk("size=1m"))
+		test_read();
 	umount(at.maildir);
 	if (make_disk("size=16m,nr_inodes=100000"))
 		test_many();
