@@ -64,11 +64,26 @@ class Synced(Session):
                     del self.cache.flags[uid]
                 continue
             self.view = [u for u in self.view if u not in gone]
-            unknown = last - first + 1 - len(gone)
-            if self.view[len(self.view) - unknown:] != [None] * unknown:
-                self.finding("VANISHED %d:%d of what was not there", first,
-                             last)
-            del self.view[len(self.view) - unknown:]
+            for uid in range(first, last + 1):
+                if uid not in gone:
+                    self.hear_unnamed_gone(uid)
+
+    def hear_unnamed_gone(self, uid):
+        """UID vanishes, which EXISTS counted and nothing has named: one of
+        those between the neighbours that have names."""
+        place = None
+        for i, known in enumerate(self.view):
+            if known is None:
+                place = i
+            elif known < uid:
+                place = None
+            else:
+                break
+        if place is None:
+            self.finding("VANISHED %d of what was not there: %s", uid,
+                         self.view[-5:])
+        else:
+            del self.view[place]
 
     def hear_fetch(self, n, line):
         super().hear_fetch(n, line)
