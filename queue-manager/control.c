@@ -128,6 +128,12 @@ static void go_on(struct control *c)
 	}
 }
 
+struct control_action {
+	const char *verb;
+	unsigned asked;	 /* ASKED_… */
+	unsigned states; /* it is for: a bit for each */
+};
+
 static void ask(struct control *c, struct slot *slot)
 {
 	int err = active_ask(c->q, slot, c->asked);
@@ -144,13 +150,23 @@ static void ask(struct control *c, struct slot *slot)
 				err_why(err));
 }
 
+/* A message that is to be held when its delivery ends counts as held. */
+static bool is_meant(const struct control_action *a, const struct slot *slot)
+{
+	enum slot_state state = slot->state;
+
+	if (state == SLOT_ACTIVE && slot->asked & ASKED_HOLD)
+		state = SLOT_HELD;
+	return a->states & BIT(state);
+}
+
 static bool act_step(struct control *c)
 {
 	struct slot *slot = store_next(&c->q->store, c->cursor);
 
 	if (slot && (c->all || slot->number == c->cursor)) {
 		c->cursor = slot->number + 1;
-		if (c->states & BIT(slot->state))
+		if (is_meant(c->action, slot))
 			ask(c, slot);
 		if (c->all)
 			return true;
@@ -165,11 +181,7 @@ static bool act_step(struct control *c)
 	return false;
 }
 
-static const struct control_action {
-	const char *verb;
-	unsigned asked;
-	unsigned states;
-} actions[] = {
+static const struct control_action actions[] = {
 	{ "hold", ASKED_HOLD, BIT(SLOT_ACTIVE) | BIT(SLOT_WAITING) },
 	{ "release", ASKED_FLUSH, BIT(SLOT_HELD) },
 	{ "flush", ASKED_FLUSH, BIT(SLOT_WAITING) },
@@ -191,7 +203,6 @@ static void do_action(struct control *c)
 		dest_wake_all(c->q);
 	c->cursor = c->all ? 0 : slot->number;
 	c->asked = a->asked;
-	c->states = a->states;
 	c->count = 0;
 	free(c->failure);
 	c->failure = NULL;

@@ -42,8 +42,7 @@ struct control {
 					 * a step; false when it is over */
 	uint32_t cursor;		/* next slot number to look at */
 	bool scanning;			/* … was running when the list began */
-	unsigned asked;			/* ASKED_ for an action; 0: release */
-	unsigned states;		/* it is for: a bit for each */
+	unsigned asked;			/* ASKED_… of the action */
 	int64_t count;
 	char *failure;			/* why it was not done to some */
 	struct message item;		/* the one being listed */

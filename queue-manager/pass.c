@@ -193,6 +193,8 @@ static void note_pass(struct qmgr *q, struct active *a)
 	note_born(a);
 	if (slot->asked & ASKED_HOLD)
 		NOTE(a, "held");
+	else if (a->m.held)
+		NOTE(a, "released");
 	slot->asked = 0;
 	a->parking = true;
 }
@@ -298,8 +300,14 @@ void active_tick(struct qmgr *q)
 	}
 }
 
+/* What is asked last counts: anything else ends a hold that has not begun, and
+ * what was taken back for it is tried again at once. */
 static void ask_active(struct qmgr *q, struct slot *slot, unsigned asked)
 {
+	if (!(asked & ASKED_HOLD) && slot->asked & ASKED_HOLD) {
+		slot->asked &= (uint8_t)~ASKED_HOLD;
+		asked |= ASKED_REQUEUE;
+	}
 	slot->asked |= (uint8_t)asked;
 	if (asked & (ASKED_HOLD | ASKED_BOUNCE | ASKED_DELETE))
 		active_cancel(q, slot->active);

@@ -99,6 +99,30 @@ static void test_admin(struct queue_receiver *r)
 	buf_free(&text);
 }
 
+/* Hold, and release before the delivery that was under way has ended. */
+static void test_hold_active(struct queue_receiver *r)
+{
+	struct buf why;
+	int64_t n;
+
+	buf_init(&why, 1000);
+	bed_forget_record();
+	kill(bed.deliverer[1], SIGSTOP);
+	bed_post(r, "under way", "defer3@remote.test");
+	ok(queue_admin_act(bed.public, QUEUE_HOLD, "ALL", &n, &why) == ERR_OK &&
+		   n == 1,
+	   "a message that is being delivered is to be held");
+	ok(queue_admin_act(bed.public, QUEUE_RELEASE, "ALL", &n, &why) ==
+			   ERR_OK &&
+		   n == 1,
+	   "… and is not, if it is released before");
+	kill(bed.deliverer[1], SIGCONT);
+	ok(bed_wait(bed_tried_twice, "defer3@"), "… but tried again");
+	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
+	bed_wait(bed_is_empty, NULL);
+	buf_free(&why);
+}
+
 static bool is_reloaded(const void *arg)
 {
 	(void)arg;
@@ -133,6 +157,7 @@ int main(void)
 	if (!r)
 		return 0;
 	test_admin(r);
+	test_hold_active(r);
 	test_reload(r);
 	bed_end(r);
 	return done();
