@@ -329,7 +329,9 @@ def put_off():
         return
     os.chmod(small, 0o755)
     try:
-        with Instance("queue_directory=" + small, "queue_minfree=256k") as s:
+        # the large ones are holes: NULs, which must count
+        with Instance("queue_directory=" + small, "queue_minfree=256k",
+                      "message_reject_characters=") as s:
             paths = [os.path.join(small, "drop", "mail." + name)
                      for name in ("large1", "steady", "large2")]
             # all before the first is tried, which fills the disk for a while
