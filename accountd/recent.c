@@ -16,7 +16,8 @@ static struct {
 void recent_begin(int64_t delay_ms)
 {
 	self.delay_ms = delay_ms;
-	self.users = map_new();
+	if (!self.users)
+		self.users = map_new();
 	self.sweep = SWEEP_MIN;
 }
 
