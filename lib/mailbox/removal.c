@@ -21,7 +21,7 @@
 
 #define PORTION 200 /* files under one lock */
 
-int64_t removal_say_us = 3000000;
+int64_t removal_say_ms = 3000;
 
 struct gone {
 	uint32_t uid;
@@ -97,7 +97,7 @@ void removal_recorded(struct mailbox *m)
 {
 	m->removal.journal = m->x.f.head.id;
 	m->removal.end = m->x.f.end;
-	m->removal.said = clock_wall_us();
+	m->removal.said = clock_ms();
 }
 
 /* Did nobody begin an expunge after R's? Under the lock. */
@@ -234,14 +234,14 @@ static void say(struct removal *r, struct batch *b)
 		before = uid;
 	}
 	marks_expunge(&b->t);
-	r->said = clock_wall_us();
+	r->said = clock_ms();
 }
 
 static int portion(struct mailbox *m, struct removal *r)
 {
 	struct marks k;
 	struct batch b;
-	bool due = clock_wall_us() - r->said >= removal_say_us, last;
+	bool due = clock_ms() - r->said >= removal_say_ms, last;
 	int code = index_lock(&m->x);
 
 	if (code)

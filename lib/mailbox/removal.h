@@ -27,7 +27,7 @@ struct removal {
 	bool waiting;	  /* files of an earlier expunge may still exist */
 	uint64_t journal; /* its id */
 	off_t end;	  /* of the expunge in it */
-	int64_t said;	  /* when it was last recorded, microseconds */
+	int64_t said;	  /* when it was last recorded, clock_ms */
 };
 
 void removal_init(struct removal *r);
@@ -49,9 +49,9 @@ void removal_forget(struct removal *r, size_t n);
  * recorded. What cannot be done is left to a scan. */
 int removal_go_on(struct mailbox *m, int64_t for_us) MUST_CHECK;
 
-/* So often it is said that files are still being removed, microseconds: before
+/* So often it is said that files are still being removed, milliseconds: before
  * others take them for left (leftover_busy_us). Tests shorten it. */
-extern int64_t removal_say_us;
+extern int64_t removal_say_ms;
 
 /* Removes all at once, wherever they are, before anything is recorded; under
  * the lock. */

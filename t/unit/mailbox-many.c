@@ -122,7 +122,7 @@ static void test_beside(void)
 
 	fill();
 	leftover_busy_us = 2000000;
-	removal_say_us = 0;
+	removal_say_ms = 0;
 	m = open_folder("INBOX", false, &s);
 	slow = 3000;
 	ok(mailbox_expunge(m, seq, MANY, false) == ERR_OK &&
