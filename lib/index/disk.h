@@ -193,8 +193,9 @@ struct journal_note {
 	int64_t end;
 	int64_t written; /* microseconds since 1970, by our clock */
 	int64_t skew;	 /* of the file system's clock, the same unit */
-	uint32_t zero;
-	uint32_t crc; /* over what is before */
+	uint32_t apart;	 /* 1: after a write it gives mtime and ctime that differ;
+			  * former versions wrote 0 */
+	uint32_t crc;	 /* over what is before */
 };
 #define JOURNAL_NOTE_MAGIC UINT64_C(0x32544f4e4e524f48)
 #define JOURNAL_NOTE_AT 64

@@ -237,10 +237,10 @@ static int take_lock(struct folder *f)
 		code = lock_take(f->lock, FOLDER_LOCK_MS);
 		if (!code && fstat(f->lock, &st) < 0)
 			code = err_sys("look at", DISK_LOCK);
-		f->lock_changed = (int64_t)st.st_ctim.tv_sec * 1000000 +
-				  st.st_ctim.tv_nsec / 1000;
-		if (!code && (st.st_nlink > 0 || folder_is_gone(f)))
+		if (!code && (st.st_nlink > 0 || folder_is_gone(f))) {
+			note_locked(f, &st);
 			return ERR_OK;
+		}
 		drop(&f->lock);
 	}
 	return code ? code : ERR_BUSY;

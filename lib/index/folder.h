@@ -27,6 +27,7 @@ struct folder {
 	struct messages *files;
 	int lock;    /* or -1 while not needed */
 	int64_t lock_changed; /* its ctime when it was taken; us */
+	bool lock_set;	      /* and its mtime was another */
 	int journal; /* or -1: none seen yet */
 	struct folder_id id;
 	ino_t journal_ino;
@@ -36,6 +37,7 @@ struct folder {
 	struct totals last; /* of the last of them */
 	bool checked;	    /* against the note in the lock file */
 	int64_t skew;	    /* of that note */
+	bool apart;	    /* likewise */
 	bool restored;	    /* that note is not what we left */
 	bool regressed;	    /* the journal was cut, or is an older one, */
 	uint32_t floor_uid; /* so the next numbers are these at least, */

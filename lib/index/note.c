@@ -16,6 +16,7 @@
 /* Covers the time from reading the clock to the end of the write, and a coarse
  * clock of the file system. Microseconds. */
 #define TOLERANCE INT64_C(1000000)
+#define NOTE_TRIES 3
 
 /* A UID in a name that is farther away than this was not given out by us. */
 #define UID_TRUST (1u << 20)
@@ -24,6 +25,27 @@
 static bool is_absurd(int64_t time)
 {
 	return time > INT64_MAX / 4 || time < INT64_MIN / 4;
+}
+
+static int64_t changed_us(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000 +
+	       st->st_ctim.tv_nsec / 1000;
+}
+
+/* A write sets both times to one value. */
+static bool times_differ(const struct stat *st)
+{
+	return st->st_mtim.tv_sec != st->st_ctim.tv_sec ||
+	       st->st_mtim.tv_nsec != st->st_ctim.tv_nsec;
+}
+
+void note_locked(struct folder *f, const struct stat *st)
+{
+	if (changed_us(st) != f->lock_changed)
+		f->checked = false;
+	f->lock_changed = changed_us(st);
+	f->lock_set = times_differ(st);
 }
 
 static bool read_note(const struct folder *f, struct journal_note *n)
@@ -42,6 +64,7 @@ static void write_note(const struct folder *f, int64_t now)
 		.end = f->end,
 		.written = now,
 		.skew = f->skew,
+		.apart = f->apart,
 	};
 
 	n.crc = crc32c(0, &n, offsetof(struct journal_note, crc));
@@ -101,13 +124,17 @@ void note_check(struct folder *f)
 	if (!read_note(f, &n))
 		return;
 	f->skew = n.skew;
-	f->restored = llabs(f->lock_changed - n.written - n.skew) > TOLERANCE;
+	f->apart = n.apart;
+	f->restored =
+		llabs(f->lock_changed - n.written - n.skew) > TOLERANCE ||
+		(f->lock_set && !f->apart);
 	if (f->restored || n.journal != f->head.id || n.end > f->end)
 		go_on_above(f);
 }
 
-/* The clock of a file server may differ from ours. */
-static void learn_skew(struct folder *f)
+/* The clock of a file server may differ from ours, and a file system may take
+ * the two times of a write one after the other. */
+static void learn_times(struct folder *f)
 {
 	int64_t now = clock_wall_us();
 	struct stat st;
@@ -115,16 +142,22 @@ static void learn_skew(struct folder *f)
 	write_note(f, now);
 	if (fstat(f->lock, &st) < 0)
 		return;
-	f->skew = (int64_t)st.st_ctim.tv_sec * 1000000 +
-		  st.st_ctim.tv_nsec / 1000 - now;
+	f->skew = changed_us(&st) - now;
 	if (llabs(f->skew) < TOLERANCE / 2)
 		f->skew = 0;
+	f->apart = times_differ(&st);
 }
 
 void note_put(struct folder *f)
 {
+	int64_t now;
+	int tries = 0;
+
 	if (f->restored)
-		learn_skew(f);
+		learn_times(f);
 	f->restored = false;
-	write_note(f, clock_wall_us());
+	do { /* one that a busy disk delayed would seem to be restored */
+		now = clock_wall_us();
+		write_note(f, now);
+	} while (clock_wall_us() - now > TOLERANCE / 2 && ++tries < NOTE_TRIES);
 }

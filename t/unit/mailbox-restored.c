@@ -12,7 +12,8 @@
 #include "mailbox/leftover.h"
 #include "t/unit/mailbox-lib.h"
 
-static bool dies_unlinking;
+static bool dies_unlinking, apart;
+static int slow_note; /* the slow one of those to come; 0: none */
 static time_t ahead; /* seconds of the wall clock */
 
 int unlinkat(int dir, const char *name, int flags)
@@ -28,6 +29,25 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 
 	if (clock == CLOCK_REALTIME)
 		t->tv_sec += ahead;
+	return code;
+}
+
+/* A disk that is busy with others. */
+ssize_t pwrite(int fd, const void *data, size_t n, off_t at_)
+{
+	if (slow_note && n == sizeof(struct journal_note) &&
+	    at_ == JOURNAL_NOTE_AT && --slow_note == 0)
+		usleep(1300000);
+	return syscall(SYS_pwrite64, fd, data, n, at_);
+}
+
+/* A file system that takes the times of a write one after the other. */
+int fstat(int fd, struct stat *st)
+{
+	int code = (int)syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+
+	if (apart && code == 0)
+		st->st_mtim.tv_nsec ^= 1;
 	return code;
 }
 
@@ -95,11 +115,20 @@ static void begin(void)
 	m = open_folder("INBOX", false, &s);
 	close_folder(&m, &s);
 	run("rm -rf ../backup && cp -a . ../backup");
-	usleep(1300000); /* what is restored is older than a moment */
 	expunge("old2");
 	deliver("new1");
 	deliver("new2");
 	deliver("new3");
+}
+
+/* Within a second: a backup, then a message, then the backup. */
+static void begin_at_once(void)
+{
+	fresh();
+	deliver("old1");
+	deliver("old2");
+	run("rm -rf ../backup && cp -a . ../backup");
+	deliver("new1");
 }
 
 static bool all_there(struct mailbox *m, uint32_t n)
@@ -120,6 +149,7 @@ static bool all_there(struct mailbox *m, uint32_t n)
 static const char *const ways[] = {
 	"cp -a ../backup/. .",			    /* in place */
 	"cp -a --remove-destination ../backup/. .", /* as rsync and tar do */
+	"rm -rf new cur tmp posthorn-* && cp -a ../backup/. .",
 };
 
 static void test_opened(const char *way)
@@ -213,6 +243,66 @@ static void test_beside(const char *way)
 	   way);
 	close_folder(&m2, &s2);
 	close_folder(&m, &s);
+}
+
+static void test_at_once(const char *way)
+{
+	uint32_t later;
+
+	begin_at_once();
+	run(way);
+	later = deliver("later");
+	ok(later > 3, "%s within a second: the next UID is new: %u", way,
+	   later);
+	ok(deliver("last") == later + 1, "%s: and nothing is restored then",
+	   way);
+}
+
+static void test_without_times(void)
+{
+	begin_at_once();
+	usleep(1300000);
+	run("cp -r ../backup/. .");
+	ok(deliver("later") > 3, "cp -r after a second: the next UID is new");
+}
+
+/* The session never saw the message that the restore took away. */
+static void test_unseen(const char *way)
+{
+	const struct mailbox_changes *c;
+	struct store *s, *s2;
+	struct mailbox *m, *m2;
+	uint32_t uid;
+
+	begin_at_once();
+	m = open_folder("INBOX", false, &s);
+	run("rm -rf ../backup && cp -a . ../backup");
+	uid = deliver("new2");
+	run(way);
+	write_file(path("new/1.foreign"), "Subject: foreign\n\nx\n", 20);
+	if (mailbox_refresh(m, true, &c) != ERR_OK)
+		printf("# the session ends\n");
+	m2 = open_folder("INBOX", false, &s2);
+	ok(uid_of(m2, "foreign") > uid,
+	   "%s under a session that saw nothing: UID %u, not %u", way,
+	   uid_of(m2, "foreign"), uid);
+	close_folder(&m2, &s2);
+	close_folder(&m, &s);
+}
+
+/* What is no restore costs no numbers. */
+static void test_false_alarms(void)
+{
+	fresh();
+	deliver("old1");
+	slow_note = 2; /* a delivery writes two */
+	deliver("old2");
+	ok(!slow_note && deliver("old3") == 3, "a slow disk is no restore");
+	apart = true;
+	deliver("old4");
+	ok(deliver("old5") == deliver("old6") - 1,
+	   "nor is a file system with two times, from then on");
+	apart = false;
 }
 
 /* Two files with one UID are two messages: a copy that a user made is not what
@@ -370,11 +460,17 @@ int main(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-		test_opened(ways[i]);
-		test_delivered(ways[i]);
-		test_beside(ways[i]);
-		test_modseq(ways[i]);
+		if (i < 2) { /* these leave what came later */
+			test_opened(ways[i]);
+			test_delivered(ways[i]);
+			test_beside(ways[i]);
+			test_modseq(ways[i]);
+		}
+		test_at_once(ways[i]);
+		test_unseen(ways[i]);
 	}
+	test_without_times();
+	test_false_alarms();
 	test_twin();
 	test_moved_back(false);
 	test_moved_back(true);
