@@ -21,6 +21,7 @@
 #include "index/folder.h"
 #include "log/log.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/metadata.h"
 #include "mailbox/names.h"
 #include "mailbox/private.h"
 
@@ -231,7 +232,10 @@ static int rename_inbox(struct store *s, const char *to)
 
 	if (code)
 		return code;
-	code = move_all(s, to);
+	/* RFC 5464 section 4.1: INBOX keeps its annotations */
+	code = metadata_copy(s, "INBOX", to);
+	if (!code)
+		code = move_all(s, to);
 	/* what was moved stays where it is */
 	if (code && is_empty(s, to) && store_delete(s, to) != ERR_OK)
 		log_warn("mailbox: %s was made and stays: %m", to);

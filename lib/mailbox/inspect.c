@@ -21,6 +21,7 @@
 #include "index/index.h"
 #include "index/journal.h"
 #include "index/lock.h"
+#include "mailbox/metadata.h"
 #include "mailbox/private.h"
 #include "messages/content.h"
 
@@ -308,6 +309,20 @@ static void check_files(struct check *c, const struct listing *all)
 	map_free(&m);
 }
 
+static void check_annotations(struct check *c)
+{
+	int code = metadata_check(c->x.f.dir);
+
+	if (code == ERR_CORRUPT)
+		tell(c, DISK_METADATA, -1,
+		     "it is kept aside, and the folder has no annotations",
+		     "%s", err_why(code));
+	else if (code)
+		tell(c, DISK_METADATA, -1,
+		     "none: a session cannot read it either", "%s",
+		     err_why(code));
+}
+
 static int check_open(struct check *c)
 {
 	struct listing all;
@@ -355,6 +370,7 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 	if (code)
 		return code;
 	index_init(&c.x);
+	check_annotations(&c);
 	code = entries_reserve(&c.x.t, 0) ? check_open(&c) : ERR_LIMIT;
 	unlock(&c);
 	index_free(&c.x);

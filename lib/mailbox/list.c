@@ -183,6 +183,22 @@ static void drop_unused(struct strlist *uses, const struct strlist *names)
 	uses->n = to;
 }
 
+int store_special_use(struct store *s, const char *name, const char **use)
+{
+	struct strlist names = { 0 }, uses = { 0 };
+	const char *found;
+	int code = store_names(s, &names);
+
+	if (!code)
+		code = names_uses(s, &uses);
+	drop_unused(&uses, &names);
+	found = code ? NULL : names_use_of(&uses, name);
+	*use = found ? names_known_use(found) : NULL;
+	strlist_free(&names);
+	strlist_free(&uses);
+	return code;
+}
+
 int store_list(struct store *s, struct store_list *l)
 {
 	struct strlist names = { 0 }, subscribed = { 0 }, uses = { 0 };

@@ -32,6 +32,10 @@ static const struct {
 };
 #define NUSES (sizeof(uses) / sizeof(uses[0]))
 
+/* In the file, for a folder whose usual name means nothing. Former versions
+ * ignore such a line. */
+static const char no_use[] = "\\None";
+
 const char *names_known_use(const char *use)
 {
 	size_t i;
@@ -57,7 +61,8 @@ const char *names_use_of(const struct strlist *l, const char *name)
 
 	for (i = 0; i + 1 < l->n; i += 2)
 		if (str_equal(l->item[i + 1], name))
-			return l->item[i];
+			return str_equal(l->item[i], no_use) ? NULL
+							     : l->item[i];
 	use = names_usual_use(name);
 	/* That use may have been given to another folder. */
 	for (i = 0; use && i + 1 < l->n; i += 2)
@@ -208,7 +213,9 @@ int names_uses(struct store *s, struct strlist *l)
 		if (!name)
 			continue;
 		*name++ = '\0';
-		use = names_known_use(lines.item[i]);
+		use = str_equal(lines.item[i], no_use)
+			      ? no_use
+			      : names_known_use(lines.item[i]);
 		if (!use || store_check_name(name) != ERR_OK)
 			continue;
 		strlist_add(l, use);
@@ -233,21 +240,48 @@ static int write_uses(struct store *s, const struct strlist *l)
 	return code;
 }
 
-int names_put_use(struct store *s, const char *name, const char *use)
+/* Removes the pairs whose item AT (0: use, 1: name) is TEXT. Were there any? */
+static bool remove_pairs(struct strlist *l, size_t at, const char *text)
 {
-	struct strlist l = { 0 };
-	size_t i;
-	int code = names_uses(s, &l);
 	bool had = false;
 
-	for (i = 0; i + 1 < l.n;) {
-		if (str_equal(l.item[i + 1], name)) {
-			remove_at(&l, i, 2);
+	for (size_t i = 0; i + 1 < l->n;) {
+		if (str_equal(l->item[i + at], text)) {
+			remove_at(l, i, 2);
 			had = true;
 		} else {
 			i += 2;
 		}
 	}
+	return had;
+}
+
+int names_give_use(struct store *s, const char *name, const char *use)
+{
+	struct strlist l = { 0 };
+	int code = names_uses(s, &l);
+
+	if (!use && names_usual_use(name))
+		use = no_use;
+	else if (use)
+		remove_pairs(&l, 0, use);
+	remove_pairs(&l, 1, name);
+	if (use) {
+		strlist_add(&l, use);
+		strlist_add(&l, name);
+	}
+	if (!code)
+		code = write_uses(s, &l);
+	strlist_free(&l);
+	return code;
+}
+
+int names_put_use(struct store *s, const char *name, const char *use)
+{
+	struct strlist l = { 0 };
+	int code = names_uses(s, &l);
+	bool had = remove_pairs(&l, 1, name);
+
 	if (use) {
 		strlist_add(&l, use);
 		strlist_add(&l, name);

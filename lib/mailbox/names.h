@@ -26,6 +26,10 @@ int names_uses(struct store *s, struct strlist *l);
 int names_set_use(struct store *s, const char *name, const char *use);
 int names_put_use(struct store *s, const char *name, const char *use);
 
+/* USE is the use of NAME and of no other folder (RFC 6154 section 5.4); with
+ * NULL it has none, also if its name is a usual one. Under the user's lock. */
+int names_give_use(struct store *s, const char *name, const char *use);
+
 /* The use of folder NAME: from L, or by its usual name; or NULL. */
 const char *names_use_of(const struct strlist *l, const char *name);
 

@@ -19,6 +19,10 @@
 #define DISK_AUTOCREATED "posthorn-autocreated"
 #define DISK_WARNED "posthorn-quota-warned"
 #define DISK_SUBSCRIPTIONS "subscriptions"
+#define DISK_METADATA_ACCOUNT "posthorn-metadata-account"
+
+/* And in the directory of each folder. */
+#define DISK_METADATA "posthorn-metadata"
 
 struct store {
 	char *path;
@@ -57,6 +61,10 @@ void store_remove_tree(int dir, const char *name);
 /* Names of all folders but INBOX. */
 struct strlist;
 int store_names(struct store *s, struct strlist *l) MUST_CHECK;
+
+/* The special use of the folder NAME, or NULL, into *USE. */
+int store_special_use(struct store *s, const char *name,
+		      const char **use) MUST_CHECK;
 
 /* Is the folder NAME below PARENT? */
 bool store_is_below(const char *name, const char *parent);
