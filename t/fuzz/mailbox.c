@@ -1,6 +1,6 @@
 /*
  * What is kept beside the messages of a folder: journal, snapshot, cache,
- * lock file, list of subscriptions. The first letter of an input says which
+ * lock file, list of subscriptions, annotations. The first letter of an input says which
  * of them the rest replaces.
  */
 #include "fuzz.h"
@@ -8,6 +8,7 @@
 #include "maildir.h"
 #include "index/disk.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/metadata.h"
 #include "mailbox/private.h"
 #include "no-crc.h"
 
@@ -20,7 +21,7 @@ static const struct {
 } files[] = { { 'J', DISK_JOURNAL },	  { 'S', DISK_SNAPSHOT },
 	      { 'C', DISK_CACHE },	  { 'L', DISK_LOCK },
 	      { 'V', DISK_COUNTER },	  { 'U', DISK_USES },
-	      { 'B', DISK_SUBSCRIPTIONS } };
+	      { 'B', DISK_SUBSCRIPTIONS }, { 'M', DISK_METADATA } };
 
 #define FILES (sizeof(files) / sizeof(*files))
 
@@ -37,6 +38,18 @@ static const char *path_of(size_t i)
 	return path;
 }
 
+static int annotate(struct store *s)
+{
+	struct metadata m = { 0 };
+	int code;
+
+	metadata_set(&m, "/private/comment", "one", 3);
+	metadata_set(&m, "/shared/vendor/x/y", "\0\n", 2);
+	code = metadata_change(s, "INBOX", &m);
+	metadata_free(&m);
+	return code;
+}
+
 /* A Maildir whose files have all kinds of records. */
 static void prepare(void)
 {
@@ -49,6 +62,7 @@ static void prepare(void)
 	store_open(maildir.path, true, &s);
 	store_subscribe(s, "INBOX", true);
 	store_create(s, "Sent", NULL);
+	FUZZ_CHECK(annotate(s) == ERR_OK);
 	FUZZ_CHECK(mailbox_open(s, "INBOX", false, &m) == ERR_OK);
 	mailbox_keyword_bit(m, "word", true, &bit);
 	mailbox_store(m, &one, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
@@ -110,6 +124,18 @@ static void use(struct mailbox *m)
 	buf_free(&b);
 }
 
+/* A damaged file is put aside, and what is read can be written. */
+static void use_annotations(struct store *s)
+{
+	struct metadata m = { 0 };
+
+	FUZZ_CHECK(metadata_read(s, "INBOX", &m) == ERR_OK);
+	for (size_t i = 0; i < m.n; i++)
+		FUZZ_CHECK(metadata_find(&m, m.entry[i].name) == &m.entry[i]);
+	metadata_free(&m);
+	err_ignore(annotate(s)); /* there may be too many */
+}
+
 void fuzz_one(const char *data, size_t n)
 {
 	struct store_status st;
@@ -129,6 +155,7 @@ void fuzz_one(const char *data, size_t n)
 	if (store_list(s, &list) == ERR_OK)
 		store_list_free(&list);
 	store_status(s, "INBOX", false, &st);
+	use_annotations(s);
 	if (mailbox_open(s, "INBOX", false, &m) == ERR_OK) {
 		use(m);
 		mailbox_close(&m);
