@@ -72,13 +72,26 @@ static bool parse_quoted(struct parser *p, struct arg *arg)
 	       fail(p, "Quoted string is not UTF-8");
 }
 
-/* "{n}" CRLF and n bytes, as the reader checked and assembled them. */
+/* The N bytes at S, as they are, and a NUL. */
+static const char *copy_bytes(struct arena *a, const char *s, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+
+	memcpy(p, s, n);
+	p[n] = '\0';
+	return p;
+}
+
+/* "{n}" CRLF and n bytes, as the reader checked and assembled them; or the same
+ * with "~" before it. */
 static bool parse_literal(struct parser *p, struct arg *arg)
 {
 	const char *close = memchr(p->p, '}', (size_t)(p->end - p->p));
 	size_t digits;
 	int64_t n;
 
+	arg->type = *p->p == '~' ? ARG_BINARY : ARG_STRING;
+	p->p += *p->p == '~';
 	if (!close || close == p->p + 1)
 		return fail(p, "Wrong literal");
 	digits = (size_t)(close - p->p) - 1 - (close[-1] == '+');
@@ -86,9 +99,8 @@ static bool parse_literal(struct parser *p, struct arg *arg)
 	    p->end - close < 3 || memcmp(close, "}\r\n", 3) != 0 ||
 	    p->end - close - 3 < n)
 		return fail(p, "Wrong literal");
-	arg->type = ARG_STRING;
 	arg->n = (size_t)n;
-	arg->s = arena_strndup(p->a, close + 3, arg->n);
+	arg->s = copy_bytes(p->a, close + 3, arg->n);
 	p->p = close + 3 + n;
 	return true;
 }
@@ -121,7 +133,8 @@ static bool parse_arg(struct parser *p, struct arg *arg)
 	p->left--;
 	if (*p->p == '"')
 		return parse_quoted(p, arg);
-	if (*p->p == '{')
+	if (*p->p == '{' ||
+	    (*p->p == '~' && p->p + 1 < p->end && p->p[1] == '{'))
 		return parse_literal(p, arg);
 	if (p->flat && (*p->p == '(' || *p->p == ')')) {
 		arg->type = *p->p++ == '(' ? ARG_OPEN : ARG_CLOSE;

@@ -1,7 +1,8 @@
 /*
  * The arguments of a command: the grammar below all commands (RFC 3501
  * section 9: atoms, strings, lists), parsed from the text that the reader
- * assembled. Strings hold no NUL; all memory is from the command's arena.
+ * assembled. Strings hold no NUL, unless a client announces that with "~{n}";
+ * all memory is from the command's arena.
  */
 #ifndef IMAPD_ARGS_H
 #define IMAPD_ARGS_H
@@ -16,6 +17,7 @@ enum arg_type {
 	ARG_END, /* ends every list */
 	ARG_ATOM,
 	ARG_STRING, /* quoted or literal */
+	ARG_BINARY, /* a literal8 (RFC 3516): any bytes, NUL too */
 	ARG_LIST,
 	ARG_OPEN, /* the parentheses of lists, if they are to stay flat */
 	ARG_CLOSE
@@ -23,7 +25,7 @@ enum arg_type {
 
 struct arg {
 	enum arg_type type;
-	const char *s; /* atoms and strings, NUL-terminated */
+	const char *s; /* atoms and strings; a NUL follows them */
 	size_t n;
 	struct arg *list; /* lists, ended by ARG_END */
 	bool glued;	  /* no space before it */

@@ -20,7 +20,7 @@ void reader_reset(struct reader *r)
 	buf_reset(&r->text);
 	r->state = READER_IN_LINE;
 	r->literal = 0;
-	r->nonsync = false;
+	r->nonsync = r->binary = false;
 	r->start[0] = '\0';
 }
 
@@ -59,6 +59,7 @@ static bool ends_in_literal(struct reader *r)
 		;
 	if (p == r->text.data || p[-1] != '{' || p == end)
 		return false;
+	r->binary = p - 1 > r->text.data && p[-2] == '~';
 	if (!str_span_to_int(p, (size_t)(end - p), 0, UINT32_MAX, &n))
 		n = UINT32_MAX;
 	r->literal = (uint64_t)n;
@@ -161,7 +162,7 @@ static void feed_literal(struct reader *r, const char *data, size_t n,
 			r->state = READER_SKIP_LINE;
 		return;
 	}
-	if (memchr(data, '\0', take)) {
+	if (!r->binary && memchr(data, '\0', take)) {
 		forget(r);
 		r->failure = READER_SYNTAX;
 		r->state = r->literal ? READER_SKIP_LITERAL : READER_SKIP_LINE;

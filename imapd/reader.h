@@ -1,7 +1,7 @@
 /*
  * Assembles one command from bytes as they come: the line, and the literals
  * in it, each with the line that follows it. It never reads a socket and never
- * answers; it says what it needs.
+ * answers; it says what it needs. NUL is allowed in a literal8, "~{n}", only.
  *
  * The assembled text is the command as sent, a literal being "{n}" CRLF and
  * its bytes, without the last line end. Its length never exceeds the limit.
@@ -40,6 +40,7 @@ struct reader {
 	enum reader_result failure; /* what READER_SKIP_LINE leads to */
 	uint64_t literal;	    /* bytes of the literal still to come */
 	bool nonsync;		    /* "{n+}": the client does not wait */
+	bool binary;		    /* "~{n}" */
 	char start[READER_START];   /* how a command that failed began */
 };
 

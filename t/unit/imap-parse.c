@@ -78,6 +78,14 @@ static const struct {
 	{ "NUL in a line", S("a \0\r\nb NOOP\r\n"), "syntax:|done:b NOOP|" },
 	{ "NUL in a literal", S("a {3+}\r\nx\0y\r\nb NOOP\r\n"),
 	  "literal:|syntax:|done:b NOOP|" },
+	{ "NUL in a literal8", S("a ~{3+}\r\nx\0y\r\nb NOOP\r\n"),
+	  "literal:|done:a ~{3+}\r\nx|done:b NOOP|" },
+	{ "NUL in the line after it",
+	  S("a ~{1+}\r\n\0 \0\r\nb NOOP\r\n"),
+	  "literal:|syntax:|done:b NOOP|" },
+	{ "NUL in a literal after it",
+	  S("a ~{1+}\r\n\0 {1+}\r\n\0\r\nb NOOP\r\n"),
+	  "literal:|literal:|syntax:|done:b NOOP|" },
 	{ "a number that no literal can have is too long",
 	  S("a X {99999999999999999999}\r\nb NOOP\r\n"),
 	  "literal:|done:b NOOP|" },
@@ -112,7 +120,10 @@ static void put(struct buf *b, const struct arg *a)
 			put(b, a->list);
 			buf_putc(b, ')');
 		} else {
-			buf_printf(b, a->type == ARG_ATOM ? "%s" : "<%s>",
+			buf_printf(b,
+				   a->type == ARG_ATOM	   ? "%s"
+				   : a->type == ARG_BINARY ? "~<%s>"
+							   : "<%s>",
 				   a->s);
 		}
 		if (a[1].type != ARG_END)
@@ -126,6 +137,10 @@ static const struct {
 } arguments[] = {
 	{ "a NOOP", "a NOOP" },
 	{ "a \"b c\" {3}\r\nd e f", "a <b c> <d e> f" },
+	{ "~{3}\r\nd e ~f ~", "~<d e> ~f ~" },
+	{ "~{3}\r\nab", NULL },
+	{ "~{x}", NULL },
+	{ "a~{1}\r\nb", NULL },
 	{ "\"q\\\"\\\\\" x", "<q\"\\> x" },
 	{ "(a (b) () c)", "(a (b) () c)" },
 	{ "BODY[HEADER.FIELDS (A B)]<0.1> x",
