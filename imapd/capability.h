@@ -30,8 +30,10 @@ struct session;
 	"IDLE " \
 	"INPROGRESS " \
 	"LIST-EXTENDED " \
+	"LIST-METADATA " \
 	"LIST-STATUS " \
 	"LITERAL+ " \
+	"METADATA " \
 	"MOVE " \
 	"MULTIAPPEND " \
 	"MULTISEARCH " \

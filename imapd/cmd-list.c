@@ -1,12 +1,13 @@
 /*
- * LIST and LSUB, with the selection and return options of RFC 5258, RFC 5819
- * and RFC 6154. Names are matched in the form they have on the wire.
+ * LIST and LSUB, with the selection and return options of RFC 5258, RFC 5819,
+ * RFC 6154 and RFC 9590. Names are matched in the form they have on the wire.
  */
 #include <string.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/metadata.h"
 #include "imapd/pattern.h"
 #include "imapd/status.h"
 #include "imaptext/imaptext.h"
@@ -53,6 +54,7 @@ struct listing {
 	const char *verb;
 	unsigned options;
 	unsigned status; /* items of RETURN (STATUS (…)), or 0 */
+	struct annotations wanted; /* of RETURN (METADATA (…)) */
 	bool extended;
 	const char **pattern;
 	size_t npatterns;
@@ -88,6 +90,10 @@ static bool read_return(struct listing *l, const struct arg *a)
 	for (a = a[1].list; a->type != ARG_END; a++) {
 		if (arg_is(a, "STATUS")) {
 			if (!status_parse(++a, &l->status))
+				return false;
+		} else if (arg_is(a, "METADATA")) {
+			if ((++a)->type != ARG_LIST ||
+			    annotations_parse(l->s, a->list, &l->wanted))
 				return false;
 		} else if (!read_option(return_options, a, &l->options)) {
 			return false;
@@ -196,6 +202,20 @@ static bool put_status(const struct listing *l, const struct store_folder *f,
 	return code != ERR_NOT_FOUND && code != ERR_DENIED;
 }
 
+/* The annotations that are asked for with F; what cannot be read now is left
+ * out. */
+static void put_metadata(struct listing *l, const struct store_folder *f,
+			 struct buf *b)
+{
+	struct metadata m = { 0 };
+
+	if (l->wanted.n > 0 && f->exists &&
+	    metadata_read_with(l->s->store, f->name, f->special_use, &m) ==
+		    ERR_OK)
+		annotations_put(l->s, f->name, &m, &l->wanted, b);
+	metadata_free(&m);
+}
+
 /* What is true of a folder below (RFC 5258 section 3.5). */
 static void put_child_info(const struct listing *l, struct buf *b)
 {
@@ -226,6 +246,8 @@ static void put_row(struct listing *l, const struct store_folder *f,
 		put_child_info(l, b);
 	buf_puts(b, "\r\n");
 	buf_put(b, status.data, status.len);
+	if (is_selected(l, f))
+		put_metadata(l, f, b);
 	stream_put(l->s->c.io, b->data, b->len);
 	buf_free(&status);
 }
@@ -284,7 +306,9 @@ static void tell_separator(struct session *s)
 
 void cmd_list(struct session *s)
 {
-	struct listing l = { .s = s, .verb = "LIST" };
+	struct listing l = { .s = s,
+			     .verb = "LIST",
+			     .wanted = { .max = UINT64_MAX } };
 	const struct arg *a = s->c.args;
 
 	if (a->type == ARG_LIST) {

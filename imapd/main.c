@@ -4,6 +4,7 @@
  * `imap-session` waits, as root, for connections that accountd hands over, and
  * becomes their users. The sockets tell which one a process is.
  */
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "imapd/login.h"
 #include "imapd/session.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/metadata.h"
 #include "mime/decode.h"
 #include "service/service.h"
 
@@ -20,6 +22,7 @@ struct program {
 	struct service service;
 	struct login_rules login;
 	struct session_rules session;
+	struct metadata server;
 };
 
 static bool serve_login(void *context, const struct prefork_listener *l, int fd)
@@ -68,6 +71,26 @@ static int run_login(struct program *p)
 	return service_prefork(&p->service, &set);
 }
 
+/* What the administrator tells all users (RFC 5464 section 6.2). */
+static void read_server_entries(struct program *p, const struct config *c)
+{
+	static const struct {
+		const char *parameter;
+		const char *entry;
+	} rows[] = {
+		{ "imap_server_admin", "/shared/admin" },
+		{ "imap_server_comment", "/shared/comment" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const char *value = config_string(c, rows[i].parameter);
+
+		if (*value)
+			metadata_set(&p->server, rows[i].entry, value,
+				     strlen(value));
+	}
+}
+
 static int run_session(struct program *p)
 {
 	const struct config *c = p->service.config;
@@ -84,7 +107,9 @@ static int run_session(struct program *p)
 		.message_max = config_bytes(c, "message_size_limit"),
 		.create = config_list(c, "mailbox_autocreate"),
 		.subscribe = config_list(c, "mailbox_autosubscribe"),
+		.server = &p->server,
 	};
+	read_server_entries(p, c);
 	/* Neither can be read from disk once a child is a user. */
 	tzset();
 	mime_charsets_preload();
@@ -97,7 +122,7 @@ static int run_session(struct program *p)
 
 int main(int argc, char **argv)
 {
-	struct program p;
+	struct program p = { 0 };
 
 	service_start(&p.service, argc, argv, "imapd");
 	return service_listener(&p.service, "imap-session") ? run_session(&p)

@@ -340,6 +340,7 @@ void session_serve(int sock, const struct session_rules *rules)
 	}
 	s.store = h.store;
 	s.quota = h.quota;
+	s.server = rules->server;
 	start(&s, &h);
 	begin(&s, &h, rules);
 	while (!s.ended)

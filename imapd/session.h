@@ -18,6 +18,7 @@
 
 struct command;
 struct context;
+struct metadata;
 
 /* A folder's id (RFC 8474), by its UIDVALIDITY, which no other folder of this
  * user ever had, and which a renamed folder keeps. */
@@ -80,6 +81,7 @@ struct session {
 	struct mailbox_message flags_of;
 	int64_t message_max; /* largest message accepted, never 0 */
 	struct quota quota;
+	const struct metadata *server; /* entries that all may read, or NULL */
 	char user[ACCOUNT_USER_SIZE];
 };
 
@@ -87,6 +89,7 @@ struct session_rules {
 	int64_t message_max; /* 0: no limit but that of IMAP's numbers */
 	const struct strlist *create;	 /* see mailbox/autocreate.h */
 	const struct strlist *subscribe;
+	const struct metadata *server; /* as in the session */
 };
 
 /* Serves the session that accountd sends over SOCK (closed here). The process

@@ -15,6 +15,7 @@
  * link: imapd/cmd-folder.c
  * link: imapd/cmd-idle.c
  * link: imapd/cmd-list.c
+ * link: imapd/cmd-metadata.c
  * link: imapd/cmd-replace.c
  * link: imapd/cmd-quota.c
  * link: imapd/cmd-search.c
@@ -109,6 +110,12 @@ FUZZ_SEEDS(
 	"a LIST (SUBSCRIBED) \"\" (\"%\" *) RETURN (CHILDREN STATUS (MESSAGES "
 	"UIDNEXT))\r\nb LSUB \"\" *\r\nc STATUS x (UNSEEN HIGHESTMODSEQ "
 	"SIZE)\r\n",
+	"a SETMETADATA INBOX (/private/comment \"x\" /shared/vendor/a/b NIL "
+	"/private/n ~{3+}\r\na b)\r\nb GETMETADATA (MAXSIZE 2 DEPTH "
+	"infinity) INBOX (/private /shared)\r\nc SETMETADATA x "
+	"(/private/specialuse \"\\\\Sent\")\r\nd LIST \"\" * RETURN (METADATA "
+	"(/private/specialuse /private/comment))\r\ne GETMETADATA \"\" "
+	"/shared/admin\r\n",
 	"a ENABLE QRESYNC\r\nb SELECT INBOX (CONDSTORE QRESYNC (1 1 1:9 (1,3 "
 	"1,4)))\r\nc UID FETCH 1:* FLAGS (CHANGEDSINCE 1 VANISHED)\r\n"
 	"d STORE 1:* (UNCHANGEDSINCE 1) -FLAGS (x)\r\ne SEARCH MODSEQ "

@@ -31,6 +31,7 @@ MAILBOX = {
     "user lock": ("posthorn-user-lock", False),
     "subscriptions": ("subscriptions", False),
     "special uses": ("posthorn-special-use", False),
+    "annotations": ("posthorn-metadata", False),
     "message": (None, False),
 }
 # files of the whole suite, by their path in its folder
@@ -104,6 +105,8 @@ class Case:
         for command in ("SELECT INBOX", "FETCH 1:* (FLAGS BODY.PEEK[])",
                         "STORE 1 +FLAGS (\\Flagged)", "NOOP",
                         'LIST "" * RETURN (SPECIAL-USE SUBSCRIBED)',
+                        "GETMETADATA INBOX /private/comment",
+                        'SETMETADATA INBOX (/private/comment "new")',
                         "FETCH 1:* (FLAGS BODY.PEEK[])"):
             lines, last = raw.ask(command)
             if not last:
@@ -159,6 +162,9 @@ class Case:
             if self.what not in ("lock", "journal", "user lock"):
                 self.problems.append("%s of %d messages" % (self.seen,
                                                             wanted))
+        if self.what == "annotations" and self.way != "missing" and not any(
+                self.user in line for line in log):
+            self.problems.append("silence about annotations")
         self.harm.end()
 
 
@@ -172,6 +178,7 @@ def template(s):
     m = Case(0, None, None, None).session(s)
     m.ask("CREATE Box (USE (\\Archive))")
     m.ask("SUBSCRIBE Box")
+    m.ask('SETMETADATA INBOX (/private/comment "old")')
     for n in range(MESSAGES):
         text = message("a@client.test", "u0@example.test", "kept %d" % n)
         m.ask("APPEND INBOX {%d+}\r\n%s" % (len(text), text.decode()))
