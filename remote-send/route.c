@@ -156,22 +156,33 @@ static bool is_alias(const struct route *r, const struct dns_answer *d,
 	       !str_equal_ci(d->canonical, name);
 }
 
+/* Both families at once; NULL for one that is not used. */
+static void ask_addresses(const struct settings *set, struct arena *a,
+			  const char *name, const struct dns_answer **v4,
+			  const struct dns_answer **v6)
+{
+	struct dns_question q[] = { { name, "A", DNS_MS, NULL },
+				    { name, "AAAA", DNS_MS, NULL } };
+	size_t from = set->ipv4 ? 0 : 1, to = set->ipv6 ? 2 : 1;
+
+	dns_query_all(a, q + from, to - from, NULL, NULL);
+	*v4 = q[0].answer;
+	*v6 = q[1].answer;
+}
+
 bool route_addresses(const struct settings *set, struct arena *a,
 		     const struct route *r, size_t i,
 		     struct route_addresses *out, struct fault *f)
 {
 	const char *name = r->host[i].name;
-	const struct dns_answer *v4 = NULL, *v6 = NULL, *bad;
+	const struct dns_answer *v4, *v6, *bad;
 
 	*out = (struct route_addresses){ .n = 0 };
 	if (r->address) {
 		out->ip[out->n++] = name;
 		return true;
 	}
-	if (set->ipv4)
-		v4 = dns_query(a, name, "A", DNS_MS);
-	if (set->ipv6)
-		v6 = dns_query(a, name, "AAAA", DNS_MS);
+	ask_addresses(set, a, name, &v4, &v6);
 	if (is_alias(r, v4, name) || is_alias(r, v6, name)) {
 		fault_set(f, "5.4.4", "MX host %s is an alias", name);
 		return false;

@@ -49,14 +49,12 @@ mixed.test. IN MX 10 mx.mixed.test.
 mx.mixed.test. IN A 127.0.0.99
 mx.mixed.test. IN AAAA ::1
 """
-class PolicyServer:
-    """The test in the place of tls-policy."""
+class StandIn:
+    """The test in the place of a service: answer() gives packets."""
 
-    def __init__(self, folder):
-        self.answers = {"sts.test": ("enforce", ["mx.one.test"]),
-                        "stsbad.test": ("enforce", ["*.two.test"])}
+    def __init__(self, folder, name):
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.listener.bind(os.path.join(folder.private, "tls-policy"))
+        self.listener.bind(os.path.join(folder.private, name))
         self.listener.listen(20)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -71,14 +69,44 @@ class PolicyServer:
             data = conn.recv(9999)
             if not data:
                 return
-            domain = dict(parse(data)[1])["domain"]
-            mode, mx = self.answers.get(domain, ("none", []))
-            conn.send(packet("answer", ("mode", mode),
-                             *[("mx", m) for m in mx]))
+            for p in self.answer(dict(parse(data)[1])):
+                conn.send(p)
+
+
+class PolicyServer(StandIn):
+    answers = {"sts.test": ("enforce", ["mx.one.test"]),
+               "stsbad.test": ("enforce", ["*.two.test"])}
+
+    def __init__(self, folder):
+        super().__init__(folder, "tls-policy")
+
+    def answer(self, question):
+        mode, mx = self.answers.get(question["domain"], ("none", []))
+        return [packet("answer", ("mode", mode), *[("mx", m) for m in mx])]
+
+
+class PairResolver(StandIn):
+    """Says nothing of A until AAAA was asked too."""
+
+    def __init__(self, folder):
+        self.held = []
+        super().__init__(folder, "resolver")
+
+    def answer(self, question):
+        found = [("rr", "127.0.0.11")] if question["type"] == "A" else []
+        self.held.insert(0, packet(
+            "answer", ("status", "found" if found else "no-data"),
+            ("security", "insecure"), ("ttl", "0"),
+            ("canonical", question["name"]), ("why", ""),
+            ("id", question["id"]), *found))
+        if question["type"] == "A":
+            return []
+        now, self.held = self.held, []
+        return now
 
 
 class Stage:
-    def __init__(self, t, lines=(), protocols="ipv4"):
+    def __init__(self, t, lines=(), protocols="ipv4", resolver=None):
         self.t = t
         self.port = free_port()
         self.folder = Folder()
@@ -95,7 +123,10 @@ class Stage:
             "smtp_rcpt_timeout = 2s",
             "smtp_data_init_timeout = 2s",
             "smtp_data_done_timeout = 2s"] + list(lines))
-        self.folder.start("resolver")
+        if resolver:
+            resolver(self.folder)
+        else:
+            self.folder.start("resolver")
         PolicyServer(self.folder)
         self.program = self.folder.start("remote-send")
         self.peers = []
@@ -567,6 +598,10 @@ def ipv6(t):
         _, d = s.one(destination, ip="::1", rcpts=["a@one.test"])
         t.ok(status(d) == ("sent", "2.0.0") and
              "[::1]:" in d["results"][0]["relay"], name)
+    s.end()
+    s = Stage(t, protocols="all", resolver=PairResolver)
+    _, d = s.one("one.test")
+    t.equal(status(d), ("sent", "2.0.0"), "both families are asked at once")
     s.end()
     s = Stage(t)
     _, d = s.one("six.test")
