@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """resolver: local zones, stub zones of a real server, DNSSEC states."""
 import os
+import signal
 import socket
 import sys
 import threading
@@ -268,7 +269,8 @@ def main():
         local_cases(t, c)
         signed_cases(t, c)
         many_at_once(t, program)
-        t.equal(program.stop(), 0, "SIGTERM ends it with status 0")
+        t.equal(program.stop(signal.SIGTERM), 0,
+                "SIGTERM ends it with status 0")
         dead_server(t)
         private_names(t)
         faults(t)

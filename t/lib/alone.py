@@ -150,7 +150,9 @@ class Program:
         s.listen(128)
         return s
 
-    def stop(self, sig=signal.SIGTERM, wait=60):
+    def stop(self, sig=signal.SIGINT, wait=60):
+        """As master does at its own end. SIGTERM is that of a reload: who
+        serves sessions waits for their clients."""
         if self.process.poll() is None:
             self.process.send_signal(sig)
             try:

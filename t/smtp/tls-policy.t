@@ -2,6 +2,7 @@
 """tls-policy: policies of MTA-STS from a real HTTPS server; and remote-send
 with TLS by tlsproxy, with and without such a policy."""
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -168,7 +169,8 @@ def questions(t, folder, program, https):
 
 
 def restart(t, folder, program, https):
-    t.equal(program.stop(), 0, "SIGTERM ends it with status 0")
+    t.equal(program.stop(signal.SIGTERM), 0,
+            "SIGTERM ends it with status 0")
     n = len(https.requests)
     program = folder.start("tls-policy", chroot=False)
     t.equal(Client(program).ask("good.test"), ("enforce", ["mx.good.test"]),
