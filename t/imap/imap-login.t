@@ -85,6 +85,7 @@ def tlsproxy(c, verb, attrs, fds):
     """TLS that changes nothing: the plain side is a pair of sockets."""
     ours, theirs = socket.socketpair()
     outside = socket.socket(fileno=fds[0])
+    outside.settimeout(60)  # imapd had it without blocking
 
     def pump(a, b):
         while True:
