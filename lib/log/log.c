@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ static struct {
 	bool syslog;
 	bool debug;
 	char host[65];
+	pid_t pid; /* 0: to be asked for */
+	bool forks_seen_to;
 	struct buf line;
 	time_t stamp_of; /* second for which `stamp` was made */
 	char stamp[CLOCK_DATE_SIZE];
@@ -170,6 +173,22 @@ static const char *stamp(void)
 	return self.stamp;
 }
 
+static void forget_pid(void)
+{
+	self.pid = 0;
+}
+
+/* Not asked for again for each line. */
+static pid_t our_pid(void)
+{
+	if (!self.forks_seen_to)
+		pthread_atfork(NULL, NULL, forget_pid);
+	self.forks_seen_to = true;
+	if (!self.pid)
+		self.pid = getpid();
+	return self.pid;
+}
+
 static void emit(int priority, const char *text, size_t n)
 {
 	struct buf *b = &self.line;
@@ -180,7 +199,7 @@ static void emit(int priority, const char *text, size_t n)
 	if (self.path)
 		buf_printf(b, "%s %s ", stamp(), self.host);
 	if (!self.syslog)
-		buf_printf(b, "%s[%ld]: ", program(), (long)getpid());
+		buf_printf(b, "%s[%ld]: ", program(), (long)our_pid());
 	encode_visible(b, text, n);
 	if (self.syslog) {
 		syslog(priority, "%s", b->data);
