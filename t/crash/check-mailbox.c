@@ -8,8 +8,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "index/disk.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/metadata.h"
 #include "mailbox/store.h"
 #include "t/crash/check-parts.h"
 
@@ -130,6 +130,36 @@ static void check_numbers(struct folder_check *fc, struct numbers *n)
 			   n->modseq);
 }
 
+/* The first word of the folder's comment; "" if there is none. */
+static int read_comment(struct folder_check *fc, struct store *s,
+			char word[WORD])
+{
+	struct metadata m = { 0 };
+	const struct metadata_entry *e;
+	int code = metadata_read(s, fc->folder, &m);
+
+	*word = '\0';
+	if (!code && (e = metadata_find(&m, "/private/comment")))
+		snprintf(word, WORD, "%.*s", (int)strcspn(e->value, " "),
+			 e->value);
+	metadata_free(&m);
+	return code;
+}
+
+static void check_comment(struct folder_check *fc, struct store *s,
+			  const struct numbers *n)
+{
+	char word[WORD];
+	int code = read_comment(fc, s, word);
+
+	if (code)
+		check_fail(fc->c, "comment: %s %s cannot be read: %s", fc->user,
+			   fc->folder, err_text(code));
+	else if (strcmp(word, n->comment) != 0 && strcmp(word, n->next) != 0)
+		check_fail(fc->c, "comment: %s %s had \"%s\", has \"%s\"",
+			   fc->user, fc->folder, n->comment, word);
+}
+
 static void check_folder(struct check *c, struct store *s, const char *user,
 			 const char *folder)
 {
@@ -151,12 +181,14 @@ static void check_folder(struct check *c, struct store *s, const char *user,
 		see_message(&fc, i);
 	for (size_t i = 0; i < c->f->nnumbers; i++)
 		if (is_here(&fc, c->f->numbers[i].user, c->f->numbers[i].folder,
-			    c->f->numbers[i].other))
+			    c->f->numbers[i].other)) {
 			check_numbers(&fc, &c->f->numbers[i]);
+			check_comment(&fc, s, &c->f->numbers[i]);
+		}
 	mailbox_close(&fc.m);
 }
 
-/* A journal that was put aside as damaged, in DIR or a folder of it. */
+/* A file that was put aside as damaged, in DIR or a folder of it. */
 static void check_damage(struct check *c, const char *dir, int depth)
 {
 	DIR *d = opendir(dir);
@@ -165,7 +197,7 @@ static void check_damage(struct check *c, const char *dir, int depth)
 	while (d && (e = readdir(d))) {
 		char *inner;
 
-		if (strstr(e->d_name, DISK_JOURNAL ".damaged"))
+		if (strstr(e->d_name, ".damaged-"))
 			check_fail(c, "false alarm: %s/%s", dir, e->d_name);
 		if (e->d_name[0] != '.' || !e->d_name[1] ||
 		    e->d_name[1] == '.' || depth == 0)

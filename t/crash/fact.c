@@ -161,14 +161,21 @@ static bool add_flags(struct facts *f, const struct line *l)
 	return true;
 }
 
-static bool add_numbers(struct facts *f, const struct line *l)
+static struct numbers *find_numbers(struct facts *f, const struct line *l)
 {
-	struct numbers *n = NULL, now;
+	struct numbers *n = NULL;
 
 	for (size_t i = 0; i < f->nnumbers; i++)
 		if (strcmp(f->numbers[i].user, l->word[0]) == 0 &&
 		    strcmp(f->numbers[i].folder, l->word[1]) == 0)
 			n = &f->numbers[i];
+	return n;
+}
+
+static bool add_numbers(struct facts *f, const struct line *l)
+{
+	struct numbers *n = find_numbers(f, l), now;
+
 	if (!n) {
 		f->numbers = mem_resize(f->numbers, f->nnumbers + 1,
 					sizeof(*f->numbers));
@@ -182,12 +189,26 @@ static bool add_numbers(struct facts *f, const struct line *l)
 	};
 	strcpy(now.user, l->word[0]);
 	strcpy(now.folder, l->word[1]);
+	memcpy(now.comment, n->comment, WORD);
+	memcpy(now.next, n->next, WORD);
 	/* two sessions may tell in another order than they heard */
 	if (n->uidnext > now.uidnext)
 		now.uidnext = n->uidnext;
 	if (n->modseq > now.modseq)
 		now.modseq = n->modseq;
 	*n = now;
+	return true;
+}
+
+static bool add_annotating(struct facts *f, const struct line *l)
+{
+	struct numbers *n = find_numbers(f, l);
+
+	if (!n)
+		return false;
+	strcpy(n->next, l->word[2]);
+	if (strcmp(l->verb, "annotated") == 0)
+		strcpy(n->comment, l->word[2]);
 	return true;
 }
 
@@ -259,6 +280,8 @@ static const struct {
 	{ "numbers", 5, add_numbers },	{ "renaming", 3, add_renaming },
 	{ "renamed", 3, add_renaming }, { "deleting", 2, add_deleting },
 	{ "deleted", 2, add_deleting },
+	{ "annotating", 3, add_annotating },
+	{ "annotated", 3, add_annotating },
 };
 
 bool fact_add(struct facts *f, const char *line, size_t n)

@@ -13,6 +13,9 @@
  *     flags USER FOLDER UID BITS      they are these (enum mailbox_flag)
  *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ, or higher ones;
  *                                     VALIDITY 0: it is there, no more
+ *     annotating USER FOLDER WORD     a client will set its comment, which
+ *                                     begins with the word
+ *     annotated USER FOLDER WORD
  *     renaming USER FOLDER TO         a client will rename a folder
  *     renamed USER FOLDER TO
  *     deleting USER FOLDER            or delete it with its messages
@@ -55,6 +58,7 @@ struct numbers {
 	char user[WORD], folder[WORD], other[WORD];
 	uint32_t validity, uidnext;
 	uint64_t modseq;
+	char comment[WORD], next[WORD]; /* either; "" if it was never set */
 	bool leaving, gone;
 	bool seen;
 };

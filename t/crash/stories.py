@@ -33,7 +33,7 @@ class Changes(Drawn):
     """Two folders and more, changed by a session while mail comes in."""
 
     OPERATIONS = ("append", "copy", "move", "store", "unstore", "expunge",
-                  "create", "rename", "delete")
+                  "create", "rename", "delete", "annotate")
     TIMES = 16
 
     def pick(self, a):
@@ -67,6 +67,9 @@ class Changes(Drawn):
         uid = self.pick(a)
         if what in ("create", "rename", "delete"):
             getattr(self, what)(a)
+        elif what == "annotate":
+            self.names += 1
+            a.annotate(self.rng.choice(self.folders), "note%d" % self.names)
         elif what == "append":
             a.append(self.rng.choice(self.folders),
                      self.rng.choice([0, 5, 40, 600]))

@@ -163,6 +163,13 @@ class Session:
             self.fact("gone", self.user, self.folder, uid)
             del self.messages[uid]
 
+    def annotate(self, folder, word):
+        """A comment of some sectors."""
+        self.fact("annotating", self.user, folder, word)
+        assert self.m.xatom("SETMETADATA", folder, '(/private/comment "%s")' % (
+            (word + " ") * 300))[0] == "OK"
+        self.fact("annotated", self.user, folder, word)
+
     def end(self):
         self.m.logout()
 
@@ -365,7 +372,9 @@ class Story:
         a.append("Kept")
         a.append("Kept", 300)
         a.append("INBOX")
+        a.annotate("INBOX", "one")
         a.copy(uids[:2], "Kept")
+        a.annotate("INBOX", "two")
         a.copy(uids[2:3], "Kept", move=True)
         a.expunge(uids[3:4])
         others.join()
