@@ -1,6 +1,7 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
 #include "imapd/id.h"
+#include "imapd/metadata-watch.h"
 #include "imapd/update.h"
 
 void cmd_capability(struct session *s)
@@ -60,6 +61,7 @@ static const struct {
 	bool (*enable)(struct session *s); /* false: it was before */
 } extensions[] = {
 	{ "CONDSTORE", enable_condstore },
+	{ "METADATA", metadata_watch_begin },
 	{ "QRESYNC", enable_qresync },
 	{ "UTF8=ACCEPT", enable_utf8 },
 };

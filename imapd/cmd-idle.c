@@ -31,10 +31,11 @@ static void watch(struct idle *i)
 		i->watched = feed_watch(i->s->feed, mailbox_handle(i->s->box));
 }
 
-/* The feed does not wake us, or the folder was replaced under us. */
+/* The feed does not wake us, or the folder was replaced under us; of
+ * annotations it does not know. */
 static bool must_look(const struct idle *i)
 {
-	return i->s->box && (!i->watched || i->s->lost);
+	return i->s->watch || (i->s->box && (!i->watched || i->s->lost));
 }
 
 static int timeout(const struct idle *i)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/metadata-watch.h"
 #include "imapd/metadata.h"
 #include "imaptext/imaptext.h"
 
@@ -46,7 +47,7 @@ static void put_value(struct session *s, const struct metadata_entry *e,
 }
 
 /* An astring: the names that are in use are atoms. */
-static void put_name(const char *name, struct buf *out)
+void metadata_put_name(const char *name, struct buf *out)
 {
 	const char *p = name;
 
@@ -81,7 +82,7 @@ static void put_pair(struct put *p, const char *name,
 	} else {
 		buf_putc(p->out, ' ');
 	}
-	put_name(name, p->out);
+	metadata_put_name(name, p->out);
 	buf_putc(p->out, ' ');
 	put_value(p->s, e, p->out);
 }
@@ -252,8 +253,13 @@ static bool changes_server(const char *name, const struct metadata *changes)
 	return false;
 }
 
-static void reply_set(struct session *s, int code)
+static void set(struct session *s, const char *name,
+		const struct metadata *changes)
 {
+	int code = metadata_change(s->store, name, changes);
+
+	if (code == ERR_OK)
+		metadata_watch_own(s, name, changes);
 	if (code == ERR_OK)
 		session_reply(s, "OK Setmetadata completed.");
 	else if (code == ERR_TOO_LONG)
@@ -284,6 +290,6 @@ void cmd_setmetadata(struct session *s)
 		session_reply(s, "NO [NOPERM] Only the administrator changes "
 				 "what the server shares.");
 	else
-		reply_set(s, metadata_change(s->store, name, &changes));
+		set(s, name, &changes);
 	metadata_free(&changes);
 }

@@ -24,6 +24,9 @@ struct annotations {
 const char *annotations_parse(struct session *s, const struct arg *a,
 			      struct annotations *wanted);
 
+/* Appends the name of an entry. */
+void metadata_put_name(const char *name, struct buf *out);
+
 /* Appends the untagged METADATA of NAME ("": the account) with those of M that
  * are wanted; nothing if there are none. */
 void annotations_put(struct session *s, const char *name,

@@ -22,6 +22,7 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
 #include "imapd/context.h"
+#include "imapd/metadata-watch.h"
 #include "imapd/reopen.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
@@ -282,6 +283,7 @@ static void finish(struct session *s)
 {
 	stream_flush(s->c.io);
 	session_deselect(s);
+	metadata_watch_end(s);
 	store_close(&s->store);
 	conn_free(&s->c);
 	buf_free(&s->out);

@@ -19,6 +19,7 @@
 struct command;
 struct context;
 struct metadata;
+struct metadata_watch;
 
 /* A folder's id (RFC 8474), by its UIDVALIDITY, which no other folder of this
  * user ever had, and which a renamed folder keeps. */
@@ -81,6 +82,7 @@ struct session {
 	struct mailbox_message flags_of;
 	int64_t message_max; /* largest message accepted, never 0 */
 	struct quota quota;
+	struct metadata_watch *watch; /* metadata-watch.h; or NULL */
 	const struct metadata *server; /* entries that all may read, or NULL */
 	char user[ACCOUNT_USER_SIZE];
 };

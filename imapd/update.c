@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "imapd/context.h"
 #include "imapd/flags.h"
+#include "imapd/metadata-watch.h"
 #include "imapd/reopen.h"
 
 void update_put_message_flags(struct session *s, struct buf *out,
@@ -208,6 +209,7 @@ void update_send(struct session *s, bool may_expunge)
 	uint64_t modseq;
 
 	put_changes(s, may_expunge);
+	metadata_watch_send(s);
 	if (must_tell(s, &modseq))
 		conn_put(&s->c, "* OK [HIGHESTMODSEQ %" PRIu64 "] Highest.",
 			 modseq);

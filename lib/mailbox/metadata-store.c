@@ -153,6 +153,32 @@ static int write_place(const struct place *p, const struct metadata *m)
 	return code;
 }
 
+struct metadata_stamp metadata_stamp(struct store *s, const char *folder)
+{
+	struct metadata_stamp stamp = { 0 };
+	char disk[DISK_NAME_SIZE] = ".", path[DISK_NAME_SIZE + 40];
+	struct stat st;
+
+	if (*folder && disk_name(folder, disk) != ERR_OK)
+		return stamp;
+	snprintf(path, sizeof(path), "%s/%s", disk,
+		 *folder ? DISK_METADATA : DISK_METADATA_ACCOUNT);
+	if (fstatat(s->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		stamp.file = (uint64_t)st.st_ino;
+		stamp.size = (uint64_t)st.st_size;
+		stamp.changed = (int64_t)st.st_ctim.tv_sec * 1000000000 +
+				st.st_ctim.tv_nsec;
+	}
+	return stamp;
+}
+
+bool metadata_stamp_equal(const struct metadata_stamp *a,
+			  const struct metadata_stamp *b)
+{
+	return a->file == b->file && a->size == b->size &&
+	       a->changed == b->changed;
+}
+
 int metadata_read_with(struct store *s, const char *folder, const char *use,
 		       struct metadata *m)
 {

@@ -75,6 +75,17 @@ void metadata_set(struct metadata *m, const char *name, const char *value,
 	m->entry[i] = e;
 }
 
+void metadata_remove(struct metadata *m, const char *name)
+{
+	size_t i = place_of(m, name);
+
+	if (i == m->n || !str_equal(m->entry[i].name, name))
+		return;
+	free_entry(&m->entry[i]);
+	memmove(&m->entry[i], &m->entry[i + 1],
+		(--m->n - i) * sizeof(*m->entry));
+}
+
 /* RFC 5464 section 3.2; a control character is none that a client would want
  * to have in a name, though that text only excludes some. */
 static bool is_name_byte(unsigned char c)

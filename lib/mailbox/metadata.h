@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -43,6 +44,7 @@ void metadata_free(struct metadata *m);
 /* Sets the entry NAME to a copy of VALUE (may be NULL), N. */
 void metadata_set(struct metadata *m, const char *name, const char *value,
 		  size_t n);
+void metadata_remove(struct metadata *m, const char *name);
 const struct metadata_entry *metadata_find(const struct metadata *m,
 					   const char *name);
 
@@ -61,6 +63,16 @@ int metadata_read(struct store *s, const char *folder,
 /* The same if the folder's special use is known: USE, or NULL. */
 int metadata_read_with(struct store *s, const char *folder, const char *use,
 		       struct metadata *m) MUST_CHECK;
+
+/* Which file holds those of FOLDER: another one after each change. */
+struct metadata_stamp {
+	uint64_t file;
+	uint64_t size;
+	int64_t changed; /* 0: there is none */
+};
+struct metadata_stamp metadata_stamp(struct store *s, const char *folder);
+bool metadata_stamp_equal(const struct metadata_stamp *a,
+			  const struct metadata_stamp *b);
 
 /* Makes all CHANGES, durably, or none. A special use that is given to a folder
  * is taken from the one that had it. Beside the codes of metadata_read:

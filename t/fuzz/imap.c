@@ -35,6 +35,7 @@
  * link: imapd/fetch-preview.c
  * link: imapd/flags.c
  * link: imapd/id.c
+ * link: imapd/metadata-watch.c
  * link: imapd/pattern.c
  * link: imapd/progress.c
  * link: imapd/range.c
@@ -110,7 +111,7 @@ FUZZ_SEEDS(
 	"a LIST (SUBSCRIBED) \"\" (\"%\" *) RETURN (CHILDREN STATUS (MESSAGES "
 	"UIDNEXT))\r\nb LSUB \"\" *\r\nc STATUS x (UNSEEN HIGHESTMODSEQ "
 	"SIZE)\r\n",
-	"a SETMETADATA INBOX (/private/comment \"x\" /shared/vendor/a/b NIL "
+	"z ENABLE METADATA\r\na SETMETADATA INBOX (/private/comment \"x\" /shared/vendor/a/b NIL "
 	"/private/n ~{3+}\r\na b)\r\nb GETMETADATA (MAXSIZE 2 DEPTH "
 	"infinity) INBOX (/private /shared)\r\nc SETMETADATA x "
 	"(/private/specialuse \"\\\\Sent\")\r\nd LIST \"\" * RETURN (METADATA "

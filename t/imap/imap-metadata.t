@@ -255,6 +255,38 @@ def use(r):
               "RENAME of INBOX copies them")
 
 
+def told(all_sessions, r):
+    """Others' changes, to one that asked for them (section 4.4.2)."""
+    w = all_sessions.raw()
+    tap.equal(w.ask("ENABLE METADATA")[0], [b"* ENABLED METADATA"], "ENABLE")
+    tap.equal(w.ask("NOOP")[0], [], "nothing has changed since")
+    r.ask('SETMETADATA Plans (/private/comment "1" /shared/comment "2")')
+    r.ask('SETMETADATA "" (/private/devicetoken NIL /private/b "c")')
+    tap.equal(w.ask('SETMETADATA Plans (/private/own "1" %s NIL)' % COLOR)[0],
+              [b'* METADATA "" /private/b /private/devicetoken',
+               b'* METADATA "Plans" /private/comment /shared/comment'],
+              "what others did, not what it does itself")
+    tap.equal(r.ask("NOOP")[0], [], "who did not ask is not told")
+    r.ask('SETMETADATA Plans (/private/comment "3")')
+    tap.equal(w.ask("NOOP")[0], [b'* METADATA "Plans" /private/comment'],
+              "another value")
+    r.ask('SETMETADATA Sent (/private/specialuse "\\\\Drafts")')
+    tap.equal(w.ask("NOOP")[0],
+              [b'* METADATA "SavedDrafts" /private/specialuse',
+               b'* METADATA "Sent" /private/specialuse'],
+              "a special use, where it went from and to")
+    for command in ("CREATE New", "DELETE New"):
+        r.ask(command)
+        tap.equal(w.ask("NOOP")[0], [], command)
+    w.send(b"i IDLE\r\n")
+    w.line()
+    r.ask("SETMETADATA Plans (/private/comment NIL)")
+    tap.equal(w.line(), b'* METADATA "Plans" /private/comment\r\n', "in IDLE")
+    w.send(b"DONE\r\n")
+    tap.equal(len(w.until("i")), 1, "and no more")
+    w.close()
+
+
 def damaged(all_sessions, r):
     path = os.path.join(all_sessions.maildir, ".Plans", "posthorn-metadata")
     with open(path, "r+b") as f:
@@ -306,6 +338,7 @@ with Sessions(["imap_server_admin=mailto:help@example.test",
     server(sessions, ours)
     listing(ours)
     use(ours)
+    told(sessions, ours)
     damaged(sessions, ours)
     clients(sessions)
     ours.close()

@@ -75,7 +75,14 @@ def by_imap(s, disk):
     for i in range(N):
         text = MESSAGE % i
         r.ask(b"APPEND full {%d+}\r\n%s" % (len(text), text))
+    r.ask('SETMETADATA full (/private/comment "former")')
     filler = fill(disk)
+    got = r.ask('SETMETADATA full (/private/comment "new")')
+    tap.ok(got[1].startswith(b"NO [UNAVAILABLE]") and b"full" in got[1],
+           "SETMETADATA says that the disk is full: %r" % got[1])
+    tap.equal(r.ask("GETMETADATA full /private/comment")[0],
+              [b'* METADATA "full" (/private/comment "former")'],
+              "and changes nothing")
     good(r.ask("SELECT full"), "SELECT of a mailbox on a full disk")
     fresh = s.raw()
     got = good(fresh.ask("EXAMINE full"), "EXAMINE")
