@@ -171,7 +171,9 @@ static void pass_ends(struct relay *r)
 	}
 	if (r->plain_ended && !r->plain_passed && r->to_net.len == 0) {
 		r->plain_passed = true;
-		shutdown(r->net, SHUT_WR);
+		/* a client that has its last reply is often gone by now */
+		if (shutdown(r->net, SHUT_WR) < 0 && r->plain_gone)
+			r->net_broken = true;
 		set_timer(r);
 	}
 }
@@ -208,6 +210,19 @@ static void look_again(struct relay *r)
 		event_active(&r->net_input, EV_READ, 0);
 }
 
+/* There is only the peer's end to wait for: nobody reads what comes before it.
+ * That is often a close_notify, and the end is right behind it. */
+static void await_end(struct relay *r)
+{
+	ssize_t n = 1;
+
+	for (int i = 2; i > 0 && n > 0; i--)
+		n = recv(r->net, self.block, BLOCK, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		r->net_broken = true;
+	settle(r);
+}
+
 static void on_net_input(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay *r = arg;
@@ -215,6 +230,10 @@ static void on_net_input(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (r->plain_gone && r->plain_passed) {
+		await_end(r);
+		return;
+	}
 	n = read_net(r);
 	if (!send_output(r))
 		r->net_broken = true;

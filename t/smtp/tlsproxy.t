@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """tlsproxy alone: this test plays the programs that ask it for TLS and the
 peers, with Python's ssl module and openssl s_client on the other side."""
-import hashlib, os, select, shutil, signal, socket, ssl, subprocess, sys
+import glob, hashlib, os, select, shutil, signal, socket, ssl, subprocess, sys
 import tempfile, threading, time, warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
-from alone import Tap  # noqa: E402
+from alone import Tap, wait_for  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -184,6 +184,15 @@ def eof(s):
         return True
 
 
+def sockets(proxy):
+    """How many the workers have."""
+    pid = proxy.process.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        workers = f.read().split()
+    return sum("socket:" in os.path.realpath(d)
+               for w in workers for d in glob.glob(f"/proc/{w}/fd/*"))
+
+
 def test_server():
     cert, key = certificate("mail.example.test")
     other, other_key = certificate("other.test", names=["other.test", "*.other.test"],
@@ -231,6 +240,16 @@ def test_server():
     ok(exact(client, 9) == b"221 bye\r\n", "the last words arrive")
     ok(client.recv(1) == b"", "the program's end reaches the peer as close_notify")
     client.close()
+
+    before = sockets(p)
+    verb, info, plain, client = accept(p)
+    plain.sendall(b"421 bye\r\n")
+    plain.close()
+    client.sendall(bytes(500_000))
+    ok(exact(client, 9) == b"421 bye\r\n" and client.recv(1) == b"",
+       "the last words reach a peer that is still sending")
+    client.close()
+    ok(wait_for(lambda: sockets(p) <= before), "its end ends the connection")
 
     verb, info, plain, client = accept(p)
     client.sendall(b"DATA")
