@@ -8,6 +8,7 @@
  * session tickets.
  */
 #include <event2/event.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 
@@ -20,6 +21,7 @@
 #include "tlsproxy/workers.h"
 
 #define FILES_MAX 1048576
+#define SPARE_BYTES (1024 * 1024) /* free memory that a worker keeps */
 
 static struct {
 	struct service service;
@@ -37,6 +39,9 @@ static void work(void)
 	struct event_base *base;
 
 	sandbox_enter(0);
+	/* each session has buffers that come and go: without this they are
+	 * asked from the kernel, and page by page, again and again */
+	mallopt(M_TRIM_THRESHOLD, SPARE_BYTES);
 	base = loop_new(&self.service);
 	loop_signals(base, stop, NULL, NULL);
 	requests_begin(base, &self.requests);
