@@ -36,10 +36,17 @@ static void stop_events(struct handshake *h)
 	event_del(&h->timer);
 }
 
+/* Our events stop last: if the callee waits for the same socket by then, the
+ * kernel need not be told. */
 static void finish(struct handshake *h, const char *why)
 {
+	bool taken = h->done(h->context, h->ssl, h->fd, why);
+
 	stop_events(h);
-	h->done(h->context, h->ssl, h->fd, why);
+	if (!taken) {
+		SSL_free(h->ssl);
+		close(h->fd);
+	}
 	buf_free(&h->unsent);
 	free(h);
 }

@@ -4,13 +4,15 @@
 
 #include <event2/event.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct handshake;
 
-/* The result: WHY is NULL on success, else the reason. The callee owns SSL and
- * FD from then on; the handshake itself is gone. */
-typedef void handshake_done(void *context, SSL *ssl, int fd, const char *why);
+/* The result: WHY is NULL on success, else the reason. True: the callee owns SSL
+ * and FD from then on. False, after a failure always: the handshake frees and
+ * closes them. The handshake itself is gone in both cases. */
+typedef bool handshake_done(void *context, SSL *ssl, int fd, const char *why);
 
 /* Begins on the stream socket FD with SSL (state set to accept or connect),
  * for at most MS milliseconds. DONE is called later, never at once. */

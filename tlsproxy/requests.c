@@ -108,19 +108,12 @@ static void describe(SSL *ssl)
 	ipc_put(&self.out, "why", why);
 }
 
-/* Gives the program its end of a new pair and lets the relay run. */
-static bool hand_over(struct requester *q, SSL *ssl, int net)
+/* Gives the program its end of a new PAIR and lets the relay run with the
+ * other. */
+static bool hand_over(struct requester *q, SSL *ssl, int net, const int *pair)
 {
-	int pair[2];
 	bool good;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		log_warn("cannot make a socket: %m");
-		SSL_free(ssl);
-		close(net);
-		connection_ended();
-		return refuse(q, "tlsproxy is out of descriptors");
-	}
 	describe(ssl);
 	ipc_put_fd(&self.out, pair[0]);
 	good = answer(q);
@@ -129,22 +122,27 @@ static bool hand_over(struct requester *q, SSL *ssl, int net)
 	return good;
 }
 
-static void on_handshake(void *context, SSL *ssl, int fd, const char *why)
+static bool on_handshake(void *context, SSL *ssl, int fd, const char *why)
 {
 	struct requester *q = context;
+	int pair[2];
 	bool good;
 
 	q->handshake = NULL;
+	if (!why &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		log_warn("cannot make a socket: %m");
+		why = "tlsproxy is out of descriptors";
+	}
 	if (why) {
 		good = refuse(q, why);
-		SSL_free(ssl);
-		close(fd);
 		connection_ended();
 	} else {
-		good = hand_over(q, ssl, fd);
+		good = hand_over(q, ssl, fd, pair);
 	}
 	if (!good || self.draining)
 		remove_requester(q);
+	return !why;
 }
 
 static bool is_stream(int fd)
