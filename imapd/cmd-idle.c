@@ -56,9 +56,12 @@ static bool is_done(struct session *s)
 	size_t n, len;
 	const char *line = conn_window(&s->c, &n), *lf = memchr(line, '\n', n);
 
+	if (!lf && n <= DONE_MAX)
+		return false;
 	if (!lf) {
-		s->ended = n > DONE_MAX;
-		return s->ended;
+		conn_cut(&s->c, "Command too long");
+		s->ended = true;
+		return true;
 	}
 	len = (size_t)(lf - line);
 	n = len + 1;

@@ -119,6 +119,12 @@ void conn_put(struct conn *c, const char *fmt, ...)
 	buf_free(&line);
 }
 
+void conn_cut(struct conn *c, const char *why)
+{
+	conn_put(c, "* BYE %s", why);
+	stream_hang_up(c->io);
+}
+
 void conn_reply(struct conn *c, const char *fmt, ...)
 {
 	struct buf line;
@@ -339,8 +345,7 @@ static enum reader_result feed(struct conn *c)
 static enum conn_result more(struct conn *c)
 {
 	if (c->skipped > (uint64_t)c->reader.text.max + MORE_MAX) {
-		conn_put(c, "* BYE Command too long");
-		stream_flush(c->io);
+		conn_cut(c, "Command too long");
 		return CONN_END;
 	}
 	return conn_fill(c);
@@ -381,8 +386,10 @@ void conn_accept_literal(struct conn *c)
 
 bool conn_skip_literal(struct conn *c)
 {
-	if (c->reader.literal > SKIP_MAX && c->reader.nonsync)
+	if (c->reader.literal > SKIP_MAX && c->reader.nonsync) {
+		conn_cut(c, "[TOOBIG] Literal too large");
 		return false;
+	}
 	reader_refuse(&c->reader, READER_DONE);
 	if (!c->reader.nonsync)
 		return true;

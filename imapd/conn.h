@@ -91,6 +91,10 @@ void conn_reply(struct conn *c, const char *fmt, ...)
  * a bad command. Gives false, so that a parser can return it. */
 bool conn_bad(struct conn *c, const char *why);
 
+/* Says BYE with WHY to a client that sends what cannot be taken: the caller
+ * ends the connection, and the client gets to see this. */
+void conn_cut(struct conn *c, const char *why);
+
 /* An untagged line. */
 void conn_put(struct conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -110,15 +110,18 @@ static void answer(struct visit *v, enum login_result result)
 		[LOGIN_TEMP] = "NO [UNAVAILABLE] Cannot check passwords just "
 			       "now.",
 		[LOGIN_CANCELLED] = "BAD Authentication cancelled.",
+		[LOGIN_LONG] = "BAD [TOOBIG] Response too long.",
 	};
 
 	v->over = result == LOGIN_DONE || result == LOGIN_LOST ||
-		  result == LOGIN_MANY;
+		  result == LOGIN_MANY || result == LOGIN_LONG;
 	if (result == LOGIN_DONE || result == LOGIN_LOST)
 		return;
 	conn_reply(&v->c, "%s", replies[result]);
 	if (result == LOGIN_MANY)
-		conn_put(&v->c, "* BYE Too many failures");
+		conn_cut(&v->c, "Too many failures");
+	if (result == LOGIN_LONG)
+		conn_cut(&v->c, "Response too long");
 }
 
 static bool refuse_password(struct visit *v)
@@ -212,7 +215,7 @@ static void dialogue(struct visit *v)
 		}
 	}
 	if (v->c.bad >= BAD_MAX)
-		conn_put(&v->c, "* BYE Too many errors");
+		conn_cut(&v->c, "Too many errors");
 	login_say_dropped(&v->l, "* BYE [UNAVAILABLE] Others need the place, "
 				 "and you have not logged in\r\n");
 	if (v->c.io)

@@ -260,7 +260,7 @@ static void next_command(struct session *s)
 			"* BYE [UNAVAILABLE] The mailbox was %s: open it again",
 			s->lost_why);
 	if (s->c.bad >= BAD_MAX) {
-		conn_put(&s->c, "* BYE Too many errors");
+		conn_cut(&s->c, "Too many errors");
 		s->ended = true;
 	}
 }

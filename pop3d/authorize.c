@@ -80,13 +80,17 @@ static void answer(struct authorize *a, enum login_result result)
 		[LOGIN_TEMP] = "-ERR [SYS/TEMP] cannot check passwords just "
 			       "now",
 		[LOGIN_CANCELLED] = "-ERR authentication cancelled",
+		[LOGIN_LONG] = "-ERR line too long",
 	};
 
 	*a->user = '\0';
 	a->over = result == LOGIN_DONE || result == LOGIN_LOST ||
-		  result == LOGIN_MANY;
-	if (result != LOGIN_DONE && result != LOGIN_LOST)
-		reply(a, replies[result]);
+		  result == LOGIN_MANY || result == LOGIN_LONG;
+	if (result == LOGIN_DONE || result == LOGIN_LOST)
+		return;
+	reply(a, replies[result]);
+	if (a->over)
+		stream_hang_up(a->l.io);
 }
 
 static void pass(struct authorize *a)
@@ -190,6 +194,8 @@ static void dialogue(struct authorize *a)
 	}
 	login_say_dropped(&a->l, "-ERR [SYS/TEMP] others need the place, and "
 				 "you have not logged in\r\n");
+	if (a->l.io && a->bad >= BAD_MAX)
+		stream_hang_up(a->l.io);
 	if (a->l.io)
 		stream_flush(a->l.io);
 }

@@ -61,8 +61,10 @@ enum command_result command_read(struct stream *io, struct command *c)
 		return COMMAND_TIMEOUT;
 	if (err == ERR_STOPPING)
 		return COMMAND_STOPPING;
-	if (err == ERR_TOO_LONG)
+	if (err == ERR_TOO_LONG) {
 		command_reply(io, "-ERR line too long");
+		stream_hang_up(io);
+	}
 	if (err)
 		return COMMAND_END;
 	n--;

@@ -390,6 +390,8 @@ static void dialogue(struct session *s)
 			break;
 		}
 	}
+	if (s->bad >= BAD_MAX)
+		stream_hang_up(s->io);
 	stream_flush(s->io);
 }
 

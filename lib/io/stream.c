@@ -34,6 +34,8 @@
 #define IN_START 8192
 #define DEFAULT_TIMEOUT_MS 300000
 #define STOP_LOOK_MS 1000 /* silence after which the stop is watched */
+#define PART_MS 2000	  /* for the peer to stop sending, at the end */
+#define PART_SILENCE_MS 500
 
 struct stream {
 	int fd;
@@ -46,6 +48,7 @@ struct stream {
 	bool filled; /* the last read used all the room */
 	struct buf out;
 	int out_error;
+	bool hung_up;
 	int64_t timeout_ms;
 	int64_t send_ms; /* … for output, or 0 */
 	int64_t deadline_ms;
@@ -95,12 +98,6 @@ int stream_release(struct stream **sp)
 	free(s);
 	*sp = NULL;
 	return fd;
-}
-
-void stream_free(struct stream **s)
-{
-	if (*s)
-		close(stream_release(s));
 }
 
 int stream_fd(const struct stream *s)
@@ -228,6 +225,39 @@ int stream_flush(struct stream *s)
 {
 	emit_held(s, true);
 	return s->out_error;
+}
+
+void stream_hang_up(struct stream *s)
+{
+	s->hung_up = true;
+}
+
+/* Says that no more comes, and throws away what the peer is still sending. */
+static void part(struct stream *s)
+{
+	int64_t until = clock_ms() + PART_MS, silent, now;
+	char junk[4096];
+	ssize_t n;
+
+	stream_set_deadline(s, until);
+	if (stream_flush(s) || !s->socket || shutdown(s->fd, SHUT_WR) < 0)
+		return;
+	while ((now = clock_ms()) < until) {
+		silent = now + PART_SILENCE_MS;
+		if (wait_until(s->fd, POLLIN, silent < until ? silent : until))
+			return;
+		n = recv(s->fd, junk, sizeof(junk), MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+	}
+}
+
+void stream_free(struct stream **s)
+{
+	if (*s && (*s)->hung_up)
+		part(*s);
+	if (*s)
+		close(stream_release(s));
 }
 
 void stream_put(struct stream *s, const void *data, size_t n)

@@ -137,14 +137,19 @@ static enum login_result ask(struct login *l, const char *challenge,
 {
 	char *line;
 	size_t n;
+	int code;
 
 	*response = NULL;
 	/* at once, even if the response is already here: after the next step
 	 * another process may write to the connection */
 	stream_printf(l->io, "+ %s\r\n", challenge);
 	shed_rest(l->begun_ms);
-	if (stream_flush(l->io) || stream_line(l->io, WINDOW_MAX, &line, &n) ||
-	    !shed_work())
+	code = stream_flush(l->io);
+	if (!code)
+		code = stream_line(l->io, WINDOW_MAX, &line, &n);
+	if (code == ERR_TOO_LONG)
+		return LOGIN_LONG;
+	if (code || !shed_work())
 		return LOGIN_LOST;
 	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
 		n--;

@@ -39,6 +39,7 @@ enum login_result {
 	LOGIN_SOON,	 /* too soon after another: pop3_login_delay */
 	LOGIN_TEMP,	 /* cannot be checked now */
 	LOGIN_CANCELLED, /* the client gave up, or sent garbage */
+	LOGIN_LONG,	 /* a line without an end: say so, and hang up */
 	LOGIN_LOST	 /* the connection is gone */
 };
 

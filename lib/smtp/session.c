@@ -202,6 +202,7 @@ void smtp_hang_up(struct smtp_session *s, const char *why)
 {
 	s->over = true;
 	s->end = why;
+	stream_hang_up(s->io);
 }
 
 /* Is there input after the current command? Then it is refused and the session
@@ -419,17 +420,6 @@ static void limit_errors(struct smtp_session *s)
 	smtp_hang_up(s, "too many errors");
 }
 
-/* Unread input would make the kernel reset the connection before the client
- * has seen the last reply. */
-static void drain(const struct smtp_session *s)
-{
-	char junk[4096];
-	ssize_t n = 1;
-
-	for (int i = 0; n > 0 && i < 16; i++)
-		n = recv(stream_fd(s->io), junk, sizeof(junk), MSG_DONTWAIT);
-}
-
 void smtp_session_free(struct smtp_session *s)
 {
 	smtp_reset(s);
@@ -442,8 +432,7 @@ static void end_session(struct smtp_session *s)
 {
 	if (!s->parked) {
 		smtp_log_end(s);
-		if (stream_flush(s->io) == ERR_OK && s->end)
-			drain(s);
+		err_ignore(stream_flush(s->io));
 	}
 	/* the connection's end goes with the last reply */
 	smtp_session_free(s);

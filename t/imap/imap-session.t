@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -408,6 +409,40 @@ with Sessions() as all_sessions:
         "LF line ends become CRLF")
     got = r.ask("FETCH 2 RFC822.SIZE")
     has(got, b"* 2 FETCH (RFC822.SIZE 26)", "and the size says so")
+
+    # what goes on for too long: the client learns why the connection ends,
+    # though it was still sending
+    for before, much, why in [
+            (["IDLE"], b"x" * 70000, b"* BYE Command too long"),
+            (["COMPRESS DEFLATE", "IDLE"], b"x" * 70000,
+             b"* BYE Command too long"),
+            ([], b"g5 NOOP " + b"x" * 20000000, b"* BYE Command too long"),
+            ([], b"g5 APPEND INBOX {300000000+}\r\n" + b"x" * 70000,
+             b"* BYE [TOOBIG]"),
+            ([], b"g5 NONSENSE\r\n" * 5000, b"* BYE Too many errors")]:
+        g = all_sessions.raw()
+        g.sock.settimeout(60)
+        packer, unpacker = zlib.compressobj(wbits=-15), None
+        for command in before:
+            g.send("g1 %s\r\n" % command if not unpacker else
+                   packer.compress(b"g1 IDLE\r\n") +
+                   packer.flush(zlib.Z_SYNC_FLUSH))
+            if command.startswith("COMPRESS"):
+                g.line()
+                unpacker = zlib.decompressobj(wbits=-15)
+        if unpacker:
+            much = packer.compress(os.urandom(70000).replace(b"\n", b"x")) + \
+                packer.flush(zlib.Z_SYNC_FLUSH)
+        try:
+            g.send(much)
+            got = g.file.read()
+        except ConnectionError as e:
+            got = repr(e).encode()
+        if unpacker:
+            got = unpacker.decompress(got)
+        if not tap.ok(why in got, "%s… after %s: %s, and the end in order" % (
+                much[:20], before, why.decode())):
+            print("#  got:", got[-200:])
 
     # what is wrong is answered, and costs nothing
     r.send(b"\r\n")

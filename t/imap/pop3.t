@@ -234,8 +234,16 @@ def test_dialogue(s):
     ok(c.line().startswith("-ERR"), "a NUL is refused")
     c.sock.sendall(b"\x80\xff\x01\r\n")
     ok(c.line().startswith("-ERR"), "bytes that mean nothing are refused")
-    c.sock.sendall(b"z" * 20000)
+    c.sock.sendall(b"z" * 200000)
     ok(c.line().startswith("-ERR") and c.line() == "", "a line without end ends the connection")
+    for before in ([], ["STLS"], ["AUTH LOGIN"]):
+        c = Line(s, s.POP3S_PORT if "AUTH LOGIN" in before else s.POP3_PORT, "AUTH LOGIN" in before)
+        if before == ["STLS"]:
+            c.starttls(s)
+        elif before:
+            c.ask(before[0])
+        c.sock.sendall(b"z" * 200000)
+        equal([c.line(), c.line()], ["-ERR line too long", ""], f"it learns why, after {before}")
     c = Line(s, s.POP3S_PORT)
     for _ in range(10):
         c.ask("FROB")

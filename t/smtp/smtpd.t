@@ -90,6 +90,18 @@ for line, want in DIALOGUE:
     starts(c.ask(line), want, line)
 c.close()
 
+for what, much, why in [
+        ("a line without an end", b"x" * 1000000, "421 4.5.2"),
+        ("many errors", b"FROB\r\n" * 50000, "421 4.7.0")]:
+    c = Client(PORT)
+    c.send(much)
+    replies = []
+    while (reply := c.reply()) and reply[:1] != "<":
+        replies.append(reply)
+    t.ok(reply == "", what + ": the end is in order")
+    starts(replies[-1] if replies else "", why, "and says why")
+    c.close()
+
 c = Client(PORT)
 DIALOGUE = [
     ("MAIL FROM:<a@other.test>", "503 5.5.1 Error: send EHLO"),
