@@ -1,6 +1,7 @@
 #include "imapd/status.h"
 
 #include "base/err.h"
+#include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/update.h"
 
@@ -36,6 +37,22 @@ bool status_parse(const struct arg *a, unsigned *items)
 	return true;
 }
 
+/* How many messages have \Recent, if ON_DISK were not given to any session yet.
+ * Those that this session has in the selected folder were given to it, unless
+ * it is read-only. */
+static uint32_t count_recent(const struct session *s, const char *name,
+			     uint32_t on_disk)
+{
+	uint32_t ours;
+
+	if (!s->box || !str_equal(name, s->name))
+		return on_disk;
+	ours = mailbox_recent(s->box);
+	if (!s->read_only)
+		return ours + on_disk;
+	return ours > on_disk ? ours : on_disk;
+}
+
 int status_put(struct session *s, const char *name, unsigned items,
 	       struct buf *b)
 {
@@ -58,7 +75,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 	for (i = 0; i < STATUS_ITEMS; i++) {
 		const uint64_t value[STATUS_ITEMS] = {
 			[STATUS_MESSAGES] = st.messages,
-			[STATUS_RECENT] = st.recent,
+			[STATUS_RECENT] = count_recent(s, name, st.recent),
 			[STATUS_UIDNEXT] = st.uidnext,
 			[STATUS_UNSEEN] = st.unseen,
 			[STATUS_UIDVALIDITY] = st.uidvalidity,

@@ -348,7 +348,18 @@ def recent(s):
     tap.equal(r.ask("SEARCH RECENT")[0], [b"* SEARCH 2"], "SEARCH RECENT")
     tap.equal(r.ask("SEARCH OLD")[0], [b"* SEARCH 1"], "SEARCH OLD")
     tap.equal(r.ask("STATUS recent (RECENT)")[0],
+              [b'* STATUS "recent" (RECENT 1)'], "so says STATUS")
+    other = s.raw()
+    tap.equal(other.ask("STATUS recent (RECENT)")[0],
               [b'* STATUS "recent" (RECENT 0)'], "and to no other session")
+    append(other, PLAIN, "recent")
+    other.ask("EXAMINE recent")
+    for who, want in ((other, 1), (r, 2), (r, 2), (other, 1)):
+        has = who.ask("STATUS recent (RECENT)")[0]
+        tap.ok(b'* STATUS "recent" (RECENT %d)' % want in has,
+               "%d, with what comes later: %r" % (want, has))
+        who.ask("NOOP")
+    other.close()
     r.close()
 
 
