@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "imaptext/imaptext.h"
 
+#define SECTIONS_MAX 1000 /* each may read the message */
+
 #define FAST (FETCH_FLAGS | FETCH_INTERNALDATE | FETCH_SIZE)
 
 static const struct {
@@ -280,6 +282,8 @@ static const char *parse_items(struct arena *arena, const struct arg **a,
 	for (; (*a)->type != ARG_END && (*a)->type != ARG_LIST; (*a)++)
 		if (!parse_item(arena, a, f))
 			return "Invalid fetch item.";
+	if (f->nsections > SECTIONS_MAX)
+		return "Too many sections.";
 	return *a == first ? "Nothing to fetch." : NULL;
 }
 

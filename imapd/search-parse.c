@@ -17,6 +17,8 @@
 #include "mime/decode.h"
 
 #define DEPTH_MAX 60
+#define KEYS_MAX 2000 /* each is asked of each message */
+#define COSTS 4
 #define TEXT_MAX 65536
 
 enum operand {
@@ -98,6 +100,7 @@ struct parser {
 	const struct arg *a; /* the next argument */
 	const char *charset;
 	int depth;
+	int keys; /* so far */
 	bool by_modseq;
 };
 
@@ -224,22 +227,28 @@ static bool parse_set(struct parser *p, struct search_key *key)
 	return true;
 }
 
-/* N keys as children, the cheaper one first. */
+/* N keys as children, or as many as there are with EVERY; the cheaper ones
+ * first, else in the order in which they came. */
+#define EVERY (-1)
 static bool parse_children(struct parser *p, struct search_key *key, int n)
 {
-	struct search_key **link = &key->child, *child;
+	struct search_key *first[COSTS] = { NULL }, **end[COSTS], *child;
+	int cost;
 
-	for (; n > 0; n--) {
+	for (cost = 0; cost < COSTS; cost++)
+		end[cost] = &first[cost];
+	for (; n == EVERY ? p->a->type != ARG_END : n > 0; n -= n != EVERY) {
 		child = arena_alloc(p->s->c.arena, sizeof(*child));
 		if (!parse_key(p, child))
 			return false;
 		if (child->cost > key->cost)
 			key->cost = child->cost;
-		link = &key->child;
-		while (*link && (*link)->cost <= child->cost)
-			link = &(*link)->next;
-		child->next = *link;
-		*link = child;
+		*end[child->cost] = child;
+		end[child->cost] = &child->next;
+	}
+	for (cost = COSTS - 1; cost >= 0; cost--) {
+		*end[cost] = key->child;
+		key->child = first[cost];
 	}
 	return true;
 }
@@ -321,23 +330,24 @@ static bool parse_word(struct parser *p, struct search_key *key)
 static bool parse_list(struct parser *p, const struct arg *list,
 		       struct search_key *key)
 {
-	struct parser inner = { p->s, list, p->charset, p->depth, false };
+	const struct arg *after = p->a;
+	bool good;
 
 	key->type = SEARCH_AND;
 	if (list->type == ARG_END)
 		return false;
-	while (inner.a->type != ARG_END)
-		if (!parse_children(&inner, key, 1))
-			return false;
-	p->by_modseq |= inner.by_modseq;
-	return true;
+	p->a = list;
+	good = parse_children(p, key, EVERY);
+	p->a = after;
+	return good;
 }
 
 static bool parse_key(struct parser *p, struct search_key *key)
 {
 	bool good;
 
-	if (p->a->type == ARG_END || p->depth >= DEPTH_MAX)
+	if (p->a->type == ARG_END || p->depth >= DEPTH_MAX ||
+	    ++p->keys > KEYS_MAX)
 		return false;
 	p->depth++;
 	if (p->a->type == ARG_LIST) {
@@ -369,7 +379,7 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 				const char *charset)
 {
 	struct search_key *key = arena_alloc(s->c.arena, sizeof(*key));
-	struct parser p = { s, a, charset, 0, false };
+	struct parser p = { .s = s, .a = a, .charset = charset };
 
 	if (parse_list(&p, a, key)) {
 		key->by_modseq = p.by_modseq;
@@ -377,6 +387,9 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 			update_enable(s, ENABLED_CONDSTORE);
 		return key;
 	}
-	conn_bad(&s->c, "Invalid search key.");
+	if (p.keys > KEYS_MAX)
+		conn_reply(&s->c, "NO [LIMIT] Too many search keys.");
+	else
+		conn_bad(&s->c, "Invalid search key.");
 	return NULL;
 }

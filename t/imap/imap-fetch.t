@@ -233,9 +233,22 @@ def savedate(s):
     r.close()
 
 
+def many(s):
+    r = s.raw()
+    r.ask("CREATE many")
+    r.ask(b"APPEND many {14+}\r\nSubject: s\r\n\r\n")
+    r.ask("SELECT many")
+    items = ["BODY.PEEK[HEADER.FIELDS (X%d)]" % i for i in range(1001)]
+    for n, want in ((1000, b"OK"), (1001, b"BAD Too many sections")):
+        got = r.ask("FETCH 1 (%s)" % " ".join(items[:n]))[1]
+        tap.ok(got.startswith(want), "FETCH of %d sections" % n, got)
+    r.close()
+
+
 with Sessions() as all_sessions:
     binary(all_sessions)
     append_binary(all_sessions)
     preview(all_sessions)
     savedate(all_sessions)
+    many(all_sessions)
 tap.done()

@@ -308,11 +308,23 @@ def addresses(sessions):
     r.close()
 
 
+def many_keys(sessions):
+    r = fresh(sessions, [(b"Subject: s\n\nx\n", 1700000000)])
+    for keys, want in ((1999, b"OK"), (20000, b"NO [LIMIT]")):
+        for command in ("SEARCH", "SORT (ARRIVAL) UTF-8",
+                        "THREAD ORDEREDSUBJECT UTF-8"):
+            got = r.ask(command + " NOT DELETED" * (keys // 2))[1]
+            tap.ok(got.startswith(want), "%s of %d keys" % (command, keys),
+                   got)
+    r.close()
+
+
 with Sessions() as all_sessions, Oracle(all_sessions, index=False) as dovecot:
     saved(all_sessions)
     partial(all_sessions)
     batches(all_sessions)
     addresses(all_sessions)
+    many_keys(all_sessions)
     if os.path.exists(DOVECOT):
         for _ in range(MAILBOXES):
             beside(all_sessions, dovecot)
