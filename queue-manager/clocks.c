@@ -6,6 +6,7 @@
 #include "log/log.h"
 
 #define STEP_S 2     /* more than this is not drift: the clock was set */
+#define PHASE_S 1    /* nor is this: the seconds of the two begin apart */
 #define GRACE_S 3600 /* after a start or a step: other clocks may follow */
 
 /* The wall clock jumped from WAS to q->now. */
@@ -37,8 +38,11 @@ void clocks_read(struct qmgr *q)
 	step = q->now - q->tick - expected;
 	if (first) {
 		q->steady_since = q->tick;
+		q->wall = q->now - q->tick;
 		return;
 	}
+	if (llabs(q->now - q->tick - q->wall) > PHASE_S)
+		q->wall = q->now - q->tick;
 	if (llabs(step) <= STEP_S)
 		return;
 	log_warn("the clock was set by %lld seconds", (long long)step);
@@ -60,7 +64,7 @@ uint32_t clocks_tick_of_try(const struct qmgr *q, time_t when)
 
 time_t clocks_wall(const struct qmgr *q, uint32_t tick)
 {
-	return q->now + ((time_t)tick - q->tick);
+	return q->wall + (time_t)tick;
 }
 
 int64_t clocks_age(const struct qmgr *q, const struct slot *slot)

@@ -62,6 +62,7 @@ struct qmgr {
 	struct event *more;		/* the loop is not to wait */
 	time_t now, tick;		/* of this wake-up: clocks.h */
 	time_t steady_since;		/* tick of the last step of `now` */
+	time_t wall;			/* from ticks to times, the same for all */
 	bool stopping;
 	time_t stop_at;			/* tick, at the latest */
 	bool reloaded;			/* the helpers are to be renewed */
