@@ -1,4 +1,5 @@
 /* posthorn: the administrator's one command. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,28 +20,31 @@ enum wants {
 	WANTS_PLACES /* the same, and others report its faults */
 };
 
+#define ANY INT_MAX
+
 static const struct {
 	const char *name;
 	int (*run)(const struct admin *a);
 	enum wants wants;
+	int min, max; /* words; with another number it gives its usage */
 	const char *help;
 } commands[] = {
-	{ "start", admin_start, WANTS_GOOD, "start the suite" },
-	{ "stop", admin_stop, WANTS_ANY, "stop it in order" },
-	{ "reload", admin_reload, WANTS_PLACES,
+	{ "start", admin_start, WANTS_GOOD, 0, 0, "start the suite" },
+	{ "stop", admin_stop, WANTS_ANY, 0, 0, "stop it in order" },
+	{ "reload", admin_reload, WANTS_PLACES, 0, 0,
 	  "read the configuration again, dropping no connection" },
-	{ "status", admin_status, WANTS_ANY,
+	{ "status", admin_status, WANTS_ANY, 0, 0,
 	  "which services run, and how the queue is" },
-	{ "check", admin_check, WANTS_NONE,
+	{ "check", admin_check, WANTS_NONE, 0, 0,
 	  "look for faults in the configuration and its files" },
-	{ "config", admin_config, WANTS_NONE, "show parameters" },
-	{ "queue", admin_queue, WANTS_ANY,
+	{ "config", admin_config, WANTS_NONE, 0, ANY, "show parameters" },
+	{ "queue", admin_queue, WANTS_ANY, 1, ANY,
 	  "list show hold release flush requeue bounce delete stats" },
-	{ "user", admin_user, WANTS_GOOD,
+	{ "user", admin_user, WANTS_GOOD, 1, ANY,
 	  "virtual users: add passwd list remove quota" },
-	{ "mailbox", admin_mailbox, WANTS_ANY,
+	{ "mailbox", admin_mailbox, WANTS_ANY, 2, 3,
 	  "check repair reindex dump the folders of a user" },
-	{ "map", admin_map, WANTS_PLACES, "build and ask tables" },
+	{ "map", admin_map, WANTS_PLACES, 1, ANY, "build and ask tables" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -139,12 +143,19 @@ static bool load_config(struct admin *a, enum wants wants)
 	return a->config != NULL;
 }
 
+/* Will it give its usage? That needs no configuration. */
+static bool is_misused(const struct admin *a, size_t i)
+{
+	return a->help || a->argc < commands[i].min ||
+	       a->argc > commands[i].max;
+}
+
 static int run_command(struct admin *a, const char *name)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		if (!a->help && !load_config(a, commands[i].wants))
+		if (!is_misused(a, i) && !load_config(a, commands[i].wants))
 			return EX_CONFIG;
 		return commands[i].run(a);
 	}

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -22,6 +23,31 @@ def helps(s):
         done = s.posthorn(*words, "--help")
         tap.ok(done.returncode == 0 and done.stdout.startswith("usage:") and
                not done.stderr, "posthorn %s --help" % " ".join(words))
+
+
+def without_configuration(s):
+    """Who asks how a command is used may just be mending the file."""
+    broken = s.path("broken.conf")
+    with open(broken, "w") as f:
+        f.write("no such thing\nqueue_directory = relative\n")
+    for path in (broken, s.path("missing.conf")):
+        for words, more in ((["start"], ["x"]), (["stop"], ["x"]),
+                            (["reload"], ["x"]), (["status"], ["x"]),
+                            (["check"], ["x"]), (["config"], ["-x"]),
+                            (["queue"], []), (["user"], []), (["map"], []),
+                            (["mailbox"], []), (["mailbox"], ["check"]),
+                            (["mailbox"], ["check", "a", "b", "c"])):
+            name = " ".join(["posthorn", *words, *more])
+            done = s.posthorn("-c", path, *words, *more)
+            tap.ok(done.returncode == 64 and not done.stdout and
+                   done.stderr.startswith("usage:"),
+                   name + " with a broken configuration: the usage",
+                   done.stderr)
+            done = s.posthorn("-c", path, *words, "--help")
+            tap.ok(done.returncode == 0 and not done.stderr and
+                   done.stdout.startswith("usage:"), name + " --help: too",
+                   done.stderr)
+    os.unlink(broken)
 
 
 def wrong_words(s):
@@ -529,6 +555,17 @@ def restored(s):
                             and not queue()["scanning"])
 
         tap.ok(waits(5), "messages wait")
+        seen = {}
+        for _ in range(25):
+            for line in s.posthorn("queue", "list",
+                                   "--json").stdout.splitlines():
+                m = json.loads(line)
+                if m["next"]:
+                    seen.setdefault(m["id"], set()).add(m["next"])
+            time.sleep(0.04)
+        tap.ok(len(seen) == 5 and not any(n + 1 in all_next for all_next in
+                                          seen.values() for n in all_next),
+               "the time of the next try is the same each time", seen)
         s.posthorn("stop")
         tap.ok("queue_directory" not in s.posthorn("check").stdout,
                "check: nothing is wrong with them")
@@ -601,6 +638,7 @@ def put_aside(s):
 
 with Instance() as s:
     helps(s)
+    without_configuration(s)
     wrong_words(s)
     names_of_users(s)
     reports(s)
