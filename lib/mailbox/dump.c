@@ -216,14 +216,9 @@ int inspect_dump(struct store *s, const char *name, inspect_line *line,
 		 void *context)
 {
 	struct dump d = { .line = line, .context = context };
-	char disk[DISK_NAME_SIZE];
 	struct folder f;
-	int code = disk_name(name, disk);
+	int code = inspect_open(s, name, &f);
 
-	if (!code)
-		code = store_exists(s, name);
-	if (!code)
-		code = folder_open(s->dir, disk, s->opener, false, &f);
 	if (code)
 		return code;
 	buf_init(&d.b, LINE_MAX_BYTES);

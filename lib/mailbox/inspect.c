@@ -356,17 +356,22 @@ static int check_open(struct check *c)
 	return code;
 }
 
-int inspect_check(struct store *s, const char *name, inspect_found *found,
-		  void *context)
+int inspect_open(struct store *s, const char *name, struct folder *f)
 {
-	struct check c = { .found = found, .context = context, .lock = -1 };
 	char disk[DISK_NAME_SIZE];
 	int code = disk_name(name, disk);
 
 	if (!code)
 		code = store_exists(s, name);
-	if (!code)
-		code = folder_open(s->dir, disk, s->opener, false, &c.x.f);
+	return code ? code : folder_open(s->dir, disk, s->opener, false, f);
+}
+
+int inspect_check(struct store *s, const char *name, inspect_found *found,
+		  void *context)
+{
+	struct check c = { .found = found, .context = context, .lock = -1 };
+	int code = inspect_open(s, name, &c.x.f);
+
 	if (code)
 		return code;
 	index_init(&c.x);
@@ -381,14 +386,9 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 int inspect_forget(struct store *s, const char *name)
 {
 	static const char *const files[] = { DISK_SNAPSHOT, DISK_CACHE };
-	char disk[DISK_NAME_SIZE];
 	struct folder f;
-	int code = disk_name(name, disk);
+	int code = inspect_open(s, name, &f);
 
-	if (!code)
-		code = store_exists(s, name);
-	if (!code)
-		code = folder_open(s->dir, disk, s->opener, false, &f);
 	if (code)
 		return code;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files) && !code; i++)
