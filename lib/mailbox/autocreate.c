@@ -109,31 +109,6 @@ static void keep_first(int *first, int code)
 		*first = code;
 }
 
-static int make_all(struct store *s, const struct strlist *create,
-		    const struct strlist *done, struct strlist *fresh)
-{
-	struct store_list all;
-	int first = store_list(s, &all);
-
-	if (first) {
-		store_list_free(&all);
-		return first;
-	}
-	for (size_t i = 0; i < create->n; i++) {
-		const char *name = create->item[i];
-		int code;
-
-		if (has_line(done, folder_word, name))
-			continue;
-		code = make_one(s, &all, name);
-		if (!code)
-			add_line(fresh, folder_word, name);
-		keep_first(&first, code);
-	}
-	store_list_free(&all);
-	return first;
-}
-
 /* Could NAME not be made, and so is it subscribed later? */
 static bool is_pending(const struct strlist *create, const struct strlist *done,
 		       const struct strlist *fresh, const char *name)
@@ -145,27 +120,30 @@ static bool is_pending(const struct strlist *create, const struct strlist *done,
 	return false;
 }
 
-static int subscribe_all(struct store *s, const struct strlist *create,
-			 const struct strlist *subscribe,
-			 const struct strlist *done, struct strlist *fresh)
+typedef int do_one(struct store *s, const struct store_list *all,
+		   const char *name);
+
+/* Does ONE with each of NAMES with which that was not done before, as a line of
+ * DONE with WORD would say, and adds such a line to FRESH. A subscription waits
+ * until its folder, if it is one of CREATE, is made. Gives the first failure. */
+static int do_all(struct store *s, const struct strlist *names,
+		  const char *word, do_one *one, const struct strlist *create,
+		  const struct strlist *done, struct strlist *fresh)
 {
 	struct store_list all;
 	int first = store_list(s, &all);
+	size_t n = first ? 0 : names->n;
 
-	if (first) {
-		store_list_free(&all);
-		return first;
-	}
-	for (size_t i = 0; i < subscribe->n; i++) {
-		const char *name = subscribe->item[i];
+	for (size_t i = 0; i < n; i++) {
+		const char *name = names->item[i];
 		int code;
 
-		if (has_line(done, subscription_word, name) ||
-		    is_pending(create, done, fresh, name))
+		if (has_line(done, word, name) ||
+		    (names != create && is_pending(create, done, fresh, name)))
 			continue;
-		code = subscribe_one(s, &all, name);
+		code = one(s, &all, name);
 		if (!code)
-			add_line(fresh, subscription_word, name);
+			add_line(fresh, word, name);
 		keep_first(&first, code);
 	}
 	store_list_free(&all);
@@ -216,9 +194,11 @@ int autocreate_run(struct store *s, const struct strlist *create,
 
 	if (!code && (!has_all(&done, folder_word, create) ||
 		      !has_all(&done, subscription_word, subscribe))) {
-		code = make_all(s, create, &done, &fresh);
-		keep_first(&code, subscribe_all(s, create, subscribe, &done,
-						&fresh));
+		code = do_all(s, create, folder_word, make_one, create, &done,
+			      &fresh);
+		keep_first(&code,
+			   do_all(s, subscribe, subscription_word,
+				  subscribe_one, create, &done, &fresh));
 		keep_first(&code, remember(s, &fresh));
 	}
 	strlist_free(&done);
