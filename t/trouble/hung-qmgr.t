@@ -7,6 +7,7 @@ import smtplib
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -42,11 +43,13 @@ with Instance("service_watchdog_timeout=1h", "authcheck_incoming=no") as s:
     pid = s.pid_of("qmgr")
     os.kill(pid, signal.SIGSTOP)
     try:
-        for name, code, ask in (
-                ("smtpd", 451, lambda: refusal(s, s.smtp)),
-                ("submit", 451, lambda: refusal(s, s.submission)),
-                ("sendmail(1)", 0, lambda: run_sendmail(s))):
-            got, took = ask()
+        cases = (("smtpd", 451, lambda: refusal(s, s.smtp)),
+                 ("submit", 451, lambda: refusal(s, s.submission)),
+                 ("sendmail(1)", 0, lambda: run_sendmail(s)))
+        with ThreadPoolExecutor() as pool:
+            asked = [pool.submit(ask) for _, _, ask in cases]
+        for (name, code, _), answer in zip(cases, asked):
+            got, took = answer.result()
             tap.ok(got == code and took < LIMIT,
                    "%s: %d in time" % (name, code), "%d, %.1f s" % (got, took))
     finally:
