@@ -1,8 +1,7 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
+#include "imapd/enabled.h"
 #include "imapd/id.h"
-#include "imapd/metadata-watch.h"
-#include "imapd/update.h"
 
 void cmd_capability(struct session *s)
 {
@@ -32,51 +31,6 @@ void cmd_id(struct session *s)
 	session_reply(s, "OK ID completed.");
 }
 
-static bool enable_condstore(struct session *s)
-{
-	bool new = !(s->enabled & ENABLED_CONDSTORE);
-
-	update_enable(s, ENABLED_CONDSTORE);
-	return new;
-}
-
-static bool enable_qresync(struct session *s)
-{
-	bool new = !(s->enabled & ENABLED_QRESYNC);
-
-	update_enable(s, ENABLED_QRESYNC);
-	return new;
-}
-
-static bool enable_utf8(struct session *s)
-{
-	bool new = !s->utf8;
-
-	s->utf8 = s->c.limits.utf8 = true;
-	return new;
-}
-
-static const struct {
-	const char *name;
-	bool (*enable)(struct session *s); /* false: it was before */
-} extensions[] = {
-	{ "CONDSTORE", enable_condstore },
-	{ "METADATA", metadata_watch_begin },
-	{ "QRESYNC", enable_qresync },
-	{ "UTF8=ACCEPT", enable_utf8 },
-};
-
-/* Enables what NAME says and names it in the reply; nothing if unknown. */
-static void enable(struct session *s, const struct arg *name)
-{
-	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++) {
-		if (!arg_is(name, extensions[i].name))
-			continue;
-		if (extensions[i].enable(s))
-			buf_printf(&s->out, " %s", extensions[i].name);
-	}
-}
-
 /* RFC 5161: unknown extensions are not an error. */
 void cmd_enable(struct session *s)
 {
@@ -89,7 +43,7 @@ void cmd_enable(struct session *s)
 		}
 	buf_reset(&s->out);
 	for (a = s->c.args; a->type != ARG_END; a++)
-		enable(s, a);
+		enable_by_name(s, a, &s->out);
 	conn_put(&s->c, "* ENABLED%s", s->out.len ? s->out.data : "");
 	session_reply(s, "OK Enabled.");
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "imapd/commands.h"
+#include "imapd/enabled.h"
 #include "imapd/fetch.h"
 #include "imapd/resync.h"
 #include "imapd/set.h"
@@ -220,7 +221,7 @@ static void fail(struct fetching *t, uint32_t uid, int code)
 static unsigned changed_items(const struct session *s)
 {
 	return FETCH_FLAGS |
-	       (s->enabled & ENABLED_CONDSTORE ? FETCH_UID | FETCH_MODSEQ : 0);
+	       (enabled(s, ENABLED_CONDSTORE) ? FETCH_UID | FETCH_MODSEQ : 0);
 }
 
 /* One response, or nothing. */
@@ -299,7 +300,7 @@ static const char *check_modifiers(const struct session *s,
 		return "VANISHED is for UID FETCH.";
 	if (f->part.text && !s->by_uid)
 		return "PARTIAL is for UID FETCH.";
-	if (f->vanished && !(s->enabled & ENABLED_QRESYNC))
+	if (f->vanished && !enabled(s, ENABLED_QRESYNC))
 		return "QRESYNC was not enabled.";
 	return NULL;
 }
@@ -351,7 +352,7 @@ void cmd_fetch(struct session *s)
 		return;
 	take_part(&f, &seq, &n);
 	if (f.what & FETCH_MODSEQ)
-		update_enable(s, ENABLED_CONDSTORE);
+		enable(s, ENABLED_CONDSTORE);
 	if (f.changed)
 		n = since(s, &f, &a[0], seq, n);
 	fetch(s, &f, seq, n);

@@ -1,5 +1,6 @@
 /* SEARCH (RFC 3501 section 6.4.4). */
 #include "imapd/commands.h"
+#include "imapd/enabled.h"
 #include "imapd/result.h"
 #include "imapd/search.h"
 
@@ -41,7 +42,8 @@ void cmd_search(struct session *s)
 		return;
 	if (arg_is(a, "CHARSET")) {
 		/* RFC 6855 section 3: texts are in UTF-8 then */
-		if (s->utf8 ? !conn_bad(&s->c, "UTF8=ACCEPT is the charset.")
+		if (enabled(s, ENABLED_UTF8)
+			    ? !conn_bad(&s->c, "UTF8=ACCEPT is the charset.")
 			    : !search_charset(s, &a[1], &charset)) {
 			result_failed(&r);
 			return;

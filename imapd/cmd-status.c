@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
-#include "imapd/update.h"
+#include "imapd/enabled.h"
 
 static const char *const names[] = {
 	[STATUS_MESSAGES] = "MESSAGES",
@@ -68,7 +68,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 	if (code != ERR_OK)
 		return code;
 	if (items & 1U << STATUS_HIGHESTMODSEQ)
-		update_enable(s, ENABLED_CONDSTORE);
+		enable(s, ENABLED_CONDSTORE);
 	buf_puts(b, "* STATUS ");
 	session_put_name(s, b, name);
 	buf_puts(b, " (");

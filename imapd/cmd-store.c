@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/enabled.h"
 #include "imapd/flags.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
@@ -156,6 +157,6 @@ void cmd_store(struct session *s)
 		return;
 	t.failed = arena_alloc(s->c.arena, t.n + 1);
 	if (t.unchanged_since != UINT64_MAX)
-		update_enable(s, ENABLED_CONDSTORE);
+		enable(s, ENABLED_CONDSTORE);
 	store(&t);
 }

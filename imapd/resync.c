@@ -1,5 +1,6 @@
 #include "imapd/resync.h"
 
+#include "imapd/enabled.h"
 #include "imapd/update.h"
 
 /* Two sets whose numbers belong together, in order. */
@@ -38,7 +39,7 @@ static const char *parse(struct session *s, const struct arg *a,
 			*enables = ENABLED_CONDSTORE;
 		} else if (!arg_is(a, "QRESYNC")) {
 			return "Unknown parameter.";
-		} else if (!(s->enabled & ENABLED_QRESYNC)) {
+		} else if (!enabled(s, ENABLED_QRESYNC)) {
 			return "QRESYNC was not enabled.";
 		} else {
 			a++;
@@ -62,7 +63,7 @@ bool resync_parse(struct session *s, const struct arg *a, struct resync *r)
 		why = "Invalid parameters.";
 	if (why)
 		return conn_bad(&s->c, why);
-	s->enabled |= enables;
+	enable(s, enables);
 	return true;
 }
 

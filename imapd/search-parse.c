@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "imapd/update.h"
+#include "imapd/enabled.h"
 #include "imaptext/imaptext.h"
 #include "mime/decode.h"
 
@@ -384,7 +384,7 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 	if (parse_list(&p, a, key)) {
 		key->by_modseq = p.by_modseq;
 		if (p.by_modseq)
-			update_enable(s, ENABLED_CONDSTORE);
+			enable(s, ENABLED_CONDSTORE);
 		return key;
 	}
 	if (p.keys > KEYS_MAX)

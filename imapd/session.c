@@ -22,6 +22,7 @@
 #include "imapd/capability.h"
 #include "imapd/commands.h"
 #include "imapd/context.h"
+#include "imapd/enabled.h"
 #include "imapd/metadata-watch.h"
 #include "imapd/reopen.h"
 #include "imapd/set.h"
@@ -160,7 +161,7 @@ void session_changed(struct session *s, unsigned what)
 static bool name_from_wire(const struct session *s, const char *text,
 			   char *name)
 {
-	if (s->utf8 || mime_count_8bit(text, strlen(text), 1) > 0)
+	if (enabled(s, ENABLED_UTF8) || mime_count_8bit(text, strlen(text), 1) > 0)
 		return store_name_from_utf8(text, name, FOLDER_NAME_SIZE);
 	return store_name_from_mutf7(text, name, FOLDER_NAME_SIZE);
 }
@@ -182,7 +183,7 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 
 bool session_wire_name(const struct session *s, const char *name, char *wire)
 {
-	if (s->utf8)
+	if (enabled(s, ENABLED_UTF8))
 		return str_copy(wire, FOLDER_NAME_SIZE, name);
 	return store_name_to_mutf7(name, wire, FOLDER_NAME_SIZE);
 }

@@ -43,12 +43,6 @@ struct session_saved {
 	size_t n;
 };
 
-/* What the client has asked for, until the connection ends (RFC 7162). */
-enum enabled {
-	ENABLED_CONDSTORE = 1 << 0, /* mod-sequences in FETCH */
-	ENABLED_QRESYNC = 1 << 1    /* VANISHED instead of EXPUNGE */
-};
-
 struct session {
 	struct conn c;
 	struct store *store;
@@ -60,12 +54,11 @@ struct session {
 	bool by_uid;		       /* it was prefixed with UID */
 	bool ended;
 	bool compressed;
-	bool utf8;	/* ENABLE UTF8=ACCEPT: names are in UTF-8 on the wire */
 	bool lost;	/* `box` does not match the folder any more: see
 			    * reopen.h */
 	bool unsettled; /* flags changed since the last idle moment */
 	const char *lost_why; /* for good: "deleted", "rebuilt" */
-	unsigned enabled;     /* of enum enabled */
+	unsigned enabled;     /* of enum enabled: see enabled.h */
 	uint64_t modseq;      /* HIGHESTMODSEQ as the client knows it */
 	bool modseq_due;      /* it is told that with the next reply */
 	bool by_number;	      /* the current command names numbers, though it is

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "imapd/context.h"
+#include "imapd/enabled.h"
 #include "imapd/flags.h"
 #include "imapd/metadata-watch.h"
 #include "imapd/reopen.h"
@@ -47,7 +48,7 @@ void update_put_modseq(struct session *s, struct buf *out, uint64_t modseq)
 void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 			    const struct mailbox_message *m, bool silent)
 {
-	bool modseq = s->enabled & ENABLED_CONDSTORE;
+	bool modseq = enabled(s, ENABLED_CONDSTORE);
 
 	if (silent && !modseq)
 		return;
@@ -104,7 +105,7 @@ void update_put_gone(struct session *s, const uint32_t *seq,
 		     const uint32_t *uid, size_t n)
 {
 	struct buf *b = &s->out;
-	bool vanished = s->enabled & ENABLED_QRESYNC;
+	bool vanished = enabled(s, ENABLED_QRESYNC);
 	size_t i;
 
 	if (n == 0)
@@ -196,7 +197,7 @@ static void put_changes(struct session *s, bool may_expunge)
  * it is told the right one, which *MODSEQ gets. */
 static bool must_tell(struct session *s, uint64_t *modseq)
 {
-	if (!s->box || !(s->enabled & ENABLED_CONDSTORE) ||
+	if (!s->box || !enabled(s, ENABLED_CONDSTORE) ||
 	    (mailbox_reported(s->box) == s->modseq && !s->modseq_due))
 		return false;
 	s->modseq_due = false;
@@ -225,11 +226,4 @@ void update_reply_removed(struct session *s, const char *text)
 			   text);
 	else
 		conn_reply(&s->c, "OK %s", text);
-}
-
-void update_enable(struct session *s, unsigned what)
-{
-	if (!(s->enabled & ENABLED_CONDSTORE))
-		s->modseq_due = true;
-	s->enabled |= what | ENABLED_CONDSTORE;
 }

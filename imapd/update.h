@@ -20,11 +20,6 @@ void update_send(struct session *s, bool may_expunge);
  * it says HIGHESTMODSEQ, after a command that removed messages. */
 void update_reply_removed(struct session *s, const char *text);
 
-/* The client asks for WHAT, of enum enabled, by any command that enables it.
- * If a folder is selected it is told HIGHESTMODSEQ the first time, at the
- * command's end. */
-void update_enable(struct session *s, unsigned what);
-
 /* Messages are gone: their numbers, each counted after those before it were
  * removed, and UIDs, both ascending. */
 void update_put_gone(struct session *s, const uint32_t *seq,

@@ -33,6 +33,7 @@
  * link: imapd/fetch-body.c
  * link: imapd/fetch-items.c
  * link: imapd/fetch-preview.c
+ * link: imapd/enabled.c
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/metadata-watch.c

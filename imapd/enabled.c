@@ -1,0 +1,42 @@
+#include "imapd/enabled.h"
+
+#include "imapd/metadata-watch.h"
+#include "imapd/session.h"
+
+static const struct {
+	const char *name;
+	unsigned what;
+	bool (*begin)(struct session *s); /* instead: false, it was before */
+} extensions[] = {
+	{ "CONDSTORE", ENABLED_CONDSTORE, NULL },
+	{ "METADATA", 0, metadata_watch_begin },
+	{ "QRESYNC", ENABLED_QRESYNC | ENABLED_CONDSTORE, NULL },
+	{ "UTF8=ACCEPT", ENABLED_UTF8, NULL },
+};
+
+bool enabled(const struct session *s, unsigned any)
+{
+	return s->enabled & any;
+}
+
+bool enable(struct session *s, unsigned what)
+{
+	unsigned fresh = what & ~s->enabled;
+
+	if (fresh & ENABLED_CONDSTORE)
+		s->modseq_due = true;
+	s->enabled |= what;
+	s->c.limits.utf8 = enabled(s, ENABLED_UTF8);
+	return fresh;
+}
+
+void enable_by_name(struct session *s, const struct arg *name, struct buf *out)
+{
+	size_t i, n = sizeof(extensions) / sizeof(*extensions);
+
+	for (i = 0; i < n && !arg_is(name, extensions[i].name); i++)
+		;
+	if (i < n && (extensions[i].begin ? extensions[i].begin(s)
+					  : enable(s, extensions[i].what)))
+		buf_printf(out, " %s", extensions[i].name);
+}

@@ -1,0 +1,34 @@
+/*
+ * What the client has enabled (RFC 5161), until the connection ends: the one
+ * owner of this. Each answer that depends on it asks for what follows from it,
+ * not for a client's words.
+ */
+#ifndef IMAPD_ENABLED_H
+#define IMAPD_ENABLED_H
+
+#include <stdbool.h>
+
+struct session;
+struct buf;
+struct arg;
+
+enum enabled {
+	ENABLED_CONDSTORE = 1 << 0, /* mod-sequences in FETCH (RFC 7162) */
+	ENABLED_QRESYNC = 1 << 1,   /* VANISHED instead of EXPUNGE */
+	ENABLED_UTF8 = 1 << 2	    /* UTF8=ACCEPT (RFC 6855) */
+};
+
+/* Does the client know ANY of these? */
+bool enabled(const struct session *s, unsigned any);
+
+/* Enables WHAT. Mod-sequences are enabled by any command that uses them: then,
+ * if a folder is selected, HIGHESTMODSEQ is told the first time, at the
+ * command's end. False: it was enabled before. */
+bool enable(struct session *s, unsigned what);
+
+/* Enables what NAME says, and appends " NAME" to OUT; nothing if that is
+ * unknown, or was enabled before. */
+void enable_by_name(struct session *s, const struct arg *name,
+		    struct buf *out);
+
+#endif
