@@ -155,8 +155,7 @@ static void put_single(struct writer *w, const struct mime_part *part)
 	read_type(w, part, &v);
 	/* A part beyond the limits is not shown as the type it claims, since
 	 * a message without its structure would be an invalid answer. */
-	if (part->kind == MIME_LEAF && str_equal_ci(v.type, "message") &&
-	    str_equal_ci(v.subtype, "rfc822")) {
+	if (part->cut) {
 		v.type = "application";
 		v.subtype = "octet-stream";
 	}

@@ -41,6 +41,7 @@ struct parser {
 	int depth;  /* boundaries open */
 	int nested; /* parts around the current one */
 	size_t parts;
+	bool global; /* message/global is a message */
 };
 
 static void parse_part(struct parser *p, struct mime_part *part,
@@ -158,6 +159,20 @@ static bool skip_header(struct parser *p, struct delimiter *d)
 	return true;
 }
 
+static bool is_message(const struct parser *p, const struct mime_value *v)
+{
+	return str_equal_ci(v->type, "message") &&
+	       (str_equal_ci(v->subtype, "rfc822") ||
+		(p->global && str_equal_ci(v->subtype, "global")));
+}
+
+/* It cannot contain anything. */
+static void make_leaf(struct mime_part *part)
+{
+	part->cut = part->kind == MIME_MESSAGE;
+	part->kind = MIME_LEAF;
+}
+
 /* What the header says about the body; the boundary if it is a multipart. */
 static void read_type(struct parser *p, struct mime_part *part,
 		      struct boundary *b)
@@ -173,9 +188,7 @@ static void read_type(struct parser *p, struct mime_part *part,
 	part->kind = MIME_LEAF;
 	if (!mime_value_parse(p->a, &f, true, &v))
 		return;
-	/* message/global is one only under IMAP4rev2 (RFC 9051) */
-	if (str_equal_ci(v.type, "message") &&
-	    str_equal_ci(v.subtype, "rfc822"))
+	if (is_message(p, &v))
 		part->kind = MIME_MESSAGE;
 	if (!str_equal_ci(v.type, "multipart"))
 		return;
@@ -241,14 +254,14 @@ static void parse_part(struct parser *p, struct mime_part *part,
 	part->header_crlf = part->nheader + (open ? p->bare : d->bare) - bare;
 	read_type(p, part, &b);
 	if (!open) {
-		part->kind = MIME_LEAF;
+		make_leaf(part);
 		return;
 	}
 	bare = p->bare;
 	lines = p->lines;
 	p->nested++;
 	if (part->kind != MIME_LEAF && !may_nest(p))
-		part->kind = MIME_LEAF;
+		make_leaf(part);
 	if (part->kind == MIME_MULTIPART) {
 		parse_multipart(p, part, &b, d);
 	} else if (part->kind == MIME_MESSAGE) {
@@ -263,12 +276,23 @@ static void parse_part(struct parser *p, struct mime_part *part,
 	part->body_lines = d->lines - lines;
 }
 
-struct mime_part *mime_parse(struct arena *a, const char *data, size_t n)
+static struct mime_part *parse(struct arena *a, const char *data, size_t n,
+			       bool global)
 {
-	struct parser p = { .a = a, .data = data, .n = n };
+	struct parser p = { .a = a, .data = data, .n = n, .global = global };
 	struct mime_part *root = new_part(&p, false);
 	struct delimiter d = { .level = -1 };
 
 	parse_part(&p, root, &d);
 	return root;
+}
+
+struct mime_part *mime_parse(struct arena *a, const char *data, size_t n)
+{
+	return parse(a, data, n, false);
+}
+
+struct mime_part *mime_parse_global(struct arena *a, const char *data, size_t n)
+{
+	return parse(a, data, n, true);
 }

@@ -21,7 +21,7 @@
 enum mime_kind {
 	MIME_LEAF,
 	MIME_MULTIPART,
-	MIME_MESSAGE /* message/rfc822: its one child is the message */
+	MIME_MESSAGE /* its one child is the message */
 };
 
 struct mime_part {
@@ -30,6 +30,7 @@ struct mime_part {
 	enum mime_kind kind;
 	bool digest; /* parts of it are message/rfc822 by default */
 	bool in_digest;
+	bool cut;	/* a leaf that would be a message within the limits */
 	size_t header;	/* offset of the header */
 	size_t nheader; /* with the empty line */
 	size_t body;	/* offset of the body */
@@ -41,5 +42,10 @@ struct mime_part {
 
 /* The tree of the message DATA, N, with memory from A. */
 struct mime_part *mime_parse(struct arena *a, const char *data, size_t n);
+
+/* The same, in which message/global is a message as message/rfc822 is: so
+ * under IMAP4rev2 (RFC 9051), while for others it is one part. */
+struct mime_part *mime_parse_global(struct arena *a, const char *data,
+				    size_t n);
 
 #endif

@@ -109,6 +109,17 @@ static void take_domain(void *context, const char *domain, bool shown)
 	*n += strlen(domain);
 }
 
+/* As IMAP4rev2 shows it. */
+static void check_global(struct arena *a, const char *data, size_t n,
+			 struct buf *out)
+{
+	const struct mime_part *root = mime_parse_global(a, data, n);
+
+	check_parts(root, n);
+	imap_structure(out, data, root, true);
+	check_out(out);
+}
+
 void fuzz_one(const char *data, size_t n)
 {
 	struct arena *a = arena_new();
@@ -124,6 +135,7 @@ void fuzz_one(const char *data, size_t n)
 	check_out(&out);
 	imap_structure(&out, data, root, false);
 	check_out(&out);
+	check_global(a, data, n, &out);
 	imap_envelope(&out, data, root->nheader);
 	check_out(&out);
 	while (mime_field_next(&at, data + n, &f)) {

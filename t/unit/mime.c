@@ -230,6 +230,49 @@ static void test_structures(void)
 	buf_free(&b);
 }
 
+/* message/global under IMAP4rev2 (RFC 9051 section 7.5.2). */
+static void test_global(void)
+{
+	static const char text[] =
+		"Content-Type: Message/Global\n\nSubject: in\n\nhi\n";
+	struct imap_section s;
+	struct arena *a = arena_new();
+	const struct mime_part *root = mime_parse_global(a, text, strlen(text));
+	size_t at = 0, n = 0;
+	struct buf b;
+
+	buf_init(&b, IMAP_TEXT_MAX);
+	imap_structure(&b, text, root, false);
+	is(b.data,
+	   "(\"Message\" \"Global\" NIL NIL NIL \"7bit\" 19 (NIL \"in\" NIL "
+	   "NIL NIL NIL NIL NIL NIL NIL) (" PLAIN " 4 1) 3)",
+	   "message/global is a message under IMAP4rev2");
+	ok(imap_section_parse("1.HEADER", 8, &s) &&
+		   imap_section_find(root, &s, &at, &n) && n == 13,
+	   "with parts of its own");
+	buf_free(&b);
+	arena_free(&a);
+}
+
+/* One beyond the limits is not shown as a message without its structure. */
+static void test_deep_global(void)
+{
+	struct arena *a = arena_new();
+	struct buf text, b;
+
+	buf_init(&text, 1 << 20);
+	buf_init(&b, IMAP_TEXT_MAX);
+	for (int i = 0; i <= MIME_DEPTH_MAX; i++)
+		buf_puts(&text, "Content-Type: message/global\n\n");
+	imap_structure(&b, text.data, mime_parse_global(a, text.data, text.len),
+		       false);
+	ok(strstr(b.data, "(\"application\" \"octet-stream\" NIL"),
+	   "too deep: octets");
+	buf_free(&b);
+	buf_free(&text);
+	arena_free(&a);
+}
+
 static void test_sections(const char *message, const struct section_row *row,
 			  size_t rows)
 {
@@ -400,8 +443,9 @@ static const struct {
 
 static void test_subjects(void)
 {
-	static const char *const replies[] = { "Re: b", "fw[x]:b", "[fwd: b]",
-					       "b (fwd)", "[a] Re: b", "Re:" };
+	static const char *const replies[] = { "Re: b",	    "fw[x]:b",
+					       "[fwd: b]",  "b (fwd)",
+					       "[a] Re: b", "Re:" };
 	static const char *const others[] = { "[a] b", "b", "Reb: c", "" };
 	struct buf b;
 	size_t i;
@@ -469,6 +513,8 @@ int main(void)
 {
 	test_addresses();
 	test_structures();
+	test_global();
+	test_deep_global();
 	test_sections(nested, sections, sizeof(sections) / sizeof(*sections));
 	test_sections(partless, partless_sections,
 		      sizeof(partless_sections) / sizeof(*partless_sections));
