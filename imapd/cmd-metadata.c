@@ -40,7 +40,7 @@ static void put_value(struct session *s, const struct metadata_entry *e,
 	} else if (memchr(e->value, '\0', e->n)) {
 		buf_printf(out, "~{%zu}\r\n", e->n);
 		buf_put(out, e->value, e->n);
-	} else if (enabled(s, ENABLED_UTF8)) {
+	} else if (enabled(s, ENABLED_NAMES_UTF8)) {
 		imap_put_utf8(out, e->value, e->n);
 	} else {
 		imap_put_string(out, e->value, e->n);

@@ -12,6 +12,7 @@ static const struct {
 	{ "METADATA", 0, metadata_watch_begin },
 	{ "QRESYNC", ENABLED_QRESYNC | ENABLED_CONDSTORE, NULL },
 	{ "UTF8=ACCEPT", ENABLED_UTF8, NULL },
+	{ "IMAP4rev2", ENABLED_REV2, NULL },
 };
 
 bool enabled(const struct session *s, unsigned any)
@@ -26,7 +27,7 @@ bool enable(struct session *s, unsigned what)
 	if (fresh & ENABLED_CONDSTORE)
 		s->modseq_due = true;
 	s->enabled |= what;
-	s->c.limits.utf8 = enabled(s, ENABLED_UTF8);
+	s->c.limits.utf8 = enabled(s, ENABLED_NAMES_UTF8);
 	return fresh;
 }
 

@@ -15,8 +15,14 @@ struct arg;
 enum enabled {
 	ENABLED_CONDSTORE = 1 << 0, /* mod-sequences in FETCH (RFC 7162) */
 	ENABLED_QRESYNC = 1 << 1,   /* VANISHED instead of EXPUNGE */
-	ENABLED_UTF8 = 1 << 2	    /* UTF8=ACCEPT (RFC 6855) */
+	ENABLED_UTF8 = 1 << 2,	    /* UTF8=ACCEPT (RFC 6855) */
+	ENABLED_REV2 = 1 << 3	    /* IMAP4rev2 (RFC 9051) */
 };
+
+/* What follows from any of them: names and quoted strings are in UTF-8, both
+ * ways; a FETCH that nobody has asked for says the UID. */
+#define ENABLED_NAMES_UTF8 (ENABLED_UTF8 | ENABLED_REV2)
+#define ENABLED_FETCH_UID (ENABLED_CONDSTORE | ENABLED_REV2)
 
 /* Does the client know ANY of these? */
 bool enabled(const struct session *s, unsigned any);
@@ -28,7 +34,6 @@ bool enable(struct session *s, unsigned what);
 
 /* Enables what NAME says, and appends " NAME" to OUT; nothing if that is
  * unknown, or was enabled before. */
-void enable_by_name(struct session *s, const struct arg *name,
-		    struct buf *out);
+void enable_by_name(struct session *s, const struct arg *name, struct buf *out);
 
 #endif

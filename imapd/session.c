@@ -156,13 +156,28 @@ void session_changed(struct session *s, unsigned what)
 	s->unsettled = true;
 }
 
+/* NAME becomes what it is in normal form C (RFC 9051 section 5.1), unless there
+ * is a folder of exactly this name: others may have made it. */
+static bool normalise(struct session *s, const char *text, char *name)
+{
+	char nfc[FOLDER_NAME_SIZE];
+
+	if (!store_name_to_nfc(name, nfc, sizeof(nfc)))
+		return false;
+	if (str_equal(nfc, name) || store_exists(s->store, name) == ERR_OK)
+		return true;
+	s->supplied = text;
+	return str_copy(name, FOLDER_NAME_SIZE, nfc);
+}
+
 /* No byte of modified UTF-7 is beyond ASCII: then it is UTF-8, also before
  * ENABLE (RFC 6855 section 3). After it, '&' is one like any other. */
-static bool name_from_wire(const struct session *s, const char *text,
-			   char *name)
+static bool name_from_wire(struct session *s, const char *text, char *name)
 {
-	if (enabled(s, ENABLED_UTF8) || mime_count_8bit(text, strlen(text), 1) > 0)
-		return store_name_from_utf8(text, name, FOLDER_NAME_SIZE);
+	if (enabled(s, ENABLED_NAMES_UTF8) ||
+	    mime_count_8bit(text, strlen(text), 1) > 0)
+		return store_name_from_utf8(text, name, FOLDER_NAME_SIZE) &&
+		       normalise(s, text, name);
 	return store_name_from_mutf7(text, name, FOLDER_NAME_SIZE);
 }
 
@@ -183,7 +198,7 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 
 bool session_wire_name(const struct session *s, const char *name, char *wire)
 {
-	if (enabled(s, ENABLED_UTF8))
+	if (enabled(s, ENABLED_NAMES_UTF8))
 		return str_copy(wire, FOLDER_NAME_SIZE, name);
 	return store_name_to_mutf7(name, wire, FOLDER_NAME_SIZE);
 }
@@ -238,6 +253,7 @@ static void next_command(struct session *s)
 	}
 	s->command = NULL;
 	s->by_uid = s->by_number = false;
+	s->supplied = NULL;
 	err_clear();
 	switch (conn_read(&s->c)) {
 	case CONN_COMMAND:

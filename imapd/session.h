@@ -66,6 +66,8 @@ struct session {
 	unsigned keywords;    /* told to the client */
 	uint32_t told;	      /* EXISTS as the client knows it */
 	uint32_t told_recent;
+	const char *supplied; /* the folder's name as the client sent it, if
+			       * that was not in normal form; else NULL */
 	struct session_text body;
 	struct session_saved saved;
 	struct context *contexts;

@@ -2,7 +2,9 @@
  * Folder names: UTF-8 in memory, modified UTF-7 (RFC 3501 section 5.1.3) on
  * disk and on the wire. On disk '/' is '.', and '.' is "&AC4-".
  */
+#include <stdlib.h>
 #include <string.h>
+#include <uninorm.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -236,6 +238,25 @@ bool store_name_from_utf8(const char *utf8, char *out, size_t size)
 	memcpy(out, utf8, n + 1);
 	if (begins_with_inbox(out))
 		memcpy(out, INBOX, strlen(INBOX));
+	return true;
+}
+
+bool store_name_to_nfc(const char *utf8, char *out, size_t size)
+{
+	size_t n = strlen(utf8), made = size;
+	uint8_t *nfc;
+
+	if (!str_is_utf8(utf8, n))
+		return false;
+	nfc = u8_normalize(UNINORM_NFC, (const uint8_t *)utf8, n,
+			   (uint8_t *)out, &made);
+	if (nfc != (uint8_t *)out) {
+		free(nfc); /* NULL, or more than SIZE */
+		return n == 0 && size > 0 && !(*out = '\0');
+	}
+	if (made >= size)
+		return false;
+	out[made] = '\0';
 	return true;
 }
 

@@ -118,4 +118,8 @@ bool store_name_from_mutf7(const char *mutf7, char *out, size_t size);
  * those beyond ASCII, and no separators of lines. */
 bool store_name_from_utf8(const char *utf8, char *out, size_t size);
 
+/* UTF8 in normal form C, as names from clients that know Net-Unicode are (RFC
+ * 9051 section 5.1). False: it is not UTF-8, or too long. */
+bool store_name_to_nfc(const char *utf8, char *out, size_t size);
+
 #endif
