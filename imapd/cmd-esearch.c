@@ -128,8 +128,6 @@ static bool read_options(struct esearch *e, const struct arg **a)
 	}
 	if (!result_begin(&e->asked, a))
 		return false;
-	if (!e->asked.wanted)
-		e->asked.wanted = RESULT_ALL;
 	why = check(e);
 	return !why || conn_bad(&s->c, why);
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
 #include "imapd/fetch.h"
@@ -95,6 +96,23 @@ static void put_named(struct buf *b, const char *name, const char *data,
 	buf_putc(b, ' ');
 }
 
+/* The cache has BODYSTRUCTURE as of IMAP4rev1. */
+static bool is_global(const struct session *s, const struct mailbox_facts *f)
+{
+	static const char type[] = "\"message\" \"global\" ";
+	const char *p = f->bodystructure, *end = p + f->bodystructure_len;
+
+	if (!enabled(s, ENABLED_REV2))
+		return false;
+	while ((p = memchr(p, '(', (size_t)(end - p)))) {
+		p++;
+		if ((size_t)(end - p) >= strlen(type) &&
+		    str_span_is(p, strlen(type), type))
+			return true;
+	}
+	return false;
+}
+
 static int put_facts(struct session *s, uint32_t seq, unsigned what)
 {
 	struct mailbox_facts f;
@@ -105,6 +123,8 @@ static int put_facts(struct session *s, uint32_t seq, unsigned what)
 		return code;
 	if (what & FETCH_ENVELOPE)
 		put_named(b, "ENVELOPE ", f.envelope, f.envelope_len);
+	if (what & STRUCTURE && is_global(s, &f))
+		return fetch_put_global(s, seq, what);
 	if (what & FETCH_BODY)
 		put_named(b, "BODY ", f.body, f.body_len);
 	if (what & FETCH_BODYSTRUCTURE)
@@ -340,7 +360,7 @@ void cmd_fetch(struct session *s)
 	struct fetch f;
 	uint32_t *seq;
 	size_t n;
-	const char *why = fetch_parse(s->c.arena, &a[1], &f);
+	const char *why = fetch_parse(s, &a[1], &f);
 
 	if (!why)
 		why = check_modifiers(s, &f);

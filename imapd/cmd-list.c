@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/enabled.h"
 #include "imapd/metadata.h"
 #include "imapd/pattern.h"
 #include "imapd/status.h"
@@ -58,6 +59,7 @@ struct listing {
 	bool extended;
 	const char **pattern;
 	size_t npatterns;
+	const char *oldname; /* of the one folder, or NULL */
 };
 
 static bool read_option(const struct option *table, const struct arg *a,
@@ -89,7 +91,7 @@ static bool read_return(struct listing *l, const struct arg *a)
 		return false;
 	for (a = a[1].list; a->type != ARG_END; a++) {
 		if (arg_is(a, "STATUS")) {
-			if (!status_parse(++a, &l->status))
+			if (!status_parse(l->s, ++a, &l->status))
 				return false;
 		} else if (arg_is(a, "METADATA")) {
 			if ((++a)->type != ARG_LIST ||
@@ -102,6 +104,17 @@ static bool read_return(struct listing *l, const struct arg *a)
 	return true;
 }
 
+/* In normal form C, too, as a new folder's name would be. */
+static void add_pattern(struct listing *l, const char *pattern)
+{
+	size_t size = 4 * strlen(pattern) + 1; /* NFC takes three times at most */
+	char *nfc = arena_alloc(l->s->c.arena, size);
+
+	l->pattern[l->npatterns++] = pattern;
+	if (store_name_to_nfc(pattern, nfc, size) && !str_equal(nfc, pattern))
+		l->pattern[l->npatterns++] = nfc;
+}
+
 /* REFERENCE before each pattern (RFC 3501 section 6.3.8). */
 static bool read_patterns(struct listing *l, const struct arg *ref,
 			  const struct arg *a)
@@ -112,12 +125,12 @@ static bool read_patterns(struct listing *l, const struct arg *ref,
 	if (!arg_astring(ref) || n == 0)
 		return false;
 	l->extended |= a->type == ARG_LIST;
-	l->pattern = arena_alloc(l->s->c.arena, (n + 1) * sizeof(char *));
+	l->pattern = arena_alloc(l->s->c.arena, 2 * n * sizeof(char *));
 	for (i = 0; i < n; i++) {
 		if (!arg_astring(&list[i]))
 			return false;
-		l->pattern[l->npatterns++] =
-			arena_printf(l->s->c.arena, "%s%s", ref->s, list[i].s);
+		add_pattern(l, arena_printf(l->s->c.arena, "%s%s", ref->s,
+					    list[i].s));
 	}
 	return true;
 }
@@ -230,6 +243,13 @@ static void put_child_info(const struct listing *l, struct buf *b)
 	buf_puts(b, "))");
 }
 
+static void put_oldname(const struct listing *l, struct buf *b)
+{
+	buf_puts(b, " (\"OLDNAME\" (");
+	imap_put_utf8(b, l->oldname, strlen(l->oldname));
+	buf_puts(b, "))");
+}
+
 static void put_row(struct listing *l, const struct store_folder *f,
 		    bool noselect, bool child_info)
 {
@@ -244,6 +264,8 @@ static void put_row(struct listing *l, const struct store_folder *f,
 	session_put_name(l->s, b, f->name);
 	if (child_info)
 		put_child_info(l, b);
+	if (l->oldname)
+		put_oldname(l, b);
 	buf_puts(b, "\r\n");
 	buf_put(b, status.data, status.len);
 	if (is_selected(l, f))
@@ -295,6 +317,48 @@ static void run(struct listing *l,
 		row(l, &l->all.folder[i]);
 	store_list_free(&l->all);
 	session_reply(l->s, "OK %s completed.", l->verb);
+}
+
+/* All of the folder NAME; of one that is gone that it is gone. */
+static void put_folder(struct listing *l, const char *name)
+{
+	struct store_folder gone = { .name = arena_strdup(l->s->c.arena, name)
+	};
+	const struct store_folder *f = &gone;
+
+	for (size_t i = 0; i < l->all.n; i++)
+		if (str_equal(l->all.folder[i].name, name))
+			f = &l->all.folder[i];
+	put_row(l, f, !f->exists, false);
+}
+
+int list_put_folder(struct session *s, const char *name, const char *oldname)
+{
+	struct listing l = {
+		.s = s,
+		.verb = "LIST",
+		.options = RETURN_SUBSCRIBED,
+		.extended = true,
+		.oldname = oldname,
+	};
+	int code = ERR_OK;
+
+	if (!enabled(s, ENABLED_REV2))
+		return ERR_OK;
+	code = store_list(s->store, &l.all);
+	if (code != ERR_OK)
+		return code;
+	put_folder(&l, name);
+	store_list_free(&l.all);
+	return ERR_OK;
+}
+
+void list_put_oldname(struct session *s, const char *name, const char *oldname)
+{
+	int code = oldname ? list_put_folder(s, name, oldname) : ERR_OK;
+
+	if (code != ERR_OK)
+		session_failure(s, code); /* for the log */
 }
 
 /* An empty pattern asks for the separator. */

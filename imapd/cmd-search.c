@@ -33,7 +33,10 @@ static void search(struct result *r, struct search_key *key)
 
 void cmd_search(struct session *s)
 {
-	struct result r = { .s = s, .plain = "SEARCH" };
+	struct result r = {
+		.s = s,
+		.plain = enabled(s, ENABLED_REV2) ? NULL : "SEARCH",
+	};
 	const struct arg *a = s->c.args;
 	const char *charset = "UTF-8";
 	struct search_key *key;

@@ -19,9 +19,9 @@ static const char *const names[] = {
 	[STATUS_HIGHESTMODSEQ] = "HIGHESTMODSEQ",
 };
 
-bool status_parse(const struct arg *a, unsigned *items)
+bool status_parse(const struct session *s, const struct arg *a, unsigned *items)
 {
-	unsigned i;
+	unsigned gone = enabled(s, ENABLED_REV2) ? 1U << STATUS_RECENT : 0, i;
 
 	*items = 0;
 	if (a->type != ARG_LIST || a->list[0].type == ARG_END)
@@ -30,7 +30,7 @@ bool status_parse(const struct arg *a, unsigned *items)
 		for (i = 0; i < STATUS_ITEMS; i++)
 			if (arg_is(a, names[i]))
 				break;
-		if (i == STATUS_ITEMS)
+		if (i == STATUS_ITEMS || gone & 1U << i)
 			return false;
 		*items |= 1U << i;
 	}
@@ -105,7 +105,7 @@ void cmd_status(struct session *s)
 	unsigned items;
 	int code;
 
-	if (!status_parse(&s->c.args[1], &items)) {
+	if (!status_parse(s, &s->c.args[1], &items)) {
 		conn_bad(&s->c, "Invalid status items.");
 		return;
 	}

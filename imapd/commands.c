@@ -1,6 +1,7 @@
 #include "imapd/commands.h"
 
 #include "base/str.h"
+#include "imapd/enabled.h"
 #include "imapd/reopen.h"
 
 #define ANY 1000000
@@ -10,13 +11,14 @@
 #define UID COMMAND_UID
 #define ONLY_UID (COMMAND_UID | COMMAND_ONLY_UID)
 #define NO_EXPUNGE COMMAND_NO_EXPUNGE
+#define REV1 COMMAND_REV1
 
 /* clang-format off */
 static const struct command commands[] = {
 	{ "APPEND", cmd_append, 0, 1, ANY },
 	{ "CANCELUPDATE", cmd_cancelupdate, SELECTED, 1, ANY },
 	{ "CAPABILITY", cmd_capability, 0, 0, 0 },
-	{ "CHECK", cmd_noop, SELECTED, 0, 0 },
+	{ "CHECK", cmd_noop, SELECTED | REV1, 0, 0 },
 	{ "CLOSE", cmd_close, SELECTED, 0, 0 },
 	{ "COMPRESS", cmd_compress, 0, 1, 1 },
 	{ "COPY", cmd_copy, SELECTED | UID, 2, 2 },
@@ -35,7 +37,7 @@ static const struct command commands[] = {
 	{ "IDLE", cmd_idle, 0, 0, 0 },
 	{ "LIST", cmd_list, 0, 2, ANY },
 	{ "LOGOUT", cmd_logout, 0, 0, 0 },
-	{ "LSUB", cmd_lsub, 0, 2, 2 },
+	{ "LSUB", cmd_lsub, REV1, 2, 2 },
 	{ "MOVE", cmd_move, WRITES | UID, 2, 2 },
 	{ "NAMESPACE", cmd_namespace, 0, 0, 0 },
 	{ "NOOP", cmd_noop, 0, 0, 0 },
@@ -56,7 +58,7 @@ static const struct command commands[] = {
 };
 /* clang-format on */
 
-static const struct command *find(const char *name, bool by_uid)
+static const struct command *find(const struct session *s, const char *name)
 {
 	size_t i;
 
@@ -64,8 +66,9 @@ static const struct command *find(const char *name, bool by_uid)
 		const struct command *c = &commands[i];
 
 		if (str_equal_ci(c->name, name) &&
-		    (by_uid ? c->flags & COMMAND_UID
-			    : !(c->flags & COMMAND_ONLY_UID)))
+		    (s->by_uid ? c->flags & COMMAND_UID
+			       : !(c->flags & COMMAND_ONLY_UID)) &&
+		    !(c->flags & COMMAND_REV1 && enabled(s, ENABLED_REV2)))
 			return c;
 	}
 	return NULL;
@@ -101,7 +104,7 @@ void command_run(struct session *s)
 		s->c.name = s->c.args[0].s;
 		s->c.args++;
 	}
-	s->command = find(s->c.name, s->by_uid);
+	s->command = find(s, s->c.name);
 	if (!s->command)
 		conn_bad(&s->c, "Unknown command.");
 	else

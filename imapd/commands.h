@@ -8,12 +8,13 @@
 #include "imapd/session.h"
 
 enum command_flag {
-	COMMAND_SELECTED = 1 << 0,  /* needs a selected folder */
-	COMMAND_WRITES = 1 << 1,    /* … that may be changed */
-	COMMAND_UID = 1 << 2,	    /* may follow UID */
-	COMMAND_ONLY_UID = 1 << 3,  /* … must */
-	COMMAND_NO_EXPUNGE = 1 << 4 /* numbers must hold until its end, unless
-				     * it is by UID (RFC 3501, 7.4.1) */
+	COMMAND_SELECTED = 1 << 0,   /* needs a selected folder */
+	COMMAND_WRITES = 1 << 1,     /* … that may be changed */
+	COMMAND_UID = 1 << 2,	     /* may follow UID */
+	COMMAND_ONLY_UID = 1 << 3,   /* … must */
+	COMMAND_NO_EXPUNGE = 1 << 4, /* numbers must hold until its end, unless
+				      * it is by UID (RFC 3501, 7.4.1) */
+	COMMAND_REV1 = 1 << 5	     /* IMAP4rev2 does not have it */
 };
 
 struct command {
@@ -26,6 +27,15 @@ struct command {
 
 /* Finds and runs the current command. */
 void command_run(struct session *s);
+
+/* The untagged LIST of the folder NAME, to clients that know IMAP4rev2. OLDNAME,
+ * or NULL, is what the client calls it (RFC 9051 section 6.3.9.7). Gives a
+ * code. */
+int list_put_folder(struct session *s, const char *name, const char *oldname);
+
+/* The same after something was done with a folder whose name is not the one
+ * that the client has sent, OLDNAME; nothing if that is NULL. */
+void list_put_oldname(struct session *s, const char *name, const char *oldname);
 
 /* Messages with \Deleted, ascending, in the command's memory. */
 size_t expunge_candidates(struct session *s, uint32_t **seq);

@@ -115,8 +115,7 @@ int fetch_put_binary(struct session *s, const struct fetch_section *sec,
 	if (code != ERR_OK)
 		return code;
 	a = arena_new();
-	code = put_found(s, sec, a,
-			 mime_parse(a, s->body.text.data, s->body.text.len));
+	code = put_found(s, sec, a, fetch_tree(s, a, &s->body.text));
 	arena_free(&a);
 	return code;
 }

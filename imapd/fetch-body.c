@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "imapd/enabled.h"
 #include "imaptext/imaptext.h"
 #include "mime/field.h"
 #include "mime/part.h"
@@ -95,6 +96,14 @@ int fetch_load(struct session *s, uint32_t seq)
 	return code;
 }
 
+const struct mime_part *fetch_tree(const struct session *s, struct arena *a,
+				   const struct buf *text)
+{
+	return enabled(s, ENABLED_REV2)
+		       ? mime_parse_global(a, text->data, text->len)
+		       : mime_parse(a, text->data, text->len);
+}
+
 static int put_header(struct session *s, const struct fetch_section *sec,
 		      uint32_t seq)
 {
@@ -165,8 +174,7 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 	if (code != ERR_OK)
 		return code;
 	a = arena_new();
-	if (!imap_section_find(mime_parse(a, text->data, text->len), what, &at,
-			       &n)) {
+	if (!imap_section_find(fetch_tree(s, a, text), what, &at, &n)) {
 		fetch_put_nil(s, sec);
 	} else if (sec->names.n == 0) {
 		fetch_put_piece(s, sec, text->data + at, n, false);
@@ -177,6 +185,32 @@ static int put_part(struct session *s, const struct fetch_section *sec,
 		fetch_put_piece(s, sec, chosen.data, chosen.len, false);
 		buf_free(&chosen);
 	}
+	arena_free(&a);
+	return ERR_OK;
+}
+
+static void put_structure(struct session *s, const struct mime_part *root,
+			  const char *name, bool extension)
+{
+	buf_puts(&s->out, name);
+	imap_structure(&s->out, s->body.text.data, root, extension);
+	buf_putc(&s->out, ' ');
+}
+
+int fetch_put_global(struct session *s, uint32_t seq, unsigned what)
+{
+	const struct mime_part *root;
+	struct arena *a;
+	int code = fetch_load(s, seq);
+
+	if (code != ERR_OK)
+		return code;
+	a = arena_new();
+	root = fetch_tree(s, a, &s->body.text);
+	if (what & FETCH_BODY)
+		put_structure(s, root, "BODY ", false);
+	if (what & FETCH_BODYSTRUCTURE)
+		put_structure(s, root, "BODYSTRUCTURE ", true);
 	arena_free(&a);
 	return ERR_OK;
 }

@@ -6,9 +6,11 @@
  */
 #include "imapd/fetch.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "imapd/enabled.h"
 #include "imaptext/imaptext.h"
 
 #define SECTIONS_MAX 1000 /* each may read the message */
@@ -75,11 +77,15 @@ static bool parse_plain(const struct arg *a, struct fetch *f)
 	return false;
 }
 
-static bool parse_old_form(const struct arg *a, struct fetch *f)
+/* IMAP4rev2 does not have them. */
+static bool parse_old_form(const struct session *s, const struct arg *a,
+			   struct fetch *f)
 {
 	struct fetch_section *sec;
 	size_t i;
 
+	if (enabled(s, ENABLED_REV2))
+		return false;
 	for (i = 0; i < sizeof(old_forms) / sizeof(*old_forms); i++) {
 		if (!arg_is(a, old_forms[i].name))
 			continue;
@@ -93,22 +99,23 @@ static bool parse_old_form(const struct arg *a, struct fetch *f)
 }
 
 /* TEXT must be "<from.length>" or empty. */
-static bool parse_partial(const char *text, struct fetch_section *sec)
+static bool parse_partial(const struct session *s, const char *text,
+			  struct fetch_section *sec)
 {
+	int64_t max = enabled(s, ENABLED_REV2) ? INT64_MAX : UINT32_MAX;
 	const char *dot = strchr(text, '.'), *end = text + strlen(text);
 	int64_t from, length;
 
 	if (!*text)
 		return true;
 	if (!dot || *text != '<' || end[-1] != '>' || dot > end - 1 ||
-	    !str_span_to_int(text + 1, (size_t)(dot - text) - 1, 0, UINT32_MAX,
+	    !str_span_to_int(text + 1, (size_t)(dot - text) - 1, 0, max,
 			     &from) ||
-	    !str_span_to_int(dot + 1, (size_t)(end - dot) - 2, 1, UINT32_MAX,
-			     &length))
+	    !str_span_to_int(dot + 1, (size_t)(end - dot) - 2, 1, max, &length))
 		return false;
 	sec->partial = true;
-	sec->from = (uint32_t)from;
-	sec->length = (uint32_t)length;
+	sec->from = (uint64_t)from;
+	sec->length = (uint64_t)length;
 	return true;
 }
 
@@ -168,7 +175,7 @@ static void make_label(struct arena *arena, struct fetch_section *sec,
 	put_names(&b, &sec->names);
 	buf_putc(&b, ']');
 	if (sec->partial)
-		buf_printf(&b, "<%u>", sec->from);
+		buf_printf(&b, "<%" PRIu64 ">", sec->from);
 	sec->label = arena_strdup(arena, b.data);
 	buf_free(&b);
 }
@@ -183,7 +190,7 @@ static bool form_allows(const struct fetch_section *sec)
 
 /* LABEL section "]" partial. A list of names makes it three arguments; *A is
  * left at the last one. */
-static bool parse_section(struct arena *arena, const struct arg **a,
+static bool parse_section(struct session *s, const struct arg **a,
 			  const char *label, struct fetch_section *sec)
 {
 	const char *text = strchr((*a)->s, '[') + 1, *close, *rest;
@@ -198,14 +205,14 @@ static bool parse_section(struct arena *arena, const struct arg **a,
 	    sec->section.what == IMAP_SECTION_FIELDS_NOT) {
 		if (close || (*a)[1].type != ARG_LIST ||
 		    (*a)[2].type != ARG_ATOM || (*a)[2].s[0] != ']' ||
-		    !read_names((*a)[1].list, sec, arena))
+		    !read_names((*a)[1].list, sec, s->c.arena))
 			return false;
 		*a += 2;
 		rest = (*a)->s + 1;
 	}
-	if (!rest || !parse_partial(rest, sec) || !form_allows(sec))
+	if (!rest || !parse_partial(s, rest, sec) || !form_allows(sec))
 		return false;
-	make_label(arena, sec, label, text, n);
+	make_label(s->c.arena, sec, label, text, n);
 	return true;
 }
 
@@ -225,12 +232,12 @@ static bool parse_preview(const struct arg **a, struct fetch *f)
 	return true;
 }
 
-static bool parse_item(struct arena *arena, const struct arg **a,
-		       struct fetch *f)
+static bool parse_item(struct session *s, const struct arg **a, struct fetch *f)
 {
 	if ((*a)->type != ARG_ATOM)
 		return false;
-	if (parse_plain(*a, f) || parse_old_form(*a, f) || parse_preview(a, f))
+	if (parse_plain(*a, f) || parse_old_form(s, *a, f) ||
+	    parse_preview(a, f))
 		return true;
 	for (size_t i = 0; i < sizeof(with_section) / sizeof(*with_section);
 	     i++) {
@@ -241,7 +248,7 @@ static bool parse_item(struct arena *arena, const struct arg **a,
 		f->nsections++;
 		f->set_seen |= !with_section[i].peek;
 		sec->form = with_section[i].form;
-		return parse_section(arena, a, with_section[i].label, sec);
+		return parse_section(s, a, with_section[i].label, sec);
 	}
 	return false;
 }
@@ -272,29 +279,29 @@ static bool parse_modifiers(const struct arg *a, struct fetch *f)
 }
 
 /* The items at *A up to the end, or to a list. */
-static const char *parse_items(struct arena *arena, const struct arg **a,
+static const char *parse_items(struct session *s, const struct arg **a,
 			       struct fetch *f)
 {
 	const struct arg *first = *a;
 
-	f->section = arena_alloc(arena,
+	f->section = arena_alloc(s->c.arena,
 				 (args_count(first) + 1) * sizeof(*f->section));
 	for (; (*a)->type != ARG_END && (*a)->type != ARG_LIST; (*a)++)
-		if (!parse_item(arena, a, f))
+		if (!parse_item(s, a, f))
 			return "Invalid fetch item.";
 	if (f->nsections > SECTIONS_MAX)
 		return "Too many sections.";
 	return *a == first ? "Nothing to fetch." : NULL;
 }
 
-const char *fetch_parse(struct arena *arena, const struct arg *a,
+const char *fetch_parse(struct session *s, const struct arg *a,
 			struct fetch *f)
 {
 	const struct arg *item = a->type == ARG_LIST ? a->list : a;
 	const char *why;
 
 	memset(f, 0, sizeof(*f));
-	why = parse_items(arena, &item, f);
+	why = parse_items(s, &item, f);
 	if (why)
 		return why;
 	if (a->type != ARG_LIST)

@@ -39,8 +39,8 @@ struct fetch_section {
 	struct strlist names; /* of HEADER.FIELDS; strings are the arena's */
 	bool cached;	      /* all of the names are in the cache */
 	bool partial;
-	uint32_t from; /* offset and length of <from.length> */
-	uint32_t length;
+	uint64_t from; /* offset and length of <from.length> */
+	uint64_t length;
 };
 
 struct fetch {
@@ -54,9 +54,13 @@ struct fetch {
 	size_t nsections;
 };
 
-/* Parses the items at A. NULL, or what is wrong. */
-const char *fetch_parse(struct arena *arena, const struct arg *a,
+/* Parses the items at A, in the command's memory. NULL, or what is wrong. */
+const char *fetch_parse(struct session *s, const struct arg *a,
 			struct fetch *f);
+
+/* The tree of the message TEXT as the client knows it, in memory of A. */
+const struct mime_part *fetch_tree(const struct session *s, struct arena *a,
+				   const struct buf *text);
 
 /* Puts " LABEL literal" for the message at SEQ into s->out, which holds the
  * response so far; a long one is sent piece by piece, and s->flushed set.
@@ -68,6 +72,10 @@ int fetch_put_section(struct session *s, const struct fetch_section *sec,
 /* The same for a section that is not FETCH_AS_IS. */
 int fetch_put_binary(struct session *s, const struct fetch_section *sec,
 		     uint32_t seq);
+
+/* Puts what is wanted of BODY and BODYSTRUCTURE, each followed by a space, for
+ * a message with message/global in it, as only IMAP4rev2 shows that. */
+int fetch_put_global(struct session *s, uint32_t seq, unsigned what);
 
 /* Puts "PREVIEW string "; NIL if it is to be LAZY and would take long. */
 int fetch_put_preview(struct session *s, uint32_t seq, bool lazy);

@@ -98,8 +98,10 @@ static bool read_options(struct result *r, const struct arg *a)
 
 bool result_begin(struct result *r, const struct arg **a)
 {
-	if (!arg_is(*a, "RETURN"))
+	if (!arg_is(*a, "RETURN")) {
+		r->wanted = r->plain ? 0 : RESULT_ALL;
 		return true;
+	}
 	if ((*a)[1].type != ARG_LIST || !read_options(r, (*a)[1].list))
 		return conn_bad(&r->s->c, "Invalid return options.");
 	if (r->wanted & RESULT_UPDATE && context_exists(r->s, r->s->c.tag))

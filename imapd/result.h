@@ -24,8 +24,9 @@ enum {
 
 struct result {
 	struct session *s;
-	const char *plain; /* the response without RETURN: "SEARCH" */
-	unsigned wanted;   /* bits as above; 0: no RETURN */
+	const char *plain; /* the response without RETURN: "SEARCH"; NULL: as
+			    * of RETURN () */
+	unsigned wanted;   /* bits as above; 0: the plain response */
 	struct range part;
 	bool by_modseq;	   /* MODSEQ was among the keys: see search.h */
 	const char *where; /* of ESEARCH, which folder: the correlators of RFC

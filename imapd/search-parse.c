@@ -29,6 +29,7 @@ enum operand {
 	AGE,
 	MODSEQ,
 	SIZE,
+	NUMBER,
 	KEYWORD,
 	SET,
 	FIELD,
@@ -84,8 +85,8 @@ static const struct word words[] = {
 	{ "THREADID", SEARCH_ALL, ID, true, 0, NULL },
 	{ "TO", SEARCH_ADDRESS, TEXT, false, 0, "To" },
 	{ "UID", SEARCH_UID, SET, false, 0, NULL },
-	{ "UIDAFTER", SEARCH_AFTER, SIZE, false, 0, NULL },
-	{ "UIDBEFORE", SEARCH_EARLIER, SIZE, false, 0, NULL },
+	{ "UIDAFTER", SEARCH_AFTER, NUMBER, false, 0, NULL },
+	{ "UIDBEFORE", SEARCH_EARLIER, NUMBER, false, 0, NULL },
 	{ "UNANSWERED", SEARCH_FLAG, NONE, true, MAILBOX_ANSWERED, NULL },
 	{ "UNDELETED", SEARCH_FLAG, NONE, true, MAILBOX_DELETED, NULL },
 	{ "UNDRAFT", SEARCH_FLAG, NONE, true, MAILBOX_DRAFT, NULL },
@@ -180,14 +181,27 @@ static bool parse_modseq(struct parser *p, struct search_key *key)
 	return arg_number(p->a++, 0, &key->modseq);
 }
 
-static bool parse_size(struct parser *p, struct search_key *key)
+static bool parse_number(struct parser *p, struct search_key *key)
 {
-	int64_t n;
+	uint64_t n;
 
-	if (p->a->type != ARG_ATOM ||
-	    !str_span_to_int(p->a->s, p->a->n, 0, UINT32_MAX, &n))
+	if (!arg_number(p->a, 0, &n) || n > UINT32_MAX)
 		return false;
 	key->size = (uint32_t)n;
+	p->a++;
+	return true;
+}
+
+/* In IMAP4rev2 it has 63 bits, though no message here is as large. */
+static bool parse_size(struct parser *p, struct search_key *key)
+{
+	uint64_t n;
+
+	if (!enabled(p->s, ENABLED_REV2))
+		return parse_number(p, key);
+	if (!arg_number(p->a, 0, &n))
+		return false;
+	key->size = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 	p->a++;
 	return true;
 }
@@ -292,6 +306,8 @@ static bool parse_operand(struct parser *p, const struct word *w,
 		return parse_modseq(p, key);
 	case SIZE:
 		return parse_size(p, key);
+	case NUMBER:
+		return parse_number(p, key);
 	case KEYWORD:
 		return parse_keyword(p, key);
 	case SET:
@@ -306,13 +322,20 @@ static bool parse_operand(struct parser *p, const struct word *w,
 	return false;
 }
 
+/* Does the client know W? IMAP4rev2 has no \Recent. */
+static bool is_known(const struct parser *p, const struct word *w)
+{
+	return !enabled(p->s, ENABLED_REV2) ||
+	       (w->type != SEARCH_RECENT && w->type != SEARCH_NEW);
+}
+
 static bool parse_word(struct parser *p, struct search_key *key)
 {
 	const struct word *w = words;
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(*words); i++, w++)
-		if (arg_is(p->a, w->name))
+		if (arg_is(p->a, w->name) && is_known(p, w))
 			break;
 	if (i == sizeof(words) / sizeof(*words)) {
 		key->type = SEARCH_NUMBER;

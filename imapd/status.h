@@ -14,16 +14,18 @@ enum {
 	STATUS_UIDVALIDITY,
 	STATUS_UNSEEN,
 	STATUS_SIZE,
-	STATUS_DELETED, /* RFC 9051 */
+	STATUS_DELETED,		/* RFC 9051 */
 	STATUS_DELETED_STORAGE, /* RFC 9208 */
 	STATUS_HIGHESTMODSEQ,
-	STATUS_MAILBOXID, /* RFC 8474 */
+	STATUS_MAILBOXID,   /* RFC 8474 */
 	STATUS_APPENDLIMIT, /* RFC 7889: here the same for all */
 	STATUS_ITEMS
 };
 
-/* The list of items at A as bits; false if there is an unknown one. */
-bool status_parse(const struct arg *a, unsigned *items);
+/* The list of items at A as bits; false if there is one that S does not know.
+ */
+bool status_parse(const struct session *s, const struct arg *a,
+		  unsigned *items);
 
 /* Appends the untagged STATUS of folder NAME to B; nothing if it fails. Gives
  * a code. */

@@ -13,13 +13,14 @@
 void update_put_message_flags(struct session *s, struct buf *out,
 			      const struct mailbox_message *m)
 {
-	struct mailbox_message *last = &s->flags_of;
+	struct mailbox_message *last = &s->flags_of, told = *m;
 
-	if (s->flags.len == 0 || last->flags != m->flags ||
-	    last->keywords != m->keywords || last->recent != m->recent) {
+	told.recent &= !enabled(s, ENABLED_REV2);
+	if (s->flags.len == 0 || last->flags != told.flags ||
+	    last->keywords != told.keywords || last->recent != told.recent) {
 		buf_reset(&s->flags);
-		flags_put(&s->flags, s->box, m);
-		*last = *m;
+		flags_put(&s->flags, s->box, &told);
+		*last = told;
 	}
 	buf_put(out, s->flags.data, s->flags.len);
 }
@@ -53,7 +54,7 @@ void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 	if (silent && !modseq)
 		return;
 	update_put_fetch(out, seq);
-	if (s->by_uid || modseq)
+	if (s->by_uid || enabled(s, ENABLED_FETCH_UID))
 		update_put_uid(out, m->uid);
 	if (modseq)
 		update_put_modseq(s, out, m->modseq);
@@ -160,7 +161,8 @@ static void put_counts(struct session *s)
 
 	if (count != s->told)
 		conn_put(&s->c, "* %u EXISTS", count);
-	if (count != s->told || recent != s->told_recent)
+	if (!enabled(s, ENABLED_REV2) &&
+	    (count != s->told || recent != s->told_recent))
 		conn_put(&s->c, "* %u RECENT", recent);
 	s->told = count;
 	s->told_recent = recent;

@@ -39,7 +39,7 @@ static bool parse_section(struct upload *u, const struct url *url,
 	const char *why;
 	struct arg *args = args_parse(a, item, strlen(item), &limits, &why);
 
-	return args && !fetch_parse(a, args, f) && f->nsections == 1 &&
+	return args && !fetch_parse(u->s, args, f) && f->nsections == 1 &&
 	       f->what == 0 && !f->section[0].partial;
 }
 
@@ -73,8 +73,8 @@ static bool add_section(struct upload *u, const struct url *url,
 	size_t at, n;
 	bool good = false;
 
-	*found = imap_section_find(mime_parse(a, text->data, text->len),
-				   &sec->section, &at, &n);
+	*found = imap_section_find(fetch_tree(u->s, a, text), &sec->section,
+				   &at, &n);
 	if (*found && sec->names.n == 0) {
 		good = add(u, url, text->data + at, n);
 	} else if (*found) {
