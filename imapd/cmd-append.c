@@ -3,7 +3,7 @@
 #include "imapd/commands.h"
 #include "imapd/upload.h"
 
-static void commit(struct upload *u)
+static void commit(struct upload *u, const char *name)
 {
 	struct session *s = u->s;
 	uint32_t uidvalidity, first, last;
@@ -16,6 +16,7 @@ static void commit(struct upload *u)
 	}
 	last = first + (uint32_t)u->count - 1;
 	session_added(s, folder, last);
+	list_put_oldname(s, name, s->supplied);
 	if (first == last)
 		session_reply(s, "OK [APPENDUID %u %u] Append completed.",
 			      uidvalidity, first);
@@ -41,7 +42,7 @@ void cmd_append(struct session *s)
 	if (!session_name(s, &s->c.args[0], name))
 		return;
 	if (upload_begin(&u, s, &s->c.args[1], name) && take_all(&u))
-		commit(&u);
+		commit(&u, name);
 	else
 		upload_fail(&u);
 	upload_end(&u);

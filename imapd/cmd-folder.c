@@ -41,6 +41,7 @@ static void created(struct session *s, const char *name)
 {
 	struct store_status st;
 
+	list_put_oldname(s, name, s->supplied);
 	/* another may have deleted it since */
 	if (store_status(s->store, name, false, &st) == ERR_OK)
 		session_reply(s, "OK [MAILBOXID " MAILBOXID "] Created.",
@@ -66,6 +67,12 @@ void cmd_create(struct session *s)
 		created(s, name);
 }
 
+static void deleted(struct session *s, const char *name)
+{
+	list_put_oldname(s, name, s->supplied);
+	session_reply(s, "OK Delete completed.");
+}
+
 void cmd_delete(struct session *s)
 {
 	char name[FOLDER_NAME_SIZE];
@@ -82,7 +89,15 @@ void cmd_delete(struct session *s)
 	else if (code != ERR_OK)
 		session_fail(s, code);
 	else
-		session_reply(s, "OK Delete completed.");
+		deleted(s, name);
+}
+
+/* INBOX stays, only its messages have moved. */
+static void renamed(struct session *s, const char *from, const char *to)
+{
+	if (!str_equal(from, "INBOX"))
+		list_put_oldname(s, to, s->c.args[0].s);
+	session_reply(s, "OK Rename completed.");
 }
 
 void cmd_rename(struct session *s)
@@ -100,7 +115,7 @@ void cmd_rename(struct session *s)
 	else if (code != ERR_OK)
 		session_fail(s, code);
 	else
-		session_reply(s, "OK Rename completed.");
+		renamed(s, from, to);
 }
 
 static void subscribe(struct session *s, bool on)

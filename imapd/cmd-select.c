@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/enabled.h"
 #include "imapd/resync.h"
 #include "imapd/update.h"
 #include "log/log.h"
@@ -18,18 +19,24 @@ static uint32_t first_unseen(const struct mailbox *m)
 	return 0;
 }
 
+/* What IMAP4rev2 does without. */
+static void put_rev1(struct session *s)
+{
+	uint32_t unseen = first_unseen(s->box);
+
+	conn_put(&s->c, "* %u RECENT", s->told_recent);
+	if (unseen > 0)
+		conn_put(&s->c, "* OK [UNSEEN %u] First unseen.", unseen);
+}
+
 static void describe(struct session *s)
 {
-	uint32_t unseen;
-
 	update_put_flags(s);
 	s->told = mailbox_count(s->box);
 	s->told_recent = mailbox_recent(s->box);
 	conn_put(&s->c, "* %u EXISTS", s->told);
-	conn_put(&s->c, "* %u RECENT", s->told_recent);
-	unseen = first_unseen(s->box);
-	if (unseen > 0)
-		conn_put(&s->c, "* OK [UNSEEN %u] First unseen.", unseen);
+	if (!enabled(s, ENABLED_REV2))
+		put_rev1(s);
 	conn_put(&s->c, "* OK [UIDVALIDITY %u] UIDs valid.",
 		 mailbox_uidvalidity(s->box));
 	conn_put(&s->c, "* OK [MAILBOXID " MAILBOXID "] The mailbox's id.",
@@ -56,8 +63,12 @@ static void open_folder(struct session *s, bool read_only)
 	if (!session_name(s, &s->c.args[0], name))
 		return;
 	code = mailbox_open(s->store, name, read_only, &s->box);
-	if (code != ERR_OK) {
+	if (code != ERR_OK)
 		s->box = NULL;
+	else
+		code = list_put_folder(s, name, s->supplied);
+	if (code != ERR_OK) {
+		session_deselect(s);
 		session_fail(s, code);
 		return;
 	}
