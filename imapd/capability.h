@@ -8,12 +8,14 @@
 
 struct session;
 
-#define CAPABILITY_BEFORE_LOGIN "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE"
+#define CAPABILITY_BEFORE_LOGIN \
+	"IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR ID ENABLE IDLE"
 
 /* One in each line.
  * clang-format off */
 #define CAPABILITY_AFTER_LOGIN \
 	"IMAP4rev1 " \
+	"IMAP4rev2 " \
 	"BINARY " \
 	"CATENATE " \
 	"CHILDREN " \

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Mail clients of others with our IMAP: mbsync and mutt."""
+"""Mail clients of others with our IMAP: mbsync and mutt, and, if npm has
+installed it where node finds it (NODE_PATH), imapflow."""
+import json
 import os
 import pty
 import re
@@ -249,6 +251,34 @@ def test_mutt_again(s, home):
     tap.equal(sorted(found), want, "and it shows the others")
 
 
+SEEN_BY_IMAPFLOW = {
+    "enabled": ["CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT"], "created": True,
+    "appended": 1, "exists": 1, "found": [1], "all": [1], "subject": "Grüße",
+    "type": "text/plain", "source": True, "flagged": True, "forwarded": [1],
+    "copied": 1, "moved": 1, "left": [],
+    "listed": ["Entwürfe", "Entwürfe/Grün & Blau", "INBOX", "Work"],
+    "renamed": "Ä", "deleted": "Ä"}
+
+
+def test_imapflow(s):
+    """A client that speaks IMAP4rev2."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                          "imapflow.js")
+    if subprocess.run(["sh", "-c", "node -e 'require(\"imapflow\")'"],
+                      capture_output=True).returncode:
+        skip("imapflow", "imapflow speaks IMAP4rev2")
+        return
+    done = subprocess.run(["node", script, str(s.IMAPS_PORT), s.USER1,
+                           s.PASS1], capture_output=True, text=True,
+                          timeout=300)
+    saw = json.loads(done.stdout or "{}")
+    status = saw.pop("status", {})
+    tap.equal(saw, SEEN_BY_IMAPFLOW, "imapflow speaks IMAP4rev2")
+    tap.equal((status.get("deleted"), status.get("messages", 0) > 0),
+              (0, True), "with its STATUS")
+    print("#", done.stderr[-2000:]) if done.returncode else None
+
+
 with Instance("debug_log=yes") as s:
     home = s.path("home")
     os.mkdir(home)
@@ -261,4 +291,5 @@ with Instance("debug_log=yes") as s:
     test_mutt(s, home)
     test_mutt_again(s, home)
     test_mutt(s, home, "yes")
+    test_imapflow(s)
 tap.done()
