@@ -132,6 +132,9 @@ FUZZ_SEEDS(
 	"a ENABLE UTF8=ACCEPT\r\nb APPEND INBOX UTF8 (~{3+}\r\nA:b)\r\n"
 	"c CREATE \"\xc3\xa4&\"\r\nd SELECT INBOX\r\ne UID REPLACE 1 INBOX "
 	"{3+}\r\nA:b\r\nf LIST \"\" \"\xc3\xa4%\"\r\n",
+	"a ENABLE IMAP4rev2\r\nb SELECT INBOX\r\nc CREATE \"a\xcc\x88\"\r\n"
+	"d RENAME \"a\xcc\x88\" b\r\ne SEARCH ALL\r\nf FETCH 1:* (BODY "
+	"BODYSTRUCTURE BODY[1.1]<4294967296.1>)\r\ng LIST \"\" \"o\xcc\x88*\"\r\n",
 	"a APPEND INBOX (k) CATENATE (URL \"/INBOX;UIDVALIDITY=1/;UID=1/;SECTION="
 	"HEADER.FIELDS%20(A)\" TEXT {3+}\r\nA:b URL {13+}\r\n/INBOX/;UID=2 "
 	"UTF8 (~{1+}\r\nx)) CATENATE (URL \";UID=1;PARTIAL=0.3\")\r\n",

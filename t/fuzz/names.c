@@ -15,7 +15,7 @@ FUZZ_SEEDS("1700000000.M1P2V3.posthorn,U=7,S=100,W=105:2,FSab",
 	   "1700000000.M000001P20V0000000000000801I05E1.host,S=10:2,",
 	   "1.M1V99999999999.posthorn,U=4294967295,S=-1:2,ZZ", ".hidden",
 	   "1.foreign:2,RS", "a:1,x:2,D", "Archive/2026/M\xc3\xa4rz",
-	   "inbox/&AOQ-/x", "&-&AC4-&2D3e8A-", "INBOX/a.b", "a//b", "~/../x")
+	   "inbox/&AOQ-/x", "&-&AC4-&2D3e8A-", "INBOX/a.b", "a//b", "~/../x", "a\xcc\x88\xe2\x84\xab")
 
 /* A message's name, and what we make of it, lead to the same message. */
 static void check_message(const char *text)
@@ -49,6 +49,10 @@ static void check_folder(const char *text)
 	if (store_name_from_mutf7(text, name, sizeof(name))) {
 		FUZZ_CHECK(store_name_to_mutf7(name, wire, sizeof(wire)));
 		FUZZ_CHECK(store_name_from_mutf7(wire, again, sizeof(again)));
+		FUZZ_CHECK(strcmp(name, again) == 0);
+	}
+	if (store_name_to_nfc(text, name, sizeof(name))) {
+		FUZZ_CHECK(store_name_to_nfc(name, again, sizeof(again)));
 		FUZZ_CHECK(strcmp(name, again) == 0);
 	}
 }
