@@ -55,6 +55,10 @@ static void open_folder(struct session *s, bool read_only)
 	struct resync r;
 	int code;
 
+	if (!arg_astring(&s->c.args[0])) {
+		conn_bad(&s->c, "A mailbox name is missing.");
+		return;
+	}
 	if (!resync_parse(s, &s->c.args[1], &r))
 		return;
 	if (s->box)

@@ -124,6 +124,8 @@ def select(s, r, old):                                  # 6.3.2, 6.3.3
     tap.ok(b'* LIST (\\HasNoChildren) "/" "%s" ("OLDNAME" ("%s"))'
            % (utf8(NAME), utf8(LOOSE)) in got[0], "OLDNAME", got[0])
     starts(got, b"OK [READ-ONLY]", "EXAMINE")
+    got = r.ask("SELECT (x)")
+    tap.equal((got[0], got[1][:3]), ([], b"BAD"), "BAD closes nothing")
     got = r.ask("SELECT none")
     tap.equal(got[0], [b"* OK [CLOSED] Previous mailbox closed."], "CLOSED")
     starts(got, b"NO [NONEXISTENT]", "also before NO")
