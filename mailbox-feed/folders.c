@@ -34,10 +34,19 @@
 
 #define KEY_SIZE 48
 
+/* One watcher's of one folder. */
+struct watch {
+	LIST_ENTRY(watch) next; /* of the folder's … */
+	LIST_ENTRY(watch) of_same; /* … and of the watcher's */
+	struct folder *folder;
+	struct watcher *by;
+};
+
 struct folder {
 	struct folders *all;
 	struct folder_id id;
-	int wd[WATCH_PLACES]; /* -1: not watched */
+	int wd[WATCH_PLACES + 1]; /* -1: not watched; the last is of NAMES */
+	unsigned seen;		  /* by inotify, not yet told */
 	struct event *settle;
 	struct event *look; /* NULL: inotify tells of all changes */
 	LIST_HEAD(, watch) watches;
@@ -62,42 +71,74 @@ static void wd_key(char *key, int wd)
 }
 
 static void tell(struct folder *f, const struct feed_change *c,
-		 const struct watch *by)
+		 const struct watcher *by)
 {
-	struct watch *w = LIST_FIRST(&f->watches), *next;
+	struct watch *w;
 
-	event_del(f->settle);
-	for (; w; w = next) {
-		next = LIST_NEXT(w, next);
-		if (w != by)
-			w->changed(w, c);
-	}
+	/* who reports tells all that inotify saw of it */
+	if (c->what & FEED_ANY)
+		f->seen &= ~(unsigned)FEED_ANY;
+	if (c->what & FEED_NAMES)
+		f->seen &= ~(unsigned)FEED_NAMES;
+	if (!f->seen)
+		event_del(f->settle);
+	LIST_FOREACH(w, &f->watches, next)
+		if (w->by != by)
+			w->by->changed(w->by, c);
 }
 
-static struct feed_change any_change(const struct folder *f)
+static bool has_names(const struct folder *f)
+{
+	return f->wd[WATCH_PLACES] >= 0;
+}
+
+static struct feed_change change_of(const struct folder *f, unsigned what)
 {
 	return (struct feed_change){ .folder = f->id,
-				     .what = FEED_ANY,
+				     .what = what,
 				     .user = "" };
+}
+
+static void tell_foreign(struct folder *f, unsigned what)
+{
+	struct feed_change c = change_of(f, what);
+
+	f->all->foreign(f->all->context, &c);
+	tell(f, &c, NULL);
+}
+
+static void on_settled(int fd, short what, void *arg)
+{
+	struct folder *f = arg;
+
+	(void)fd;
+	(void)what;
+	tell_foreign(f, f->seen);
 }
 
 static void on_time(int fd, short what, void *arg)
 {
 	struct folder *f = arg;
-	struct feed_change c = any_change(f);
 
 	(void)fd;
 	(void)what;
-	f->all->foreign(f->all->context, &c);
-	tell(f, &c, NULL);
+	tell_foreign(f, FEED_ANY | FEED_NAMES);
 }
 
-static void settle_soon(struct folder *f)
+static void settle_soon(struct folder *f, unsigned what)
 {
 	static const struct timeval delay = { SETTLE_S, 0 };
 
+	f->seen |= what;
 	if (!event_pending(f->settle, EV_TIMEOUT, NULL))
 		event_add(f->settle, &delay);
+}
+
+/* Something was done to NAME in the Maildir itself. */
+static void on_name(struct folder *f, const char *name)
+{
+	if (watch_is_of_names(name))
+		settle_soon(f, FEED_NAMES);
 }
 
 static void on_inotify_event(struct folders *all, const struct inotify_event *e)
@@ -108,13 +149,16 @@ static void on_inotify_event(struct folders *all, const struct inotify_event *e)
 	/* the kernel's queue was full: it may have been any of them */
 	if (e->mask & IN_Q_OVERFLOW) {
 		LIST_FOREACH(f, &all->list, next)
-			settle_soon(f);
+			settle_soon(f, has_names(f) ? FEED_ANY | FEED_NAMES
+						    : FEED_ANY);
 		return;
 	}
 	wd_key(key, e->wd);
 	f = map_get(all->by_wd, key);
-	if (f)
-		settle_soon(f);
+	if (f && e->wd == f->wd[WATCH_PLACES])
+		on_name(f, e->len > 0 ? e->name : "");
+	else if (f)
+		settle_soon(f, FEED_ANY);
 }
 
 static void on_readable(int fd, short what, void *arg)
@@ -167,27 +211,47 @@ static void look_often(struct folder *f)
 	event_add(f->look, &pause);
 }
 
-static void add_inotify(struct folders *all, struct folder *f, int handle)
+/* Watches the place PATH of F; its number, or -1. */
+static int add_place(struct folders *all, struct folder *f, const char *path)
 {
-	char path[64], key[KEY_SIZE];
-	int i;
+	char key[KEY_SIZE];
+	int wd = inotify_add_watch(all->inotify, path, EVENTS);
 
-	for (i = 0; i < WATCH_PLACES; i++) {
-		watch_place(handle, (unsigned)i, path, sizeof(path));
-		f->wd[i] = inotify_add_watch(all->inotify, path, EVENTS);
-		if (f->wd[i] < 0)
-			look_often(f);
-		wd_key(key, f->wd[i]);
-		if (f->wd[i] >= 0 && map_get(all->by_wd, key)) {
-			f->wd[i] = -1; /* one directory in two folders */
-		} else if (f->wd[i] >= 0) {
-			map_put(all->by_wd, key, f);
-		} else if (errno == ENOSPC && !all->full_said) {
+	if (wd < 0) {
+		if (errno == ENOSPC && !all->full_said) {
 			all->full_said = true;
 			log_warn("fs.inotify.max_user_watches is reached: "
 				 "changes by foreign programs are seen late");
 		}
+		look_often(f);
+		return -1;
 	}
+	wd_key(key, wd);
+	if (map_get(all->by_wd, key))
+		return -1; /* one directory in two folders */
+	map_put(all->by_wd, key, f);
+	return wd;
+}
+
+static void add_inotify(struct folders *all, struct folder *f, int handle)
+{
+	char path[64];
+
+	f->wd[WATCH_PLACES] = -1;
+	for (unsigned i = 0; i < WATCH_PLACES; i++) {
+		watch_place(handle, i, path, sizeof(path));
+		f->wd[i] = add_place(all, f, path);
+	}
+}
+
+static void add_names(struct folders *all, struct folder *f, int handle)
+{
+	char path[64];
+
+	if (has_names(f))
+		return;
+	watch_names_place(handle, path, sizeof(path));
+	f->wd[WATCH_PLACES] = add_place(all, f, path);
 }
 
 static struct folder *folder_new(struct folders *all, struct folder_id id,
@@ -199,7 +263,7 @@ static struct folder *folder_new(struct folders *all, struct folder_id id,
 	f->all = all;
 	f->id = id;
 	LIST_INIT(&f->watches);
-	f->settle = evtimer_new(all->base, on_time, f);
+	f->settle = evtimer_new(all->base, on_settled, f);
 	add_inotify(all, f, handle);
 	LIST_INSERT_HEAD(&all->list, f, next);
 	folder_id_text(id, key);
@@ -210,9 +274,8 @@ static struct folder *folder_new(struct folders *all, struct folder_id id,
 static void folder_free(struct folders *all, struct folder *f)
 {
 	char key[KEY_SIZE];
-	int i;
 
-	for (i = 0; i < WATCH_PLACES; i++) {
+	for (int i = 0; i <= WATCH_PLACES; i++) {
 		if (f->wd[i] < 0)
 			continue;
 		inotify_rm_watch(all->inotify, f->wd[i]);
@@ -228,47 +291,99 @@ static void folder_free(struct folders *all, struct folder *f)
 	free(f);
 }
 
-bool folders_watch(struct folders *all, struct watch *w, int handle)
+static struct folder *find(const struct folders *all, struct folder_id id)
 {
-	struct feed_change first;
-	struct folder_id id;
-	struct folder *f;
 	char key[KEY_SIZE];
 
-	folders_unwatch(all, w);
-	if (!watch_id(handle, &id))
-		return false;
 	folder_id_text(id, key);
-	f = map_get(all->by_id, key);
-	if (!f)
-		f = folder_new(all, id, handle);
+	return map_get(all->by_id, key);
+}
+
+static struct watch *watch_of(const struct folder *f, const struct watcher *by)
+{
+	struct watch *w;
+
+	LIST_FOREACH(w, &f->watches, next)
+		if (w->by == by)
+			return w;
+	return NULL;
+}
+
+static bool watch_new(struct folder *f, struct watcher *by)
+{
+	struct watch *w;
+
+	if (watch_of(f, by))
+		return true;
+	if (by->n >= FEED_WATCHES_MAX)
+		return false;
+	w = mem_alloc(sizeof(*w));
 	w->folder = f;
+	w->by = by;
 	LIST_INSERT_HEAD(&f->watches, w, next);
-	first = any_change(f);
-	w->changed(w, &first);
+	LIST_INSERT_HEAD(&by->watches, w, of_same);
+	by->n++;
 	return true;
 }
 
-void folders_unwatch(struct folders *all, struct watch *w)
+static void watch_end(struct folders *all, struct watch *w)
 {
 	struct folder *f = w->folder;
 
-	if (!f)
-		return;
 	LIST_REMOVE(w, next);
-	w->folder = NULL;
+	LIST_REMOVE(w, of_same);
+	w->by->n--;
+	free(w);
 	if (LIST_EMPTY(&f->watches))
 		folder_free(all, f);
 }
 
-void folders_changed(struct folders *all, const struct feed_change *c,
-		     const struct watch *by)
+bool folders_watch(struct folders *all, struct watcher *w, int handle,
+		   bool names)
 {
-	char key[KEY_SIZE];
+	struct feed_change first;
+	struct folder_id id;
 	struct folder *f;
 
-	folder_id_text(c->folder, key);
-	f = map_get(all->by_id, key);
+	if (!watch_id(handle, &id))
+		return false;
+	f = find(all, id);
+	if (!f)
+		f = folder_new(all, id, handle);
+	if (names)
+		add_names(all, f, handle);
+	if (!watch_new(f, w)) {
+		if (LIST_EMPTY(&f->watches))
+			folder_free(all, f);
+		return false;
+	}
+	first = change_of(f, FEED_ANY | FEED_ANNOTATIONS |
+				     (names ? FEED_NAMES : 0));
+	w->changed(w, &first);
+	return true;
+}
+
+void folders_unwatch(struct folders *all, struct watcher *w,
+		     struct folder_id id)
+{
+	struct folder *f = find(all, id);
+	struct watch *mine = f ? watch_of(f, w) : NULL;
+
+	if (mine)
+		watch_end(all, mine);
+}
+
+void folders_unwatch_all(struct folders *all, struct watcher *w)
+{
+	while (!LIST_EMPTY(&w->watches))
+		watch_end(all, LIST_FIRST(&w->watches));
+}
+
+void folders_changed(struct folders *all, const struct feed_change *c,
+		     const struct watcher *by)
+{
+	struct folder *f = find(all, c->folder);
+
 	if (f)
 		tell(f, c, by);
 }

@@ -14,11 +14,11 @@
 struct folders;
 struct folder;
 
-/* A watcher of a folder: a zeroed member of the watcher's own struct. */
-struct watch {
-	LIST_ENTRY(watch) next;
-	struct folder *folder; /* NULL: none */
-	void (*changed)(struct watch *w, const struct feed_change *c);
+/* A watcher of folders: a zeroed member of the watcher's own struct. */
+struct watcher {
+	LIST_HEAD(, watch) watches;
+	size_t n;
+	void (*changed)(struct watcher *w, const struct feed_change *c);
 };
 
 /* FOREIGN(CONTEXT, …) is called for changes by other programs in a watched
@@ -28,14 +28,18 @@ struct folders *folders_new(struct event_base *base,
 					    const struct feed_change *c),
 			    void *context);
 
-/* From now on W hears of the folder HANDLE (mailbox/watch.h), and at once gets
- * FEED_ANY, since nobody was told of earlier changes. False if HANDLE is not a
- * folder. */
-bool folders_watch(struct folders *all, struct watch *w, int handle);
-void folders_unwatch(struct folders *all, struct watch *w);
+/* From now on W hears of the folder HANDLE (mailbox/watch.h), too, and at once
+ * gets FEED_ANY, since nobody was told of earlier changes. With NAMES, HANDLE
+ * is an INBOX, and W hears of what other programs do to the user's folders.
+ * False if HANDLE is not a folder, or W has FEED_WATCHES_MAX. */
+bool folders_watch(struct folders *all, struct watcher *w, int handle,
+		   bool names);
+void folders_unwatch(struct folders *all, struct watcher *w,
+		     struct folder_id id);
+void folders_unwatch_all(struct folders *all, struct watcher *w);
 
 /* Tells all watchers of C's folder except BY. */
 void folders_changed(struct folders *all, const struct feed_change *c,
-		     const struct watch *by);
+		     const struct watcher *by);
 
 #endif

@@ -3,8 +3,8 @@
  * who watch them. It holds a socket and a few hundred bytes per peer, opens no
  * file, and knows nothing of mail.
  *
- * On the socket `feed` a peer reports changes, and hears of the one folder
- * that it watches; on `feed-all` a subscriber hears of all folders and sends
+ * On the socket `feed` a peer reports changes, and hears of the folders that
+ * it watches; on `feed-all` a subscriber hears of all folders and sends
  * nothing. So what a session may ask for is decided by the socket to which it
  * connected before it became a user, and not by what it sends afterwards.
  *
@@ -34,7 +34,7 @@
 #define BATCH 16 /* packets read from one peer before others have a turn */
 
 struct peer {
-	struct watch watch; /* must be first: the pointers are the same */
+	struct watcher watcher; /* must be first: the pointers are the same */
 	LIST_ENTRY(peer) next;
 	int fd;
 	struct event *readable;
@@ -62,7 +62,7 @@ static void drop_writable(struct peer *p)
 
 static void peer_close(struct peer *p)
 {
-	folders_unwatch(self.folders, &p->watch);
+	folders_unwatch_all(self.folders, &p->watcher);
 	event_free(p->readable);
 	drop_writable(p);
 	close(p->fd);
@@ -95,7 +95,7 @@ static void send_change(struct peer *p, const struct feed_change *c)
 	event_add(p->writable, NULL);
 }
 
-static void on_changed(struct watch *w, const struct feed_change *c)
+static void on_changed(struct watcher *w, const struct feed_change *c)
 {
 	send_change((struct peer *)w, c);
 }
@@ -116,7 +116,7 @@ static bool take_changed(struct peer *p, const struct ipc_in *m)
 	if (!feed_get_change(m, &c))
 		return false;
 	tell_subscribers(NULL, &c);
-	folders_changed(self.folders, &c, &p->watch);
+	folders_changed(self.folders, &c, &p->watcher);
 	return true;
 }
 
@@ -126,13 +126,24 @@ static bool take_watch(struct peer *p, struct ipc_in *m)
 	int fd = ipc_take_fd(m);
 	bool good;
 
-	if (fd < 0) {
-		folders_unwatch(self.folders, &p->watch);
+	if (!ipc_get(m, "also"))
+		folders_unwatch_all(self.folders, &p->watcher);
+	if (fd < 0)
 		return true;
-	}
-	good = folders_watch(self.folders, &p->watch, fd);
+	good = folders_watch(self.folders, &p->watcher, fd,
+			     ipc_get(m, "names"));
 	close(fd);
 	return good;
+}
+
+static bool take_unwatch(struct peer *p, const struct ipc_in *m)
+{
+	struct folder_id id;
+
+	if (!folder_id_read(ipc_get(m, "folder"), &id))
+		return false;
+	folders_unwatch(self.folders, &p->watcher, id);
+	return true;
 }
 
 static bool take(struct peer *p, struct ipc_in *m)
@@ -141,6 +152,8 @@ static bool take(struct peer *p, struct ipc_in *m)
 		return false;
 	if (ipc_is(m, "changed"))
 		return take_changed(p, m);
+	if (ipc_is(m, "unwatch"))
+		return take_unwatch(p, m);
 	return ipc_is(m, "watch") && take_watch(p, m);
 }
 
@@ -177,7 +190,7 @@ static struct peer *peer_new(int fd)
 	struct peer *p = mem_alloc(sizeof(*p));
 
 	p->fd = fd;
-	p->watch.changed = on_changed;
+	p->watcher.changed = on_changed;
 	p->readable =
 		event_new(self.base, fd, EV_READ | EV_PERSIST, on_readable, p);
 	event_add(p->readable, NULL);

@@ -11,6 +11,8 @@ static const struct {
 	{ "added", FEED_ADDED },
 	{ "flags", FEED_FLAGS },
 	{ "gone", FEED_GONE },
+	{ "names", FEED_NAMES },
+	{ "annotations", FEED_ANNOTATIONS },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(*kinds))

@@ -15,8 +15,14 @@ enum feed_what {
 	FEED_ADDED = 1 << 0,	/* messages came */
 	FEED_FLAGS = 1 << 1,	/* flags or keywords changed */
 	FEED_GONE = 1 << 2,	/* messages were removed */
-	FEED_ANY = (1 << 3) - 1 /* not known what: look */
+	FEED_ANY = (1 << 3) - 1, /* not known what: look */
+	/* of INBOX: folders were made, renamed, removed or subscribed */
+	FEED_NAMES = 1 << 3,
+	/* annotations changed; of INBOX: perhaps those of the account */
+	FEED_ANNOTATIONS = 1 << 4
 };
+
+#define FEED_WATCHES_MAX 1024 /* folders that one connection may watch */
 
 /* Only a hint: the truth is in the folder, when it is read afterwards. */
 struct feed_change {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #define CONNECT_MS 200 /* a feed that hangs must not delay a login */
+#define WATCH_MS 1000 /* many watches may fill the socket */
 
 struct feed {
 	const char *name; /* of the socket */
@@ -24,17 +25,17 @@ static void hang_up(struct feed *f)
 }
 
 /* Sends what is in f->out. A dead connection is replaced once. */
-static bool say(struct feed *f)
+static bool say(struct feed *f, int64_t ms)
 {
 	int tries, code;
 
 	for (tries = 0; tries < 2; tries++) {
 		if (!feed_connected(f))
 			return false;
-		code = ipc_send(f->sock, &f->out, 0);
+		code = ipc_send(f->sock, &f->out, ms);
 		if (code == ERR_OK)
 			return true;
-		if (code == ERR_BUSY)
+		if (code == ERR_BUSY || code == ERR_TIMEOUT)
 			return false;
 		hang_up(f);
 	}
@@ -75,7 +76,7 @@ void feed_close(struct feed **f)
 void feed_tell(struct feed *f, const struct feed_change *c)
 {
 	feed_put_change(&f->out, c);
-	say(f);
+	say(f, 0);
 }
 
 bool feed_watch(struct feed *f, int handle)
@@ -85,7 +86,27 @@ bool feed_watch(struct feed *f, int handle)
 	ipc_begin(&f->out, "watch");
 	if (handle >= 0)
 		ipc_put_fd(&f->out, handle);
-	return say(f);
+	return say(f, 0);
+}
+
+bool feed_watch_also(struct feed *f, int handle, bool names)
+{
+	ipc_begin(&f->out, "watch");
+	ipc_put(&f->out, "also", "yes");
+	if (names)
+		ipc_put(&f->out, "names", "yes");
+	ipc_put_fd(&f->out, handle);
+	return say(f, WATCH_MS);
+}
+
+void feed_unwatch(struct feed *f, struct folder_id id)
+{
+	char text[FOLDER_ID_SIZE];
+
+	folder_id_text(id, text);
+	ipc_begin(&f->out, "unwatch");
+	ipc_put(&f->out, "folder", text);
+	say(f, WATCH_MS);
 }
 
 bool feed_connected(struct feed *f)

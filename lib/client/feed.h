@@ -3,8 +3,8 @@
  * it. The client of mailbox-feed.
  *
  * A program that changes a folder tells the feed afterwards. A subscriber has
- * one folder, named by a handle that proves that it may read it; or, over
- * another socket, all folders of all users.
+ * one folder or some, each named by a handle that proves that it may read it;
+ * or, over another socket, all folders of all users.
  *
  * All of this is best effort: without the feed nobody is told, mail is not
  * lost, and watchers must look for themselves now and then. A subscriber that
@@ -36,10 +36,17 @@ void feed_close(struct feed **f);
 void feed_tell(struct feed *f, const struct feed_change *c);
 
 /* From now on hears of changes of the folder HANDLE (mailbox/watch.h; instead
- * of the former one; -1: none). The first change, FEED_ANY, comes at once, so
+ * of the former ones; -1: none). The first change, FEED_ANY, comes at once, so
  * that the caller looks for what happened before the watch began. False: the
  * feed is not available, look for yourself. */
 bool feed_watch(struct feed *f, int handle);
+
+/* The same for one folder more, up to FEED_WATCHES_MAX. With NAMES, for INBOX,
+ * it hears also of what other programs do to the user's folders. Waits a second
+ * at most. */
+bool feed_watch_also(struct feed *f, int handle, bool names);
+/* Not of the folder ID any more. */
+void feed_unwatch(struct feed *f, struct folder_id id);
 
 /* Is there a connection, perhaps a new one? Never waits. If there was none
  * before, changes were missed. */

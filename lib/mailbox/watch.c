@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/str.h"
 #include "index/folder.h"
+#include "mailbox/private.h"
 #include "maildir/maildir.h"
 
 bool watch_id(int handle, struct folder_id *id)
@@ -25,4 +27,16 @@ bool watch_place(int handle, unsigned i, char *path, size_t size)
 		return false;
 	n = snprintf(path, size, "/proc/self/fd/%d/%s", handle, places[i]);
 	return n > 0 && (size_t)n < size;
+}
+
+bool watch_names_place(int handle, char *path, size_t size)
+{
+	int n = snprintf(path, size, "/proc/self/fd/%d/.", handle);
+
+	return n > 0 && (size_t)n < size;
+}
+
+bool watch_is_of_names(const char *name)
+{
+	return name[0] == '.' || str_equal(name, DISK_SUBSCRIPTIONS);
 }

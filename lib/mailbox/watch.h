@@ -20,4 +20,9 @@ bool watch_id(int handle, struct folder_id *id);
 #define WATCH_PLACES 2
 bool watch_place(int handle, unsigned i, char *path, size_t size);
 
+/* The same for what other programs do to the folders of the user whose INBOX is
+ * HANDLE; and is an entry there called NAME a folder, or the subscriptions? */
+bool watch_names_place(int handle, char *path, size_t size);
+bool watch_is_of_names(const char *name);
+
 #endif
