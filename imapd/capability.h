@@ -40,6 +40,7 @@ struct session;
 	"MULTIAPPEND " \
 	"MULTISEARCH " \
 	"NAMESPACE " \
+	"NOTIFY " \
 	"OBJECTID " \
 	"PARTIAL " \
 	"PREVIEW " \

@@ -15,7 +15,7 @@ static void commit(struct upload *u, const char *name)
 		return;
 	}
 	last = first + (uint32_t)u->count - 1;
-	session_added(s, folder, last);
+	session_added(s, folder, first, last);
 	list_put_oldname(s, name, s->supplied);
 	if (first == last)
 		session_reply(s, "OK [APPENDUID %u %u] Append completed.",

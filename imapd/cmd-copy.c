@@ -59,6 +59,15 @@ static uint32_t last_of(const uint32_t *uid, size_t n)
 	return uid[n - 1];
 }
 
+static uint32_t first_of(const uint32_t *uid, size_t n)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && uid[i] == 0)
+		i++;
+	return uid[i];
+}
+
 static void copy(struct session *s, bool move)
 {
 	uint32_t *seq, *uid, uidvalidity = 0;
@@ -83,7 +92,7 @@ static void copy(struct session *s, bool move)
 		fail(s, code, uidvalidity);
 		return;
 	}
-	session_added(s, to, last_of(uid, n));
+	session_added(s, to, first_of(uid, n), last_of(uid, n));
 	if (move)
 		session_changed(s, FEED_GONE);
 	buf_init(&copyuid, 64 << 20);

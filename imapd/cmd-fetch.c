@@ -311,6 +311,18 @@ static void fetch(struct session *s, const struct fetch *f, const uint32_t *seq,
 	finish(&t);
 }
 
+void fetch_put(struct session *s, const struct fetch *f, uint32_t seq)
+{
+	struct fetching t = { .s = s, .f = f };
+
+	if (mailbox_get(s->box, seq).gone)
+		return;
+	buf_reset(&s->out);
+	put_message(&t, seq, false);
+	stream_put(s->c.io, s->out.data, s->out.len);
+	buf_reset(&s->out);
+}
+
 /* VANISHED and PARTIAL are for UID FETCH, and VANISHED only for clients that
  * have enabled it (RFC 7162 section 3.2.6, RFC 9394 section 3.3). */
 static const char *check_modifiers(const struct session *s,

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/notify.h"
 
 /* A '/' at the end says that the client will create folders below it (RFC 3501
  * section 6.3.3): every folder here can have some. */
@@ -41,6 +42,7 @@ static void created(struct session *s, const char *name)
 {
 	struct store_status st;
 
+	notify_own_names(s, name, NULL);
 	list_put_oldname(s, name, s->supplied);
 	/* another may have deleted it since */
 	if (store_status(s->store, name, false, &st) == ERR_OK)
@@ -84,6 +86,8 @@ void cmd_delete(struct session *s)
 	/* Deleting the selected folder leaves nothing selected. */
 	if (code == ERR_OK && s->box && str_equal(s->name, name))
 		session_deselect(s);
+	if (code == ERR_OK)
+		notify_own_names(s, name, NULL);
 	if (code == ERR_DENIED && strcmp(name, "INBOX") == 0)
 		session_reply(s, "NO [CANNOT] INBOX stays.");
 	else if (code != ERR_OK)
@@ -109,6 +113,8 @@ void cmd_rename(struct session *s)
 	    !name_of_new(s, &s->c.args[1], to))
 		return;
 	code = store_rename(s->store, from, to);
+	if (code == ERR_OK)
+		notify_own_names(s, from, to);
 	if (code == ERR_UNSUPPORTED)
 		session_reply(s, "NO [CANNOT] A mailbox cannot be moved below "
 				 "itself.");
@@ -126,6 +132,8 @@ static void subscribe(struct session *s, bool on)
 	if (!name_of_new(s, &s->c.args[0], name))
 		return;
 	code = store_subscribe(s->store, name, on);
+	if (code == ERR_OK)
+		notify_own_names(s, name, NULL);
 	if (code != ERR_OK && (on || code != ERR_NOT_FOUND))
 		session_fail(s, code);
 	else

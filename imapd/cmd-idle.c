@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/commands.h"
+#include "imapd/metadata-watch.h"
+#include "imapd/notify.h"
 #include "imapd/update.h"
 #include "server/prefork.h"
 
@@ -27,7 +29,7 @@ struct idle {
 
 static void watch(struct idle *i)
 {
-	if (i->s->box)
+	if (i->s->box && !i->s->notify)
 		i->watched = feed_watch(i->s->feed, mailbox_handle(i->s->box));
 }
 
@@ -35,13 +37,17 @@ static void watch(struct idle *i)
  * annotations it does not know. */
 static bool must_look(const struct idle *i)
 {
-	return i->s->watch || (i->s->box && (!i->watched || i->s->lost));
+	return metadata_watches_all(i->s) ||
+	       (i->s->box && !i->s->notify && (!i->watched || i->s->lost));
 }
 
 static int timeout(const struct idle *i)
 {
 	int64_t ms = i->still_here_at - clock_ms();
+	int look = notify_ms(i->s);
 
+	if (look >= 0 && ms > look)
+		ms = look;
 	if (i->s->unsettled && ms > SETTLE_MS)
 		return SETTLE_MS;
 	if (must_look(i) && ms > LOOK_MS)
@@ -100,16 +106,18 @@ static void look(struct idle *i)
 static bool turn(struct idle *i)
 {
 	struct session *s = i->s;
-	struct pollfd p[NFDS] = {
-		[CLIENT] = { stream_fd(s->c.io), POLLIN, 0 },
-		[CHANGES] = { i->watched ? feed_fd(s->feed) : -1, POLLIN, 0 },
-		[STOP] = { prefork_stop_fd(), POLLIN, 0 },
-	};
+	struct pollfd p[NFDS];
 
-	if (stream_flush(s->c.io) != ERR_OK) {
+	notify_look(s, true);
+	if (stream_flush(s->c.io) != ERR_OK)
 		s->ended = true;
+	if (s->ended)
 		return false;
-	}
+	p[CLIENT] = (struct pollfd){ stream_fd(s->c.io), POLLIN, 0 };
+	p[STOP] = (struct pollfd){ prefork_stop_fd(), POLLIN, 0 };
+	p[CHANGES] = (struct pollfd){ i->watched ? feed_fd(s->feed)
+						 : notify_fd(s),
+				      POLLIN, 0 };
 	if (poll(p, NFDS, timeout(i)) == 0) {
 		if (s->unsettled)
 			s->unsettled = mailbox_settle(s->box);
@@ -120,7 +128,7 @@ static bool turn(struct idle *i)
 			i->still_here_at = clock_ms() + STILL_HERE_MS;
 		}
 	}
-	if (p[CHANGES].revents)
+	if (p[CHANGES].revents && !s->notify)
 		look(i);
 	if (p[CLIENT].revents && read_done(s))
 		return false;

@@ -10,8 +10,8 @@
 #include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
-#include "imapd/metadata-watch.h"
 #include "imapd/metadata.h"
+#include "imapd/notify.h"
 #include "imaptext/imaptext.h"
 
 #define SHARED "/shared/"
@@ -260,7 +260,7 @@ static void set(struct session *s, const char *name,
 	int code = metadata_change(s->store, name, changes);
 
 	if (code == ERR_OK)
-		metadata_watch_own(s, name, changes);
+		notify_own_metadata(s, name, changes);
 	if (code == ERR_OK)
 		session_reply(s, "OK Setmetadata completed.");
 	else if (code == ERR_TOO_LONG)

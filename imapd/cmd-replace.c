@@ -50,7 +50,7 @@ static void replace(struct upload *u, uint32_t old)
 		upload_fail(u);
 		return;
 	}
-	session_added(s, folder, uid);
+	session_added(s, folder, uid, uid);
 	conn_put(&s->c, "* OK [APPENDUID %u %u] Added.", uidvalidity, uid);
 	code = mailbox_expunge(s->box, &old, 1, false);
 	if (code != ERR_OK) {

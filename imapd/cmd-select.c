@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
+#include "imapd/notify.h"
 #include "imapd/resync.h"
 #include "imapd/update.h"
 #include "log/log.h"
@@ -78,6 +79,7 @@ static void open_folder(struct session *s, bool read_only)
 	}
 	s->read_only = read_only;
 	str_copy(s->name, sizeof(s->name), name);
+	notify_selected(s);
 	describe(s);
 	resync_put(s, &r);
 	conn_reply(&s->c, "OK [READ-%s] %s completed.",

@@ -53,14 +53,51 @@ static uint32_t count_recent(const struct session *s, const char *name,
 	return ours > on_disk ? ours : on_disk;
 }
 
+static void put(struct session *s, const char *name, unsigned items,
+		const struct store_status *st, uint64_t deleted, struct buf *b)
+{
+	const uint64_t value[STATUS_ITEMS] = {
+		[STATUS_MESSAGES] = st->messages,
+		[STATUS_RECENT] = count_recent(s, name, st->recent),
+		[STATUS_UIDNEXT] = st->uidnext,
+		[STATUS_UNSEEN] = st->unseen,
+		[STATUS_UIDVALIDITY] = st->uidvalidity,
+		[STATUS_SIZE] = st->size,
+		[STATUS_DELETED] = st->deleted,
+		[STATUS_DELETED_STORAGE] = deleted,
+		[STATUS_HIGHESTMODSEQ] = st->highestmodseq,
+		[STATUS_APPENDLIMIT] = (uint64_t)s->message_max,
+	};
+	const char *space = "";
+
+	buf_puts(b, "* STATUS ");
+	session_put_name(s, b, name);
+	buf_puts(b, " (");
+	for (unsigned i = 0; i < STATUS_ITEMS; i++) {
+		if (!(items & 1U << i))
+			continue;
+		buf_printf(b, "%s%s ", space, names[i]);
+		if (i == STATUS_MAILBOXID)
+			buf_printf(b, MAILBOXID, st->uidvalidity);
+		else
+			buf_put_uint(b, value[i]);
+		space = " ";
+	}
+	buf_puts(b, ")\r\n");
+}
+
+void status_put_values(struct session *s, const char *name, unsigned items,
+		       const struct store_status *st, struct buf *b)
+{
+	put(s, name, items, st, 0, b);
+}
+
 int status_put(struct session *s, const char *name, unsigned items,
 	       struct buf *b)
 {
 	struct store_status st;
-	const char *space = "";
 	uint64_t deleted = 0;
 	int code = store_status(s->store, name, items & 1U << STATUS_SIZE, &st);
-	unsigned i;
 
 	if (code == ERR_OK && st.deleted > 0 &&
 	    items & 1U << STATUS_DELETED_STORAGE)
@@ -69,33 +106,7 @@ int status_put(struct session *s, const char *name, unsigned items,
 		return code;
 	if (items & 1U << STATUS_HIGHESTMODSEQ)
 		enable(s, ENABLED_CONDSTORE);
-	buf_puts(b, "* STATUS ");
-	session_put_name(s, b, name);
-	buf_puts(b, " (");
-	for (i = 0; i < STATUS_ITEMS; i++) {
-		const uint64_t value[STATUS_ITEMS] = {
-			[STATUS_MESSAGES] = st.messages,
-			[STATUS_RECENT] = count_recent(s, name, st.recent),
-			[STATUS_UIDNEXT] = st.uidnext,
-			[STATUS_UNSEEN] = st.unseen,
-			[STATUS_UIDVALIDITY] = st.uidvalidity,
-			[STATUS_SIZE] = st.size,
-			[STATUS_DELETED] = st.deleted,
-			[STATUS_DELETED_STORAGE] = deleted,
-			[STATUS_HIGHESTMODSEQ] = st.highestmodseq,
-			[STATUS_APPENDLIMIT] = (uint64_t)s->message_max,
-		};
-
-		if (!(items & 1U << i))
-			continue;
-		buf_printf(b, "%s%s ", space, names[i]);
-		if (i == STATUS_MAILBOXID)
-			buf_printf(b, MAILBOXID, st.uidvalidity);
-		else
-			buf_put_uint(b, value[i]);
-		space = " ";
-	}
-	buf_puts(b, ")\r\n");
+	put(s, name, items, &st, deleted, b);
 	return ERR_OK;
 }
 

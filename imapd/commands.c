@@ -41,6 +41,7 @@ static const struct command commands[] = {
 	{ "MOVE", cmd_move, WRITES | UID, 2, 2 },
 	{ "NAMESPACE", cmd_namespace, 0, 0, 0 },
 	{ "NOOP", cmd_noop, 0, 0, 0 },
+	{ "NOTIFY", cmd_notify, 0, 1, ANY },
 	{ "RENAME", cmd_rename, 0, 2, 2 },
 	{ "REPLACE", cmd_replace, WRITES | UID, 2, ANY },
 	{ "SEARCH", cmd_search, SELECTED | UID | NO_EXPUNGE, 1, ANY },

@@ -64,6 +64,7 @@ void cmd_lsub(struct session *s);
 void cmd_move(struct session *s);
 void cmd_namespace(struct session *s);
 void cmd_noop(struct session *s);
+void cmd_notify(struct session *s);
 void cmd_rename(struct session *s);
 void cmd_replace(struct session *s);
 void cmd_search(struct session *s);

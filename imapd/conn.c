@@ -314,7 +314,7 @@ static enum conn_result complete(struct conn *c)
 	return CONN_COMMAND;
 }
 
-static void begin(struct conn *c)
+void conn_rest(struct conn *c)
 {
 	arena_reset(c->arena);
 	reader_reset(&c->reader);
@@ -355,7 +355,7 @@ enum conn_result conn_read(struct conn *c)
 {
 	enum conn_result got;
 
-	begin(c);
+	conn_rest(c);
 	for (;;) {
 		switch (feed(c)) {
 		case READER_DONE:

@@ -70,6 +70,9 @@ bool conn_deflate(struct conn *c);
  * flat (args.h), whether a literal follows or not. */
 enum conn_result conn_read(struct conn *c);
 
+/* Between two commands: forgets the former one, and its memory. */
+void conn_rest(struct conn *c);
+
 /* Lets the client send the literal. */
 void conn_accept_literal(struct conn *c);
 

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "imapd/fetch.h"
 #include "imapd/result.h"
 #include "imapd/set.h"
 
@@ -24,6 +25,8 @@ struct context {
 	const char *where; /* as in struct result, or "" */
 	bool by_uid;
 	struct search_key *key;
+	const struct fetch *fetch; /* of new messages that match, or NULL */
+	uint32_t uidnext;	   /* what was known is below it */
 	struct sort by;
 	struct sort_row *row; /* its `seq` is a UID: that never changes */
 	size_t n;
@@ -298,6 +301,16 @@ void context_gone(struct session *s, const uint32_t *seq, const uint32_t *uid,
 	}
 }
 
+/* New messages that match; not those whose flags have changed (RFC 5465
+ * section 7). */
+static void put_new(struct session *s, const struct context *c,
+		    const struct news *news, size_t n)
+{
+	for (size_t i = 0; c->fetch && i < n; i++)
+		if (news[i].is && news[i].uid >= c->uidnext)
+			fetch_put(s, c->fetch, news[i].seq);
+}
+
 static void update(struct session *s, struct context *c)
 {
 	uint32_t count = mailbox_count(s->box), seq;
@@ -318,6 +331,8 @@ static void update(struct session *s, struct context *c)
 	}
 	c->modseq = mailbox_highestmodseq(s->box);
 	search_free(&m);
+	put_new(s, c, news, n);
+	c->uidnext = mailbox_uidnext(s->box);
 	if (n > 0)
 		apply(s, c, news, n);
 	free(news);
@@ -362,6 +377,8 @@ void context_add(const struct result *r, const struct sort *by,
 	c->where = r->where ? r->where : "";
 	c->by_uid = s->by_uid;
 	c->key = key;
+	c->fetch = r->fetch;
+	c->uidnext = mailbox_uidnext(s->box);
 	c->modseq = mailbox_highestmodseq(s->box);
 	settle_numbers(s, key);
 	c->arena = s->c.arena;

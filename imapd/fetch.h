@@ -62,6 +62,10 @@ const char *fetch_parse(struct session *s, const struct arg *a,
 const struct mime_part *fetch_tree(const struct session *s, struct arena *a,
 				   const struct buf *text);
 
+/* Sends what F asks for of the message at SEQ, unless it is gone. If it cannot
+ * be read nothing is sent; but if it was sent in part, the session ends. */
+void fetch_put(struct session *s, const struct fetch *f, uint32_t seq);
+
 /* Puts " LABEL literal" for the message at SEQ into s->out, which holds the
  * response so far; a long one is sent piece by piece, and s->flushed set.
  * Gives a code: ERR_NOT_FOUND if the message is gone, ERR_UNSUPPORTED if its

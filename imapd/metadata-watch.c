@@ -18,6 +18,7 @@ struct known {
 struct metadata_watch {
 	struct map *folders; /* names to struct known */
 	unsigned turn;
+	bool all; /* ENABLE METADATA */
 };
 
 static void free_known(struct known *k)
@@ -144,14 +145,42 @@ static void look(struct session *s, bool tell)
 	store_list_free(&all);
 }
 
-bool metadata_watch_begin(struct session *s)
+static void need_watch(struct session *s)
 {
 	if (s->watch)
-		return false;
+		return;
 	s->watch = mem_alloc(sizeof(*s->watch));
 	s->watch->folders = map_new();
+}
+
+bool metadata_watches_all(const struct session *s)
+{
+	return s->watch && s->watch->all;
+}
+
+bool metadata_watch_begin(struct session *s)
+{
+	if (metadata_watches_all(s))
+		return false;
+	need_watch(s);
+	s->watch->all = true;
 	look(s, false);
 	return true;
+}
+
+void metadata_watch_look(struct session *s, const char *name, const char *use,
+			 bool tell)
+{
+	need_watch(s);
+	look_at(s, name, use, tell);
+}
+
+void metadata_watch_forget(struct session *s, const char *name)
+{
+	struct known *k = s->watch ? map_remove(s->watch->folders, name) : NULL;
+
+	if (k)
+		free_known(k);
 }
 
 void metadata_watch_end(struct session *s)
@@ -167,7 +196,7 @@ void metadata_watch_end(struct session *s)
 
 void metadata_watch_send(struct session *s)
 {
-	if (s->watch)
+	if (metadata_watches_all(s))
 		look(s, true);
 }
 

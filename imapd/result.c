@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "imapd/context.h"
+#include "imapd/fetch.h"
 #include "imapd/set.h"
 
 /* What a response item is about: messages START to START + COUNT of the
@@ -80,6 +81,22 @@ static const struct option *find_option(const struct arg *a)
 	return NULL;
 }
 
+/* "UPDATE (…)": the list at *A, to which it moves. */
+static bool read_update(struct result *r, const struct arg **a)
+{
+	const struct arg one[] = { (*a)[1], { .type = ARG_END } };
+	struct arena *arena = r->s->c.arena;
+
+	if (one[0].type != ARG_LIST)
+		return true;
+	(*a)++;
+	r->fetch = arena_alloc(arena, sizeof(*r->fetch));
+	if (fetch_parse(r->s, one, r->fetch))
+		return false;
+	r->fetch->what |= FETCH_UID;
+	return true;
+}
+
 /* An empty list means ALL. */
 static bool read_options(struct result *r, const struct arg *a)
 {
@@ -88,6 +105,8 @@ static bool read_options(struct result *r, const struct arg *a)
 	for (; a->type != ARG_END; a++) {
 		o = find_option(a);
 		if (!o || (o->argument && !o->argument(r, ++a)))
+			return false;
+		if (o->bit == RESULT_UPDATE && !read_update(r, &a))
 			return false;
 		r->wanted |= o->bit;
 	}

@@ -28,6 +28,8 @@ struct result {
 			    * of RETURN () */
 	unsigned wanted;   /* bits as above; 0: the plain response */
 	struct range part;
+	struct fetch *fetch; /* UPDATE (…): what to fetch of new ones (RFC 5465
+			      * section 7), or NULL */
 	bool by_modseq;	   /* MODSEQ was among the keys: see search.h */
 	const char *where; /* of ESEARCH, which folder: the correlators of RFC
 			    * 7377 section 2.1. Then nothing found is nothing

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "imapd/capability.h"
@@ -24,6 +25,7 @@
 #include "imapd/context.h"
 #include "imapd/enabled.h"
 #include "imapd/metadata-watch.h"
+#include "imapd/notify.h"
 #include "imapd/reopen.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
@@ -122,25 +124,34 @@ void session_reply(struct session *s, const char *fmt, ...)
 
 void session_deselect(struct session *s)
 {
+	notify_deselected(s);
 	if (s->box)
 		mailbox_close(&s->box);
-	s->lost = s->unsettled = false;
+	s->lost = s->unsettled = s->removed = false;
+	s->flags_since = 0;
+	s->own_first = s->own_last = 0;
 	s->told = s->told_recent = 0;
 	s->body.uid = s->body.decoded_uid = 0;
 	set_save(s, NULL, 0);
 	context_cancel_all(s);
 	s->modseq = 0;
 	buf_reset(&s->flags);
-	feed_watch(s->feed, -1);
+	if (!s->notify)
+		feed_watch(s->feed, -1);
 }
 
-void session_added(struct session *s, struct folder_id id, uint32_t uid)
+void session_added(struct session *s, struct folder_id id, uint32_t first,
+		   uint32_t last)
 {
 	const struct feed_change c = {
-		.folder = id, .what = FEED_ADDED, .uid = uid, .user = s->user
+		.folder = id, .what = FEED_ADDED, .uid = last, .user = s->user
 	};
 
 	feed_tell(s->feed, &c);
+	if (s->box && folder_id_equal(id, mailbox_id(s->box))) {
+		s->own_first = first;
+		s->own_last = last;
+	}
 }
 
 void session_changed(struct session *s, unsigned what)
@@ -154,6 +165,7 @@ void session_changed(struct session *s, unsigned what)
 
 	feed_tell(s->feed, &c);
 	s->unsettled = true;
+	s->removed |= (what & FEED_GONE) != 0;
 }
 
 /* NAME becomes what it is in normal form C (RFC 9051 section 5.1), unless there
@@ -214,34 +226,58 @@ void session_put_name(const struct session *s, struct buf *out,
 		buf_puts(out, "\"\"");
 }
 
-/* Waits for the next command; flags go into file names when the client has
- * been silent for a moment. False: the server stops, or silence too long. */
+enum { CLIENT, STOP, CHANGES, NFDS };
+
+/* How long a wait may be that ends at UNTIL. */
+static int wait_ms(const struct session *s, int64_t until)
+{
+	int64_t ms = until - clock_ms();
+	int look = notify_ms(s);
+
+	if (s->unsettled && ms > SETTLE_MS)
+		ms = SETTLE_MS;
+	if (look >= 0 && ms > look)
+		ms = look;
+	return ms > 0 ? (int)ms : 0;
+}
+
+/* Nothing has come: flags go into file names. */
+static void settle(struct session *s, struct pollfd *p)
+{
+	while (s->unsettled) {
+		s->unsettled = mailbox_settle(s->box);
+		if (s->unsettled && poll(p, NFDS, 0) != 0)
+			break;
+	}
+}
+
+/* Waits for the next command, and tells meanwhile of what NOTIFY asked for.
+ * False: the server stops, or silence too long, or the folder was replaced. */
 static bool wait_for_command(struct session *s)
 {
-	struct pollfd p[2] = { { .fd = stream_fd(s->c.io), .events = POLLIN },
-			       { .fd = prefork_stop_fd(), .events = POLLIN } };
+	int64_t until = clock_ms() + IDLE_MS;
+	struct pollfd p[NFDS];
 	size_t n;
 
-	conn_window(&s->c, &n);
-	if (n > 0)
-		return true;
-	if (stream_flush(s->c.io) != ERR_OK)
-		return false;
-	if (s->unsettled && poll(p, 2, SETTLE_MS) == 0)
-		do
-			s->unsettled = mailbox_settle(s->box);
-		while (s->unsettled && poll(p, 2, 0) == 0);
 	for (;;) {
-		if (!p[0].revents && !p[1].revents && poll(p, 2, IDLE_MS) == 0)
-			break;
-		if (p[0].revents && conn_look(&s->c) != CONN_TIMEOUT)
+		notify_look(s, false);
+		conn_window(&s->c, &n);
+		if (n > 0 || s->ended)
+			return !s->ended;
+		if (stream_flush(s->c.io) != ERR_OK)
+			return false;
+		p[CLIENT] = (struct pollfd){ stream_fd(s->c.io), POLLIN, 0 };
+		p[STOP] = (struct pollfd){ prefork_stop_fd(), POLLIN, 0 };
+		p[CHANGES] = (struct pollfd){ notify_fd(s), POLLIN, 0 };
+		if (poll(p, NFDS, wait_ms(s, until)) == 0)
+			settle(s, p);
+		if (p[CLIENT].revents && conn_look(&s->c) != CONN_TIMEOUT)
 			return true;
-		if (p[1].revents)
+		if (p[STOP].revents || clock_ms() >= until)
 			break;
-		p[0].revents = 0;
 	}
-	conn_put(&s->c, p[1].revents ? "* BYE Server is shutting down"
-				     : "* BYE Idle for too long");
+	conn_put(&s->c, p[STOP].revents ? "* BYE Server is shutting down"
+					: "* BYE Idle for too long");
 	return false;
 }
 
@@ -271,11 +307,6 @@ static void next_command(struct session *s)
 	if (s->c.literal && s->c.reader.state == READER_AT_LITERAL &&
 	    !conn_skip_literal(&s->c))
 		s->ended = true;
-	if (s->lost_why)
-		conn_put(
-			&s->c,
-			"* BYE [UNAVAILABLE] The mailbox was %s: open it again",
-			s->lost_why);
 	if (s->c.bad >= BAD_MAX) {
 		conn_cut(&s->c, "Too many errors");
 		s->ended = true;
@@ -301,6 +332,7 @@ static void finish(struct session *s)
 	stream_flush(s->c.io);
 	session_deselect(s);
 	metadata_watch_end(s);
+	notify_free(&s->notify);
 	store_close(&s->store);
 	conn_free(&s->c);
 	buf_free(&s->out);
@@ -364,6 +396,10 @@ void session_serve(int sock, const struct session_rules *rules)
 	begin(&s, &h, rules);
 	while (!s.ended)
 		next_command(&s);
+	if (s.lost_why)
+		conn_put(&s.c,
+			 "* BYE [UNAVAILABLE] The mailbox was %s: open it again",
+			 s.lost_why);
 	finish(&s);
 	feed_close(&s.feed);
 	handover_free(&h);

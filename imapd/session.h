@@ -18,6 +18,7 @@
 
 struct command;
 struct context;
+struct notify;
 struct metadata;
 struct metadata_watch;
 
@@ -63,6 +64,11 @@ struct session {
 	bool modseq_due;      /* it is told that with the next reply */
 	bool by_number;	      /* the current command names numbers, though it is
 			    * by UID: they must hold */
+	bool removed;	      /* … has removed messages, as is told in any case */
+	uint64_t flags_since; /* changes of flags above this mod-sequence were
+			       * not told; 0: all were */
+	uint32_t own_first;   /* UIDs that this session has added to the */
+	uint32_t own_last;    /* selected folder, and not yet told of */
 	unsigned keywords;    /* told to the client */
 	uint32_t told;	      /* EXISTS as the client knows it */
 	uint32_t told_recent;
@@ -71,6 +77,7 @@ struct session {
 	struct session_text body;
 	struct session_saved saved;
 	struct context *contexts;
+	struct notify *notify; /* NULL before the first NOTIFY */
 	struct buf out;	  /* a response while it grows */
 	bool flushed;	  /* a part of it was sent */
 	struct buf flags; /* of the latest message, formatted */
@@ -107,8 +114,10 @@ void session_fail(struct session *s, int code);
 /* Deselects without telling the client. */
 void session_deselect(struct session *s);
 
-/* Tells the feed that messages up to UID were added to the folder ID. */
-void session_added(struct session *s, struct folder_id id, uint32_t uid);
+/* This session has added messages FIRST to LAST to the folder ID: tells the
+ * feed. */
+void session_added(struct session *s, struct folder_id id, uint32_t first,
+		   uint32_t last);
 
 /* Tells the feed that WHAT, of enum feed_what, happened in the selected
  * folder. */

@@ -127,26 +127,43 @@ static const struct source_kind *find_kind(const struct arg *a)
 	return NULL;
 }
 
+/* The specifier at *A; moves *A behind it. */
+static bool read_one(struct session *s, const struct arg **a,
+		     struct sources *out)
+{
+	const struct source_kind *kind = find_kind((*a)++);
+
+	if (!kind)
+		return conn_bad(&s->c, "Unknown source of mailboxes.");
+	if (kind->named)
+		return read_names(s, kind, (*a)++, out);
+	add(out, kind, NULL);
+	return true;
+}
+
+static void make_room(struct session *s, struct sources *out, size_t n)
+{
+	*out = (struct sources){ 0 };
+	out->source = arena_alloc(s->c.arena, n * sizeof(*out->source));
+}
+
 bool sources_parse(struct session *s, const struct arg *a, struct sources *out)
 {
-	const struct source_kind *kind;
-
-	*out = (struct sources){ 0 };
 	if (a->type != ARG_LIST || a->list->type == ARG_END)
 		return conn_bad(&s->c, "IN takes a list of mailboxes.");
 	a = a->list;
-	out->source =
-		arena_alloc(s->c.arena, count_all(a) * sizeof(*out->source));
-	for (; a->type != ARG_END; a++) {
-		kind = find_kind(a);
-		if (!kind)
-			return conn_bad(&s->c, "Unknown source of mailboxes.");
-		if (!kind->named)
-			add(out, kind, NULL);
-		else if (!read_names(s, kind, ++a, out))
+	make_room(s, out, count_all(a));
+	while (a->type != ARG_END)
+		if (!read_one(s, &a, out))
 			return false;
-	}
 	return true;
+}
+
+bool sources_parse_one(struct session *s, const struct arg **a,
+		       struct sources *out)
+{
+	make_room(s, out, count_all(*a) + 1);
+	return read_one(s, a, out);
 }
 
 bool sources_have(const struct session *s, const struct sources *all,

@@ -1,6 +1,6 @@
 /*
- * Which folders ESEARCH searches: "IN (…)" of RFC 7377, with the specifiers of
- * RFC 5465 section 6.
+ * Which folders ESEARCH searches, "IN (…)" of RFC 7377, and of which NOTIFY
+ * tells: the specifiers of RFC 5465 section 6.
  */
 #ifndef IMAPD_SOURCES_H
 #define IMAPD_SOURCES_H
@@ -26,6 +26,10 @@ struct sources {
 /* Parses the list at A, in the command's memory. False, and the client is
  * told, if it is not valid. */
 bool sources_parse(struct session *s, const struct arg *a, struct sources *out);
+
+/* The same of the one specifier at *A, with its names; moves *A behind it. */
+bool sources_parse_one(struct session *s, const struct arg **a,
+		       struct sources *out);
 
 /* Is the folder F among them? */
 bool sources_have(const struct session *s, const struct sources *all,

@@ -32,4 +32,8 @@ bool status_parse(const struct session *s, const struct arg *a,
 int status_put(struct session *s, const char *name, unsigned items,
 	       struct buf *b);
 
+/* The same from ST, which has no sizes. */
+void status_put_values(struct session *s, const char *name, unsigned items,
+		       const struct store_status *st, struct buf *b);
+
 #endif

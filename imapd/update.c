@@ -6,8 +6,10 @@
 #include "base/err.h"
 #include "imapd/context.h"
 #include "imapd/enabled.h"
+#include "imapd/fetch.h"
 #include "imapd/flags.h"
 #include "imapd/metadata-watch.h"
+#include "imapd/notify.h"
 #include "imapd/reopen.h"
 
 void update_put_message_flags(struct session *s, struct buf *out,
@@ -54,7 +56,7 @@ void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 	if (silent && !modseq)
 		return;
 	update_put_fetch(out, seq);
-	if (s->by_uid || enabled(s, ENABLED_FETCH_UID))
+	if (s->by_uid || s->notify || enabled(s, ENABLED_FETCH_UID))
 		update_put_uid(out, m->uid);
 	if (modseq)
 		update_put_modseq(s, out, m->modseq);
@@ -154,6 +156,51 @@ static void put_flag_changes(struct session *s, const struct mailbox_changes *c)
 	stream_put(s->c.io, b->data, b->len);
 }
 
+/* Those that the client did not want to know while they came. */
+static void put_former_flag_changes(struct session *s)
+{
+	struct buf *b = &s->out;
+
+	buf_reset(b);
+	for (uint32_t seq = 1; seq <= s->told; seq++) {
+		struct mailbox_message m = mailbox_get(s->box, seq);
+
+		if (m.modseq > s->flags_since)
+			update_put_fetch_flags(s, b, seq, &m, false);
+	}
+	s->flags_since = 0;
+	stream_put(s->c.io, b->data, b->len);
+}
+
+/* REPORTED: what was before the refresh that found them. */
+static void put_flags(struct session *s, const struct mailbox_changes *c,
+		      uint64_t reported)
+{
+	if (!notify_wants(s, NOTIFY_FLAGS)) {
+		if (c->nflagged > 0 && s->flags_since == 0)
+			s->flags_since = reported > 0 ? reported : 1;
+	} else if (s->flags_since > 0) {
+		put_former_flag_changes(s);
+	} else if (c->nflagged > 0) {
+		put_flag_changes(s, c);
+	}
+}
+
+/* Messages have come since there were KNOWN: what the client wants of them, but
+ * not of those that it has added itself. */
+static void put_new(struct session *s, uint32_t known)
+{
+	const struct fetch *f = notify_fetch(s);
+
+	for (uint32_t seq = known + 1; f && seq <= s->told; seq++) {
+		uint32_t uid = mailbox_uid(s->box, seq);
+
+		if (uid < s->own_first || uid > s->own_last)
+			fetch_put(s, f, seq);
+	}
+	s->own_first = s->own_last = 0;
+}
+
 static void put_counts(struct session *s)
 {
 	uint32_t count = mailbox_count(s->box);
@@ -181,18 +228,27 @@ static int refresh(struct session *s, bool may_expunge,
 				      : code;
 }
 
+/* A client that wants to hear of nothing is told only what its own command has
+ * done: its numbers hold for as long as it likes (RFC 5465 section 5). */
 static void put_changes(struct session *s, bool may_expunge)
 {
 	const struct mailbox_changes *c;
+	uint64_t reported;
+	uint32_t known;
 
-	if (!s->box || refresh(s, may_expunge, &c) != ERR_OK)
+	if (!s->box || (!notify_wants(s, NOTIFY_EXPUNGE) && !s->removed))
 		return;
+	reported = mailbox_reported(s->box);
+	if (refresh(s, may_expunge, &c) != ERR_OK)
+		return;
+	s->removed = false;
 	update_put_gone(s, c->expunged, c->expunged_uid, c->nexpunged);
 	update_keywords(s);
+	known = s->told;
 	put_counts(s);
-	if (c->nflagged > 0)
-		put_flag_changes(s, c);
+	put_flags(s, c, reported);
 	context_changed(s);
+	put_new(s, known);
 }
 
 /* Does the client know another HIGHESTMODSEQ than all that it was told? Then
@@ -200,6 +256,7 @@ static void put_changes(struct session *s, bool may_expunge)
 static bool must_tell(struct session *s, uint64_t *modseq)
 {
 	if (!s->box || !enabled(s, ENABLED_CONDSTORE) ||
+	    s->flags_since > 0 || /* it does not know the folder so far */
 	    (mailbox_reported(s->box) == s->modseq && !s->modseq_due))
 		return false;
 	s->modseq_due = false;

@@ -206,3 +206,15 @@ int store_exists(struct store *s, const char *name)
 		return err_from_errno(errno);
 	return S_ISDIR(st.st_mode) ? ERR_OK : ERR_NOT_FOUND;
 }
+
+int store_handle(struct store *s, const char *name, int *handle)
+{
+	char disk[DISK_NAME_SIZE];
+	int code = disk_name(name, disk);
+
+	*handle = code ? -1
+		       : openat(s->dir, disk,
+				O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+					O_CLOEXEC);
+	return code || *handle >= 0 ? code : err_from_errno(errno);
+}

@@ -59,6 +59,9 @@ int store_check_name(const char *name);
 /* ERR_OK if the folder is there, else ERR_NOT_FOUND (or as check_name). */
 int store_exists(struct store *s, const char *name);
 
+/* A descriptor, the caller's, that stands for the folder (watch.h). */
+int store_handle(struct store *s, const char *name, int *handle) MUST_CHECK;
+
 /* The calls from here on leave all as it was if they fail, on a full disk, say.
  *
  * Creates a folder. SPECIAL_USE is "\\Sent" and the like, or NULL: then the

@@ -16,6 +16,7 @@
  * link: imapd/cmd-idle.c
  * link: imapd/cmd-list.c
  * link: imapd/cmd-metadata.c
+ * link: imapd/cmd-notify.c
  * link: imapd/cmd-replace.c
  * link: imapd/cmd-quota.c
  * link: imapd/cmd-search.c
@@ -37,6 +38,8 @@
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/metadata-watch.c
+ * link: imapd/notify-names.c
+ * link: imapd/notify.c
  * link: imapd/pattern.c
  * link: imapd/progress.c
  * link: imapd/range.c
@@ -140,6 +143,12 @@ FUZZ_SEEDS(
 	"UTF8 (~{1+}\r\nx)) CATENATE (URL \";UID=1;PARTIAL=0.3\")\r\n",
 	"a APPEND INBOX {3+}\r\nA:b (x \\Draft) {3+}\r\nC:d \"24-Nov-2026 "
 	"02:00:00 +0000\" {3+}\r\nE:f\r\nb STATUS INBOX (APPENDLIMIT)\r\n",
+	"a SELECT INBOX\r\nb NOTIFY SET STATUS (SELECTED-DELAYED (MessageNew (UID "
+	"BODY[]) MessageExpunge FlagChange)) (subtree (x y) (MailboxName "
+	"SubscriptionChange)) (mailboxes z NONE) (personal (messagenew "
+	"messageexpunge MailboxMetadataChange ServerMetadataChange))\r\n"
+	"c CREATE z\r\nd SUBSCRIBE z\r\ne SEARCH RETURN (UPDATE (UID)) ALL\r\n"
+	"f APPEND INBOX {3+}\r\nA:b\r\ng NOOP\r\nh NOTIFY NONE\r\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "
 	"b\r\n"
 	"\r\nc\r\nb ID (\"a\" NIL)\r\nc NOOP\r\nd IDLE\r\nDONE\r\ne CHECK\r\n")
@@ -165,6 +174,31 @@ bool feed_watch(struct feed *n, int handle)
 	(void)n;
 	(void)handle;
 	return false;
+}
+
+bool feed_watch_also(struct feed *n, int handle, bool names)
+{
+	(void)names;
+	return feed_watch(n, handle);
+}
+
+void feed_unwatch(struct feed *n, struct folder_id id)
+{
+	(void)n;
+	(void)id;
+}
+
+bool feed_connected(struct feed *n)
+{
+	(void)n;
+	return false;
+}
+
+int feed_next(struct feed *n, struct feed_change *c)
+{
+	(void)n;
+	(void)c;
+	return ERR_EOF;
 }
 
 int feed_fd(const struct feed *n)

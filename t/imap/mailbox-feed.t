@@ -21,13 +21,13 @@ def feed_of(s):
     return s.feed.connect()
 
 
-def watch(sock, directory=None):
+def watch(sock, directory=None, *how):
     """The folder's id, as the feed says it."""
     fds = []
     if directory:
         fds = [os.open(directory, os.O_RDONLY | os.O_DIRECTORY)]
     anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-    sock.sendmsg([packet("watch")], anc if fds else [])
+    sock.sendmsg([packet("watch", *how)], anc if fds else [])
     for fd in fds:
         os.close(fd)
     if fds:
@@ -83,6 +83,24 @@ def packets(s):
     hear(everything)
     teller.send(changed(folder, added="yes"))
     tap.equal(hear(watcher, 0.3), None, "a watch ends when it is told to")
+    both = s.feed.connect()
+    first = watch(both, mine)
+    second = watch(both, os.path.join(mine, "new"), ("also", "yes"),
+                   ("names", "yes"))
+    for folder in first, second:
+        teller.send(changed(folder, flags="yes"))
+        tap.equal(hear(both)[1].get("folder"), folder, "one of two watches")
+    both.send(packet("unwatch", ("folder", second)))
+    both.send(changed(FOLDER, flags="yes"))
+    hear(everything)
+    hear(everything)
+    hear(everything)
+    teller.send(changed(second, flags="yes"))
+    teller.send(changed(first, flags="yes"))
+    tap.equal(hear(both)[1].get("folder"), first, "one of them ends")
+    both.close()
+    hear(everything)
+    hear(everything)
 
     for name, data in (
             ("without a folder", packet("changed", ("added", "yes"))),
@@ -153,6 +171,8 @@ def sessions(s):
     r = s.raw()
     inbox = watch(feed_of(s), s.maildir)
     r.ask("CREATE Other")
+    tap.equal(hear(everything), ("changed", dict(
+        folder=inbox, names="yes", user="joe")), "CREATE is told")
     other = watch(feed_of(s), os.path.join(s.maildir, ".Other"))
 
     def told(name, *want):
