@@ -216,6 +216,17 @@ uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file)
 	return is_ours(m, file) && was_given(m, file->uid) ? file->uid : 0;
 }
 
+/* Was the file put here after WHEN? If it has changed since, one of its names
+ * elsewhere may be why: a COPY of the message is the same file, which its flags
+ * rename and an expunge removes. So the time when it was made decides; if that
+ * is not known, whether it has other names now. */
+static bool put_since(const struct message_state *st, int64_t when)
+{
+	if (st->changed < when)
+		return false;
+	return st->born ? st->born >= when : !st->shared;
+}
+
 enum leftover left_of_expunge(struct mailbox *m,
 			      const struct leftover_date *date,
 			      const struct message_state *st)
@@ -224,12 +235,12 @@ enum leftover left_of_expunge(struct mailbox *m,
 
 	if (m->x.recover || when == 0)
 		return LEFT_NOT;
-	if (st && st->changed >= m->x.f.last.time &&
-	    !is_recent(m->x.f.last.time))
+	if (st && !is_recent(m->x.f.last.time) &&
+	    put_since(st, m->x.f.last.time))
 		return LEFT_NOT;
 	if (st && is_recent(date->busy))
 		return LEFT_BUSY;
-	return !st || st->changed < when ? LEFT_OVER : LEFT_NOT;
+	return st && put_since(st, when) ? LEFT_NOT : LEFT_OVER;
 }
 
 bool left_of_delivery(struct mailbox *m, const struct listing_file *file,

@@ -31,10 +31,10 @@ void leftover_find_dates(struct mailbox *m, struct leftover_date *date,
 uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file);
 
 /* Was the expunge of the file of DATE recorded, and the power cut before its name was
- * known to be gone (index/mark.h)? A file that was put back before that has
- * changed since, according to ST; ST is NULL if nobody can have put one back.
- * (The opposite proves nothing: a COPY of the message is the same file.) A
- * file of another name with the same UID is a copy. */
+ * known to be gone (index/mark.h)? A file that was put back before that was made
+ * since, according to ST, so that one that was moved back seems left; ST is NULL
+ * if nobody can have put one back. A file of another name with the same UID is
+ * a copy. */
 enum leftover {
 	LEFT_NOT,
 	LEFT_BUSY, /* another session may be about to remove it: wait */

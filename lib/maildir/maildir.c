@@ -183,23 +183,32 @@ static int list(struct messages *ms, unsigned dirs, struct listing *l)
 	return code;
 }
 
+static int64_t in_us(const struct statx_timestamp *t)
+{
+	return t->tv_sec * 1000000 + t->tv_nsec / 1000;
+}
+
 static int state(struct messages *ms, const struct message_ref *r,
 		 struct message_state *out)
 {
 	char name[MAILDIR_NAME_SIZE];
 	const char *now = r->raw ? r->raw : name;
-	struct stat st;
+	struct statx st;
 	int fd, code = find(of(ms), r, name, &fd);
 
 	if (code)
 		return code;
-	if (fstatat(fd, now, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (statx(fd, now, AT_SYMLINK_NOFOLLOW,
+		  STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
 		return err_sys("look at", now);
-	out->is_file = S_ISREG(st.st_mode);
-	out->size = (uint64_t)st.st_size;
-	out->written = st.st_mtime;
-	out->changed = (int64_t)st.st_ctim.tv_sec * 1000000 +
-		       st.st_ctim.tv_nsec / 1000;
+	*out = (struct message_state){
+		.is_file = S_ISREG(st.stx_mode),
+		.size = st.stx_size,
+		.written = st.stx_mtime.tv_sec,
+		.changed = in_us(&st.stx_ctime),
+		.born = st.stx_mask & STATX_BTIME ? in_us(&st.stx_btime) : 0,
+		.shared = st.stx_nlink > 1,
+	};
 	return ERR_OK;
 }
 

@@ -46,7 +46,9 @@ struct message_state {
 	bool is_file; /* if not, it is not a message */
 	uint64_t size;
 	int64_t written; /* seconds since 1970 */
-	int64_t changed; /* it or its name, microseconds */
+	int64_t changed; /* it or any of its names, microseconds */
+	int64_t born;	 /* when it was made, microseconds; 0: not known */
+	bool shared;	 /* it has other names, in other folders too */
 };
 
 struct messages;

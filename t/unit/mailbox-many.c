@@ -197,6 +197,41 @@ static void test_end(int after)
 	   "and no file is left there: %d", files("cur") + files("new"));
 }
 
+/* What has become of copies elsewhere, which are the same files, changes the
+ * times of those that are left. */
+static void touch_by_copies(const char *dir)
+{
+	DIR *d = opendir(path(dir));
+	char name[600];
+	struct dirent *e;
+
+	while ((e = readdir(d))) {
+		snprintf(name, sizeof(name), "%s/%s", dir, e->d_name);
+		if (e->d_name[0] != '.' &&
+		    (link(path(name), path("copy")) < 0 ||
+		     unlink(path("copy")) < 0))
+			printf("# link of %s\n", name);
+	}
+	closedir(d);
+}
+
+static void test_copied(void)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	fill();
+	usleep(40000);
+	ok(ends_after(MANY / 2) && files("cur") > 1, "an expunge ends");
+	usleep(40000);
+	touch_by_copies("cur");
+	ok(holds_last("copied"), "what was copied elsewhere stays away as well");
+	write_file(path("cur/1700000999.back:2,S"), "A: b\n\nx\n", 8);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_count(m) == 2, "and other mail comes in");
+	close_folder(&m, &s);
+}
+
 static uint32_t status_messages(void)
 {
 	struct store_status st = { 0 };
@@ -249,6 +284,7 @@ int main(void)
 	leftover_busy_us = 0; /* nobody waits for processes that ended */
 	test_end(0);
 	test_end(MANY / 2);
+	test_copied();
 	test_short_sessions();
 	clean();
 	return done();
