@@ -1,5 +1,6 @@
 /* Files that no record knows: mail of another program, or what a power cut left.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,30 @@ static bool is_as_left(const struct scan *s, const struct listing_file *file)
 	return mark < 0 && mark_time(mark) == s->l.before[file->dir];
 }
 
+static void tally(struct tally *t, const struct message_ref *ref)
+{
+	if (t->n++ == 0)
+		snprintf(t->first, sizeof(t->first), "%.*s", (int)ref->nbase,
+			 ref->base);
+}
+
+/* One line for all: a session that was killed may have left thousands. */
+static void tell_tallies(const struct scan *s)
+{
+	const struct tally *t = &s->finished;
+
+	if (t->n)
+		log_info("mailbox: an expunge is finished: of %zu messages "
+			 "the file is removed, first %s",
+			 t->n, t->first);
+	t = &s->back;
+	if (t->n)
+		log_warn("mailbox: %zu messages that were expunged have come "
+			 "back, first %s: they are in tmp; another name in "
+			 "cur makes each a message",
+			 t->n, t->first);
+}
+
 /* The file at REF was expunged before a power cut: certainly, if PROVEN; else a
  * backup with equally old times may have been restored just after that, and
  * the file is kept. */
@@ -79,13 +104,8 @@ static void finish_expunge(struct scan *s, const struct message_ref *ref,
 
 	if (code)
 		s->waiting = code != ERR_NOT_FOUND || s->waiting;
-	else if (proven)
-		log_info("mailbox: an expunge is finished: %.*s is removed",
-			 (int)ref->nbase, ref->base);
 	else
-		log_warn("mailbox: %.*s was expunged and has come back: it "
-			 "is in tmp; another name in cur makes it a message",
-			 (int)ref->nbase, ref->base);
+		tally(proven ? &s->finished : &s->back, ref);
 }
 
 static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
@@ -243,4 +263,5 @@ void scan_adopt(struct scan *s)
 {
 	part_twins(s);
 	adopt_all(s);
+	tell_tallies(s);
 }

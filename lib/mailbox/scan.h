@@ -2,8 +2,16 @@
 #ifndef MAILBOX_SCAN_H
 #define MAILBOX_SCAN_H
 
+#include <limits.h>
+
 #include "mailbox/opened.h"
 #include "mailbox/twin.h"
+
+/* How many files something was done with, and one of them. */
+struct tally {
+	size_t n;
+	char first[NAME_MAX + 1];
+};
 
 struct scan {
 	struct mailbox *m;
@@ -16,6 +24,8 @@ struct scan {
 	struct twins twins;
 	struct batch b;
 	bool waiting; /* a file is not complete: look again */
+	struct tally finished; /* files whose expunge was not finished */
+	struct tally back; /* files that may be, or may have been restored */
 };
 
 /* File I of the listing. */
