@@ -271,6 +271,13 @@ static int finish(struct run *run)
 	return status;
 }
 
+/* What a shell says of a command that it cannot run names it, and perhaps what
+ * is secret in it: that is for the log. */
+static bool is_not_run(int code)
+{
+	return code == 126 || code == 127;
+}
+
 static void settle_exit(struct recipient *r, int code, const char *says,
 			const char *output)
 {
@@ -292,6 +299,11 @@ static void settle_run(struct recipient *r, const struct run *run, int status)
 	const char *output = run->output.data;
 	const char *says = *output ? ". Command output: " : "";
 
+	if (WIFEXITED(status) && is_not_run(WEXITSTATUS(status))) {
+		if (*output)
+			log_warn("<%s>: %s", r->job->address, output);
+		output = says = "";
+	}
 	if (run->read_failed)
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "the message could not be read from the queue");

@@ -115,6 +115,7 @@ link2: bob@{d}
 spaced: :include:{dir}/spaced
 shadowy: :include:{dir}/shadowy
 piped: "|exit 67 # hush-hush"
+absent: "|/nowhere/hush-hush"
 kept: "|cat > {dir}/out/hush-hush"
 """
 
@@ -253,17 +254,18 @@ def secrets(s):
     fate(s, "piped@" + LOCAL, "piped in secret")
     tap.ok("hush-hush" in fate(s, "piped@" + LOCAL, "piped in secret"),
            "the log names the command that failed")
+    fate(s, "absent@" + LOCAL, "absent in secret")
+    tap.ok(": not found" in s.read_log(), "and what the shell says of it")
     with s.submission(s.address(s.USER2), s.PASS2) as c:
         c.mail(s.address(s.USER2))
         c.rcpt("kept@" + LOCAL, ["NOTIFY=SUCCESS,FAILURE"])
         c.data(message(s.address(s.USER2), "kept@" + LOCAL, "kept in secret"))
-    told = []
+    told, of = [], (b"kept@", b"piped@", b"absent@")
 
     def are_told():
         told[:] = [m for m in s.messages(s.USER2) if b"multipart/report" in m
-                   and (b"kept@" in m or b"piped@" in m)]
-        return any(b"kept@" in m for m in told) and \
-            any(b"piped@" in m for m in told)
+                   and any(w in m for w in of)]
+        return all(any(w in m for m in told) for w in of)
     tap.ok(wait_for(are_told) and not any(b"hush" in m for m in told),
            "the notice for its sender does not")
 
