@@ -1,5 +1,6 @@
-/* May a login write as those whom the From field names? Only then a message is
- * signed: readers take a signature of our domain for our word. */
+/* May a login write as those whom the From and Sender fields name? Readers show
+ * both. Only then a message is signed: they take a signature of our domain for
+ * our word. */
 #include "intake/private.h"
 
 #include <string.h>
@@ -16,6 +17,8 @@ struct authors {
 	enum account_status status;   /* of the worst so far */
 	char text[ADDRESS_TEXT_SIZE]; /* that one, if there is one */
 	size_t n;
+	const char *field; /* the name of the one looked at */
+	bool signs;	   /* the first address in it decides who signs */
 };
 
 /* The address of M in canonical form; false if it is none. A bare name is one
@@ -46,7 +49,7 @@ static void judge_author(void *context, const struct mime_address *m)
 	if (w->n <= AUTHORS_MAX && canonical(w, m, &a))
 		status = account_may_send(w->in->e->login,
 					  address_text(&a, text));
-	if (status == ACCOUNT_FOUND && w->n == 1)
+	if (status == ACCOUNT_FOUND && w->n == 1 && w->signs)
 		str_copy(w->in->signer, INTAKE_DOMAIN_SIZE, a.domain);
 	w->status = status;
 	memcpy(w->text, text, sizeof(text));
@@ -75,18 +78,31 @@ static void judge_field(struct authors *w, const struct mime_field *f)
 		w->status = ACCOUNT_NONE;
 }
 
+static void judge_fields(struct authors *w, const char *name)
+{
+	const struct intake_header *h = &w->in->header;
+	size_t at = 0;
+
+	while (w->status == ACCOUNT_FOUND &&
+	       (at = intake_header_find(h, name, at)) < h->n) {
+		w->field = name;
+		judge_field(w, &h->field[at++]);
+	}
+}
+
 enum intake_action intake_judge_author(const struct intake_question *q,
 				       struct answer *a)
 {
 	struct intake *in = q->intake;
 	struct authors w = { .in = in, .status = ACCOUNT_FOUND };
-	size_t at = 0;
 
 	in->author_judged = *q->e->client != '\0';
-	while (in->author_judged &&
-	       (at = intake_header_find(&in->header, "From", at)) <
-		       in->header.n)
-		judge_field(&w, &in->header.field[at++]);
+	if (in->author_judged) {
+		w.signs = true;
+		judge_fields(&w, "From");
+		w.signs = false;
+		judge_fields(&w, "Sender");
+	}
 	if (w.status == ACCOUNT_FOUND)
 		return INTAKE_ACCEPT;
 	*in->signer = '\0';
@@ -96,7 +112,7 @@ enum intake_action intake_judge_author(const struct intake_question *q,
 	if (!in->reject_author)
 		return INTAKE_ACCEPT;
 	return intake_no(a,
-			 "550 5.7.1 <%s>: From address rejected: not owned by "
+			 "550 5.7.1 <%s>: %s address rejected: not owned by "
 			 "user %s",
-			 w.text, q->e->login);
+			 w.text, w.field, q->e->login);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A login writes in its own name: whom From may name, and that only such a
+"""A login writes in its own name: whom From and Sender may name, and that only such a
 message is signed. dkimpy verifies the signatures."""
 import os
 import shutil
@@ -49,6 +49,12 @@ FROM = (
     ("entangled", "<ceo@example.test <alice@example.test>>", False, False),
     ("no address", "Alice", False, False),
     ("an empty group", "us:;", False, False),
+    ("her own address in Sender",
+     "alice@example.test\r\nSender: sales@example.test", True, True),
+    ("another user in Sender", "alice@example.test\r\nSender: Bob "
+     "<bob@example.test>", False, False),
+    ("a second Sender", "alice@example.test\r\nSender: alice@example.test\r\n"
+     "Sender: ceo@example.test", False, False),
     ("many", ", ".join(["alice@example.test"] * 30), False, False),
 )
 
@@ -92,6 +98,8 @@ def test_reject(s, record):
                           name, "" if signed else "not "))
     tap.ok("From address rejected: not owned by user alice@example.test" in
            s.read_log(), "the log says why")
+    tap.ok("<bob@example.test>: Sender address rejected" in s.read_log(),
+           "and of which field")
 
 
 def test_nosign(s, record):
