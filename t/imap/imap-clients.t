@@ -41,6 +41,7 @@ User %s
 Pass %s
 SSLType IMAPS
 CertificateFile %s
+Timeout 240
 
 IMAPStore far
 Account us
