@@ -1,3 +1,9 @@
+/*
+ * What NOTIFY watches, when it looks, and what it tells of folders that are
+ * not selected. Which folders there are is in notify-names.c, the command in
+ * cmd-notify.c; changes of the selected folder are told by update.c, which
+ * asks here what is wanted.
+ */
 #include "imapd/notify.h"
 
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/*
+ * Changes of the selected folder, as the client is told of them: new messages,
+ * flags, expunges with the numbers that it knows, and the mod-sequence up to
+ * which it knows all.
+ */
 #include "imapd/update.h"
 
 #include <inttypes.h>

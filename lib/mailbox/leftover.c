@@ -1,3 +1,8 @@
+/*
+ * A file that nobody knows is looked up in the journal: first which message it
+ * was, by its name or by the UID in it, then whether that was expunged, and
+ * whether its files were known to be gone after that. Times decide the rest.
+ */
 #include "mailbox/leftover.h"
 
 #include <stdlib.h>
