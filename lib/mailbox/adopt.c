@@ -81,14 +81,14 @@ static void tell_tallies(const struct scan *s)
 	const struct tally *t = &s->finished;
 
 	if (t->n)
-		log_info("mailbox: an expunge is finished: of %zu messages "
-			 "the file is removed, first %s",
+		log_info("mailbox: an expunge is finished: its last files are "
+			 "removed, %zu in all, first %s",
 			 t->n, t->first);
 	t = &s->back;
 	if (t->n)
-		log_warn("mailbox: %zu messages that were expunged have come "
-			 "back, first %s: they are in tmp; another name in "
-			 "cur makes each a message",
+		log_warn("mailbox: files of expunged messages were still there "
+			 "or have come back, %zu in all, first %s: they are in "
+			 "tmp; another name in cur makes each a message",
 			 t->n, t->first);
 }
 
