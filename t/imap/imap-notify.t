@@ -6,6 +6,7 @@ import os
 import re
 import select
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -230,6 +231,52 @@ def without(s):
     o.close()
 
 
+def too_many(s):
+    """RFC 5465 section 5.8, at the 1,022 folders that doc/imap.md promises."""
+    def folder(n):
+        for sub in ("", "cur", "new", "tmp"):
+            path = os.path.join(many, ".n%04d" % n if n else "", sub)
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, s.uid, s.gid)
+
+    # each gets a journal, which takes long where a sync does
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    top = tempfile.TemporaryDirectory(prefix="ph-", dir=memory)
+    os.chown(top.name, s.uid, s.gid)
+    many = os.path.join(top.name, "many")
+    for n in range(1022):
+        folder(n)
+    r, o = (s.raw(user="many", maildir=many) for _ in range(2))
+    r.ask("SELECT INBOX")
+    tap.starts(r.ask("NOTIFY SET (selected %s) (personal %s)" % (ALL, ALL))[1],
+               b"OK", "1,022 folders can be watched")
+    add(o, "n1021")
+    tap.ok(b'STATUS "n1021"' in heard(r, b"STATUS")[-1], "and the last is")
+    o.ask("CREATE n1022")
+    tap.starts(heard(r, b"OVERFLOW")[-1], b"* OK [NOTIFICATIONOVERFLOW]",
+               "one more is too many")
+    add(o, "n1020")
+    add(o)
+    is_silent(r, "nothing more is told, of any folder")
+    tap.equal(r.ask("NOOP")[0], [], "as after NOTIFY NONE")
+    refused = r.ask("NOTIFY SET (personal %s)" % ALL)[1]
+    tap.starts(refused, b"NO [NOTIFICATIONOVERFLOW]", "and is refused now")
+    tap.starts(r.ask("NOTIFY SET (selected %s) (subtree n1022 %s)" % (
+        ALL, ALL))[1], b"OK", "fewer can be asked for")
+    add(o, "n1022")
+    tap.ok(b'STATUS "n1022"' in heard(r, b"STATUS")[-1], "and are told")
+    tap.starts(r.ask("NOTIFY SET (personal %s)" % ALL)[1],
+               b"NO [NOTIFICATIONOVERFLOW]", "too many again")
+    add(o, "n1022")
+    tap.ok(b'STATUS "n1022"' in heard(r, b"STATUS")[-1],
+           "a command that is refused leaves what was before")
+    for session in (r, o):
+        session.ask("LOGOUT")
+        session.line()      # it has ended, and writes nothing more
+        session.close()
+    top.cleanup()
+
+
 def against_dovecot(s):
     """The same to both: the words of STATUS are compared."""
     with Oracle(s, "mailbox_list_index=yes\n") as oracle:
@@ -264,6 +311,7 @@ with Sessions() as s:
     refusals(s)
     selected(s)
     others(s)
+    too_many(s)
     if os.path.exists(DOVECOT):
         against_dovecot(s)
     without(s)
