@@ -105,6 +105,10 @@ class Harm:
             return os.fstat(self.fd).st_nlink == 0
         return False
 
+    def text(self):
+        """The damaged file's bytes, wherever it is now."""
+        return os.pread(self.fd, os.fstat(self.fd).st_size, 0)
+
     def end(self):
         if self.way == "read only":
             subprocess.run(["umount", "-l", self.path], capture_output=True)

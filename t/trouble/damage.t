@@ -21,7 +21,9 @@ HASH = "$5$rounds=1000$benchbench$eD.lwpTEs1cDocuYAIm6q71z0ynpqeujFJioPwGstW2"
 WHEN = ("at start", "in use")
 MESSAGES = 3
 PARTS = os.environ.get("DAMAGE_ONLY", "")   # mailbox, slot, drop, suite
-# a mailbox's files: name, and whether it may be thrown away and made again
+# a mailbox's files: name, and whether it may be thrown away and made again;
+# LINES: it is written anew with every line that it has left
+LINES = "lines"
 MAILBOX = {
     "journal": ("posthorn-journal", False),
     "lock": ("posthorn-lock", False),
@@ -32,6 +34,7 @@ MAILBOX = {
     "subscriptions": ("subscriptions", False),
     "special uses": ("posthorn-special-use", False),
     "annotations": ("posthorn-metadata", False),
+    "folders made": ("posthorn-autocreated", LINES),
     "message": (None, False),
 }
 # files of the whole suite, by their path in its folder
@@ -150,6 +153,11 @@ class Case:
         empty = self.way == "empty"     # there is nothing to be kept
         if not disposable and not empty and self.harm.unlinked():
             self.problems.append("the damaged file was unlinked")
+        if disposable == LINES and self.harm.unlinked():
+            with open(self.path(s), "rb") as f:
+                kept = f.read().split(b"\n")
+            self.problems += ["%r is gone" % line for line in self.harm.text(
+                ).split(b"\n") if line not in kept and line.strip(b"\0")]
         wanted = MESSAGES
         if self.what == "message" and self.way in GONE + ("unreadable",):
             wanted -= 1
@@ -235,7 +243,7 @@ def mailboxes():
         (what, way, when) for what in MAILBOX for way in ways()
         for when in WHEN)]
     s = Instance("disable_plaintext_auth=no", "authcheck_incoming=no",
-                 "minimal_backoff_time=300s")
+                 "minimal_backoff_time=300s", "mailbox_autocreate=Drafts")
     owner = "64199:64199" if ROOT else "%d:%d" % (os.getuid(), os.getgid())
     with open(s.path("users"), "w") as f:
         f.write(make_users(len(cases) + 1).replace(
