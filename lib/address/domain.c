@@ -56,14 +56,6 @@ static int literal(const char *text, char *out)
 	return ERR_OK;
 }
 
-static bool is_ascii(const char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s >= 0x80)
-			return false;
-	return true;
-}
-
 /* Converts U-labels in NAME to A-labels (RFC 5890, with the mapping of UTS 46
  * since people and programs write capitals). */
 static int to_ascii(char *name)
@@ -95,7 +87,7 @@ int address_domain(const char *text, size_t n, char *out)
 		return literal(name, out);
 	if (n > 1 && name[n - 1] == '.')
 		name[n - 1] = '\0';
-	if (!is_ascii(name)) {
+	if (!str_is_ascii(name)) {
 		if (!str_is_utf8(name, strlen(name)))
 			return ERR_SYNTAX;
 		err = to_ascii(name);

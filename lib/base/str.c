@@ -140,6 +140,14 @@ static size_t utf8_length(const unsigned char *s, size_t n)
 	return len;
 }
 
+bool str_is_ascii(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s >= 0x80)
+			return false;
+	return true;
+}
+
 bool str_is_utf8(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;

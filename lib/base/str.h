@@ -48,6 +48,9 @@ bool str_to_bytes(const char *s, int64_t *bytes);
 /* Removes white space from both ends, in place; gives the first byte. */
 char *str_trim(char *s);
 
+/* Has S no byte above 0x7f? */
+bool str_is_ascii(const char *s);
+
 /* Is S, N well-formed UTF-8 (no surrogates, no overlong forms)? */
 bool str_is_utf8(const char *s, size_t n);
 

@@ -27,7 +27,7 @@ int append_new(struct store *s, const char *name, struct append **out)
 {
 	char disk[DISK_NAME_SIZE];
 	struct append *a;
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;

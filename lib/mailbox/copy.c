@@ -155,7 +155,7 @@ static int lock_destination(struct mailbox *m, const char *to, struct folder *f)
 {
 	char disk[DISK_NAME_SIZE];
 	uint64_t none;
-	int code = disk_name(to, disk);
+	int code = disk_name_in(m->store->dir, to, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;

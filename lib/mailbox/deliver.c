@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "mailbox/add.h"
 #include "maildir/maildir.h"
 #include "index/journal.h"
@@ -105,11 +106,26 @@ static bool is_open_at(const struct letterbox *b, const char *path)
 	       folder_id_equal(folder_id_of(&st), b->f.id);
 }
 
+/* The folder's directory in the Maildir. */
+static int box_name(const struct delivery *d, char disk[DISK_NAME_SIZE])
+{
+	int dir, code;
+
+	if (str_equal(d->folder, "INBOX"))
+		return disk_name(d->folder, disk);
+	/* if it is not there it is made later, under the usual name */
+	dir = open(d->maildir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	code = disk_name_in(dir, d->folder, disk);
+	if (dir >= 0)
+		close(dir);
+	return code;
+}
+
 static int open_box(struct letterbox *b, const struct delivery *d)
 {
 	char path[sizeof(b->path)], disk[DISK_NAME_SIZE];
 	struct stat st;
-	int code = disk_name(d->folder, disk);
+	int code = box_name(d, disk);
 
 	if (code)
 		return code;

@@ -96,7 +96,7 @@ int store_create(struct store *s, const char *name, const char *special_use)
 {
 	char disk[DISK_NAME_SIZE], fresh[HIDDEN_SIZE];
 	const char *use = special_use ? names_known_use(special_use) : NULL;
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return code;
@@ -163,7 +163,7 @@ void store_remove_tree(int dir, const char *name)
 int store_delete(struct store *s, const char *name)
 {
 	char disk[DISK_NAME_SIZE], away[HIDDEN_SIZE];
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;
@@ -216,7 +216,7 @@ static bool is_empty(struct store *s, const char *name)
 	struct folder f;
 	bool empty;
 
-	if (disk_name(name, disk) != ERR_OK ||
+	if (disk_name_in(s->dir, name, disk) != ERR_OK ||
 	    folder_open(s->dir, disk, s->opener, false, &f) != ERR_OK)
 		return false;
 	empty = messages_list(f.files, BOTH_DIRS, &l) == ERR_OK && l.n == 0;
@@ -242,20 +242,15 @@ static int rename_inbox(struct store *s, const char *to)
 	return code;
 }
 
-static int rename_one(struct store *s, const char *from, const char *to)
+static int rename_one(struct store *s, const char *old, const char *new)
 {
-	char old[DISK_NAME_SIZE], new[DISK_NAME_SIZE];
-	int code = disk_name(from, old);
-
-	if (!code)
-		code = disk_name(to, new);
-	if (!code && renameat(s->dir, old, s->dir, new) < 0)
-		code = errno == ENOTEMPTY ? ERR_EXISTS : err_sys("rename", old);
-	return code;
+	if (renameat(s->dir, old, s->dir, new) == 0)
+		return ERR_OK;
+	return errno == ENOTEMPTY ? ERR_EXISTS : err_sys("rename", old);
 }
 
-/* Gives the folders in L, pairs of old and new names, their new ones, and their
- * uses; or none of them. */
+/* Gives the folders in L, pairs of old and new names on disk, their new ones,
+ * and their uses; or none of them. */
 static int rename_all(struct store *s, const struct strlist *l,
 		      const char *from, const char *to)
 {
@@ -280,7 +275,25 @@ static int rename_all(struct store *s, const struct strlist *l,
 	return code;
 }
 
-/* All that is below FROM, or FROM itself: L gets old and new names. */
+/* Adds to L the name on disk of FROM and the one for TO, where nothing is. */
+static int plan_one(struct store *s, const char *from, const char *to,
+		    struct strlist *l)
+{
+	char old[DISK_NAME_SIZE], new[DISK_NAME_SIZE];
+	int code = disk_name_in(s->dir, from, old);
+
+	if (!code && store_exists(s, to) == ERR_OK)
+		code = ERR_EXISTS;
+	if (!code)
+		code = disk_name(to, new);
+	if (code)
+		return code;
+	strlist_add(l, old);
+	strlist_add(l, new);
+	return ERR_OK;
+}
+
+/* All that is below FROM, or FROM itself: L gets old and new names on disk. */
 static int plan_rename(struct store *s, const char *from, const char *to,
 		       struct strlist *l)
 {
@@ -295,11 +308,7 @@ static int plan_rename(struct store *s, const char *from, const char *to,
 		if (!str_equal(name, from) && !store_is_below(name, from))
 			continue;
 		target = mem_printf("%s%s", to, name + n);
-		code = store_check_name(target);
-		if (!code && store_exists(s, target) == ERR_OK)
-			code = ERR_EXISTS;
-		strlist_add(l, name);
-		strlist_add(l, target);
+		code = plan_one(s, name, target, l);
 		free(target);
 	}
 	strlist_free(&names);

@@ -359,7 +359,7 @@ static int check_open(struct check *c)
 int inspect_open(struct store *s, const char *name, struct folder *f)
 {
 	char disk[DISK_NAME_SIZE];
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (!code)
 		code = store_exists(s, name);

@@ -27,6 +27,21 @@ static int open_dir(struct store *s, DIR **d)
 	return err_sys("read", "the Maildir");
 }
 
+/* The folder's name for the directory DISK. If its name has two spellings that
+ * are both there, only the one that would be opened counts. */
+static bool read_name(struct store *s, const char *disk, char *name,
+		      size_t size)
+{
+	char found[DISK_NAME_SIZE];
+
+	if (disk[0] != '.' || !disk[1] || disk[1] == '.')
+		return false;
+	return disk_name_read(disk, name, size) ||
+	       (disk_name_read_plain(disk, name, size) &&
+		disk_name_in(s->dir, name, found) == ERR_OK &&
+		str_equal(found, disk));
+}
+
 int store_names(struct store *s, struct strlist *l)
 {
 	struct dirent *e;
@@ -38,10 +53,8 @@ int store_names(struct store *s, struct strlist *l)
 	while (!(code = file_next(d, "of folders", &e)) && e) {
 		char name[3 * DISK_NAME_SIZE];
 
-		if (e->d_name[0] == '.' && e->d_name[1] &&
-		    e->d_name[1] != '.' &&
-		    (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) &&
-		    disk_name_read(e->d_name, name, sizeof(name)) &&
+		if ((e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) &&
+		    read_name(s, e->d_name, name, sizeof(name)) &&
 		    (e->d_type == DT_DIR || store_exists(s, name) == ERR_OK))
 			strlist_add(l, name);
 	}

@@ -215,7 +215,7 @@ int mailbox_open(struct store *s, const char *name, bool read_only,
 		 struct mailbox **m)
 {
 	char disk[DISK_NAME_SIZE];
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return code == ERR_TOO_LONG ? ERR_NOT_FOUND : code;

@@ -38,7 +38,7 @@ static int open_place(struct place *p, struct store *s, const char *folder)
 
 	*p = (struct place){ .s = s, .folder = folder };
 	p->file = *folder ? DISK_METADATA : DISK_METADATA_ACCOUNT;
-	if (*folder && (disk_name(folder, disk) != ERR_OK ||
+	if (*folder && (disk_name_in(s->dir, folder, disk) != ERR_OK ||
 			store_exists(s, folder) != ERR_OK))
 		return ERR_NOT_FOUND;
 	p->dir = openat(s->dir, disk,
@@ -159,7 +159,7 @@ struct metadata_stamp metadata_stamp(struct store *s, const char *folder)
 	char disk[DISK_NAME_SIZE] = ".", path[DISK_NAME_SIZE + 40];
 	struct stat st;
 
-	if (*folder && disk_name(folder, disk) != ERR_OK)
+	if (*folder && disk_name_in(s->dir, folder, disk) != ERR_OK)
 		return stamp;
 	snprintf(path, sizeof(path), "%s/%s", disk,
 		 *folder ? DISK_METADATA : DISK_METADATA_ACCOUNT);

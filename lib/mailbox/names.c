@@ -109,7 +109,8 @@ static bool line_name(char *line, bool tabs, char *out, size_t size)
 				     ? line + 6
 				     : line) >= sizeof(disk))
 		return false;
-	return disk_name_read(disk, out, size);
+	return disk_name_read(disk, out, size) ||
+	       disk_name_read_plain(disk, out, size);
 }
 
 int names_subscribed(struct store *s, struct strlist *l)
@@ -141,7 +142,7 @@ static int write_subscribed(struct store *s, const struct strlist *l)
 		char disk[DISK_NAME_SIZE];
 		char *p;
 
-		if (disk_name(l->item[i], disk) != ERR_OK)
+		if (disk_name_in(s->dir, l->item[i], disk) != ERR_OK)
 			continue;
 		for (p = disk + 1; *p; p++)
 			if (*p == '.')

@@ -39,6 +39,14 @@ int disk_name(const char *name, char out[DISK_NAME_SIZE]);
  * not what disk_name would make. */
 bool disk_name_read(const char *disk, char *out, size_t size);
 
+/* Other programs also write names in UTF-8 as they are: this reads such a one,
+ * if it is not what disk_name would make. */
+bool disk_name_read_plain(const char *disk, char *out, size_t size);
+
+/* As disk_name, for a folder that may be there in the Maildir DIR: if it is not
+ * under that name, but under one in UTF-8, that is given. */
+int disk_name_in(int dir, const char *name, char out[DISK_NAME_SIZE]);
+
 /* The user's lock, for operations on several folders. */
 int store_lock(struct store *s) MUST_CHECK;
 void store_unlock(struct store *s);

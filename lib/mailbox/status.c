@@ -59,7 +59,7 @@ int store_status(struct store *s, const char *name, bool sizes,
 	char disk[DISK_NAME_SIZE];
 	struct folder f;
 	struct mailbox *m;
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;
@@ -92,7 +92,7 @@ static int peek(struct store *s, const char *name, struct totals *t)
 	char disk[DISK_NAME_SIZE];
 	struct folder f;
 	struct mailbox *m;
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;

@@ -197,7 +197,7 @@ int store_exists(struct store *s, const char *name)
 {
 	char disk[DISK_NAME_SIZE + 8];
 	struct stat st;
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return code;
@@ -210,7 +210,7 @@ int store_exists(struct store *s, const char *name)
 int store_handle(struct store *s, const char *name, int *handle)
 {
 	char disk[DISK_NAME_SIZE];
-	int code = disk_name(name, disk);
+	int code = disk_name_in(s->dir, name, disk);
 
 	*handle = code ? -1
 		       : openat(s->dir, disk,

@@ -17,16 +17,19 @@ DOVECOT = "/usr/lib/dovecot/imap"
 
 
 class Oracle:
-    def __init__(self, sessions, settings="", index=True):
-        """Without INDEX it keeps nothing from one session to the next."""
+    def __init__(self, sessions, settings="", index=True, ours=None):
+        """Without INDEX it keeps nothing from one session to the next. With
+        OURS, words of Dovecot's such as ":UTF-8", it has our Maildir itself."""
         self.sessions, self.settings = sessions, settings
-        self.where = "" if index else ":INDEX=MEMORY"
+        self.ours = ours
+        self.where = ours or "" if index else ":INDEX=MEMORY"
         self.started = []
 
     def __enter__(self):
         self.home = tempfile.mkdtemp()
         os.chmod(self.home, 0o755)
-        self.maildir = os.path.join(self.home, "Maildir")
+        self.maildir = (os.path.join(self.home, "Maildir")
+                        if self.ours is None else self.sessions.maildir)
         self.conf = os.path.join(self.home, "dovecot.conf")
         with open(self.conf, "w") as f:
             f.write("base_dir=%s/run\nstate_dir=%s/run\nlog_path=%s/log\n"
