@@ -219,20 +219,20 @@ static enum account_status account_of(const struct place *p,
 	return status;
 }
 
-enum account_status find_recipient(const char *address)
+enum account_status find_recipient(const char *address, struct account *out)
 {
-	struct account account;
 	const char *hash;
 	enum account_status status;
 	struct place p;
 
+	*out = (struct account){ 0 };
 	if (!find_place(address, &p))
 		return ACCOUNT_NONE;
 	status = in_any_aliases(&p);
 	if (status == ACCOUNT_NONE) {
-		status = account_of(&p, &account, &hash);
-		if (status == ACCOUNT_FOUND && !account.virtual_user)
-			status = system_receives(&account);
+		status = account_of(&p, out, &hash);
+		if (status == ACCOUNT_FOUND && !out->virtual_user)
+			status = system_receives(out);
 	}
 	return conclude(status);
 }

@@ -14,8 +14,8 @@
 void find_begin(const struct config *c);
 
 /* Is there a mailbox, a system user who can have mail (system_receives), or an
- * alias for ADDRESS? */
-enum account_status find_recipient(const char *address);
+ * alias for ADDRESS? OUT is the account then, or of an alias without a user. */
+enum account_status find_recipient(const char *address, struct account *out);
 
 /* The account of a mail address, or of a name without domain. */
 enum account_status find_account(const char *name, struct account *out);

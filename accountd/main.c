@@ -15,6 +15,7 @@
 #include "accountd/memo.h"
 #include "accountd/recent.h"
 #include "accountd/requests.h"
+#include "accountd/room.h"
 #include "accountd/system.h"
 #include "accountd/users.h"
 #include "log/log.h"
@@ -90,6 +91,7 @@ static void run(struct service *s, bool pam)
 	check_begin(base, checkers_hung);
 	exchange_setup(base, pam);
 	recent_begin(1000 * config_seconds(s->config, "pop3_login_delay"));
+	room_begin(base, s->config);
 	requests_begin(base, s);
 	service_ready(s);
 	event_base_dispatch(base);

@@ -7,6 +7,7 @@
 
 #include "accountd/exchange.h"
 #include "accountd/find.h"
+#include "accountd/room.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,6 +22,7 @@ struct peer {
 	struct event input;
 	struct event end; /* frees it from the loop */
 	struct exchange *exchange;
+	struct room_question *room; /* its answer waits for that */
 };
 
 static struct {
@@ -47,6 +49,7 @@ static void remove_peer(struct peer *p)
 	event_del(&p->end);
 	if (p->exchange)
 		exchange_free(p->exchange);
+	room_cancel(&p->room);
 	close(p->sock);
 	free(p);
 	leave_if_done();
@@ -78,16 +81,58 @@ static const char *const verbs[] = { [ACCOUNT_FOUND] = "found",
 				     [ACCOUNT_NONE] = "none",
 				     [ACCOUNT_TEMP] = "temp" };
 
-/* Each answers in self.out; false if the question is malformed. */
+static void say_found(int64_t room)
+{
+	ipc_begin(&self.out, verbs[ACCOUNT_FOUND]);
+	if (room < INT64_MAX)
+		ipc_put_int(&self.out, "room", room);
+}
+
+/* What P waited for is known: it may go on asking. */
+static void on_room(void *context, int64_t room)
+{
+	struct peer *p = context;
+
+	p->room = NULL;
+	say_found(room);
+	if (ipc_send(p->sock, &self.out, 0) != ERR_OK || self.draining)
+		end_soon(p);
+	else
+		event_add(&p->input, NULL);
+}
+
+/* Each answers in self.out, if not later; false if the question is
+ * malformed. */
 static bool do_recipient(struct peer *p)
 {
 	const char *address = ipc_get(&self.in, "address");
+	enum account_status status;
+	int64_t room = INT64_MAX;
+	struct account a;
 
-	(void)p;
 	if (!address)
 		return false;
-	ipc_begin(&self.out, verbs[find_recipient(address)]);
+	status = find_recipient(address, &a);
+	if (status == ACCOUNT_FOUND && *a.user && quota_exists(&a.quota))
+		p->room = room_ask(a.user, on_room, p, &room);
+	if (p->room)
+		event_del(&p->input);
+	else if (status == ACCOUNT_FOUND)
+		say_found(room);
+	else
+		ipc_begin(&self.out, verbs[status]);
 	return true;
+}
+
+/* Only noted: what it leads to is measured. */
+static bool do_nearly_full(struct peer *p)
+{
+	const char *user = ipc_get(&self.in, "user");
+
+	(void)p;
+	if (user && strlen(user) < ACCOUNT_USER_SIZE)
+		room_note(user);
+	return user != NULL;
 }
 
 static bool do_lookup(struct peer *p)
@@ -142,11 +187,11 @@ static bool do_step(struct peer *p)
 static const struct {
 	const char *verb;
 	bool (*act)(struct peer *p);
-	bool answered; /* the answer is in self.out when it returns */
+	bool answered; /* in self.out when it returns, unless P waits */
 } requests[] = {
 	{ "recipient", do_recipient, true }, { "lookup", do_lookup, true },
 	{ "may-send", do_may_send, true },   { "auth", do_auth, false },
-	{ "step", do_step, false },
+	{ "step", do_step, false },	     { "nearly-full", do_nearly_full, false },
 };
 
 static bool take_request(struct peer *p)
@@ -156,7 +201,7 @@ static bool take_request(struct peer *p)
 			continue;
 		if (!requests[i].act(p))
 			break;
-		return !requests[i].answered ||
+		return !requests[i].answered || p->room ||
 		       ipc_send(p->sock, &self.out, 0) == ERR_OK;
 	}
 	log_warn("malformed request from a program: %.32s", self.in.verb);
@@ -179,13 +224,18 @@ static bool take_packet(struct peer *p)
 	return good;
 }
 
+static bool is_waiting(const struct peer *p)
+{
+	return p->exchange || p->room;
+}
+
 static void on_request(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *p = arg;
 
 	(void)fd;
 	(void)what;
-	if (!take_packet(p) || (self.draining && !p->exchange))
+	if (!take_packet(p) || (self.draining && !is_waiting(p)))
 		remove_peer(p);
 }
 
@@ -215,9 +265,9 @@ void requests_begin(struct event_base *base, const struct service *s)
 /* Answers what P has already asked. False: it has nothing to wait for. */
 static bool take_last(struct peer *p)
 {
-	if (p->exchange || (take_packet(p) && p->exchange))
+	if (is_waiting(p) || (take_packet(p) && is_waiting(p)))
 		return true;
-	if (!ipc_end_input(p->sock) || !take_packet(p) || !p->exchange)
+	if (!ipc_end_input(p->sock) || !take_packet(p) || !is_waiting(p))
 		return false;
 	/* it can send nothing more, but that is not its end */
 	event_del(&p->input);

@@ -45,6 +45,7 @@ struct settings {
 	bool owners;   /* owner_request_special */
 	bool full_tempfail; /* quota_full_tempfail */
 	int quota_grace;    /* mailbox_quota_grace */
+	int64_t size_limit; /* message_size_limit; none is the greatest */
 	const char *quota_levels; /* mailbox_quota_warnings: "80 95" */
 	int64_t command_ms;
 	struct identity nobody; /* default_privs */
@@ -96,9 +97,9 @@ void settle_away(struct recipient *r, const char *what);
 void recipient_begin(struct recipient *r);
 void recipient_deliver(struct recipient *r);
 
-/* Serves one connection of qmgr and closes it. For prefork. */
-bool serve_qmgr(void *settings, const struct prefork_listener *listener,
-		int fd);
+/* Serves one connection of qmgr, or of accountd (room.c), and closes it. */
+void serve_qmgr(struct settings *settings, int fd);
+void serve_room(struct settings *settings, int fd);
 
 /* Writes the log line for a recipient's result. */
 void report(const struct recipient *r);

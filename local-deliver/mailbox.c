@@ -96,6 +96,14 @@ static void tell_feed(const struct recipient *r, const struct account *account,
 	feed_tell(r->settings->feed, &c);
 }
 
+/* Might the next message be one too many? */
+static void note_room(const struct recipient *r, const struct account *account,
+		      int64_t room)
+{
+	if (room < r->settings->size_limit)
+		account_nearly_full(account->user);
+}
+
 static void settle_delivered(struct recipient *r, const struct account *account,
 			     const struct delivered *delivered)
 {
@@ -155,6 +163,7 @@ bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n)
 
 	r->asked = NULL;
 	worker_wait(c);
+	note_room(r, &c->account, c->reply.room);
 	switch (c->reply.answer) {
 	case WORKER_DELIVERED:
 		settle_delivered(r, &c->account, &c->reply.delivered);
@@ -162,12 +171,43 @@ bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n)
 	case WORKER_FAILED:
 		settle_failure(r, &c->account, &c->reply);
 		return false;
+	case WORKER_ROOM:
 	case WORKER_FORWARD:
 		break;
 	}
 	*target = c->reply.target;
 	*n = c->reply.ntargets;
 	return true;
+}
+
+bool mailbox_room(struct settings *s, const char *user, int64_t *room)
+{
+	struct worker_call c = { .arena = arena_new() };
+	bool good = account_lookup(user, &c.account) == ACCOUNT_FOUND;
+
+	if (good) {
+		c.request = (struct worker_request){
+			.measure = true,
+			.forward = !c.account.virtual_user,
+			.home = c.account.home,
+			.extension = "",
+			.quota = c.account.quota,
+			.grace = s->quota_grace,
+			.levels = "",
+			.origin = "",
+			.delivery = { .maildir = c.account.maildir,
+				      .prologue = "",
+				      .fd = -1,
+				      .queue_id = "",
+				      .recipient = "" }
+		};
+		worker_ask(&c);
+		worker_wait(&c);
+		good = c.reply.answer != WORKER_FAILED;
+	}
+	*room = c.reply.answer == WORKER_ROOM ? c.reply.room : INT64_MAX;
+	arena_free(&c.arena);
+	return good;
 }
 
 void mailbox_deliver(struct recipient *r, const struct account *account,

@@ -19,6 +19,10 @@ bool mailbox_hear(struct recipient *r, struct alias_target **target, size_t *n);
 void mailbox_deliver(struct recipient *r, const struct account *account,
 		     const char *as);
 
+/* What is there room for in USER's mailbox, in bytes; INT64_MAX if there is no
+ * limit, or mail goes where .forward says. False: that cannot be found. */
+bool mailbox_room(struct settings *s, const char *user, int64_t *room);
+
 /* The fields that a delivery to the address AS puts before the content,
  * each ended by CRLF: Return-Path, X-Original-To, Delivered-To, and the
  * message's prologue. B is initialised by the caller. */

@@ -2,6 +2,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "local-deliver/identity.h"
 #include "local-deliver/ledger.h"
 #include "local-deliver/local.h"
@@ -77,6 +78,9 @@ static void prepare(struct settings *s, const struct config *c)
 	s->full_tempfail = config_bool(c, "quota_full_tempfail");
 	s->quota_grace = (int)config_int(c, "mailbox_quota_grace");
 	s->quota_levels = read_levels(c);
+	s->size_limit = config_bytes(c, "message_size_limit");
+	if (s->size_limit == 0)
+		s->size_limit = INT64_MAX;
 	s->command_ms = config_seconds(c, "command_time_limit") * 1000;
 	s->domains = address_domains_new(c, NULL);
 	open_tables(s, &faults);
@@ -101,13 +105,23 @@ static void child_start(void *context)
 	s->feed = feed_open();
 }
 
+static bool serve(void *context, const struct prefork_listener *listener,
+		  int fd)
+{
+	if (str_equal(listener->name, "room"))
+		serve_room(context, fd);
+	else
+		serve_qmgr(context, fd);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct prefork p = { .spare = 1,
 			     .grace_s = 30,
 			     .context = &settings,
 			     .child_start = child_start,
-			     .serve = serve_qmgr };
+			     .serve = serve };
 	struct service s;
 
 	service_start(&s, argc, argv, "local-deliver");

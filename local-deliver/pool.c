@@ -137,6 +137,7 @@ static struct worker *find(const struct account *account)
 static void fail(struct worker_reply *reply, int err, char *why)
 {
 	reply->answer = WORKER_FAILED;
+	reply->room = INT64_MAX;
 	reply->err = err;
 	reply->why = why;
 }
@@ -173,10 +174,14 @@ static void hear(struct arena *a, struct worker_reply *reply)
 {
 	int64_t err = ERR_IO;
 
+	if (!ipc_int(&self.in, "room", 0, INT64_MAX, &reply->room))
+		reply->room = INT64_MAX;
 	if (ipc_is(&self.in, "delivered")) {
 		hear_delivered(reply);
 	} else if (ipc_is(&self.in, "forward")) {
 		hear_forward(a, reply);
+	} else if (ipc_is(&self.in, "room")) {
+		reply->answer = WORKER_ROOM;
 	} else {
 		ipc_int(&self.in, "code", ERR_EOF, ERR_UNSUPPORTED, &err);
 		fail(reply, (int)err,

@@ -139,14 +139,13 @@ static bool do_jobs(struct batch *b, int fd, struct ipc_out *out)
 	return !err;
 }
 
-bool serve_qmgr(void *settings, const struct prefork_listener *listener, int fd)
+void serve_qmgr(struct settings *settings, int fd)
 {
 	struct batch b = { .settings = settings, .arena = arena_new() };
 	struct ipc_in in = { 0 };
 	struct ipc_out out = { 0 };
 	bool more = true;
 
-	(void)listener;
 	while (more && prefork_await(fd, -1) == ERR_OK) {
 		more = take_jobs(&b, fd, &in);
 		more = do_jobs(&b, fd, &out) && more;
@@ -158,5 +157,4 @@ bool serve_qmgr(void *settings, const struct prefork_listener *listener, int fd)
 	ipc_out_free(&out);
 	ipc_in_free(&in);
 	close(fd);
-	return true;
 }

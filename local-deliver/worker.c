@@ -26,7 +26,7 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 {
 	const struct delivery *d = &q->delivery;
 
-	ipc_begin(m, "deliver");
+	ipc_begin(m, q->measure ? "room" : "deliver");
 	ipc_put(m, "maildir", d->maildir);
 	ipc_put(m, "prologue", d->prologue);
 	ipc_put_int(m, "offset", d->offset);
@@ -42,7 +42,8 @@ void worker_put_request(struct ipc_out *m, const struct worker_request *q)
 	ipc_put_int(m, "grace", q->grace);
 	ipc_put(m, "levels", q->levels);
 	ipc_put(m, "origin", q->origin);
-	ipc_put_fd(m, d->fd);
+	if (!q->measure)
+		ipc_put_fd(m, d->fd);
 }
 
 /* All of Q is in A, except the descriptor, which is Q's. */
@@ -53,7 +54,8 @@ static bool get_request(struct arena *a, struct ipc_in *m,
 	int64_t offset, length, grace;
 
 	*q = (struct worker_request){ .delivery = { .fd = -1 } };
-	if (!ipc_is(m, "deliver") ||
+	q->measure = ipc_is(m, "room");
+	if ((!q->measure && !ipc_is(m, "deliver")) ||
 	    !ipc_int(m, "offset", 0, INT64_MAX, &offset) ||
 	    !ipc_int(m, "length", 0, INT64_MAX, &length) ||
 	    !ipc_int(m, "arrival", 0, INT64_MAX, &d->arrival_us) ||
@@ -73,7 +75,17 @@ static bool get_request(struct arena *a, struct ipc_in *m,
 	q->forward = ipc_get(m, "forward") != NULL;
 	q->home = arena_strdup(a, ipc_text(m, "forward"));
 	q->extension = arena_strdup(a, ipc_text(m, "extension"));
-	return d->fd >= 0;
+	return q->measure != (d->fd >= 0);
+}
+
+/* What there is room for when the mailbox holds NOW. */
+static void put_room(struct ipc_out *m, const struct worker_request *q,
+		     const struct usage *now)
+{
+	if (quota_exists(&q->quota))
+		ipc_put_int(m, "room",
+			    quota_room(&q->quota, now->bytes, now->messages,
+				       q->grace));
 }
 
 static void say_failed(struct ipc_out *m, int err)
@@ -148,12 +160,32 @@ static void deliver_alone(struct ipc_out *m, const struct worker_request *q)
 		if (!done.duplicate)
 			warn_if_due(q, &after);
 		say_delivered(m, &done);
+		put_room(m, q, &after);
 		return;
 	}
 	if (err != ERR_LIMIT)
 		log_error("%s: cannot deliver to %s: %s", d.queue_id, d.maildir,
 			  err_why(err));
 	say_failed(m, err);
+	if (err == ERR_LIMIT)
+		put_room(m, q, &after);
+}
+
+static void measure(struct ipc_out *m, const struct worker_request *q)
+{
+	struct usage now;
+	int err;
+
+	err_clear();
+	err = check_room(q, 0, 0, &now);
+	if (err && err != ERR_LIMIT) {
+		log_error("cannot measure %s: %s", q->delivery.maildir,
+			  err_why(err));
+		say_failed(m, err);
+		return;
+	}
+	ipc_begin(m, "room");
+	put_room(m, q, &now);
 }
 
 /* What came together. */
@@ -182,14 +214,17 @@ static void add_request(struct batch *b, struct ipc_in *in)
 	if (!b->good[i] || (q->forward && forward_found(q, &b->told[i])))
 		return;
 	buf_reset(&b->told[i]);
+	if (q->measure)
+		return;
 	b->delivery[b->ndeliveries++] = q->delivery;
 	b->bytes += size_of(&q->delivery);
 	b->limited = q;
 }
 
-/* Answers request I; *DONE of the deliveries are answered. */
+/* Answers request I; *DONE of the deliveries are answered, after which there is
+ * AFTER. */
 static void answer(const struct batch *b, size_t i, size_t *done,
-		   struct ipc_out *out)
+		   const struct usage *after, struct ipc_out *out)
 {
 	if (!b->good[i]) {
 		err_clear();
@@ -197,8 +232,11 @@ static void answer(const struct batch *b, size_t i, size_t *done,
 	} else if (b->told[i].len > 0) {
 		ipc_begin(out, "forward");
 		ipc_put_base64(out, "targets", b->told[i].data, b->told[i].len);
+	} else if (b->request[i].measure) {
+		measure(out, &b->request[i]);
 	} else if (b->together) {
 		say_delivered(out, &b->delivered[(*done)++]);
+		put_room(out, &b->request[i], after);
 	} else {
 		deliver_alone(out, &b->request[i]);
 	}
@@ -209,7 +247,7 @@ static void answer(const struct batch *b, size_t i, size_t *done,
 static int do_batch(struct batch *b, int sock, struct ipc_out *out)
 {
 	size_t done = 0;
-	struct usage after;
+	struct usage after = { 0 };
 	int err = ERR_OK;
 
 	b->together = b->ndeliveries > 0 &&
@@ -220,7 +258,7 @@ static int do_batch(struct batch *b, int sock, struct ipc_out *out)
 	if (b->together)
 		warn_if_due(b->limited, &after);
 	for (size_t i = 0; !err && i < b->n; i++) {
-		answer(b, i, &done, out);
+		answer(b, i, &done, &after, out);
 		err = ipc_send(sock, out, IDLE_MS);
 	}
 	return err;

@@ -8,7 +8,9 @@
  * Between child and worker, packets of lib/ipc on a socket pair:
  *     deliver maildir prologue offset length queue-id recipient arrival
  *         forward extension quota quota-messages grace levels origin + fd
- *     → delivered folder uid duplicate | failed code errno | forward targets
+ *     room maildir forward extension quota quota-messages grace
+ *     → delivered folder uid duplicate room | failed code errno room
+ *         | forward targets | room room
  * Answers come in the order of the requests.
  */
 #ifndef LOCAL_DELIVER_WORKER_H
@@ -22,6 +24,7 @@
 #include "table/aliases.h"
 
 struct worker_request {
+	bool measure; /* nothing is delivered: what is there room for? */
 	struct delivery delivery;
 	bool forward;	       /* look for .forward first, … */
 	const char *home;      /* … there, … */
@@ -35,11 +38,14 @@ struct worker_request {
 enum worker_answer {
 	WORKER_DELIVERED,
 	WORKER_FORWARD, /* there is a .forward: nothing was delivered */
+	WORKER_ROOM,
 	WORKER_FAILED
 };
 
 struct worker_reply {
 	enum worker_answer answer;
+	int64_t room; /* bytes that still fit; INT64_MAX: no limit, or it is
+		       * not known */
 	struct delivered delivered;
 	int err;		     /* WORKER_FAILED: of base/err.h */
 	char *why;		     /* WORKER_FAILED: in the arena, or NULL */

@@ -29,7 +29,7 @@ const struct service_row service_rows[] = {
 { "tls-policy", "tls-policy", STAGE_HELPERS, USER_NET, 0,
 	{ PRIVATE("tls-policy") }, USER_NET },
 { "local-deliver", "local-deliver", STAGE_DELIVERY, USER_ROOT, 0,
-	{ PRIVATE("local-deliver") }, USER_QUEUE },
+	{ PRIVATE("local-deliver"), PRIVATE("room") }, USER_QUEUE | USER_ACCOUNT },
 { "remote-send", "remote-send", STAGE_DELIVERY, USER_NET, FLAG_CHROOT,
 	{ PRIVATE("remote-send") }, USER_QUEUE },
 { "qmgr", "qmgr", STAGE_QUEUE, USER_QUEUE, FLAG_IN_PLACE,

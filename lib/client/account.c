@@ -61,19 +61,33 @@ static void keep(const char *address, int64_t now)
 			      : 0;
 }
 
-enum account_status account_recipient(const char *address)
+/* Only a mailbox that is not nearly full is kept: room goes and comes. */
+enum account_status account_recipient(const char *address, int64_t *room)
 {
 	int64_t now = clock_ms();
 	enum account_status status;
 
+	*room = INT64_MAX;
 	if (is_known(address, now))
 		return ACCOUNT_FOUND;
 	ipc_begin(&self.question, "recipient");
 	ipc_put(&self.question, "address", address);
 	status = ask(address);
-	if (status == ACCOUNT_FOUND)
+	if (status != ACCOUNT_FOUND)
+		return status;
+	if (!ipc_get(&self.answer, "room"))
 		keep(address, now);
+	else if (!ipc_int(&self.answer, "room", 0, INT64_MAX, room))
+		*room = INT64_MAX;
 	return status;
+}
+
+void account_nearly_full(const char *user)
+{
+	ipc_begin(&self.question, "nearly-full");
+	ipc_put(&self.question, "user", user);
+	if (self.service.sock >= 0)
+		err_ignore(ipc_send(self.service.sock, &self.question, 0));
 }
 
 static bool take_account(const struct ipc_in *a, struct account *out)

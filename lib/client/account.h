@@ -42,8 +42,14 @@ struct account {
  * order that local-deliver uses. A program's user without a home of its own
  * does not count; a person's that is absent is ACCOUNT_TEMP. What was found is
  * kept for a second, so that a burst of mail for one costs one question; a new
- * user gets mail at once. */
-enum account_status account_recipient(const char *address);
+ * user gets mail at once. *ROOM is what there was room for in the mailbox a
+ * second ago at most, in bytes; INT64_MAX if there is no limit, or it is not
+ * known, as long as the mailbox is not nearly full. */
+enum account_status account_recipient(const char *address, int64_t *room);
+
+/* Says that the mailbox of the login name USER is nearly full, so that
+ * account_recipient will tell its room. Best effort; never waits. */
+void account_nearly_full(const char *user);
 
 /* The owner of the mailbox for the mail address or login name NAME, in the
  * caller's *OUT; only useful after ACCOUNT_FOUND. */

@@ -5,20 +5,29 @@ bool quota_exists(const struct quota *q)
 	return q->bytes > 0 || q->messages > 0;
 }
 
-static bool allows(int64_t limit, uint64_t value, int percent)
+/* LIMIT and PERCENT more; no limit is the greatest. */
+static uint64_t most(int64_t limit, int percent)
 {
-	uint64_t most = (uint64_t)limit;
+	uint64_t n = (uint64_t)limit, p = (uint64_t)percent;
 
-	return limit <= 0 ||
-	       value <= most + most / 100 * (uint64_t)percent +
-				most % 100 * (uint64_t)percent / 100;
+	return limit > 0 ? n + n / 100 * p + n % 100 * p / 100 : INT64_MAX;
 }
 
 bool quota_allows(const struct quota *q, uint64_t bytes, uint64_t messages,
 		  int percent)
 {
-	return allows(q->bytes, bytes, percent) &&
-	       allows(q->messages, messages, percent);
+	return bytes <= most(q->bytes, percent) &&
+	       messages <= most(q->messages, percent);
+}
+
+int64_t quota_room(const struct quota *q, uint64_t bytes, uint64_t messages,
+		   int percent)
+{
+	uint64_t limit = most(q->bytes, percent);
+
+	if (messages >= most(q->messages, percent) || bytes >= limit)
+		return 0;
+	return q->bytes > 0 ? (int64_t)(limit - bytes) : INT64_MAX;
 }
 
 void quota_put(struct ipc_out *m, const struct quota *q)

@@ -22,6 +22,11 @@ bool quota_exists(const struct quota *q);
 bool quota_allows(const struct quota *q, uint64_t bytes, uint64_t messages,
 		  int percent);
 
+/* How many bytes more there may be, after so many, with one message more. 0:
+ * none; INT64_MAX: there is no limit. */
+int64_t quota_room(const struct quota *q, uint64_t bytes, uint64_t messages,
+		   int percent);
+
 /* The attributes "quota" and "quota-messages" of a packet, which are left out
  * if there is no limit. False: they are malformed. */
 void quota_put(struct ipc_out *m, const struct quota *q);

@@ -155,7 +155,7 @@ const struct config_param config_params[] = {
 { "queue_user", STRING, "posthorn-queue", NULL, "programs",
   "User (name or number) of the queue manager." },
 { "quota_full_tempfail", BOOL, "no", NULL, "local delivery",
-  "Try mail for a full mailbox again later (4.2.2), as long as maximal_queue_lifetime allows, instead of returning it (5.2.2)." },
+  "Try mail for a full mailbox again later (4.2.2), as long as maximal_queue_lifetime allows, instead of returning it (5.2.2); the same for its recipients over SMTP and LMTP (452, 552)." },
 { "recipient_delimiter", STRING, "+", NULL, "addresses",
   "What separates a user from an extension; empty: nothing." },
 { "reject_malformed_from", BOOL, "yes", NULL, "authentication",
