@@ -288,6 +288,11 @@ int intake_write(void *context, const void *data, size_t n)
 	return ERR_OK;
 }
 
+int64_t intake_size(const struct intake *in)
+{
+	return in->size;
+}
+
 /* The Message-ID as the log shows it: one word, of a bounded length. */
 static void put_message_id(const struct intake *in, struct buf *out)
 {

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "config/config.h"
 #include "intake/answer.h"
@@ -51,6 +52,9 @@ const char *intake_id(const struct intake *in);
  * to the end of the message. The type is that of a smtp_data_sink with the
  * intake as its context, but it always gives ERR_OK. */
 int intake_write(void *in, const void *data, size_t n);
+
+/* Bytes of content taken so far. */
+int64_t intake_size(const struct intake *in);
 
 /* Notes a fault that the receiver found: the message will be refused with
  * the given text, unless there is a fault already. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "intake/edit.h"
 #include "server/prefork.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
@@ -99,13 +100,43 @@ static void begin_envelope(struct smtp_session *s)
 		s->envelope.client_name = "";
 }
 
-/* In LMTP each recipient gets a separate reply (RFC 2033 section 4.2). */
-static void say_result(struct smtp_session *s, const struct answer *r)
+/* In LMTP each recipient gets a separate reply (RFC 2033 section 4.2); SIZE is
+ * that of the content. */
+static void say_result(struct smtp_session *s, int64_t size,
+		       const struct answer *r)
 {
 	size_t n = s->lmtp ? s->envelope.nrecipients : 1;
+	struct answer full;
 
-	while (n-- > 0)
-		smtp_say(s, "%s", r->text);
+	for (size_t i = 0; i < n; i++)
+		smtp_say(s, "%s",
+			 s->lmtp && smtp_is_full(s, i, size, &full) ? full.text
+								    : r->text);
+}
+
+/* SMTP has one reply for all: a message that only some have room for is
+ * delivered, or not, to each. In LMTP these do not get it. */
+static void refuse_full(struct smtp_session *s, int64_t size)
+{
+	size_t n = smtp_count_full(s, size);
+	bool all = n == s->envelope.nrecipients;
+	struct answer a;
+
+	for (size_t i = 0; n > 0 && i < s->envelope.nrecipients; i++) {
+		if (!smtp_is_full(s, i, size, &a))
+			continue;
+		if (all) {
+			intake_refuse(s->intake, "%s", a.text);
+			return;
+		}
+		if (!s->lmtp)
+			return;
+		smtp_log_refusal(s, "DATA", s->envelope.recipient[i].address,
+				 &a);
+		/* named twice, it is gone by now */
+		intake_remove_recipient(s->intake,
+					s->envelope.recipient[i].address);
+	}
 }
 
 static void lose_content(struct smtp_session *s, int err)
@@ -118,6 +149,7 @@ static void end_content(struct smtp_session *s,
 			const struct smtp_data_reader *d)
 {
 	char client[SMTP_NAME_SIZE + ACCOUNT_USER_SIZE + 100];
+	int64_t size = intake_size(s->intake);
 	struct answer r;
 
 	snprintf(client, sizeof(client), "client=%s[%s]%s%s", s->client_name,
@@ -125,11 +157,12 @@ static void end_content(struct smtp_session *s,
 	if (d->bare && !s->server->normalize)
 		intake_refuse(s->intake, "550 5.5.2 Error: bare <CR> or <LF> "
 					 "received");
+	refuse_full(s, size);
 	if (intake_end(s->intake, client, &r)) {
 		smtp_forgive(s);
 		s->accepted++;
 	}
-	say_result(s, &r);
+	say_result(s, size, &r);
 	smtp_reset(s);
 	if (prefork_stopping())
 		smtp_lose(s, ERR_STOPPING);
@@ -180,7 +213,7 @@ static void refuse_content(struct smtp_session *s, const struct answer *r)
 		lose_content(s, err);
 		return;
 	}
-	say_result(s, r);
+	say_result(s, 0, r);
 	smtp_reset(s);
 }
 

@@ -101,6 +101,8 @@ static void make_room(struct smtp_session *s)
 		e->recipient = mem_resize(e->recipient, s->cap_recipients,
 					  sizeof(*e->recipient));
 	}
+	if (s->nrooms > e->nrecipients) /* of one that was refused */
+		s->nrooms = e->nrecipients;
 	*smtp_next_recipient(s) =
 		(struct envelope_recipient){ .address = "", .orcpt = "" };
 }

@@ -50,6 +50,7 @@ static bool take_size(struct smtp_session *s, const char *value,
 	if (!str_to_int(value, 0, limit ? limit : INT64_MAX, &size))
 		return answer_refuse(
 			r, "552 5.3.4 Message size exceeds fixed limit");
+	s->size = size;
 	return true;
 }
 

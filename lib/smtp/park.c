@@ -43,6 +43,7 @@ static const struct {
 	{ "accepted", offsetof(struct smtp_session, accepted) },
 	{ "unknown", offsetof(struct smtp_session, unknown) },
 	{ "fate", offsetof(struct smtp_session, fate) },
+	{ "size", offsetof(struct smtp_session, size) },
 	{ "message-fate", offsetof(struct smtp_session, message_fate) },
 };
 

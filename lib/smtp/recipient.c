@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "client/account.h"
 #include "client/dns.h"
 #include "smtp/park.h"
@@ -40,24 +41,85 @@ static void resolve_literal(struct smtp_session *s, struct address *a)
 		smtp_take_home(s->server, a);
 }
 
+/* Of the next recipients up to the N-th it is not known. */
+static void fill_rooms(struct smtp_session *s, size_t n)
+{
+	if (s->nrooms >= n)
+		return;
+	s->room = mem_resize(s->room, n, sizeof(*s->room));
+	while (s->nrooms < n)
+		s->room[s->nrooms++] = INT64_MAX;
+}
+
+/* Of the recipient that is being judged. */
+static void note_room(struct smtp_session *s, int64_t room)
+{
+	size_t at = s->envelope.nrecipients;
+
+	if (room == INT64_MAX)
+		return;
+	fill_rooms(s, at + 1);
+	s->room[at] = room;
+}
+
+bool smtp_is_full(const struct smtp_session *s, size_t at, int64_t size,
+		  struct answer *a)
+{
+	if (at >= s->nrooms || (s->room[at] > 0 && size <= s->room[at]))
+		return false;
+	answer_set(a, "%s <%s>: Recipient address rejected: the mailbox is full",
+		   s->server->full_tempfail ? "452 4.2.2" : "552 5.2.2",
+		   s->envelope.recipient[at].address);
+	return true;
+}
+
+/* None for the address of the recipient AT, wherever it is named. */
+static void take_room(struct smtp_session *s, size_t at)
+{
+	const struct envelope_recipient *r = s->envelope.recipient;
+
+	for (size_t i = 0; i < s->envelope.nrecipients; i++)
+		if (str_equal_ci(r[i].address, r[at].address))
+			s->room[i] = 0;
+}
+
+size_t smtp_count_full(struct smtp_session *s, int64_t size)
+{
+	size_t n = 0;
+
+	if (s->nrooms == 0)
+		return 0;
+	fill_rooms(s, s->envelope.nrecipients);
+	for (size_t i = 0; i < s->envelope.nrecipients; i++)
+		if (size > s->room[i])
+			take_room(s, i);
+	for (size_t i = 0; i < s->envelope.nrecipients; i++)
+		n += s->room[i] == 0;
+	return n;
+}
+
 /* Mail to postmaster must be accepted in every domain (RFC 5321 section
  * 4.5.1): if there is none, it is for the one of this system, whatever the
  * tables say about that. */
-static enum intake_action judge_account(const struct smtp_server *s,
+static enum intake_action judge_account(struct smtp_session *s,
 					struct address *to, struct answer *a)
 {
 	char text[ADDRESS_TEXT_SIZE];
+	int64_t room;
 
-	switch (account_recipient(address_text(to, text))) {
+	switch (account_recipient(address_text(to, text), &room)) {
 	case ACCOUNT_FOUND:
-		return INTAKE_ACCEPT;
+		note_room(s, room);
+		if (!smtp_is_full(s, s->envelope.nrecipients, s->size, a))
+			return INTAKE_ACCEPT;
+		return answer_class(a) == '4' ? INTAKE_DEFER : INTAKE_REFUSE;
 	case ACCOUNT_NONE:
 		if (!is_postmaster(to))
 			return intake_no(a,
 					 "550 5.1.1 <%s>: Recipient address "
 					 "rejected: no such user here",
 					 text);
-		smtp_take_home(s, to);
+		smtp_take_home(s->server, to);
 		return INTAKE_ACCEPT;
 	case ACCOUNT_TEMP:
 		break;
@@ -86,7 +148,7 @@ static enum intake_action judge(const struct intake_question *q, bool relay,
 				 "550 5.1.1 <%s>: Recipient address rejected: "
 				 "no such user here",
 				 text);
-	return judge_account(s->server, q->address, a);
+	return judge_account(s, q->address, a);
 }
 
 enum intake_action smtp_judge_recipient(const struct intake_question *q,

@@ -30,6 +30,7 @@ void smtp_server_init(struct smtp_server *s, const struct config *c,
 	s->tls = *config_string(c, "smtpd_tls_cert_file") != '\0';
 	s->normalize = strcmp(config_string(c, "smtpd_forbid_bare_newline"),
 			      "normalize") == 0;
+	s->full_tempfail = config_bool(c, "quota_full_tempfail");
 	s->check_sender_domain = config_bool(c, "reject_unknown_sender_domain");
 	s->size_limit = config_bytes(c, "message_size_limit");
 	s->recipient_limit = config_int(c, "smtpd_recipient_limit");

@@ -47,6 +47,7 @@ struct smtp_server {
 	bool tls;	/* there is a certificate */
 	bool normalize; /* bare CR and LF are mended */
 	bool check_sender_domain;
+	bool full_tempfail; /* quota_full_tempfail */
 	int64_t size_limit;
 	int64_t recipient_limit;
 	int64_t error_limit;

@@ -163,6 +163,8 @@ void smtp_reset(struct smtp_session *s)
 					 .hold = "",
 					 .prologue = "" };
 	s->refused_recipients = false;
+	s->size = 0;
+	s->nrooms = 0;
 	s->message_fate = INTAKE_ACCEPT;
 	s->message_why[0] = '\0';
 	if (s->state != SMTP_GREETED)
@@ -424,6 +426,7 @@ void smtp_session_free(struct smtp_session *s)
 {
 	smtp_reset(s);
 	free(s->envelope.recipient);
+	free(s->room);
 	stream_free(&s->io);
 	arena_free(&s->memory);
 }

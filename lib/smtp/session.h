@@ -95,6 +95,9 @@ struct smtp_session {
 	struct envelope envelope;
 	size_t cap_recipients;
 	bool refused_recipients; /* some, since MAIL */
+	int64_t size;		 /* of SIZE (RFC 1870); 0: not said */
+	int64_t *room;		 /* in bytes, of the first NROOMS recipients */
+	size_t nrooms;
 };
 
 /* Prepares a session for the descriptor FD, which it owns from now on. The
@@ -185,6 +188,15 @@ enum intake_action smtp_judge_recipient(const struct intake_question *q,
 					struct answer *a);
 enum intake_action smtp_judge_relayed(const struct intake_question *q,
 				      struct answer *a);
+
+/* Is content of SIZE bytes too much for the mailbox of the recipient AT, as far
+ * as is known? Then A is the answer. */
+bool smtp_is_full(const struct smtp_session *s, size_t at, int64_t size,
+		  struct answer *a);
+
+/* For how many recipients is it? From now on they have no room at all. An
+ * address that is named twice has the same answer. */
+size_t smtp_count_full(struct smtp_session *s, int64_t size);
 
 /* A row of MAIL: could replies be sent to the sender's domain? */
 enum intake_action smtp_judge_sender_domain(const struct intake_question *q,

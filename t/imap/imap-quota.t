@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Limits of a user's mailbox: what IMAP tells of them (RFC 9208), what is
-refused over IMAP and at delivery, and that a full user gets mail again as soon
+refused over IMAP, at RCPT and at delivery, and that a full user gets mail again as soon
 as something is deleted."""
 import json
 import os
 import re
+import signal
 import smtplib
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
+from attack import children  # noqa: E402
 from alone import Tap  # noqa: E402
 from imapsession import Client, Sessions  # noqa: E402
 from instance import Instance, message as mail, wait_for  # noqa: E402
@@ -150,6 +153,14 @@ def send(s, n, size, user=None):
                         ("z" * 70 + "\r\n") * (size // 72)))
 
 
+def send_here(s, n, size, user=None):
+    """From a local program, which is not asked for each recipient."""
+    subprocess.run([s.SENDMAIL, "-f", "a@sender.test", s.address(user)],
+                   input=mail("a@sender.test", s.address(user), "m%d" % n,
+                              ("z" * 70 + "\r\n") * (size // 72)),
+                   check=True)
+
+
 def empty(s):
     m = s.imap()
     m.select()
@@ -165,7 +176,7 @@ def delivery():
         for n in range(2):
             send(s, n, 40000)
         tap.equal(len(s.wait_messages(2)), 2, "mail within the limit arrives")
-        send(s, 3, 40000)
+        send_here(s, 3, 40000)
         tap.ok(s.wait_log("dsn=5.2.2"), "what is over it is returned (5.2.2)")
         tap.ok("mailbox is full" in s.read_log(), "and the reason is told")
         send(s, 4, 5000)
@@ -211,7 +222,7 @@ def delivery():
         for n in 6, 7:
             send(s, n, 110000, s.USER2)
         tap.equal(len(s.wait_messages(2, s.USER2)), 2, "holds")
-        send(s, 8, 10, s.USER2)
+        send_here(s, 8, 10, s.USER2)
         tap.ok(s.wait_log("dsn=5.2.2", times=2), "also of messages")
 
 
@@ -246,8 +257,10 @@ def later():
         send(s, 1, 105000)
         tap.equal(len(s.wait_messages(1)), 1,
                   "a message may go over the limit by the grace")
-        send(s, 2, 8000)
+        send_here(s, 2, 8000)
         tap.ok(s.wait_log("dsn=4.2.2"), "the next waits (4.2.2)")
+        tap.ok(wait_for(lambda: rcpt(s, 8000)[0] == 452),
+               "or is put off at RCPT")
         empty(s)
 
         def came():
@@ -256,12 +269,94 @@ def later():
         tap.ok(wait_for(came, pause=0.5), "until there is room")
 
 
+def rcpt(s, size=None, user=None):
+    """The code and the text that RCPT gets; nothing is sent."""
+    with s.smtp() as c:
+        c.ehlo()
+        c.mail("a@sender.test", [] if size is None else ["SIZE=%d" % size])
+        return c.rcpt(s.address(user))
+
+
+def body(size):
+    return "From: <a@sender.test>\r\n\r\n" + ("z" * 70 + "\r\n") * (size // 72)
+
+
+def lmtp(s, to, text):
+    """The replies to the recipients of one message."""
+    with smtplib.LMTP(s.LMTP_SOCKET, local_hostname="client.test") as c:
+        c.ehlo()
+        c.mail("a@sender.test")
+        codes = [c.rcpt(a)[0] for a in to]
+        c.putcmd("data")
+        c.getreply()
+        c.send(text + ".\r\n")
+        return codes, [c.getreply() for _ in to]
+
+
+def at_rcpt():
+    """Mail for a full mailbox is refused before it is accepted."""
+    with Instance("mailbox_quota=100K", "mailbox_quota_grace=0",
+                  "mailbox_quota_warnings=") as s:
+        for n in range(2):
+            send(s, n, 40000)
+        s.wait_messages(2)
+        tap.ok(wait_for(lambda: rcpt(s, 40000)[0] == 552),
+               "what has no room is refused at RCPT")
+        tap.starts(rcpt(s, 40000)[1], b"5.2.2 ", "with the reason")
+        tap.equal([rcpt(s, 5000)[0], rcpt(s)[0], rcpt(s, 40000, s.USER2)[0]],
+                  [250, 250, 250],
+                  "but not what fits, or may fit, or is for others")
+        with s.smtp() as c:
+            c.ehlo()
+            c.mail("a@sender.test")
+            c.rcpt(s.address())
+            tap.equal(c.data(body(40000))[0], 552,
+                      "without SIZE it is when the message is there")
+            c.mail("a@sender.test")
+            c.rcpt(s.address())
+            c.rcpt(s.address(s.USER2))
+            tap.equal(c.data(body(40000))[0], 250, "but not for others' sake")
+        s.wait_messages(1, s.USER2)
+        tap.ok(s.wait_log("dsn=5.2.2"), "then delivery refuses it")
+        with s.submission() as c:
+            c.mail(s.address(), ["SIZE=40000"])
+            tap.equal(c.rcpt(s.address())[0], 552, "users hear of it too")
+        both = [s.address(), s.address(s.USER2), s.address()]
+        codes, got = lmtp(s, both, body(40000))
+        tap.equal((codes, [g[0] for g in got]),
+                  ([250] * 3, [552, 250, 552]), "LMTP: each by itself")
+        tap.ok(both[0].encode() in got[0][1] and got[1][1].startswith(
+            b"2.0.0 "), "and each reply names its own", got)
+        s.wait_messages(2, s.USER2)
+        tap.equal([g[0] for g in lmtp(s, both[:1], body(40000))[1]], [552],
+                  "and a message for nobody is not accepted")
+        tap.equal(len(s.messages()), 2, "the full user got nothing")
+        empty(s)
+        tap.ok(wait_for(lambda: rcpt(s, 40000)[0] == 250, seconds=20),
+               "room is noticed")
+        for n in range(2):
+            send(s, n, 40000)
+        s.wait_messages(2)
+        tap.ok(wait_for(lambda: rcpt(s, 40000)[0] == 552), "full again")
+        tired = [s.pid_of("local-deliver")]
+        tired += children(tired[0])
+        for pid in tired:
+            os.kill(pid, signal.SIGSTOP)
+        tap.ok(wait_for(lambda: rcpt(s, 40000)[0] == 250, seconds=20),
+               "who cannot be asked delays nobody")
+        for pid in reversed(tired):
+            os.kill(pid, signal.SIGCONT)
+        tap.ok(wait_for(lambda: rcpt(s, 40000)[0] == 552, seconds=20),
+               "and is asked again")
+
+
 with Sessions() as sessions:
     without(sessions)
     with_limits(sessions)
     clients(sessions)
     as_dovecot(sessions)
 delivery()
+at_rcpt()
 warnings()
 later()
 tap.done()
