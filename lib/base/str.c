@@ -93,6 +93,20 @@ bool str_span_is(const char *s, size_t n, const char *word)
 	return strlen(word) == n && same_ci(s, word, n);
 }
 
+bool str_span_is_ascii(const char *s, size_t n)
+{
+	uint64_t all = 0, word;
+	unsigned char rest = 0;
+
+	for (; n >= sizeof(word); s += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, s, sizeof(word));
+		all |= word;
+	}
+	while (n > 0)
+		rest |= (unsigned char)s[--n];
+	return !(all & UINT64_C(0x8080808080808080)) && rest < 0x80;
+}
+
 bool str_copy(char *dst, size_t size, const char *src)
 {
 	size_t n = strlen(src);

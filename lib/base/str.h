@@ -50,6 +50,8 @@ char *str_trim(char *s);
 
 /* Has S no byte above 0x7f? */
 bool str_is_ascii(const char *s);
+/* The same for the span S, N. */
+bool str_span_is_ascii(const char *s, size_t n);
 
 /* Is S, N well-formed UTF-8 (no surrogates, no overlong forms)? */
 bool str_is_utf8(const char *s, size_t n);

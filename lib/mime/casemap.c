@@ -49,7 +49,7 @@ static bool put_ascii(struct buf *out, const char *text, size_t n, bool squeeze)
 	for (i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		if (squeeze && str_isspace(c)) {
+		if (squeeze && c <= ' ' && str_isspace(c)) {
 			if (!blank)
 				*to++ = ' ';
 			blank = true;

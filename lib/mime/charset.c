@@ -96,6 +96,22 @@ static bool is_unicode(const char *charset)
 	       str_equal_ci(charset, "UTF8");
 }
 
+/* Charsets in which every ASCII byte is that character, and the beginnings of
+ * names of such. */
+static const char *const with_ascii[] = { "ISO-8859-",    "WINDOWS-1250",
+					  "WINDOWS-1251", "WINDOWS-1252",
+					  "KOI8-R",	  "KOI8-U" };
+
+bool mime_is_utf8(const char *charset, const char *data, size_t n)
+{
+	if (is_unicode(charset))
+		return true;
+	for (size_t i = 0; i < sizeof(with_ascii) / sizeof(*with_ascii); i++)
+		if (str_starts_ci(charset, with_ascii[i]))
+			return str_span_is_ascii(data, n);
+	return false;
+}
+
 static void convert(struct buf *out, iconv_t cd, const char *data, size_t n)
 {
 	char chunk[4096], *in, *to;

@@ -9,16 +9,20 @@
 
 #define TEXT_MAX (64 << 20)
 
-static int base64_value(int c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* The value of each base64 digit and one more; 0: no digit. */
+static const unsigned char digit[256] = {
+	['A'] = 1,  ['B'] = 2,	['C'] = 3,  ['D'] = 4,	['E'] = 5,  ['F'] = 6,
+	['G'] = 7,  ['H'] = 8,	['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12,
+	['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+	['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+	['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+	['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+	['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+	['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+	['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
 
 void mime_decode_base64(struct buf *out, const char *data, size_t n)
 {
@@ -29,7 +33,7 @@ void mime_decode_base64(struct buf *out, const char *data, size_t n)
 	if (!to)
 		return;
 	for (i = 0; i < n; i++) {
-		int v = base64_value((unsigned char)data[i]);
+		int v = digit[(unsigned char)data[i]] - 1;
 
 		if (data[i] == '=')
 			bits = have = 0; /* the end; some join two of them */
@@ -94,17 +98,20 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n)
 	}
 }
 
-static void undo_encoding(struct buf *out, const char *header, size_t nheader,
-			  struct arena *a, const char *body, size_t n)
+/* The content of the body BODY, N: as it lies there, or decoded into RAW. */
+static void undo_encoding(struct buf *raw, struct arena *a, const char *header,
+			  size_t nheader, const char **body, size_t *n)
 {
 	const char *encoding = mime_encoding(a, header, nheader);
 
 	if (str_equal_ci(encoding, "base64"))
-		mime_decode_base64(out, body, n);
+		mime_decode_base64(raw, *body, *n);
 	else if (str_equal_ci(encoding, "quoted-printable"))
-		mime_decode_qp(out, body, n);
+		mime_decode_qp(raw, *body, *n);
 	else
-		buf_put(out, body, n);
+		return;
+	*body = raw->data;
+	*n = raw->len;
 }
 
 /* Is the part text, and in which charset? */
@@ -125,23 +132,43 @@ static bool text_charset(struct arena *a, const char *header, size_t n,
 	return str_equal_ci(v.type, "text") || str_equal_ci(v.type, "message");
 }
 
-bool mime_decode_part(struct buf *out, const char *data,
-		      const struct mime_part *part)
+bool mime_part_text(struct buf *work, const char *data,
+		    const struct mime_part *part, const char **text, size_t *n)
 {
 	const char *header = data + part->header, *charset;
 	struct arena *a = arena_new();
 	struct buf raw;
-	bool text;
+	bool is_text = part->kind == MIME_LEAF &&
+		       text_charset(a, header, part->nheader, &charset);
 
-	text = part->kind == MIME_LEAF &&
-	       text_charset(a, header, part->nheader, &charset);
-	if (text) {
+	if (is_text) {
 		buf_init(&raw, TEXT_MAX);
-		undo_encoding(&raw, header, part->nheader, a, data + part->body,
-			      part->nbody);
-		mime_to_utf8(out, charset, raw.data, raw.len);
+		*text = data + part->body;
+		*n = part->nbody;
+		undo_encoding(&raw, a, header, part->nheader, text, n);
+		if (*text == raw.data || !mime_is_utf8(charset, *text, *n)) {
+			mime_to_utf8(work, charset, *text, *n);
+			*text = work->data;
+			*n = work->len;
+		}
 		buf_free(&raw);
 	}
 	arena_free(&a);
-	return text;
+	return is_text;
+}
+
+bool mime_decode_part(struct buf *out, const char *data,
+		      const struct mime_part *part)
+{
+	struct buf work;
+	const char *text;
+	size_t n;
+	bool is_text;
+
+	buf_init(&work, out->max);
+	is_text = mime_part_text(&work, data, part, &text, &n);
+	if (is_text)
+		buf_put(out, text, n);
+	buf_free(&work);
+	return is_text;
 }

@@ -27,10 +27,19 @@ bool mime_decode_words(struct buf *out, const char *value, size_t n);
 bool mime_decode_part(struct buf *out, const char *data,
 		      const struct mime_part *part);
 
+/* The same without a copy, if it can be had: *TEXT, *N is in DATA, or in WORK,
+ * which is empty. */
+bool mime_part_text(struct buf *work, const char *data,
+		    const struct mime_part *part, const char **text, size_t *n);
+
 /* DATA, N from CHARSET to UTF-8. Of an unknown charset (false) bytes that
  * are not ASCII become '?'. */
 bool mime_to_utf8(struct buf *out, const char *charset, const char *data,
 		  size_t n);
+
+/* Is DATA, N the same in UTF-8 as in CHARSET? False may only mean that this
+ * would have to be tried. */
+bool mime_is_utf8(const char *charset, const char *data, size_t n);
 
 /* Is there a converter for CHARSET? */
 bool mime_charset_known(const char *charset);
