@@ -35,8 +35,7 @@ static void look(void *context, const struct mime_address *a)
 	buf_reset(l->folded);
 	put_address(l->text, a);
 	mime_fold_case(l->folded, l->text->data, l->text->len);
-	l->found = memmem(l->folded->data, l->folded->len, l->key->text,
-			  l->key->ntext);
+	l->found = needle_is_in(&l->key->text, l->folded);
 }
 
 bool search_address(const char *value, size_t n, const struct search_key *key,
@@ -44,7 +43,7 @@ bool search_address(const char *value, size_t n, const struct search_key *key,
 {
 	struct looking l = { .key = key, .text = text, .folded = folded };
 
-	if (key->ntext == 0)
+	if (key->text.n == 0)
 		return true;
 	mime_address_list(value, n, IMAP_ADDRESSES_MAX, look, &l);
 	return l.found;

@@ -2,7 +2,8 @@
  * A message is opened only if a key needs what the cache does not hold, and
  * read once for all keys: the struct keeps what was read and folded until the
  * next message. Case is folded in both key and text (mime_fold_case), so a
- * match is a search for bytes.
+ * match is a search for bytes; but folding is the dearest part of it, and most
+ * messages show without it that they do not match (searched_lacks).
  */
 #include "imapd/search.h"
 
@@ -28,9 +29,11 @@ struct search {
 	struct session *s;
 	uint32_t seq;
 	struct mailbox_message m;
-	struct buf raw;	   /* the message */
+	struct buf raw;	   /* the message, as it is stored */
 	struct buf header; /* its header, folded, for TEXT */
 	struct buf body;   /* the text of its parts, folded */
+	struct arena *arena;
+	struct mime_part *root; /* its parts, or NULL */
 	bool have_raw;
 	bool have_text;
 	bool failed; /* it could not be read */
@@ -54,6 +57,7 @@ struct search *search_new(struct session *s)
 	int i;
 
 	m->s = s;
+	m->arena = arena_new();
 	progress_begin(&m->progress, &s->c, clock_ms());
 	for (i = 0; buffer(m, i); i++)
 		buf_init(buffer(m, i), TEXT_MAX);
@@ -66,6 +70,7 @@ void search_free(struct search **m)
 
 	for (i = 0; buffer(*m, i); i++)
 		buf_free(buffer(*m, i));
+	arena_free(&(*m)->arena);
 	free(*m);
 	*m = NULL;
 }
@@ -77,11 +82,6 @@ void search_tell_unread(const struct search *m)
 			 "* NO [UNAVAILABLE] %zu messages could not be read, "
 			 "and are not among them.",
 			 m->unread);
-}
-
-static bool contains(const struct buf *text, const struct search_key *key)
-{
-	return memmem(text->data, text->len, key->text, key->ntext) != NULL;
 }
 
 /* Did the mailbox give what was asked for? If not, and the message is not
@@ -104,7 +104,7 @@ static bool load_raw(struct search *m)
 	if (m->have_raw)
 		return true;
 	buf_reset(&m->raw);
-	m->have_raw = can(m, mailbox_text(m->s->box, m->seq, &m->raw));
+	m->have_raw = can(m, mailbox_stored(m->s->box, m->seq, &m->raw));
 	return m->have_raw;
 }
 
@@ -145,7 +145,7 @@ static bool value_holds(struct search *m, const struct mime_field *f,
 		return search_address(f->value, f->nvalue, key, &m->value,
 				      &m->folded);
 	fold_value(m, f);
-	return contains(&m->folded, key);
+	return needle_is_in(&key->text, &m->folded);
 }
 
 static bool match_header(struct search *m, const struct search_key *key)
@@ -186,52 +186,38 @@ static bool match_sent(struct search *m, const struct search_key *key)
 					      : day >= key->day;
 }
 
-static void add_header(struct search *m, const struct mime_part *part,
-		       struct buf *out)
+/* Finds the parts of the message. */
+static bool load_parts(struct search *m)
 {
-	const char *pos = m->raw.data + part->header;
-	const char *end = pos + part->nheader;
-	struct mime_field f;
-
-	while (mime_field_next(&pos, end, &f)) {
-		mime_fold_case(out, f.name, f.nname);
-		buf_puts(out, ": ");
-		fold_value(m, &f);
-		buf_put(out, m->folded.data, m->folded.len);
-		buf_putc(out, '\n');
-	}
-}
-
-/* The text of PART and of all within it; headers of inner parts belong to
- * the body. */
-static void add_text(struct search *m, const struct mime_part *part, bool top)
-{
-	const struct mime_part *child;
-
-	add_header(m, part, top ? &m->header : &m->body);
-	for (child = part->child; child; child = child->next)
-		add_text(m, child, false);
-	buf_reset(&m->value);
-	if (mime_decode_part(&m->value, m->raw.data, part))
-		mime_fold_case(&m->body, m->value.data, m->value.len);
-	buf_putc(&m->body, '\n');
-}
-
-static bool load_text(struct search *m)
-{
-	struct arena *a;
-
-	if (m->have_text)
-		return true;
 	if (!load_raw(m))
 		return false;
-	a = arena_new();
+	if (!m->root)
+		m->root = mime_parse(m->arena, m->raw.data, m->raw.len);
+	return true;
+}
+
+static void load_text(struct search *m)
+{
+	if (m->have_text)
+		return;
 	buf_reset(&m->header);
 	buf_reset(&m->body);
-	add_text(m, mime_parse(a, m->raw.data, m->raw.len), true);
-	arena_free(&a);
+	searched_text(&m->header, &m->body, m->raw.data, m->root);
 	m->have_text = true;
-	return true;
+}
+
+static bool match_text(struct search *m, const struct search_key *key)
+{
+	bool whole = key->type == SEARCH_TEXT;
+
+	if (!load_parts(m))
+		return false;
+	if (!m->have_text && searched_lacks(m->raw.data, m->root, whole,
+					    &key->text, &m->value))
+		return false;
+	load_text(m);
+	return needle_is_in(&key->text, &m->body) ||
+	       (whole && needle_is_in(&key->text, &m->header));
 }
 
 static bool match_size(struct search *m, const struct search_key *key)
@@ -266,8 +252,8 @@ static bool match_email_id(struct search *m, const struct search_key *key)
 	char id[MAILBOX_EMAIL_ID_SIZE];
 
 	return can(m, mailbox_email_id(m->s->box, m->seq, id)) &&
-	       strlen(id) == key->ntext &&
-	       memcmp(id, key->text, key->ntext) == 0;
+	       strlen(id) == key->text.n &&
+	       memcmp(id, key->text.text, key->text.n) == 0;
 }
 
 static bool match_saved(const struct search *m, const struct search_key *key)
@@ -338,10 +324,8 @@ static bool holds(struct search *m, const struct search_key *key)
 	case SEARCH_EMAILID:
 		return match_email_id(m, key);
 	case SEARCH_BODY:
-		return load_text(m) && contains(&m->body, key);
 	case SEARCH_TEXT:
-		return load_text(m) &&
-		       (contains(&m->header, key) || contains(&m->body, key));
+		return match_text(m, key);
 	case SEARCH_AND:
 	case SEARCH_OR:
 		return match_children(m, key);
@@ -359,6 +343,9 @@ bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 	m->seq = seq;
 	m->m = mailbox_get(m->s->box, seq);
 	m->have_raw = m->have_text = m->failed = false;
+	if (m->root)
+		arena_reset(m->arena);
+	m->root = NULL;
 	if (key->cost > 0 || seq % LOOK_EVERY == 0)
 		progress_tell(&m->progress, seq - 1, mailbox_count(m->s->box),
 			      clock_ms());

@@ -118,8 +118,9 @@ static bool parse_text(struct parser *p, struct search_key *key)
 	buf_init(&folded, 32 * TEXT_MAX);
 	mime_to_utf8(&utf8, p->charset, text, p->a->n);
 	mime_fold_case(&folded, utf8.data, utf8.len);
-	key->text = arena_strndup(p->s->c.arena, folded.data, folded.len);
-	key->ntext = folded.len;
+	needle_init(&key->text,
+		    arena_strndup(p->s->c.arena, folded.data, folded.len),
+		    folded.len);
 	buf_free(&utf8);
 	buf_free(&folded);
 	p->a++;
@@ -129,10 +130,11 @@ static bool parse_text(struct parser *p, struct search_key *key)
 /* As it is. */
 static bool parse_id(struct parser *p, struct search_key *key)
 {
-	key->text = arg_astring(p->a);
-	key->ntext = p->a->n;
+	const char *id = arg_astring(p->a);
+
+	needle_init(&key->text, id, id ? p->a->n : 0);
 	p->a++;
-	return key->text;
+	return id;
 }
 
 static bool parse_field(struct parser *p, struct search_key *key)

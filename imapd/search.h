@@ -8,6 +8,7 @@
 #include "imapd/date.h"
 #include "imapd/session.h"
 #include "imapd/set.h"
+#include "imaptext/searched.h"
 
 enum search_type {
 	SEARCH_ALL,
@@ -59,8 +60,7 @@ struct search_key {
 	date_day day;
 	int64_t when; /* seconds since 1970 */
 	const char *name;
-	const char *text; /* as of mime_fold_case */
-	size_t ntext;
+	struct needle text; /* of SEARCH_EMAILID as it is */
 };
 
 /* Parses the keys at A, in CHARSET. NULL, and the client is told, if they

@@ -168,6 +168,8 @@ void mailbox_read_close(struct mailbox_reader **r);
 
 /* The whole message appended to B (which bounds it: ERR_TOO_LONG). */
 int mailbox_text(struct mailbox *m, uint32_t seq, struct buf *b);
+/* The same as it is stored: line ends may be LF alone. */
+int mailbox_stored(struct mailbox *m, uint32_t seq, struct buf *b);
 /* Its header, with the empty line that ends it, appended to B: reads only this
  * part of the message. */
 int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);

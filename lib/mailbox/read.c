@@ -458,6 +458,13 @@ int mailbox_raw(struct mailbox *m, const struct entry *e, bool whole,
 	return code;
 }
 
+int mailbox_stored(struct mailbox *m, uint32_t seq, struct buf *b)
+{
+	const struct entry *e = mailbox_entry(m, seq);
+
+	return e ? mailbox_raw(m, e, true, b) : ERR_NOT_FOUND;
+}
+
 int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b)
 {
 	const struct entry *e = mailbox_entry(m, seq);

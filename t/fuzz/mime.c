@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "imaptext/imaptext.h"
+#include "imaptext/searched.h"
 #include "index/cache.h"
 #include "mime/author.h"
 #include "mime/decode.h"
@@ -101,6 +102,25 @@ static void check_unbinary(struct buf *out, const struct mime_part *root,
 	check_out(out);
 }
 
+/* What of the text, in the middle, is said not to be there? Nothing. */
+static void check_searched(struct buf *work, const struct mime_part *root,
+			   const char *data)
+{
+	struct buf text;
+	struct needle k;
+	size_t at, n = 0;
+
+	buf_init(&text, IMAP_TEXT_MAX);
+	searched_text(&text, &text, data, root);
+	at = text.len / 2;
+	while (n < 12 && at + n < text.len && text.data[at + n] != '\n')
+		n++;
+	needle_init(&k, text.data + at, n);
+	FUZZ_CHECK(!searched_lacks(data, root, true, &k, work));
+	buf_reset(work);
+	buf_free(&text);
+}
+
 static void take_domain(void *context, const char *domain, bool shown)
 {
 	size_t *n = context;
@@ -136,6 +156,7 @@ void fuzz_one(const char *data, size_t n)
 	imap_structure(&out, data, root, false);
 	check_out(&out);
 	check_global(a, data, n, &out);
+	check_searched(&out, root, data);
 	imap_envelope(&out, data, root->nheader);
 	check_out(&out);
 	while (mime_field_next(&at, data + n, &f)) {

@@ -1,0 +1,42 @@
+/*
+ * The text of a message that SEARCH compares (RFC 3501 section 6.4.4, BODY and
+ * TEXT): fields with their encoded words decoded, and parts that are text,
+ * decoded to UTF-8, all as of mime_fold_case. HTML is searched as it is
+ * written. Each field and each part ends with a line end, which no folded
+ * text that is looked for has: so a match lies within one of them.
+ */
+#ifndef IMAPTEXT_SEARCHED_H
+#define IMAPTEXT_SEARCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "mime/part.h"
+
+/* What is looked for, as of mime_fold_case, and its longest word. */
+struct needle {
+	const char *text; /* the caller's */
+	size_t n;
+	const char *word;
+	size_t nword;
+	bool ascii; /* ASCII text can hold it */
+};
+
+void needle_init(struct needle *k, const char *text, size_t n);
+
+/* Does the folded TEXT hold it? */
+bool needle_is_in(const struct needle *k, const struct buf *text);
+
+/* Appends the text of the message DATA with the tree ROOT: its header to HEADER,
+ * all else, with the headers of inner parts, to BODY. */
+void searched_text(struct buf *header, struct buf *body, const char *data,
+		   const struct mime_part *root);
+
+/* Is it sure, from a look at DATA that folds nothing, that the body, or with
+ * HEADER the header too, does not hold K? WORK is work space. False is no
+ * answer. */
+bool searched_lacks(const char *data, const struct mime_part *root, bool header,
+		    const struct needle *k, struct buf *work);
+
+#endif

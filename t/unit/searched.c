@@ -1,0 +1,204 @@
+/*
+ * The text that SEARCH compares, and the look that tells, without folding any
+ * of it, that a message does not hold a needle: it must never say so of one
+ * that does.
+ */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "imaptext/searched.h"
+#include "mime/decode.h"
+#include "tap.h"
+
+#define MAX (1 << 20)
+
+enum where { NOWHERE, BODY, HEADER };
+
+static const struct {
+	const char *promise;
+	const char *message;
+	const char *needle;
+	enum where where;
+	bool seen; /* that it is not there, without folding */
+} cases[] = {
+	{ "a word", "A: b\n\nsome Text here", "text", BODY, false },
+	{ "no word", "A: b\n\nsome text here", "texts", NOWHERE, true },
+	{ "words on two lines", "A: b\n\nsome \t\r\n text", "some text", BODY,
+	  false },
+	{ "at the very end", "A: b\n\nabcdefghij", "j", BODY, false },
+	{ "nothing is everywhere", "A: b\n\n", "", BODY, false },
+	{ "a word of the header", "Sub: long\n word\n\nx", "long word", HEADER,
+	  false },
+	{ "the header's is not the body's", "Sub: word\n\nx", "ord", HEADER,
+	  false },
+	{ "a field's name that stands apart", "Sub \t:x\n\ny", "sub: x", HEADER,
+	  false },
+	{ "a colon in a word", "A: b\n\nsee http://a.b/c", "http://a.b/c", BODY,
+	  false },
+	{ "an encoded word", "A: =?utf-8?b?SsO2aG4=?=\n\nx", "j\xc3\xb6hn",
+	  HEADER, false },
+	{ "an encoded word of ASCII", "A: =?utf-8?q?=41=42c?=\n\nx", "abc",
+	  HEADER, false },
+	{ "a letter with an accent holds that without",
+	  "A: b\n\ncaf\xc3\xa9!", "cafe", BODY, false },
+	{ "a ligature", "A: b\n\no\xef\xac\x81n", "\xef\xac\x81", BODY, false },
+	{ "a ligature is two letters", "A: b\n\nofin", "o\xef\xac\x81n",
+	  NOWHERE, true },
+	{ "a wide letter", "A: b\n\n\xef\xbc\xa1", "a", BODY, false },
+	{ "no letter beyond ASCII in ASCII", "A: b\n\ncafe", "caf\xc3\xa9",
+	  NOWHERE, true },
+	{ "Latin 1", "Content-Type: text/plain; charset=iso-8859-1\n\nJ\xf6",
+	  "j\xc3\xb6", BODY, false },
+	{ "ASCII in Latin 1",
+	  "Content-Type: text/plain; charset=ISO-8859-15\n\nabc", "bd", NOWHERE,
+	  true },
+	{ "UTF-7 is not ASCII",
+	  "Content-Type: text/plain; charset=utf-7\n\n+APY-", "\xc3\xb6", BODY,
+	  false },
+	{ "ISO-2022-JP is not ASCII",
+	  "Content-Type: text/plain; charset=iso-2022-jp\n\n\x1b$B$3\x1b(B",
+	  "\xe3\x81\x93", BODY, false },
+	{ "quoted-printable",
+	  "Content-Transfer-Encoding: quoted-printable\n\nun=\nwrit=74en",
+	  "unwritten", BODY, false },
+	{ "base64", "Content-Transfer-Encoding: base64\n\ndW53cml0dGVu",
+	  "unwritten", BODY, false },
+	{ "what looks like it in base64",
+	  "Content-Transfer-Encoding: base64\n\ndW53cml0dGVu", "dW53", NOWHERE,
+	  true },
+	{ "an image is no text", "Content-Type: image/png\n\nabc", "abc",
+	  NOWHERE, true },
+	{ "HTML as it is written", "Content-Type: text/html\n\n<b>c</b>",
+	  "<B>c", BODY, false },
+	{ "a part's header is of the body",
+	  "Content-Type: multipart/mixed; boundary=b\n\n--b\nX: word\n\n\n"
+	  "--b--\n",
+	  "x: word", BODY, false },
+	{ "nothing across parts",
+	  "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n"
+	  "--b\n\ntwo\n--b--\n",
+	  "one two", NOWHERE, false },
+	{ "a message in a message",
+	  "Content-Type: message/rfc822\n\nSubject: =?utf-8?q?w=C3=B6rd?=\n\n",
+	  "subject: w\xc3\xb6rd", BODY, false },
+};
+
+struct text {
+	struct arena *a;
+	struct mime_part *root;
+	struct buf header;
+	struct buf body;
+	struct buf work;
+	const char *data;
+};
+
+static void begin(struct text *t, const char *data, size_t n)
+{
+	t->a = arena_new();
+	t->data = data;
+	t->root = mime_parse(t->a, data, n);
+	buf_init(&t->header, MAX);
+	buf_init(&t->body, MAX);
+	buf_init(&t->work, MAX);
+	searched_text(&t->header, &t->body, data, t->root);
+}
+
+static void end(struct text *t)
+{
+	buf_free(&t->header);
+	buf_free(&t->body);
+	buf_free(&t->work);
+	arena_free(&t->a);
+}
+
+static void check_case(size_t i)
+{
+	struct buf folded;
+	struct needle k;
+	struct text t;
+	enum where where;
+	bool seen;
+
+	begin(&t, cases[i].message, strlen(cases[i].message));
+	buf_init(&folded, MAX);
+	mime_fold_case(&folded, cases[i].needle, strlen(cases[i].needle));
+	needle_init(&k, folded.data, folded.len);
+	where = needle_is_in(&k, &t.body)     ? BODY
+		: needle_is_in(&k, &t.header) ? HEADER
+					      : NOWHERE;
+	seen = searched_lacks(t.data, t.root, true, &k, &t.work);
+	ok(where == cases[i].where && seen == cases[i].seen, "%s: %d %d",
+	   cases[i].promise, where, seen);
+	buf_free(&folded);
+	end(&t);
+}
+
+/* Any piece of the text is found to be possible. */
+static bool check_pieces(const struct text *t, const struct buf *in,
+			 bool header, struct buf *work)
+{
+	for (size_t at = 0; at < in->len; at++)
+		for (size_t n = 1; n < 20 && at + n <= in->len; n++) {
+			struct needle k;
+
+			if (in->data[at + n - 1] == '\n')
+				break;
+			needle_init(&k, in->data + at, n);
+			if (searched_lacks(t->data, t->root, header, &k, work))
+				return false;
+		}
+	return true;
+}
+
+static bool check_all_pieces(const char *message, size_t n)
+{
+	struct text t;
+	bool good;
+
+	begin(&t, message, n);
+	good = check_pieces(&t, &t.body, false, &t.work) &&
+	       check_pieces(&t, &t.header, true, &t.work);
+	end(&t);
+	return good;
+}
+
+/* Words at every place of the sixteen bytes that are compared at once. */
+static bool check_places(void)
+{
+	char message[300];
+	bool good = true;
+	struct needle k;
+	struct text t;
+
+	needle_init(&k, "NEEDLE", 6);
+	for (size_t at = 6; at < 200; at++)
+		for (size_t rest = 0; rest < 70; rest++) {
+			memset(message, 'n', sizeof(message));
+			memcpy(message, "A: b\n\n", 6);
+			memcpy(message + at, "nEeDlE", 6);
+			begin(&t, message, at + 6 + rest);
+			good = good && !searched_lacks(message, t.root, false,
+						       &k, &t.work);
+			end(&t);
+			begin(&t, message, at + 5);
+			good = good && searched_lacks(message, t.root, false,
+						      &k, &t.work);
+			end(&t);
+		}
+	return good;
+}
+
+int main(void)
+{
+	size_t i;
+
+	mime_charsets_preload();
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		check_case(i);
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ok(check_all_pieces(cases[i].message,
+				    strlen(cases[i].message)),
+		   "every piece of: %s", cases[i].promise);
+	ok(check_places(), "a word at every place");
+	return done();
+}
