@@ -89,6 +89,16 @@ int file_sync(int fd)
 	return result;
 }
 
+int file_sync_all(int fd)
+{
+	int result;
+
+	heartbeat_long(SYNC_MS);
+	result = syncfs(fd);
+	heartbeat();
+	return result;
+}
+
 int file_sync_data(int fd)
 {
 	int result;

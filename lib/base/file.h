@@ -24,6 +24,9 @@ MUST_CHECK int file_pread(int fd, void *data, size_t n, off_t at);
 MUST_CHECK int file_sync(int fd);
 MUST_CHECK int file_sync_data(int fd);
 
+/* syncfs(2): all of the file system that FD is on. */
+MUST_CHECK int file_sync_all(int fd);
+
 /* Opens PATH for reading, without waiting for anybody: a FIFO, directory or
  * socket of that name is ERR_UNSUPPORTED. A device such as /dev/null is a
  * file. */
