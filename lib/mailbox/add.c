@@ -25,8 +25,8 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/marks.h"
 
-int addition_begin(struct addition *a, struct folder *f, unsigned flags,
-		   uint64_t keywords, int64_t received)
+void addition_init(struct addition *a, unsigned flags, uint64_t keywords,
+		   int64_t received)
 {
 	memset(a, 0, sizeof(*a));
 	buf_init(&a->in.text, 0);
@@ -36,6 +36,12 @@ int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 	a->e.letters = letters_with(0, flags);
 	a->e.dir = a->e.letters ? DIR_CUR : DIR_NEW;
 	a->e.received = received;
+}
+
+int addition_begin(struct addition *a, struct folder *f, unsigned flags,
+		   uint64_t keywords, int64_t received)
+{
+	addition_init(a, flags, keywords, received);
 	return incoming_begin(&a->in, f->files, a->e.dir);
 }
 
@@ -55,7 +61,8 @@ int additions_wait(const struct addition *a, size_t n)
 	int code = ERR_OK;
 
 	for (i = 0; !code && i < n; i++)
-		code = incoming_wait(&a[i].in);
+		if (!a[i].from_ms)
+			code = incoming_wait(&a[i].in);
 	return code;
 }
 
@@ -103,6 +110,13 @@ static void number(struct addition *a, const struct folder *f, uint32_t uid,
 		a->e.ncache = 0;
 }
 
+/* Have all its bytes gone through our hands? Otherwise it was made durable
+ * before. */
+static bool is_read(const struct addition *a)
+{
+	return !a->from_ms && !a->in.unread;
+}
+
 /* *DONE is how many were recorded, even after a failure. */
 static int record_all(struct folder *f, struct addition *a, size_t n,
 		      size_t *done)
@@ -124,7 +138,7 @@ static int record_all(struct folder *f, struct addition *a, size_t n,
 			number(&a[i], f, t.uidnext++, &t);
 			totals_add(&t, &a[i].e, 1);
 			entries_put(&b, &a[i].e, a[i].base, a[i].key,
-				    !a[i].from_ms ? &a[i].in.crc : NULL);
+				    is_read(&a[i]) ? &a[i].in.crc : NULL);
 		}
 		record_end(&b, at, &t);
 		code = folder_write(f, &b, &t, false);

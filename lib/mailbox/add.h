@@ -19,7 +19,7 @@ struct addition {
 	struct buf cached;
 	char base[MESSAGE_BASE_MAX + 1];
 	bool linked;
-	struct messages *from_ms; /* a copy: what to link, instead of `in` */
+	struct messages *from_ms; /* moved: what to link, instead of `in` */
 	struct message_ref from;
 };
 
@@ -28,7 +28,10 @@ struct addition {
 int add_prepare(struct store *s, const char *name, const char *const *keyword,
 		size_t n, uint64_t *bits);
 
-/* Begins one for `new` of F or, if it has flags, for `cur`. */
+/* Begins one for `new` or, if it has flags, for `cur`, still without content;
+ * then, in the same way, one whose content comes into a new file in F. */
+void addition_init(struct addition *a, unsigned flags, uint64_t keywords,
+		   int64_t received);
 int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 		   uint64_t keywords, int64_t received);
 /* All bytes have come: writes them, makes the cache entry. */

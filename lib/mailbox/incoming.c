@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
@@ -196,12 +198,47 @@ int incoming_finish(struct incoming *in)
 	return code;
 }
 
+/* Whatever the reason, if it cannot be shared it can be copied. */
+static bool is_cloned(struct incoming *in, int fd)
+{
+	in->unread = ioctl(in->file.fd, FICLONE, fd) == 0;
+	return in->unread;
+}
+
+/* Not by copy_file_range(2): it would not show us the bytes, whose checksum we
+ * record, and so is no quicker. */
+static int copy_bytes(struct incoming *in, int fd, uint64_t size)
+{
+	int code = ERR_OK;
+
+	while (!code && in->written < size) {
+		uint64_t left = size - in->written;
+		size_t n = left > PIECE ? PIECE : (size_t)left;
+
+		code = file_pread(fd, buf_room(&in->text, n), n,
+				  (off_t)in->written);
+		if (code)
+			break;
+		buf_added(&in->text, n);
+		code = write_out(in);
+		buf_reset(&in->text);
+	}
+	buf_free(&in->text);
+	return code;
+}
+
+int incoming_copy(struct incoming *in, int fd, uint64_t size)
+{
+	in->size = size;
+	return is_cloned(in, fd) ? ERR_OK : copy_bytes(in, fd, size);
+}
+
 int incoming_wait(const struct incoming *in)
 {
 	const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE |
 			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
 
-	if (sync_file_range(in->file.fd, 0, 0, all) == 0)
+	if (in->durable || sync_file_range(in->file.fd, 0, 0, all) == 0)
 		return ERR_OK;
 	/* a write error is reported only once: a sync would not report it */
 	if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
@@ -211,8 +248,9 @@ int incoming_wait(const struct incoming *in)
 
 int incoming_sync(const struct incoming *in)
 {
-	return file_sync(in->file.fd) < 0 ? err_sys("sync", "a message")
-					  : ERR_OK;
+	return !in->durable && file_sync(in->file.fd) < 0
+		       ? err_sys("sync", "a message")
+		       : ERR_OK;
 }
 
 void incoming_end(struct incoming *in)

@@ -26,6 +26,8 @@ struct incoming {
 	char last;	 /* the last byte that came */
 	uint64_t written;
 	uint32_t crc;  /* CRC-32C of what was written */
+	bool unread;   /* a clone: `crc` is not known */
+	bool durable;  /* it was synced, by whoever set this */
 	uint64_t size; /* of the file */
 	uint64_t wire; /* as sent */
 };
@@ -36,6 +38,10 @@ int incoming_begin(struct incoming *in, struct messages *ms,
 int incoming_write(struct incoming *in, const char *data, size_t n) MUST_CHECK;
 /* Writes the rest, and starts write-out. ERR_TOO_LONG beyond 4 GiB. */
 int incoming_finish(struct incoming *in) MUST_CHECK;
+/* The content of another message's file, FD, of SIZE bytes, instead of all that:
+ * shared with it if the file system can do that, else read and written. ERR_EOF:
+ * that file is shorter. */
+int incoming_copy(struct incoming *in, int fd, uint64_t size) MUST_CHECK;
 /* Waits until it is written out. Only then may it get a name: so no file
  * system that keeps its journal in order makes the name durable before length
  * and content. This is not a sync: a disk's cache may still hold it. */
