@@ -210,16 +210,16 @@ static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 }
 
 /* Is E to be removed? What another program wrote to is not, but a new message;
- * if it was MOVED its file is also elsewhere. */
+ * unless it is LINKED elsewhere, too. */
 static bool choose(struct mailbox *m, struct batch *b, struct entry *e,
-		   bool deleted_only, bool moved)
+		   bool deleted_only, bool linked)
 {
 	uint32_t size;
 
 	if (!e || e->state & ENTRY_GONE ||
 	    (deleted_only && !(e->flags & MAILBOX_DELETED)))
 		return false;
-	if (moved || !mailbox_is_restated(m, e, &size))
+	if (linked || !mailbox_is_restated(m, e, &size))
 		return true;
 	mailbox_put_anew(m, b, e, size);
 	return false;
@@ -227,8 +227,8 @@ static bool choose(struct mailbox *m, struct batch *b, struct entry *e,
 
 /* Which are to be removed goes into CHOSEN, their records into B. */
 static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
-			   bool deleted_only, bool moved, struct batch *b,
-			   bool *chosen)
+			   bool deleted_only, const bool *linked,
+			   struct batch *b, bool *chosen)
 {
 	bool joins = false;
 	size_t i;
@@ -237,7 +237,7 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		struct entry *e = mailbox_entry(m, seq[i]);
 
 		joins = joins && seq[i] == seq[i - 1] + 1;
-		chosen[i] = choose(m, b, e, deleted_only, moved);
+		chosen[i] = choose(m, b, e, deleted_only, linked && linked[i]);
 		if (chosen[i]) {
 			removal_put(&m->removal, m, e);
 			totals_add(&b->t, e, -1);
@@ -259,10 +259,10 @@ static int part_twins(struct mailbox *m)
 /* So long a client waits for files to be removed that it was told are gone. */
 #define REMOVE_NOW_US 1000000
 
-/* DONE[N] gets which were removed now, and not gone before. It is not NULL if
- * their files are also elsewhere. */
+/* DONE[N], unless NULL, gets which were removed now, and not gone before. LINKED
+ * may be NULL. */
 static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
-		   bool deleted_only, bool *done)
+		   bool deleted_only, const bool *linked, bool *done)
 {
 	size_t before = removal_count(&m->removal);
 	struct batch b;
@@ -274,7 +274,7 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 	if (code)
 		return code;
 	chosen = mem_array(n + 1, sizeof(*chosen));
-	record_expunge(m, seq, n, deleted_only, done != NULL, &b, chosen);
+	record_expunge(m, seq, n, deleted_only, linked, &b, chosen);
 	any = b.any;
 	/* What is reported gone must not come back: the record comes first. */
 	code = change_end(m, &b);
@@ -295,11 +295,11 @@ static int expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only)
 {
-	return expunge(m, seq, n, deleted_only, NULL);
+	return expunge(m, seq, n, deleted_only, NULL, NULL);
 }
 
 int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n,
-			  bool *done)
+			  const bool *linked, bool *done)
 {
-	return expunge(m, seq, n, false, done);
+	return expunge(m, seq, n, false, linked, done);
 }

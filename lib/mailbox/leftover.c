@@ -222,9 +222,9 @@ uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file)
 }
 
 /* Was the file put here after WHEN? If it has changed since, one of its names
- * elsewhere may be why: a COPY of the message is the same file, which its flags
- * rename and an expunge removes. So the time when it was made decides; if that
- * is not known, whether it has other names now. */
+ * elsewhere may be why: a COPY by a former version, or a MOVE that was killed, is
+ * the same file, which its flags rename and an expunge removes. So the time when
+ * it was made decides; if that is not known, whether it has other names now. */
 static bool put_since(const struct message_state *st, int64_t when)
 {
 	if (st->changed < when)

@@ -77,11 +77,11 @@ bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 		      uint32_t size);
 
-/* mailbox_expunge of messages that were moved: their files are also in the
- * other folder, whatever was written to them. DONE[N] gets which were removed
+/* mailbox_expunge of messages that were moved. LINKED[N]: the file is also in
+ * the other folder, whatever was written to it. DONE[N] gets which were removed
  * by this call, and not by another session before. */
 int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n,
-			  bool *done) MUST_CHECK;
+			  const bool *linked, bool *done) MUST_CHECK;
 
 /* Which message of the store E is. False: the snapshot is wrong. */
 bool mailbox_ref(const struct mailbox *m, const struct entry *e,

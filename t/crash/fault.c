@@ -146,6 +146,11 @@ int fdatasync(int fd)
 	return fails_on(FAULT_SYNC, fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
+int syncfs(int fd)
+{
+	return fails_on(FAULT_SYNC, fd) ? -1 : (int)syscall(SYS_syncfs, fd);
+}
+
 int sync_file_range(int fd, off_t from, off_t n, unsigned how)
 {
 	/* one that waits for nothing tells of nothing */

@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -203,6 +205,22 @@ int sync_file_range(int fd, off_t from, off_t n, unsigned flags)
 	if (waits && result == 0)
 		entry_length(OP_WRITTEN, fd, 0, 0);
 	return result;
+}
+
+/* The disk of the replay shares no content. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *argument;
+
+	va_start(ap, request);
+	argument = va_arg(ap, void *);
+	va_end(ap);
+	if (request == FICLONE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return (int)syscall(SYS_ioctl, fd, request, argument);
 }
 
 /* Flags that leave both names (RENAME_EXCHANGE) nobody uses. */

@@ -153,10 +153,10 @@ static void test_gone(void)
 
 int main(void)
 {
-	test_copy(false, 1, 0);
-	test_copy(false, N, 0);
+	test_copy(false, 0, 1);
+	test_copy(false, 0, N);
 	test_copy(true, 2, 0);
-	test_copy(false, 1, 3);
+	test_copy(false, 0, 3);
 	test_copy(true, N, 3);
 	test_read(1);
 	test_read(2);

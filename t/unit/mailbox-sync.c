@@ -223,7 +223,7 @@ static void test_failed_sync(void)
 	close_folder(&m, &s);
 }
 
-/* COPY shares the file: one that was delivered just now, by a process that
+/* MOVE keeps the file: one that was delivered just now, by a process that
  * has not synced it yet, must be durable before OK. */
 static void test_copy(void)
 {
