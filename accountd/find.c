@@ -63,6 +63,25 @@ static void open_tables(const struct config *c, const char *parameter,
 		log_die(EX_CONFIG, "%s cannot be used", parameter);
 }
 
+static void read_quota(const struct config *c)
+{
+	const struct strlist *rules = config_list(c, "mailbox_quota_rules");
+	struct buf all;
+
+	self.quota.bytes = config_bytes(c, "mailbox_quota");
+	self.quota.messages = config_int(c, "mailbox_quota_messages");
+	buf_init(&all, QUOTA_RULES_SIZE);
+	for (size_t i = 0; i < rules->n; i++)
+		if (!quota_rule_add(&all, rules->item[i]))
+			log_die(EX_CONFIG,
+				"mailbox_quota_rules: %s is not of the form "
+				"Trash:storage=+10%%:messages=+10%% or "
+				"Spam:ignore, or there are more than %d",
+				rules->item[i], QUOTA_TREES_MAX);
+	str_copy(self.quota.rules, sizeof(self.quota.rules), all.data);
+	buf_free(&all);
+}
+
 void find_begin(const struct config *c)
 {
 	const struct strlist *virtual = config_list(c,
@@ -75,8 +94,7 @@ void find_begin(const struct config *c)
 	self.delimiters = config_string(c, "recipient_delimiter");
 	self.myorigin = config_string(c, "myorigin");
 	self.local_users = config_bool(c, "local_users");
-	self.quota.bytes = config_bytes(c, "mailbox_quota");
-	self.quota.messages = config_int(c, "mailbox_quota_messages");
+	read_quota(c);
 	if (!self.local_users && virtual->n > 0)
 		self.login_domain = virtual->item[0];
 	buf_init(&self.value, TABLE_VALUE_MAX);
@@ -156,6 +174,8 @@ static bool fill(const struct user *u, struct account *out)
 {
 	out->quota.bytes = limit(u->quota.bytes, self.quota.bytes);
 	out->quota.messages = limit(u->quota.messages, self.quota.messages);
+	str_copy(out->quota.rules, sizeof(out->quota.rules),
+		 u->quota_rules ? u->quota_rules : self.quota.rules);
 	out->uid = u->uid;
 	out->gid = u->gid;
 	return str_copy(out->user, sizeof(out->user), u->name) &&

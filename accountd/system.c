@@ -77,7 +77,7 @@ static void fill(struct user *u, const struct passwd *p)
 	n = strlen(u->maildir);
 	while (n > 1 && u->maildir[n - 1] == '/')
 		u->maildir[--n] = '\0';
-	u->quota = (struct quota){ QUOTA_DEFAULT, QUOTA_DEFAULT };
+	u->quota = (struct quota_limits){ QUOTA_DEFAULT, QUOTA_DEFAULT };
 	u->uid = p->pw_uid;
 	u->gid = p->pw_gid;
 }

@@ -28,11 +28,28 @@ static void put_text_limit(uint64_t used, int64_t limit, const char *unit)
 		printf(" (%.0f %%)", 100.0 * (double)used / (double)limit);
 }
 
+/* The limit of a tree by itself; 0: none. */
+static int64_t own(const struct quota_amount *a)
+{
+	return a->more || a->value < 0 ? 0 : a->value;
+}
+
 static void put_text(const struct account *u, const struct usage *used)
 {
+	struct quota_rules r;
+
 	fputs(u->user, stdout);
 	put_text_limit(used->bytes, u->quota.bytes, "bytes");
 	put_text_limit(used->messages, u->quota.messages, "messages");
+	quota_rules(&u->quota, &r);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct quota_rule *t = &r.rule[i];
+
+		printf("  %.*s:", (int)t->n, t->tree);
+		put_text_limit(used->tree[i].bytes, own(&t->bytes), "bytes");
+		put_text_limit(used->tree[i].messages, own(&t->messages),
+			       "messages");
+	}
 	putchar('\n');
 }
 
@@ -44,17 +61,51 @@ static void put_json_limit(const char *name, int64_t limit)
 		printf(", \"%s\": null", name);
 }
 
-static void put_json(const struct account *u, const struct usage *used)
+static void put_json_usage(uint64_t bytes, int64_t bytes_limit,
+			   uint64_t messages, int64_t messages_limit)
+{
+	printf("\"bytes\": %" PRIu64, bytes);
+	put_json_limit("bytes_limit", bytes_limit);
+	printf(", \"messages\": %" PRIu64, messages);
+	put_json_limit("messages_limit", messages_limit);
+}
+
+static void put_json_name(const char *key, const char *name)
 {
 	struct buf b;
 
 	buf_init(&b, 65536);
-	admin_json_string(&b, u->user);
-	printf("{\"user\": %s, \"bytes\": %" PRIu64, b.data, used->bytes);
+	admin_json_string(&b, name);
+	printf("{\"%s\": %s, ", key, b.data);
 	buf_free(&b);
-	put_json_limit("bytes_limit", u->quota.bytes);
-	printf(", \"messages\": %" PRIu64, used->messages);
-	put_json_limit("messages_limit", u->quota.messages);
+}
+
+static void put_json_trees(const struct account *u, const struct usage *used)
+{
+	char name[QUOTA_RULES_SIZE];
+	struct quota_rules r;
+
+	quota_rules(&u->quota, &r);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct quota_rule *t = &r.rule[i];
+
+		snprintf(name, sizeof(name), "%.*s", (int)t->n, t->tree);
+		fputs(i ? ", " : ", \"trees\": [", stdout);
+		put_json_name("folder", name);
+		put_json_usage(used->tree[i].bytes, own(&t->bytes),
+			       used->tree[i].messages, own(&t->messages));
+		putchar('}');
+	}
+	if (r.n)
+		putchar(']');
+}
+
+static void put_json(const struct account *u, const struct usage *used)
+{
+	put_json_name("user", u->user);
+	put_json_usage(used->bytes, u->quota.bytes, used->messages,
+		       u->quota.messages);
+	put_json_trees(u, used);
 	putchar('}');
 }
 
@@ -69,7 +120,7 @@ static int look(const struct admin *a, const struct account *u, bool first)
 		return status;
 	code = store_open(u->maildir, false, &s);
 	if (!code)
-		code = store_usage(s, &used);
+		code = store_usage(s, &u->quota, &used);
 	else if (code == ERR_NOT_FOUND)
 		code = ERR_OK;
 	store_close(&s);

@@ -84,7 +84,7 @@ static void copy(struct session *s, bool move)
 		session_reply(s, "OK No messages found.");
 		return;
 	}
-	if (!move && !quota_may_copy(s, seq, n))
+	if (!quota_may_copy(s, seq, n, name, move))
 		return;
 	uid = arena_alloc(s->c.arena, n * sizeof(*uid));
 	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &to);

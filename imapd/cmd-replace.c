@@ -10,9 +10,11 @@
 #include "imapd/set.h"
 #include "imapd/upload.h"
 
-/* Notes how much room OLD leaves to the new one. */
+/* Notes how much room OLD leaves to the new one, if they count for the same. */
 static bool note_freed(struct upload *u, uint32_t old)
 {
+	if (*u->s->quota.rules && !str_equal(u->s->name, u->name))
+		return true;
 	if (mailbox_size(u->s->box, old, &u->freed) != ERR_OK)
 		u->freed = 0;
 	return true;

@@ -9,11 +9,9 @@
 /* What the user's folders hold, if there is a limit. Gives a code. */
 int quota_usage(struct session *s, struct usage *u) MUST_CHECK;
 
-/* Is there room for so much beside what USAGE says? */
-bool quota_has_room(const struct session *s, const struct usage *usage,
-		    uint64_t bytes, uint64_t messages);
-
-/* May the messages at SEQ[N] be copied? False: the client was told. */
-bool quota_may_copy(struct session *s, const uint32_t *seq, size_t n);
+/* May the messages at SEQ[N] be copied to the folder TO, or with MOVE moved?
+ * False: the client was told. */
+bool quota_may_copy(struct session *s, const uint32_t *seq, size_t n,
+		    const char *to, bool move);
 
 #endif

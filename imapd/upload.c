@@ -45,7 +45,7 @@ static bool good(struct upload *u, int code)
 bool upload_begin(struct upload *u, struct session *s, const struct arg *a,
 		  const char *name)
 {
-	*u = (struct upload){ .s = s, .at = a };
+	*u = (struct upload){ .s = s, .name = name, .at = a };
 	buf_init(&u->binary, BINARY_MAX);
 	return good(u, append_new(s->store, name, &u->to)) &&
 	       good(u, quota_usage(s, &u->usage));
@@ -91,15 +91,16 @@ static bool begin_message(struct upload *u)
 
 static bool count(struct upload *u, uint64_t n)
 {
+	struct quota_change c = { .to = u->name,
+				  .messages = u->count + (u->freed == 0) };
 	uint64_t all;
 
 	u->size += n;
 	if (u->size > (uint64_t)u->s->message_max)
 		return upload_refuse(u, UPLOAD_TOO_BIG);
 	all = u->taken + u->size;
-	return quota_has_room(u->s, &u->usage,
-			      all > u->freed ? all - u->freed : 0,
-			      u->count + (u->freed == 0)) ||
+	c.bytes = all > u->freed ? all - u->freed : 0;
+	return quota_allows(&u->s->quota, &u->usage, &c, 0) ||
 	       upload_refuse(u, QUOTA_OVER);
 }
 

@@ -17,6 +17,7 @@
 struct upload {
 	struct session *s;
 	struct append *to;
+	const char *name; /* its folder's, the caller's */
 	const struct arg *at; /* what comes next in the command */
 	size_t count;	      /* messages that were taken */
 	uint64_t size;	      /* of the current one */

@@ -84,7 +84,7 @@ static void put_room(struct ipc_out *m, const struct worker_request *q,
 {
 	if (quota_exists(&q->quota))
 		ipc_put_int(m, "room",
-			    quota_room(&q->quota, now->bytes, now->messages,
+			    quota_room(&q->quota, now, q->delivery.folder,
 				       q->grace));
 }
 
@@ -113,6 +113,9 @@ static void say_delivered(struct ipc_out *m, const struct delivered *done)
 static int check_room(const struct worker_request *q, off_t bytes, size_t n,
 		      struct usage *after)
 {
+	const struct quota_change c = { .to = q->delivery.folder,
+					.bytes = (uint64_t)bytes,
+					.messages = n };
 	struct store *s;
 	int err;
 
@@ -122,13 +125,11 @@ static int check_room(const struct worker_request *q, off_t bytes, size_t n,
 	err = store_open(q->delivery.maildir, true, &s);
 	if (err)
 		return err;
-	err = store_usage(s, after);
+	err = store_usage(s, &q->quota, after);
 	store_close(&s);
-	after->bytes += (uint64_t)bytes;
-	after->messages += n;
-	if (!err &&
-	    !quota_allows(&q->quota, after->bytes, after->messages, q->grace))
+	if (!err && !quota_allows(&q->quota, after, &c, q->grace))
 		err = ERR_LIMIT;
+	quota_add(&q->quota, after, c.to, c.bytes, c.messages);
 	return err;
 }
 

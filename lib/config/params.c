@@ -104,6 +104,8 @@ const struct config_param config_params[] = {
   "Percent of its limits by which mail that is delivered may take a mailbox over them. What a user's mail program stores may not." },
 { "mailbox_quota_messages", INT, "0", "0-4294967295", "users",
   "How many messages all folders of a user may hold together; 0: no limit. The users file can give a user another limit." },
+{ "mailbox_quota_rules", LIST, "", NULL, "users",
+  "What else holds for a folder and all below it, as in Dovecot's quota_rule: Trash:storage=+10%:messages=+10% or Trash:storage=+100M lets what is put there exceed the limits, Spam:ignore does not count it, Archive:storage=5G limits it by itself. At most 8. The users file can give a user others." },
 { "mailbox_quota_warnings", LIST, "80 95", NULL, "local delivery",
   "Percentages of a limit: a user gets a message in the INBOX when mail takes the mailbox over one of them; empty: never." },
 { "maximal_backoff_time", SECONDS, "4000s", "1-3153600000", "queue",

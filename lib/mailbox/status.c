@@ -108,22 +108,21 @@ static int peek(struct store *s, const char *name, struct totals *t)
 	return ERR_OK;
 }
 
-static int add_folder(struct store *s, const char *name, struct usage *u)
+static int add_folder(struct store *s, const struct quota *q, const char *name,
+		      struct usage *u)
 {
 	struct totals t;
 	int code = peek(s, name, &t);
 
 	if (code)
 		return code;
-	u->messages += t.messages;
 	/* journals of former versions did not count what was not measured, so
 	 * that more may have been taken off than was ever added */
-	if (t.bytes <= INT64_MAX)
-		u->bytes += t.bytes;
+	quota_add(q, u, name, t.bytes <= INT64_MAX ? t.bytes : 0, t.messages);
 	return ERR_OK;
 }
 
-static int add_folders(struct store *s, struct usage *u)
+static int add_folders(struct store *s, const struct quota *q, struct usage *u)
 {
 	struct strlist names = { 0 };
 	int code;
@@ -131,19 +130,19 @@ static int add_folders(struct store *s, struct usage *u)
 	*u = (struct usage){ 0 };
 	code = store_names(s, &names);
 	if (!code)
-		code = add_folder(s, "INBOX", u);
+		code = add_folder(s, q, "INBOX", u);
 	for (size_t i = 0; !code && i < names.n; i++)
-		code = add_folder(s, names.item[i], u);
+		code = add_folder(s, q, names.item[i], u);
 	strlist_free(&names);
 	return code;
 }
 
-int store_usage(struct store *s, struct usage *u)
+int store_usage(struct store *s, const struct quota *q, struct usage *u)
 {
 	int code = ERR_NOT_FOUND;
 
 	for (int i = 0; i < TRIES && code == ERR_NOT_FOUND; i++)
-		code = add_folders(s, u);
+		code = add_folders(s, q, u);
 	return code;
 }
 

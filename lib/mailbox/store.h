@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/quota.h"
 
 #define STORE_NAME_MAX 200 /* bytes of a folder's name on disk */
 
@@ -103,13 +104,11 @@ int store_deleted_size(struct store *s, const char *name,
 		       uint64_t *sum) MUST_CHECK;
 
 /* What all folders hold together, those of this moment, by others and by this
- * process: sizes as sent, or where that is not known the files' sizes. Costs
- * some ten system calls a folder, if no other program was there. */
-struct usage {
-	uint64_t bytes;
-	uint64_t messages;
-};
-int store_usage(struct store *s, struct usage *u) MUST_CHECK;
+ * process, and the trees that Q has rules for: sizes as sent, or where that is
+ * not known the files' sizes. Costs some ten system calls a folder, if no other
+ * program was there. */
+int store_usage(struct store *s, const struct quota *q,
+		struct usage *u) MUST_CHECK;
 
 /* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
  * 5.1.3), '/' unchanged: for the wire. From modified UTF-7, INBOX becomes

@@ -1,95 +1,65 @@
 #include "table/quota-rule.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "client/quota-rule.h"
 
-#define VALUE_MAX (INT64_MAX / 4)
+static const char field[] = "userdb_quota_rule";
 
-static const char field[] = "userdb_quota_rule=";
-
-static const struct {
-	const char *name;
-	size_t member;
-	int64_t unit; /* without a letter; 1: bytes */
-	bool letters;
-} limits[] = {
-	{ "storage=", offsetof(struct quota, bytes), 1024, true },
-	{ "bytes=", offsetof(struct quota, bytes), 1, true },
-	{ "messages=", offsetof(struct quota, messages), 1, false },
-};
-
-/* The factor that the N bytes after a number stand for; 0: none. */
-static int64_t unit_of(const char *text, size_t n, int64_t plain)
+/* What follows "userdb_quota_rule", digits and "="; NULL: WORD is another. */
+static const char *rule_in(const char *word)
 {
-	static const char letters[] = "bkmgt";
-	const char *at;
-
-	if (n == 0)
-		return plain;
-	at = n == 1 ? strchr(letters, *text | ' ') : NULL;
-	return at && *at ? INT64_C(1) << (10 * (at - letters)) : 0;
+	if (!str_starts(word, field))
+		return NULL;
+	word += sizeof(field) - 1;
+	word += strspn(word, "0123456789");
+	return *word == '=' ? word + 1 : NULL;
 }
 
-/* "1G": a number and a letter, N bytes. */
-static bool read_value(const char *text, size_t n, int64_t plain, bool letters,
-		       int64_t *out)
+bool quota_rule_add(struct buf *trees, const char *rule)
 {
-	size_t digits = strspn(text, "0123456789");
-	int64_t unit;
+	struct quota_rule r;
 
-	digits = digits > n ? n : digits;
-	unit = unit_of(text + digits, n - digits, plain);
-	if (unit == 0 || (!letters && digits < n) ||
-	    !str_span_to_int(text, digits, 0, VALUE_MAX / unit, out))
+	if (!quota_rule_read(rule, &r) || quota_rule_is_all(&r))
 		return false;
-	*out *= unit;
+	if (trees->len)
+		buf_putc(trees, ' ');
+	buf_put(trees, rule, strcspn(rule, " \t"));
+	return !trees->over && quota_rules_fit(trees->data);
+}
+
+static bool take(const char *rule, struct quota_limits *q, struct buf *trees)
+{
+	struct quota_rule r;
+
+	if (!quota_rule_read(rule, &r))
+		return false;
+	if (!quota_rule_is_all(&r))
+		return quota_rule_add(trees, rule);
+	if (r.bytes.value >= 0)
+		q->bytes = r.bytes.value;
+	if (r.messages.value >= 0)
+		q->messages = r.messages.value;
 	return true;
 }
 
-static bool read_limit(const char *text, size_t n, struct quota *q)
+bool quota_rule_find(const char *extra, struct quota_limits *q,
+		     struct buf *trees)
 {
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		size_t skip = strlen(limits[i].name);
-
-		if (n > skip && strncmp(text, limits[i].name, skip) == 0)
-			return read_value(
-				text + skip, n - skip, limits[i].unit,
-				limits[i].letters,
-				(int64_t *)(void *)((char *)q +
-						    limits[i].member));
-	}
-	return false;
-}
-
-/* "*:storage=1G:messages=1000", up to a space. */
-static bool read_rule(const char *text, struct quota *q)
-{
-	size_t n;
-
-	if (!str_starts(text, "*:"))
-		return false;
-	for (text++; *text == ':'; text += n) {
-		n = strcspn(++text, ": \t");
-		if (!read_limit(text, n, q))
-			return false;
-	}
-	return true;
-}
-
-bool quota_rule_find(const char *extra, struct quota *q)
-{
-	struct quota found = { QUOTA_DEFAULT, QUOTA_DEFAULT };
+	struct quota_limits found = { QUOTA_DEFAULT, QUOTA_DEFAULT };
 	bool good = true;
 
 	*q = found;
 	while (good && *(extra += strspn(extra, " \t"))) {
-		if (str_starts(extra, field))
-			good = read_rule(extra + sizeof(field) - 1, &found);
+		const char *rule = rule_in(extra);
+
+		good = !rule || take(rule, &found, trees);
 		extra += strcspn(extra, " \t");
 	}
 	if (good)
 		*q = found;
+	else
+		buf_reset(trees);
 	return good;
 }

@@ -115,7 +115,21 @@ void user_free(struct user *u)
 	free(u->hash);
 	free(u->home);
 	free(u->maildir);
+	free(u->quota_rules);
 	free(u);
+}
+
+static bool take_rules(struct user *u, const char *extra)
+{
+	struct buf trees;
+	bool good;
+
+	buf_init(&trees, QUOTA_RULES_SIZE);
+	good = quota_rule_find(extra, &u->quota, &trees);
+	if (trees.len)
+		u->quota_rules = mem_strdup(trees.data);
+	buf_free(&trees);
+	return good;
 }
 
 /* U exists, but its line cannot be used. */
@@ -176,9 +190,10 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	if (!u->home || *u->home != '/')
 		return refuse(u, why, "the home is not an absolute path");
 	remove_final_slashes(u->home);
-	if (!quota_rule_find(field[EXTRA], &u->quota))
+	if (!take_rules(u, field[EXTRA]))
 		*why = "userdb_quota_rule is not of the form "
-		       "*:storage=1G:messages=1000: the limits of all hold";
+		       "*:storage=1G:messages=1000, or Trash:storage=+10%: "
+		       "the limits of all hold";
 	u->maildir = find_maildir(u->home, field[EXTRA]);
 	if (!u->maildir)
 		return refuse(u, why, "userdb_mail is not an absolute path");

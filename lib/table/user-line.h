@@ -18,7 +18,8 @@ struct user {
 	char *maildir;
 	uid_t uid;
 	gid_t gid;
-	struct quota quota; /* QUOTA_DEFAULT where the line has none */
+	struct quota_limits quota; /* QUOTA_DEFAULT where the line has none */
+	char *quota_rules; /* of trees of folders; NULL: those of all */
 	bool refused; /* the user exists, but the rest of the line is
 		       * wrong */
 };

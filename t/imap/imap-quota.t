@@ -146,6 +146,71 @@ def as_dovecot(all_sessions):
                     change=lambda u: [])
 
 
+TREES = {"quota": str(100 * 1024), "quota-rules":
+         "Trash:storage=+50% Spam:ignore Archive:storage=20"}
+
+
+def trees(all_sessions):
+    """Folders with rules of their own, beside a Dovecot with the same."""
+    r = all_sessions.raw(**TREES)
+    for name in "Trash", "Trash/old", "Spam", "Archive/x":
+        r.ask("CREATE " + name)
+    tap.equal(r.ask("GETQUOTAROOT Archive/x")[0],
+              [b'* QUOTAROOT "Archive/x" "User quota" "Archive"',
+               b'* QUOTA "User quota" (STORAGE 0 100)',
+               b'* QUOTA "Archive" (STORAGE 0 20)'], "a tree has a root")
+    tap.equal(r.ask("GETQUOTAROOT Spam")[0], [b'* QUOTAROOT "Spam"'],
+              "what does not count has none")
+    tap.equal(r.ask("GETQUOTA Archive")[0],
+              [b'* QUOTA "Archive" (STORAGE 0 20)'], "asked by its name")
+    tap.starts(r.ask(b"APPEND Archive/x " + literal(text(1, 20000)))[1], b"OK",
+               "what fits into the tree")
+    tap.starts(r.ask(b"APPEND Archive/x " + literal(text(2, 5000)))[1],
+               b"NO [OVERQUOTA]", "and what does not")
+    r.ask("SELECT Archive/x")
+    tap.starts(r.ask("COPY 1 Archive/x")[1], b"NO [OVERQUOTA]", "nor a copy")
+    r.ask(b"APPEND INBOX " + literal(text(3, 5000)))
+    r.ask("SELECT INBOX")
+    tap.starts(r.ask("MOVE 1 Archive/x")[1], b"NO [OVERQUOTA]", "nor a move")
+    r.ask("STORE 1:* +FLAGS \\Deleted")
+    r.ask("CLOSE")
+    for name in "Archive/x", "Archive":
+        r.ask("DELETE " + name)
+    if not (os.path.exists(DOVECOT) and os.path.exists(PLUGIN)):
+        return
+    rules = """\
+  quota_rule2=Trash:storage=+50%%%%
+  quota_rule3=Trash.*:storage=+50%%%%
+  quota_rule4=Spam:ignore
+}
+"""
+    with Oracle(all_sessions, SETTINGS.rstrip("}\n") % 1000 + "\n" + rules %
+                ()) as oracle:
+        oracle.copy()
+        theirs = oracle.open()
+        for name in "Trash", "Trash/old", "Spam":
+            theirs.ask("CREATE " + name.replace("/", "."))
+        for folder, size in (("INBOX", 60000), ("Spam", 150000),
+                             ("INBOX", 60000), ("Trash", 60000),
+                             ("Trash/old", 10000), ("Trash/old", 40000),
+                             ("INBOX", 500), ("Spam", 500)):
+            got = [x.ask(b"APPEND %s %s" % (f.encode(), literal(
+                text(1, size))))[1][:2] for x, f in (
+                    (r, folder), (theirs, folder.replace("/", ".")))]
+            tap.equal(got[0], got[1], "%d bytes to %s: %s" % (
+                size, folder, got[1].decode()))
+        for session in r, theirs:
+            session.ask("SELECT Spam")
+        for command in "COPY 1 INBOX", "COPY 1 Spam":
+            got = [x.ask(command)[1][:2] for x in (r, theirs)]
+            tap.equal(got[0], got[1], "%s: %s" % (command, got[1].decode()))
+        tap.starts(r.ask("MOVE 1 INBOX")[1], b"NO [OVERQUOTA]",
+                   "what did not count does, when it is moved")
+        r.ask("SELECT INBOX")
+        tap.starts(r.ask("MOVE 1 Trash")[1], b"OK", "the trash is never full "
+                   "for a move")
+
+
 def send(s, n, size, user=None):
     with s.smtp() as c:
         c.sendmail("a@sender.test", [s.address(user)],
@@ -296,7 +361,12 @@ def lmtp(s, to, text):
 def at_rcpt():
     """Mail for a full mailbox is refused before it is accepted."""
     with Instance("mailbox_quota=100K", "mailbox_quota_grace=0",
+                  "mailbox_quota_rules=Archive:storage=10K Spam:ignore",
                   "mailbox_quota_warnings=") as s:
+        got = json.loads(s.posthorn("user", "quota", "--json",
+                                    s.address()).stdout)[0]
+        tap.equal([(t["folder"], t["bytes_limit"]) for t in got["trees"]],
+                  [("Archive", 10240), ("Spam", None)], "rules for all")
         for n in range(2):
             send(s, n, 40000)
         s.wait_messages(2)
@@ -355,6 +425,8 @@ with Sessions() as sessions:
     with_limits(sessions)
     clients(sessions)
     as_dovecot(sessions)
+with Sessions() as sessions:
+    trees(sessions)
 delivery()
 at_rcpt()
 warnings()

@@ -10,6 +10,7 @@
 #define TEXT "Subject: foreign\n\nbody\nbody\n"
 
 static struct store *store;
+static const struct quota none;
 
 /* The sum of what each folder tells, message by message. */
 static struct usage counted(void)
@@ -35,7 +36,7 @@ static struct usage counted(void)
 static void is_right(const char *promise)
 {
 	struct usage u = { 0 }, want = counted();
-	int code = store_usage(store, &u);
+	int code = store_usage(store, &none, &u);
 
 	if (!ok(code == ERR_OK && u.bytes == want.bytes &&
 			u.messages == want.messages,
@@ -51,7 +52,7 @@ static struct usage usage(void)
 {
 	struct usage u = { 0 };
 
-	store_usage(store, &u);
+	store_usage(store, &none, &u);
 	return u;
 }
 

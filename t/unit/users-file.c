@@ -124,24 +124,34 @@ static const struct {
 	int64_t bytes;
 	int64_t messages;
 	bool told;
+	const char *trees;
 } rules[] = {
-	{ "", D, D, false },
-	{ "x=1 userdb_mail=maildir:~/M", D, D, false },
-	{ "userdb_quota_rule=*:storage=1G", INT64_C(1) << 30, D, false },
-	{ "userdb_quota_rule=*:storage=100", 102400, D, false },
-	{ "userdb_quota_rule=*:storage=7b:messages=9 x", 7, 9, false },
-	{ "x userdb_quota_rule=*:bytes=500:messages=0", 500, 0, false },
-	{ "userdb_quota_rule=*:messages=3", D, 3, false },
-	{ "userdb_quota_rule=*:storage=0", 0, D, false },
-	{ "userdb_quota_rule=*:storage=", D, D, true },
-	{ "userdb_quota_rule=*:storage=-1", D, D, true },
-	{ "userdb_quota_rule=*:storage=1X", D, D, true },
-	{ "userdb_quota_rule=*:storage=1GB", D, D, true },
-	{ "userdb_quota_rule=*:storage=99999999999G", D, D, true },
-	{ "userdb_quota_rule=*:messages=1k", D, D, true },
-	{ "userdb_quota_rule=*:nothing=1", D, D, true },
-	{ "userdb_quota_rule=Trash:storage=1G", D, D, true },
-	{ "userdb_quota_rule=", D, D, true },
+	{ "", D, D, false, NULL },
+	{ "x=1 userdb_mail=maildir:~/M", D, D, false, NULL },
+	{ "userdb_quota_rule=*:storage=1G", INT64_C(1) << 30, D, false, NULL },
+	{ "userdb_quota_rule=*:storage=100", 102400, D, false, NULL },
+	{ "userdb_quota_rule=*:storage=7b:messages=9 x", 7, 9, false, NULL },
+	{ "x userdb_quota_rule=*:bytes=500:messages=0", 500, 0, false, NULL },
+	{ "userdb_quota_rule=*:messages=3", D, 3, false, NULL },
+	{ "userdb_quota_rule=*:storage=0", 0, D, false, NULL },
+	{ "userdb_quota_rule=*:storage=", D, D, true, NULL },
+	{ "userdb_quota_rule=*:storage=-1", D, D, true, NULL },
+	{ "userdb_quota_rule=*:storage=1X", D, D, true, NULL },
+	{ "userdb_quota_rule=*:storage=1GB", D, D, true, NULL },
+	{ "userdb_quota_rule=*:storage=99999999999G", D, D, true, NULL },
+	{ "userdb_quota_rule=*:messages=1k", D, D, true, NULL },
+	{ "userdb_quota_rule=*:nothing=1", D, D, true, NULL },
+	{ "userdb_quota_rule=*:storage=+1G", D, D, true, NULL },
+	{ "userdb_quota_rule=*:ignore", D, D, true, NULL },
+	{ "userdb_quota_rule=Trash:storage=1G", D, D, false, "Trash:storage=1G" },
+	{ "userdb_quota_rule=*:bytes=5 userdb_quota_rule2=Trash:storage=+10%% "
+	  "userdb_quota_rule3=Spam:ignore",
+	  5, D, false, "Trash:storage=+10%% Spam:ignore" },
+	{ "userdb_quota_rule=*:bytes=5 userdb_quota_rule2=Trash", D, D, true, NULL },
+	{ "userdb_quota_rule2=Trash:storage=+x", D, D, true, NULL },
+	{ "userdb_quota_rule2=:ignore", D, D, true, NULL },
+	{ "userdb_quota_rules=x", D, D, false, NULL },
+	{ "userdb_quota_rule=", D, D, true, NULL },
 };
 
 static void test_rules(void)
@@ -156,7 +166,10 @@ static void test_rules(void)
 		u = user_parse(text, &defaults, &why);
 		ok(u && !u->refused && u->quota.bytes == rules[i].bytes &&
 			   u->quota.messages == rules[i].messages &&
-			   (why != NULL) == rules[i].told,
+			   (why != NULL) == rules[i].told &&
+			   !u->quota_rules == !rules[i].trees &&
+			   (!u->quota_rules ||
+			    str_equal(u->quota_rules, rules[i].trees)),
 		   "a rule: %s", rules[i].extra);
 		user_free(u);
 	}
