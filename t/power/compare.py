@@ -5,10 +5,11 @@
 command that had no answer may have been done or not, message by message.
 """
 from ledger import Folder, judge
-from load import Refused, fetch
+from load import Refused, fetch, has_metadata, notes
 
-LOST, HALF, BACK, FLAG, UIDS, FOLDER, READ = (
-    "lost", "half", "came back", "flags", "UIDs", "folder", "not readable")
+LOST, HALF, BACK, FLAG, UIDS, FOLDER, NOTE, READ = (
+    "lost", "half", "came back", "flags", "UIDs", "folder", "annotations",
+    "not readable")
 
 
 class Seen:
@@ -24,6 +25,7 @@ class Seen:
         for uid, flags, raw in fetch(m, "1:*") if data != [b"0"] else ():
             token, whole = judge(raw)
             self.known[uid] = (token, frozenset(flags), whole)
+        self.notes = notes(m, name) if has_metadata(m) else {}
 
 
 def look(m):
@@ -95,6 +97,7 @@ class Comparison:
         if seen.next < model.next:
             self.add(UIDS, "%s: UIDNEXT was at least %d, is %d", name,
                      model.next, seen.next)
+        self.annotations(name, model, seen)
         for uid, (token, flags) in model.known.items():
             self.message(name, uid, token, flags, seen.known.get(uid))
         for uid, (token, flags, whole) in seen.known.items():
@@ -102,6 +105,14 @@ class Comparison:
                 self.add(HALF, "%s: UID %d (%s)", name, uid, token)
             elif uid not in model.known:
                 self.news(name, model, uid, token)
+
+    def annotations(self, name, model, seen):
+        may = [dict(model.notes)]
+        if self.word == "annotate" and self.args[0] == name:
+            model.note(*self.args[1:])
+            may.append(model.notes)
+        if seen.notes not in may:
+            self.add(NOTE, "%s had %s, has %s", name, may, seen.notes)
 
     def message(self, name, uid, token, flags, now):
         if now is None:
@@ -173,6 +184,7 @@ def adopt(box, seen, ledger):
         folder = box.folders.setdefault(name, Folder())
         folder.validity, folder.next = now.validity, now.next
         folder.looked = now.next
+        folder.notes = now.notes
         folder.gone |= set(folder.known) - set(now.known)
         folder.known = {uid: (token, flags)
                         for uid, (token, flags, _) in now.known.items()}

@@ -70,10 +70,16 @@ class Folder:
         self.looked = 1         # all messages below it are known
         self.known = {}         # UID: (token, flags)
         self.gone = set()       # UIDs expunged, and the client told
+        self.notes = {}         # entry: value
 
     def know(self, uid, token, flags):
         self.known[uid] = (token, frozenset(flags))
         self.next = max(self.next, uid + 1)
+
+    def note(self, entry, value):
+        self.notes.pop(entry, None)
+        if value:
+            self.notes[entry] = value
 
 
 class Box:

@@ -19,6 +19,7 @@ from ledger import Folder, judge, text
 
 ERRORS = (OSError, EOFError, smtplib.SMTPException, imaplib.IMAP4.error,
           poplib.error_proto)
+ENTRIES = "/private/comment", "/private/vendor/cut/a", "/shared/comment"
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "\\Draft", "$Label")
 
 
@@ -139,7 +140,8 @@ class Session(Client):
         self.refused = None
         self.acts = [(self.look, 4), (self.append, 6), (self.store, 6),
                      (self.copy, 3), (self.move, 4), (self.expunge, 4),
-                     (self.create, 1), (self.rename, 1), (self.delete, 1)]
+                     (self.create, 1), (self.rename, 1), (self.delete, 1),
+                     (self.annotate, 2)]
 
     def run(self):
         """One connection: what became of a command without an answer is
@@ -153,6 +155,8 @@ class Session(Client):
 
     def work(self):
         self.m, self.selected = self.peer.imap(self.box.user), None
+        if not has_metadata(self.m):
+            self.acts.pop()
         self.select("INBOX")
         self.begun.set()
         acts, weights = zip(*self.acts)
@@ -339,6 +343,32 @@ class Session(Client):
         tokens = {t for t, _ in self.box.folders.pop(name).known.values()}
         self.box.erased |= tokens - set(self.box.tokens())
         self.settled()
+
+    def annotate(self):
+        name = self.rng.choice(sorted(self.box.folders))
+        entry, value = self.rng.choice(ENTRIES), "%d" % self.rng.randrange(
+            10 ** self.rng.choice((3, 200)))
+        if self.rng.random() < 0.2:
+            value = None
+        self.ask(("annotate", name, entry, value), self.m.xatom,
+                 "SETMETADATA", name, "(%s %s)" % (
+                     entry, '"%s"' % value if value else "NIL"))
+        self.folder(name).note(entry, value)
+        self.settled()
+
+
+def has_metadata(m):
+    return b"METADATA" in m.capability()[1][0].split()
+
+
+def notes(m, name):
+    """{entry: value} of the folder NAME."""
+    kind, data = m.xatom("GETMETADATA", name, "(%s)" % " ".join(ENTRIES))
+    if kind != "OK":
+        raise Refused("GETMETADATA %s: %s" % (name, data))
+    found = m.response("METADATA")[1]
+    return dict(re.findall(r'(/[a-z/]+) "(\d+)"', " ".join(
+        line.decode() for line in found if line)))
 
 
 def numbers(uids):
