@@ -213,7 +213,7 @@ const struct config_param config_params[] = {
 { "smtpd_forbid_bare_newline", CHOICE, "reject", "reject normalize", "SMTP server",
   "Messages with a bare CR or LF: refused, or corrected. A bare CR or LF never ends a message." },
 { "smtpd_from_login_mismatch", CHOICE, "reject", "reject nosign", "SMTP server",
-  "If a login may not send as an address in the From or Sender field of its message: refuse the message, or send it without a DKIM signature." },
+  "If a login may not send as an address in the From, Sender or (first) Resent-From or Resent-Sender field of its message: refuse the message, or send it without a DKIM signature." },
 { "smtpd_hard_error_limit", INT, "20", "1-100000", "SMTP server",
   "Errors of a client before it is sent away." },
 { "smtpd_junk_command_limit", INT, "100", "1-100000", "SMTP server",

@@ -1,6 +1,8 @@
 /* May a login write as those whom the From and Sender fields name? Readers show
  * both. Only then a message is signed: they take a signature of our domain for
- * our word. */
+ * our word. The same for who has sent it again, whom some show beside From
+ * (KMail, Apple Mail): the first Resent- fields are the login's, those below are
+ * history, as Received is (RFC 5322 section 3.6.6). */
 #include "intake/private.h"
 
 #include <string.h>
@@ -18,7 +20,7 @@ struct authors {
 	char text[ADDRESS_TEXT_SIZE]; /* that one, if there is one */
 	size_t n;
 	const char *field; /* the name of the one looked at */
-	bool signs;	   /* the first address in it decides who signs */
+	bool signs;	   /* its first address decides who signs */
 };
 
 /* The address of M in canonical form; false if it is none. A bare name is one
@@ -78,7 +80,17 @@ static void judge_field(struct authors *w, const struct mime_field *f)
 		w->status = ACCOUNT_NONE;
 }
 
-static void judge_fields(struct authors *w, const char *name)
+static const struct {
+	const char *name;
+	bool first; /* only the first of them */
+} judged[] = {
+	{ "From", false },
+	{ "Sender", false },
+	{ "Resent-From", true },
+	{ "Resent-Sender", true },
+};
+
+static void judge_fields(struct authors *w, const char *name, bool first)
 {
 	const struct intake_header *h = &w->in->header;
 	size_t at = 0;
@@ -87,6 +99,17 @@ static void judge_fields(struct authors *w, const char *name)
 	       (at = intake_header_find(h, name, at)) < h->n) {
 		w->field = name;
 		judge_field(w, &h->field[at++]);
+		if (first)
+			break;
+	}
+}
+
+/* The first address in From decides who signs. */
+static void judge_all(struct authors *w)
+{
+	for (size_t i = 0; i < sizeof(judged) / sizeof(judged[0]); i++) {
+		w->signs = i == 0;
+		judge_fields(w, judged[i].name, judged[i].first);
 	}
 }
 
@@ -97,12 +120,8 @@ enum intake_action intake_judge_author(const struct intake_question *q,
 	struct authors w = { .in = in, .status = ACCOUNT_FOUND };
 
 	in->author_judged = *q->e->client != '\0';
-	if (in->author_judged) {
-		w.signs = true;
-		judge_fields(&w, "From");
-		w.signs = false;
-		judge_fields(&w, "Sender");
-	}
+	if (in->author_judged)
+		judge_all(&w);
 	if (w.status == ACCOUNT_FOUND)
 		return INTAKE_ACCEPT;
 	*in->signer = '\0';

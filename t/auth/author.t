@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A login writes in its own name: whom From and Sender may name, and that only such a
-message is signed. dkimpy verifies the signatures."""
+"""A login writes in its own name: whom From, Sender and Resent-From may name,
+and that only such a message is signed. dkimpy verifies the signatures."""
 import os
 import shutil
 import smtplib
@@ -55,6 +55,14 @@ FROM = (
      "<bob@example.test>", False, False),
     ("a second Sender", "alice@example.test\r\nSender: alice@example.test\r\n"
      "Sender: ceo@example.test", False, False),
+    ("her own address in Resent-From, above another's", "alice@example.test"
+     "\r\nResent-From: sales@example.test\r\nResent-From: bob@example.test",
+     True, True),
+    ("another user in Resent-From", "alice@example.test\r\nResent-From: Bob "
+     "<bob@example.test>", False, False),
+    ("another user in Resent-Sender", "alice@example.test\r\n"
+     "Resent-From: alice@example.test\r\nResent-Sender: bob@example.test",
+     False, False),
     ("many", ", ".join(["alice@example.test"] * 30), False, False),
 )
 
