@@ -281,6 +281,12 @@ static bool wait_for_command(struct session *s)
 	return false;
 }
 
+static void tell_edited(struct session *s)
+{
+	if (s->box && mailbox_found_edited(s->box))
+		session_changed(s, FEED_ADDED | FEED_GONE);
+}
+
 static void next_command(struct session *s)
 {
 	if (!wait_for_command(s)) {
@@ -297,6 +303,7 @@ static void next_command(struct session *s)
 			reopen_end(s, "moved");
 		else
 			command_run(s);
+		tell_edited(s);
 		break;
 	case CONN_BAD:
 		break;

@@ -245,6 +245,12 @@ static void tell_feed(struct session *s, unsigned what)
 		feed_tell(s->feed, &c);
 }
 
+static void tell_edited(struct session *s)
+{
+	if (mailbox_found_edited(s->box))
+		tell_feed(s, FEED_ADDED | FEED_GONE);
+}
+
 /* RFC 1939 section 6: does what was noted. */
 static int update(struct session *s)
 {
@@ -265,6 +271,7 @@ static int update(struct session *s)
 		err = mailbox_expunge(s->box, seq, gone, false);
 	tell_feed(s, (seen > 0 ? FEED_FLAGS : 0) |
 			     (gone > 0 && err == ERR_OK ? FEED_GONE : 0));
+	tell_edited(s);
 	log_info("pop3: logout: user=%s, messages=%" PRIu32
 		 ", retrieved=%zu, deleted=%zu",
 		 s->h.user, s->n, seen, err ? 0 : gone);
@@ -336,6 +343,8 @@ static void run(struct session *s)
 		    (s->numbers >= commands[i].min &&
 		     s->numbers <= commands[i].max)) {
 			commands[i].act(s);
+			if (s->box)
+				tell_edited(s);
 			return;
 		}
 		s->bad++;

@@ -68,6 +68,12 @@ bool mailbox_all_seen(const struct mailbox *m);
 /* The folder's id for other programs (client/feed.h). The caller reports
  * changes to the feed after each call here that changed something. */
 struct folder_id mailbox_id(const struct mailbox *m);
+
+/* Was it found, since the last call of this, that another program had written
+ * to a message's file? It has a new UID then, which only the journal says: the
+ * caller reports that, too, since no directory has changed. */
+bool mailbox_found_edited(struct mailbox *m);
+
 /* A descriptor that stands for the folder, for feed_watch (watch.h evaluates
  * it); it stays the mailbox's. -1: this folder cannot be watched. */
 int mailbox_handle(const struct mailbox *m);

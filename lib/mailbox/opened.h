@@ -17,6 +17,7 @@ struct mailbox {
 	uint32_t recent_from; /* which none below this UID has; 0: none */
 	int64_t opened; /* when, in seconds since 1970 */
 	bool read_only;
+	bool edited; /* as mailbox_found_edited */
 	bool dirty; /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
 	struct mailbox_changes changes;
 	size_t changes_room;

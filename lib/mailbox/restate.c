@@ -46,9 +46,18 @@ void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 	now.cache = 0;
 	totals_add(&b->t, &now, 1);
 	batch_add(b, &now, name, 0, NULL);
+	m->edited = true;
 	log_info("mailbox: message %u was changed by another program: it is "
 		 "message %u now",
 		 e->uid, now.uid);
+}
+
+bool mailbox_found_edited(struct mailbox *m)
+{
+	bool edited = m->edited;
+
+	m->edited = false;
+	return edited;
 }
 
 /* Was E's file written to, at WRITTEN, after it was recorded? An APPEND sets the

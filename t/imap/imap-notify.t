@@ -219,6 +219,28 @@ def others(s):
     o.close()
 
 
+def edited(s):
+    """Another program writes to a file in place, which no directory shows:
+    who finds it out tells the others."""
+    r, o = s.raw(), s.raw()
+    o.ask("CREATE ed")
+    add(o, "ed")
+    o.ask("SELECT ed")
+    o.ask("FETCH 1 BODY.PEEK[]")
+    r.ask("NOTIFY SET STATUS (mailboxes ed %s)" % ALL)
+    sub = os.path.join(s.maildir, ".ed", "new")
+    path = os.path.join(sub, os.listdir(sub)[0])
+    with open(path, "ab") as f:
+        f.write(b"longer\n")
+    os.utime(path, (1e9, 1e9))      # nobody writes to it any more
+    o.ask("FETCH 1 BODY.PEEK[]")
+    got = heard(r, b"STATUS", 8)
+    tap.equal(numbers(got[-1]).get(b"UIDNEXT"), 3,
+              "a message that another program changed")
+    r.close()
+    o.close()
+
+
 def without(s):
     """The feed ends while a session relies on it."""
     r, o = s.raw(), s.raw()
@@ -311,6 +333,7 @@ with Sessions() as s:
     refusals(s)
     selected(s)
     others(s)
+    edited(s)
     too_many(s)
     if os.path.exists(DOVECOT):
         against_dovecot(s)
