@@ -125,6 +125,14 @@ class Raw:
         self.greeting = self.line()
         self.tags = 0
 
+    def waiting(self):
+        """Is there something that was read already?"""
+        self.sock.setblocking(False)
+        try:
+            return bool(self.file.peek(1))
+        finally:
+            self.sock.settimeout(60)
+
     def line(self):
         """One response, with its literals."""
         got = b""

@@ -11,7 +11,7 @@ import threading
 import time
 
 from book import kind, text, token_of
-from session import Gone, Session
+from session import NOTES, Gone, Session
 
 FLAGS = ("\\Flagged", "\\Answered", "\\Draft", "$One", "$Two")
 FOLDERS = ("INBOX", "Box")
@@ -158,6 +158,26 @@ class Mailer(Actor):
             self.session.finding("%s: STATUS says %s, UID %d was there",
                                  folder, lines, before)
 
+    def annotate(self):
+        """An entry of its own, beside those of others in one file."""
+        place = self.rng.choice(FOLDERS), "%s/%s" % (NOTES, self.name)
+        value = self.rng.choice(("", self.new(), self.new()))
+        with self.book.lock:
+            self.book.notes.pop(place, None)
+        if self.session.ask("SETMETADATA %s (%s %s)" % (
+                *place, '"%s"' % value if value else "NIL"))[1]:
+            with self.book.lock:
+                self.book.notes[place] = value
+
+    def read_note(self):
+        folder, entry = self.rng.choice(FOLDERS), "%s/%s" % (NOTES, self.name)
+        with self.book.lock:
+            told = self.book.notes.get((folder, entry), "")
+        there = self.session.notes(folder).get(entry, "")
+        if there != told:
+            self.session.finding("%s: its annotation is %s, it was told of %s",
+                                 folder, there, told)
+
     def noop(self):
         self.session.ask(self.rng.choice(("NOOP", "CHECK")))
 
@@ -183,7 +203,7 @@ class Mailer(Actor):
             "CREATE " + a, "DELETE " + a, "RENAME %s %s" % (a, b))))
 
     acts = [fetch, fetch, read, store, store, store_own, store_own, append,
-            copy, move, expunge, search, status, noop, noop, close, reselect,
+            copy, move, expunge, search, status, annotate, read_note, noop, noop, close, reselect,
             leave, folders]
 
 

@@ -51,6 +51,7 @@ class Book:
         self.gone = set()           # (folder, UID) that were told as gone
         self.flags = {}             # (folder, UID): what the owner was told
         self.validity = {}
+        self.notes = {}             # (folder, entry): what its owner was told
 
     def new_token(self, who):
         with self.lock:
@@ -120,6 +121,15 @@ class Book:
                 self.agree(folder, first, parts[first], who, parts[who])
             self.judge(folder, parts[first])
         self.find_lost(views)
+
+    def compare_notes(self, who, folder, there):
+        """THERE: {entry: value} of a folder, all that GETMETADATA has."""
+        with self.lock:
+            told = {entry: value for (where, entry), value in
+                    self.notes.items() if where == folder and value}
+        if there != told:
+            self.finding(who, "%s: annotations are %s, it was told of %s",
+                         folder, there, told)
 
     def agree(self, folder, one, a, other, b):
         for uid in sorted(set(a) ^ set(b)):

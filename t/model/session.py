@@ -26,6 +26,8 @@ NO_EXPUNGE = ("FETCH", "STORE", "SEARCH")
 UNTAGGED = re.compile(rb"\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH)")
 UID = re.compile(rb"[( ]UID (\d+)")
 FLAGS = re.compile(rb"[( ]FLAGS \(([^)]*)\)")
+NOTES = "/private/vendor/model"
+NOTE = re.compile(r'(/\S+) (?:NIL|"([^"]*)")')
 
 
 class Gone(Exception):
@@ -176,6 +178,12 @@ class Session:
             if not self.view or self.ask("FETCH 1:* BODY.PEEK[]")[1]:
                 return
         self.finding("%s: not all can be read", self.folder)
+
+    def notes(self, folder):
+        """{entry: value}, all that there are."""
+        lines, good = self.ask("GETMETADATA (DEPTH infinity) %s (%s)" % (
+            folder, NOTES))
+        return dict(NOTE.findall(b" ".join(lines).decode()))
 
     def settle(self):
         """{UID: flags}, when nothing changes any more."""
