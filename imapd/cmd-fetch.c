@@ -14,6 +14,7 @@
 #include "imapd/fetch.h"
 #include "imapd/resync.h"
 #include "imapd/set.h"
+#include "imapd/thread-id.h"
 #include "imapd/update.h"
 #include "log/log.h"
 
@@ -84,8 +85,6 @@ static void put_table(struct session *s, const struct mailbox_message *m,
 		buf_puts(b, clock_imap_date(date, sizeof(date), m->saved));
 		buf_puts(b, "\" ");
 	}
-	if (what & FETCH_THREADID)
-		buf_puts(b, "THREADID NIL "); /* RFC 8474 section 5.2 */
 }
 
 static void put_named(struct buf *b, const char *name, const char *data,
@@ -143,6 +142,18 @@ static int put_email_id(struct session *s, uint32_t seq)
 	return code;
 }
 
+static int put_thread_id(struct session *s, uint32_t seq)
+{
+	char id[THREAD_ID_SIZE];
+	int code = thread_id(s, seq, id);
+
+	if (code == ERR_OK && *id)
+		buf_printf(&s->out, "THREADID (%s) ", id);
+	else if (code == ERR_OK)
+		buf_puts(&s->out, "THREADID NIL ");
+	return code;
+}
+
 static void put_size_item(struct buf *b, uint32_t size)
 {
 	buf_puts(b, "RFC822.SIZE ");
@@ -176,6 +187,8 @@ static int put_items(struct fetching *t, uint32_t seq,
 		code = put_facts(s, seq, what);
 	if (code == ERR_OK && what & FETCH_EMAILID)
 		code = put_email_id(s, seq);
+	if (code == ERR_OK && what & FETCH_THREADID)
+		code = put_thread_id(s, seq);
 	if (code == ERR_OK && what & FETCH_PREVIEW)
 		code = fetch_put_preview(s, seq, what & FETCH_LAZY);
 	for (i = 0; code == ERR_OK && i < t->f->nsections; i++) {

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "imapd/progress.h"
+#include "imapd/thread-id.h"
 #include "imaptext/imaptext.h"
 #include "log/log.h"
 #include "mime/decode.h"
@@ -247,13 +248,25 @@ static bool match_date(const struct search *m, const struct search_key *key)
 	}
 }
 
+static bool is_id(const struct search_key *key, const char *id)
+{
+	return strlen(id) == key->text.n &&
+	       memcmp(id, key->text.text, key->text.n) == 0;
+}
+
 static bool match_email_id(struct search *m, const struct search_key *key)
 {
 	char id[MAILBOX_EMAIL_ID_SIZE];
 
 	return can(m, mailbox_email_id(m->s->box, m->seq, id)) &&
-	       strlen(id) == key->text.n &&
-	       memcmp(id, key->text.text, key->text.n) == 0;
+	       is_id(key, id);
+}
+
+static bool match_thread_id(struct search *m, const struct search_key *key)
+{
+	char id[THREAD_ID_SIZE];
+
+	return can(m, thread_id(m->s, m->seq, id)) && *id && is_id(key, id);
 }
 
 static bool match_saved(const struct search *m, const struct search_key *key)
@@ -323,6 +336,8 @@ static bool holds(struct search *m, const struct search_key *key)
 		return match_header(m, key);
 	case SEARCH_EMAILID:
 		return match_email_id(m, key);
+	case SEARCH_THREADID:
+		return match_thread_id(m, key);
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
 		return match_text(m, key);

@@ -81,8 +81,7 @@ static const struct word words[] = {
 	{ "SMALLER", SEARCH_SMALLER, SIZE, false, 0, NULL },
 	{ "SUBJECT", SEARCH_HEADER, TEXT, false, 0, "Subject" },
 	{ "TEXT", SEARCH_TEXT, TEXT, false, 0, NULL },
-	/* no message has one (RFC 8474 section 5.2) */
-	{ "THREADID", SEARCH_ALL, ID, true, 0, NULL },
+	{ "THREADID", SEARCH_THREADID, ID, false, 0, NULL },
 	{ "TO", SEARCH_ADDRESS, TEXT, false, 0, "To" },
 	{ "UID", SEARCH_UID, SET, false, 0, NULL },
 	{ "UIDAFTER", SEARCH_AFTER, NUMBER, false, 0, NULL },
@@ -275,6 +274,7 @@ static int cost_of(const struct search_key *key)
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:
+	case SEARCH_THREADID:
 		return 1;
 	case SEARCH_HEADER:
 	case SEARCH_ADDRESS:

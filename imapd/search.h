@@ -37,6 +37,7 @@ enum search_type {
 	SEARCH_HEADER,	/* field `name` holds `text` */
 	SEARCH_ADDRESS, /* … in one of its addresses, as ENVELOPE shows them */
 	SEARCH_EMAILID, /* `text`, as it is, is it */
+	SEARCH_THREADID,
 	SEARCH_BODY,	/* `text` in the body */
 	SEARCH_TEXT,	/* or in the header */
 	SEARCH_AND,	/* all of `child` */
@@ -60,7 +61,7 @@ struct search_key {
 	date_day day;
 	int64_t when; /* seconds since 1970 */
 	const char *name;
-	struct needle text; /* of SEARCH_EMAILID as it is */
+	struct needle text; /* of SEARCH_EMAILID, SEARCH_THREADID as it is */
 };
 
 /* Parses the keys at A, in CHARSET. NULL, and the client is told, if they

@@ -54,6 +54,7 @@
  * link: imapd/set.c
  * link: imapd/sort.c
  * link: imapd/sources.c
+ * link: imapd/thread-id.c
  * link: imapd/thread-references.c
  * link: imapd/thread-subject.c
  * link: imapd/thread.c

@@ -274,6 +274,8 @@ def test_imapflow(s):
                           timeout=300)
     saw = json.loads(done.stdout or "{}")
     status = saw.pop("status", {})
+    tap.ok(re.match("t[0-9a-f]{32}$", saw.pop("thread", "")) and
+           saw.pop("inThread", 0) == [1], "and threads (OBJECTID)")
     tap.equal(saw, SEEN_BY_IMAPFLOW, "imapflow speaks IMAP4rev2")
     tap.equal((status.get("deleted"), status.get("messages", 0) > 0),
               (0, True), "with its STATUS")

@@ -34,7 +34,8 @@ def email_ids(r, name):
     r.ask("EXAMINE " + name)
     got = r.ask("FETCH 1:* (UID EMAILID THREADID)")[0]
     r.ask("UNSELECT")
-    tap.ok(all(b" THREADID NIL" in g for g in got), "there are no threads")
+    tap.ok(all(b" THREADID NIL" in g for g in got),
+           "what has no identifier has no thread")
     return [re.search(rb" EMAILID \(([A-Za-z0-9_-]+)\)", g).group(1)
             for g in got]
 
@@ -98,6 +99,57 @@ def messages(s):
     return ids
 
 
+THREADS = (
+    b"Message-ID: <root@x>\r\n",
+    b"Message-ID: <b@x>\r\nReferences: <root@x>\r\n",
+    b"Message-ID: <c@x>\r\nIn-Reply-To: <root@x>\r\n",
+    b"message-id: <d@x>\r\nREFERENCES: (first)\r\n <root@x>\r\n\t<b@x>\r\n"
+    b"In-Reply-To: <b@x>\r\n",
+    b"Message-ID: <other@x>\r\nReferences:\r\nIn-Reply-To: yours of today\r\n",
+    b"Message-ID: <e@x>\r\nReferences: <gone@x> <other@x>\r\n",
+    b"Message-ID: <Root@x>\r\n",
+    b"References: <gone@x>\r\n",
+    b"Subject: nothing\r\n",
+)
+
+
+def thread_ids(r, name):
+    r.ask("EXAMINE " + name)
+    got = [re.search(rb" THREADID (?:NIL|\(([A-Za-z0-9_-]+)\))", g).group(1)
+           for g in r.ask("FETCH 1:* (UID THREADID)")[0]]
+    r.ask("UNSELECT")
+    return got
+
+
+def threads(s):
+    r = s.raw()
+    r.ask("CREATE early")
+    r.ask("CREATE late")
+    append(r, b"late", THREADS[3] + b"\r\nreply\r\n")
+    first = thread_ids(r, "late")
+    for head in THREADS:
+        append(r, b"early", head + b"Subject: Re: a\r\n\r\nx\r\n")
+    ids = thread_ids(r, "early")
+    names = [None if i is None else ids.index(i) for i in ids]
+    tap.equal(names, [0, 0, 0, 0, 4, 5, 6, 5, None],
+              "the first that is referred to says the thread")
+    tap.equal(first, ids[:1], "also where the others are not")
+    r.ask("SELECT early")
+    tap.equal([r.ask(b"SEARCH " + k)[0][0].rstrip() for k in (
+        b"THREADID " + ids[0], b"NOT THREADID " + ids[0],
+        b"OR THREADID %s THREADID %s" % (ids[5], ids[6]), b"THREADID NIL")],
+              [b"* SEARCH 1 2 3 4", b"* SEARCH 5 6 7 8 9", b"* SEARCH 6 7 8",
+               b"* SEARCH"], "SEARCH finds it")
+    r.ask("MOVE 1:4 late")
+    r.ask("UNSELECT")
+    tap.equal(set(thread_ids(r, "late")), {ids[0]}, "a move changes nothing")
+    os.unlink(os.path.join(s.maildir, ".late", "posthorn-cache"))
+    r.close()
+    r = s.raw()
+    tap.equal(set(thread_ids(r, "late")), {ids[0]}, "nor does a lost cache")
+    r.close()
+
+
 def rebuilt(s, ids):
     directory = os.path.join(s.maildir, ".other")
     before = None
@@ -121,6 +173,7 @@ def rebuilt(s, ids):
 with Sessions() as all_sessions:
     folders(all_sessions)
     found = messages(all_sessions)
+    threads(all_sessions)
     all_sessions.program.stop()
     all_sessions.program = all_sessions.folder.start(
         "imapd", "imap-session", chroot=False)

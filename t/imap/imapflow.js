@@ -5,6 +5,7 @@ const { ImapFlow } = require("imapflow");
 const [port, user, pass] = process.argv.slice(2);
 const folder = "Entwürfe/Grün & Blau";
 const letter = "From: Jörg <joerg@client.test>\r\nSubject: Grüße\r\n" +
+    "Message-ID: <letter@client.test>\r\n" +
     "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" +
     "ein Brief\r\n";
 
@@ -13,7 +14,9 @@ async function inFolder(client, saw) {
     saw.found = await client.search({ subject: "GRÜßE" }, { uid: true });
     saw.all = await client.search({ all: true }, { uid: true });
     const one = await client.fetchOne("1", {
-        envelope: true, bodyStructure: true, flags: true, source: true });
+        envelope: true, bodyStructure: true, flags: true, source: true, threadId: true });
+    saw.thread = one.threadId;
+    saw.inThread = await client.search({ threadId: one.threadId });
     saw.subject = one.envelope.subject;
     saw.type = one.bodyStructure.type;
     saw.source = one.source.toString() === letter;
