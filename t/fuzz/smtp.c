@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "client/account.h"
+#include "intake/edit.h"
 #include "smtp/session.h"
 
 FUZZ_SEEDS(

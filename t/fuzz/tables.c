@@ -22,7 +22,7 @@ FUZZ_SEEDS("root: alice, \"|cmd 'a b'\"\n# c\n  x\n\"a b\": :include:/etc/x,\n"
 	   "\t\\bob, /var/mail/x\nowner-l: a@b (c) <d@e>\n",
 	   "\\user, \"/a b\", |\"exit 75\", x@y",
 	   "u@x.test:{SHA512-CRYPT}$6$s$h:700:701::/srv/mail/u:/bin/false:"
-	   "userdb_mail=maildir:/m quota=1",
+	   "userdb_mail=maildir:/m userdb_quota_rule2=Trash:storage=+10%:ignore",
 	   "a@b:{PLAIN}x:1:1::/h:",
 	   "myhostname = ${mydomain}\nmydomain = $myhostname x\nsmtp_port=25\n"
 	   " 26\ninclude /dev/null\nmynetworks = ${x\nqueue_minfree = 5M\n",
