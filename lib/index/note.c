@@ -21,6 +21,17 @@
 /* A UID in a name that is farther away than this was not given out by us. */
 #define UID_TRUST (1u << 20)
 
+/* How many UIDs a folder may have given out since a backup that is so many
+ * microseconds old. Each restore of one and the same leaps farther. Hours count
+ * less than minutes, since a busy folder rests, and since false alarms, as of a
+ * backup that makes links each night, must not use up all UIDs: these last for
+ * 30 years. */
+#define LEAP_MIN (1u << 14)
+#define LEAP_FAST 50 /* a second, in the first hour */
+#define LEAP_SLOW 4
+#define SECOND INT64_C(1000000)
+#define HOUR (3600 * SECOND)
+
 /* Is it a time that no clock has, and that would overflow? */
 static bool is_absurd(int64_t time)
 {
@@ -71,8 +82,28 @@ static void write_note(const struct folder *f, int64_t now)
 	err_ignore(file_pwrite(f->lock, &n, sizeof(n), JOURNAL_NOTE_AT));
 }
 
-/* A number above the UIDs in the names of files; 0 if there are none. */
-static uint32_t above_names(const struct folder *f)
+static int64_t backup_age(const struct folder *f, const struct journal_note *n)
+{
+	int64_t age = f->lock_changed - n->written - n->skew;
+
+	return age > 0 ? age : 0;
+}
+
+/* The UID above FROM to go on at after a restore. Half of those that are left
+ * stay for later. */
+static uint32_t leap(uint32_t from, int64_t age)
+{
+	int64_t fast = age < HOUR ? age : HOUR;
+	int64_t n = LEAP_MIN + fast * LEAP_FAST / SECOND +
+		    (age - fast) / SECOND * LEAP_SLOW;
+	int64_t most = (UINT32_MAX - from) / 2;
+
+	return from + (uint32_t)(n < most ? n : most);
+}
+
+/* A number above the UIDs in the names of files, as far as they are below
+ * TRUST; 0 if there are none. */
+static uint32_t above_names(const struct folder *f, uint32_t trust)
 {
 	struct listing l;
 	uint32_t next = 0;
@@ -84,14 +115,29 @@ static uint32_t above_names(const struct folder *f)
 		uint32_t uid = l.file[i].uid;
 
 		if (l.file[i].validity == f->head.uidvalidity && uid >= next &&
-		    uid > 0 && uid < f->last.uidnext + UID_TRUST)
+		    uid > 0 && uid < trust)
 			next = uid + 1;
 	}
 	listing_free(&l);
 	return next;
 }
 
-static void go_on_above(struct folder *f)
+/* The mark may have been restored too. Mod-sequences are never given out faster
+ * than one a microsecond, and there is no end of them. */
+static void leap_over(struct folder *f, int64_t age)
+{
+	uint32_t uid = f->floor_uid ? f->floor_uid : f->last.uidnext;
+	uint64_t modseq = f->floor_modseq ? f->floor_modseq : f->last.modseq;
+	uint32_t above, trust = f->last.uidnext + UID_TRUST;
+
+	f->floor_uid = leap(uid, age);
+	f->floor_modseq = modseq + (uint64_t)age;
+	above = above_names(f, trust > f->floor_uid ? trust : f->floor_uid);
+	if (above > f->floor_uid)
+		f->floor_uid = above;
+}
+
+static void go_on_above(struct folder *f, int64_t age)
 {
 	struct high_water h;
 
@@ -100,12 +146,8 @@ static void go_on_above(struct folder *f)
 		f->floor_uid = h.uid;
 		f->floor_modseq = h.modseq;
 	}
-	if (f->restored) {
-		uint32_t next = above_names(f);
-
-		if (next > f->floor_uid)
-			f->floor_uid = next;
-	}
+	if (f->restored)
+		leap_over(f, age);
 	f->regressed = f->floor_uid > 0;
 	f->lost_uid = f->last.uidnext;
 	if (f->regressed)
@@ -129,7 +171,7 @@ void note_check(struct folder *f)
 		llabs(f->lock_changed - n.written - n.skew) > TOLERANCE ||
 		(f->lock_set && !f->apart);
 	if (f->restored || n.journal != f->head.id || n.end > f->end)
-		go_on_above(f);
+		go_on_above(f, backup_age(f, &n));
 }
 
 /* The clock of a file server may differ from ours, and a file system may take

@@ -258,6 +258,75 @@ static void test_at_once(const char *way)
 	   way);
 }
 
+/* Restored twice: what came between is not given out again. */
+static void test_twice(const char *way)
+{
+	struct store *s;
+	struct mailbox *m;
+	uint32_t between, later;
+	uint64_t known;
+
+	begin();
+	run(way);
+	deliver("between1");
+	between = deliver("between");
+	expunge("between1");
+	expunge("between");
+	m = open_folder("INBOX", false, &s);
+	known = mailbox_reported(m);
+	close_folder(&m, &s);
+	usleep(200000);
+	run("cp -a ../backup/. .");
+	later = deliver("later");
+	ok(later > between, "%s twice: %u after %u", way, later, between);
+	m = open_folder("INBOX", false, &s);
+	ok(mailbox_reported(m) > known, "%s twice: the mod-sequence", way);
+	close_folder(&m, &s);
+}
+
+/* Copies all messages until there are more than N; the highest UID. */
+static uint32_t multiply(struct mailbox *m, uint32_t n)
+{
+	static uint32_t seq[8192], uid[8192];
+	const struct mailbox_changes *c;
+	uint32_t validity, have = mailbox_count(m);
+	struct folder_id id;
+	int code = ERR_OK;
+
+	while (!code && mailbox_count(m) <= n) {
+		have = mailbox_count(m);
+		for (uint32_t i = 0; i < have; i++)
+			seq[i] = i + 1;
+		code = mailbox_copy(m, seq, have, "INBOX", false, uid,
+				    &validity, &id);
+		if (!code)
+			code = mailbox_refresh(m, true, &c);
+	}
+	return code ? UINT32_MAX : uid[have - 1];
+}
+
+/* More than the mark is ahead came and went since the backup. */
+static void test_many(const char *way)
+{
+	static uint32_t seq[8192];
+	struct store *s;
+	struct mailbox *m;
+	uint32_t last, later, n;
+
+	begin();
+	m = open_folder("INBOX", false, &s);
+	last = multiply(m, 2048);
+	n = mailbox_count(m);
+	for (uint32_t i = 0; i < n; i++)
+		seq[i] = i + 1;
+	if (mailbox_expunge(m, seq, n, false) != ERR_OK)
+		printf("# not expunged\n");
+	close_folder(&m, &s);
+	run(way);
+	later = deliver("later");
+	ok(later > last, "%s after many: %u after %u", way, later, last);
+}
+
 static void test_without_times(void)
 {
 	begin_at_once();
@@ -466,9 +535,11 @@ int main(void)
 			test_beside(ways[i]);
 			test_modseq(ways[i]);
 		}
+		test_twice(ways[i]);
 		test_at_once(ways[i]);
 		test_unseen(ways[i]);
 	}
+	test_many(ways[0]);
 	test_without_times();
 	test_false_alarms();
 	test_twin();
