@@ -5,8 +5,11 @@
 
 #include "index/mark.h"
 
-/* No file system's clock ticks more slowly. Nanoseconds. */
+/* No clock of a file system ticks more slowly, but those of whole seconds (ext4
+ * with inodes of 128 bytes, as of an ext3) or two (FAT). Nanoseconds. */
 #define RACY INT64_C(20000000)
+#define SECOND INT64_C(1000000000)
+#define RACY_SECONDS (2 * SECOND + RACY)
 
 /* If our change took longer, the place is read, to find others' changes. */
 #define SHORT INT64_C(500000)
@@ -28,9 +31,16 @@ void marks_begin(struct marks *k, struct messages *ms, unsigned dirs)
 		memset(k->before, 0xff, sizeof(k->before));
 }
 
+/* May it come from a clock of seconds? By chance it does not, once in a tick. */
+static bool is_whole(int64_t stamp)
+{
+	return stamp % SECOND == 0;
+}
+
 bool marks_is_old(int64_t stamp)
 {
-	return now_of(CLOCK_REALTIME) - stamp >= RACY;
+	return now_of(CLOCK_REALTIME) - stamp >=
+	       (is_whole(stamp) ? RACY_SECONDS : RACY);
 }
 
 void marks_end(const struct marks *k, struct messages *ms, struct totals *t)
@@ -46,12 +56,13 @@ void marks_end(const struct marks *k, struct messages *ms, struct totals *t)
 	exact = messages_exact(ms);
 	for (d = 0; d < DIRS; d++) {
 		bool same = stamp[d] == k->before[d];
+		bool tells = exact && !is_whole(stamp[d]);
 
 		if (!(k->dirs & 1u << d) ||
 		    mark_time(t->mark[d]) != k->before[d])
 			continue;
-		t->mark[d] = (same ? exact || marks_is_old(stamp[d])
-				   : exact && in_time)
+		t->mark[d] = (same ? tells || marks_is_old(stamp[d])
+				   : tells && in_time)
 				     ? mark_with(t->mark[d], stamp[d])
 				     : mark_without(t->mark[d]);
 	}

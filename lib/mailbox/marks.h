@@ -5,8 +5,9 @@
  * a change by another program would have left another one.
  *
  * Times may come from a clock that ticks every few milliseconds, as on Linux
- * before 6.13: then two changes in one tick look like one. A change by another
- * program while we make ours cannot be told from it, so ours has to be short.
+ * before 6.13, or each second, as on an ext4 that was an ext3: then two changes
+ * in one tick look like one. A change by another program while we make ours
+ * cannot be told from it, so ours has to be short.
  */
 #ifndef MAILBOX_MARKS_H
 #define MAILBOX_MARKS_H
