@@ -14,12 +14,13 @@ static bool parse_sample(struct session *s, const struct arg *list,
 	       set_count(&r->seq) == set_count(&r->uid);
 }
 
-/* uidvalidity modseq [known-uids] [(seq-set uid-set)] */
+/* uidvalidity modseq [known-uids] [(seq-set uid-set)]. Of who sends 0, which
+ * is no mod-sequence, nothing is known but the folder. */
 static bool parse_qresync(struct session *s, const struct arg *a,
 			  struct resync *r)
 {
 	if (r->wanted || !arg_number(&a[0], 1, &r->uidvalidity) ||
-	    r->uidvalidity > UINT32_MAX || !arg_number(&a[1], 1, &r->modseq))
+	    r->uidvalidity > UINT32_MAX || !arg_number(&a[1], 0, &r->modseq))
 		return false;
 	a += 2;
 	r->wanted = true;

@@ -119,6 +119,7 @@ DIALOGUE = [
     ("c", "ENABLE QRESYNC", None),
     ("c", "SELECT INBOX (QRESYNC ({validity} {start}))", None),
     ("c", "SELECT INBOX (QRESYNC ({validity} {start} 5:9))", None),
+    ("c", "SELECT INBOX (QRESYNC ({validity} 0))", None),
     ("c", "SELECT INBOX (QRESYNC ({validity} {middle}))", None),
     ("c", "EXAMINE INBOX (QRESYNC ({validity} {middle} 1:10))", None),
     ("c", "SELECT INBOX (QRESYNC (1 {start} 1:20))", None),
