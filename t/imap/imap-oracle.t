@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
 from imapsession import Sessions  # noqa: E402
+from imapvalue import answers  # noqa: E402
 
 DOVECOT = "/usr/lib/dovecot/imap"
 SAMPLES = sorted(glob.glob(os.path.join(
@@ -120,47 +121,6 @@ BINARY = [b"FETCH %d (BINARY.SIZE[1] BINARY.PEEK[1] BINARY.PEEK[2])" % i
 PREVIEW_ON_PURPOSE = {"msg_14.txt", "msg_30.txt", "msg_33.txt"}
 
 tap = Tap()
-
-
-def value(data, at):
-    """The IMAP value at AT as Python's, and where it ends."""
-    while data[at:at + 1] == b" ":
-        at += 1
-    first = data[at:at + 1]
-    if first == b"(":
-        found, at = [], at + 1
-        while True:
-            while data[at:at + 1] == b" ":
-                at += 1
-            if data[at:at + 1] == b")":
-                return found, at + 1
-            got, at = value(data, at)
-            found.append(got)
-    if first == b'"':
-        text, at = b"", at + 1
-        while data[at:at + 1] != b'"':
-            at += data[at:at + 1] == b"\\"
-            text += data[at:at + 1]
-            at += 1
-        return text, at + 1
-    if data[at:at + 2] == b"~{":
-        first, at = b"{", at + 1
-    if first == b"{":
-        close = data.index(b"}", at)
-        n = int(data[at + 1:close])
-        return data[close + 3:close + 3 + n], close + 3 + n
-    m = re.compile(rb"[^ ()\r\n]+").match(data, at)
-    return ("atom", m.group()), m.end()
-
-
-def answers(out):
-    """{number: {item: value}} of FETCH responses."""
-    found = {}
-    for m in re.finditer(rb"\* (\d+) FETCH ", out):
-        got = value(out, m.end())[0]
-        found[int(m.group(1))] = dict(
-            (k[1], v) for k, v in zip(got[::2], got[1::2]))
-    return found
 
 
 def flags_sorted(found):
