@@ -1,5 +1,5 @@
-"""Postfix and Dovecot in small instances of their own, to compare with: what
-is the same wherever they are tried."""
+"""Postfix, Dovecot and Cyrus in small instances of their own, to compare with:
+what is the same wherever they are tried."""
 import os
 import socket
 import subprocess
@@ -89,6 +89,38 @@ service lmtp {{
   }}
 }}
 """
+# Any password will do, and a user's mailbox is there at the first login.
+CYRUS_IMAPD = """configdirectory: {folder}/config
+defaultpartition: default
+partition-default: {folder}/mail
+proc_path: {folder}/run/proc
+mboxname_lockpath: {folder}/run/lock
+idlesocket: {folder}/run/idle
+lmtpsocket: {folder}/run/lmtp
+notifysocket: {folder}/run/notify
+admins: cyrus
+altnamespace: yes
+unixhierarchysep: yes
+allowplaintext: yes
+sasl_mech_list: PLAIN
+autocreate_users: anyone
+autocreate_quota: {quota}
+popminpoll: 0
+"""
+CYRUS_CONF = """START {{
+  recover cmd="{bin}/ctl_cyrusdb -C {folder}/imapd.conf -r"
+}}
+SERVICES {{
+  imap cmd="{folder}/imapd -N -C {folder}/imapd.conf" listen="127.0.0.1:{imap}"
+  pop3 cmd="{folder}/pop3d -N -C {folder}/imapd.conf" listen="127.0.0.1:{pop3}"
+}}
+EVENTS {{
+}}
+DAEMON {{
+  idled cmd="{folder}/idled -d -C {folder}/imapd.conf"
+}}
+"""
+CYRUS_BIN = "/usr/lib/cyrus/bin"
 
 
 def password_line(address, uid, home):
@@ -132,3 +164,13 @@ def write_postfix(conf, settings, services, **words):
 def write_dovecot(path, settings, **words):
     with open(path, "w") as f:
         f.write((DOVECOT_CONF + settings).format(**words))
+
+
+def write_cyrus(folder, settings="", **words):
+    """imapd.conf and cyrus.conf in FOLDER, whose owner is to be cyrus, and which
+    has the programs imapd, pop3d and idled."""
+    words.update(folder=folder, bin=CYRUS_BIN)
+    for name, text in (("imapd.conf", CYRUS_IMAPD + settings),
+                       ("cyrus.conf", CYRUS_CONF)):
+        with open(os.path.join(folder, name), "w") as f:
+            f.write(text.format(**words))
