@@ -4,7 +4,8 @@
 O = $(if $(SANITIZE),build/sanitize,.)
 
 # These need no configuration: they see to the packages first.
-FIRST = deps demo demo-stop check model help clean distclean floors
+FIRST = deps demo demo-stop check compare-imap model help clean distclean \
+	floors
 ifneq ($(filter-out $(FIRST),$(or $(MAKECMDGOALS),all)),)
 include $(O)/config.mk
 endif
@@ -225,6 +226,14 @@ check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH) $(CLOCK)) man \
 	STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) \
 		dist/run-tests $(or $(JOBS),3) $(CHECK)
 
+# What Dovecot and Cyrus say when they are asked the same: all differences have
+# their reasons in t/compare/imap.differences.
+compare-imap:
+	@dist/deps build test compare
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@t/compare/fetch $(B)/compare
+	@STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) t/compare/imap $(COMPARE)
+
 unit: $(UNIT)
 	STATE=$(B) dist/run-tests $(or $(JOBS),3) $(UNIT)
 
@@ -313,6 +322,7 @@ help:
 	@echo 'make check-built  the tests alone; CHECK="FILE …" some of them'
 	@echo 'make unit         the unit tests'
 	@echo 'make unit-unsigned  the same where char is unsigned'
+	@echo 'make compare-imap dialogues and samples beside Dovecot and Cyrus (root)'
 	@echo 'make crash-check  what power cuts could leave, 24000 states of it'
 	@echo 'make mutants      MUTANT_SECONDS=600: do tests see what is turned round?'
 	@echo 'make power-cut    CUTS=200: the power is cut, on ext4 and XFS (root)'
@@ -330,7 +340,7 @@ clean:
 distclean: clean
 	rm -f config.h config.mk config.log
 
-.PHONY: all man deps check check-built unit unit-unsigned fuzz fuzz-run \
+.PHONY: all man deps check check-built compare-imap unit unit-unsigned fuzz fuzz-run \
 	floors crash-check power-cut model mutants demo demo-stop bench \
 	install uninstall help clean distclean
 .SECONDARY:
