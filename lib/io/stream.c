@@ -36,6 +36,7 @@
 #define STOP_LOOK_MS 1000 /* silence after which the stop is watched */
 #define PART_MS 2000	  /* for the peer to stop sending, at the end */
 #define PART_SILENCE_MS 500
+#define HASTE_MS 100 /* … while others wait */
 
 struct stream {
 	int fd;
@@ -232,24 +233,48 @@ void stream_hang_up(struct stream *s)
 	s->hung_up = true;
 }
 
-/* Says that no more comes, and throws away what the peer is still sending. */
-static void part(struct stream *s)
+static int64_t earlier(int64_t a, int64_t b)
 {
-	int64_t until = clock_ms() + PART_MS, silent, now;
-	char junk[4096];
-	ssize_t n;
+	return a < b ? a : b;
+}
 
-	stream_set_deadline(s, until);
-	if (stream_flush(s) || !s->socket || shutdown(s->fd, SHUT_WR) < 0)
-		return;
+/* Throws away what the peer sends until UNTIL, or if STOP is or becomes
+ * readable until HASTE. */
+static void drain(const struct stream *s, int stop, int64_t until,
+		  int64_t haste)
+{
+	char junk[4096];
+	int64_t now;
+
 	while ((now = clock_ms()) < until) {
-		silent = now + PART_SILENCE_MS;
-		if (wait_until(s->fd, POLLIN, silent < until ? silent : until))
+		int64_t silent = earlier(now + PART_SILENCE_MS, until);
+		int err = ERR_STOPPING;
+		ssize_t n;
+
+		if (stop < 0 || wait_until(stop, POLLIN, now) != ERR_OK)
+			err = wait_input_beside(s->fd, stop, silent);
+		if (err == ERR_STOPPING) {
+			stop = -1;
+			until = earlier(until, haste);
+			continue;
+		}
+		if (err)
 			return;
 		n = recv(s->fd, junk, sizeof(junk), MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return;
 	}
+}
+
+/* Says that no more comes, and throws away what the peer is still sending. */
+static void part(struct stream *s)
+{
+	int64_t now = clock_ms();
+
+	stream_set_deadline(s, now + PART_MS);
+	if (stream_flush(s) || !s->socket || shutdown(s->fd, SHUT_WR) < 0)
+		return;
+	drain(s, s->stop_fd, now + PART_MS, now + HASTE_MS);
 }
 
 void stream_free(struct stream **s)

@@ -23,7 +23,8 @@ struct stream *stream_new(int fd, size_t in_max);
 /* The last reply is put, and the peer may still be sending: input that nobody
  * reads would make the kernel reset the connection, and the peer might never
  * see why it ended. So stream_free will then flush, and throw away what comes
- * until the peer closes, is silent for half a second, or two seconds are over. */
+ * until the peer closes, is silent for half a second, or two seconds are over;
+ * a tenth of a second, if the descriptor of stream_set_stop is readable. */
 void stream_hang_up(struct stream *s);
 
 /* Flushes nothing, closes the descriptor, frees; *S becomes NULL. */

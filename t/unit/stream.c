@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -158,6 +159,44 @@ static void test_send(void)
 	ok(stream_flush(self.s) == ERR_TIMEOUT,
 	   "a peer that does not read has a time-out of its own");
 	end();
+}
+
+/* How long it takes to leave a peer that goes on sending, in milliseconds. */
+static int64_t leave(int stop)
+{
+	int64_t start;
+	pid_t peer;
+
+	begin(100, 60000);
+	stream_set_stop(self.s, stop);
+	stream_hang_up(self.s);
+	peer = fork();
+	if (peer < 0)
+		exit(1);
+	if (peer == 0) {
+		close(stream_fd(self.s));
+		while (send(self.peer, "x\n", 2, MSG_NOSIGNAL) > 0)
+			;
+		_exit(0);
+	}
+	start = clock_ms();
+	stream_free(&self.s);
+	start = clock_ms() - start;
+	waitpid(peer, NULL, 0);
+	close(self.peer);
+	return start;
+}
+
+static void test_hang_up(void)
+{
+	int stop[2];
+
+	if (pipe(stop) < 0)
+		exit(1);
+	ok(leave(stop[0]) >= 2000, "what a peer still sends is thrown away");
+	close(stop[1]);
+	ok(leave(stop[0]) < 1500, "not for long when others wait");
+	close(stop[0]);
 }
 
 /* Compresses TEXT, N as a peer does, into OUT; gives the number of bytes. */
@@ -328,6 +367,7 @@ int main(void)
 	test_window();
 	test_stop();
 	test_send();
+	test_hang_up();
 	test_inflate();
 	test_bad_input();
 	test_deflate();
