@@ -10,6 +10,7 @@
 #include "accountd/exchange.h"
 
 #include <event2/event_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "accountd/find.h"
 #include "accountd/guess.h"
 #include "accountd/handover.h"
+#include "accountd/master.h"
 #include "accountd/memo.h"
 #include "accountd/recent.h"
 #include "base/clock.h"
@@ -41,7 +43,9 @@ struct exchange {
 	char *tag;
 	char *pending;
 	int fd;
+	struct login_name name;
 	struct account account;
+	char who[ACCOUNT_USER_SIZE + 1]; /* whose password it is */
 	char *hash;  /* being checked; NULL: PAM is asked */
 	bool nobody; /* the answer is no, whatever the check says */
 	const char *nobody_why;
@@ -71,10 +75,23 @@ static void start_timer(struct event *e, int64_t ms)
 	evtimer_add(e, &t);
 }
 
+/* The user for the log, and who came in that name. Valid until the next
+ * call. */
+static const char *shown(const struct exchange *x)
+{
+	static char text[2 * ACCOUNT_USER_SIZE + 16];
+
+	if (!*x->name.master)
+		return x->account.user;
+	snprintf(text, sizeof(text), "%s, master=%s", x->account.user,
+		 x->name.master);
+	return text;
+}
+
 static void say_temp(struct exchange *x, const char *why)
 {
 	log_warn("login undecided: client=%s, service=%s, user=%s: %s",
-		 x->client, x->service, x->account.user, why);
+		 x->client, x->service, shown(x), why);
 	ipc_begin(&x->out, "temp");
 	ipc_put(&x->out, "why", why);
 }
@@ -100,7 +117,7 @@ static void put_off(struct exchange *x)
 	log_info("login put off: client=%s, service=%s, method=%s, user=%s: "
 		 "too many wrong passwords lately",
 		 x->client, x->service, sasl_server_mechanism(x->sasl),
-		 x->account.user);
+		 shown(x));
 	ipc_begin(&x->out, "temp");
 	ipc_put(&x->out, "why", "too many wrong passwords lately");
 	answer_late(x);
@@ -119,7 +136,7 @@ static bool is_too_soon(struct exchange *x)
 	log_info("login put off: client=%s, service=%s, method=%s, user=%s: "
 		 "%lld seconds too soon (pop3_login_delay)",
 		 x->client, x->service, sasl_server_mechanism(x->sasl),
-		 x->account.user, (long long)(wait + 999) / 1000);
+		 shown(x), (long long)(wait + 999) / 1000);
 	ipc_begin(&x->out, "soon");
 	ipc_put(&x->out, "why", "too soon after another login");
 	x->answer(x->context, &x->out, true);
@@ -130,8 +147,7 @@ static void fail(struct exchange *x, const char *why)
 {
 	log_info("login failed: client=%s, service=%s, method=%s, user=%s: %s",
 		 x->client, x->service, sasl_server_mechanism(x->sasl),
-		 *x->account.user ? x->account.user : sasl_server_user(x->sasl),
-		 why);
+		 *x->account.user ? shown(x) : sasl_server_user(x->sasl), why);
 	ipc_begin(&x->out, "failed");
 	ipc_put(&x->out, "user", x->account.user);
 	ipc_put(&x->out, "why", why);
@@ -151,7 +167,7 @@ static void succeed(struct exchange *x)
 {
 	log_info("login: client=%s, service=%s, method=%s, user=%s, tls=%s",
 		 x->client, x->service, sasl_server_mechanism(x->sasl),
-		 x->account.user, x->tls ? "yes" : "no");
+		 shown(x), x->tls ? "yes" : "no");
 	ipc_begin(&x->out, "ok");
 	ipc_put(&x->out, "user", x->account.user);
 	x->answer(x->context, &x->out, true);
@@ -182,7 +198,7 @@ static void accept_login(struct exchange *x)
 				    .fd = x->fd };
 	const char *why;
 
-	guess_succeeded(x->client, x->account.user, clock_ms());
+	guess_succeeded(x->client, x->who, clock_ms());
 	if (!*x->session) {
 		succeed(x);
 		return;
@@ -196,7 +212,7 @@ static void accept_login(struct exchange *x)
 
 static void refuse_login(struct exchange *x, const char *why)
 {
-	guess_failed(x->client, x->account.user, sasl_server_password(x->sasl),
+	guess_failed(x->client, x->who, sasl_server_password(x->sasl),
 		     clock_ms());
 	fail(x, why);
 }
@@ -216,7 +232,7 @@ static void on_checked(void *context, enum check_result result)
 	} else {
 		/* with the hash that was checked: the file may have changed */
 		if (x->hash)
-			memo_add(x->account.user, x->hash,
+			memo_add(x->who, x->hash,
 				 sasl_server_password(x->sasl), clock_ms());
 		accept_login(x);
 	}
@@ -229,13 +245,10 @@ static void set_nobody(struct exchange *x, const char *why)
 	x->nobody_why = why;
 }
 
-/* Decides which check is made: a hash, or NULL for PAM. A name that does not
- * exist costs as much as another of its kind. */
-static const char *choose_check(struct exchange *x, enum account_status found,
-				const char *hash)
+/* Is there anything against this login but a wrong password? */
+static void judge(struct exchange *x, enum account_status found, bool system,
+		  const char *hash)
 {
-	bool system = !x->account.virtual_user;
-
 	if (found == ACCOUNT_NONE)
 		set_nobody(x, "unknown user");
 	else if (x->account.uid == 0 && *x->session)
@@ -244,9 +257,35 @@ static const char *choose_check(struct exchange *x, enum account_status found,
 		set_nobody(x, "passwords of system users cannot be checked");
 	else if (!system && !*hash)
 		set_nobody(x, "the user has no password");
+}
+
+/* Decides which check is made: a hash, or NULL for PAM. A name that does not
+ * exist costs as much as another of its kind. */
+static const char *choose_check(struct exchange *x, enum account_status found,
+				const char *hash)
+{
+	bool system = !x->account.virtual_user && !*x->name.master;
+
+	if (!x->nobody)
+		judge(x, found, system, hash);
 	if (system && self.pam)
 		return NULL;
 	return *hash ? hash : users_dummy_hash();
+}
+
+/* The account, and the hash of the password that is to be checked: of a master
+ * user, whatever user it is for. */
+static enum account_status find(struct exchange *x, const char **hash)
+{
+	enum account_status found =
+		find_login(x->name.user, &x->account, hash), master;
+
+	if (!*x->name.master)
+		return found;
+	master = master_find(x->name.master, hash);
+	if (master == ACCOUNT_NONE)
+		set_nobody(x, "not a master user");
+	return master == ACCOUNT_TEMP ? master : found;
 }
 
 /* The attempt's turn has come. */
@@ -254,8 +293,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct exchange *x = arg;
 	const char *password = sasl_server_password(x->sasl), *hash;
-	enum account_status found =
-		find_login(sasl_server_user(x->sasl), &x->account, &hash);
+	enum account_status found = find(x, &hash);
 
 	(void)fd;
 	(void)what;
@@ -268,7 +306,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	hash = choose_check(x, found, hash);
 	x->hash = hash ? mem_strdup(hash) : NULL;
 	if (!x->nobody && hash &&
-	    memo_has(x->account.user, hash, password, clock_ms())) {
+	    memo_has(x->who, hash, password, clock_ms())) {
 		accept_login(x);
 		return;
 	}
@@ -283,9 +321,13 @@ static void verify(struct exchange *x)
 	const char *hash;
 	int64_t wait;
 
+	master_split(sasl_server_user(x->sasl), sasl_server_acts_as(x->sasl),
+		     &x->name);
 	/* for the canonical name: all spellings count as one */
-	find_login(sasl_server_user(x->sasl), &x->account, &hash);
-	wait = guess_wait(x->client, x->account.user, clock_ms());
+	find_login(x->name.user, &x->account, &hash);
+	snprintf(x->who, sizeof(x->who), "%s%s", *x->name.master ? "*" : "",
+		 *x->name.master ? x->name.master : x->account.user);
+	wait = guess_wait(x->client, x->who, clock_ms());
 	if (wait == GUESS_REFUSED)
 		put_off(x);
 	else

@@ -12,6 +12,7 @@
 #include "accountd/check.h"
 #include "accountd/exchange.h"
 #include "accountd/find.h"
+#include "accountd/master.h"
 #include "accountd/memo.h"
 #include "accountd/recent.h"
 #include "accountd/requests.h"
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
 	/* Internet sockets: users may come from a directory server */
 	service_confine(s, SANDBOX_OPEN | SANDBOX_INET);
 	find_begin(s->config);
+	master_begin(s->config);
 	run(s, pam);
 	return EX_OK;
 }

@@ -14,6 +14,7 @@ struct sasl_server {
 	const struct mechanism *mechanism;
 	int steps;
 	char user[SASL_NAME_MAX + 1];
+	char as[SASL_NAME_MAX + 1]; /* "": the user */
 	char password[SASL_PASSWORD_MAX + 1];
 	const char *why;
 };
@@ -42,29 +43,32 @@ static bool keep(char *to, size_t max, const char *from, size_t n)
 	return true;
 }
 
-/* RFC 4616: [authzid] NUL authcid NUL passwd. No user may act for another. */
+/* RFC 4616: [authzid] NUL authcid NUL passwd. */
 static enum sasl_result plain_step(struct sasl_server *s, const struct buf *in,
 				   struct buf *out)
 {
 	const char *nul, *user, *end;
+	size_t n;
 
 	(void)out;
 	if (!in)
 		return SASL_CONTINUE;
 	end = in->data + in->len;
 	nul = memchr(in->data, '\0', in->len);
+	n = nul ? (size_t)(nul - in->data) : 0;
 	user = nul ? nul + 1 : NULL;
 	nul = user ? memchr(user, '\0', (size_t)(end - user)) : NULL;
 	if (!nul)
 		return fail(s, "malformed PLAIN response");
-	if (!keep(s->user, SASL_NAME_MAX, user, (size_t)(nul - user)) ||
+	if (!keep(s->as, SASL_NAME_MAX, in->data, n) ||
+	    !keep(s->user, SASL_NAME_MAX, user, (size_t)(nul - user)) ||
 	    !keep(s->password, SASL_PASSWORD_MAX, nul + 1,
 		  (size_t)(end - nul) - 1))
 		return fail(s, "name or password too long or not UTF-8");
 	if (!*s->user || !*s->password)
 		return fail(s, "empty name or password");
-	if (*in->data && !str_equal_ci(in->data, s->user))
-		return fail(s, "acting for another user is not offered");
+	if (str_equal_ci(s->as, s->user))
+		*s->as = '\0';
 	return SASL_VERIFY;
 }
 
@@ -164,6 +168,11 @@ const char *sasl_server_mechanism(const struct sasl_server *s)
 const char *sasl_server_user(const struct sasl_server *s)
 {
 	return s->user;
+}
+
+const char *sasl_server_acts_as(const struct sasl_server *s)
+{
+	return s->as;
 }
 
 const char *sasl_server_password(const struct sasl_server *s)

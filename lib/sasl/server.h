@@ -45,8 +45,10 @@ enum sasl_result sasl_server_step(struct sasl_server *s, const char *response,
 const char *sasl_server_mechanism(const struct sasl_server *s);
 
 /* After SASL_VERIFY. The name is known earlier in some mechanisms, and "" until
- * then. They live as long as S. */
+ * then. Whom the user wants to act as is another name, or "". They live as long
+ * as S. */
 const char *sasl_server_user(const struct sasl_server *s);
+const char *sasl_server_acts_as(const struct sasl_server *s);
 const char *sasl_server_password(const struct sasl_server *s);
 
 /* After SASL_FAILED: a constant text for the log. */

@@ -45,8 +45,7 @@ static char *canonical_name(const char *text)
 	return mem_strdup(str_lower(address_text(&a, out)));
 }
 
-/* The hash without its prefix, or "" and *WHY. */
-static const char *usable_hash(const char *text, const char **why)
+const char *user_hash(const char *text, const char **why)
 {
 	for (size_t i = 0; i < sizeof(crypt_schemes) / sizeof(*crypt_schemes);
 	     i++)
@@ -198,7 +197,7 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 	if (!u->maildir)
 		return refuse(u, why, "userdb_mail is not an absolute path");
 	remove_final_slashes(u->maildir);
-	u->hash = mem_strdup(usable_hash(field[PASSWORD], why));
+	u->hash = mem_strdup(user_hash(field[PASSWORD], why));
 	return u;
 }
 

@@ -47,6 +47,10 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why);
 void user_free(struct user *u);
 
+/* The hash for crypt(3) in TEXT, which may begin with a {SCHEME}; "" if nobody
+ * can log in with it, with *WHY if that is not said plainly. */
+const char *user_hash(const char *text, const char **why);
+
 /* The first uid that a mailbox may belong to: nobody logs in as root. */
 #define USER_UID_MIN 1
 

@@ -65,6 +65,10 @@ deep@v.test info@v.test
 @x.test cleo@v.test
 cleo@v.test cleo@v.test, bert@v.test
 """
+MASTERS = f"""ops {hashes['sha512']}
+chief {hashes['yescrypt']}
+former !{hashes['sha512']}
+"""
 SENDERS = """shared@v.test yara@v.test, bert@v.test
 @elsewhere.test sam@v.test
 """
@@ -77,6 +81,8 @@ folder.configure([
     f"virtual_uid_maps = static:{os.getuid() or 64199}", f"virtual_gid_maps = static:{os.getgid() or 64198}",
     f"alias_maps = aliases:{folder.write('aliases', ALIASES)}",
     f"virtual_alias_maps = texthash:{folder.write('virtual', VIRTUAL)}",
+    f"auth_master_user_maps = texthash:{folder.write('masters', MASTERS)}",
+    "auth_master_user_separator = *",
     f"smtpd_sender_login_maps = texthash:{folder.write('senders', SENDERS)}",
 ])
 uid, gid = os.getuid() or 64199, os.getgid() or 64198
@@ -110,14 +116,14 @@ def b64(text):
     return base64.b64encode(text.encode()).decode()
 
 
-def login(user, password, client="192.0.2.1", mechanism="PLAIN", service="smtp"):
+def login(user, password, client="192.0.2.1", mechanism="PLAIN", service="smtp", acts_as=""):
     """(verb, attributes, seconds) of a login without session."""
     a = Asker()
     begun = time.monotonic()
     base = [("service", service), ("client", client), ("tls", "1")]
     if mechanism == "PLAIN":
         verb, attrs = a.ask("auth", ("mechanism", "PLAIN"),
-                            ("response", b64(f"\0{user}\0{password}")), *base)
+                            ("response", b64(f"{acts_as}\0{user}\0{password}")), *base)
     else:
         verb, attrs = a.ask("auth", ("mechanism", mechanism), *base)
         for word in (user, password):
@@ -257,6 +263,42 @@ def test_logins():
     ok("login failed: client=198.51.11.7, service=smtp, method=PLAIN, user=yara@v.test: wrong password" in log,
        "so is a failed one")
     ok("secret-" not in log, "no password is in the log")
+
+
+def test_masters():
+    """Who logs in as another, with a password of their own."""
+    for name, password, acts_as, mechanism in (
+            ("cleo@v.test*ops", "secret-5", "", "PLAIN"),
+            ("cleo@v.test*ops", "secret-5", "", "LOGIN"),
+            ("CLEO@v.test*chief", "secret-y", "", "PLAIN"),
+            ("locked@v.test*ops", "secret-5", "", "PLAIN"),
+            ("ops", "secret-5", "cleo@v.test", "PLAIN"),
+            ("root*ops", "secret-5", "", "PLAIN")):
+        verb, attrs, _ = login(name, password, acts_as=acts_as, mechanism=mechanism)
+        who = (acts_as or name.split("*")[0]).lower()
+        ok(verb == "ok" and attrs["user"] == who, f"{name!r} {acts_as} is {who}: {verb} {attrs}")
+    number, times = 1, []
+    for name, password, acts_as, why in (
+            ("cleo@v.test*ops", "secret-c", "", "wrong password"),
+            ("cleo@v.test*ops", "secret-y", "", "wrong password"),
+            ("cleo@v.test*yara@v.test", "secret-y", "", "not a master user"),
+            ("cleo@v.test*former", "secret-5", "", "no password"),
+            ("ghost@v.test*ops", "secret-5", "", "unknown user"),
+            ("yara@v.test", "secret-y", "cleo@v.test", "not a master user"),
+            ("ops", "secret-5", "", "unknown user"),
+            ("*ops", "secret-5", "", "unknown user"),
+            ("cleo@v.test*", "secret-c", "", "unknown user")):
+        number += 1
+        verb, attrs, seconds = login(name, password, acts_as=acts_as,
+                                     client=f"203.0.{number}.7")
+        times.append(seconds)
+        ok(verb == "failed" and why in attrs["why"],
+           f"refused: {name!r} {acts_as}: {verb} {attrs.get('why')}")
+    ok(min(times) > 0.45, f"at no other speed than others: {times}")
+    log = folder.read_log()
+    ok("login: client=192.0.2.1, service=smtp, method=LOGIN, user=cleo@v.test, master=ops, tls=yes" in log,
+       "who it was is in the log")
+    ok("user=cleo@v.test, master=yara@v.test: not a master user" in log, "also of one that failed")
 
 
 def test_session():
@@ -488,6 +530,7 @@ try:
     test_lookup(asker)
     test_may_send(asker)
     test_logins()
+    test_masters()
     test_session()
     test_guessing()
     test_put_off()

@@ -36,13 +36,13 @@ static const struct exchange exchanges[] = {
 	  SASL_VERIFY,
 	  "tim",
 	  "pw" },
-	{ "PLAIN: nobody acts for another",
+	{ "PLAIN: one acts as another",
 	  "PLAIN",
 	  { "Ursel^Kurt^xipj" },
 	  true,
-	  SASL_FAILED,
-	  NULL,
-	  NULL },
+	  SASL_VERIFY,
+	  "Kurt",
+	  "xipj" },
 	{ "PLAIN: a password with colons and spaces",
 	  "PLAIN",
 	  { "^u^p: w" },
@@ -157,6 +157,18 @@ static void run(const struct exchange *e)
 	buf_free(&challenge);
 }
 
+static void acts_as(const char *response, const char *who)
+{
+	struct sasl_server *s = sasl_server_new("PLAIN");
+	struct buf challenge;
+
+	buf_init(&challenge, 1000);
+	give(s, response, &challenge);
+	is(sasl_server_acts_as(s), who, who);
+	buf_free(&challenge);
+	sasl_server_free(&s);
+}
+
 static void test_wire(void)
 {
 	struct sasl_server *s = sasl_server_new("LOGIN");
@@ -198,6 +210,9 @@ int main(void)
 {
 	for (size_t i = 0; i < sizeof(exchanges) / sizeof(exchanges[0]); i++)
 		run(&exchanges[i]);
+	acts_as("^Kurt^xipj", "");
+	acts_as("KURT^Kurt^xipj", "");
+	acts_as("Ursel^Kurt^xipj", "Ursel");
 	test_wire();
 	return done();
 }
