@@ -173,11 +173,26 @@ static void succeed(struct exchange *x)
 	x->answer(x->context, &x->out, true);
 }
 
-static void on_handover(void *context, const char *why)
+/* The password is right, so this is no failure. */
+static void say_many(struct exchange *x, const char *why)
+{
+	log_info("login refused: client=%s, service=%s, method=%s, user=%s: %s",
+		 x->client, x->service, sasl_server_mechanism(x->sasl),
+		 shown(x), why);
+	ipc_begin(&x->out, "many");
+	ipc_put(&x->out, "why", why);
+	x->answer(x->context, &x->out, true);
+}
+
+static void on_handover(void *context, const char *why, bool many)
 {
 	struct exchange *x = context;
 
 	x->handover = NULL;
+	if (many) {
+		say_many(x, why);
+		return;
+	}
 	if (why) {
 		answer_temp(x, why);
 		return;

@@ -56,11 +56,15 @@ static void on_answer(evutil_socket_t sock, short what, void *arg)
 	struct ipc_in m = { 0 };
 	const char *why = "the session did not answer in time";
 	int err = ERR_TIMEOUT;
+	bool many;
 
 	if (what & EV_READ)
 		err = ipc_recv(sock, &m, 0);
+	many = err == ERR_OK && ipc_is(&m, "many");
 	if (err == ERR_OK && ipc_is(&m, "ok"))
 		why = NULL;
+	else if (many)
+		why = "the user has too many sessions";
 	else if (err == ERR_OK)
 		why = "the session side refused the connection";
 	else if (what & EV_READ)
@@ -69,7 +73,7 @@ static void on_answer(evutil_socket_t sock, short what, void *arg)
 	if (err)
 		shutdown(h->fd, SHUT_RDWR);
 	ipc_in_free(&m);
-	h->done(h->context, why);
+	h->done(h->context, why, many);
 	end(h);
 }
 

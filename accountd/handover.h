@@ -22,10 +22,10 @@ struct handover_facts {
 	int fd;		     /* stays the caller's */
 };
 
-/* WHY is NULL if the session side took the connection. Otherwise it did not; if
- * that is not certain, the connection was shut down, so that no two processes
- * use it. */
-typedef void handover_done(void *context, const char *why);
+/* WHY is NULL if the session side took the connection. Otherwise it did not,
+ * with MANY because the user has too many sessions; if that is not certain, the
+ * connection was shut down, so that no two processes use it. */
+typedef void handover_done(void *context, const char *why, bool many);
 
 /* DONE is called once, later; NULL and *WHY if the session side cannot be
  * reached at all. */

@@ -107,6 +107,7 @@ static void answer(struct visit *v, enum login_result result)
 		[LOGIN_MANY] = "NO [AUTHENTICATIONFAILED] Authentication "
 			       "failed.",
 		[LOGIN_SOON] = "NO [LIMIT] Too soon after another login.",
+		[LOGIN_CROWDED] = "NO [LIMIT] Too many sessions of this user.",
 		[LOGIN_TEMP] = "NO [UNAVAILABLE] Cannot check passwords just "
 			       "now.",
 		[LOGIN_CANCELLED] = "BAD Authentication cancelled.",

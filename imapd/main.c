@@ -103,6 +103,7 @@ static int run_session(struct program *p)
 	};
 
 	set.client_max = service_client_max(c, set.max);
+	set.pair_max = (int)config_int(c, "mail_max_userip_connections");
 	p->session = (struct session_rules){
 		.message_max = config_bytes(c, "message_size_limit"),
 		.create = config_list(c, "mailbox_autocreate"),

@@ -77,6 +77,8 @@ static void answer(struct authorize *a, enum login_result result)
 		[LOGIN_MANY] = "-ERR [AUTH] too many wrong passwords",
 		[LOGIN_SOON] = "-ERR [LOGIN-DELAY] you logged in a moment ago, "
 			       "try again later",
+		[LOGIN_CROWDED] = "-ERR [IN-USE] this user has too many "
+				  "sessions",
 		[LOGIN_TEMP] = "-ERR [SYS/TEMP] cannot check passwords just "
 			       "now",
 		[LOGIN_CANCELLED] = "-ERR authentication cancelled",

@@ -91,6 +91,8 @@ int main(int argc, char **argv)
 	p.session.login_delay =
 		config_seconds(p.service.config, "pop3_login_delay");
 	set.client_max = service_client_max(p.service.config, set.max);
+	set.pair_max = (int)config_int(p.service.config,
+				       "mail_max_userip_connections");
 	return service_listener(&p.service, "pop3-session")
 		       ? run_session(&p, &set)
 		       : run_login(&p, &set);

@@ -150,6 +150,8 @@ static enum account_auth take_answer(struct account_auth_state *st)
 		return finish(st, AUTH_FAILED);
 	if (ipc_is(a, "soon"))
 		return finish(st, AUTH_SOON);
+	if (ipc_is(a, "many"))
+		return finish(st, AUTH_MANY);
 	if (ipc_is(a, "continue") &&
 	    str_copy(st->challenge, sizeof(st->challenge),
 		     ipc_text(a, "challenge")))

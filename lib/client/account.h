@@ -66,6 +66,7 @@ enum account_auth {
 	AUTH_CONTINUE,	/* send `challenge`, then come again */
 	AUTH_FAILED,	/* wrong credentials, or malformed */
 	AUTH_SOON,	/* right, but too soon after another login */
+	AUTH_MANY,	/* right, but the user has too many sessions */
 	AUTH_TEMP	/* could not find out just now */
 };
 

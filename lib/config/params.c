@@ -98,6 +98,8 @@ const struct config_param config_params[] = {
   "Do system users receive mail, and may they log in?" },
 { "log_target", STRING, "syslog", NULL, "log",
   "syslog, stderr, or the path of a file. To rotate a file, rename it and run posthorn reload. A change of this parameter needs a restart." },
+{ "mail_max_userip_connections", INT, "0", "0-100000", "services",
+  "IMAP sessions, and POP3 sessions, that one user may have from one IP address at once; 0: no limit beside smtpd_client_connection_count_limit. One too many is refused with NO [LIMIT] or -ERR [IN-USE]." },
 { "mailbox_autocreate", LIST, "Drafts Sent Junk Trash Archive", NULL, "users",
   "Folders (names in UTF-8, '/' between levels) that each account gets at its first IMAP session, once: one that its user deletes does not come back. Drafts, Sent, Junk, Trash and Archive get the special use of that name (RFC 6154), and are not made if another folder has it." },
 { "mailbox_autosubscribe", LIST, "$mailbox_autocreate", NULL, "users",

@@ -83,14 +83,17 @@ bool handover_take(int sock, struct handover *h)
 	if (good)
 		h->fd = ipc_take_fd(&h->packet);
 	good = good && h->fd >= 0;
-	welcome = !good || prefork_claim(h->user);
+	welcome = !good || prefork_claim(h->user, h->client);
 	good = good && welcome;
-	good = confirm(sock, good ? "ok" : "failed") && good;
+	good = confirm(sock, good	? "ok"
+			     : welcome ? "failed"
+				       : "many") &&
+	       good;
 	close(sock);
 	if (!good) {
-		log_warn("a hand-over that cannot be served: user=%s%s",
-			 h->user ? h->user : "",
-			 welcome ? "" : ", who has too many sessions");
+		if (welcome)
+			log_warn("a hand-over that cannot be served: user=%s",
+				 h->user ? h->user : "");
 		if (h->fd >= 0)
 			close(h->fd);
 		handover_free(h);

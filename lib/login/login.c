@@ -211,6 +211,8 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 		return LOGIN_TEMP;
 	if (result == AUTH_SOON)
 		return LOGIN_SOON;
+	if (result == AUTH_MANY)
+		return LOGIN_CROWDED;
 	return ++l->failures < FAILURES_MAX ? LOGIN_FAILED : LOGIN_MANY;
 }
 

@@ -37,6 +37,7 @@ enum login_result {
 	LOGIN_FAILED,	 /* wrong */
 	LOGIN_MANY,	 /* wrong, and it was the last try */
 	LOGIN_SOON,	 /* too soon after another: pop3_login_delay */
+	LOGIN_CROWDED,	 /* the user has too many sessions */
 	LOGIN_TEMP,	 /* cannot be checked now */
 	LOGIN_CANCELLED, /* the client gave up, or sent garbage */
 	LOGIN_LONG,	 /* a line without an end: say so, and hang up */

@@ -44,19 +44,47 @@ int board_count(enum board_state state)
 	return n;
 }
 
-bool board_claim(struct board_place *me, uint64_t client, int most)
+static _Atomic uint64_t *client_of(struct board_place *p)
+{
+	return &p->client;
+}
+
+static _Atomic uint64_t *pair_of(struct board_place *p)
+{
+	return &p->pair;
+}
+
+static bool claim(struct board_place *me,
+		  _Atomic uint64_t *(*field)(struct board_place *p),
+		  uint64_t value, int most)
 {
 	int n = 0;
 
-	atomic_store(&me->client, client);
-	if (!most || !client)
+	atomic_store(field(me), value);
+	if (!most || !value)
 		return true;
 	for (int i = 0; i < self.n; i++)
-		n += atomic_load(&board_place(i)->client) == client;
+		n += atomic_load(field(board_place(i))) == value;
 	if (n <= most)
 		return true;
-	atomic_store(&me->client, 0);
+	atomic_store(field(me), 0);
 	return false;
+}
+
+bool board_claim(struct board_place *me, uint64_t client, int most)
+{
+	return claim(me, client_of, client, most);
+}
+
+bool board_claim_pair(struct board_place *me, uint64_t pair, int most)
+{
+	return claim(me, pair_of, pair, most);
+}
+
+void board_release(struct board_place *me)
+{
+	atomic_store(&me->client, 0);
+	atomic_store(&me->pair, 0);
 }
 
 struct board_place *board_find(pid_t pid)

@@ -19,6 +19,7 @@ enum board_state { BOARD_FREE, BOARD_IDLE, BOARD_BUSY, BOARD_ASIDE };
 struct board_place {
 	_Atomic int state;
 	_Atomic uint64_t client; /* whom it serves; 0: no IP address */
+	_Atomic uint64_t pair; /* a user and an address, or 0 */
 	_Atomic int64_t rest_ms; /* server/shed.h: since when its client is a
 				  * stranger; 0: it is not to be dropped;
 				  * negative: when it was */
@@ -40,6 +41,12 @@ int board_count(enum board_state state);
  * false. MOST 0, or client 0: no limit, and the record is only for
  * server/shed.h. */
 bool board_claim(struct board_place *me, uint64_t client, int most);
+
+/* The same for a user at an address, beside that. */
+bool board_claim_pair(struct board_place *me, uint64_t pair, int most);
+
+/* ME serves nobody. */
+void board_release(struct board_place *me);
 
 /* The place of the child PID, or NULL. */
 struct board_place *board_find(pid_t pid);

@@ -1,6 +1,7 @@
 /* A child of a prefork program: one connection or job after the other. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -84,11 +85,18 @@ static void become_busy(struct board_place *me)
 		log_warn("cannot wake the parent");
 }
 
-bool prefork_claim(const char *name)
+bool prefork_claim(const char *name, const char *client)
 {
-	return !prefork_now.me ||
-	       board_claim(prefork_now.me, caller_named(name),
-			   prefork_now.set->client_max);
+	const struct prefork *set = prefork_now.set;
+	struct board_place *me = prefork_now.me;
+	char pair[512];
+
+	if (!me)
+		return true;
+	/* no name has a line end */
+	snprintf(pair, sizeof(pair), "%s\n%s", client, name);
+	return board_claim(me, caller_named(name), set->client_max) &&
+	       board_claim_pair(me, caller_named(pair), set->pair_max);
 }
 
 /* Is the client of FD, for ME to serve on L, one too many? Turns it away. */
@@ -118,7 +126,7 @@ static bool serve_one(struct board_place *me, const struct prefork_listener *l)
 	become_busy(me);
 	again = prefork_now.set->serve(prefork_now.set->context, l, fd);
 	shed_end();
-	atomic_store(&me->client, 0);
+	board_release(me);
 	atomic_store(&me->state, BOARD_IDLE);
 	return again;
 }

@@ -144,7 +144,7 @@ static bool free_place(pid_t pid)
 	if (!place)
 		return false;
 	place->pid = 0;
-	atomic_store(&place->client, 0);
+	board_release(place);
 	atomic_store(&place->rest_ms, 0);
 	return atomic_exchange(&place->state, BOARD_FREE) == BOARD_BUSY;
 }

@@ -42,6 +42,7 @@ struct prefork {
 			 * other than root on a socket that is open to all, so
 			 * that no client keeps all others out; or for one
 			 * logged-in user, see prefork_claim; 0: no limit */
+	int pair_max;	/* … for one logged-in user from one address */
 	const char *refusal; /* sent to a client beyond that; or NULL */
 	size_t nrefusal;     /* bytes of it, if it is not a string */
 	bool sheds; /* while all are busy, silent strangers make room for
@@ -82,9 +83,10 @@ int prefork_run(const struct prefork *p);
 void prefork_abandon(const struct prefork_listener *l, size_t n);
 
 /* In a child: from now on the connection counts for the user NAME, whatever
- * address it comes from. False: NAME already has client_max of them. (The
- * odds that two names share a number are 1 in 2^64.) */
-bool prefork_claim(const char *name);
+ * address it comes from, and for NAME at the address CLIENT. False: NAME
+ * already has client_max of them, or pair_max from there. (The odds that two
+ * names share a number are 1 in 2^64.) */
+bool prefork_claim(const char *name, const char *client);
 
 /* In a child. A session with a client polls the first descriptor beside its
  * own: it becomes readable when the suite stops, and the session then ends

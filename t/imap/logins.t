@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Logins as clients that we did not write make them: master users, who log in
-as others, over IMAP, POP3 and submission."""
+as others, over IMAP, POP3 and submission; and too many sessions."""
+import imaplib
 import os
 import poplib
 import subprocess
@@ -9,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Instance, message as mail  # noqa: E402
+from instance import Instance, message as mail, wait_for  # noqa: E402
 
 tap = Tap()
 
@@ -67,5 +68,48 @@ def masters():
                "the log has each of them")
 
 
+def crowded():
+    """More sessions of a user than there may be."""
+    with Instance("mail_max_userip_connections=2",
+                  "smtpd_client_connection_count_limit=4") as s:
+        def error(login):
+            try:
+                login().logout()
+            except (imaplib.IMAP4.error, poplib.error_proto) as e:
+                return str(e)
+        mine = [s.imap(), s.imap()]
+        tap.ok("[LIMIT]" in str(error(s.imap)), "the third is told why",
+               error(s.imap))
+        with s.raw(s.IMAPS_PORT) as c, s.context().wrap_socket(
+                c, server_hostname="localhost") as t:
+            f = t.makefile("rwb")
+            f.readline()
+            said = []
+            for user, password in (s.USER1, s.PASS1), (s.USER2, s.PASS2):
+                f.write(b"a LOGIN %s %s\r\n" % (user.encode(),
+                                                password.encode()))
+                f.flush()
+                said.append(f.readline()[:5])
+            tap.equal(said, [b"a NO ", b"a OK "],
+                      "the connection is still good for another")
+        there = [s.pop3(), s.pop3()]
+        try:
+            s.pop3()
+            tap.ok(False, "POP3 counts by itself")
+        except poplib.error_proto as e:
+            tap.ok(b"[IN-USE]" in e.args[0], "POP3 counts by itself", e)
+        mine.pop().logout()
+        tap.ok(wait_for(lambda: error(s.imap) is None),
+               "who ends a session may begin another")
+        for c in mine:
+            c.logout()
+        for c in there:
+            c.quit()
+        tap.ok("user=%s: the user has too many sessions" % s.address() in
+               s.read_log() and "login failed" not in s.read_log(),
+               "the log tells, and it is no failure")
+
+
 masters()
+crowded()
 tap.done()
