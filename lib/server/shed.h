@@ -8,7 +8,9 @@
  *
  * So clients that hold all places and say nothing keep nobody out. No
  * connection is dropped in its first second, or while its password is being
- * checked, or after that.
+ * checked, or after that. Those that wait are taken in the order in which they
+ * came: behind 500 silent ones a login waits 5 seconds for one of 100 places.
+ * A shorter time would shut out who is far away and has TLS to begin.
  */
 #ifndef SERVER_SHED_H
 #define SERVER_SHED_H
