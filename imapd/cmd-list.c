@@ -319,19 +319,6 @@ static void run(struct listing *l,
 	session_reply(l->s, "OK %s completed.", l->verb);
 }
 
-/* All of the folder NAME; of one that is gone that it is gone. */
-static void put_folder(struct listing *l, const char *name)
-{
-	struct store_folder gone = { .name = arena_strdup(l->s->c.arena, name)
-	};
-	const struct store_folder *f = &gone;
-
-	for (size_t i = 0; i < l->all.n; i++)
-		if (str_equal(l->all.folder[i].name, name))
-			f = &l->all.folder[i];
-	put_row(l, f, !f->exists, false);
-}
-
 int list_put_folder(struct session *s, const char *name, const char *oldname)
 {
 	struct listing l = {
@@ -341,16 +328,16 @@ int list_put_folder(struct session *s, const char *name, const char *oldname)
 		.extended = true,
 		.oldname = oldname,
 	};
-	int code = ERR_OK;
+	struct store_folder f;
+	int code;
 
 	if (!enabled(s, ENABLED_REV2))
 		return ERR_OK;
-	code = store_list(s->store, &l.all);
-	if (code != ERR_OK)
-		return code;
-	put_folder(&l, name);
-	store_list_free(&l.all);
-	return ERR_OK;
+	code = store_folder(s->store, name, &f);
+	f.name = arena_strdup(s->c.arena, name);
+	if (code == ERR_OK)
+		put_row(&l, &f, !f.exists, false);
+	return code;
 }
 
 void list_put_oldname(struct session *s, const char *name, const char *oldname)

@@ -196,19 +196,57 @@ static void drop_unused(struct strlist *uses, const struct strlist *names)
 	uses->n = to;
 }
 
-int store_special_use(struct store *s, const char *name, const char **use)
+static int use_among(struct store *s, const struct strlist *names,
+		     const char *name, const char **use)
 {
-	struct strlist names = { 0 }, uses = { 0 };
+	struct strlist uses = { 0 };
+	int code = names_uses(s, &uses);
 	const char *found;
-	int code = store_names(s, &names);
 
-	if (!code)
-		code = names_uses(s, &uses);
-	drop_unused(&uses, &names);
+	drop_unused(&uses, names);
 	found = code ? NULL : names_use_of(&uses, name);
 	*use = found ? names_known_use(found) : NULL;
-	strlist_free(&names);
 	strlist_free(&uses);
+	return code;
+}
+
+int store_special_use(struct store *s, const char *name, const char **use)
+{
+	struct strlist names = { 0 };
+	int code = store_names(s, &names);
+
+	*use = NULL;
+	if (!code)
+		code = use_among(s, &names, name, use);
+	strlist_free(&names);
+	return code;
+}
+
+static bool any_below(const struct strlist *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (store_is_below(names->item[i], name))
+			return true;
+	return false;
+}
+
+int store_folder(struct store *s, const char *name, struct store_folder *f)
+{
+	struct strlist names = { 0 }, subscribed = { 0 };
+	int code = store_names(s, &names);
+
+	*f = (struct store_folder){ 0 };
+	if (!code)
+		code = names_subscribed(s, &subscribed);
+	if (!code) {
+		f->exists = str_equal(name, "INBOX") || has_name(&names, name);
+		f->subscribed = has_name(&subscribed, name);
+		f->has_children = any_below(&names, name);
+	}
+	if (!code && f->exists)
+		code = use_among(s, &names, name, &f->special_use);
+	strlist_free(&names);
+	strlist_free(&subscribed);
 	return code;
 }
 

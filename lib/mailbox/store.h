@@ -53,6 +53,11 @@ struct store_list {
 int store_list(struct store *s, struct store_list *l);
 void store_list_free(struct store_list *l);
 
+/* What the row of NAME would be, but without its name: for the time of reading
+ * the directory, where many folders make a list dear. */
+int store_folder(struct store *s, const char *name,
+		 struct store_folder *f) MUST_CHECK;
+
 /* Could NAME be created? ERR_OK; ERR_SYNTAX (empty level, control characters,
  * not UTF-8), ERR_TOO_LONG. */
 int store_check_name(const char *name);
