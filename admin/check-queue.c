@@ -36,11 +36,11 @@ static void tally_add(struct tally *t, const char *name, const char *why)
 	t->n++;
 }
 
+typedef void visit(struct tally *t, const char *path, const char *name);
+
 /* Calls EACH with the name, from base on, of all that is in FOLDER but hidden
  * names. What cannot be listed, other checks or the caller's rights explain. */
-static void walk(struct tally *t, const char *folder,
-		 void (*each)(struct tally *t, const char *path,
-			      const char *name))
+static void walk(struct tally *t, const char *folder, visit *each)
 {
 	char *full = mem_printf("%s/%s", t->base, folder);
 	DIR *d = opendir(full);
@@ -169,49 +169,45 @@ static void check_slots(struct findings *f, struct tally *t, const char *user)
 			t->base);
 }
 
-static void check_corrupt(struct findings *f, struct tally *t)
-{
-	walk(t, "corrupt", count_one);
-	if (t->n)
-		check_warning(f,
-			      "queue_directory = %s: %zu damaged file%s, "
-			      "perhaps mail, lie%s there: %s; "
-			      "posthorn-queue(5) says what to do",
-			      t->base, t->n, t->n == 1 ? "" : "s",
-			      t->n == 1 ? "s" : "", t->names.data);
-}
+/* What else waits for the administrator, by folder of the queue. */
+static const struct place {
+	const char *folder;
+	visit *look;
+	const char *one; /* what there is, if it is one, or several */
+	const char *several;
+	const char *advice;
+} places[] = {
+	/* what qmgr does not look at, or would put into corrupt/ */
+	{ "queue", look_for_strays,
+	  "file in the queue is not where mail is looked for",
+	  "files in the queue are not where mail is looked for",
+	  "if mail is in it, posthorn-queue(5) says how to put it back, else "
+	  "remove it" },
+	{ "corrupt", count_one, "damaged file, perhaps mail, lies there",
+	  "damaged files, perhaps mail, lie there",
+	  "posthorn-queue(5) says what to do" },
+	{ "drop", count_aside,
+	  "file that local programs left could not be taken, perhaps mail",
+	  "files that local programs left could not be taken, perhaps mail",
+	  "posthorn-queue(5) says what to do" },
+};
 
-static void check_aside(struct findings *f, struct tally *t)
+static void check_place(struct findings *f, const char *base,
+			const struct place *p)
 {
-	walk(t, "drop", count_aside);
-	if (t->n)
-		check_warning(f,
-			      "queue_directory = %s: %zu file%s that local "
-			      "programs left could not be taken, perhaps mail: "
-			      "%s; posthorn-queue(5) says what to do",
-			      t->base, t->n, t->n == 1 ? "" : "s",
-			      t->names.data);
-}
+	struct tally t = { .base = base };
 
-/* What qmgr does not look at, or would put into corrupt/. */
-static void check_strays(struct findings *f, struct tally *t)
-{
-	walk(t, "queue", look_for_strays);
-	if (t->n)
-		check_warning(f,
-			      "queue_directory = %s: %zu file%s in the queue "
-			      "%s not where mail is looked for: %s; if mail is "
-			      "in it, posthorn-queue(5) says how to put it "
-			      "back, else remove it",
-			      t->base, t->n, t->n == 1 ? "" : "s",
-			      t->n == 1 ? "is" : "are", t->names.data);
+	buf_init(&t.names, 4096);
+	walk(&t, p->folder, p->look);
+	if (t.n)
+		check_warning(f, "queue_directory = %s: %zu %s: %s; %s", base,
+			      t.n, t.n == 1 ? p->one : p->several,
+			      t.names.data, p->advice);
+	buf_free(&t.names);
 }
 
 void check_queue(struct findings *f, const struct config *c)
 {
-	static void (*const checks[])(struct findings *f, struct tally *t) = {
-		check_strays, check_corrupt, check_aside
-	};
 	const char *user = config_string(c, "queue_user");
 	struct tally slots = { .base = config_string(c, "queue_directory") };
 	gid_t gid;
@@ -223,11 +219,6 @@ void check_queue(struct findings *f, const struct config *c)
 	buf_init(&slots.names, 4096);
 	check_slots(f, &slots, user);
 	buf_free(&slots.names);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		struct tally t = { .base = slots.base };
-
-		buf_init(&t.names, 4096);
-		checks[i](f, &t);
-		buf_free(&t.names);
-	}
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		check_place(f, slots.base, &places[i]);
 }
