@@ -1,6 +1,7 @@
 /* posthorn check: what would go wrong, before it does. */
 #include "admin/check.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -124,10 +125,26 @@ static void check_start(struct findings *f, const struct admin *a,
 	free(program);
 }
 
+/* RFC 3986 section 3: a scheme, a colon, and no character that may not be in
+ * one. */
+static bool is_uri(const char *text)
+{
+	static const char scheme[] = "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "-._~:/?#[]@!$&'()*+,;=%";
+	size_t n = strspn(text, scheme);
+
+	return n > 0 && isalpha((unsigned char)*text) && text[n] == ':' &&
+	       text[n + 1] && text[n + 1 + strspn(text + n + 1, rest)] == '\0';
+}
+
 static void check_names(struct findings *f, const struct config *c)
 {
 	const char *host = config_string(c, "myhostname");
 	const char *last = config_string(c, "2bounce_notice_recipient");
+	const char *admin = config_string(c, "imap_server_admin");
 	struct address a;
 
 	if (!strchr(host, '.') || str_ends_ci(host, ".localdomain"))
@@ -139,6 +156,10 @@ static void check_names(struct findings *f, const struct config *c)
 		check_fault(f, "2bounce_notice_recipient = %s: is not an "
 			       "address",
 			    last);
+	if (*admin && !is_uri(admin))
+		check_fault(f, "imap_server_admin = %s: is not a URI, such as "
+			       "mailto:postmaster@example.org",
+			    admin);
 }
 
 /* dmarc_reject is off by default, but an administrator should know. */

@@ -322,6 +322,12 @@ def checks(s):
     with Conf(s, "dmarc_reject = yes"):
         tap.ok("dmarc_reject" not in s.posthorn("check").stdout,
                "check: not when they are on")
+    for value, good in (("postmaster@example.org", False),
+                        ("mailto:post master@example.org", False),
+                        ("https://example.org/help", True), ("", True)):
+        with Conf(s, "imap_server_admin = " + value):
+            tap.equal("is not a URI" in s.posthorn("check").stdout, not good,
+                      "check: imap_server_admin = %s" % value)
 
 
 def emptied(s):
