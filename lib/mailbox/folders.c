@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "index/folder.h"
 #include "log/log.h"
+#include "mailbox/acl.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
 #include "mailbox/names.h"
@@ -34,8 +35,9 @@ static void hidden_name(char out[HIDDEN_SIZE], const char *what)
 		 (long long)clock_wall_us(), (int)getpid());
 }
 
-/* With its journal, so that a disk that is too full for it leaves nothing. */
-static int make_hidden(struct store *s, const char *fresh)
+/* The folder that will be NAME, with its access list and its journal, so that a
+ * disk that is too full for them leaves nothing. */
+static int make_hidden(struct store *s, const char *fresh, const char *name)
 {
 	struct mailbox *m;
 	int dir, code;
@@ -44,6 +46,8 @@ static int make_hidden(struct store *s, const char *fresh)
 		return err_sys("make", fresh);
 	dir = openat(s->dir, fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	code = dir < 0 ? err_sys("open", fresh) : store_make_dirs(dir, false);
+	if (!code)
+		code = acl_inherit(s, name, dir);
 	if (!code && fsync(dir) < 0)
 		code = err_sys("sync", fresh);
 	if (dir >= 0)
@@ -105,7 +109,7 @@ int store_create(struct store *s, const char *name, const char *special_use)
 	if (!disk[1] || store_exists(s, name) == ERR_OK)
 		return ERR_EXISTS;
 	hidden_name(fresh, "folder");
-	code = make_hidden(s, fresh);
+	code = make_hidden(s, fresh, name);
 	if (!code)
 		code = put_in_place(s, fresh, disk, name, use);
 	if (code)

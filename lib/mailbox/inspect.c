@@ -21,6 +21,7 @@
 #include "index/index.h"
 #include "index/journal.h"
 #include "index/lock.h"
+#include "mailbox/acl.h"
 #include "mailbox/metadata.h"
 #include "mailbox/private.h"
 #include "messages/content.h"
@@ -309,18 +310,23 @@ static void check_files(struct check *c, const struct listing *all)
 	map_free(&m);
 }
 
-static void check_annotations(struct check *c)
+/* FILE, whose check gave CODE. */
+static void check_entries(struct check *c, const char *file, int code,
+			  const char *without)
 {
-	int code = metadata_check(c->x.f.dir);
-
 	if (code == ERR_CORRUPT)
-		tell(c, DISK_METADATA, -1,
-		     "it is kept aside, and the folder has no annotations",
-		     "%s", err_why(code));
+		tell(c, file, -1, without, "%s", err_why(code));
 	else if (code)
-		tell(c, DISK_METADATA, -1,
-		     "none: a session cannot read it either", "%s",
+		tell(c, file, -1, "none: a session cannot read it either", "%s",
 		     err_why(code));
+}
+
+static void check_entry_files(struct check *c)
+{
+	check_entries(c, DISK_METADATA, metadata_check(c->x.f.dir),
+		      "it is kept aside, and the folder has no annotations");
+	check_entries(c, DISK_ACL, acl_check(c->x.f.dir),
+		      "it is kept aside, and others may do nothing there");
 }
 
 static int check_open(struct check *c)
@@ -375,7 +381,7 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 	if (code)
 		return code;
 	index_init(&c.x);
-	check_annotations(&c);
+	check_entry_files(&c);
 	code = entries_reserve(&c.x.t, 0) ? check_open(&c) : ERR_LIMIT;
 	unlock(&c);
 	index_free(&c.x);

@@ -1,156 +1,54 @@
-/*
- * The files of annotations. They are replaced as a whole, under the user's
- * lock, as the other small files of a Maildir are; a reader needs no lock.
- */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+/* The annotations of a folder, in its file (entry-file.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "log/log.h"
+#include "mailbox/entry-file.h"
 #include "mailbox/metadata.h"
 #include "mailbox/names.h"
 #include "mailbox/private.h"
 
-/* Each entry has a line beside its name and value, and there is a head. */
-#define FILE_MAX (METADATA_TOTAL_MAX + 16 * METADATA_ENTRIES_MAX + 64)
+static bool is_good(const struct metadata_entry *e)
+{
+	char name[METADATA_NAME_SIZE];
 
-/* An open place of entries: a folder's directory, or the account's. */
-struct place {
-	struct store *s;
-	const char *folder; /* "": the account */
-	const char *file;
-	int dir;
-	bool locked; /* the user's lock is held */
+	return metadata_name(e->name, name) == ERR_OK &&
+	       str_equal(name, e->name) && metadata_is_entry(name);
+}
+
+static const struct entry_kind annotations = {
+	.word = "posthorn-metadata",
+	.lost = "its annotations are gone",
+	.max = METADATA_ENTRIES_MAX,
+	.is_good = is_good,
 };
 
-static int open_place(struct place *p, struct store *s, const char *folder)
+static int open_place(struct entry_place *p, struct store *s,
+		      const char *folder)
 {
-	char disk[DISK_NAME_SIZE] = ".";
-
-	*p = (struct place){ .s = s, .folder = folder };
-	p->file = *folder ? DISK_METADATA : DISK_METADATA_ACCOUNT;
-	if (*folder && (disk_name_in(s->dir, folder, disk) != ERR_OK ||
-			store_exists(s, folder) != ERR_OK))
-		return ERR_NOT_FOUND;
-	p->dir = openat(s->dir, disk,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return p->dir < 0 ? err_sys("open", folder) : ERR_OK;
+	return entry_open(p, s, folder,
+			  *folder ? DISK_METADATA : DISK_METADATA_ACCOUNT,
+			  &annotations);
 }
 
-/* What FD, the file FILE, holds is appended to B. */
-static int read_text(int fd, const char *file, struct buf *b)
+void metadata_print(const struct metadata *m, struct buf *out)
 {
-	struct stat st;
-	int code;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys("look at", file);
-	if (!S_ISREG(st.st_mode))
-		return err_set(ERR_CORRUPT, "it is no file");
-	code = file_read_fd(fd, b);
-	return code == ERR_TOO_LONG ? err_set(ERR_CORRUPT, "it is too large")
-				    : code;
+	entry_print(&annotations, m, out);
 }
 
-/* Reads FILE in DIR. ERR_CORRUPT: it is damaged. */
-static int load(int dir, const char *file, struct metadata *m)
+int metadata_parse(const char *text, size_t n, struct metadata *m)
 {
-	struct buf b;
-	int code, fd = openat(dir, file,
-			      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-	if (fd < 0 && errno == ENOENT)
-		return ERR_OK;
-	if (fd < 0 && (errno == ELOOP || errno == ENXIO))
-		return err_set(ERR_CORRUPT, "it is no file");
-	if (fd < 0)
-		return err_sys("open", file);
-	buf_init(&b, FILE_MAX);
-	code = read_text(fd, file, &b);
-	close(fd);
-	if (!code)
-		code = metadata_parse(b.data, b.len, m);
-	buf_free(&b);
-	return code;
+	return entry_parse(&annotations, text, n, m);
 }
 
 int metadata_check(int dir)
 {
-	struct metadata m = { 0 };
-	int code = load(dir, DISK_METADATA, &m);
-
-	metadata_free(&m);
-	return code;
-}
-
-/* Gives the damaged file another name, under which whoever looks into the
- * damage finds it. */
-static int put_aside(const struct place *p)
-{
-	char *why = mem_strdup(err_why(ERR_CORRUPT)), aside[80];
-	int64_t now = clock_wall();
-	int code;
-
-	do {
-		snprintf(aside, sizeof(aside), "%s.damaged-%" PRId64, p->file,
-			 now++);
-		code = renameat2(p->dir, p->file, p->dir, aside,
-				 RENAME_NOREPLACE) < 0
-			       ? err_sys("put aside", p->file)
-			       : ERR_OK;
-	} while (code == ERR_EXISTS);
-	if (!code)
-		log_error("mailbox: %s: %s of %s is damaged (%s): kept as %s, "
-			  "its annotations are gone",
-			  p->s->path, p->file,
-			  *p->folder ? p->folder : "the account", why, aside);
-	free(why);
-	return code;
-}
-
-/* Another may have put the file aside, and written it anew, since it was found
- * damaged. */
-static int read_again(struct place *p, struct metadata *m)
-{
-	int code = p->locked ? ERR_OK : store_lock(p->s);
-
-	if (code)
-		return code;
-	code = load(p->dir, p->file, m);
-	if (code == ERR_CORRUPT)
-		code = put_aside(p);
-	if (!p->locked)
-		store_unlock(p->s);
-	return code;
-}
-
-static int read_place(struct place *p, struct metadata *m)
-{
-	int code = load(p->dir, p->file, m);
-
-	return code == ERR_CORRUPT ? read_again(p, m) : code;
-}
-
-static int write_place(const struct place *p, const struct metadata *m)
-{
-	struct buf b;
-	int code;
-
-	buf_init(&b, FILE_MAX);
-	metadata_print(m, &b);
-	code = b.over ? ERR_LIMIT
-		      : store_replace_file(p->dir, p->file, b.data, b.len);
-	buf_free(&b);
-	return code;
+	return entry_check(dir, DISK_METADATA, &annotations);
 }
 
 struct metadata_stamp metadata_stamp(struct store *s, const char *folder)
@@ -182,12 +80,12 @@ bool metadata_stamp_equal(const struct metadata_stamp *a,
 int metadata_read_with(struct store *s, const char *folder, const char *use,
 		       struct metadata *m)
 {
-	struct place p;
+	struct entry_place p;
 	int code = open_place(&p, s, folder);
 
 	if (code)
 		return code;
-	code = read_place(&p, m);
+	code = entry_read(&p, m);
 	close(p.dir);
 	if (!code && use)
 		metadata_set(m, METADATA_USE, use, strlen(use));
@@ -236,7 +134,7 @@ static int check_limits(const struct metadata *m)
 
 /* The special use in the value of E, or NULL for none, into *USE. Folders have
  * one at most, INBOX none. */
-static int read_use(const struct place *p, const struct metadata_entry *e,
+static int read_use(const struct entry_place *p, const struct metadata_entry *e,
 		    const char **use)
 {
 	char *text;
@@ -261,23 +159,23 @@ static bool changes_file(const struct metadata *changes,
 
 /* Under the user's lock: the file, then the use; if that fails the file is as
  * it was. */
-static int write_both(const struct place *p, const struct metadata *former,
+static int write_both(const struct entry_place *p, const struct metadata *former,
 		      const struct metadata *m, bool file, bool set,
 		      const char *use)
 {
-	int code = file ? write_place(p, m) : ERR_OK;
+	int code = file ? entry_write(p, m) : ERR_OK;
 
 	if (code || !set)
 		return code;
 	code = names_give_use(p->s, p->folder, use);
-	if (code && file && write_place(p, former) != ERR_OK)
+	if (code && file && entry_write(p, former) != ERR_OK)
 		log_warn("mailbox: %s: annotations of %s are changed, but not "
 			 "its special use",
 			 p->s->path, p->folder);
 	return code;
 }
 
-static int change(struct place *p, const struct metadata *changes)
+static int change(struct entry_place *p, const struct metadata *changes)
 {
 	const struct metadata_entry *e =
 		*p->folder ? metadata_find(changes, METADATA_USE) : NULL;
@@ -286,7 +184,7 @@ static int change(struct place *p, const struct metadata *changes)
 	int code = e ? read_use(p, e, &use) : ERR_OK;
 
 	if (!code)
-		code = read_place(p, &former);
+		code = entry_read(p, &former);
 	unite(&former, changes, e, &m);
 	if (!code)
 		code = check_limits(&m);
@@ -301,7 +199,7 @@ static int change(struct place *p, const struct metadata *changes)
 int metadata_change(struct store *s, const char *folder,
 		    const struct metadata *changes)
 {
-	struct place p;
+	struct entry_place p;
 	int code = open_place(&p, s, folder);
 
 	if (code)

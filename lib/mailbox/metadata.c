@@ -1,24 +1,11 @@
-/*
- * Entries in memory, their names, and the text of the file that holds them: a
- * line "posthorn-metadata 1 CRC", and for each entry a line "SIZE NAME", so
- * many bytes, and a line end. CRC is the CRC-32C of what follows it.
- */
+/* Entries in memory, and their names. */
 #include "mailbox/metadata.h"
 
-#include <inttypes.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-static const char magic[] = "posthorn-metadata ";
-static const char version[] = "1 ";
-#define MAGIC (sizeof(magic) - 1)
-#define VERSION (sizeof(version) - 1)
-#define HEAD (MAGIC + VERSION + 9) /* the CRC in hexadecimal, a line end */
 
 static void free_entry(struct metadata_entry *e)
 {
@@ -134,88 +121,4 @@ bool metadata_is_entry(const char *name)
 		      has_level(name, "/shared/vendor");
 
 	return count_levels(name) >= (vendor ? 4 : 2);
-}
-
-void metadata_print(const struct metadata *m, struct buf *out)
-{
-	char head[HEAD + 1];
-	size_t at = out->len + HEAD;
-
-	buf_printf(out, "%s%s%08x\n", magic, version, 0u);
-	for (size_t i = 0; i < m->n; i++) {
-		const struct metadata_entry *e = &m->entry[i];
-
-		buf_printf(out, "%zu %s\n", e->n, e->name);
-		buf_put(out, e->value, e->n);
-		buf_putc(out, '\n');
-	}
-	if (out->over)
-		return;
-	snprintf(head, sizeof(head), "%s%s%08" PRIx32 "\n", magic, version,
-		 crc32c(0, out->data + at, out->len - at));
-	memcpy(out->data + at - HEAD, head, HEAD);
-}
-
-static int damaged(const char *what)
-{
-	return err_set(ERR_CORRUPT, "%s", what);
-}
-
-static int check_head(const char *text, size_t n)
-{
-	char crc[10];
-
-	if (n < HEAD || memcmp(text, magic, MAGIC) != 0)
-		return damaged("it is no file of annotations");
-	if (memcmp(text + MAGIC, version, VERSION) != 0)
-		return damaged("it is of another version");
-	snprintf(crc, sizeof(crc), "%08" PRIx32 "\n",
-		 crc32c(0, text + HEAD, n - HEAD));
-	return memcmp(text + HEAD - 9, crc, 9) == 0
-		       ? ERR_OK
-		       : damaged("its checksum is wrong");
-}
-
-/* Takes one entry from the N bytes at TEXT. The bytes that it took, or 0 if it
- * is none. */
-static size_t parse_entry(const char *text, size_t n, struct metadata *m)
-{
-	const char *lf = memchr(text, '\n', n), *space;
-	char name[METADATA_NAME_SIZE], *line;
-	size_t rest, took = 0;
-	int64_t size;
-
-	if (!lf)
-		return 0;
-	rest = (size_t)(text + n - lf) - 1;
-	space = memchr(text, ' ', (size_t)(lf - text));
-	if (!space ||
-	    !str_span_to_int(text, (size_t)(space - text), 0,
-			     METADATA_TOTAL_MAX, &size) ||
-	    (size_t)size >= rest || lf[1 + size] != '\n')
-		return 0;
-	line = mem_strndup(space + 1, (size_t)(lf - space) - 1);
-	if (metadata_name(line, name) == ERR_OK && metadata_is_entry(name)) {
-		metadata_set(m, name, lf + 1, (size_t)size);
-		took = (size_t)(lf - text) + 1 + (size_t)size + 1;
-	}
-	free(line);
-	return took;
-}
-
-int metadata_parse(const char *text, size_t n, struct metadata *m)
-{
-	int code = check_head(text, n);
-	size_t at = HEAD, took;
-
-	for (; !code && at < n; at += took) {
-		took = m->n < METADATA_ENTRIES_MAX
-			       ? parse_entry(text + at, n - at, m)
-			       : 0;
-		if (took == 0)
-			code = damaged("it has what is no entry");
-	}
-	if (code)
-		metadata_free(m);
-	return code;
 }

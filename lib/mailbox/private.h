@@ -23,6 +23,7 @@
 
 /* And in the directory of each folder. */
 #define DISK_METADATA "posthorn-metadata"
+#define DISK_ACL "posthorn-acl"
 
 struct store {
 	char *path;

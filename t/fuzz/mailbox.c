@@ -1,12 +1,13 @@
 /*
  * What is kept beside the messages of a folder: journal, snapshot, cache,
- * lock file, list of subscriptions, annotations. The first letter of an input says which
- * of them the rest replaces.
+ * lock file, list of subscriptions, annotations, access list. The first letter of
+ * an input says which of them the rest replaces.
  */
 #include "fuzz.h"
 
 #include "maildir.h"
 #include "index/disk.h"
+#include "mailbox/acl.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
 #include "mailbox/private.h"
@@ -21,7 +22,8 @@ static const struct {
 } files[] = { { 'J', DISK_JOURNAL },	  { 'S', DISK_SNAPSHOT },
 	      { 'C', DISK_CACHE },	  { 'L', DISK_LOCK },
 	      { 'V', DISK_COUNTER },	  { 'U', DISK_USES },
-	      { 'B', DISK_SUBSCRIPTIONS }, { 'M', DISK_METADATA } };
+	      { 'B', DISK_SUBSCRIPTIONS }, { 'M', DISK_METADATA },
+	      { 'A', DISK_ACL } };
 
 #define FILES (sizeof(files) / sizeof(*files))
 
@@ -63,6 +65,8 @@ static void prepare(void)
 	store_subscribe(s, "INBOX", true);
 	store_create(s, "Sent", NULL);
 	FUZZ_CHECK(annotate(s) == ERR_OK);
+	FUZZ_CHECK(acl_change(s, "INBOX", "-ann@example.org", '=', ACL_ALL) ==
+		   ERR_OK);
 	FUZZ_CHECK(mailbox_open(s, "INBOX", false, &m) == ERR_OK);
 	mailbox_keyword_bit(m, "word", true, &bit);
 	mailbox_store(m, &one, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
