@@ -228,10 +228,11 @@ bool acl_parent(struct store *s, const char *name, char *parent)
 
 int acl_inherit(struct store *s, const char *name, int dir)
 {
-	struct entry_place to = {
-		.s = s, .folder = name, .file = DISK_ACL, .kind = &kind,
-		.dir = dir
-	};
+	struct entry_place to = { .s = s,
+				  .folder = name,
+				  .file = DISK_ACL,
+				  .kind = &kind,
+				  .dir = dir };
 	char *parent = mem_strdup(name);
 	struct metadata acl = { 0 };
 	int code = ERR_OK;

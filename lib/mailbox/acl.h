@@ -34,9 +34,9 @@ enum acl_right {
 #define ACL_ALL ((1u << 11) - 1)
 
 /* With none of these a folder must look as if it did not exist. */
-#define ACL_KNOWS                                                  \
-	(ACL_LOOKUP | ACL_READ | ACL_INSERT | ACL_CREATE |         \
-	 ACL_DELETE_FOLDER | ACL_ADMIN)
+#define ACL_KNOWS                                                              \
+	(ACL_LOOKUP | ACL_READ | ACL_INSERT | ACL_CREATE | ACL_DELETE_FOLDER | \
+	 ACL_ADMIN)
 
 #define ACL_ANYONE "anyone"
 #define ACL_IDENTIFIER_SIZE 322 /* a login name with '-', and the NUL */

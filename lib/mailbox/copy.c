@@ -81,7 +81,8 @@ static bool describe(struct copying *c, struct addition *a, uint32_t seq)
 
 	if (!e || e->state & ENTRY_GONE || !mailbox_ref(c->m, e, &a->from))
 		return false;
-	addition_init(a, e->flags, translated(c, e->keywords), e->received);
+	addition_init(a, e->flags & ~c->m->dropped, translated(c, e->keywords),
+		      e->received);
 	mailbox_cached(c->m, e, &a->cached);
 	a->e.ncache = (uint32_t)a->cached.len;
 	return true;
@@ -332,7 +333,7 @@ static uint64_t keywords_of(const struct copying *c)
 	uint64_t used = 0;
 	size_t i;
 
-	for (i = 0; i < c->n; i++) {
+	for (i = 0; i < c->n && !c->m->drop_keywords; i++) {
 		const struct entry *e = mailbox_entry(c->m, c->seq[i]);
 
 		used |= e ? e->keywords : 0;
@@ -440,6 +441,12 @@ static int copy_or_move(struct copying *c, uint32_t *uid)
 	free(c->a);
 	free(c->linked);
 	return code;
+}
+
+void mailbox_keep_flags(struct mailbox *m, unsigned flags, bool keywords)
+{
+	m->dropped = ~flags;
+	m->drop_keywords = !keywords;
 }
 
 int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,

@@ -40,9 +40,9 @@ void entry_print(const struct entry_kind *kind, const struct metadata *m,
 	}
 	if (out->over)
 		return;
-	snprintf(crc, sizeof(crc), "%08" PRIx32 "\n",
-		 crc32c(0, out->data + at + CRC_LINE,
-			out->len - at - CRC_LINE));
+	snprintf(
+		crc, sizeof(crc), "%08" PRIx32 "\n",
+		crc32c(0, out->data + at + CRC_LINE, out->len - at - CRC_LINE));
 	memcpy(out->data + at, crc, CRC_LINE);
 }
 
@@ -108,8 +108,9 @@ int entry_parse(const struct entry_kind *kind, const char *text, size_t n,
 	int code = check_head(kind, text, n, &at);
 
 	for (; !code && at < n; at += took) {
-		took = m->n < kind->max ? parse_entry(kind, text + at, n - at, m)
-					: 0;
+		took = m->n < kind->max
+			       ? parse_entry(kind, text + at, n - at, m)
+			       : 0;
 		if (took == 0)
 			code = damaged("it has what is no entry");
 	}

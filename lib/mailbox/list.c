@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "mailbox/acl.h"
 #include "mailbox/names.h"
 #include "mailbox/private.h"
 
@@ -250,10 +251,24 @@ int store_folder(struct store *s, const char *name, struct store_folder *f)
 	return code;
 }
 
+/* Rows for NAMES, which exist, and for SUBSCRIBED, with the levels above them. */
+static void add_rows(struct store_list *l, const struct strlist *names,
+		     const struct strlist *subscribed)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		add_row(l, names->item[i], true, false);
+		add_levels(l, names->item[i]);
+	}
+	for (size_t i = 0; i < subscribed->n; i++) {
+		add_row(l, subscribed->item[i], false, true);
+		add_levels(l, subscribed->item[i]);
+	}
+	unite(l);
+}
+
 int store_list(struct store *s, struct store_list *l)
 {
 	struct strlist names = { 0 }, subscribed = { 0 }, uses = { 0 };
-	size_t i;
 	int code;
 
 	memset(l, 0, sizeof(*l));
@@ -264,21 +279,47 @@ int store_list(struct store *s, struct store_list *l)
 		code = names_uses(s, &uses);
 	if (!code) {
 		add_row(l, "INBOX", true, false);
-		for (i = 0; i < names.n; i++) {
-			add_row(l, names.item[i], true, false);
-			add_levels(l, names.item[i]);
-		}
-		for (i = 0; i < subscribed.n; i++) {
-			add_row(l, subscribed.item[i], false, true);
-			add_levels(l, subscribed.item[i]);
-		}
-		unite(l);
+		add_rows(l, &names, &subscribed);
 		drop_unused(&uses, &names);
 		describe(l, &uses);
 	}
 	strlist_free(&names);
 	strlist_free(&subscribed);
 	strlist_free(&uses);
+	return code;
+}
+
+/* Adds NAME to OUT if VISITOR may look it up. */
+static int add_visible(struct store *s, const char *name, const char *visitor,
+		       struct strlist *out)
+{
+	unsigned rights;
+	int code = acl_rights_in(s, name, visitor, &rights);
+
+	if (!code && rights & ACL_LOOKUP)
+		strlist_add(out, name);
+	return code == ERR_NOT_FOUND ? ERR_OK : code; /* deleted since */
+}
+
+int store_list_for(struct store *s, const char *visitor,
+		   const struct strlist *subscribed, struct store_list *l)
+{
+	struct strlist names = { 0 }, visible = { 0 };
+	int code;
+
+	memset(l, 0, sizeof(*l));
+	code = store_names(s, &names);
+	if (!code)
+		code = add_visible(s, "INBOX", visitor, &visible);
+	for (size_t i = 0; !code && i < names.n; i++)
+		code = add_visible(s, names.item[i], visitor, &visible);
+	if (!code) {
+		add_rows(l, &visible, subscribed);
+		for (size_t i = 0; i < l->n; i++)
+			l->folder[i].has_children = has_below(l, i);
+	}
+	strlist_free(&names);
+	strlist_free(&visible);
 	return code;
 }
 

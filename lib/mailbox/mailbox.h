@@ -146,6 +146,10 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only) MUST_CHECK;
 
+/* Copies that are made from now on keep these FLAGS only, and keywords only if
+ * KEYWORDS; at first all. */
+void mailbox_keep_flags(struct mailbox *m, unsigned flags, bool keywords);
+
 /* Copies the messages at SEQ[N] (ascending) to the folder TO of the same
  * store, with flags, keywords and dates: all or none. UID[N] gets their new
  * UIDs, *UIDVALIDITY that of TO; *ID names TO.

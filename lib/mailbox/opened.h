@@ -30,6 +30,8 @@ struct mailbox {
 	struct buf made_uids;
 	struct buf sizes; /* struct record_size, not yet written */
 	struct removal removal;
+	unsigned dropped; /* flags that copies do not keep */
+	bool drop_keywords;
 	struct finder moved; /* used while a scan finds no room for records */
 	uint32_t right_uid; /* its file was written to, and is as recorded, */
 	int64_t right_at;   /* as long as it has this ctime */

@@ -51,6 +51,12 @@ struct store_list {
 /* All folders and subscribed names, levels above them, sorted by name with
  * INBOX and what is below it first. */
 int store_list(struct store *s, struct store_list *l);
+
+/* The same as VISITOR may see it (acl.h), who has subscribed to SUBSCRIBED.
+ * Special uses are the owner's. */
+struct strlist;
+int store_list_for(struct store *s, const char *visitor,
+		   const struct strlist *subscribed, struct store_list *l);
 void store_list_free(struct store_list *l);
 
 /* What the row of NAME would be, but without its name: for the time of reading
