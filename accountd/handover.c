@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accountd/badge.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "ipc/ipc.h"
 
 #define WAIT_S 10
@@ -19,6 +21,17 @@ struct handover {
 	handover_done *done;
 	void *context;
 };
+
+/* What the session shows when it asks for folders of other users. */
+static void put_seal(struct ipc_out *m, const struct handover_facts *f)
+{
+	char seal[BADGE_SIZE];
+
+	if (str_equal(f->session, "imap") &&
+	    badge_make(f->visitor ? BADGE_VISIT : BADGE_LOGIN, f->account->user,
+		       f->fd, seal))
+		ipc_put(m, "seal", seal);
+}
 
 static bool send_session(int sock, const struct handover_facts *f)
 {
@@ -33,6 +46,9 @@ static bool send_session(int sock, const struct handover_facts *f)
 	ipc_put(&m, "home", a->home);
 	ipc_put(&m, "maildir", a->maildir);
 	quota_put(&m, &a->quota);
+	if (f->visitor)
+		ipc_put(&m, "visitor", f->visitor);
+	put_seal(&m, f);
 	ipc_put(&m, "client", f->client);
 	ipc_put_int(&m, "tls", f->tls);
 	ipc_put(&m, "tag", f->tag);

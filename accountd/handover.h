@@ -15,6 +15,9 @@ struct handover;
 struct handover_facts {
 	const char *session; /* "imap" or "pop3" */
 	const struct account *account;
+	const char *visitor; /* who comes for the account's folders; or NULL:
+			      * the account's user. Nothing that is given to
+			      * such a session may open one of the account */
 	const char *client;
 	bool tls;
 	const char *tag;

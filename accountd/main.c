@@ -17,8 +17,14 @@
 #include "accountd/recent.h"
 #include "accountd/requests.h"
 #include "accountd/room.h"
+#include "accountd/badge.h"
+#include "accountd/shares.h"
 #include "accountd/system.h"
 #include "accountd/users.h"
+#include "accountd/visits.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "log/log.h"
 #include "service/loop.h"
 #include "service/service.h"
@@ -61,6 +67,7 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 static void stop(void *context)
 {
 	(void)context;
+	visits_drain();
 	requests_drain();
 }
 
@@ -84,6 +91,19 @@ static bool can_use_pam(const struct service *s)
 	return wanted && geteuid() == 0;
 }
 
+/* Where seals and shares are kept; master has made it, if that was possible. */
+static void begin_state(const struct config *c)
+{
+	char *dir =
+		mem_printf("%s/accountd", config_string(c, "data_directory"));
+
+	if (file_make_dirs(dir, 0700) != ERR_OK)
+		log_debug("%s is not there: %s", dir, err_why(ERR_IO));
+	badge_begin(dir);
+	shares_begin(dir);
+	free(dir);
+}
+
 static void run(struct service *s, bool pam)
 {
 	struct event_base *base = loop_new(s);
@@ -93,7 +113,9 @@ static void run(struct service *s, bool pam)
 	exchange_setup(base, pam);
 	recent_begin(1000 * config_seconds(s->config, "pop3_login_delay"));
 	room_begin(base, s->config);
+	begin_state(s->config);
 	requests_begin(base, s);
+	visits_begin(base, s);
 	service_ready(s);
 	event_base_dispatch(base);
 }

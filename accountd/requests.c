@@ -3,11 +3,13 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "accountd/exchange.h"
 #include "accountd/find.h"
 #include "accountd/room.h"
+#include "accountd/shares.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -184,6 +186,30 @@ static bool do_step(struct peer *p)
 	return p->exchange && exchange_step(p->exchange, &self.in);
 }
 
+/* From the administrator: the kernel says who that is. */
+static bool do_shares(struct peer *p)
+{
+	const char *user = ipc_get(&self.in, "user");
+	struct strlist identifiers = { 0 };
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+	int code;
+
+	if (!user ||
+	    getsockopt(p->sock, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid()))
+		return false;
+	for (size_t i = 0; i < self.in.nattrs; i++)
+		if (str_equal(self.in.attr[i].name, "identifier"))
+			strlist_add(&identifiers, self.in.attr[i].value);
+	code = shares_set(user, &identifiers);
+	strlist_free(&identifiers);
+	if (code)
+		log_error("shares of %s: %s", user, err_why(code));
+	ipc_begin(&self.out, code ? "temp" : "ok");
+	return true;
+}
+
 static const struct {
 	const char *verb;
 	bool (*act)(struct peer *p);
@@ -192,6 +218,7 @@ static const struct {
 	{ "recipient", do_recipient, true }, { "lookup", do_lookup, true },
 	{ "may-send", do_may_send, true },   { "auth", do_auth, false },
 	{ "step", do_step, false },	     { "nearly-full", do_nearly_full, false },
+	{ "step", do_step, false },	     { "shares", do_shares, true },
 };
 
 static bool take_request(struct peer *p)

@@ -187,6 +187,7 @@ void check_access(struct findings *f, const struct config *c)
 		{ "queue_directory", "queue_user" },
 		{ "queue_directory", "net_user" }, /* the drop folder */
 		{ "data_directory", "net_user" },
+		{ "data_directory", "account_user" },
 		{ "run_directory", "net_user" },
 		{ "run_directory", "queue_user" },
 		{ "run_directory", "check_user" },

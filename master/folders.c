@@ -27,6 +27,7 @@ static const struct {
 	/* anybody may leave mail here, nobody may list it */
 	{ "queue_directory", "/drop", 03733, USER_NET },
 	{ "data_directory", "", 0711, USER_NET },
+	{ "data_directory", "/accountd", 0700, USER_ACCOUNT },
 };
 
 static bool prepare(const struct config *c, const char *path, mode_t mode,

@@ -21,7 +21,7 @@ const struct service_row service_rows[] = {
 { "tls-client", "tlsproxy", STAGE_HELPERS, USER_TLS, FLAG_CHROOT,
 	{ PRIVATE("tls-client") }, USER_NET },
 { "accountd", "accountd", STAGE_HELPERS, USER_ACCOUNT, 0,
-	{ PRIVATE("accountd") }, USER_NET },
+	{ PRIVATE("accountd"), PUBLIC("accountd") }, USER_NET },
 { "authcheck", "authcheck", STAGE_HELPERS, USER_CHECK, FLAG_CHROOT,
 	{ PRIVATE("authcheck") }, USER_NET },
 { "mailbox-feed", "mailbox-feed", STAGE_HELPERS, USER_NET, FLAG_IN_PLACE,

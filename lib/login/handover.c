@@ -32,6 +32,8 @@ static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
 	    !quota_get(m, &h->quota))
 		return false;
 	h->tag = ipc_text(m, "tag");
+	h->visitor = ipc_get(m, "visitor");
+	h->seal = ipc_text(m, "seal");
 	h->client = ipc_text(m, "client");
 	h->tls = strcmp(ipc_text(m, "tls"), "1") == 0;
 	*uid = (uid_t)u;
@@ -63,7 +65,7 @@ static void confine(struct handover *h, uid_t uid, gid_t gid)
 	const bool writable = true;
 
 	sandbox_become(uid, gid);
-	h->store_code = store_open(h->maildir, true, &h->store);
+	h->store_code = store_open(h->maildir, !h->visitor, &h->store);
 	if (h->store_code == ERR_OK)
 		sandbox_only_dirs(&h->maildir, &writable, 1);
 	sandbox_enter(SANDBOX_OPEN);
@@ -83,7 +85,8 @@ bool handover_take(int sock, struct handover *h)
 	if (good)
 		h->fd = ipc_take_fd(&h->packet);
 	good = good && h->fd >= 0;
-	welcome = !good || prefork_claim(h->user, h->client);
+	welcome = !good || prefork_claim(h->visitor ? h->visitor : h->user,
+					 h->client);
 	good = good && welcome;
 	good = confirm(sock, good	? "ok"
 			     : welcome ? "failed"

@@ -16,6 +16,8 @@ struct handover {
 	struct ipc_in packet; /* holds the strings */
 	const char *user;
 	const char *maildir;
+	const char *visitor; /* who comes in the user's stead, or NULL */
+	const char *seal;    /* client/share.h; "" if there is none */
 	const char *client;
 	const char *tag; /* of the IMAP command, or "" */
 	bool tls;

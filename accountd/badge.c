@@ -1,0 +1,125 @@
+#include "accountd/badge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "log/log.h"
+
+#define KEY 32
+#define MAC 32
+
+static struct {
+	unsigned char key[KEY];
+} self;
+
+static bool read_key(const char *path)
+{
+	struct buf b;
+	bool good;
+
+	buf_init(&b, KEY);
+	good = file_read(path, &b) == ERR_OK && b.len == KEY;
+	if (good)
+		memcpy(self.key, b.data, KEY);
+	mem_wipe(b.data, b.len);
+	buf_free(&b);
+	return good;
+}
+
+/* Another instance may do the same: what is at PATH then counts. A key of
+ * another length is none. */
+static int write_key(const char *path)
+{
+	char *fresh = mem_printf("%s.%ld", path, (long)getpid());
+	int fd, code;
+
+	err_ignore(unlink(fresh)); /* of a process that had our number */
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	code = fd < 0 ? err_sys("make", fresh) : file_write(fd, self.key, KEY);
+	if (!code && fsync(fd) < 0)
+		code = err_sys("sync", fresh);
+	if (fd >= 0)
+		close(fd);
+	if (!code && link(fresh, path) < 0 && errno != EEXIST)
+		code = err_sys("make", path);
+	else if (!code && !read_key(path) && rename(fresh, path) < 0)
+		code = err_sys("replace", path);
+	if (fd >= 0)
+		err_ignore(unlink(fresh)); /* renamed, or of no use */
+	free(fresh);
+	return code;
+}
+
+void badge_begin(const char *dir)
+{
+	char *path = mem_printf("%s/key", dir);
+	int code = ERR_OK;
+
+	if (!read_key(path)) {
+		if (getrandom(self.key, KEY, 0) != KEY)
+			log_die(EX_OSERR, "no randomness: %m");
+		code = write_key(path);
+	}
+	if (code)
+		log_warn("sessions will lose the folders of other users when "
+			 "accountd restarts: %s",
+			 err_why(code));
+	free(path);
+}
+
+static bool compute(const char *kind, const char *user, int fd,
+		    unsigned char mac[MAC])
+{
+	uint64_t cookie;
+	socklen_t n = sizeof(cookie);
+	char text[1024];
+	int len;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n) < 0)
+		return false;
+	/* neither a kind nor a cookie has a space */
+	len = snprintf(text, sizeof(text), "posthorn-seal %s %" PRIu64 " %s",
+		       kind, cookie, user);
+	return len > 0 && (size_t)len < sizeof(text) &&
+	       HMAC(EVP_sha256(), self.key, KEY, (unsigned char *)text,
+		    (size_t)len, mac, NULL);
+}
+
+bool badge_make(const char *kind, const char *user, int fd,
+		char seal[BADGE_SIZE])
+{
+	unsigned char mac[MAC];
+	struct buf b;
+
+	if (!compute(kind, user, fd, mac))
+		return false;
+	buf_init(&b, BADGE_SIZE);
+	encode_hex(&b, mac, MAC);
+	memcpy(seal, b.data, BADGE_SIZE);
+	buf_free(&b);
+	return true;
+}
+
+bool badge_holds(const char *kind, const char *user, int fd, const char *seal)
+{
+	char right[BADGE_SIZE];
+
+	return badge_make(kind, user, fd, right) &&
+	       strlen(seal) == BADGE_SIZE - 1 &&
+	       !mem_differ(right, seal, BADGE_SIZE - 1);
+}

@@ -1,0 +1,31 @@
+/*
+ * A sealed right: proof that a process which has become a user was given a
+ * connection by accountd, after a login or for a visit (visits.h). The session
+ * gets it with the connection, and shows it together with the connection's
+ * descriptor when it asks for more. It holds for that user, that kind and that
+ * connection alone: the kernel numbers sockets, and never gives a number twice.
+ *
+ * The key is kept in data_directory, so that seals outlive accountd.
+ */
+#ifndef ACCOUNTD_BADGE_H
+#define ACCOUNTD_BADGE_H
+
+#include <stdbool.h>
+
+#define BADGE_SIZE 65 /* text, with the NUL */
+
+#define BADGE_LOGIN "login"
+#define BADGE_VISIT "visit"
+
+/* Reads the key in DIR, or makes one. If it cannot be kept, seals end with this
+ * process, which the log says. */
+void badge_begin(const char *dir);
+
+/* False: FD is no socket. */
+bool badge_make(const char *kind, const char *user, int fd,
+		char seal[BADGE_SIZE]);
+
+/* Is SEAL what was made for these? */
+bool badge_holds(const char *kind, const char *user, int fd, const char *seal);
+
+#endif
