@@ -10,6 +10,9 @@
 
 #include "admin/account.h"
 #include "base/encode.h"
+#include "client/share.h"
+#include "ipc/ipc.h"
+#include "mailbox/acl.h"
 #include "mailbox/inspect.h"
 #include "server/sandbox.h"
 
@@ -19,10 +22,13 @@ static const char help[] =
 	"       posthorn mailbox reindex USER [FOLDER]  remove snapshot and "
 	"cache,\n"
 	"                                               which are made anew\n"
+	"       posthorn mailbox acl USER [FOLDER]      who may do what\n"
 	"       posthorn mailbox dump USER [FOLDER]     the journal's records\n"
 	"\nOf all folders of USER (dump: of INBOX), or of FOLDER alone.\n";
 
 struct visit {
+	struct account user;
+	int accountd; /* a connection to it, or -1 */
 	struct store *store;
 	const char *folder;
 	size_t findings;
@@ -113,33 +119,68 @@ static int dump(struct visit *v)
 	return code ? fail(v, code) : EX_OK;
 }
 
+static int print_acl(struct visit *v)
+{
+	struct metadata acl = { 0 };
+	int code = acl_read(v->store, v->folder, &acl);
+
+	for (size_t i = 0; !code && i < acl.n; i++) {
+		put_visible(v->folder);
+		fputs(": ", stdout);
+		put_visible(acl.entry[i].name);
+		printf(" %s\n", acl.entry[i].value);
+	}
+	metadata_free(&acl);
+	return code ? fail(v, code) : EX_OK;
+}
+
+/* Tells accountd whom the lists of all folders name. */
+static int tell_accountd(struct visit *v)
+{
+	struct strlist names = { 0 };
+	struct metadata all = { 0 };
+	int code = acl_identifiers(v->store, &all);
+
+	for (size_t i = 0; i < all.n; i++)
+		strlist_add(&names, all.entry[i].name);
+	if (!code)
+		code = v->accountd < 0
+			       ? err_set(ERR_TEMP, "accountd does not run")
+			       : share_set(v->accountd, v->user.user, &names);
+	strlist_free(&names);
+	metadata_free(&all);
+	return code ? admin_fail(EX_TEMPFAIL, "%s", err_why(code)) : EX_OK;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct visit *v);
 	bool one; /* without a folder: INBOX only */
+	int (*after)(struct visit *v); /* all folders; or NULL */
 } actions[] = {
-	{ "check", check, false },
-	{ "repair", repair, false },
-	{ "reindex", reindex, false },
-	{ "dump", dump, true },
+	{ "check", check, false, NULL },
+	{ "repair", repair, false, NULL },
+	{ "reindex", reindex, false, NULL },
+	{ "acl", print_acl, false, tell_accountd },
+	{ "dump", dump, true, NULL },
 };
 
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 /* Becomes the user that NAME is, for good, and opens the Maildir. */
-static int become(const struct admin *a, const char *name, struct store **s)
+static int become(const struct admin *a, const char *name, struct visit *v)
 {
 	const bool writable = true;
-	const char *maildir;
-	struct account u;
-	int status = admin_find_account(a, name, &u), code;
+	const char *maildir = v->user.maildir;
+	int status = admin_find_account(a, name, &v->user), code;
 
+	/* the user may not ask */
+	v->accountd = ipc_connect("accountd");
 	if (!status)
-		status = admin_become(&u);
+		status = admin_become(&v->user);
 	if (status)
 		return status;
-	maildir = u.maildir;
-	code = store_open(maildir, false, s);
+	code = store_open(maildir, false, &v->store);
 	if (code)
 		return admin_fail(code == ERR_NOT_FOUND ? EX_DATAERR
 							: EX_IOERR,
@@ -184,12 +225,14 @@ int admin_mailbox(const struct admin *a)
 	if (i == ACTIONS)
 		return admin_fail(EX_USAGE, "there is no mailbox %s",
 				  a->argv[0]);
-	status = become(a, a->argv[1], &v.store);
+	status = become(a, a->argv[1], &v);
 	if (status)
 		return status;
 	v.folder = a->argc > 2 ? a->argv[2] : "INBOX";
 	status = a->argc > 2 || actions[i].one ? actions[i].run(&v)
 					       : run_all(&v, actions[i].run);
+	if (status == EX_OK && a->argc == 2 && actions[i].after)
+		status = actions[i].after(&v);
 	store_close(&v.store);
 	return status;
 }

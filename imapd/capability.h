@@ -16,6 +16,7 @@ struct session;
 #define CAPABILITY_AFTER_LOGIN \
 	"IMAP4rev1 " \
 	"IMAP4rev2 " \
+	"ACL " \
 	"BINARY " \
 	"CATENATE " \
 	"CHILDREN " \
@@ -33,6 +34,7 @@ struct session;
 	"INPROGRESS " \
 	"LIST-EXTENDED " \
 	"LIST-METADATA " \
+	"LIST-MYRIGHTS " \
 	"LIST-STATUS " \
 	"LITERAL+ " \
 	"METADATA " \
@@ -49,6 +51,7 @@ struct session;
 	"QUOTA=RES-MESSAGE " \
 	"QUOTA=RES-STORAGE " \
 	"REPLACE " \
+	"RIGHTS=texk " \
 	"SASL-IR " \
 	"SAVEDATE " \
 	"SEARCHRES " \

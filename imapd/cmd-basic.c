@@ -48,10 +48,11 @@ void cmd_enable(struct session *s)
 	session_reply(s, "OK Enabled.");
 }
 
-/* RFC 2342: the user's own folders, and no others. */
+/* RFC 2342: the user's own folders, and those of others; none are nobody's. */
 void cmd_namespace(struct session *s)
 {
-	conn_put(&s->c, "* NAMESPACE ((\"\" \"/\")) NIL NIL");
+	conn_put(&s->c,
+		 "* NAMESPACE ((\"\" \"/\")) ((\"" OTHERS "/\" \"/\")) NIL");
 	session_reply(s, "OK Namespace completed.");
 }
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "imapd/commands.h"
 #include "imapd/quota.h"
+#include "imapd/rights.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
 
@@ -68,6 +69,16 @@ static uint32_t first_of(const uint32_t *uid, size_t n)
 	return uid[i];
 }
 
+/* Copies have the flags to which the client has a right there. */
+static int keep_flags(struct session *s, const char *name)
+{
+	unsigned rights;
+	int code = rights_find(s, name, &rights);
+
+	mailbox_keep_flags(s->box, rights_flags(rights), rights & ACL_WRITE);
+	return code;
+}
+
 static void copy(struct session *s, bool move)
 {
 	uint32_t *seq, *uid, uidvalidity = 0;
@@ -86,6 +97,11 @@ static void copy(struct session *s, bool move)
 	}
 	if (!quota_may_copy(s, seq, n, name, move))
 		return;
+	code = keep_flags(s, name);
+	if (code != ERR_OK) {
+		fail(s, code, 0);
+		return;
+	}
 	uid = arena_alloc(s->c.arena, n * sizeof(*uid));
 	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &to);
 	if (code != ERR_OK) {

@@ -109,6 +109,8 @@ static const char *check(const struct esearch *e)
 
 	if (!s->box && (e->in.selected || e->asked.wanted & RESULT_UPDATE))
 		return "No mailbox is selected.";
+	if (s->visitor && e->in.others)
+		return "Only the selected mailbox of another user.";
 	if (e->in.others && e->asked.wanted & RESULT_SAVE)
 		return "SAVE is for the selected mailbox only.";
 	return NULL;

@@ -13,6 +13,7 @@
 #include "imapd/enabled.h"
 #include "imapd/fetch.h"
 #include "imapd/resync.h"
+#include "imapd/rights.h"
 #include "imapd/set.h"
 #include "imapd/thread-id.h"
 #include "imapd/update.h"
@@ -314,7 +315,7 @@ static void fetch(struct session *s, const struct fetch *f, const uint32_t *seq,
 	bool *fresh = arena_alloc(s->c.arena, n + 1);
 	size_t i;
 
-	if (f->set_seen && !s->read_only)
+	if (f->set_seen && !s->read_only && rights_may(s, ACL_SEEN))
 		mark_seen(s, seq, n, fresh);
 	buf_reset(&s->out);
 	for (i = 0; i < n && !s->ended; i++)

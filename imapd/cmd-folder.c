@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/notify.h"
+#include "imapd/rights.h"
 
 /* A '/' at the end says that the client will create folders below it (RFC 3501
  * section 6.3.3): every folder here can have some. */
@@ -60,6 +61,10 @@ void cmd_create(struct session *s)
 
 	if (!name_of_new(s, &s->c.args[0], name) || !special_use(s, &use))
 		return;
+	if (s->visitor && use) {
+		session_reply(s, "NO [USEATTR] Not in folders of others.");
+		return;
+	}
 	code = store_create(s->store, name, use);
 	if (code == ERR_UNSUPPORTED)
 		session_reply(s, "NO [USEATTR] Unknown special use.");
@@ -78,11 +83,16 @@ static void deleted(struct session *s, const char *name)
 void cmd_delete(struct session *s)
 {
 	char name[FOLDER_NAME_SIZE];
+	struct metadata acl = { 0 };
 	int code;
 
 	if (!session_name(s, &s->c.args[0], name))
 		return;
+	err_ignore(acl_read(s->store, name, &acl)); /* it need not be known */
 	code = store_delete(s->store, name);
+	if (code == ERR_OK)
+		acl_forget(s, &acl);
+	metadata_free(&acl);
 	/* Deleting the selected folder leaves nothing selected. */
 	if (code == ERR_OK && s->box && str_equal(s->name, name))
 		session_deselect(s);
@@ -112,7 +122,10 @@ void cmd_rename(struct session *s)
 	if (!session_name(s, &s->c.args[0], from) ||
 	    !name_of_new(s, &s->c.args[1], to))
 		return;
-	code = store_rename(s->store, from, to);
+	/* INBOX would stay, and lose its messages */
+	code = s->visitor && str_equal(from, "INBOX")
+		       ? ERR_DENIED
+		       : store_rename(s->store, from, to);
 	if (code == ERR_OK)
 		notify_own_names(s, from, to);
 	if (code == ERR_UNSUPPORTED)

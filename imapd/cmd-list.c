@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
 #include "imapd/metadata.h"
+#include "imapd/others.h"
 #include "imapd/pattern.h"
+#include "imapd/rights.h"
 #include "imapd/status.h"
 #include "imaptext/imaptext.h"
 #include "mime/encode.h"
@@ -21,7 +24,8 @@ enum {
 	SELECT_REMOTE = 1 << 3, /* we have none */
 	RETURN_SUBSCRIBED = 1 << 4,
 	RETURN_CHILDREN = 1 << 5,
-	RETURN_SPECIAL_USE = 1 << 6
+	RETURN_SPECIAL_USE = 1 << 6,
+	RETURN_MYRIGHTS = 1 << 7 /* RFC 8440 */
 };
 
 /* Options that say which names are wanted, rather than how. */
@@ -46,6 +50,7 @@ static const struct option return_options[] = {
 	{ "SUBSCRIBED", RETURN_SUBSCRIBED },
 	{ "CHILDREN", RETURN_CHILDREN },
 	{ "SPECIAL-USE", RETURN_SPECIAL_USE },
+	{ "MYRIGHTS", RETURN_MYRIGHTS },
 	{ NULL, 0 },
 };
 
@@ -60,6 +65,7 @@ struct listing {
 	const char **pattern;
 	size_t npatterns;
 	const char *oldname; /* of the one folder, or NULL */
+	struct strlist owners; /* whose folders other sessions list */
 };
 
 static bool read_option(const struct option *table, const struct arg *a,
@@ -138,15 +144,16 @@ static bool read_patterns(struct listing *l, const struct arg *ref,
 /* A pattern with bytes beyond ASCII is in UTF-8, as a name would be. */
 static bool matches(const struct listing *l, const char *name)
 {
-	char wire[FOLDER_NAME_SIZE];
+	char wire[FOLDER_NAME_SIZE], full[FOLDER_NAME_SIZE];
 	size_t i;
 
-	if (!session_wire_name(l->s, name, wire))
+	if (!session_wire_name(l->s, name, wire) ||
+	    !session_full_name(l->s, name, full))
 		return false;
 	for (i = 0; i < l->npatterns; i++) {
 		const char *p = l->pattern[i];
 
-		if (pattern_match(p, mime_count_8bit(p, strlen(p), 1) ? name
+		if (pattern_match(p, mime_count_8bit(p, strlen(p), 1) ? full
 								      : wire))
 			return true;
 	}
@@ -208,9 +215,14 @@ static void put_attributes(const struct listing *l, struct buf *b,
 static bool put_status(const struct listing *l, const struct store_folder *f,
 		       struct buf *b)
 {
+	unsigned rights = ACL_ALL;
 	int code = ERR_OK;
 
 	if (l->status && f->exists)
+		code = rights_find(l->s, f->name, &rights);
+	if (!(rights & ACL_READ))
+		return false;
+	if (!code && l->status && f->exists)
 		code = status_put(l->s, f->name, l->status, b);
 	return code != ERR_NOT_FOUND && code != ERR_DENIED;
 }
@@ -223,10 +235,20 @@ static void put_metadata(struct listing *l, const struct store_folder *f,
 	struct metadata m = { 0 };
 
 	if (l->wanted.n > 0 && f->exists &&
-	    metadata_read_with(l->s->store, f->name, f->special_use, &m) ==
-		    ERR_OK)
+	    annotations_read(l->s, f->name, f->special_use, &m) == ERR_OK)
 		annotations_put(l->s, f->name, &m, &l->wanted, b);
 	metadata_free(&m);
+}
+
+/* What cannot be found out now is left out. */
+static void put_myrights(const struct listing *l, const struct store_folder *f,
+			 struct buf *b)
+{
+	unsigned rights;
+
+	if (l->options & RETURN_MYRIGHTS && f->exists &&
+	    rights_find(l->s, f->name, &rights) == ERR_OK)
+		acl_put_myrights(l->s, f->name, rights, b);
 }
 
 /* What is true of a folder below (RFC 5258 section 3.5). */
@@ -268,10 +290,27 @@ static void put_row(struct listing *l, const struct store_folder *f,
 		put_oldname(l, b);
 	buf_puts(b, "\r\n");
 	buf_put(b, status.data, status.len);
-	if (is_selected(l, f))
+	if (is_selected(l, f)) {
 		put_metadata(l, f, b);
+		put_myrights(l, f, b);
+	}
 	stream_put(l->s->c.io, b->data, b->len);
 	buf_free(&status);
+}
+
+/* Does another session list the folder NAME? */
+static bool is_theirs(const struct listing *l, const char *name)
+{
+	const char *user = name + strlen(OTHERS "/");
+
+	for (size_t i = 0; i < l->owners.n; i++) {
+		size_t n = strlen(l->owners.item[i]);
+
+		if (str_starts(name, OTHERS "/") &&
+		    strncmp(user, l->owners.item[i], n) == 0 && user[n] == '/')
+			return true;
+	}
+	return false;
 }
 
 /* A name that does not meet the criteria is told with RECURSIVEMATCH, for the
@@ -280,7 +319,7 @@ static void consider(struct listing *l, const struct store_folder *f)
 {
 	bool recursive = l->options & SELECT_RECURSIVE;
 
-	if (!matches(l, f->name))
+	if (!matches(l, f->name) || is_theirs(l, f->name))
 		return;
 	if (is_selected(l, f))
 		put_row(l, f, !f->exists,
@@ -297,24 +336,62 @@ static void consider_lsub(struct listing *l, const struct store_folder *f)
 	size_t n = strlen(pattern);
 	bool percent = n > 0 && pattern[n - 1] == '%';
 
+	if (is_theirs(l, f->name))
+		return;
 	if (!f->subscribed && !(percent && any_below(l, f, is_subscribed)))
 		return;
 	if (matches(l, f->name))
 		put_row(l, f, !f->subscribed, false);
 }
 
+/* The levels above the folders of others: OTHERS, and each of the owners. */
+static void put_levels(struct listing *l,
+		       void (*row)(struct listing *,
+				   const struct store_folder *))
+{
+	const struct store_list ours = l->all;
+	struct store_folder *f = mem_array(l->owners.n + 1, sizeof(*f));
+
+	l->all = (struct store_list){ f, l->owners.n + 1 };
+	f[0] = (struct store_folder){ .name = mem_strdup(OTHERS),
+				      .has_children = true };
+	for (size_t i = 0; i < l->owners.n; i++)
+		f[i + 1] = (struct store_folder){
+			.name = mem_printf(OTHERS "/%s", l->owners.item[i]),
+			.has_children = true
+		};
+	for (size_t i = 0; i < l->all.n; i++)
+		row(l, &f[i]);
+	store_list_free(&l->all);
+	l->all = ours;
+}
+
+/* The folders of other users, which their sessions list. */
+static void run_others(struct listing *l,
+		       void (*row)(struct listing *,
+				   const struct store_folder *))
+{
+	if (l->owners.n > 0)
+		put_levels(l, row);
+	for (size_t i = 0; i < l->owners.n; i++)
+		others_list(l->s, l->owners.item[i], &l->all);
+	strlist_free(&l->owners);
+}
+
 static void run(struct listing *l,
 		void (*row)(struct listing *, const struct store_folder *))
 {
-	int code = store_list(l->s->store, &l->all);
+	int code = session_list(l->s, &l->all);
 	size_t i;
 
 	if (code != ERR_OK) {
 		session_fail(l->s, code);
 		return;
 	}
+	others_owners(l->s, l->pattern, l->npatterns, &l->owners);
 	for (i = 0; i < l->all.n; i++)
 		row(l, &l->all.folder[i]);
+	run_others(l, row);
 	store_list_free(&l->all);
 	session_reply(l->s, "OK %s completed.", l->verb);
 }
@@ -333,7 +410,7 @@ int list_put_folder(struct session *s, const char *name, const char *oldname)
 
 	if (!enabled(s, ENABLED_REV2))
 		return ERR_OK;
-	code = store_folder(s->store, name, &f);
+	code = session_folder(s, name, &f);
 	f.name = arena_strdup(s->c.arena, name);
 	if (code == ERR_OK)
 		put_row(&l, &f, !f.exists, false);
@@ -393,4 +470,19 @@ void cmd_lsub(struct session *s)
 		conn_bad(&s->c, "LSUB takes a reference and a pattern.");
 	else
 		run(&l, consider_lsub);
+}
+
+/* Only in a visit: to which of the owner's folders, by their full names, the
+ * visitor has subscribed. */
+void cmd_subscribed(struct session *s)
+{
+	char name[FOLDER_NAME_SIZE];
+
+	strlist_free(&s->visitor_subscribed);
+	for (const struct arg *a = s->c.args; a->type != ARG_END; a++) {
+		if (!session_name(s, a, name))
+			return;
+		strlist_add(&s->visitor_subscribed, name);
+	}
+	session_reply(s, "OK Subscribed completed.");
 }

@@ -176,6 +176,32 @@ static bool read_mailbox(struct session *s, const struct arg *a, char *name)
 	return (arg_astring(a) && a->n == 0) || session_name(s, a, name);
 }
 
+static bool is_shared(const char *name)
+{
+	return str_starts(name, SHARED);
+}
+
+/* In a visit what is private is somebody else's. */
+static void drop_private(const struct session *s, struct metadata *m)
+{
+	size_t i = 0;
+
+	while (s->visitor && i < m->n)
+		if (is_shared(m->entry[i].name))
+			i++;
+		else
+			metadata_remove(m, m->entry[i].name);
+}
+
+int annotations_read(struct session *s, const char *name, const char *use,
+		     struct metadata *m)
+{
+	int code = metadata_read_with(s->store, name, use, m);
+
+	drop_private(s, m);
+	return code;
+}
+
 /* The server's entries are beside the account's. */
 static int read_entries(struct session *s, const char *name, struct metadata *m)
 {
@@ -187,6 +213,7 @@ static int read_entries(struct session *s, const char *name, struct metadata *m)
 
 		metadata_set(m, e->name, e->value, e->n);
 	}
+	drop_private(s, m);
 	return code;
 }
 
@@ -249,7 +276,15 @@ static const char *read_changes(const struct arg *a, struct metadata *changes)
 static bool changes_server(const char *name, const struct metadata *changes)
 {
 	for (size_t i = 0; i < changes->n; i++)
-		if (!*name && str_starts(changes->entry[i].name, SHARED))
+		if (!*name && is_shared(changes->entry[i].name))
+			return true;
+	return false;
+}
+
+static bool changes_private(const struct metadata *changes)
+{
+	for (size_t i = 0; i < changes->n; i++)
+		if (!is_shared(changes->entry[i].name))
 			return true;
 	return false;
 }
@@ -290,6 +325,9 @@ void cmd_setmetadata(struct session *s)
 	else if (changes_server(name, &changes))
 		session_reply(s, "NO [NOPERM] Only the administrator changes "
 				 "what the server shares.");
+	else if (s->visitor && changes_private(&changes))
+		session_reply(s, "NO [METADATA NOPRIVATE] In folders of others "
+				 "nothing is private.");
 	else
 		set(s, name, &changes);
 	metadata_free(&changes);

@@ -34,6 +34,7 @@ struct asked {
 	struct notify *n;
 	bool selected;	  /* there was a group of it */
 	bool unsupported; /* an event */
+	bool theirs;	  /* folders of another user */
 };
 
 static unsigned read_event(struct asked *q, const struct arg *a)
@@ -103,8 +104,12 @@ static bool read_filter(struct asked *q, const struct arg **a, bool *selected,
 	bool delayed = arg_is(*a, "SELECTED-DELAYED");
 
 	*selected = delayed || arg_is(*a, "SELECTED");
-	if (!*selected)
-		return sources_parse_one(q->s, a, in);
+	if (!*selected) {
+		bool good = sources_parse_one(q->s, a, in);
+
+		q->theirs |= good && in->theirs;
+		return good;
+	}
 	if (q->selected)
 		return conn_bad(&q->s->c, "SELECTED can be given once.");
 	q->selected = true;
@@ -193,12 +198,15 @@ void cmd_notify(struct session *s)
 	struct asked q = { .s = s, .n = mem_alloc(sizeof(*q.n)) };
 	bool status;
 
-	if (read_all(&q, &status) && !q.unsupported) {
+	if (read_all(&q, &status) && !q.unsupported && !q.theirs) {
 		begin(s, q.n, status);
 		return;
 	}
 	notify_free(&q.n);
-	if (q.unsupported)
+	if (q.theirs && !q.unsupported)
+		session_reply(s, "NO [CANNOT] Of other users' mailboxes "
+				 "nothing is told.");
+	else if (q.unsupported)
 		session_reply(s, "NO [BADEVENT " SUPPORTED "] Not an event "
 				 "here.");
 }

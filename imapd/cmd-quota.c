@@ -180,6 +180,9 @@ void cmd_getquotaroot(struct session *s)
 
 	if (!session_name(s, &s->c.args[0], name) || !look(s, roots, &n))
 		return;
+	/* the limits are the owner's */
+	if (s->visitor)
+		n = 0;
 	buf_puts(&s->out, "* QUOTAROOT ");
 	session_put_name(s, &s->out, name);
 	for (size_t i = 0; i < n; i++) {

@@ -6,8 +6,12 @@
 #include "imapd/enabled.h"
 #include "imapd/notify.h"
 #include "imapd/resync.h"
+#include "imapd/rights.h"
 #include "imapd/update.h"
 #include "log/log.h"
+
+/* Without any of these a folder can only be read. */
+#define WRITING (ACL_INSERT | ACL_EXPUNGE | ACL_SEEN | ACL_WRITE | ACL_DELETE)
 
 /* The first message without \Seen, or 0. */
 static uint32_t first_unseen(const struct mailbox *m)
@@ -67,7 +71,13 @@ static void open_folder(struct session *s, bool read_only)
 	session_deselect(s);
 	if (!session_name(s, &s->c.args[0], name))
 		return;
-	code = mailbox_open(s->store, name, read_only, &s->box);
+	if (!rights_have(s, name, ACL_READ))
+		return;
+	code = rights_find(s, name, &s->rights);
+	/* RFC 4314 section 5.2 */
+	read_only |= !(s->rights & WRITING);
+	if (code == ERR_OK)
+		code = mailbox_open(s->store, name, read_only, &s->box);
 	if (code != ERR_OK)
 		s->box = NULL;
 	else
@@ -84,7 +94,7 @@ static void open_folder(struct session *s, bool read_only)
 	resync_put(s, &r);
 	conn_reply(&s->c, "OK [READ-%s] %s completed.",
 		   read_only ? "ONLY" : "WRITE",
-		   read_only ? "EXAMINE" : "SELECT");
+		   s->command->act == cmd_examine ? "EXAMINE" : "SELECT");
 }
 
 void cmd_select(struct session *s)
@@ -111,7 +121,7 @@ void cmd_close(struct session *s)
 	bool early;
 	int code = ERR_OK;
 
-	if (!s->read_only) {
+	if (!s->read_only && rights_may(s, ACL_EXPUNGE)) {
 		n = expunge_candidates(s, &seq);
 		if (n > 0)
 			code = mailbox_expunge(s->box, seq, n, true);

@@ -5,6 +5,7 @@
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
 #include "imapd/flags.h"
+#include "imapd/rights.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
 
@@ -119,6 +120,49 @@ static void report(struct storing *t)
 	buf_free(&modified);
 }
 
+/* Leaves out the flags to which the client has no right; false: to none of
+ * them. */
+static bool limit(struct storing *t)
+{
+	bool some = t->f.flags || t->f.nkeywords > 0;
+
+	t->f.flags &= rights_flags(t->s->rights);
+	if (!rights_may(t->s, ACL_WRITE))
+		t->f.nkeywords = 0;
+	return t->f.flags || t->f.nkeywords > 0 || !some;
+}
+
+/* Sets the flags to which the client has a right, and leaves the others: first
+ * removes what is not wanted. */
+static int set_some(struct storing *t, uint64_t keywords)
+{
+	const unsigned may = rights_flags(t->s->rights) & MAILBOX_FLAGS_ALL;
+	uint64_t others = rights_may(t->s, ACL_WRITE) ? ~keywords : 0;
+	uint32_t *left = arena_alloc(t->s->c.arena, (t->n + 1) * sizeof(*left));
+	size_t i, n = 0;
+	int code = mailbox_store(t->s->box, t->seq, t->n, MAILBOX_REMOVE,
+				 may & ~t->f.flags, others, t->unchanged_since,
+				 t->failed);
+
+	for (i = 0; i < t->n; i++)
+		if (!t->failed[i])
+			left[n++] = t->seq[i];
+	return code || n == 0
+		       ? code
+		       : mailbox_store(t->s->box, left, n, MAILBOX_ADD,
+				       t->f.flags, keywords, UINT64_MAX, NULL);
+}
+
+static int store_flags(struct storing *t, uint64_t keywords)
+{
+	enum mailbox_store_how how = items[t->item].how;
+
+	if (how == MAILBOX_SET && t->s->visitor)
+		return set_some(t, keywords);
+	return mailbox_store(t->s->box, t->seq, t->n, how, t->f.flags, keywords,
+			     t->unchanged_since, t->failed);
+}
+
 static void store(struct storing *t)
 {
 	struct session *s = t->s;
@@ -128,9 +172,7 @@ static void store(struct storing *t)
 	code = flags_bits(s->box, &t->f, items[t->item].how != MAILBOX_REMOVE,
 			  &keywords);
 	if (code == ERR_OK && t->n > 0)
-		code = mailbox_store(s->box, t->seq, t->n, items[t->item].how,
-				     t->f.flags, keywords, t->unchanged_since,
-				     t->failed);
+		code = store_flags(t, keywords);
 	if (code == ERR_LIMIT) {
 		session_reply(s, "NO [LIMIT] Too many keywords.");
 		return;
@@ -155,6 +197,10 @@ void cmd_store(struct session *s)
 	}
 	if (!set_messages(s, &s->c.args[0], &t.seq, &t.n))
 		return;
+	if (!limit(&t)) {
+		session_reply(s, "NO [NOPERM] You may not change these flags.");
+		return;
+	}
 	t.failed = arena_alloc(s->c.arena, t.n + 1);
 	if (t.unchanged_since != UINT64_MAX)
 		enable(s, ENABLED_CONDSTORE);

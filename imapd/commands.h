@@ -14,7 +14,22 @@ enum command_flag {
 	COMMAND_ONLY_UID = 1 << 3,   /* … must */
 	COMMAND_NO_EXPUNGE = 1 << 4, /* numbers must hold until its end, unless
 				      * it is by UID (RFC 3501, 7.4.1) */
-	COMMAND_REV1 = 1 << 5	     /* IMAP4rev2 does not have it */
+	COMMAND_REV1 = 1 << 5,	     /* IMAP4rev2 does not have it */
+	COMMAND_VISIT = 1 << 6	     /* only in a visit */
+};
+
+/* Which session runs a command, when other users' folders are there (others.h):
+ * the client's own, or the one that serves the folder's owner. */
+enum command_place {
+	PLACE_HERE,	/* its own, always: a visitor cannot give it */
+	PLACE_ALL,	/* its own, and others are told by what it does */
+	PLACE_SELECTED, /* that of the selected folder, if one is */
+	PLACE_NAMED,	/* that of the folder which the first argument names */
+	PLACE_NEW,	/* … would name, if it existed */
+	PLACE_RENAMED,	/* … that of both names */
+	PLACE_OPENED,	/* … where a folder is then selected */
+	PLACE_TARGET	/* that of the selected folder, and of the one that the
+			 * second argument names */
 };
 
 struct command {
@@ -23,7 +38,13 @@ struct command {
 	unsigned flags;
 	size_t min; /* arguments */
 	size_t max;
+	enum command_place place;
+	unsigned named;	   /* rights that are needed in the folder named */
+	unsigned selected; /* … in the selected one */
 };
+
+/* The argument of the current command by which it has its place, or NULL. */
+const struct arg *command_name(const struct session *s);
 
 /* Finds and runs the current command. */
 void command_run(struct session *s);
@@ -48,20 +69,24 @@ void cmd_compress(struct session *s);
 void cmd_copy(struct session *s);
 void cmd_create(struct session *s);
 void cmd_delete(struct session *s);
+void cmd_deleteacl(struct session *s);
 void cmd_enable(struct session *s);
 void cmd_esearch(struct session *s);
 void cmd_examine(struct session *s);
 void cmd_expunge(struct session *s);
 void cmd_fetch(struct session *s);
+void cmd_getacl(struct session *s);
 void cmd_getmetadata(struct session *s);
 void cmd_getquota(struct session *s);
 void cmd_getquotaroot(struct session *s);
 void cmd_id(struct session *s);
 void cmd_idle(struct session *s);
 void cmd_list(struct session *s);
+void cmd_listrights(struct session *s);
 void cmd_logout(struct session *s);
 void cmd_lsub(struct session *s);
 void cmd_move(struct session *s);
+void cmd_myrights(struct session *s);
 void cmd_namespace(struct session *s);
 void cmd_noop(struct session *s);
 void cmd_notify(struct session *s);
@@ -69,12 +94,14 @@ void cmd_rename(struct session *s);
 void cmd_replace(struct session *s);
 void cmd_search(struct session *s);
 void cmd_select(struct session *s);
+void cmd_setacl(struct session *s);
 void cmd_setmetadata(struct session *s);
 void cmd_setquota(struct session *s);
 void cmd_sort(struct session *s);
 void cmd_status(struct session *s);
 void cmd_store(struct session *s);
 void cmd_subscribe(struct session *s);
+void cmd_subscribed(struct session *s);
 void cmd_thread(struct session *s);
 void cmd_uid_expunge(struct session *s);
 void cmd_uidbatches(struct session *s);

@@ -293,7 +293,7 @@ static enum conn_result announce(struct conn *c)
 	}
 	c->tag = find_tag(c, c->reader.text.data, c->reader.text.len);
 	if (reader_accept(&c->reader)) {
-		if (!c->reader.nonsync)
+		if (!c->reader.nonsync && !c->relayed)
 			stream_puts(c->io, "+ OK\r\n");
 		return CONN_BAD;
 	}
@@ -399,19 +399,25 @@ bool conn_skip_literal(struct conn *c)
 	return true;
 }
 
-bool conn_more_args(struct conn *c, const char **why)
+bool conn_more(struct conn *c, size_t *from)
 {
-	size_t from, end;
 	enum reader_result result;
 
-	*why = "The rest of the command is invalid.";
 	reader_taken(&c->reader);
-	from = c->reader.text.len;
+	*from = c->reader.text.len;
 	while ((result = feed(c)) == READER_MORE)
 		if (more(c) != CONN_COMMAND)
 			return false;
 	c->literal = result == READER_LITERAL;
-	if (!c->literal && result != READER_DONE)
+	return c->literal || result == READER_DONE;
+}
+
+bool conn_more_args(struct conn *c, const char **why)
+{
+	size_t from, end;
+
+	*why = "The rest of the command is invalid.";
+	if (!conn_more(c, &from))
 		return false;
 	end = c->literal ? before_literal(c) : c->reader.text.len;
 	c->args = parse(c, c->reader.text.data + from, end - from, true, why);

@@ -20,6 +20,8 @@ struct conn {
 	struct arena *arena; /* of the current command */
 	struct args_limits limits;
 	struct buf ahead;   /* input that came before the stream's */
+	bool relayed; /* by a session that has accepted all literals but
+		       * messages */
 	bool streams; /* messages are left to the commands that take some */
 	uint64_t nonsync_max; /* a longer literal must wait for us; 0: none */
 	unsigned bad;	    /* bad commands in a row */
@@ -79,6 +81,10 @@ void conn_accept_literal(struct conn *c);
 /* Refuses the literal. If the client sends it unasked it is skipped; false
  * if that is too much, or the connection is gone. */
 bool conn_skip_literal(struct conn *c);
+
+/* The same without splitting what comes after it: it is in the reader's text
+ * from *FROM on. False: it is no command, or the connection is gone. */
+bool conn_more(struct conn *c, size_t *from);
 
 /* After the literal's bytes were taken: c->args becomes what comes after it,
  * up to the end of the command or, if c->literal is set, the next literal.

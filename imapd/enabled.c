@@ -37,6 +37,9 @@ void enable_by_name(struct session *s, const struct arg *name, struct buf *out)
 
 	for (i = 0; i < n && !arg_is(name, extensions[i].name); i++)
 		;
+	/* a visitor does not hear of folders that are not open to it */
+	if (s->visitor && i < n && extensions[i].begin)
+		return;
 	if (i < n && (extensions[i].begin ? extensions[i].begin(s)
 					  : enable(s, extensions[i].what)))
 		buf_printf(out, " %s", extensions[i].name);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "client/account.h"
 #include "imapd/login.h"
 #include "imapd/session.h"
@@ -109,6 +110,8 @@ static int run_session(struct program *p)
 		.create = config_list(c, "mailbox_autocreate"),
 		.subscribe = config_list(c, "mailbox_autosubscribe"),
 		.server = &p->server,
+		.accountd = mem_printf("%s/public/accountd",
+				       config_string(c, "run_directory")),
 	};
 	read_server_entries(p, c);
 	/* Neither can be read from disk once a child is a user. */

@@ -27,6 +27,11 @@ const char *annotations_parse(struct session *s, const struct arg *a,
 /* Appends the name of an entry. */
 void metadata_put_name(const char *name, struct buf *out);
 
+/* Reads what the client may see of the folder NAME, whose special use is USE;
+ * the private ones are the owner's. Gives a code. */
+int annotations_read(struct session *s, const char *name, const char *use,
+		     struct metadata *m);
+
 /* Appends the untagged METADATA of NAME ("": the account) with those of M that
  * are wanted; nothing if there are none. */
 void annotations_put(struct session *s, const char *name,

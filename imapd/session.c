@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "imapd/enabled.h"
 #include "imapd/metadata-watch.h"
 #include "imapd/notify.h"
+#include "imapd/others.h"
 #include "imapd/reopen.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
@@ -33,6 +35,7 @@
 #include "log/log.h"
 #include "server/prefork.h"
 #include "login/handover.h"
+#include "mailbox/acl.h"
 #include "mailbox/autocreate.h"
 #include "mime/encode.h"
 
@@ -182,6 +185,17 @@ static bool normalise(struct session *s, const char *text, char *name)
 	return str_copy(name, FOLDER_NAME_SIZE, nfc);
 }
 
+/* In a visit names are those of the owner's folders, and no others. */
+static bool without_prefix(struct session *s, char *name)
+{
+	size_t n = strlen(s->prefix);
+	char rest[FOLDER_NAME_SIZE];
+
+	return str_starts(name, s->prefix) &&
+	       str_copy(rest, sizeof(rest), name + n) &&
+	       store_name_from_utf8(rest, name, FOLDER_NAME_SIZE);
+}
+
 /* No byte of modified UTF-7 is beyond ASCII: then it is UTF-8, also before
  * ENABLE (RFC 6855 section 3). After it, '&' is one like any other. */
 static bool name_from_wire(struct session *s, const char *text, char *name)
@@ -189,8 +203,10 @@ static bool name_from_wire(struct session *s, const char *text, char *name)
 	if (enabled(s, ENABLED_NAMES_UTF8) ||
 	    mime_count_8bit(text, strlen(text), 1) > 0)
 		return store_name_from_utf8(text, name, FOLDER_NAME_SIZE) &&
+		       (!s->visitor || without_prefix(s, name)) &&
 		       normalise(s, text, name);
-	return store_name_from_mutf7(text, name, FOLDER_NAME_SIZE);
+	return store_name_from_mutf7(text, name, FOLDER_NAME_SIZE) &&
+	       (!s->visitor || without_prefix(s, name));
 }
 
 bool session_name(struct session *s, const struct arg *a, char *name)
@@ -208,11 +224,54 @@ bool session_name(struct session *s, const struct arg *a, char *name)
 	return true;
 }
 
+bool session_name_of(struct session *s, const char *text, char *name)
+{
+	if (!text)
+		return str_copy(name, FOLDER_NAME_SIZE, s->name);
+	return store_name_from_utf8(text, name, FOLDER_NAME_SIZE) &&
+	       (!s->visitor || without_prefix(s, name));
+}
+
+bool session_full_name(const struct session *s, const char *name, char *full)
+{
+	int n = snprintf(full, FOLDER_NAME_SIZE, "%s%s", s->prefix, name);
+
+	return n >= 0 && n < FOLDER_NAME_SIZE;
+}
+
 bool session_wire_name(const struct session *s, const char *name, char *wire)
 {
+	char full[FOLDER_NAME_SIZE];
+
+	if (!session_full_name(s, name, full))
+		return false;
 	if (enabled(s, ENABLED_NAMES_UTF8))
-		return str_copy(wire, FOLDER_NAME_SIZE, name);
-	return store_name_to_mutf7(name, wire, FOLDER_NAME_SIZE);
+		return str_copy(wire, FOLDER_NAME_SIZE, full);
+	return store_name_to_mutf7(full, wire, FOLDER_NAME_SIZE);
+}
+
+int session_list(struct session *s, struct store_list *l)
+{
+	return s->visitor ? store_list_for(s->store, s->visitor,
+					   &s->visitor_subscribed, l)
+			  : store_list(s->store, l);
+}
+
+int session_folder(struct session *s, const char *name, struct store_folder *f)
+{
+	struct store_list l;
+	int code;
+
+	if (!s->visitor)
+		return store_folder(s->store, name, f);
+	*f = (struct store_folder){ 0 };
+	code = session_list(s, &l);
+	for (size_t i = 0; !code && i < l.n; i++)
+		if (str_equal(l.folder[i].name, name))
+			*f = l.folder[i];
+	f->name = NULL;
+	store_list_free(&l);
+	return code;
 }
 
 void session_put_name(const struct session *s, struct buf *out,
@@ -234,6 +293,8 @@ static int wait_ms(const struct session *s, int64_t until)
 	int64_t ms = until - clock_ms();
 	int look = notify_ms(s);
 
+	if (ms > IDLE_MS)
+		ms = IDLE_MS;
 	if (s->unsettled && ms > SETTLE_MS)
 		ms = SETTLE_MS;
 	if (look >= 0 && ms > look)
@@ -255,7 +316,8 @@ static void settle(struct session *s, struct pollfd *p)
  * False: the server stops, or silence too long, or the folder was replaced. */
 static bool wait_for_command(struct session *s)
 {
-	int64_t until = clock_ms() + IDLE_MS;
+	/* a visitor waits as long as its own client may */
+	int64_t until = s->visitor ? INT64_MAX : clock_ms() + IDLE_MS;
 	struct pollfd p[NFDS];
 	size_t n;
 
@@ -320,7 +382,8 @@ static void next_command(struct session *s)
 	}
 }
 
-static void start(struct session *s, const struct handover *h)
+static void start(struct session *s, const struct handover *h,
+		  const struct session_rules *rules)
 {
 	conn_init(&s->c, stream_new(h->fd, WINDOW_MAX), COMMAND_MAX);
 	s->c.limits =
@@ -332,6 +395,16 @@ static void start(struct session *s, const struct handover *h)
 	buf_init(&s->body.text, BODY_MAX);
 	buf_init(&s->body.decoded, BODY_MAX);
 	str_copy(s->user, sizeof(s->user), h->user);
+	s->share = (struct share){ .socket = rules->accountd,
+				   .user = s->user,
+				   .visit = h->visitor != NULL,
+				   .seal = h->seal,
+				   .fd = h->fd };
+	s->visitor = h->visitor;
+	s->rights = ACL_ALL;
+	if (s->visitor)
+		snprintf(s->prefix, sizeof(s->prefix), OTHERS "/%s/", s->user);
+	s->c.relayed = s->visitor != NULL;
 }
 
 static void finish(struct session *s)
@@ -340,12 +413,14 @@ static void finish(struct session *s)
 	session_deselect(s);
 	metadata_watch_end(s);
 	notify_free(&s->notify);
+	others_free(s);
 	store_close(&s->store);
 	conn_free(&s->c);
 	buf_free(&s->out);
 	buf_free(&s->flags);
 	buf_free(&s->body.text);
 	buf_free(&s->body.decoded);
+	strlist_free(&s->visitor_subscribed);
 }
 
 /* Folders that cannot be made now are made at another login. */
@@ -373,9 +448,11 @@ static void begin(struct session *s, struct handover *h,
 		s->ended = true;
 		return;
 	}
-	log_debug("imap: session: user=%s, client=%s, tls=%s", h->user,
-		  h->client, h->tls ? "yes" : "no");
-	make_folders(s, rules);
+	log_debug("imap: session: user=%s, visitor=%s, client=%s, tls=%s",
+		  h->user, h->visitor ? h->visitor : "", h->client,
+		  h->tls ? "yes" : "no");
+	if (!s->visitor)
+		make_folders(s, rules);
 	capability_put(s, &s->out);
 	conn_reply(&s->c, "OK [CAPABILITY %s] Logged in", s->out.data);
 	conn_prepend(&s->c, h->pending.data, h->pending.len);
@@ -399,7 +476,7 @@ void session_serve(int sock, const struct session_rules *rules)
 	s.store = h.store;
 	s.quota = h.quota;
 	s.server = rules->server;
-	start(&s, &h);
+	start(&s, &h, rules);
 	begin(&s, &h, rules);
 	while (!s.ended)
 		next_command(&s);

@@ -12,12 +12,14 @@
 #include "base/str.h"
 #include "client/account.h"
 #include "client/feed.h"
+#include "client/share.h"
 #include "imapd/conn.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/store.h"
 
 struct command;
 struct context;
+struct others;
 struct notify;
 struct metadata;
 struct metadata_watch;
@@ -25,6 +27,10 @@ struct metadata_watch;
 /* A folder's id (RFC 8474), by its UIDVALIDITY, which no other folder of this
  * user ever had, and which a renamed folder keeps. */
 #define MAILBOXID "(f%u)"
+
+/* Before the names of other users' folders, OTHERS "/" user "/" (RFC 2342). */
+#define OTHERS "Other Users"
+#define OTHERS_PREFIX_SIZE (sizeof(OTHERS) + ACCOUNT_USER_SIZE + 2)
 
 #define FOLDER_NAME_SIZE 1024 /* a folder's name, in either form */
 
@@ -87,6 +93,13 @@ struct session {
 	struct metadata_watch *watch; /* metadata-watch.h; or NULL */
 	const struct metadata *server; /* entries that all may read, or NULL */
 	char user[ACCOUNT_USER_SIZE];
+	unsigned rights;     /* in the selected folder: rights.h */
+	const char *visitor; /* whom this session serves in the user's stead,
+			      * or NULL: see others.h */
+	char prefix[OTHERS_PREFIX_SIZE]; /* of the names that a visitor knows */
+	struct strlist visitor_subscribed;
+	struct share share;    /* what accountd is asked with */
+	struct others *others; /* sessions of other users, or NULL */
 };
 
 struct session_rules {
@@ -94,6 +107,7 @@ struct session_rules {
 	const struct strlist *create;	 /* see mailbox/autocreate.h */
 	const struct strlist *subscribe;
 	const struct metadata *server; /* as in the session */
+	const char *accountd; /* the path of its public socket */
 };
 
 /* Serves the session that accountd sends over SOCK (closed here). The process
@@ -127,9 +141,23 @@ void session_changed(struct session *s, unsigned what);
  * False, and the client is told, if it is not one. */
 bool session_name(struct session *s, const struct arg *a, char *name);
 
+/* The same of TEXT in UTF-8, or if it is NULL of the selected folder. The
+ * client is told nothing. */
+bool session_name_of(struct session *s, const char *text, char *name);
+
 /* Folder NAME as clients of S know it, into FOLDER_NAME_SIZE bytes: in UTF-8 or
  * modified UTF-7. False: it has no such form. */
 bool session_wire_name(const struct session *s, const char *name, char *wire);
+
+/* The same in UTF-8: NAME itself, or in a visit with what comes before it. */
+bool session_full_name(const struct session *s, const char *name, char *full);
+
+/* All folders that the client may see: store_list. */
+int session_list(struct session *s, struct store_list *l);
+
+/* The row of NAME alone, without its name: store_folder. */
+int session_folder(struct session *s, const char *name,
+		   struct store_folder *f);
 
 /* Appends a folder name as it is sent. */
 void session_put_name(const struct session *s, struct buf *out,

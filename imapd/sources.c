@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "imapd/others.h"
 
 struct source_kind {
 	const char *word;
@@ -105,6 +106,7 @@ static bool read_names(struct session *s, const struct source_kind *kind,
 		if (!session_name(s, list, name))
 			return false;
 		add(out, kind, arena_strdup(s->c.arena, name));
+		out->theirs |= others_name(s, name);
 	}
 	return true;
 }

@@ -21,6 +21,7 @@ struct sources {
 	size_t n;
 	bool selected; /* one is the selected folder */
 	bool others;   /* there are other ones */
+	bool theirs;   /* one names a folder of another user */
 };
 
 /* Parses the list at A, in the command's memory. False, and the client is

@@ -16,6 +16,7 @@
 #include "imapd/metadata-watch.h"
 #include "imapd/notify.h"
 #include "imapd/reopen.h"
+#include "imapd/rights.h"
 
 void update_put_message_flags(struct session *s, struct buf *out,
 			      const struct mailbox_message *m)
@@ -84,6 +85,32 @@ static void put_keywords(struct session *s, struct buf *b)
 	s->keywords = i;
 }
 
+/* By the client's rights (RFC 4314 section 5.1.1). */
+static void put_permitted(struct session *s, struct buf *b)
+{
+	static const struct {
+		unsigned right;
+		const char *flags;
+	} system[] = {
+		{ ACL_WRITE, "\\Answered \\Flagged" },
+		{ ACL_DELETE, "\\Deleted" },
+		{ ACL_SEEN, "\\Seen" },
+		{ ACL_WRITE, "\\Draft" },
+	};
+	const char *space = "";
+
+	for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
+		if (rights_may(s, system[i].right)) {
+			buf_printf(b, "%s%s", space, system[i].flags);
+			space = " ";
+		}
+	if (!rights_may(s, ACL_WRITE))
+		return;
+	put_keywords(s, b);
+	if (s->keywords < MAILBOX_KEYWORDS_MAX)
+		buf_puts(b, " \\*");
+}
+
 void update_put_flags(struct session *s)
 {
 	struct buf *b = &s->out;
@@ -92,12 +119,8 @@ void update_put_flags(struct session *s)
 	buf_puts(b, "* FLAGS (" FLAGS_SYSTEM);
 	put_keywords(s, b);
 	buf_puts(b, ")\r\n* OK [PERMANENTFLAGS (");
-	if (!s->read_only) {
-		buf_puts(b, FLAGS_SYSTEM);
-		put_keywords(s, b);
-		if (s->keywords < MAILBOX_KEYWORDS_MAX)
-			buf_puts(b, " \\*");
-	}
+	if (!s->read_only)
+		put_permitted(s, b);
 	buf_puts(b, s->read_only ? ")] Read-only mailbox.\r\n"
 				 : ")] Flags permitted.\r\n");
 	stream_put(s->c.io, b->data, b->len);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "imapd/fetch.h"
+#include "imapd/rights.h"
 #include "imapd/upload.h"
 #include "imapd/url.h"
 #include "imaptext/imaptext.h"
@@ -117,12 +118,13 @@ static bool add_url(struct upload *u, const char *text)
 	struct fetch f;
 	struct buf message;
 	bool good = false, found = true;
+	unsigned rights;
 	int code;
 
 	if (!url_parse(text, &url) || !parse_section(u, &url, &f) ||
 	    (!url.mailbox[0] && !s->box) ||
-	    !store_name_from_utf8(url.mailbox[0] ? url.mailbox : s->name, name,
-				  sizeof(name)))
+	    !session_name_of(s, url.mailbox[0] ? url.mailbox : NULL, name) ||
+	    rights_find(s, name, &rights) != ERR_OK || !(rights & ACL_READ))
 		return bad_url(u, text);
 	buf_init(&message, (size_t)s->message_max);
 	code = read_message(s, &url, name, &message);

@@ -14,6 +14,7 @@
 #include "imapd/date.h"
 #include "imapd/flags.h"
 #include "imapd/quota.h"
+#include "imapd/rights.h"
 #include "mime/unbinary.h"
 
 #define BINARY_MAX (1 << 30) /* of a literal8, which is held in memory */
@@ -48,6 +49,7 @@ bool upload_begin(struct upload *u, struct session *s, const struct arg *a,
 	*u = (struct upload){ .s = s, .name = name, .at = a };
 	buf_init(&u->binary, BINARY_MAX);
 	return good(u, append_new(s->store, name, &u->to)) &&
+	       good(u, rights_find(s, name, &u->rights)) &&
 	       good(u, quota_usage(s, &u->usage));
 }
 
@@ -85,8 +87,11 @@ static bool begin_message(struct upload *u)
 		u->at++;
 	}
 	u->size = 0;
-	return good(u, append_begin(u->to, f.flags, f.keyword, f.nkeywords,
-				    received));
+	/* what the client has no right to is left out (RFC 4314 section 4) */
+	if (!(u->rights & ACL_WRITE))
+		f.nkeywords = 0;
+	return good(u, append_begin(u->to, f.flags & rights_flags(u->rights),
+				    f.keyword, f.nkeywords, received));
 }
 
 static bool count(struct upload *u, uint64_t n)

@@ -23,6 +23,7 @@ struct upload {
 	uint64_t size;	      /* of the current one */
 	uint64_t taken;	      /* of those before it */
 	struct usage usage;   /* of the user, before the command */
+	unsigned rights;      /* in the folder */
 	uint32_t freed;	      /* the size of a message that goes for it, or 0 */
 	struct buf binary;    /* a literal8, or what is no part of it */
 	bool held;	      /* the current literal goes there */

@@ -265,7 +265,7 @@ def gone(s, r, old):                                    # appendix E
     for command in ("CHECK", 'LSUB "" "*"'):
         starts(r.ask(command), b"BAD", "no " + command)
         starts(old.ask(command), b"OK", "but in IMAP4rev1")
-    tap.equal(r.ask("NAMESPACE")[0], [b'* NAMESPACE (("" "/")) NIL NIL'],
+    tap.equal(r.ask("NAMESPACE")[0], [b'* NAMESPACE (("" "/")) (("Other Users/" "/")) NIL'],
               "NAMESPACE")
     starts(r.ask("UNSELECT"), b"OK", "UNSELECT")
     starts(r.ask("LIST (SUBSCRIBED) \"\" *"), b"OK", "LIST for LSUB")

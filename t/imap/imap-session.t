@@ -73,7 +73,7 @@ with Sessions() as all_sessions:
     last_is(r.ask('ID ("name" "test")'), b"OK", "ID")
     last_is(r.ask("ID NIL"), b"OK", "ID NIL")
     last_is(r.ask('ID ("name")'), b"BAD", "ID takes pairs")
-    has(r.ask("NAMESPACE"), b'* NAMESPACE (("" "/")) NIL NIL', "NAMESPACE")
+    has(r.ask("NAMESPACE"), b'* NAMESPACE (("" "/")) (("Other Users/" "/")) NIL', "NAMESPACE")
     has(r.ask("ENABLE X-UNKNOWN"), b"* ENABLED", "ENABLE")
     last_is(r.ask("FOO"), b"BAD", "an unknown command is BAD")
     last_is(r.ask("FETCH 1 FLAGS"), b"BAD", "FETCH before SELECT is BAD")

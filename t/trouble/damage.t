@@ -34,6 +34,7 @@ MAILBOX = {
     "subscriptions": ("subscriptions", False),
     "special uses": ("posthorn-special-use", False),
     "annotations": ("posthorn-metadata", False),
+    "access list": ("posthorn-acl", False),
     "folders made": ("posthorn-autocreated", LINES),
     "message": (None, False),
 }
@@ -69,7 +70,7 @@ class Case:
 
     def __init__(self, n, what, way, when):
         self.user, self.what, self.way, self.when = "u%d" % n, what, way, when
-        self.problems, self.harm = [], None
+        self.problems, self.harm, self.granted = [], None, False
 
     def maildir(self, s):
         return os.path.join(s.MAILROOT, self.user, "Maildir")
@@ -110,12 +111,15 @@ class Case:
                         'LIST "" * RETURN (SPECIAL-USE SUBSCRIBED)',
                         "GETMETADATA INBOX /private/comment",
                         'SETMETADATA INBOX (/private/comment "new")',
+                        "GETACL INBOX",
                         "FETCH 1:* (FLAGS BODY.PEEK[])"):
             lines, last = raw.ask(command)
             if not last:
                 self.problems.append("%s: the connection ends %s" % (
                     command, lines[-1:]))
                 return None
+            if command == "GETACL INBOX":
+                self.granted = b"anyone" in b"".join(lines)
         raw.close()
         return sum(b"Subject: kept" in line for line in lines)
 
@@ -170,9 +174,14 @@ class Case:
             if self.what not in ("lock", "journal", "user lock"):
                 self.problems.append("%s of %d messages" % (self.seen,
                                                             wanted))
-        if self.what == "annotations" and self.way != "missing" and not any(
-                self.user in line for line in log):
-            self.problems.append("silence about annotations")
+        if self.what in ("annotations", "access list") and \
+                self.way != "missing" and not any(
+                    self.user in line for line in log):
+            self.problems.append("silence about it")
+        # one that can be read is whole
+        if self.what == "access list" and self.granted and \
+                self.way != "read only":
+            self.problems.append("it still grants something")
         self.harm.end()
 
 
@@ -187,6 +196,7 @@ def template(s):
     m.ask("CREATE Box (USE (\\Archive))")
     m.ask("SUBSCRIBE Box")
     m.ask('SETMETADATA INBOX (/private/comment "old")')
+    m.ask("SETACL INBOX anyone lr")
     for n in range(MESSAGES):
         text = message("a@client.test", "u0@example.test", "kept %d" % n)
         m.ask("APPEND INBOX {%d+}\r\n%s" % (len(text), text.decode()))

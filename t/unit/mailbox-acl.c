@@ -15,13 +15,13 @@ static const struct {
 	const char *letters;
 	const char *shown; /* NULL: not understood */
 } letters[] = {
-	{ "", "" },	     { "lr", "lr" },
-	{ "rl", "lr" },	     { "k", "kc" },
-	{ "x", "xc" },	     { "c", "kxc" },
-	{ "d", "ted" },	     { "t", "td" },
-	{ "e", "ed" },	     { "lrswipkxtea", "lrswipkxteacd" },
-	{ "llrr", "lr" },    { "lrq", NULL },
-	{ "LR", NULL },	     { "l r", NULL },
+	{ "", "" },	  { "lr", "lr" },
+	{ "rl", "lr" },	  { "k", "kc" },
+	{ "x", "xc" },	  { "c", "kxc" },
+	{ "d", "ted" },	  { "t", "td" },
+	{ "e", "ed" },	  { "lrswipkxtea", "lrswipkxteacd" },
+	{ "llrr", "lr" }, { "lrq", NULL },
+	{ "LR", NULL },	  { "l r", NULL },
 	{ "0", NULL },
 };
 
@@ -36,8 +36,8 @@ static void test_letters(void)
 		buf_init(&b, 100);
 		acl_put(&b, rights);
 		ok(good == !!letters[i].shown &&
-			   (!good || str_equal(b.len ? b.data : "",
-					       letters[i].shown)),
+			   (!good ||
+			    str_equal(b.len ? b.data : "", letters[i].shown)),
 		   "letters \"%s\"", letters[i].letters);
 		buf_free(&b);
 	}

@@ -1,0 +1,459 @@
+/*
+ * COPY and MOVE between folders of different users: each message is read from
+ * the one and appended to the other, all of them or none. A MOVE removes them
+ * only after they are durable there; what another session does to them
+ * meanwhile can leave one in both, never in none.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "imapd/commands.h"
+#include "imapd/date.h"
+#include "imapd/flags.h"
+#include "imapd/others.h"
+#include "imapd/quota.h"
+#include "imapd/set.h"
+#include "imapd/update.h"
+#include "mailbox/append.h"
+
+#define HEAD_MAX 65536
+#define GONE "[EXPUNGEISSUED] Some messages are gone: nothing was copied."
+
+/* A copy while it is made. */
+struct copying {
+	struct session *s;
+	struct visit *from; /* or NULL: our user's folder */
+	struct visit *to;   /* … */
+	const char *name;
+	bool move;
+	uint32_t *seq; /* in our own folder */
+	uint32_t *uid;
+	size_t n;
+	struct arena *scratch; /* of the current line */
+	bool sending;	       /* an APPEND there has begun */
+	struct buf head;       /* of the current message: flags and date */
+	struct buf text;
+	struct append *append;
+	struct usage usage;
+	uint64_t taken;
+	uint32_t uidvalidity; /* what came of it */
+	uint32_t first;
+	/* The failure: one of them. */
+	int code;
+	const char *no;
+	struct visit *lost;
+	bool told; /* the client was */
+};
+
+static bool failed(struct copying *c, int code)
+{
+	c->code = code;
+	return code == ERR_OK;
+}
+
+static bool refused(struct copying *c, const char *no)
+{
+	c->no = no;
+	return false;
+}
+
+static bool lost(struct copying *c, struct visit *v)
+{
+	c->lost = v;
+	return false;
+}
+
+/* A line of another session that is not what was asked for is for the client:
+ * changes of the selected folder. */
+static void pass_line(struct copying *c, struct visit *v)
+{
+	if (v != others_of_selected(c->s))
+		return;
+	stream_put(c->s->c.io, v->line.data, v->line.len);
+	stream_puts(c->s->c.io, "\r\n");
+}
+
+/* The items of "* n FETCH (…)", or NULL if the line is another. */
+static const struct arg *fetched(struct copying *c, struct visit *v)
+{
+	struct args_limits limits = { .depth = 10, .args = 1000, .utf8 = true };
+	const char *why;
+	const struct arg *a;
+
+	arena_reset(c->scratch);
+	a = args_parse(c->scratch, v->line.data, v->line.len, &limits, &why);
+	return a && args_count(a) == 4 && arg_is(&a[2], "FETCH") &&
+			       a[3].type == ARG_LIST
+		       ? a[3].list
+		       : NULL;
+}
+
+/* The item NAME's value, or NULL. */
+static const struct arg *item(const struct arg *items, const char *name)
+{
+	for (; items->type != ARG_END && items[1].type != ARG_END; items += 2)
+		if (items->type == ARG_ATOM && str_equal_ci(items->s, name))
+			return &items[1];
+	return NULL;
+}
+
+static bool read_uid(const struct arg *items, uint32_t *uid)
+{
+	const struct arg *a = item(items, "UID");
+	uint64_t n;
+
+	*uid = a && arg_number(a, 1, &n) && n <= UINT32_MAX ? (uint32_t)n : 0;
+	return *uid > 0;
+}
+
+/* Which messages the client means, asked of the other session. */
+static bool find_there(struct copying *c)
+{
+	struct visit *v = c->from;
+	enum visit_reply reply;
+	struct buf uids;
+	uint32_t uid;
+
+	visit_ask(v, "%sFETCH %s (UID)", c->s->by_uid ? "UID " : "",
+		  c->s->c.args[0].s);
+	buf_init(&uids, 1 << 30);
+	while ((reply = visit_read(v)) == VISIT_LINE) {
+		const struct arg *items = fetched(c, v);
+
+		if (items && args_count(items) == 2 && read_uid(items, &uid))
+			buf_put(&uids, &uid, sizeof(uid));
+		else
+			pass_line(c, v);
+	}
+	c->n = uids.len / sizeof(uid);
+	c->uid = arena_alloc(c->s->c.arena, uids.len + sizeof(uid));
+	if (uids.len > 0)
+		memcpy(c->uid, uids.data, uids.len);
+	buf_free(&uids);
+	if (reply == VISIT_BAD) {
+		c->told = true;
+		return conn_bad(&c->s->c, "Not a set of messages here.");
+	}
+	return reply == VISIT_LOST || reply == VISIT_PLUS ? lost(c, v)
+	       : reply == VISIT_OK			  ? true
+							  : refused(c, GONE);
+}
+
+static bool find_here(struct copying *c)
+{
+	struct session *s = c->s;
+
+	if (!set_messages(s, &s->c.args[0], &c->seq, &c->n)) {
+		c->told = true;
+		return false;
+	}
+	c->uid = arena_alloc(s->c.arena, (c->n + 1) * sizeof(*c->uid));
+	for (size_t i = 0; i < c->n; i++)
+		c->uid[i] = mailbox_uid(s->box, c->seq[i]);
+	return true;
+}
+
+static bool read_here(struct copying *c, size_t i)
+{
+	struct mailbox_message m = mailbox_get(c->s->box, c->seq[i]);
+	char date[CLOCK_DATE_SIZE];
+
+	if (m.gone)
+		return refused(c, GONE);
+	m.recent = false;
+	flags_put(&c->head, c->s->box, &m);
+	buf_puts(&c->head, " \"");
+	buf_puts(&c->head, clock_imap_date(date, sizeof(date), m.received));
+	buf_putc(&c->head, '"');
+	return failed(c, mailbox_text(c->s->box, c->seq[i], &c->text));
+}
+
+/* The flags and the date of a message that was fetched, and its text. */
+static bool take_fetched(struct copying *c, const struct arg *items)
+{
+	const struct arg *flags = item(items, "FLAGS"),
+			 *date = item(items, "INTERNALDATE"),
+			 *text = item(items, "BODY[]");
+	const char *space = "";
+
+	if (!flags || flags->type != ARG_LIST || !date || !text || !date->s ||
+	    (text->type != ARG_STRING && text->type != ARG_BINARY))
+		return false;
+	buf_putc(&c->head, '(');
+	for (const struct arg *f = flags->list; f->type == ARG_ATOM; f++)
+		if (!str_equal_ci(f->s, "\\Recent")) {
+			buf_printf(&c->head, "%s%s", space, f->s);
+			space = " ";
+		}
+	buf_printf(&c->head, ") \"%s\"", date->s);
+	buf_put(&c->text, text->s, text->n);
+	return true;
+}
+
+static bool read_there(struct copying *c, size_t i)
+{
+	struct visit *v = c->from;
+	enum visit_reply reply;
+	bool found = false;
+
+	visit_ask(v, "UID FETCH %" PRIu32 " (FLAGS INTERNALDATE BODY.PEEK[])",
+		  c->uid[i]);
+	while ((reply = visit_read(v)) == VISIT_LINE) {
+		const struct arg *items = fetched(c, v);
+
+		if (!found && items && take_fetched(c, items))
+			found = true;
+		else
+			pass_line(c, v);
+	}
+	if (reply != VISIT_OK && reply != VISIT_NO)
+		return lost(c, v);
+	return found || refused(c, GONE);
+}
+
+/* The head that was read, as APPEND has it: flags and date. */
+static bool begin_here(struct copying *c)
+{
+	struct args_limits limits = { .depth = 2, .args = 1000, .utf8 = true };
+	struct flags f = { .flags = 0 };
+	int64_t received = -1;
+	const char *why;
+	const struct arg *a;
+
+	arena_reset(c->scratch);
+	a = args_parse(c->scratch, c->head.data, c->head.len, &limits, &why);
+	if (!a || a->type != ARG_LIST || flags_parse(a->list, &f) ||
+	    !arg_astring(&a[1]) || !date_parse_time(a[1].s, &received))
+		return failed(c, ERR_SYNTAX);
+	return failed(c, append_begin(c->append, f.flags, f.keyword,
+				      f.nkeywords, received));
+}
+
+static bool write_here(struct copying *c, size_t i)
+{
+	struct quota_change more = { .to = c->name, .messages = i + 1 };
+
+	c->taken += c->text.len;
+	more.bytes = c->taken;
+	if (!quota_allows(&c->s->quota, &c->usage, &more, 0))
+		return refused(c, QUOTA_OVER);
+	return begin_here(c) &&
+	       failed(c, append_write(c->append, c->text.data, c->text.len));
+}
+
+/* What the other session says of an APPEND that it does not go on with. */
+static bool not_taken(struct copying *c, enum visit_reply reply)
+{
+	if (reply != VISIT_NO)
+		return lost(c, c->to);
+	c->sending = false;
+	return refused(
+		c, arena_strdup(c->s->c.arena,
+				c->to->line.data + strlen(VISIT_TAG " NO ")));
+}
+
+/* Responses to an APPEND, up to where it wants more, or ends. */
+static enum visit_reply append_reply(struct copying *c)
+{
+	enum visit_reply reply;
+
+	while ((reply = visit_read(c->to)) == VISIT_LINE)
+		pass_line(c, c->to);
+	return reply;
+}
+
+static bool write_there(struct copying *c, size_t i)
+{
+	struct stream *io = c->to->io;
+	enum visit_reply reply;
+	struct buf b;
+
+	if (i == 0) {
+		buf_init(&b, HEAD_MAX);
+		session_put_name(c->s, &b, c->name);
+		stream_printf(io, VISIT_TAG " APPEND %s", b.data);
+		buf_free(&b);
+	}
+	c->sending = true;
+	stream_printf(io, " %s {%zu}\r\n", c->head.data, c->text.len);
+	reply = append_reply(c);
+	if (reply != VISIT_PLUS)
+		return not_taken(c, reply);
+	stream_put(io, c->text.data, c->text.len);
+	return true;
+}
+
+/* "link OK [APPENDUID validity uids] …" */
+static bool end_there(struct copying *c)
+{
+	enum visit_reply reply;
+	unsigned validity, first;
+
+	stream_puts(c->to->io, "\r\n");
+	reply = append_reply(c);
+	if (reply != VISIT_OK)
+		return not_taken(c, reply);
+	if (sscanf(c->to->line.data, VISIT_TAG " OK [APPENDUID %u %u",
+		   &validity, &first) != 2)
+		return lost(c, c->to);
+	c->sending = false;
+	c->uidvalidity = validity;
+	c->first = first;
+	return true;
+}
+
+static bool end_here(struct copying *c)
+{
+	struct folder_id id;
+
+	if (!failed(c,
+		    append_commit(c->append, &c->uidvalidity, &c->first, &id)))
+		return false;
+	session_added(c->s, id, c->first, c->first + (uint32_t)c->n - 1);
+	return true;
+}
+
+static bool transfer(struct copying *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		buf_reset(&c->head);
+		buf_reset(&c->text);
+		if (!(c->from ? read_there(c, i) : read_here(c, i)) ||
+		    !(c->to ? write_there(c, i) : write_here(c, i)))
+			return false;
+	}
+	return c->to ? end_there(c) : end_here(c);
+}
+
+/* The copies are durable. */
+static bool remove_here(struct copying *c)
+{
+	if (!failed(c, mailbox_expunge(c->s->box, c->seq, c->n, false)))
+		return false;
+	session_changed(c->s, FEED_GONE);
+	return true;
+}
+
+/* First \Deleted, since only such messages are expunged by UID; changes that
+ * the client has to know are passed on. */
+static bool remove_there(struct copying *c)
+{
+	struct visit *v = c->from;
+	enum visit_reply reply;
+	struct buf set;
+
+	buf_init(&set, 64 << 20);
+	set_put(&set, c->uid, c->n);
+	visit_ask(v, "UID STORE %s +FLAGS.SILENT (\\Deleted)", set.data);
+	reply = visit_pass(c->s, v, VISIT_TAG, false);
+	if (reply == VISIT_OK || reply == VISIT_NO) {
+		visit_ask(v, "UID EXPUNGE %s", set.data);
+		reply = visit_pass(c->s, v, VISIT_TAG, false);
+	}
+	buf_free(&set);
+	return reply == VISIT_OK   ? true
+	       : reply == VISIT_NO ? refused(c, "[NOPERM] Copied, but not "
+						"removed.")
+				   : lost(c, v);
+}
+
+static void put_copyuid(struct copying *c, struct buf *b)
+{
+	uint32_t *to = arena_alloc(c->s->c.arena, (c->n + 1) * sizeof(*to));
+
+	for (size_t i = 0; i < c->n; i++)
+		to[i] = c->first + (uint32_t)i;
+	buf_printf(b, "[COPYUID %u ", c->uidvalidity);
+	set_put(b, c->uid, c->n);
+	buf_putc(b, ' ');
+	set_put(b, to, c->n);
+	buf_puts(b, "] ");
+}
+
+/* RFC 6851 section 4.3: COPYUID comes before the EXPUNGEs. */
+static void finish(struct copying *c)
+{
+	struct session *s = c->s;
+	struct buf b;
+
+	buf_init(&b, 64 << 20);
+	put_copyuid(c, &b);
+	if (!c->move) {
+		session_reply(s, "OK %sCopy completed.", b.data);
+	} else {
+		conn_put(&s->c, "* OK %sMoved.", b.data);
+		if (c->from ? remove_there(c) : remove_here(c))
+			update_reply_removed(s, "Move completed.");
+	}
+	buf_free(&b);
+}
+
+/* May the visitor remove messages from the selected folder? It is asked before
+ * anything is copied. */
+static bool may_remove(struct copying *c)
+{
+	enum visit_reply reply;
+
+	if (!c->move || !c->from)
+		return true;
+	visit_ask(c->from, "REMOVABLE");
+	reply = visit_finish(c->from);
+	return reply == VISIT_OK   ? true
+	       : reply == VISIT_NO ? refused(c, "[NOPERM] You may not remove "
+						"messages here.")
+				   : lost(c, c->from);
+}
+
+static bool begin(struct copying *c)
+{
+	if (!may_remove(c) || !(c->from ? find_there(c) : find_here(c)))
+		return false;
+	if (c->n == 0 || c->to)
+		return true;
+	return failed(c, append_new(c->s->store, c->name, &c->append)) &&
+	       failed(c, quota_usage(c->s, &c->usage));
+}
+
+static void tell_failure(struct copying *c)
+{
+	if (c->told)
+		return;
+	if (c->lost)
+		others_lost(c->s, c->lost);
+	else if (c->no)
+		session_reply(c->s, "NO %s", c->no);
+	else if (c->code == ERR_NOT_FOUND && !c->append)
+		session_reply(c->s, "NO [TRYCREATE] No such mailbox.");
+	else if (c->code != ERR_OK)
+		session_fail(c->s, c->code);
+}
+
+void others_copy(struct session *s, struct visit *from, struct visit *to,
+		 const char *name, bool move)
+{
+	struct copying c = {
+		.s = s, .from = from, .to = to, .name = name, .move = move
+	};
+
+	c.scratch = arena_new();
+	buf_init(&c.head, HEAD_MAX);
+	buf_init(&c.text, (size_t)s->message_max);
+	if (begin(&c) && c.n == 0) {
+		session_reply(s, "OK No messages found.");
+		c.told = true;
+	} else if (!c.told && c.n > 0 && transfer(&c)) {
+		finish(&c);
+	}
+	tell_failure(&c);
+	/* an APPEND that is not ended adds nothing */
+	if (c.sending && !c.lost)
+		others_leave(s, to);
+	append_free(&c.append);
+	arena_free(&c.scratch);
+	buf_free(&c.head);
+	buf_free(&c.text);
+}

@@ -1,0 +1,185 @@
+#include "imapd/others.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "log/log.h"
+
+bool others_selected(const struct session *s)
+{
+	return s->others && s->others->selected;
+}
+
+struct visit *others_of_selected(const struct session *s)
+{
+	return s->others ? s->others->selected : NULL;
+}
+
+/* Leaves the visit V, which is set to NULL. */
+static void leave(struct others *o, struct visit **v)
+{
+	if (*v == o->selected)
+		o->selected = NULL;
+	visit_close(v);
+}
+
+void others_free(struct session *s)
+{
+	for (size_t i = 0; s->others && i < OTHERS_VISITS; i++)
+		leave(s->others, &s->others->visit[i]);
+	free(s->others);
+	s->others = NULL;
+}
+
+void others_leave(struct session *s, struct visit *v)
+{
+	struct others *o = s->others;
+
+	leave(o, v == o->visit[0] ? &o->visit[0] : &o->visit[1]);
+}
+
+void others_lost(struct session *s, struct visit *v)
+{
+	log_info("imap: user=%s: the session of %s has ended", s->user,
+		 v->owner);
+	if (v == s->others->selected) {
+		s->lost_why = "closed";
+		s->ended = true;
+	}
+	others_leave(s, v);
+	conn_reply(&s->c, "NO [UNAVAILABLE] Not possible now.");
+}
+
+/* Where the visit to OWNER is, or can be. */
+static struct visit **place_of(struct others *o, const char *owner)
+{
+	for (size_t i = 0; i < OTHERS_VISITS; i++)
+		if (o->visit[i] && str_equal(o->visit[i]->owner, owner))
+			return &o->visit[i];
+	for (size_t i = 0; i < OTHERS_VISITS; i++)
+		if (!o->visit[i])
+			return &o->visit[i];
+	return o->visit[0] == o->selected ? &o->visit[1] : &o->visit[0];
+}
+
+/* OWNER's session, if it can be had. Gives a code. */
+static int find(struct session *s, const char *owner, struct visit **v)
+{
+	struct visit **place;
+	int code = ERR_OK;
+
+	if (!s->others)
+		s->others = mem_alloc(sizeof(*s->others));
+	place = place_of(s->others, owner);
+	if (*place && !str_equal((*place)->owner, owner))
+		leave(s->others, place);
+	if (!*place)
+		code = visit_open(s, owner, place);
+	/* a selected one that is lost is found out when it is used */
+	if (!code && !visit_enable(s, *place) &&
+	    *place != s->others->selected) {
+		leave(s->others, place);
+		code = ERR_TEMP;
+	}
+	*v = *place;
+	return code;
+}
+
+struct visit *others_find(struct session *s, const char *owner, const char *no)
+{
+	struct visit *v;
+	int code = find(s, owner, &v);
+
+	if (code == ERR_NOT_FOUND)
+		session_reply(s, "NO %s", no);
+	else if (code != ERR_OK)
+		session_fail(s, code);
+	return code == ERR_OK ? v : NULL;
+}
+
+bool others_name(const struct session *s, const char *name)
+{
+	return !s->visitor &&
+	       (str_equal(name, OTHERS) || str_starts(name, OTHERS "/")) &&
+	       store_exists(s->store, name) != ERR_OK;
+}
+
+/* Sends the command as the client did, up to a message that follows. */
+void others_send(struct session *s, struct visit *v, size_t from)
+{
+	const struct buf *t = &s->c.reader.text;
+
+	stream_put(v->io, t->data + from, t->len - from);
+	stream_puts(v->io, "\r\n");
+}
+
+/* Can PATTERN match a name that begins with OTHERS "/", or that level? */
+static bool may_match(const char *pattern)
+{
+	size_t n = strcspn(pattern, "*%"), len = strlen(OTHERS "/");
+
+	return strncmp(pattern, OTHERS "/", n < len ? n : len) == 0 &&
+	       (pattern[n] || n >= len - 1);
+}
+
+void others_owners(struct session *s, const char *const *pattern, size_t n,
+		   struct strlist *owners)
+{
+	bool any = false;
+	int code = ERR_OK;
+
+	for (size_t i = 0; i < n; i++)
+		any |= may_match(pattern[i]);
+	if (any && !s->visitor)
+		code = share_owners(&s->share, owners);
+	if (code)
+		log_warn("imap: user=%s: others' folders are not listed: %s",
+			 s->user, err_why(code));
+}
+
+/* Those of OWNER's names that our user has subscribed. */
+static void tell_subscribed(struct session *s, struct visit *v,
+			    const struct store_list *all)
+{
+	char *prefix = mem_printf(OTHERS "/%s/", v->owner);
+	struct buf b;
+
+	buf_init(&b, 8 << 20);
+	buf_puts(&b, "SUBSCRIBED");
+	for (size_t i = 0; i < all->n; i++)
+		if (all->folder[i].subscribed &&
+		    str_starts(all->folder[i].name, prefix)) {
+			buf_putc(&b, ' ');
+			session_put_name(s, &b, all->folder[i].name);
+		}
+	visit_ask(v, "%s", b.data);
+	buf_free(&b);
+	free(prefix);
+}
+
+void others_list(struct session *s, const char *owner,
+		 const struct store_list *all)
+{
+	struct visit *v;
+	int code = find(s, owner, &v);
+	bool good = code == ERR_OK;
+
+	if (good) {
+		tell_subscribed(s, v, all);
+		good = visit_finish(v) == VISIT_OK;
+	}
+	if (good) {
+		others_send(s, v, 0);
+		good = visit_pass(s, v, s->c.tag, false) < VISIT_PLUS;
+	}
+	if (!code && !good) {
+		others_leave(s, v);
+		code = ERR_TEMP;
+	}
+	if (code && code != ERR_NOT_FOUND)
+		log_warn("imap: user=%s: the folders of %s are not listed",
+			 s->user, owner);
+}
