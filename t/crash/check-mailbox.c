@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/acl.h"
 #include "mailbox/metadata.h"
 #include "mailbox/store.h"
 #include "t/crash/check-parts.h"
@@ -160,6 +161,24 @@ static void check_comment(struct folder_check *fc, struct store *s,
 			   fc->user, fc->folder, n->comment, word);
 }
 
+/* What anyone may do there. */
+static void check_rights(struct folder_check *fc, struct store *s,
+			 const struct numbers *n)
+{
+	struct metadata acl = { 0 };
+	int code = acl_read(s, fc->folder, &acl);
+	const struct metadata_entry *e = metadata_find(&acl, ACL_ANYONE);
+	const char *has = e ? e->value : "";
+
+	if (code)
+		check_fail(fc->c, "rights: %s %s cannot be read: %s", fc->user,
+			   fc->folder, err_text(code));
+	else if (strcmp(has, n->rights) != 0 && strcmp(has, n->next_rights) != 0)
+		check_fail(fc->c, "rights: %s %s had \"%s\", has \"%s\"",
+			   fc->user, fc->folder, n->rights, has);
+	metadata_free(&acl);
+}
+
 static void check_folder(struct check *c, struct store *s, const char *user,
 			 const char *folder)
 {
@@ -184,6 +203,7 @@ static void check_folder(struct check *c, struct store *s, const char *user,
 			    c->f->numbers[i].other)) {
 			check_numbers(&fc, &c->f->numbers[i]);
 			check_comment(&fc, s, &c->f->numbers[i]);
+			check_rights(&fc, s, &c->f->numbers[i]);
 		}
 	mailbox_close(&fc.m);
 }

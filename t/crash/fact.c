@@ -191,6 +191,8 @@ static bool add_numbers(struct facts *f, const struct line *l)
 	strcpy(now.folder, l->word[1]);
 	memcpy(now.comment, n->comment, WORD);
 	memcpy(now.next, n->next, WORD);
+	memcpy(now.rights, n->rights, WORD);
+	memcpy(now.next_rights, n->next_rights, WORD);
 	/* two sessions may tell in another order than they heard */
 	if (n->uidnext > now.uidnext)
 		now.uidnext = n->uidnext;
@@ -209,6 +211,18 @@ static bool add_annotating(struct facts *f, const struct line *l)
 	strcpy(n->next, l->word[2]);
 	if (strcmp(l->verb, "annotated") == 0)
 		strcpy(n->comment, l->word[2]);
+	return true;
+}
+
+static bool add_granting(struct facts *f, const struct line *l)
+{
+	struct numbers *n = find_numbers(f, l);
+
+	if (!n)
+		return false;
+	strcpy(n->next_rights, l->word[2]);
+	if (strcmp(l->verb, "granted") == 0)
+		strcpy(n->rights, l->word[2]);
 	return true;
 }
 
@@ -282,6 +296,8 @@ static const struct {
 	{ "deleted", 2, add_deleting },
 	{ "annotating", 3, add_annotating },
 	{ "annotated", 3, add_annotating },
+	{ "granting", 3, add_granting },
+	{ "granted", 3, add_granting },
 };
 
 bool fact_add(struct facts *f, const char *line, size_t n)

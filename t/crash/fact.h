@@ -16,6 +16,8 @@
  *     annotating USER FOLDER WORD     a client will set its comment, which
  *                                     begins with the word
  *     annotated USER FOLDER WORD
+ *     granting USER FOLDER RIGHTS    a client will give them to anyone
+ *     granted USER FOLDER RIGHTS
  *     renaming USER FOLDER TO         a client will rename a folder
  *     renamed USER FOLDER TO
  *     deleting USER FOLDER            or delete it with its messages
@@ -59,6 +61,7 @@ struct numbers {
 	uint32_t validity, uidnext;
 	uint64_t modseq;
 	char comment[WORD], next[WORD]; /* either; "" if it was never set */
+	char rights[WORD], next_rights[WORD]; /* the same */
 	bool leaving, gone;
 	bool seen;
 };

@@ -33,7 +33,7 @@ class Changes(Drawn):
     """Two folders and more, changed by a session while mail comes in."""
 
     OPERATIONS = ("append", "copy", "move", "store", "unstore", "expunge",
-                  "create", "rename", "delete", "annotate")
+                  "create", "rename", "delete", "annotate", "grant")
     TIMES = 16
 
     def pick(self, a):
@@ -70,6 +70,9 @@ class Changes(Drawn):
         elif what == "annotate":
             self.names += 1
             a.annotate(self.rng.choice(self.folders), "note%d" % self.names)
+        elif what == "grant":
+            a.grant(self.rng.choice(self.folders),
+                    self.rng.choice(["l", "lr", "lrs", "lrswi"]))
         elif what == "append":
             a.append(self.rng.choice(self.folders),
                      self.rng.choice([0, 5, 40, 600]))

@@ -170,6 +170,11 @@ class Session:
             (word + " ") * 300))[0] == "OK"
         self.fact("annotated", self.user, folder, word)
 
+    def grant(self, folder, rights):
+        self.fact("granting", self.user, folder, rights)
+        assert self.m.setacl(folder, "anyone", rights)[0] == "OK"
+        self.fact("granted", self.user, folder, rights)
+
     def end(self):
         self.m.logout()
 
@@ -373,8 +378,10 @@ class Story:
         a.append("Kept", 300)
         a.append("INBOX")
         a.annotate("INBOX", "one")
+        a.grant("INBOX", "lr")
         a.copy(uids[:2], "Kept")
         a.annotate("INBOX", "two")
+        a.grant("INBOX", "lrs")
         a.copy(uids[2:3], "Kept", move=True)
         a.expunge(uids[3:4])
         others.join()

@@ -128,6 +128,9 @@ FUZZ_SEEDS(
 	"\"/flags/\\\\seen\" all 1 OR MODSEQ 2 1\r\n",
 	"a CREATE x/&AOQ-\r\nb RENAME x y\r\nc SUBSCRIBE y\r\nd DELETE y\r\n"
 	"e CREATE z (USE (\\Sent))\r\nf NAMESPACE\r\ng ENABLE CONDSTORE\r\n",
+	"a GETACL INBOX\r\nb SETACL INBOX -anyone +lrd\r\nc MYRIGHTS INBOX\r\n"
+	"d LISTRIGHTS INBOX b\r\ne DELETEACL INBOX anyone\r\nf LIST \"\" * RETURN "
+	"(MYRIGHTS)\r\ng SELECT \"Other Users/b/c\"\r\n",
 	"a SELECT INBOX\r\nb FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2.1] "
 	"BINARY[] PREVIEW (LAZY) SAVEDATE EMAILID THREADID)\r\nc FETCH * PREVIEW\r\n"
 	"d SEARCH SAVEDON 1-Jan-2020 SAVEDATESUPPORTED\r\n",
