@@ -58,17 +58,25 @@ static void check_width(struct findings *f, const char *word)
 			      word);
 }
 
-static void check_mynetworks(struct findings *f, const struct config *c)
+static void check_list(struct findings *f, const struct config *c,
+		       const char *parameter)
 {
-	const struct strlist *words = config_list(c, "mynetworks");
 	struct address_networks *l;
 	struct buf faults;
 
 	buf_init(&faults, 65536);
-	l = address_networks_new(words, &faults);
-	check_faults(f, "mynetworks", &faults);
+	l = address_networks_new(config_list(c, parameter), &faults);
+	check_faults(f, parameter, &faults);
 	address_networks_free(&l);
 	buf_free(&faults);
+}
+
+static void check_mynetworks(struct findings *f, const struct config *c)
+{
+	const struct strlist *words = config_list(c, "mynetworks");
+
+	check_list(f, c, "mynetworks");
+	check_list(f, c, "haproxy_trusted_networks");
 	for (size_t i = 0; i < words->n; i++)
 		check_width(f, words->item[i]);
 }

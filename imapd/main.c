@@ -50,6 +50,13 @@ static void confine_child(void *context)
 	sandbox_enter(0);
 }
 
+static bool is_proxy(void *context, int fd)
+{
+	const struct program *p = context;
+
+	return login_is_proxy(&p->login, fd);
+}
+
 static int run_login(struct program *p)
 {
 	const struct config *c = p->service.config;
@@ -59,6 +66,7 @@ static int run_login(struct program *p)
 		.uses = 1000,
 		.grace_s = GRACE_S,
 		.context = p,
+		.is_proxy = is_proxy,
 		.sheds = true,
 		.child_start = confine_child,
 		.serve = serve_login,

@@ -48,10 +48,18 @@ static void confine_child(void *context)
 	sandbox_enter(0);
 }
 
+static bool is_proxy(void *context, int fd)
+{
+	const struct program *p = context;
+
+	return login_is_proxy(&p->rules, fd);
+}
+
 static int run_login(struct program *p, struct prefork *set)
 {
 	set->uses = USES;
 	set->sheds = true;
+	set->is_proxy = is_proxy;
 	set->child_start = confine_child;
 	set->serve = serve_login;
 	set->refusal = "-ERR [SYS/TEMP] too many logins at once\r\n";

@@ -23,13 +23,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "address/networks.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "log/log.h"
 #include "service/loop.h"
 #include "service/service.h"
 
+#define PROXY_MS 10000 /* for a proxy to say for whom it speaks */
 #define SPARE_FILES 64 /* descriptors that are not connections */
 
 struct gate gate;
@@ -39,6 +39,7 @@ static struct {
 } self;
 
 static void greet(struct stranger *x);
+static void on_introduction(struct stranger *x, short what);
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -46,6 +47,9 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	switch (x->stage) {
+	case INTRODUCED:
+		on_introduction(x, what);
+		break;
 	case GREETING:
 		greet(x);
 		break;
@@ -102,6 +106,7 @@ void gate_drop(struct stranger *x)
 	if (x->stage == SERVED)
 		gate_unserve(x);
 	gate_count_remove(x->client);
+	free(x->proxy);
 	free(x->session);
 	free(x->input);
 	free(x);
@@ -170,12 +175,54 @@ static void admit(struct stranger *x)
 	else if (gate.strangers > gate.limit && !gate_shed())
 		refuse_as(x, "421 4.3.2", "too many connections",
 			  "no more descriptors");
-	else if (x->tls_first)
+	else if (x->tls_first && !*x->tls)
 		gate_hold(x);
 	else if (gate.greet_wait.tv_sec)
 		gate_watch(x, EV_READ, gate.greet_wait.tv_sec * 1000);
 	else
 		greet(x);
+}
+
+/* From now on X is the proxy's client. */
+static void introduce(struct stranger *x, const struct proxy_header *h)
+{
+	if (h->local)
+		return;
+	gate_count_remove(x->client);
+	x->client = gate_count_add(&h->client);
+	address_ip(&h->client, x->ip);
+	address_ip(&h->server, x->local);
+	snprintf(x->tls, sizeof(x->tls), "%s", h->tls);
+}
+
+static void on_introduction(struct stranger *x, short what)
+{
+	struct proxy_header h;
+	int err = what & EV_READ ? proxy_header_take(x->fd, x->proxy, &h)
+				 : ERR_TIMEOUT;
+
+	if (err == ERR_BUSY) {
+		gate_watch(x, EV_READ, PROXY_MS);
+		return;
+	}
+	if (err) {
+		log_warn("the proxy [%s] does not say for whom it speaks: %s",
+			 x->ip, err_why(err));
+		gate_drop(x);
+		return;
+	}
+	free(x->proxy);
+	x->proxy = NULL;
+	introduce(x, &h);
+	admit(x);
+}
+
+static void await_introduction(struct stranger *x)
+{
+	event_assign(&x->event, gate.base, x->fd, EV_READ, on_event, x);
+	x->stage = INTRODUCED;
+	x->proxy = mem_alloc(sizeof(*x->proxy));
+	gate_watch(x, EV_READ, PROXY_MS);
 }
 
 static void find_addresses(struct stranger *x,
@@ -207,7 +254,10 @@ static int take_connection(int listener, void *tls_first)
 	x->client = gate_count_add(&ss);
 	find_addresses(x, &ss);
 	gate.strangers++;
-	admit(x);
+	if (address_networks_have(gate.proxies, x->ip))
+		await_introduction(x);
+	else
+		admit(x);
 	return fd;
 }
 
@@ -283,6 +333,7 @@ static void read_settings(const struct service *s)
 	gate.hostname = config_string(c, "myhostname");
 	gate.client_limit =
 		config_int(c, "smtpd_client_connection_count_limit");
+	gate.proxies = address_networks_of(c, "haproxy_trusted_networks");
 	gate.processes = (unsigned)config_int(c, "smtpd_process_limit");
 	gate.patience_ms = config_seconds(c, "smtpd_timeout") * 1000;
 	read_target(s);

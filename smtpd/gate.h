@@ -1,6 +1,7 @@
 /*
  * Between the files of gate: one client's connection, and its stage.
  *
+ *	INTRODUCED	a proxy is to say for whom it speaks
  *	GREETING	before the greeting (only with postscreen_greet_wait)
  *	HELD		waits for a command, or content after 354
  *	HANDSHAKE	tlsproxy does TLS with it
@@ -16,14 +17,16 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "address/networks.h"
 #include "client/tls.h"
 #include "config/config.h"
+#include "io/proxy-header.h"
 #include "log/rate.h"
 #include "smtpd/gate-count.h"
 
 #define GATE_LINES_S 20 /* logged a second of each kind of lost client */
 
-enum stage { GREETING, HELD, HANDSHAKE, QUEUED, SERVED };
+enum stage { INTRODUCED, GREETING, HELD, HANDSHAKE, QUEUED, SERVED };
 
 TAILQ_HEAD(strangers, stranger);
 
@@ -42,7 +45,8 @@ struct stranger {
 	bool content;	/* waits for content, not a command */
 	bool timed_out;
 	bool tls_due;	/* HELD until tlsproxy has time for it */
-	char local[46]; /* our address; only for TLS ports */
+	char local[46]; /* our address; only for TLS ports, and behind proxies */
+	struct proxy_reader *proxy; /* INTRODUCED: what has come, or NULL */
 	char tls[160];	/* of the handshake that was done here, or "" */
 	char *session;	/* attributes from the process that had it, or NULL */
 	size_t nsession;
@@ -58,6 +62,7 @@ struct gate {
 	const char *tls_service; /* for tls_accept */
 	unsigned processes;	 /* … at most */
 	bool pregreet_reject;
+	struct address_networks *proxies; /* haproxy_trusted_networks */
 	int64_t client_limit;
 	int64_t patience_ms; /* smtpd_timeout */
 	unsigned limit;	     /* of connections */

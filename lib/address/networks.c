@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "log/log.h"
+
+#define FAULTS_MAX 65536
 
 /* IPv4 addresses are kept as IPv6 (::ffff:0:0/96), so there is one rule. */
 struct network {
@@ -83,6 +86,19 @@ struct address_networks *address_networks_new(const struct strlist *words,
 
 	for (size_t i = 0; i < words->n; i++)
 		add(l, words->item[i], faults);
+	return l;
+}
+
+struct address_networks *address_networks_of(const struct config *c,
+					     const char *parameter)
+{
+	struct address_networks *l;
+	struct buf faults;
+
+	buf_init(&faults, FAULTS_MAX);
+	l = address_networks_new(config_list(c, parameter), &faults);
+	log_warn_lines(parameter, faults.data);
+	buf_free(&faults);
 	return l;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "config/config.h"
 
 struct address_networks;
 
@@ -19,6 +20,10 @@ struct address_networks;
  * and is ignored. */
 struct address_networks *address_networks_new(const struct strlist *words,
 					      struct buf *faults);
+
+/* Those of PARAMETER; faults are logged. */
+struct address_networks *address_networks_of(const struct config *c,
+					     const char *parameter);
 void address_networks_free(struct address_networks **l);
 
 /* Is the IP address in one of them? IPv4 addresses mapped into IPv6 count

@@ -68,6 +68,8 @@ const struct config_param config_params[] = {
   "Lines of domain, selector and file of the private key (PEM): mail that our users send from the domain is signed with it. No file: no signatures." },
 { "dmarc_reject", BOOL, "no", NULL, "authentication",
   "Refuse mail that fails DMARC if the policy of its domain is reject." },
+{ "haproxy_trusted_networks", LIST, "", NULL, "services",
+  "Proxies in front of SMTP, submission, IMAP and POP3, networks as in mynetworks: each of their connections has to begin with HAProxy's PROXY protocol (version 1 or 2), and counts as one of the client named there, on TLS if that says so. Only proxies may be in them." },
 { "home_mailbox", STRING, "Maildir/", NULL, "local delivery",
   "The Maildir of a user, below the home directory." },
 { "hopcount_limit", INT, "50", "1-1000", "SMTP server",

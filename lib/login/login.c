@@ -1,6 +1,5 @@
 #include "login/login.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,12 +13,16 @@
 #include "base/str.h"
 #include "client/account.h"
 #include "client/tls.h"
+#include "io/proxy-header.h"
+#include "io/wait.h"
 #include "log/log.h"
+#include "server/prefork.h"
 #include "server/shed.h"
 
 #define WINDOW_MAX 16384 /* a SASL response is up to 8192 */
 #define LOGIN_MS 180000	 /* from connect to login */
 #define TLS_MS 30000
+#define PROXY_MS 10000 /* for a proxy to say for whom it speaks */
 #define SEND_MS 3000 /* for a client that does not read what we send */
 #define LOOK_MS 100  /* a silence after which the place may be given away */
 #define FAILURES_MAX 5
@@ -28,6 +31,7 @@
 void login_read_rules(struct login_rules *r, const struct config *c,
 		      const char *service)
 {
+	r->proxies = address_networks_of(c, "haproxy_trusted_networks");
 	r->service = service;
 	r->hostname = config_string(c, "myhostname");
 	r->plaintext = !config_bool(c, "disable_plaintext_auth");
@@ -35,24 +39,59 @@ void login_read_rules(struct login_rules *r, const struct config *c,
 }
 
 /* IPv4 on an IPv6 socket is written as IPv4. */
-static void find_client(int fd, char *out, size_t size)
+static void find_client(int fd, char out[INET6_ADDRSTRLEN])
 {
 	struct sockaddr_storage ss = { 0 };
-	const struct sockaddr_in6 *six = (struct sockaddr_in6 *)&ss;
-	const struct sockaddr_in *four = (struct sockaddr_in *)&ss;
 	socklen_t len = sizeof(ss);
 
-	str_copy(out, size, "unknown");
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) < 0)
-		return;
-	if (ss.ss_family == AF_INET)
-		inet_ntop(AF_INET, &four->sin_addr, out, (socklen_t)size);
-	else if (ss.ss_family == AF_INET6 &&
-		 IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out,
-			  (socklen_t)size);
-	else if (ss.ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &six->sin6_addr, out, (socklen_t)size);
+	*out = '\0';
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
+		address_ip(&ss, out);
+	if (!*out)
+		str_copy(out, INET6_ADDRSTRLEN, "unknown");
+}
+
+bool login_is_proxy(const struct login_rules *r, int fd)
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	find_client(fd, ip);
+	return address_networks_have(r->proxies, ip);
+}
+
+static int take_introduction(int fd, struct proxy_header *h)
+{
+	int64_t until = clock_ms() + PROXY_MS;
+	struct proxy_reader r = { .n = 0 };
+	int err = ERR_BUSY;
+
+	while (err == ERR_BUSY) {
+		err = wait_input_beside(fd, shed_fd(), until);
+		if (!err)
+			err = proxy_header_take(fd, &r, h);
+	}
+	return err;
+}
+
+/* The connection is that of the proxy's client. False: it is closed. */
+static bool be_introduced(struct login *l, int fd)
+{
+	struct proxy_header h;
+	int err = take_introduction(fd, &h);
+
+	if (err) {
+		if (!shed_is_due())
+			log_warn("%s: the proxy %s does not say for whom it "
+				 "speaks: %s",
+				 l->rules->service, l->client, err_why(err));
+		close(fd);
+		return false;
+	}
+	if (h.local)
+		return true;
+	l->tls = *h.tls != '\0';
+	address_ip(&h.client, l->client);
+	return prefork_claim_client(fd, &h.client);
 }
 
 void login_say_dropped(struct login *l, const char *text)
@@ -95,8 +134,11 @@ bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 {
 	*l = (struct login){ .rules = rules, .begun_ms = clock_ms() };
 	shed_rest(l->begun_ms);
-	find_client(fd, l->client, sizeof(l->client));
-	if (tls_first && !add_tls(l, fd)) {
+	find_client(fd, l->client);
+	if (address_networks_have(rules->proxies, l->client) &&
+	    !be_introduced(l, fd))
+		return false;
+	if (tls_first && !l->tls && !add_tls(l, fd)) {
 		login_say_dropped(l, "");
 		return false;
 	}

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "address/networks.h"
 #include "config/config.h"
 #include "io/stream.h"
 
@@ -21,6 +22,7 @@ struct login_rules {
 	const char *hostname; /* myhostname */
 	bool plaintext;	      /* passwords are accepted without TLS */
 	bool starttls;	      /* there is a certificate */
+	struct address_networks *proxies; /* haproxy_trusted_networks */
 };
 
 struct login {
@@ -48,7 +50,12 @@ enum login_result {
 void login_read_rules(struct login_rules *r, const struct config *c,
 		      const char *service);
 
-/* Takes the connection FD, with TLS_FIRST through tlsproxy. The login may take
+/* Does the client of FD speak for others, who are only known once login_begin
+ * has heard it? */
+bool login_is_proxy(const struct login_rules *r, int fd);
+
+/* Takes the connection FD, with TLS_FIRST through tlsproxy; from a proxy, after
+ * it has said who its client is. The login may take
  * three minutes from here, but when all processes are busy the place may be
  * given to others earlier: reading then ends with ERR_STOPPING, or login_sasl
  * with LOGIN_LOST, and shed_is_due (server/shed.h), to be asked before each

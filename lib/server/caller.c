@@ -19,23 +19,18 @@ static uint64_t user_of(int fd, char text[CALLER_TEXT_SIZE])
 	return peer.uid;
 }
 
-uint64_t caller_of(int fd, char text[CALLER_TEXT_SIZE])
+uint64_t caller_at(const struct sockaddr_storage *ss,
+		   char text[CALLER_TEXT_SIZE])
 {
-	struct sockaddr_storage ss = { 0 };
-	const struct sockaddr_in6 *six = (const void *)&ss;
-	const struct sockaddr_in *four = (const void *)&ss;
-	socklen_t n = sizeof(ss);
+	const struct sockaddr_in6 *six = (const void *)ss;
+	const struct sockaddr_in *four = (const void *)ss;
 	uint64_t network;
 
-	if (getpeername(fd, (struct sockaddr *)&ss, &n) < 0)
-		return 0;
-	if (ss.ss_family == AF_INET) {
+	if (ss->ss_family == AF_INET) {
 		inet_ntop(AF_INET, &four->sin_addr, text, CALLER_TEXT_SIZE);
 		return four->sin_addr.s_addr;
 	}
-	if (ss.ss_family == AF_UNIX)
-		return user_of(fd, text);
-	if (ss.ss_family != AF_INET6)
+	if (ss->ss_family != AF_INET6)
 		return 0;
 	inet_ntop(AF_INET6, &six->sin6_addr, text, CALLER_TEXT_SIZE);
 	memcpy(&network, six->sin6_addr.s6_addr, sizeof(network));
@@ -43,6 +38,17 @@ uint64_t caller_of(int fd, char text[CALLER_TEXT_SIZE])
 	if (network == 0)
 		memcpy(&network, six->sin6_addr.s6_addr + 8, sizeof(network));
 	return network;
+}
+
+uint64_t caller_of(int fd, char text[CALLER_TEXT_SIZE])
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t n = sizeof(ss);
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &n) < 0)
+		return 0;
+	return ss.ss_family == AF_UNIX ? user_of(fd, text)
+				       : caller_at(&ss, text);
 }
 
 uint64_t caller_named(const char *name)

@@ -15,6 +15,11 @@
  * gets the same in readable form, if it is not 0. */
 uint64_t caller_of(int fd, char text[CALLER_TEXT_SIZE]);
 
+/* The same for the IP address SS. */
+struct sockaddr_storage;
+uint64_t caller_at(const struct sockaddr_storage *ss,
+		   char text[CALLER_TEXT_SIZE]);
+
 /* A number for the user NAME, one of 2^64. */
 uint64_t caller_named(const char *name);
 

@@ -99,20 +99,37 @@ bool prefork_claim(const char *name, const char *client)
 	       board_claim_pair(me, caller_named(pair), set->pair_max);
 }
 
-/* Is the client of FD, for ME to serve on L, one too many? Turns it away. */
-static bool refuse_client(struct board_place *me,
-			  const struct prefork_listener *l, int fd)
+/* Is CLIENT, called TEXT, one too many for ME? Turns it away. */
+static bool refuse(struct board_place *me, int fd, uint64_t client,
+		   const char *text)
 {
-	char text[CALLER_TEXT_SIZE];
-	bool ours = l->ipc && !l->open_to_all;
-
-	if ((!prefork_now.set->client_max && !prefork_now.set->sheds) || ours ||
-	    board_claim(me, caller_of(fd, text), prefork_now.set->client_max))
+	if (board_claim(me, client, prefork_now.set->client_max))
 		return false;
 	board_say_refused(text, prefork_now.set->client_max);
 	caller_turn_away(fd, prefork_now.set->refusal,
 			 prefork_now.set->nrefusal);
 	return true;
+}
+
+bool prefork_claim_client(int fd, const struct sockaddr_storage *address)
+{
+	char text[CALLER_TEXT_SIZE] = "";
+
+	return !prefork_now.me || !refuse(prefork_now.me, fd,
+					  caller_at(address, text), text);
+}
+
+/* Is the client of FD, for ME to serve on L, one too many? Turns it away. */
+static bool refuse_client(struct board_place *me,
+			  const struct prefork_listener *l, int fd)
+{
+	char text[CALLER_TEXT_SIZE];
+	const struct prefork *set = prefork_now.set;
+	bool ours = l->ipc && !l->open_to_all;
+
+	return (set->client_max || set->sheds) && !ours &&
+	       !(set->is_proxy && set->is_proxy(set->context, fd)) &&
+	       refuse(me, fd, caller_of(fd, text), text);
 }
 
 /* Takes one connection from L, if another child was not quicker. */

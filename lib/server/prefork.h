@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct link;
+struct sockaddr_storage;
 
 #define PREFORK_POOR_MS 30000
 
@@ -45,6 +46,9 @@ struct prefork {
 	int pair_max;	/* … for one logged-in user from one address */
 	const char *refusal; /* sent to a client beyond that; or NULL */
 	size_t nrefusal;     /* bytes of it, if it is not a string */
+	bool (*is_proxy)(void *context, int fd); /* does its client speak for
+						  * others? It is not counted;
+						  * see prefork_claim_client */
 	bool sheds; /* while all are busy, silent strangers make room for
 		     * others (server/shed.h) */
 	int uses;    /* connections until a child is renewed, 0: no limit */
@@ -81,6 +85,11 @@ int prefork_run(const struct prefork *p);
 /* Ends listening on the N listeners at L, for all processes that still have
  * them: master is gone, and the next one wants their ports. */
 void prefork_abandon(const struct prefork_listener *l, size_t n);
+
+/* In a child: the connection FD is that of the client at ADDRESS, for whom a
+ * proxy speaks. False: it already has client_max of them, was told so, and FD is
+ * closed. */
+bool prefork_claim_client(int fd, const struct sockaddr_storage *address);
 
 /* In a child: from now on the connection counts for the user NAME, whatever
  * address it comes from, and for NAME at the address CLIENT. False: NAME

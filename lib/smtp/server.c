@@ -6,14 +6,8 @@
 
 static void read_lists(struct smtp_server *s, const struct config *c)
 {
-	struct buf faults;
-
-	buf_init(&faults, 65536);
 	s->domains = address_domains_new(c, NULL);
-	s->networks =
-		address_networks_new(config_list(c, "mynetworks"), &faults);
-	log_warn_lines(NULL, faults.data);
-	buf_free(&faults);
+	s->networks = address_networks_of(c, "mynetworks");
 }
 
 void smtp_server_init(struct smtp_server *s, const struct config *c,

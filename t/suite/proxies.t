@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Behind proxies: HAProxy and nginx pass connections on, and say for whom (the
+PROXY protocol), with TLS going through, or ending there."""
+import base64
+import http.server
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Tap  # noqa: E402
+from instance import Instance, wait_for  # noqa: E402
+
+tap = Tap()
+CLIENT, OTHER, PROXY = "127.0.0.5", "127.0.0.6", "127.0.0.9"
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def free_ports(n):
+    held = [socket.socket() for _ in range(n)]
+    for h in held:
+        h.bind(("127.0.0.1", 0))
+    ports = [h.getsockname()[1] for h in held]
+    for h in held:
+        h.close()
+    return ports
+
+
+class Talk:
+    """A client at an address of its own."""
+
+    def __init__(self, s, port, source=CLIENT, tls=False, first=b""):
+        self.s = socket.create_connection(("127.0.0.1", port), timeout=60,
+                                          source_address=(source, 0))
+        self.s.sendall(first)
+        if tls:
+            self.start_tls(s)
+        self.f = self.s.makefile("rb")
+
+    def start_tls(self, s):
+        context = s.context()
+        context.check_hostname = False
+        self.s = context.wrap_socket(self.s)
+        self.f = self.s.makefile("rb")
+
+    def read(self):
+        try:
+            return self.f.readline()
+        except OSError:
+            return b""
+
+    def ask(self, line, end=b""):
+        self.s.sendall(line + b"\r\n")
+        got = self.read()
+        while end and got and not got.startswith(end):
+            got = self.read()
+        return got
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+
+def imap(talk, s):
+    talk.read()
+    got = talk.ask(b"a LOGIN %s %s" % (s.USER1.encode(), s.PASS1.encode()),
+                   b"a ")
+    talk.close()
+    return got[:4]
+
+
+def pop3(talk, s):
+    talk.read()
+    talk.ask(b"USER " + s.USER1.encode())
+    got = talk.ask(b"PASS " + s.PASS1.encode())
+    talk.close()
+    return got[:3]
+
+
+def smtp(talk, s, login=False, starttls=False):
+    """EHLO and a message."""
+    talk.read()
+    talk.ask(b"EHLO client.test", b"250 ")
+    if starttls:
+        talk.ask(b"STARTTLS")
+        talk.start_tls(s)
+        talk.ask(b"EHLO client.test", b"250 ")
+    if login:
+        talk.ask(b"AUTH PLAIN " + base64.b64encode(("\0%s\0%s" % (
+            s.USER1, s.PASS1)).encode()))
+    sender = s.address() if login else "a@sender.test"
+    talk.ask(b"MAIL FROM:<%s>" % sender.encode())
+    talk.ask(b"RCPT TO:<%s>" % s.address(s.USER2).encode())
+    talk.ask(b"DATA")
+    got = talk.ask(b"From: <%s>\r\n\r\nx\r\n." % sender.encode())
+    talk.ask(b"QUIT")
+    talk.close()
+    return got[:3]
+
+
+def daemon(*command):
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return True
+    except OSError:
+        return False
+
+
+def haproxy_conf(s, pem, rows):
+    text = ("global\n  maxconn 200\ndefaults\n  mode tcp\n"
+            "  timeout connect 10s\n  timeout client 60s\n"
+            "  timeout server 60s\n")
+    for n, (port, to, how, tls) in enumerate(rows):
+        text += ("listen l%d\n  bind 127.0.0.1:%d%s\n"
+                 "  server s 127.0.0.1:%d source %s %s\n" % (
+                     n, port, " ssl crt " + pem if tls else "", to, PROXY, how))
+    return text
+
+
+def by_haproxy(s):
+    if not shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin"):
+        tap.ok(True, "haproxy # SKIP it is not installed")
+        return
+    ports = free_ports(9)
+    pem = s.path("both.pem")
+    with open(pem, "w") as f:
+        for part in s.path("cert.pem"), s.path("key.pem"):
+            with open(part) as g:
+                f.write(g.read())
+    rows = list(zip(ports, (
+        s.IMAPS_PORT, s.POP3S_PORT, s.SMTP_PORT, s.SUBMISSION_PORT,
+        s.SUBMISSIONS_PORT, s.IMAP_PORT, s.POP3_PORT, s.SUBMISSIONS_PORT,
+        s.IMAP_PORT), ("send-proxy", "send-proxy-v2") * 2 + (
+            "send-proxy",) + ("send-proxy-v2-ssl-cn",) * 3 + (
+            "send-proxy-v2",), (False,) * 5 + (True,) * 4))
+    conf = s.path("haproxy.cfg")
+    with open(conf, "w") as f:
+        f.write(haproxy_conf(s, pem, rows))
+    p = daemon("/usr/sbin/haproxy", "-db", "-f", conf)
+    try:
+        tap.ok(wait_for(lambda: all(map(listens, ports[:1]))), "haproxy runs")
+        to = [lambda n=n, tls=False: Talk(s, ports[n], tls=tls)
+              for n in range(9)]
+        tap.equal(imap(to[0](tls=True), s), b"a OK", "IMAP, version 1")
+        tap.equal(pop3(to[1](tls=True), s), b"+OK", "POP3, version 2")
+        tap.equal(smtp(to[2](), s), b"250", "SMTP, version 1")
+        tap.equal(smtp(to[3](), s, True, True), b"250",
+                  "submission with STARTTLS, version 2")
+        tap.equal(smtp(to[4](tls=True), s, True), b"250",
+                  "submission under TLS, version 1")
+        tap.equal(imap(to[5](tls=True), s), b"a OK",
+                  "IMAP, whose TLS ends at the proxy")
+        tap.equal(pop3(to[6](tls=True), s), b"+OK", "and POP3")
+        tap.equal(smtp(to[7](tls=True), s, True), b"250", "and submission")
+        tap.equal(imap(to[8](tls=True), s), b"a NO",
+                  "but only if the proxy says so")
+        log = s.read_log()
+        tap.equal(log.count("login: client=%s, " % CLIENT), 7,
+                  "logins are those of the client")
+        tap.ok("connect from localhost[%s]" % CLIENT in log or
+               "connect from unknown[%s]" % CLIENT in log, "and so is mail")
+        tap.ok(PROXY not in log, "the proxy is not to be seen")
+        got = s.wait_messages(4, s.USER2)
+        tap.ok(len(got) == 4 and sum(
+            CLIENT.encode() in m for m in got) >= 1, "nor in Received", got)
+    finally:
+        p.terminate()
+        p.wait()
+
+
+def by_hand(s):
+    """What a proxy may say, and who is one."""
+    header = b"PROXY TCP4 %s 127.0.0.1 5555 143\r\n"
+    for port, good in ((s.IMAP_PORT, b"* OK"), (s.POP3_PORT, b"+OK"),
+                       (s.SMTP_PORT, b"220"), (s.SUBMISSION_PORT, b"220")):
+        t = Talk(s, port, PROXY, first=V2 + b"\x20\0\0\0")
+        tap.ok(t.read().startswith(good), "a proxy may speak for itself")
+        t.close()
+        t = Talk(s, port, PROXY, first=b"GET / HTTP/1.0\r\n\r\n")
+        tap.equal(t.read(), b"", "but has to say so")
+        t.close()
+        t = Talk(s, port, CLIENT, first=header % OTHER.encode())
+        got = t.read() + t.read()
+        tap.ok(b"BAD" in got or b"-ERR" in got or b"55" in got or
+               b"50" in got, "nobody else may say who he is", got)
+        t.close()
+        many = [Talk(s, port, PROXY, first=header % CLIENT.encode())
+                for _ in range(4)]
+        got = sorted(t.read().startswith(good) for t in many)
+        tap.equal(got, [False, True, True, True],
+                  "each client has the limits of its own")
+        t = Talk(s, port, PROXY, first=header % OTHER.encode())
+        tap.ok(t.read().startswith(good), "and another one is let in")
+        for c in many + [t]:
+            c.close()
+    tap.equal(s.read_log().count("does not say for whom it speaks"), 4,
+              "the log tells of proxies that are none")
+
+
+class Auth(http.server.BaseHTTPRequestHandler):
+    """nginx asks where a login is to go."""
+    ports = {}
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Auth-Status", "OK")
+        self.send_header("Auth-Server", "127.0.0.1")
+        self.send_header("Auth-Port",
+                         str(self.ports[self.headers["Auth-Protocol"]]))
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def by_nginx(s):
+    if not os.path.exists("/usr/lib/nginx/modules/ngx_mail_module.so"):
+        tap.ok(True, "nginx # SKIP it, or its mail module, is not installed")
+        return
+    ports = free_ports(2)
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Auth)
+    Auth.ports = {"imap": s.IMAP_PORT, "pop3": s.POP3_PORT}
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    home = tempfile.mkdtemp(dir=s.dir)
+    conf = os.path.join(home, "nginx.conf")
+    with open(conf, "w") as f:
+        f.write("load_module /usr/lib/nginx/modules/ngx_mail_module.so;\n"
+                "daemon off;\nerror_log %s/log;\npid %s/pid;\n"
+                "events {}\nmail {\n  auth_http 127.0.0.1:%d/;\n"
+                "  proxy_protocol on;\n"
+                "  server { listen 127.0.0.1:%d; protocol imap; }\n"
+                "  server { listen 127.0.0.1:%d; protocol pop3; }\n}\n" % (
+                    home, home, web.server_address[1], *ports))
+    p = daemon("/usr/sbin/nginx", "-p", home, "-c", conf)
+    try:
+        tap.ok(wait_for(lambda: all(map(listens, ports))), "nginx runs")
+        tap.equal(imap(Talk(s, ports[0]), s), b"a OK", "nginx, IMAP")
+        tap.equal(pop3(Talk(s, ports[1]), s), b"+OK", "nginx, POP3")
+        tap.equal(s.read_log().count("login: client=%s, " % CLIENT), 2,
+                  "with the client's address")
+    finally:
+        p.send_signal(signal.SIGTERM)
+        p.wait()
+        web.shutdown()
+
+
+with Instance("haproxy_trusted_networks=" + PROXY) as instance:
+    by_haproxy(instance)
+with Instance("haproxy_trusted_networks=" + PROXY,
+              "smtpd_client_connection_count_limit=3") as instance:
+    by_hand(instance)
+# nginx connects from 127.0.0.1, and only speaks without TLS
+with Instance("haproxy_trusted_networks=127.0.0.1",
+              "disable_plaintext_auth=no") as instance:
+    by_nginx(instance)
+tap.done()
