@@ -25,6 +25,7 @@ struct carried {
 	int64_t now;
 	uint64_t *key;	 /* of each entry of the table */
 	struct buf keys; /* struct record_key */
+	struct buf lost; /* struct record_range: withdrawn, or missing */
 	struct history past;
 };
 
@@ -52,28 +53,15 @@ static void keep_add(struct carried *h, const struct record *r, const char *p,
 		keep_key(h, a.key, a.uid, (int64_t)a.saved * 1000000);
 }
 
-/* What was withdrawn was never delivered. */
-static void forget_keys(struct carried *h, const struct record_range *range)
-{
-	struct record_key *k = (struct record_key *)(void *)h->keys.data;
-	size_t i, n = h->keys.len / sizeof(*k);
-
-	for (i = n; i-- > 0 && n - i < 64;)
-		if (k[i].uid >= range->first && k[i].uid <= range->last)
-			k[i].key = 0;
-}
-
 static void keep_item(struct carried *h, const struct record *r, const void *p)
 {
-	struct record_range range;
 	struct record_key k;
 
 	if (r->type == RECORD_KEY) {
 		memcpy(&k, p, sizeof(k));
 		keep_key(h, k.key, (uint32_t)k.uid, k.time);
 	} else {
-		memcpy(&range, p, sizeof(range));
-		forget_keys(h, &range);
+		buf_put(&h->lost, p, sizeof(struct record_range));
 	}
 }
 
@@ -114,6 +102,56 @@ static void read_history(struct carried *h)
 		      pending ? SIZE_MAX : HISTORY_MAX);
 }
 
+static int by_first(const void *a, const void *b)
+{
+	const struct record_range *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Puts the N ranges in order and joins what overlaps; how many are left. */
+static size_t join(struct record_range *r, size_t n)
+{
+	size_t to = 0;
+
+	qsort(r, n, sizeof(*r), by_first);
+	for (size_t i = 0; i < n; i++)
+		if (to > 0 && r[i].first <= r[to - 1].last) {
+			if (r[i].last > r[to - 1].last)
+				r[to - 1].last = r[i].last;
+		} else {
+			r[to++] = r[i];
+		}
+	return to;
+}
+
+static int in_range(const void *uid, const void *range)
+{
+	const struct record_range *r = range;
+	uint64_t u = *(const uint64_t *)uid;
+
+	return (u > r->last) - (u < r->first);
+}
+
+/* What was withdrawn was never delivered, and what is missing perhaps not. */
+static void forget_keys(struct carried *h)
+{
+	struct record_key *k = (struct record_key *)(void *)h->keys.data;
+	struct record_range *r = (struct record_range *)(void *)h->lost.data;
+	size_t nkeys = h->keys.len / sizeof(*k);
+	size_t n = h->lost.len / sizeof(*r);
+
+	if (n == 0)
+		return;
+	n = join(r, n);
+	for (size_t i = 0; i < nkeys; i++) {
+		uint64_t uid = k[i].uid;
+
+		if (bsearch(&uid, r, n, sizeof(*r), in_range))
+			k[i].key = 0;
+	}
+}
+
 static void put_items(struct batch *b, enum record_type type,
 		      const struct buf *items, size_t size)
 {
@@ -148,8 +186,10 @@ int index_write_anew(struct index *x)
 
 	h.key = mem_array((size_t)x->t.n + 1, sizeof(*h.key));
 	buf_init(&h.keys, UINT32_MAX);
+	buf_init(&h.lost, UINT32_MAX);
 	history_init(&h.past);
 	read_history(&h);
+	forget_keys(&h);
 	batch_begin(&b, NULL, false);
 	b.t = folder_next(&x->f);
 	index_state(x, &b, h.key);
@@ -166,6 +206,7 @@ int index_write_anew(struct index *x)
 	}
 	batch_end(&b);
 	buf_free(&h.keys);
+	buf_free(&h.lost);
 	history_free(&h.past);
 	free(h.key);
 	return code;

@@ -4,6 +4,8 @@
  */
 #include "t/unit/mailbox-power.h"
 
+#include "mailbox/opened.h"
+
 enum harm { ZEROS, EMPTY, HALF_ZEROS, SHORT, NHARMS };
 static const char *const harm_name[NHARMS] = { "zeros", "nothing",
 					       "zeros from the middle on",
@@ -241,6 +243,56 @@ static void test_out_of_order(bool promised)
 		    : "one before others that were not is torn, no more");
 }
 
+static void empty_all(const char *dir)
+{
+	DIR *d = opendir(path(dir));
+	struct dirent *e;
+	char name[600];
+
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.') {
+			snprintf(name, sizeof(name), "%s/%s", dir, e->d_name);
+			harm(path(name), EMPTY);
+		}
+	closedir(d);
+}
+
+/* A new journal must not take what was withdrawn from the former one for what
+ * was delivered before: then the queue's next delivery would be none. */
+static void test_many_and_rotation(void)
+{
+	struct delivered out;
+	struct store *s;
+	struct mailbox *m;
+	char name[600], id[20];
+	int duplicates = 0, i;
+
+	fresh();
+	deliver_to("INBOX", text, "FIRST", &out);
+	find_name("new", "posthorn", name);
+	unlink(path(name));
+	validity_of("INBOX", &(uint32_t){ 0 }, &(uint32_t){ 0 });
+	for (i = 0; i < 100; i++) {
+		sprintf(id, "Q%d", i);
+		begin_delivery(id);
+	}
+	empty_all("new");
+	m = open_folder("INBOX", false, &s);
+	ok(m && mailbox_count(m) == 0, "many without content are withdrawn");
+	ok(index_lock(&m->x) == ERR_OK && index_write_anew(&m->x) == ERR_OK,
+	   "the journal is written anew");
+	index_unlock(&m->x);
+	close_folder(&m, &s);
+	for (i = 0; i < 100; i++) {
+		sprintf(id, "Q%d", i);
+		if (deliver_to("INBOX", text, id, &out) != ERR_OK ||
+		    out.duplicate)
+			duplicates++;
+	}
+	ok(duplicates == 0 && count_files("new") == 100,
+	   "each is delivered again: %d are not", duplicates);
+}
+
 /* A message that was promised is another matter: see mailbox-others. */
 static void test_promised(void)
 {
@@ -276,6 +328,7 @@ int main(void)
 	test_out_of_order(false);
 	test_out_of_order(true);
 	test_promised();
+	test_many_and_rotation();
 	clean();
 	return done();
 }
