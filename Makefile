@@ -4,8 +4,8 @@
 O = $(if $(SANITIZE),build/sanitize,.)
 
 # These need no configuration: they see to the packages first.
-FIRST = deps demo demo-stop check check-roundcube compare-imap model help \
-	clean distclean floors
+FIRST = deps demo demo-stop check check-roundcube check-thunderbird \
+	compare-imap model help clean distclean floors
 ifneq ($(filter-out $(FIRST),$(or $(MAKECMDGOALS),all)),)
 include $(O)/config.mk
 endif
@@ -235,7 +235,8 @@ compare-imap:
 	@STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) t/compare/imap $(COMPARE)
 
 # What people use, with their own eyes: PICTURES=DIR for screenshots.
-check-roundcube: check-%:
+PEOPLE = check-roundcube check-thunderbird
+$(PEOPLE): check-%:
 	@dist/deps build $*
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) PICTURES=$(PICTURES) \
@@ -331,6 +332,7 @@ help:
 	@echo 'make unit-unsigned  the same where char is unsigned'
 	@echo 'make compare-imap dialogues and samples beside Dovecot and Cyrus (root)'
 	@echo 'make check-roundcube  a webmail in a browser (PICTURES=DIR: screenshots)'
+	@echo 'make check-thunderbird  the mail program, on a screen of its own'
 	@echo 'make crash-check  what power cuts could leave, 24000 states of it'
 	@echo 'make mutants      MUTANT_SECONDS=600: do tests see what is turned round?'
 	@echo 'make power-cut    CUTS=200: the power is cut, on ext4 and XFS (root)'
@@ -348,7 +350,7 @@ clean:
 distclean: clean
 	rm -f config.h config.mk config.log
 
-.PHONY: all man deps check check-built compare-imap check-roundcube unit unit-unsigned fuzz fuzz-run \
+.PHONY: all man deps check check-built compare-imap $(PEOPLE) unit unit-unsigned fuzz fuzz-run \
 	floors crash-check power-cut model mutants demo demo-stop bench \
 	install uninstall help clean distclean
 .SECONDARY:
