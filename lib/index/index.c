@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "index/batch.h"
@@ -31,7 +32,7 @@ int index_sync(struct index *x)
 /* The next entry of NOW from K on that is not gone. */
 static uint32_t next_there(const struct table *now, uint32_t k)
 {
-	while (k < now->n && now->entry[k].state & ENTRY_GONE)
+	while (k < now->n && entries_at(now, k)->state & ENTRY_GONE)
 		k++;
 	return k;
 }
@@ -41,15 +42,15 @@ static uint32_t next_there(const struct table *now, uint32_t k)
 static bool merge(struct table *t, const struct table *now)
 {
 	uint32_t i = 0, k = next_there(now, 0), had = t->n;
-	uint32_t last = had ? t->entry[had - 1].uid : 0;
+	uint32_t last = had ? entries_at(t, had - 1)->uid : 0;
 	bool all = true;
 
 	for (; k < now->n; k = next_there(now, k + 1)) {
-		const struct entry *e = &now->entry[k];
+		const struct entry *e = entries_at(now, k);
 
-		while (i < had && t->entry[i].uid < e->uid)
+		while (i < had && entries_at(t, i)->uid < e->uid)
 			entries_mark_gone(t, i++);
-		if (i < had && t->entry[i].uid == e->uid)
+		if (i < had && entries_at(t, i)->uid == e->uid)
 			entries_follow(t, i++, e);
 		else if (e->uid > last)
 			entries_copy(t, e, entries_name(now, e));
@@ -153,12 +154,22 @@ static int revive(struct index *x, const struct totals *last)
 	return index_write_anew(x);
 }
 
+bool index_is_over(struct index *x)
+{
+	if (!x->renumbered && entries_are_broken(&x->t)) {
+		/* or the next session finds the same */
+		err_ignore(unlinkat(x->f.dir, DISK_SNAPSHOT, 0));
+		x->renumbered = true;
+	}
+	return x->renumbered;
+}
+
 int index_lock(struct index *x)
 {
 	const struct totals last = x->f.last;
 	int code;
 
-	if (x->renumbered)
+	if (index_is_over(x))
 		return ERR_CORRUPT;
 	code = folder_lock(&x->f);
 	/* It may be replaced once more before the lock is held again. */
@@ -218,7 +229,7 @@ int index_look(struct index *x)
 	struct stat st;
 	bool there;
 
-	if (x->renumbered)
+	if (index_is_over(x))
 		return ERR_CORRUPT;
 	there = fstatat(x->f.dir, DISK_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (there && (st.st_ino != x->f.journal_ino || x->behind))

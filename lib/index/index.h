@@ -70,6 +70,10 @@ int index_catch_up(struct index *x, bool own) MUST_CHECK;
 int index_lock(struct index *x) MUST_CHECK;
 void index_unlock(struct index *x);
 
+/* Can nothing more be done here? If a part of the snapshot was lost (parts.h),
+ * the next session does without it. */
+bool index_is_over(struct index *x);
+
 /* Ends a batch that was begun under the lock: writes and applies it. OWN: the
  * next refresh does not report it. */
 int index_commit(struct index *x, struct batch *b, bool own) MUST_CHECK;

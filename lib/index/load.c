@@ -109,7 +109,7 @@ static int read_all(struct index *x)
 	forget(x);
 	if (index_snapshot_load(x)) {
 		code = index_catch_up(x, true);
-		if (code != ERR_CORRUPT)
+		if (code != ERR_CORRUPT && !entries_are_broken(&x->t))
 			return code;
 		forget(x);
 	}
@@ -292,7 +292,7 @@ void index_state(struct index *x, struct batch *b, const uint64_t *key)
 	for (i = 0; i < x->t.nkeywords; i++)
 		batch_keyword(b, i, x->t.keyword[i]);
 	for (i = 0; i < x->t.n; i++) {
-		const struct entry *e = &x->t.entry[i];
+		const struct entry *e = entries_at(&x->t, i);
 		const char *name = entries_name(&x->t, e);
 		uint32_t crc;
 

@@ -38,7 +38,7 @@ static void keep_key(struct carried *h, uint64_t key, uint32_t uid,
 	if (key == 0 || time < h->now - KEY_MAX_AGE)
 		return;
 	if (e && !(e->state & ENTRY_GONE))
-		h->key[e - h->x->t.entry] = key;
+		h->key[e - h->x->t.memory] = key;
 	else
 		buf_put(&h->keys, &k, sizeof(k));
 }
@@ -196,8 +196,10 @@ int index_write_anew(struct index *x)
 	history_put(&h.past, &b);
 	put_items(&b, RECORD_KEY, &h.keys, sizeof(struct record_key));
 	batch_close(&b);
-	code = folder_replace_journal(&x->f, x->f.head.uidvalidity, &b.buf,
-				      &b.t);
+	code = entries_are_broken(&x->t)
+		       ? ERR_CORRUPT
+		       : folder_replace_journal(&x->f, x->f.head.uidvalidity,
+						&b.buf, &b.t);
 	if (!code) {
 		x->read = x->f.end;
 		x->snapshot = x->last = 0;

@@ -30,6 +30,7 @@ void entries_init(struct table *t)
 
 void entries_free(struct table *t)
 {
+	parts_free(&t->parts);
 	mapped_end(&t->mapped);
 	if (t->map)
 		munmap(t->map, t->nmap);
@@ -44,23 +45,93 @@ void entries_free(struct table *t)
 bool entries_reserve(struct table *t, uint32_t n)
 {
 	size_t bytes = ((size_t)n + ROOM_AHEAD) * sizeof(struct entry);
+	uint32_t i;
 	void *p;
 
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return false;
+	for (i = 0; i < t->nlazy; i += PART_ENTRIES)
+		entries_at(t, i);
+	t->nlazy = 0;
 	if (t->n > 0)
-		memcpy(p, t->entry, (size_t)t->n * sizeof(struct entry));
+		memcpy(p, t->memory, (size_t)t->n * sizeof(struct entry));
 	if (t->mapped)
 		mapped_drop(t->mapped, t->map);
 	if (t->map)
 		munmap(t->map, t->nmap);
 	t->map = p;
 	t->nmap = bytes;
-	t->entry = p;
+	t->memory = p;
 	t->room = n + ROOM_AHEAD;
 	return true;
+}
+
+/* What the snapshot says of the part of entry I, if it is not checked yet. */
+static const struct part *unchecked(const struct table *t, uint32_t i)
+{
+	i /= PART_ENTRIES;
+	return (size_t)i * PART_ENTRIES < t->nlazy && !t->parts->checked[i]
+		       ? &t->parts->of_entries[i]
+		       : NULL;
+}
+
+static bool may_have(const struct part *part, enum entries_kind kind)
+{
+	switch (kind) {
+	case ENTRIES_UNSEEN:
+		return part->unseen > 0;
+	case ENTRIES_UNSETTLED:
+		return part->unsettled > 0;
+	case ENTRIES_TOUCHED:
+		break;
+	}
+	return false;
+}
+
+/* The first entry of the part after that of I, or t->n. */
+static uint32_t next_part(const struct table *t, uint32_t i)
+{
+	uint32_t next = (i / PART_ENTRIES + 1) * PART_ENTRIES;
+
+	return next < t->n ? next : t->n;
+}
+
+uint32_t entries_skip(const struct table *t, uint32_t i, enum entries_kind kind)
+{
+	const struct part *part;
+
+	while (i < t->n && (part = unchecked(t, i)) && !may_have(part, kind))
+		i = next_part(t, i);
+	return i < t->n ? i : t->n;
+}
+
+uint64_t entries_cached(const struct table *t)
+{
+	const struct part *part;
+	uint64_t sum = 0;
+	uint32_t i, end;
+
+	for (i = 0; i < t->n; i = end) {
+		part = unchecked(t, i);
+		end = next_part(t, i);
+		sum += part ? part->cached : 0;
+		for (; !part && i < end; i++)
+			if (!(entries_at(t, i)->state & ENTRY_GONE))
+				sum += entries_at(t, i)->ncache;
+	}
+	return sum;
+}
+
+/* Is the UID of entry I below UID? */
+static bool is_below(const struct table *t, uint32_t i, uint32_t uid)
+{
+	const struct part *part = unchecked(t, i);
+
+	if (part && (uid <= part->first || uid > part->last))
+		return uid > part->last;
+	return entries_at(t, i)->uid < uid;
 }
 
 uint32_t entries_find(const struct table *t, uint32_t uid)
@@ -70,7 +141,7 @@ uint32_t entries_find(const struct table *t, uint32_t uid)
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (t->entry[middle].uid < uid)
+		if (is_below(t, middle, uid))
 			low = middle + 1;
 		else
 			high = middle;
@@ -82,7 +153,8 @@ struct entry *entries_get(struct table *t, uint32_t uid)
 {
 	uint32_t i = entries_find(t, uid);
 
-	return i < t->n && t->entry[i].uid == uid ? &t->entry[i] : NULL;
+	return i < t->n && entries_at(t, i)->uid == uid ? entries_at(t, i)
+							: NULL;
 }
 
 const char *entries_name(const struct table *t, const struct entry *e)
@@ -90,8 +162,10 @@ const char *entries_name(const struct table *t, const struct entry *e)
 	if (e->nname == 0 || e->nname > MESSAGE_BASE_MAX)
 		return NULL;
 	if (e->name < t->nnames)
-		return e->nname <= t->nnames - e->name
-			       ? t->names + t->nskip + e->name
+		return e->nname <= t->nnames - e->name &&
+				       (!t->parts ||
+					parts_want_names(t, e->name, e->nname))
+			       ? t->names + e->name
 			       : NULL;
 	if (e->name - t->nnames > t->more.len ||
 	    e->nname > t->more.len - (e->name - t->nnames))
@@ -122,8 +196,8 @@ void entries_count(const struct table *t, struct totals *totals)
 	totals->recent = 0;
 	totals->bytes = 0;
 	for (i = 0; i < t->n; i++)
-		if (!(t->entry[i].state & ENTRY_GONE))
-			totals_add(totals, &t->entry[i], 1);
+		if (!(entries_at(t, i)->state & ENTRY_GONE))
+			totals_add(totals, entries_at(t, i), 1);
 }
 
 void entries_put(struct buf *b, const struct entry *e, const char *name,
@@ -166,12 +240,12 @@ static int add_one(struct table *t, const struct record_add *a,
 	struct entry *e;
 
 	if (!good_name(name, a->nname) || a->dir >= DIRS ||
-	    (t->n > 0 && a->uid <= t->entry[t->n - 1].uid) || a->uid == 0)
+	    (t->n > 0 && a->uid <= entries_at(t, t->n - 1)->uid) || a->uid == 0)
 		return ERR_CORRUPT;
 	if (t->nnames + t->more.len + a->nname > NAMES_MAX ||
 	    (t->n == t->room && !entries_reserve(t, t->n * 2)))
 		return ERR_LIMIT;
-	e = &t->entry[t->n];
+	e = &t->memory[t->n];
 	memset(e, 0, sizeof(*e));
 	e->uid = a->uid;
 	e->flags = a->flags & MAILBOX_FLAGS_ALL;
@@ -214,9 +288,9 @@ static int apply_add(struct table *t, const struct record *r)
 
 void entries_mark_gone(struct table *t, uint32_t i)
 {
-	if (t->entry[i].state & ENTRY_GONE)
+	if (entries_at(t, i)->state & ENTRY_GONE)
 		return;
-	t->entry[i].state |= ENTRY_GONE;
+	entries_at(t, i)->state |= ENTRY_GONE;
 	if (t->gone++ == 0 || i < t->first_gone)
 		t->first_gone = i;
 }
@@ -228,9 +302,9 @@ static void apply_range(struct table *t, const void *item, uint64_t modseq)
 
 	memcpy(&range, item, sizeof(range));
 	for (i = entries_find(t, range.first);
-	     i < t->n && t->entry[i].uid <= range.last; i++) {
-		if (!(t->entry[i].state & ENTRY_GONE))
-			t->entry[i].modseq = modseq;
+	     i < t->n && entries_at(t, i)->uid <= range.last; i++) {
+		if (!(entries_at(t, i)->state & ENTRY_GONE))
+			entries_at(t, i)->modseq = modseq;
 		entries_mark_gone(t, i);
 	}
 }
@@ -257,9 +331,9 @@ static void set_flags_between(struct table *t, uint32_t from,
 	unsigned clear = f->flags >> FLAGS_CLEAR_SHIFT & MAILBOX_FLAGS_ALL;
 	uint32_t i;
 
-	for (i = entries_find(t, from); i < t->n && t->entry[i].uid < f->uid;
+	for (i = entries_find(t, from); i < t->n && entries_at(t, i)->uid < f->uid;
 	     i++) {
-		struct entry *e = &t->entry[i];
+		struct entry *e = entries_at(t, i);
 		unsigned flags = (e->flags & ~clear) | set;
 		uint64_t keywords =
 			f->flags & FLAGS_KEYWORDS ? f->keywords : e->keywords;
@@ -357,7 +431,7 @@ static void apply_reach(struct table *t, const struct record *r,
 	if (!history_is_reach(&past) || past.modseq != r->t.modseq)
 		return;
 	for (i = 0; i < t->n; i++)
-		t->entry[i].modseq = past.modseq;
+		entries_at(t, i)->modseq = past.modseq;
 }
 
 static void apply_item(struct table *t, const struct record *r,
@@ -418,7 +492,7 @@ int entries_apply(struct table *t, const struct record *r, bool own)
 
 void entries_follow(struct table *t, uint32_t i, const struct entry *now)
 {
-	struct entry *e = &t->entry[i];
+	struct entry *e = entries_at(t, i);
 
 	if (e->flags != now->flags || e->keywords != now->keywords) {
 		e->state |= ENTRY_CHANGED;
@@ -443,7 +517,7 @@ void entries_copy(struct table *t, const struct entry *now, const char *name)
 	e.state = 0;
 	e.name = (uint32_t)(t->nnames + t->more.len);
 	buf_put(&t->more, name, e.nname);
-	t->entry[t->n++] = e;
+	t->memory[t->n++] = e;
 }
 
 void entries_follow_keywords(struct table *t, const struct table *now)

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "index/disk.h"
+#include "index/parts.h"
 
 /* A message: also the fixed-size record of the snapshot. */
 struct entry {
@@ -43,8 +44,10 @@ enum entry_state {
 };
 
 struct table {
-	struct entry *entry;
+	struct entry *memory; /* only by entries_at */
 	uint32_t n;
+	uint32_t nlazy;	     /* the first so many may not be checked yet, */
+	struct parts *parts; /* which this knows, or NULL */
 	uint32_t room;	     /* entries that fit */
 	uint32_t gone;	     /* entries with ENTRY_GONE */
 	uint32_t first_gone; /* no such entry before this index */
@@ -52,12 +55,11 @@ struct table {
 	bool new_keywords;
 	void *map; /* memory of `entry` */
 	size_t nmap;
-	char *names;	 /* base names: separate memory, or NULL; */
-	size_t nmapped;	 /* its size, if it is mapped; */
-	size_t nskip;	 /* the names begin in it here, */
-	size_t nnames;	 /* and have this many bytes */
+	char *names;	       /* base names: separate memory, or NULL; */
+	size_t nmapped;	       /* its size, if it is mapped; */
+	size_t nnames;	       /* bytes of names in it */
 	struct mapped *mapped; /* watches what is mapped, or NULL */
-	struct buf more; /* those added since, at nnames and up */
+	struct buf more;       /* those added since, at nnames and up */
 	char keyword[64][100];
 	unsigned nkeywords;
 };
@@ -65,6 +67,30 @@ struct table {
 /* Begins an empty table, and frees it. */
 void entries_init(struct table *t);
 void entries_free(struct table *t);
+
+/* The entry at I, below t->n. */
+static inline struct entry *entries_at(const struct table *t, uint32_t i)
+{
+	if (i < t->nlazy && !t->parts->checked[i / PART_ENTRIES])
+		parts_want_entries(t, i / PART_ENTRIES);
+	return &t->memory[i];
+}
+
+/* The first index from I on, or t->n, where an entry can be without \Seen, with
+ * a file to be renamed, or changed by this session: passes parts that are not
+ * checked and have none. */
+enum entries_kind { ENTRIES_UNSEEN, ENTRIES_UNSETTLED, ENTRIES_TOUCHED };
+uint32_t entries_skip(const struct table *t, uint32_t i,
+		      enum entries_kind kind);
+
+/* Bytes in the cache of all entries that are not gone. */
+uint64_t entries_cached(const struct table *t);
+
+/* Was a part of the snapshot lost (parts.h)? */
+static inline bool entries_are_broken(const struct table *t)
+{
+	return t->parts && t->parts->broken;
+}
 
 /* Makes room for N entries and some more. False: no memory. */
 bool entries_reserve(struct table *t, uint32_t n);

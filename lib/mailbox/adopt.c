@@ -236,7 +236,7 @@ static void adopt_all(struct scan *s)
 	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
 	struct leftover_date *date = find_dates(s);
 	const struct table *t = &s->m->x.t;
-	uint32_t last = t->n > 0 ? t->entry[t->n - 1].uid : 0;
+	uint32_t last = t->n > 0 ? entries_at(t, t->n - 1)->uid : 0;
 	size_t i;
 
 	for (i = 0; i < s->nfresh; i++) {

@@ -127,9 +127,9 @@ static bool same(const struct table *t, const struct entry *e,
 /* The next entry from *I on that is there. */
 static const struct entry *next_entry(const struct table *t, uint32_t *i)
 {
-	while (*i < t->n && t->entry[*i].state & ENTRY_GONE)
+	while (*i < t->n && entries_at(t, *i)->state & ENTRY_GONE)
 		++*i;
-	return *i < t->n ? &t->entry[(*i)++] : NULL;
+	return *i < t->n ? entries_at(t, (*i)++) : NULL;
 }
 
 static void compare_tables(struct check *c, const struct table *t,
@@ -158,9 +158,9 @@ static void check_snapshot(struct check *c)
 	if (faccessat(c->x.f.dir, DISK_SNAPSHOT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	index_init(&y);
-	if (!index_snapshot_load(&y))
+	if (!index_snapshot_load(&y) || !parts_are_right(&y.t))
 		tell(c, DISK_SNAPSHOT, -1, "it is ignored, and made anew",
-		     "damaged, or of another journal");
+		     "damaged, of a former version, or of another journal");
 	else if (y.read > c->x.read)
 		tell(c, DISK_SNAPSHOT, -1, "nothing: reindex makes it anew",
 		     "it goes further than the journal can be read");

@@ -35,7 +35,7 @@ static void hash_entries(struct scan *s)
 	s->slot = mem_array(size, sizeof(*s->slot));
 	s->mask = size - 1;
 	for (i = 0; i < t->n; i++) {
-		struct entry *e = &t->entry[i];
+		struct entry *e = entries_at(t, i);
 		const char *name = entries_name(t, e);
 		size_t at;
 
@@ -55,7 +55,7 @@ static struct entry *find_entry(struct scan *s, const char *base, size_t n)
 	size_t at = map_hash(base, n) & s->mask;
 
 	for (; s->slot[at]; at = (at + 1) & s->mask) {
-		struct entry *e = &t->entry[s->slot[at] - 1];
+		struct entry *e = entries_at(t, s->slot[at] - 1);
 
 		if (e->nname == n && memcmp(entries_name(t, e), base, n) == 0)
 			return e;
@@ -134,7 +134,7 @@ static bool is_as_known(const struct listing_file *file, const struct entry *e)
 static bool is_found(const struct scan *s, const struct entry *e,
 		     struct message_ref *there)
 {
-	uint32_t place = s->place[e - s->m->x.t.entry];
+	uint32_t place = s->place[e - s->m->x.t.memory];
 	struct message_state st;
 
 	if (place > 0) {
@@ -157,7 +157,7 @@ static void match(struct scan *s, size_t i, struct entry *e)
 			s->waiting = true;
 	} else if (scan_settle_name(s, i)) {
 		compare(s, i, e);
-		s->place[e - s->m->x.t.entry] = (uint32_t)i + 1;
+		s->place[e - s->m->x.t.memory] = (uint32_t)i + 1;
 	}
 }
 
@@ -198,7 +198,7 @@ static bool any_missing(const struct scan *s)
 	uint32_t i;
 
 	for (i = 0; i < s->m->x.t.n; i++)
-		if (is_missing(s, &s->m->x.t.entry[i]))
+		if (is_missing(s, entries_at(&s->m->x.t, i)))
 			return true;
 	return false;
 }
@@ -209,7 +209,7 @@ static void expunge_missing(struct scan *s)
 	uint32_t i;
 
 	for (i = 0; i < s->m->x.t.n; i++) {
-		struct entry *e = &s->m->x.t.entry[i];
+		struct entry *e = entries_at(&s->m->x.t, i);
 		bool missing = is_missing(s, e);
 
 		if (missing) {
@@ -265,6 +265,13 @@ static void drop(struct scan *s)
 	s->nfresh = 0;
 }
 
+static int give_up(struct scan *s, int code)
+{
+	s->b.any = false;
+	buf_free(&s->b.buf);
+	return code;
+}
+
 /* Under the lock: the listing becomes records. */
 static int judge(struct scan *s, bool confirmed)
 {
@@ -275,12 +282,12 @@ static int judge(struct scan *s, bool confirmed)
 	s->waiting = false;
 	twins_begin(&s->twins, m->x.f.files);
 	hash_entries(s);
+	/* this has looked at all; what was lost must not seem to be missing */
+	if (index_is_over(&m->x))
+		return give_up(s, ERR_CORRUPT);
 	sort_out(s);
-	if (!confirmed && any_missing(s)) {
-		s->b.any = false;
-		buf_free(&s->b.buf);
-		return ERR_BUSY;
-	}
+	if (!confirmed && any_missing(s))
+		return give_up(s, ERR_BUSY);
 	scan_adopt(s);
 	expunge_missing(s);
 	batch_close(&s->b);

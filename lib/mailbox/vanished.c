@@ -36,8 +36,8 @@ static void put_missing(const struct mailbox *m, struct buf *ranges,
 {
 	uint32_t i = entries_find(&m->x.t, (uint32_t)from);
 
-	for (; i < m->shown && m->x.t.entry[i].uid <= to; i++) {
-		uint32_t uid = m->x.t.entry[i].uid;
+	for (; i < m->shown && entries_at(&m->x.t, i)->uid <= to; i++) {
+		uint32_t uid = entries_at(&m->x.t, i)->uid;
 
 		put(ranges, from, (uint64_t)uid - 1);
 		from = (uint64_t)uid + 1;
