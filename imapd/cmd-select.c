@@ -13,21 +13,10 @@
 /* Without any of these a folder can only be read. */
 #define WRITING (ACL_INSERT | ACL_EXPUNGE | ACL_SEEN | ACL_WRITE | ACL_DELETE)
 
-/* The first message without \Seen, or 0. */
-static uint32_t first_unseen(const struct mailbox *m)
-{
-	uint32_t count = mailbox_all_seen(m) ? 0 : mailbox_count(m), seq;
-
-	for (seq = 1; seq <= count; seq++)
-		if (!(mailbox_get(m, seq).flags & MAILBOX_SEEN))
-			return seq;
-	return 0;
-}
-
 /* What IMAP4rev2 does without. */
 static void put_rev1(struct session *s)
 {
-	uint32_t unseen = first_unseen(s->box);
+	uint32_t unseen = mailbox_first_unseen(s->box);
 
 	conn_put(&s->c, "* %u RECENT", s->told_recent);
 	if (unseen > 0)

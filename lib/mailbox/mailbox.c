@@ -27,7 +27,7 @@
 
 struct entry *mailbox_entry(const struct mailbox *m, uint32_t seq)
 {
-	return seq >= 1 && seq <= m->shown ? &m->x.t.entry[seq - 1] : NULL;
+	return seq >= 1 && seq <= m->shown ? entries_at(&m->x.t, seq - 1) : NULL;
 }
 
 static bool is_recent(const struct mailbox *m, const struct entry *e)
@@ -48,7 +48,7 @@ static int claim(struct mailbox *m)
 		m->claimed = from;
 		return ERR_OK;
 	}
-	if (m->x.t.n == 0 || m->x.t.entry[m->x.t.n - 1].uid <= from)
+	if (m->x.t.n == 0 || entries_at(&m->x.t, m->x.t.n - 1)->uid <= from)
 		return ERR_OK;
 	code = index_lock(&m->x);
 	if (code)
@@ -61,7 +61,7 @@ static int claim(struct mailbox *m)
 	code = index_commit(&m->x, &b, true);
 	index_unlock(&m->x);
 	for (i = entries_find(&m->x.t, from + 1); !code && i < m->x.t.n; i++)
-		m->x.t.entry[i].state |= ENTRY_RECENT | ENTRY_DIRTY;
+		entries_at(&m->x.t, i)->state |= ENTRY_RECENT | ENTRY_DIRTY;
 	if (m->recent_from == 0)
 		m->recent_from = from + 1;
 	m->dirty = true;
@@ -81,7 +81,7 @@ static void count_recent(struct mailbox *m)
 	i = m->recent_from > 0 ? entries_find(&m->x.t, m->recent_from)
 			       : m->x.t.n;
 	for (; i < m->shown; i++)
-		m->nrecent += (m->x.t.entry[i].state & ENTRY_RECENT) != 0;
+		m->nrecent += (entries_at(&m->x.t, i)->state & ENTRY_RECENT) != 0;
 }
 
 /* Removes from the table what is gone. */
@@ -94,10 +94,10 @@ static void take_out(struct mailbox *m, bool tell)
 	if (t->gone == 0)
 		return;
 	for (from = to = t->first_gone; from < t->n; from++) {
-		struct entry *e = &t->entry[from];
+		struct entry *e = entries_at(t, from);
 
 		if (!(e->state & ENTRY_GONE)) {
-			t->entry[to++] = *e;
+			*entries_at(t, to++) = *e;
 			continue;
 		}
 		if (from >= shown)
@@ -158,9 +158,9 @@ static void note_reported(struct mailbox *m)
 	uint32_t i;
 
 	for (i = t->gone ? t->first_gone : t->n; i < m->shown; i++)
-		if (t->entry[i].state & ENTRY_GONE &&
-		    t->entry[i].modseq <= modseq)
-			modseq = t->entry[i].modseq - 1;
+		if (entries_at(t, i)->state & ENTRY_GONE &&
+		    entries_at(t, i)->modseq <= modseq)
+			modseq = entries_at(t, i)->modseq - 1;
 	if (modseq > m->reported)
 		m->reported = modseq;
 }
@@ -276,8 +276,9 @@ static void collect_flagged(struct mailbox *m)
 
 	if (!m->x.t.changed)
 		return;
-	for (i = 0; i < m->x.t.n; i++) {
-		struct entry *e = &m->x.t.entry[i];
+	for (i = entries_skip(&m->x.t, 0, ENTRIES_TOUCHED); i < m->x.t.n;
+	     i = entries_skip(&m->x.t, i + 1, ENTRIES_TOUCHED)) {
+		struct entry *e = entries_at(&m->x.t, i);
 
 		if (i < m->shown && e->state & ENTRY_CHANGED &&
 		    !(e->state & ENTRY_GONE))
@@ -339,7 +340,7 @@ uint32_t mailbox_uidnext(const struct mailbox *m)
 {
 	return m->shown == m->x.t.n || m->x.t.n == 0
 		       ? m->x.f.last.uidnext
-		       : m->x.t.entry[m->shown].uid;
+		       : entries_at(&m->x.t, m->shown)->uid;
 }
 
 uint64_t mailbox_highestmodseq(const struct mailbox *m)
@@ -365,6 +366,20 @@ uint32_t mailbox_recent(const struct mailbox *m)
 bool mailbox_all_seen(const struct mailbox *m)
 {
 	return m->x.f.last.unseen == 0 && m->x.t.gone == 0;
+}
+
+uint32_t mailbox_first_unseen(const struct mailbox *m)
+{
+	const struct table *t = &m->x.t;
+	uint32_t i;
+
+	if (mailbox_all_seen(m))
+		return 0;
+	for (i = entries_skip(t, 0, ENTRIES_UNSEEN); i < m->shown;
+	     i = entries_skip(t, i + 1, ENTRIES_UNSEEN))
+		if (!(entries_at(t, i)->flags & MAILBOX_SEEN))
+			return i + 1;
+	return 0;
 }
 
 struct folder_id mailbox_id(const struct mailbox *m)

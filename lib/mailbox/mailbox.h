@@ -65,6 +65,9 @@ uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
  * have to be examined. */
 bool mailbox_all_seen(const struct mailbox *m);
 
+/* The place of the first message without \Seen, or 0. */
+uint32_t mailbox_first_unseen(const struct mailbox *m);
+
 /* The folder's id for other programs (client/feed.h). The caller reports
  * changes to the feed after each call here that changed something. */
 struct folder_id mailbox_id(const struct mailbox *m);

@@ -16,17 +16,13 @@
 
 static bool is_due(const struct mailbox *m)
 {
-	uint64_t used = 0;
 	struct stat st;
-	uint32_t i;
 
 	if (fstatat(m->x.f.dir, DISK_CACHE, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    st.st_size < WASTE_MIN)
 		return false;
-	for (i = 0; i < m->x.t.n; i++)
-		if (!(m->x.t.entry[i].state & ENTRY_GONE))
-			used += m->x.t.entry[i].ncache;
-	return (uint64_t)st.st_size > WASTE_MIN + 2 * used;
+	return (uint64_t)st.st_size >
+	       WASTE_MIN + 2 * entries_cached(&m->x.t);
 }
 
 /* Copies all entries to FD; their new places go into B. */
@@ -39,7 +35,7 @@ static int copy_entries(struct mailbox *m, int fd, struct batch *b)
 
 	buf_init(&piece, 8 * (size_t)PIECE);
 	for (i = 0; !code && i < m->x.t.n; i++) {
-		const struct entry *e = &m->x.t.entry[i];
+		const struct entry *e = entries_at(&m->x.t, i);
 		struct record_cached c = { .uid = e->uid };
 		size_t before = piece.len;
 

@@ -45,14 +45,21 @@ static bool is_dirty(const struct entry *e)
 	       letters_with(e->letters, e->flags) != e->letters;
 }
 
+/* The first from I on that may have something to be recorded. */
+static uint32_t next(const struct mailbox *m, uint32_t i)
+{
+	return entries_skip(&m->x.t, i, ENTRIES_UNSETTLED);
+}
+
 /* The entries from FROM on to *TO, of which at most AT_ONCE have something to be
  * recorded. Gives their number. */
 static size_t portion(const struct mailbox *m, uint32_t from, uint32_t *to)
 {
 	size_t n = 0;
 
-	for (*to = from; *to < m->x.t.n && n < AT_ONCE; ++*to) {
-		const struct entry *e = &m->x.t.entry[*to];
+	for (*to = next(m, from); *to < m->x.t.n && n < AT_ONCE;
+	     *to = next(m, *to + 1)) {
+		const struct entry *e = entries_at(&m->x.t, *to);
 
 		n += e->state & ENTRY_CACHED || is_dirty(e);
 	}
@@ -64,9 +71,9 @@ static bool rename_some(struct mailbox *m, struct batch *b, uint32_t from,
 {
 	bool renamed = false;
 
-	for (; from < to; from++)
-		if (is_dirty(&m->x.t.entry[from]))
-			renamed |= rename_one(m, b, &m->x.t.entry[from]);
+	for (from = next(m, from); from < to; from = next(m, from + 1))
+		if (is_dirty(entries_at(&m->x.t, from)))
+			renamed |= rename_one(m, b, entries_at(&m->x.t, from));
 	return renamed;
 }
 
@@ -74,8 +81,8 @@ static bool rename_some(struct mailbox *m, struct batch *b, uint32_t from,
 static void place_some(const struct mailbox *m, struct batch *b, uint32_t from,
 		       uint32_t to)
 {
-	for (; from < to; from++) {
-		const struct entry *e = &m->x.t.entry[from];
+	for (from = next(m, from); from < to; from = next(m, from + 1)) {
+		const struct entry *e = entries_at(&m->x.t, from);
 		struct record_cached c = { e->uid, e->ncache, e->cache };
 
 		if (e->state & ENTRY_CACHED && !(e->state & ENTRY_GONE))
@@ -94,8 +101,8 @@ static size_t room_for(size_t n)
 
 static void settled(struct mailbox *m, uint32_t *from, uint32_t to)
 {
-	for (; *from < to; ++*from)
-		m->x.t.entry[*from].state &=
+	for (*from = next(m, *from); *from < to; *from = next(m, *from + 1))
+		entries_at(&m->x.t, *from)->state &=
 			(uint8_t) ~(ENTRY_DIRTY | ENTRY_CACHED);
 }
 
