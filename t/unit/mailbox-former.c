@@ -2,6 +2,9 @@
  * A mailbox that a former version wrote (t/trees) is read as it is, and
  * written on. The numbers are of hosts with the little end first.
  */
+#include "index/index.h"
+#include "maildir/maildir.h"
+#include "mailbox/private.h"
 #include "t/unit/mailbox-lib.h"
 
 static void copy_tree(const char *tree)
@@ -10,8 +13,9 @@ static void copy_tree(const char *tree)
 
 	fresh();
 	snprintf(command, sizeof(command),
-		 "cp -R t/trees/%s '%s' && cd '%s' && mkdir -p new cur tmp "
-		 ".Archive/new .Archive/cur .Archive/tmp",
+		 "cp -R t/trees/%s '%s' && cd '%s' && mkdir -p new cur tmp && "
+		 "if [ -d .Archive ]; then cd .Archive && mkdir -p new cur "
+		 "tmp; fi",
 		 tree, at.maildir, at.maildir);
 	if (system(command) != 0)
 		printf("# cp\n");
@@ -101,6 +105,47 @@ static void test_delivery(void)
 	close(d.fd);
 }
 
+/* Is the snapshot of INBOX used? */
+static bool has_snapshot(void)
+{
+	struct store *s = NULL;
+	struct index x = { 0 };
+	bool has;
+
+	index_init(&x);
+	has = store_open(at.maildir, false, &s) == ERR_OK &&
+	      folder_open(s->dir, ".", maildir_open, false, &x.f) == ERR_OK &&
+	      folder_open_journal(&x.f) == ERR_OK && index_snapshot_load(&x);
+	index_free(&x);
+	folder_close(&x.f);
+	store_close(&s);
+	return has;
+}
+
+/* The snapshot in parts. */
+static void test_parts(void)
+{
+	static const uint32_t uid[] = { 1, 2, 3, 5, 6 };
+	static const unsigned flags[] = { MAILBOX_SEEN,
+					  MAILBOX_SEEN | MAILBOX_FLAGGED,
+					  MAILBOX_SEEN, 0, MAILBOX_ANSWERED };
+	struct store *s;
+	struct mailbox *m;
+	uint32_t i, same = 0;
+
+	ok(has_snapshot(), "a snapshot in parts is read");
+	m = open_folder("INBOX", true, &s);
+	for (i = 0; i < 5; i++)
+		same += mailbox_uid(m, i + 1) == uid[i] &&
+			mailbox_get(m, i + 1).flags == flags[i] &&
+			is_number(m, i + 1, (int)uid[i]);
+	ok(mailbox_count(m) == 5 && same == 5 && mailbox_uidnext(m) == 7 &&
+		   mailbox_uidvalidity(m) == 1796031662 &&
+		   mailbox_get(m, 2).keywords == 1,
+	   "with what the journal says behind it");
+	close_folder(&m, &s);
+}
+
 int main(void)
 {
 	const uint16_t one = 1;
@@ -113,6 +158,8 @@ int main(void)
 	test_inbox();
 	test_archive();
 	test_delivery();
+	copy_tree("mailbox-2");
+	test_parts();
 	clean();
 	return done();
 }
