@@ -10,6 +10,7 @@
 #include "mailbox/acl.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
+#include "mailbox/opened.h"
 #include "mailbox/private.h"
 #include "no-crc.h"
 
@@ -72,6 +73,7 @@ static void prepare(void)
 	mailbox_store(m, &one, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
 		      NULL);
 	mailbox_expunge(m, &two, 1, false);
+	index_snapshot(&m->x);
 	mailbox_close(&m);
 	store_close(&s);
 	for (size_t i = 0; i < FILES; i++) {
