@@ -77,6 +77,7 @@ static void check_mynetworks(struct findings *f, const struct config *c)
 
 	check_list(f, c, "mynetworks");
 	check_list(f, c, "haproxy_trusted_networks");
+	check_list(f, c, "login_trusted_networks");
 	for (size_t i = 0; i < words->n; i++)
 		check_width(f, words->item[i]);
 }

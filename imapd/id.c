@@ -1,5 +1,7 @@
 #include "imapd/id.h"
 
+#include "base/str.h"
+
 #define PAIRS_MAX 30
 #define NAME_MAX_BYTES 30
 #define VALUE_MAX 1024
@@ -26,5 +28,15 @@ const char *id_check(const struct arg *a)
 		if (!is_string(&a[0], NAME_MAX_BYTES) ||
 		    !is_string(&a[1], VALUE_MAX))
 			return "ID takes names of 30 and values of 1024 bytes.";
+	return NULL;
+}
+
+const char *id_value(const struct arg *a, const char *name)
+{
+	if (a->type != ARG_LIST)
+		return NULL;
+	for (a = a->list; a->type != ARG_END; a += 2)
+		if (str_equal_ci(arg_astring(&a[0]), name))
+			return arg_astring(&a[1]);
 	return NULL;
 }

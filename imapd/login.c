@@ -68,12 +68,15 @@ static void noop(struct visit *v)
 
 static void id(struct visit *v)
 {
-	const char *why = id_check(v->c.args);
+	const char *why = id_check(v->c.args), *ip;
 
 	if (why) {
 		conn_bad(&v->c, why);
 		return;
 	}
+	ip = id_value(v->c.args, "x-originating-ip");
+	if (ip)
+		login_speak_for(&v->l, ip);
 	conn_put(&v->c, CAPABILITY_ID);
 	conn_reply(&v->c, "OK ID completed.");
 }

@@ -137,6 +137,20 @@ static void lang(struct authorize *a)
 	lang_answer(a->l.io, a->c.args);
 }
 
+/* "ADDR=192.0.2.1 PORT=…": as Dovecot's proxy has it; the rest is not used. */
+static void xclient(struct authorize *a)
+{
+	struct strlist words = { 0 };
+	bool good = false;
+
+	strlist_split(&words, a->c.args);
+	for (size_t i = 0; i < words.n; i++)
+		if (str_starts_ci(words.item[i], "ADDR="))
+			good = login_speak_for(&a->l, words.item[i] + 5);
+	strlist_free(&words);
+	reply(a, good ? "+OK noted" : "-ERR you are not trusted to say that");
+}
+
 static const struct {
 	const char *word;
 	void (*act)(struct authorize *a);
@@ -145,7 +159,7 @@ static const struct {
 	{ "CAPA", capa, NO_ARGS }, { "USER", user, ARGS },
 	{ "PASS", pass, ARGS },	   { "AUTH", auth, MAYBE_ARGS },
 	{ "STLS", stls, NO_ARGS }, { "QUIT", quit, NO_ARGS },
-	{ "LANG", lang, MAYBE_ARGS },
+	{ "LANG", lang, MAYBE_ARGS }, { "XCLIENT", xclient, ARGS },
 };
 
 static void run(struct authorize *a)
@@ -170,7 +184,9 @@ static void run(struct authorize *a)
 
 static void dialogue(struct authorize *a)
 {
-	command_reply(a->l.io, "+OK %s POP3 ready", a->l.rules->hostname);
+	/* Dovecot's proxy looks for the word */
+	command_reply(a->l.io, "+OK %s%s POP3 ready",
+		      a->l.trusted ? "[XCLIENT] " : "", a->l.rules->hostname);
 	while (!a->over && a->bad < BAD_MAX && !shed_is_due()) {
 		switch (command_read(a->l.io, &a->c)) {
 		case COMMAND_GOOD:

@@ -100,6 +100,8 @@ const struct config_param config_params[] = {
   "Do system users receive mail, and may they log in?" },
 { "log_target", STRING, "syslog", NULL, "log",
   "syslog, stderr, or the path of a file. To rotate a file, rename it and run posthorn reload. A change of this parameter needs a restart." },
+{ "login_trusted_networks", LIST, "", NULL, "services",
+  "Proxies of IMAP and POP3, networks as in mynetworks, that log in for their clients and say who these are, as Dovecot's proxy does: with x-originating-ip in ID (RFC 2971), and with XCLIENT. Empty: nobody is believed." },
 { "mail_max_userip_connections", INT, "0", "0-100000", "services",
   "IMAP sessions, and POP3 sessions, that one user may have from one IP address at once; 0: no limit beside smtpd_client_connection_count_limit. One too many is refused with NO [LIMIT] or -ERR [IN-USE]." },
 { "mailbox_autocreate", LIST, "Drafts Sent Junk Trash Archive", NULL, "users",

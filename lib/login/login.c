@@ -1,5 +1,6 @@
 #include "login/login.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ void login_read_rules(struct login_rules *r, const struct config *c,
 		      const char *service)
 {
 	r->proxies = address_networks_of(c, "haproxy_trusted_networks");
+	r->trusted = address_networks_of(c, "login_trusted_networks");
 	r->service = service;
 	r->hostname = config_string(c, "myhostname");
 	r->plaintext = !config_bool(c, "disable_plaintext_auth");
@@ -56,7 +58,8 @@ bool login_is_proxy(const struct login_rules *r, int fd)
 	char ip[INET6_ADDRSTRLEN];
 
 	find_client(fd, ip);
-	return address_networks_have(r->proxies, ip);
+	return address_networks_have(r->proxies, ip) ||
+	       address_networks_have(r->trusted, ip);
 }
 
 static int take_introduction(int fd, struct proxy_header *h)
@@ -138,6 +141,7 @@ bool login_begin(struct login *l, const struct login_rules *rules, int fd,
 	if (address_networks_have(rules->proxies, l->client) &&
 	    !be_introduced(l, fd))
 		return false;
+	l->trusted = address_networks_have(rules->trusted, l->client);
 	if (tls_first && !l->tls && !add_tls(l, fd)) {
 		login_say_dropped(l, "");
 		return false;
@@ -152,6 +156,24 @@ void login_end(struct login *l)
 {
 	if (l->io)
 		stream_free(&l->io);
+}
+
+bool login_speak_for(struct login *l, const char *ip)
+{
+	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_in *four = (struct sockaddr_in *)(void *)&ss;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)&ss;
+
+	if (!l->trusted)
+		return false;
+	if (inet_pton(AF_INET, ip, &four->sin_addr) == 1)
+		ss.ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, ip, &six->sin6_addr) == 1)
+		ss.ss_family = AF_INET6;
+	else
+		return false;
+	address_ip(&ss, l->client);
+	return true;
 }
 
 bool login_passwords_allowed(const struct login *l)

@@ -23,6 +23,7 @@ struct login_rules {
 	bool plaintext;	      /* passwords are accepted without TLS */
 	bool starttls;	      /* there is a certificate */
 	struct address_networks *proxies; /* haproxy_trusted_networks */
+	struct address_networks *trusted; /* login_trusted_networks */
 };
 
 struct login {
@@ -30,6 +31,7 @@ struct login {
 	struct stream *io;	       /* NULL once the connection is lost */
 	char client[INET6_ADDRSTRLEN]; /* IP address, or "unknown" */
 	bool tls;
+	bool trusted;	   /* it may name another as the client */
 	unsigned failures; /* of passwords */
 	int64_t begun_ms;  /* when the client came */
 };
@@ -66,6 +68,10 @@ void login_end(struct login *l);
 
 /* If the connection is dropped for another, logs that and says TEXT. */
 void login_say_dropped(struct login *l, const char *text);
+
+/* The client, which is trusted, speaks for the one at the IP address IP. False:
+ * it is not, or that is none; then nothing has changed. */
+bool login_speak_for(struct login *l, const char *ip);
 
 /* May a password be sent on this connection? */
 bool login_passwords_allowed(const struct login *l);

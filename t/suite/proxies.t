@@ -2,8 +2,10 @@
 """Behind proxies: HAProxy and nginx pass connections on, and say for whom (the
 PROXY protocol), with TLS going through, or ending there."""
 import base64
+import grp
 import http.server
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -257,6 +259,94 @@ def by_nginx(s):
         web.shutdown()
 
 
+DOVECOT = """\
+base_dir=%(home)s/run
+state_dir=%(home)s/state
+log_path=%(home)s/log
+protocols=imap pop3
+ssl=no
+disable_plaintext_auth=no
+listen=127.0.0.1
+default_internal_user=%(user)s
+default_login_user=%(user)s
+default_internal_group=%(group)s
+login_trusted_networks=
+service anvil {
+  chroot=
+}
+service imap-login {
+  chroot=
+  inet_listener imap {
+    port=%(imap)d
+  }
+  inet_listener imaps {
+    port=0
+  }
+}
+service pop3-login {
+  chroot=
+  inet_listener pop3 {
+    port=%(pop3)d
+  }
+  inet_listener pop3s {
+    port=0
+  }
+}
+service stats {
+  chroot=
+}
+passdb {
+  driver=static
+  args=proxy=y host=127.0.0.1 port=%(to)d nopassword=y master=ops pass=masters
+}
+"""
+
+
+def by_dovecot(s, protocol, port):
+    """Its proxy logs in as a master user, and tells for whom."""
+    if not os.path.exists("/usr/sbin/dovecot"):
+        tap.ok(True, "Dovecot's proxy # SKIP it is not installed")
+        return
+    ports = free_ports(2)
+    home = tempfile.mkdtemp(dir=s.dir)
+    os.chmod(home, 0o755)
+    user, group = (pwd.getpwuid(os.getuid()).pw_name,
+                   grp.getgrgid(os.getgid()).gr_name)
+    if os.getuid() == 0:
+        user, group = "dovecot", "dovecot"
+    with open(os.path.join(home, "conf"), "w") as f:
+        f.write(DOVECOT % {"home": home, "user": user, "group": group,
+                           "imap": ports[0], "pop3": ports[1], "to": port})
+    p = daemon("/usr/sbin/dovecot", "-F", "-c", os.path.join(home, "conf"))
+    try:
+        own = ports[protocol == "pop3"]
+        tap.ok(wait_for(lambda: listens(own)), "Dovecot runs")
+        t = Talk(s, own)
+        got = imap(t, s) if protocol == "imap" else pop3(t, s)
+        tap.equal(got, b"a OK" if protocol == "imap" else b"+OK",
+                  "Dovecot's proxy, " + protocol)
+        tap.ok("login: client=%s, service=%s, method=PLAIN, user=%s, "
+               "master=ops" % (CLIENT, protocol, s.address()) in s.read_log(),
+               "with the client's address")
+    finally:
+        p.terminate()
+        p.wait()
+
+
+def untrusted(s):
+    """Others may say what they like."""
+    t = Talk(s, s.IMAP_PORT)
+    t.read()
+    t.ask(b'a ID ("x-originating-ip" "192.0.2.1")', b"a ")
+    tap.equal(t.ask(b"b LOGIN nobody x", b"b ")[:4], b"b NO", "a login")
+    t.close()
+    t = Talk(s, s.POP3_PORT)
+    tap.ok(b"XCLIENT" not in t.read(), "no word of XCLIENT to strangers")
+    tap.equal(t.ask(b"XCLIENT ADDR=192.0.2.1")[:4], b"-ERR", "who are refused")
+    t.close()
+    tap.ok("192.0.2.1" not in s.read_log(), "nobody believes a stranger")
+
+
 with Instance("haproxy_trusted_networks=" + PROXY) as instance:
     by_haproxy(instance)
 with Instance("haproxy_trusted_networks=" + PROXY,
@@ -266,4 +356,12 @@ with Instance("haproxy_trusted_networks=" + PROXY,
 with Instance("haproxy_trusted_networks=127.0.0.1",
               "disable_plaintext_auth=no") as instance:
     by_nginx(instance)
+hashed = subprocess.run(["openssl", "passwd", "-6", "masters"], check=True,
+                        capture_output=True, text=True).stdout
+with Instance("login_trusted_networks=127.0.0.1", "disable_plaintext_auth=no",
+              "auth_master_user_maps=texthash:$config_directory/masters",
+              masters="ops " + hashed) as instance:
+    by_dovecot(instance, "imap", instance.IMAP_PORT)
+    by_dovecot(instance, "pop3", instance.POP3_PORT)
+    untrusted(instance)
 tap.done()
