@@ -300,12 +300,11 @@ static void take_back(struct folder *f, struct addition *a, size_t n)
 	errno = kept;
 }
 
-int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
+/* Records and names, under the lock, which ends here. */
+static int put(struct folder *f, struct addition *a, size_t n, size_t *recorded)
 {
 	struct marks k;
-	size_t recorded = 0;
-	off_t record = f->end; /* of the first, usually the only one */
-	int code = record_all(f, a, n, &recorded);
+	int code = record_all(f, a, n, recorded);
 
 	marks_begin(&k, f->files, dirs_of(a, n));
 	if (!code)
@@ -313,6 +312,15 @@ int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 	if (!code)
 		record_marks(f, &k);
 	folder_unlock(f);
+	return code;
+}
+
+int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
+{
+	size_t recorded = 0;
+	off_t record = f->end; /* of the first, usually the only one */
+	int code = put(f, a, n, &recorded);
+
 	if (!code)
 		code = sync_all(f, a, n);
 	if (code) {
@@ -322,5 +330,20 @@ int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 	/* If this mark fails, the file is examined again. */
 	err_ignore(journal_make_sure(f->journal, record));
 	*uid = a[0].e.uid;
+	return code;
+}
+
+int add_unsynced(struct folder *f, struct addition *a, size_t n, uint32_t *uid,
+		 off_t *record)
+{
+	size_t recorded = 0;
+	int code;
+
+	*record = f->end;
+	code = put(f, a, n, &recorded);
+	if (code)
+		take_back(f, a, recorded);
+	else
+		*uid = a[0].e.uid;
 	return code;
 }

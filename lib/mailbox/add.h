@@ -46,6 +46,11 @@ void addition_end(struct addition *a);
 int add_commit(struct folder *f, struct addition *a, size_t n,
 	       uint32_t *uid) MUST_CHECK;
 
+/* The same, but nothing is synced: that is to be done before anything is promised.
+ * The record is at *RECORD, to be marked as sure then. */
+int add_unsynced(struct folder *f, struct addition *a, size_t n, uint32_t *uid,
+		 off_t *record) MUST_CHECK;
+
 /* Withdraws A, which was recorded and never promised. Under the lock. */
 int add_undo(struct folder *f, const struct record_add *a) MUST_CHECK;
 

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "index/cache.h"
+#include "index/journal.h"
 #include "log/log.h"
 #include "mailbox/add.h"
 #include "mailbox/private.h"
@@ -43,6 +44,7 @@ struct copying {
 	struct addition *a; /* the portion */
 	size_t na;
 	uint32_t validity; /* of TO, once it is known */
+	off_t record;	   /* of the portion before, not synced; 0: none */
 };
 
 /* The bits in the destination of the keywords that the messages have. */
@@ -256,17 +258,21 @@ static int sync_each(struct copying *c)
 }
 
 /* Each sync may flush the disk, so for many files the whole file system is
- * synced once. */
+ * synced once, and with it what the portion before did. */
 static int sync_contents(struct copying *c)
 {
 	size_t i, files = 0;
 
 	for (i = 0; i < c->na; i++)
 		files += !c->a[i].from_ms || is_fresh(c, i);
-	if (files <= SYNC_EACH)
+	if (files <= SYNC_EACH && c->record == 0)
 		return sync_each(c);
 	if (file_sync_all(c->f.dir) < 0)
 		return err_sys("sync", "the file system");
+	/* If this mark fails, the files are examined again. */
+	if (c->record > 0)
+		err_ignore(journal_make_sure(c->f.journal, c->record));
+	c->record = 0;
 	for (i = 0; i < c->na; i++)
 		c->a[i].in.durable = true;
 	return ERR_OK;
@@ -306,6 +312,16 @@ static int lock_destination(struct copying *c)
 	return code;
 }
 
+/* The last portion is synced, the others with the next one. */
+static int commit(struct copying *c, uint32_t *first)
+{
+	if (c->na == 0)
+		return ERR_OK;
+	return c->done + c->na < c->n
+		       ? add_unsynced(&c->f, c->a, c->na, first, &c->record)
+		       : add_commit(&c->f, c->a, c->na, first);
+}
+
 /* The portion that was gathered. UID[] gets its numbers. */
 static int add_portion(struct copying *c, uint32_t *uid)
 {
@@ -320,8 +336,8 @@ static int add_portion(struct copying *c, uint32_t *uid)
 	if (code)
 		return code;
 	code = lock_destination(c);
-	if (!code && c->na > 0)
-		code = add_commit(&c->f, c->a, c->na, &first);
+	if (!code)
+		code = commit(c, &first);
 	folder_unlock(&c->f);
 	for (i = 0; i < c->na; i++)
 		uid[i] = first + (uint32_t)i;

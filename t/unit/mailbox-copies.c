@@ -307,6 +307,7 @@ static void test_many(void)
 	uint32_t first;
 	struct store *s;
 	struct mailbox *m;
+	bool known;
 	int code;
 
 	fresh();
@@ -318,8 +319,11 @@ static void test_many(void)
 	   "a sync that fails after %d of %d: %s, and none is there",
 	   MANY - 100, MANY, err_text(code));
 	syncs = 0;
-	ok(copy_n(m, MANY, false, &first) == ERR_OK && are_there(s),
-	   "%d are copied, in order", MANY);
+	ok(copy_n(m, MANY, false, &first) == ERR_OK &&
+		   is_recorded(first, &known) &&
+		   is_recorded(first + 600, &known) &&
+		   is_recorded(first + MANY - 1, &known) && are_there(s),
+	   "%d are copied, in order, and known to be durable", MANY);
 	ok(syncs <= 4, "with %d syncs of the content", syncs);
 	close_folder(&m, &s);
 }
