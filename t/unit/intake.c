@@ -9,15 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "intake/edit.h"
-#include "t/lib/bed.h"
-#include "t/unit/tap.h"
+#include "t/unit/intake-lib.h"
 
 /* What the rows below do, by the word in X-Test of the message. */
 static struct {
@@ -167,74 +164,6 @@ static bool post(struct intake *in, const char *word, const char *to,
 	return intake_end(in, "client=test", a);
 }
 
-struct found {
-	char id[64];
-	enum queue_state state;
-	int n;
-};
-
-static bool note(void *context, const struct queue_item *m)
-{
-	struct found *f = context;
-
-	f->n++;
-	f->state = m->state;
-	str_copy(f->id, sizeof(f->id), m->id);
-	return true;
-}
-
-/* The one message of the queue. */
-static struct found find(void)
-{
-	struct found f = { .n = 0 };
-	struct queue_summary sum;
-	struct buf why;
-
-	buf_init(&why, 1000);
-	queue_admin_list(bed.public, NULL, note, &f, &sum, &why);
-	buf_free(&why);
-	return f;
-}
-
-static char *content(void)
-{
-	struct found f = find();
-	struct buf text, why;
-	off_t offset = 0, length = 0;
-	int fd = -1;
-	char *data;
-
-	buf_init(&text, 1 << 20);
-	buf_init(&why, 1000);
-	queue_admin_show(bed.public, f.id, &text, &fd, &offset, &length, &why);
-	data = mem_alloc((size_t)length + 1);
-	if (fd < 0 || file_pread(fd, data, (size_t)length, offset))
-		printf("# cannot be read: %s\n", why.data);
-	if (fd >= 0)
-		close(fd);
-	buf_free(&text);
-	buf_free(&why);
-	return data;
-}
-
-static bool is_alone(const void *state)
-{
-	struct found f = find();
-
-	return f.n == 1 && f.state == *(const enum queue_state *)state;
-}
-
-static void empty(void)
-{
-	struct buf why;
-	int64_t n;
-
-	buf_init(&why, 1000);
-	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
-	buf_free(&why);
-	ok(bed_wait(bed_is_empty, NULL), "the queue is empty");
-}
-
 static void test_decisions(struct intake *in)
 {
 	static const enum queue_state held = QUEUE_HELD;
@@ -358,172 +287,6 @@ static void test_many_fields(struct intake *in)
 	}
 }
 
-/* Content is in pieces of 64 kB. */
-#define FAR 65530
-
-static const struct {
-	const char *promise;
-	const char *reject, *strip;
-	const char *client;
-	const char *text;
-	size_t n, far;	  /* TEXT is repeated after so many bytes */
-	const char *want; /* NULL: it is refused */
-} contents[] = {
-#define TEXT(s) (s), sizeof(s) - 1
-	{ "NUL in a body is refused", NULL, NULL, "192.0.2.1",
-	  TEXT("\r\na\0b\r\n"), 0, NULL },
-	{ "NUL in a header is refused", NULL, NULL, "192.0.2.1",
-	  TEXT("X: a\0b\r\n\r\n"), 0, NULL },
-	{ "NUL behind much else is refused", NULL, NULL, "192.0.2.1",
-	  TEXT("\r\na\0b\r\n"), FAR, NULL },
-	{ "from a local program it is removed", NULL, NULL, "",
-	  TEXT("X: a\0b\r\n\r\nx\0\0y\0\r\n"), 0, "X: ab\r\n\r\nxy\r\n" },
-	{ "other controls pass", NULL, NULL, "192.0.2.1",
-	  TEXT("\r\n\001\b\177\377\r\n"), 0, "\r\n\001\b\177\377\r\n" },
-	{ "if so wanted, it is removed", "", "\\0", "192.0.2.1",
-	  TEXT("\r\na\0b\r\n"), 0, "\r\nab\r\n" },
-	{ "also behind much else", "", "\\0", "192.0.2.1", TEXT("\r\na\0b\r\n"),
-	  FAR, "\r\nab\r\n" },
-	{ "what is refused is not removed first", "\\0", "\\0", "192.0.2.1",
-	  TEXT("\r\na\0b\r\n"), 0, NULL },
-	{ "any character can be named", "", "\\b\\001x\\\\\\177", "192.0.2.1",
-	  TEXT("\r\na\b\001x\\\177z\r\n"), 0, "\r\naz\r\n" },
-	{ "but line ends stay", "", "\\r\\n\\012", "192.0.2.1",
-	  TEXT("\r\na\r\nb\r\n"), 0, "\r\na\r\nb\r\n" },
-};
-
-static bool post_content(size_t i, struct answer *a)
-{
-	const char *reject = contents[i].reject;
-	char *const set[] = { mem_printf("message_reject_characters=%s",
-					 reject ? reject : "\\0"),
-			      mem_printf("message_strip_characters=%s",
-					 reject ? contents[i].strip : "") };
-	const char *const lines[] = { "myhostname=mail.local.test",
-				      "authcheck_incoming=no", set[0], set[1] };
-	struct envelope_recipient r = { .address = "defer9@remote.test",
-					.orcpt = "" };
-	struct envelope e = { .sender = "a@b.test",
-			      .recipient = &r,
-			      .nrecipients = 1 };
-	struct config *c;
-	struct intake *in;
-	struct buf faults;
-	bool good;
-
-	buf_init(&faults, 1 << 16);
-	/* without a word of ours what is tested is the default */
-	c = config_load(NULL, lines, reject ? 4 : 2, &faults);
-	in = intake_new(c, NULL);
-	e.envid = e.ret = e.body = e.client_name = e.helo = "";
-	e.login = e.protocol = e.tls = e.hold = e.prologue = "";
-	e.client = contents[i].client;
-	good = intake_begin(in, INTAKE_RELAYED, &e, a);
-	intake_write(in, HEAD "none\r\n", strlen(HEAD "none\r\n"));
-	if (contents[i].far) {
-		char *much = mem_alloc(contents[i].far);
-
-		memset(much, 'm', contents[i].far);
-		memcpy(much, "\r\n", 2);
-		intake_write(in, much, contents[i].far);
-		free(much);
-	}
-	intake_write(in, contents[i].text, contents[i].n);
-	good = intake_end(in, "client=test", a) && good;
-	intake_free(&in);
-	config_free(&c);
-	buf_free(&faults);
-	free(set[0]);
-	free(set[1]);
-	return good;
-}
-
-static void test_characters(void)
-{
-	static const enum queue_state waits = QUEUE_WAITING;
-
-	for (size_t i = 0; i < sizeof(contents) / sizeof(*contents); i++) {
-		const char *want = contents[i].want;
-		struct answer a;
-		bool good = post_content(i, &a);
-		char *data;
-
-		if (!want) {
-			ok(!good && str_starts(a.text, "550 5.6.0 "), "%s: %s",
-			   contents[i].promise, a.text);
-			continue;
-		}
-		ok(good && bed_wait(is_alone, &waits), "%s: %s",
-		   contents[i].promise, a.text);
-		data = content();
-		ok(strlen(data) > strlen(want) &&
-			   strcmp(data + strlen(data) - strlen(want), want) ==
-				   0,
-		   "%s: it is stored so", contents[i].promise);
-		free(data);
-		empty();
-	}
-}
-
-static enum intake_action accept(const struct intake_question *q,
-				 struct answer *a)
-{
-	(void)q;
-	answer_set(a, "fine");
-	return INTAKE_ACCEPT;
-}
-
-static enum intake_action doubt(const struct intake_question *q,
-				struct answer *a)
-{
-	(void)q;
-	answer_set(a, "odd");
-	return INTAKE_QUARANTINE;
-}
-
-static enum intake_action refuse(const struct intake_question *q,
-				 struct answer *a)
-{
-	return intake_no(a, "%d 4.7.1 %s", *(int *)q->session,
-			 q->address ? q->address->local : "");
-}
-
-static void test_stages(void)
-{
-	static const struct intake_row table[] = {
-		{ "yes", INTAKE_MAIL, INTAKE_ALL, accept },
-		{ "doubt", INTAKE_MAIL, INTAKE_OUTSIDE, doubt },
-		{ "no", INTAKE_RCPT, INTAKE_ALL, refuse },
-		{ "never", INTAKE_RCPT, INTAKE_ALL, doubt },
-		{ NULL, INTAKE_END, 0, NULL },
-	};
-	int code = 450;
-	struct address address = { .local = "joe" };
-	struct intake_question q = { .stage = INTAKE_MAIL,
-				     .kind = INTAKE_OUTSIDE,
-				     .session = &code,
-				     .address = &address };
-	const char *name = NULL;
-	struct answer a;
-
-	ok(intake_ask(table, &q, &a, &name) == INTAKE_QUARANTINE &&
-		   str_equal(name, "doubt"),
-	   "the gravest action counts");
-	is(a.text, "odd", "with its reason");
-	q.kind = INTAKE_SUBMITTED;
-	ok(intake_ask(table, &q, &a, &name) == INTAKE_ACCEPT,
-	   "a row is for its kinds of mail");
-	q.stage = INTAKE_RCPT;
-	ok(intake_ask(table, &q, &a, &name) == INTAKE_DEFER, "4xx defers");
-	is(a.text, "450 4.7.1 joe", "of the address that is asked about");
-	code = 550;
-	ok(intake_ask(table, &q, &a, NULL) == INTAKE_REFUSE, "5xx refuses");
-	q.stage = INTAKE_CONNECT;
-	ok(intake_ask(table, &q, &a, NULL) == INTAKE_ACCEPT &&
-		   intake_ask(NULL, &q, &a, NULL) == INTAKE_ACCEPT,
-	   "without a row all is accepted");
-}
-
 int main(void)
 {
 	static const char *const lines[] = { "myhostname=mail.local.test",
@@ -538,7 +301,6 @@ int main(void)
 	buf_init(&faults, 1 << 16);
 	c = config_load(NULL, lines, 2, &faults);
 	in = intake_new(c, rows);
-	test_stages();
 	test_decisions(in);
 	test_edits(in, "edit", 0);
 	test_edits(in, "edit", 29000);
@@ -547,7 +309,6 @@ int main(void)
 	test_body(in, 200000);
 	test_envelope(in);
 	test_many_fields(in);
-	test_characters();
 	intake_free(&in);
 	config_free(&c);
 	buf_free(&faults);
