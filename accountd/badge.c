@@ -3,13 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -20,11 +17,10 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-#define KEY 32
-#define MAC 32
+#define KEY SEAL_SIZE
 
 static struct {
-	unsigned char key[KEY];
+	struct seal key;
 } self;
 
 static bool read_key(const char *path)
@@ -35,7 +31,7 @@ static bool read_key(const char *path)
 	buf_init(&b, KEY);
 	good = file_read(path, &b) == ERR_OK && b.len == KEY;
 	if (good)
-		memcpy(self.key, b.data, KEY);
+		memcpy(self.key.byte, b.data, KEY);
 	mem_wipe(b.data, b.len);
 	buf_free(&b);
 	return good;
@@ -50,7 +46,7 @@ static int write_key(const char *path)
 
 	err_ignore(unlink(fresh)); /* of a process that had our number */
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	code = fd < 0 ? err_sys("make", fresh) : file_write(fd, self.key, KEY);
+	code = fd < 0 ? err_sys("make", fresh) : file_write(fd, self.key.byte, KEY);
 	if (!code && fsync(fd) < 0)
 		code = err_sys("sync", fresh);
 	if (fd >= 0)
@@ -65,13 +61,27 @@ static int write_key(const char *path)
 	return code;
 }
 
+/* The kernel numbers sockets anew after each boot. */
+static void bind_to_boot(void)
+{
+	const struct seal kept = self.key;
+	struct buf boot;
+
+	buf_init(&boot, 100);
+	if (file_read("/proc/sys/kernel/random/boot_id", &boot) != ERR_OK ||
+	    !seal_make(&kept, "boot", boot.data, boot.len, &self.key))
+		log_die(EX_OSERR, "cannot tell one boot from another: %s",
+			err_why(ERR_IO));
+	buf_free(&boot);
+}
+
 void badge_begin(const char *dir)
 {
 	char *path = mem_printf("%s/key", dir);
 	int code = ERR_OK;
 
 	if (!read_key(path)) {
-		if (getrandom(self.key, KEY, 0) != KEY)
+		if (getrandom(self.key.byte, KEY, 0) != KEY)
 			log_die(EX_OSERR, "no randomness: %m");
 		code = write_key(path);
 	}
@@ -79,40 +89,36 @@ void badge_begin(const char *dir)
 		log_warn("sessions will lose the folders of other users when "
 			 "accountd restarts: %s",
 			 err_why(code));
+	bind_to_boot();
 	free(path);
-}
-
-static bool compute(const char *kind, const char *user, int fd,
-		    unsigned char mac[MAC])
-{
-	uint64_t cookie;
-	socklen_t n = sizeof(cookie);
-	char text[1024];
-	int len;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n) < 0)
-		return false;
-	/* neither a kind nor a cookie has a space */
-	len = snprintf(text, sizeof(text), "posthorn-seal %s %" PRIu64 " %s",
-		       kind, cookie, user);
-	return len > 0 && (size_t)len < sizeof(text) &&
-	       HMAC(EVP_sha256(), self.key, KEY, (unsigned char *)text,
-		    (size_t)len, mac, NULL);
 }
 
 bool badge_make(const char *kind, const char *user, int fd,
 		char seal[BADGE_SIZE])
 {
-	unsigned char mac[MAC];
+	uint64_t cookie;
+	struct seal mac;
+	char text[1024];
 	struct buf b;
+	int len;
 
-	if (!compute(kind, user, fd, mac))
+	if (!seal_cookie(fd, &cookie))
+		return false;
+	/* a cookie has no space */
+	len = snprintf(text, sizeof(text), "%" PRIu64 " %s", cookie, user);
+	if (len < 0 || (size_t)len >= sizeof(text) ||
+	    !seal_make(&self.key, kind, text, (size_t)len, &mac))
 		return false;
 	buf_init(&b, BADGE_SIZE);
-	encode_hex(&b, mac, MAC);
+	encode_hex(&b, mac.byte, SEAL_SIZE);
 	memcpy(seal, b.data, BADGE_SIZE);
 	buf_free(&b);
 	return true;
+}
+
+const struct seal *badge_key(void)
+{
+	return &self.key;
 }
 
 bool badge_holds(const char *kind, const char *user, int fd, const char *seal)

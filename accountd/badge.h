@@ -5,14 +5,17 @@
  * descriptor when it asks for more. It holds for that user, that kind and that
  * connection alone: the kernel numbers sockets, and never gives a number twice.
  *
- * The key is kept in data_directory, so that seals outlive accountd.
+ * The key is kept in data_directory, so that seals outlive accountd, but not the
+ * boot: then the numbers begin anew.
  */
 #ifndef ACCOUNTD_BADGE_H
 #define ACCOUNTD_BADGE_H
 
 #include <stdbool.h>
 
-#define BADGE_SIZE 65 /* text, with the NUL */
+#include "client/seal.h"
+
+#define BADGE_SIZE (2 * SEAL_SIZE + 1) /* text, with the NUL */
 
 #define BADGE_LOGIN "login"
 #define BADGE_VISIT "visit"
@@ -20,6 +23,9 @@
 /* Reads the key in DIR, or makes one. If it cannot be kept, seals end with this
  * process, which the log says. */
 void badge_begin(const char *dir);
+
+/* The key, for what else accountd seals. */
+const struct seal *badge_key(void);
 
 /* False: FD is no socket. */
 bool badge_make(const char *kind, const char *user, int fd,

@@ -184,16 +184,16 @@ static void say_many(struct exchange *x, const char *why)
 	x->answer(x->context, &x->out, true);
 }
 
-static void on_handover(void *context, const char *why, bool many)
+static void on_handover(void *context, enum handover_end end, const char *why)
 {
 	struct exchange *x = context;
 
 	x->handover = NULL;
-	if (many) {
+	if (end == HANDOVER_MANY) {
 		say_many(x, why);
 		return;
 	}
-	if (why) {
+	if (end != HANDOVER_TAKEN) {
 		answer_temp(x, why);
 		return;
 	}

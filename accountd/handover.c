@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "accountd/badge.h"
+#include "accountd/ticket.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -53,8 +54,15 @@ static bool send_session(int sock, const struct handover_facts *f)
 	ipc_put_int(&m, "tls", f->tls);
 	ipc_put(&m, "tag", f->tag);
 	ipc_put(&m, "pending", f->pending);
+	if (f->state)
+		ipc_put_base64(&m, "state", f->state->data, f->state->len);
+	/* without it the session stays in its process; a visitor's must, or it
+	 * would come back as the owner's */
+	if (str_equal(f->session, "imap") && !f->visitor)
+		err_ignore(!ticket_put(&m, f->fd, a, f->client, f->tls));
 	ipc_put_fd(&m, f->fd);
 	good = ipc_send(sock, &m, 0) == ERR_OK;
+	mem_wipe(m.data.data, m.data.len);
 	ipc_out_free(&m);
 	return good;
 }
@@ -66,30 +74,37 @@ static void end(struct handover *h)
 	free(h);
 }
 
+/* The session may have the connection anyway. */
+static void lose(const struct handover *h)
+{
+	shutdown(h->fd, SHUT_RDWR);
+	h->done(h->context, HANDOVER_LOST, "the session ended at once");
+}
+
 static void on_answer(evutil_socket_t sock, short what, void *arg)
 {
 	struct handover *h = arg;
 	struct ipc_in m = { 0 };
-	const char *why = "the session did not answer in time";
 	int err = ERR_TIMEOUT;
-	bool many;
 
-	if (what & EV_READ)
+	/* after the time is over no answer can come any more: the session would
+	 * fail to confirm, and then has nothing */
+	if (what & EV_READ || ipc_end_input(sock))
 		err = ipc_recv(sock, &m, 0);
-	many = err == ERR_OK && ipc_is(&m, "many");
 	if (err == ERR_OK && ipc_is(&m, "ok"))
-		why = NULL;
-	else if (many)
-		why = "the user has too many sessions";
+		h->done(h->context, HANDOVER_TAKEN, "");
+	else if (err == ERR_OK && ipc_is(&m, "many"))
+		h->done(h->context, HANDOVER_MANY,
+			"the user has too many sessions");
 	else if (err == ERR_OK)
-		why = "the session side refused the connection";
-	else if (what & EV_READ)
-		why = "the session ended at once";
-	/* the session may have the connection anyway */
-	if (err)
-		shutdown(h->fd, SHUT_RDWR);
+		h->done(h->context, HANDOVER_REFUSED,
+			"the session side refused the connection");
+	else if (err == ERR_TIMEOUT)
+		h->done(h->context, HANDOVER_LATER,
+			"the session did not answer in time");
+	else
+		lose(h);
 	ipc_in_free(&m);
-	h->done(h->context, why, many);
 	end(h);
 }
 

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "client/account.h"
 
 struct handover;
@@ -22,13 +23,22 @@ struct handover_facts {
 	bool tls;
 	const char *tag;
 	const char *pending; /* base64 */
+	const struct buf *state; /* of a session that comes back, or NULL */
 	int fd;		     /* stays the caller's */
 };
 
-/* WHY is NULL if the session side took the connection. Otherwise it did not,
- * with MANY because the user has too many sessions; if that is not certain, the
- * connection was shut down, so that no two processes use it. */
-typedef void handover_done(void *context, const char *why, bool many);
+enum handover_end {
+	HANDOVER_TAKEN,
+	HANDOVER_LATER,	  /* nobody had time for it: try again */
+	HANDOVER_REFUSED, /* nobody will take it */
+	HANDOVER_MANY,	  /* nor this: the user has too many sessions */
+	HANDOVER_LOST	  /* perhaps somebody has it: it was shut down, so that
+			   * no two processes use it */
+};
+
+/* WHY says more, unless END is HANDOVER_TAKEN. */
+typedef void handover_done(void *context, enum handover_end end,
+			   const char *why);
 
 /* DONE is called once, later; NULL and *WHY if the session side cannot be
  * reached at all. */

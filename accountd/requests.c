@@ -8,6 +8,7 @@
 
 #include "accountd/exchange.h"
 #include "accountd/find.h"
+#include "accountd/resume.h"
 #include "accountd/room.h"
 #include "accountd/shares.h"
 #include "base/err.h"
@@ -23,7 +24,8 @@ struct peer {
 	int sock;
 	struct event input;
 	struct event end; /* frees it from the loop */
-	struct exchange *exchange;
+	struct exchange *exchange;  /* a login, */
+	struct resume *resume;	    /* or a session that comes back */
 	struct room_question *room; /* its answer waits for that */
 };
 
@@ -51,6 +53,8 @@ static void remove_peer(struct peer *p)
 	event_del(&p->end);
 	if (p->exchange)
 		exchange_free(p->exchange);
+	if (p->resume)
+		resume_free(p->resume);
 	room_cancel(&p->room);
 	close(p->sock);
 	free(p);
@@ -173,9 +177,15 @@ static bool do_may_send(struct peer *p)
 	return true;
 }
 
+/* Is an answer due that does not come at once? */
+static bool is_busy(const struct peer *p)
+{
+	return p->exchange || p->resume;
+}
+
 static bool do_auth(struct peer *p)
 {
-	if (p->exchange)
+	if (is_busy(p))
 		return false;
 	p->exchange = exchange_begin(&self.in, on_login_answer, p);
 	return p->exchange != NULL;
@@ -210,6 +220,14 @@ static bool do_shares(struct peer *p)
 	return true;
 }
 
+static bool do_resume(struct peer *p)
+{
+	if (is_busy(p))
+		return false;
+	p->resume = resume_begin(self.base, &self.in, on_login_answer, p);
+	return p->resume != NULL;
+}
+
 static const struct {
 	const char *verb;
 	bool (*act)(struct peer *p);
@@ -218,7 +236,7 @@ static const struct {
 	{ "recipient", do_recipient, true }, { "lookup", do_lookup, true },
 	{ "may-send", do_may_send, true },   { "auth", do_auth, false },
 	{ "step", do_step, false },	     { "nearly-full", do_nearly_full, false },
-	{ "step", do_step, false },	     { "shares", do_shares, true },
+	{ "shares", do_shares, true },	     { "resume", do_resume, false },
 };
 
 static bool take_request(struct peer *p)
@@ -245,7 +263,7 @@ static bool take_packet(struct peer *p)
 	if (err)
 		return err == ERR_BUSY;
 	good = take_request(p);
-	if (p->exchange)
+	if (is_busy(p))
 		mem_wipe(self.in.data, self.in.len);
 	ipc_in_reset(&self.in);
 	return good;
@@ -253,7 +271,7 @@ static bool take_packet(struct peer *p)
 
 static bool is_waiting(const struct peer *p)
 {
-	return p->exchange || p->room;
+	return is_busy(p) || p->room;
 }
 
 static void on_request(evutil_socket_t fd, short what, void *arg)

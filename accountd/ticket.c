@@ -1,0 +1,136 @@
+#include "accountd/ticket.h"
+
+#include <string.h>
+
+#include "accountd/badge.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "client/seal.h"
+#include "ipc/packet.h"
+
+#define FACTS_MAX 16384
+#define STATE_MAX 65536
+
+/* What is sealed for which purpose: first facts and connection, which gives the
+ * session's key, then by that key the state. */
+#define PURPOSE_SESSION "imap-session"
+#define PURPOSE_STATE "imap-state"
+
+/* The key of the session with FACTS, N on the connection FD. */
+static bool key_of(int fd, const char *facts, size_t n, struct seal *key)
+{
+	uint64_t cookie;
+	struct buf b;
+	bool good;
+
+	if (!seal_cookie(fd, &cookie))
+		return false;
+	buf_init(&b, FACTS_MAX + sizeof(cookie));
+	buf_put(&b, &cookie, sizeof(cookie));
+	buf_put(&b, facts, n);
+	good = !b.over &&
+	       seal_make(badge_key(), PURPOSE_SESSION, b.data, b.len, key);
+	buf_free(&b);
+	return good;
+}
+
+static void put_facts(struct ipc_out *m, const struct account *a,
+		      const char *client, bool tls)
+{
+	ipc_begin(m, "facts");
+	ipc_put(m, "user", a->user);
+	ipc_put_int(m, "uid", a->uid);
+	ipc_put_int(m, "gid", a->gid);
+	ipc_put(m, "home", a->home);
+	ipc_put(m, "maildir", a->maildir);
+	quota_put(m, &a->quota);
+	ipc_put(m, "client", client);
+	ipc_put_int(m, "tls", tls);
+}
+
+bool ticket_put(struct ipc_out *m, int fd, const struct account *a,
+		const char *client, bool tls)
+{
+	struct ipc_out facts = { .ready = false };
+	struct seal key;
+	bool good;
+
+	put_facts(&facts, a, client, tls);
+	good = !facts.data.over && facts.data.len <= FACTS_MAX &&
+	       key_of(fd, facts.data.data, facts.data.len, &key);
+	if (good) {
+		ipc_put_base64(m, "facts", facts.data.data, facts.data.len);
+		seal_put(m, "key", &key);
+		mem_wipe(&key, sizeof(key));
+	}
+	ipc_out_free(&facts);
+	return good;
+}
+
+static bool read_account(const struct ipc_in *m, struct ticket *t)
+{
+	struct account *a = &t->account;
+	int64_t uid, gid, tls;
+
+	if (!ipc_is(m, "facts") || !ipc_int(m, "uid", 1, UINT32_MAX - 1, &uid) ||
+	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &gid) ||
+	    !ipc_int(m, "tls", 0, 1, &tls) || !quota_get(m, &a->quota))
+		return false;
+	a->uid = (uid_t)uid;
+	a->gid = (gid_t)gid;
+	t->tls = tls;
+	return str_copy(a->user, sizeof(a->user), ipc_text(m, "user")) &&
+	       str_copy(a->home, sizeof(a->home), ipc_text(m, "home")) &&
+	       str_copy(a->maildir, sizeof(a->maildir),
+			ipc_text(m, "maildir")) &&
+	       str_copy(t->client, sizeof(t->client), ipc_text(m, "client"));
+}
+
+/* Our own words, which have been sealed. */
+static bool read_facts(const struct buf *facts, struct ticket *t)
+{
+	struct ipc_in m = { .data = mem_alloc(facts->len + 1),
+			    .len = facts->len };
+	bool good;
+
+	memcpy(m.data, facts->data, facts->len);
+	good = ipc_parse(&m) && read_account(&m, t);
+	ipc_in_free(&m);
+	return good;
+}
+
+static const char *check(const struct ipc_in *m, int fd, struct buf *facts,
+			 struct ticket *t)
+{
+	struct seal key, seal;
+
+	if (fd < 0 || !ipc_base64(m, "facts", facts) || facts->over ||
+	    !ipc_base64(m, "state", &t->state) || t->state.over ||
+	    !seal_get(m, "seal", &seal))
+		return "it is malformed";
+	if (!key_of(fd, facts->data, facts->len, &key) ||
+	    !seal_is_of(&seal, &key, PURPOSE_STATE, t->state.data,
+			t->state.len))
+		return "its seal is wrong";
+	if (!read_facts(facts, t))
+		return "its facts are not understood";
+	return NULL;
+}
+
+bool ticket_take(const struct ipc_in *m, int fd, struct ticket *t,
+		 const char **why)
+{
+	struct buf facts;
+
+	memset(t, 0, sizeof(*t));
+	buf_init(&facts, FACTS_MAX);
+	buf_init(&t->state, STATE_MAX);
+	*why = check(m, fd, &facts, t);
+	buf_free(&facts);
+	return *why == NULL;
+}
+
+void ticket_free(struct ticket *t)
+{
+	buf_free(&t->state);
+}
