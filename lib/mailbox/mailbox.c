@@ -68,7 +68,7 @@ static int claim(struct mailbox *m)
 	return code;
 }
 
-static void count_recent(struct mailbox *m)
+void mailbox_count_recent(struct mailbox *m)
 {
 	uint32_t i;
 
@@ -205,7 +205,7 @@ int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
 	m->shown = m->x.t.n;
 	take_out(m, false);
 	m->x.t.changed = m->x.t.new_keywords = false;
-	count_recent(m);
+	mailbox_count_recent(m);
 	note_reported(m);
 	*out = m;
 	return ERR_OK;
@@ -311,7 +311,7 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	if (c->new_messages) {
 		/* New ones may already be gone, and cannot be reported. */
 		m->shown = m->x.t.n;
-		count_recent(m);
+		mailbox_count_recent(m);
 	}
 	if (recent != m->nrecent)
 		c->new_messages = true;

@@ -115,6 +115,9 @@ void mailbox_keep_cached(struct mailbox *m, struct entry *e,
 /* Appends E's entry of the cache to B, if there is one. */
 void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b);
 
+/* Counts those with \Recent among what is shown. */
+void mailbox_count_recent(struct mailbox *m);
+
 /* The entry at SEQ, or NULL. */
 struct entry *mailbox_entry(const struct mailbox *m, uint32_t seq);
 
