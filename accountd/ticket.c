@@ -11,11 +11,6 @@
 #define FACTS_MAX 16384
 #define STATE_MAX 65536
 
-/* What is sealed for which purpose: first facts and connection, which gives the
- * session's key, then by that key the state. */
-#define PURPOSE_SESSION "imap-session"
-#define PURPOSE_STATE "imap-state"
-
 /* The key of the session with FACTS, N on the connection FD. */
 static bool key_of(int fd, const char *facts, size_t n, struct seal *key)
 {
@@ -29,7 +24,7 @@ static bool key_of(int fd, const char *facts, size_t n, struct seal *key)
 	buf_put(&b, &cookie, sizeof(cookie));
 	buf_put(&b, facts, n);
 	good = !b.over &&
-	       seal_make(badge_key(), PURPOSE_SESSION, b.data, b.len, key);
+	       seal_make(badge_key(), SEAL_SESSION, b.data, b.len, key);
 	buf_free(&b);
 	return good;
 }
@@ -109,7 +104,7 @@ static const char *check(const struct ipc_in *m, int fd, struct buf *facts,
 	    !seal_get(m, "seal", &seal))
 		return "it is malformed";
 	if (!key_of(fd, facts->data, facts->len, &key) ||
-	    !seal_is_of(&seal, &key, PURPOSE_STATE, t->state.data,
+	    !seal_is_of(&seal, &key, SEAL_STATE, t->state.data,
 			t->state.len))
 		return "its seal is wrong";
 	if (!read_facts(facts, t))

@@ -379,6 +379,16 @@ void folders_unwatch_all(struct folders *all, struct watcher *w)
 		watch_end(all, LIST_FIRST(&w->watches));
 }
 
+bool folders_are_told(const struct watcher *w)
+{
+	const struct watch *x;
+
+	LIST_FOREACH(x, &w->watches, of_same)
+		if (x->folder->look)
+			return false;
+	return true;
+}
+
 void folders_changed(struct folders *all, const struct feed_change *c,
 		     const struct watcher *by)
 {

@@ -38,6 +38,10 @@ void folders_unwatch(struct folders *all, struct watcher *w,
 		     struct folder_id id);
 void folders_unwatch_all(struct folders *all, struct watcher *w);
 
+/* Are all that W watches such that it hears of a change when there is one, and
+ * has not to look for itself now and then? */
+bool folders_are_told(const struct watcher *w);
+
 /* Tells all watchers of C's folder except BY. */
 void folders_changed(struct folders *all, const struct feed_change *c,
 		     const struct watcher *by);

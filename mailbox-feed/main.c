@@ -8,6 +8,9 @@
  * nothing. So what a session may ask for is decided by the socket to which it
  * connected before it became a user, and not by what it sends afterwards.
  *
+ * A session may also leave its connection to its client here, and end
+ * (parked.h): it then stays a watcher of its folders.
+ *
  * It waits for nobody. When a peer's socket is full, further changes are
  * dropped, and when there is room again the peer is told that it missed
  * something.
@@ -18,27 +21,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "client/account.h"
 #include "mailbox-feed/folders.h"
+#include "mailbox-feed/parked.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "service/loop.h"
 #include "service/service.h"
 
 #define FILES_MAX 200000
+#define CLIENT_SIZE 64 /* of an address */
 #define BATCH 16 /* packets read from one peer before others have a turn */
 
 struct peer {
 	struct watcher watcher; /* must be first: the pointers are the same */
 	LIST_ENTRY(peer) next;
-	int fd;
+	int fd; /* -1: the session has ended, and is parked */
 	struct event *readable;
 	struct event *writable; /* it missed something; else NULL */
+	char *user;		/* whose session it is, or NULL */
+	char *pair;		/* the same with the client's address */
+	struct parked *parked;	/* or NULL */
 	bool all;		/* of feed-all */
 	bool dead;		/* to be closed by its own next turn */
 };
@@ -60,14 +70,40 @@ static void drop_writable(struct peer *p)
 	p->writable = NULL;
 }
 
-static void peer_close(struct peer *p)
+/* Of the program that was the peer nothing is left. */
+static void hang_up(struct peer *p)
 {
-	folders_unwatch_all(self.folders, &p->watcher);
 	event_free(p->readable);
 	drop_writable(p);
 	close(p->fd);
+	free(p->user);
+	free(p->pair);
+	p->user = p->pair = NULL;
+	p->readable = NULL;
+	p->fd = -1;
+}
+
+static void peer_close(struct peer *p)
+{
+	folders_unwatch_all(self.folders, &p->watcher);
+	if (p->parked)
+		parked_free(&p->parked);
+	if (p->fd >= 0)
+		hang_up(p);
 	LIST_REMOVE(p, next);
 	free(p);
+}
+
+/* Its session is parked, and its process has ended: now it is ours. */
+static void peer_park(struct peer *p)
+{
+	hang_up(p);
+	parked_begin(p->parked);
+}
+
+static void on_parked_over(void *context)
+{
+	peer_close(context);
 }
 
 /* There is room in the socket of one that missed something. */
@@ -97,7 +133,12 @@ static void send_change(struct peer *p, const struct feed_change *c)
 
 static void on_changed(struct watcher *w, const struct feed_change *c)
 {
-	send_change((struct peer *)w, c);
+	struct peer *p = (struct peer *)w;
+
+	if (p->parked)
+		parked_wake(p->parked);
+	else
+		send_change(p, c);
 }
 
 static void tell_subscribers(void *context, const struct feed_change *c)
@@ -146,10 +187,55 @@ static bool take_unwatch(struct peer *p, const struct ipc_in *m)
 	return true;
 }
 
+/* Said by a process that is not yet the user's, so it is true. */
+static bool take_session(struct peer *p, const struct ipc_in *m)
+{
+	const char *user = ipc_text(m, "user");
+	const char *client = ipc_text(m, "client");
+
+	if (p->user || !*user || strlen(user) >= ACCOUNT_USER_SIZE ||
+	    strlen(client) >= CLIENT_SIZE)
+		return false;
+	p->user = mem_strdup(user);
+	/* no name has a line end */
+	p->pair = mem_printf("%s\n%s", client, user);
+	ipc_begin(&self.out, "session");
+	ipc_put_int(&self.out, "parked", parked_count(user));
+	ipc_put_int(&self.out, "here", parked_count(p->pair));
+	return ipc_send(p->fd, &self.out, 0) == ERR_OK;
+}
+
+static bool take_park(struct peer *p, struct ipc_in *m)
+{
+	bool full = !parked_have_room() || !folders_are_told(&p->watcher);
+
+	if (!p->user || p->parked)
+		return false;
+	if (!full)
+		p->parked = parked_new(m, p->user, p->pair, on_parked_over, p);
+	if (!full && !p->parked)
+		return false;
+	ipc_begin(&self.out, full ? "full" : "parked");
+	if (ipc_send(p->fd, &self.out, 0) == ERR_OK)
+		return true;
+	/* then its process keeps it */
+	if (p->parked)
+		parked_free(&p->parked);
+	return false;
+}
+
 static bool take(struct peer *p, struct ipc_in *m)
 {
 	if (p->all)
 		return false;
+	if (p->parked) {
+		parked_free(&p->parked);
+		return ipc_is(m, "back");
+	}
+	if (ipc_is(m, "session"))
+		return take_session(p, m);
+	if (ipc_is(m, "park"))
+		return take_park(p, m);
 	if (ipc_is(m, "changed"))
 		return take_changed(p, m);
 	if (ipc_is(m, "unwatch"))
@@ -165,6 +251,8 @@ static bool take_packet(struct peer *p)
 	if (err == ERR_BUSY)
 		return false;
 	p->dead = err != ERR_OK || !take(p, &self.in);
+	if (err == ERR_SYNTAX && p->parked)
+		parked_free(&p->parked);
 	if (p->dead && err != ERR_EOF)
 		log_warn("a program spoke wrongly: connection closed");
 	return !p->dead;
@@ -181,7 +269,9 @@ static void on_readable(int fd, short what, void *arg)
 		if (!take_packet(p))
 			break;
 	ipc_in_reset(&self.in);
-	if (p->dead)
+	if (p->dead && p->parked)
+		peer_park(p);
+	else if (p->dead)
 		peer_close(p);
 }
 
@@ -218,6 +308,7 @@ static void add_subscriber(int fd, void *context)
 static void stop(void *context)
 {
 	(void)context;
+	parked_stop();
 	event_base_loopbreak(self.base);
 }
 
@@ -248,6 +339,16 @@ static void confine(void)
 	sandbox_enter(0);
 }
 
+/* Of our descriptors half: the other half is for programs that have one each. */
+static unsigned max_parked(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_die(EX_OSERR, "cannot read the limit of descriptors: %m");
+	return (unsigned)(r.rlim_cur / 2);
+}
+
 int main(int argc, char **argv)
 {
 	service_start(&self.service, argc, argv, "mailbox-feed");
@@ -256,6 +357,7 @@ int main(int argc, char **argv)
 	LIST_INIT(&self.peers);
 	LIST_INIT(&self.subscribers);
 	self.base = loop_new(&self.service);
+	parked_setup(self.base, max_parked());
 	self.folders = folders_new(self.base, tell_subscribers, NULL);
 	loop_signals(self.base, stop, NULL, NULL);
 	loop_serve(self.base, &self.service, "feed", add_peer, NULL);

@@ -8,6 +8,7 @@
 
 #define CONNECT_MS 200 /* a feed that hangs must not delay a login */
 #define WATCH_MS 1000 /* many watches may fill the socket */
+#define PARK_MS (INT64_MAX / 4) /* what hangs is ended by master */
 
 struct feed {
 	const char *name; /* of the socket */
@@ -134,6 +135,76 @@ int feed_next(struct feed *f, struct feed_change *c)
 		return ERR_OK;
 	hang_up(f);
 	return ERR_EOF;
+}
+
+/* The answer WANTED, into F->in. *CHANGED: changes came before it. */
+static int await(struct feed *f, const char *wanted, int64_t ms, bool *changed)
+{
+	int code;
+
+	*changed = false;
+	while ((code = ipc_recv(f->sock, &f->in, ms)) == ERR_OK &&
+	       (ipc_is(&f->in, "changed") || ipc_is(&f->in, "missed")))
+		*changed = true;
+	if (code == ERR_OK && !ipc_is(&f->in, wanted))
+		code = ERR_LIMIT;
+	return code;
+}
+
+void feed_session(struct feed *f, const char *user, const char *client,
+		  struct feed_count *parked)
+{
+	int64_t n = 0, pair = 0;
+	bool changed;
+
+	ipc_begin(&f->out, "session");
+	ipc_put(&f->out, "user", user);
+	ipc_put(&f->out, "client", client);
+	if (!say(f, 0) || await(f, "session", CONNECT_MS, &changed) != ERR_OK ||
+	    !ipc_int(&f->in, "parked", 0, INT32_MAX, &n) ||
+	    !ipc_int(&f->in, "here", 0, INT32_MAX, &pair))
+		hang_up(f); /* it can do nothing for this session */
+	*parked = (struct feed_count){ (unsigned)n, (unsigned)pair };
+}
+
+static bool put_parked(struct ipc_out *m, const struct feed_park *p)
+{
+	struct seal seal;
+
+	ipc_begin(m, "park");
+	ipc_put(m, "facts", p->facts);
+	ipc_put_base64(m, "state", p->state, p->nstate);
+	if (!seal_make(p->key, SEAL_STATE, p->state, p->nstate, &seal))
+		return false;
+	seal_put(m, "seal", &seal);
+	ipc_put_int(m, "wait", p->wait_ms);
+	ipc_put_base64(m, "say", p->say, p->nsay);
+	if (p->last)
+		ipc_put(m, "last", "yes");
+	ipc_put_base64(m, "stop", p->stop, p->nstop);
+	ipc_put_fd(m, p->fd);
+	return !m->data.over;
+}
+
+/* The feed has it only once our connection to the feed has ended. If that
+ * hangs, master ends it, and we go on. */
+int feed_park(struct feed *f, const struct feed_park *p)
+{
+	bool changed;
+	int code;
+
+	if (f->sock < 0 || !put_parked(&f->out, p))
+		return ERR_LIMIT;
+	code = ipc_send(f->sock, &f->out, WATCH_MS);
+	if (!code)
+		code = await(f, "parked", PARK_MS, &changed);
+	if (code && code != ERR_LIMIT)
+		hang_up(f);
+	if (code || !changed)
+		return code;
+	ipc_begin(&f->out, "back");
+	code = ipc_send(f->sock, &f->out, PARK_MS);
+	return code ? code : ERR_BUSY;
 }
 
 bool feed_drain(struct feed *f)

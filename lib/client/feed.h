@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 #include "client/feed-packet.h"
+#include "client/seal.h"
 
 struct feed;
 
@@ -60,6 +61,38 @@ int feed_fd(const struct feed *f);
  * ERR_LIMIT: some were missed since the last call, look at all folders that
  * matter. ERR_EOF: the connection ended, and with it the watch. */
 int feed_next(struct feed *f, struct feed_change *c);
+
+/* This is a session of USER's at the address CLIENT, said before the process
+ * becomes USER. *PARKED: how many of USER's sessions are parked, and of these
+ * from there. Waits a fifth of a second at most. */
+struct feed_count {
+	unsigned user;
+	unsigned pair;
+};
+void feed_session(struct feed *f, const char *user, const char *client,
+		  struct feed_count *parked);
+
+/* A session that is to wait in the feed, without a process, until a folder that
+ * it watches changes or its client speaks. */
+struct feed_park {
+	const char *facts; /* of its ticket (accountd) */
+	const void *state; /* of the session: its own matter */
+	size_t nstate;
+	const struct seal *key; /* seals the state */
+	int fd;			/* the client's */
+	int64_t wait_ms;	/* after so long a silence … */
+	const char *say;	/* … the client is told this, */
+	size_t nsay;
+	bool last;		/* … and the connection ends; else again */
+	const char *stop; /* what it is told if the suite stops */
+	size_t nstop;
+};
+
+/* ERR_OK: it is parked, and this process may not touch the connection any
+ * more, only end; from its end on the feed waits. ERR_BUSY: something has
+ * changed meanwhile. ERR_LIMIT: it cannot be parked. Or another error, after
+ * which, as after these two, the session stays here. */
+int feed_park(struct feed *f, const struct feed_park *p);
 
 /* Takes all that came. False: connection and watch have ended. */
 bool feed_drain(struct feed *f);

@@ -20,6 +20,10 @@
 
 #define SEAL_SIZE 32
 
+/* Purposes. */
+#define SEAL_SESSION "imap-session" /* facts and connection: gives a key … */
+#define SEAL_STATE "imap-state"	    /* … for the state of that session */
+
 struct seal {
 	unsigned char byte[SEAL_SIZE];
 };

@@ -85,18 +85,33 @@ static void become_busy(struct board_place *me)
 		log_warn("cannot wake the parent");
 }
 
-bool prefork_claim(const char *name, const char *client)
+/* How many may be here, of MOST (0: no limit), if N are elsewhere. */
+static int rest_of(int most, unsigned n)
+{
+	if (most == 0)
+		return 0;
+	return n < (unsigned)most ? most - (int)n : -1;
+}
+
+bool prefork_claim(const char *name, const char *client,
+		   const struct prefork_elsewhere *elsewhere)
 {
 	const struct prefork *set = prefork_now.set;
 	struct board_place *me = prefork_now.me;
+	int most = 0, pairs = 0;
 	char pair[512];
 
 	if (!me)
 		return true;
+	if (elsewhere) {
+		most = rest_of(set->client_max, elsewhere->user);
+		pairs = rest_of(set->pair_max, elsewhere->pair);
+	}
 	/* no name has a line end */
 	snprintf(pair, sizeof(pair), "%s\n%s", client, name);
-	return board_claim(me, caller_named(name), set->client_max) &&
-	       board_claim_pair(me, caller_named(pair), set->pair_max);
+	return most >= 0 && pairs >= 0 &&
+	       board_claim(me, caller_named(name), most) &&
+	       board_claim_pair(me, caller_named(pair), pairs);
 }
 
 /* Is CLIENT, called TEXT, one too many for ME? Turns it away. */

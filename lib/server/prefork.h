@@ -93,9 +93,16 @@ bool prefork_claim_client(int fd, const struct sockaddr_storage *address);
 
 /* In a child: from now on the connection counts for the user NAME, whatever
  * address it comes from, and for NAME at the address CLIENT. False: NAME
- * already has client_max of them, or pair_max from there. (The odds that two
- * names share a number are 1 in 2^64.) */
-bool prefork_claim(const char *name, const char *client);
+ * already has client_max of them, or pair_max from there, with those that are
+ * ELSEWHERE, without a process. If ELSEWHERE is NULL the connection was counted
+ * before, and is not refused. (The odds that two names share a number are 1 in
+ * 2^64.) */
+struct prefork_elsewhere {
+	unsigned user;
+	unsigned pair;
+};
+bool prefork_claim(const char *name, const char *client,
+		   const struct prefork_elsewhere *elsewhere);
 
 /* In a child. A session with a client polls the first descriptor beside its
  * own: it becomes readable when the suite stops, and the session then ends
