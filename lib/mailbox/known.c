@@ -3,7 +3,7 @@
  * that knew it. Messages that have gone since get their place back, without
  * anything but UID and number, as those have that another session expunged;
  * new ones wait behind the last one known; and those whose mod-sequence is
- * higher than what was reported have changed.
+ * higher than what was told have changed.
  */
 #include "mailbox/known.h"
 
@@ -48,9 +48,10 @@ int mailbox_know(const struct mailbox *m, struct mailbox_known *k)
 	buf_reset(&k->recent);
 	k->uidvalidity = mailbox_uidvalidity(m);
 	k->modseq = mailbox_reported(m);
+	k->looked = m->looked;
 	k->claimed = m->claimed;
 	for (uint32_t i = 0; i < m->shown; i++) {
-		const struct entry *e = &m->x.t.entry[i];
+		const struct entry *e = entries_at(&m->x.t, i);
 
 		put(&k->uids, e->uid);
 		if (e->state & ENTRY_RECENT)
@@ -105,13 +106,13 @@ static void spread(struct table *t, uint32_t gone, const struct buf *uids,
 	while (n-- > 0) {
 		uint32_t uid = r[n].last;
 
-		while (from > 0 && t->entry[from - 1].uid > uid)
-			t->entry[--to] = t->entry[--from];
+		while (from > 0 && entries_at(t, from - 1)->uid > uid)
+			*entries_at(t, --to) = *entries_at(t, --from);
 		for (;; uid--) {
-			if (from > 0 && t->entry[from - 1].uid == uid) {
-				t->entry[--to] = t->entry[--from];
+			if (from > 0 && entries_at(t, from - 1)->uid == uid) {
+				*entries_at(t, --to) = *entries_at(t, --from);
 			} else {
-				t->entry[--to] = (struct entry){
+				*entries_at(t, --to) = (struct entry){
 					.uid = uid, .modseq = modseq
 				};
 				entries_mark_gone(t, to);
@@ -128,9 +129,9 @@ static void mark_changed(struct mailbox *m, uint64_t modseq)
 	struct table *t = &m->x.t;
 
 	for (uint32_t i = 0; i < m->shown; i++)
-		if (t->entry[i].modseq > modseq &&
-		    !(t->entry[i].state & ENTRY_GONE)) {
-			t->entry[i].state |= ENTRY_CHANGED;
+		if (entries_at(t, i)->modseq > modseq &&
+		    !(entries_at(t, i)->state & ENTRY_GONE)) {
+			entries_at(t, i)->state |= ENTRY_CHANGED;
 			t->changed = true;
 		}
 }
@@ -147,8 +148,8 @@ static void mark_recent(struct mailbox *m, const struct mailbox_known *k)
 		m->recent_from = r->first;
 	for (; n > 0; n--, r++)
 		for (uint32_t i = entries_find(t, r->first);
-		     i < t->n && t->entry[i].uid <= r->last; i++)
-			t->entry[i].state |= ENTRY_RECENT;
+		     i < t->n && entries_at(t, i)->uid <= r->last; i++)
+			entries_at(t, i)->state |= ENTRY_RECENT;
 }
 
 static int make_known(struct mailbox *m, const struct mailbox_known *k)
@@ -161,7 +162,7 @@ static int make_known(struct mailbox *m, const struct mailbox_known *k)
 
 	if (mailbox_uidvalidity(m) != k->uidvalidity)
 		return ERR_CORRUPT;
-	if (k->modseq > m->x.f.last.modseq ||
+	if (k->modseq > k->looked || k->looked > m->x.f.last.modseq ||
 	    !is_sound(&k->uids, next, &count) ||
 	    !is_sound(&k->recent, next, &recent))
 		return ERR_SYNTAX;
@@ -174,10 +175,12 @@ static int make_known(struct mailbox *m, const struct mailbox_known *k)
 	if (count > present &&
 	    !entries_reserve(t, t->n + (uint32_t)(count - present)))
 		return ERR_LIMIT;
-	spread(t, (uint32_t)(count - present), &k->uids, k->modseq + 1);
+	if (count > present)
+		spread(t, (uint32_t)(count - present), &k->uids, k->modseq + 1);
 	m->shown = (uint32_t)count;
 	m->reported = k->modseq;
-	mark_changed(m, k->modseq);
+	m->looked = k->looked;
+	mark_changed(m, k->looked);
 	mark_recent(m, k);
 	mailbox_count_recent(m);
 	return ERR_OK;
@@ -186,7 +189,7 @@ static int make_known(struct mailbox *m, const struct mailbox_known *k)
 int mailbox_open_known(struct store *s, const char *name, bool read_only,
 		       const struct mailbox_known *k, struct mailbox **m)
 {
-	int code = mailbox_open(s, name, read_only, m);
+	int code = mailbox_open_unclaimed(s, name, read_only, m);
 
 	if (code)
 		return code;

@@ -15,6 +15,7 @@
 struct mailbox_known {
 	uint32_t uidvalidity;
 	uint64_t modseq;   /* as mailbox_reported */
+	uint64_t looked;   /* flags were told up to this */
 	uint32_t claimed;  /* read-only: \Recent are those above */
 	struct buf uids;   /* struct mailbox_range, ascending and apart */
 	struct buf recent; /* the same, of those with \Recent */

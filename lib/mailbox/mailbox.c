@@ -48,7 +48,8 @@ static int claim(struct mailbox *m)
 		m->claimed = from;
 		return ERR_OK;
 	}
-	if (m->x.t.n == 0 || entries_at(&m->x.t, m->x.t.n - 1)->uid <= from)
+	if (m->unclaimed || m->x.t.n == 0 ||
+	    entries_at(&m->x.t, m->x.t.n - 1)->uid <= from)
 		return ERR_OK;
 	code = index_lock(&m->x);
 	if (code)
@@ -157,6 +158,7 @@ static void note_reported(struct mailbox *m)
 	uint64_t modseq = m->x.f.last.modseq;
 	uint32_t i;
 
+	m->looked = modseq;
 	for (i = t->gone ? t->first_gone : t->n; i < m->shown; i++)
 		if (entries_at(t, i)->state & ENTRY_GONE &&
 		    entries_at(t, i)->modseq <= modseq)
@@ -170,8 +172,8 @@ static int next_validity(void *store, uint32_t *validity)
 	return store_next_uidvalidity(store, validity);
 }
 
-int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
-		     struct mailbox **out)
+static int open_dir(struct store *s, const char *disk, bool read_only,
+		    bool unclaimed, struct mailbox **out)
 {
 	struct mailbox *m = mem_alloc(sizeof(*m));
 	int code;
@@ -188,6 +190,7 @@ int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
 	removal_init(&m->removal);
 	m->store = s;
 	m->read_only = read_only;
+	m->unclaimed = unclaimed;
 	m->opened = clock_wall();
 	m->cache = -1;
 	code = folder_open(s->dir, disk, s->opener, true, &m->x.f);
@@ -207,19 +210,38 @@ int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
 	m->x.t.changed = m->x.t.new_keywords = false;
 	mailbox_count_recent(m);
 	note_reported(m);
+	m->unclaimed = false;
 	*out = m;
 	return ERR_OK;
 }
 
-int mailbox_open(struct store *s, const char *name, bool read_only,
-		 struct mailbox **m)
+int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
+		     struct mailbox **m)
+{
+	return open_dir(s, disk, read_only, false, m);
+}
+
+static int open_name(struct store *s, const char *name, bool read_only,
+		     bool unclaimed, struct mailbox **m)
 {
 	char disk[DISK_NAME_SIZE];
 	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return code == ERR_TOO_LONG ? ERR_NOT_FOUND : code;
-	return mailbox_open_dir(s, disk, read_only, m);
+	return open_dir(s, disk, read_only, unclaimed, m);
+}
+
+int mailbox_open(struct store *s, const char *name, bool read_only,
+		 struct mailbox **m)
+{
+	return open_name(s, name, read_only, false, m);
+}
+
+int mailbox_open_unclaimed(struct store *s, const char *name, bool read_only,
+			   struct mailbox **m)
+{
+	return open_name(s, name, read_only, true, m);
 }
 
 void mailbox_close(struct mailbox **out)

@@ -12,12 +12,14 @@ struct mailbox {
 	struct index x;
 	uint32_t shown; /* messages that the caller knows about */
 	uint64_t reported; /* as mailbox_reported */
+	uint64_t looked; /* the same, but for what waits to leave the table */
 	uint32_t nrecent;
 	uint32_t claimed;     /* \Recent: those above, or with ENTRY_RECENT, */
 	uint32_t recent_from; /* which none below this UID has; 0: none */
 	int64_t opened; /* when, in seconds since 1970 */
 	bool read_only;
 	bool edited; /* as mailbox_found_edited */
+	bool unclaimed; /* while it is opened: see mailbox_open_unclaimed */
 	bool dirty; /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
 	struct mailbox_changes changes;
 	size_t changes_room;
@@ -114,6 +116,11 @@ void mailbox_keep_cached(struct mailbox *m, struct entry *e,
 
 /* Appends E's entry of the cache to B, if there is one. */
 void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b);
+
+/* mailbox_open that leaves \Recent of new messages to the next refresh, which
+ * shows them. */
+int mailbox_open_unclaimed(struct store *s, const char *name, bool read_only,
+			   struct mailbox **m) MUST_CHECK;
 
 /* Counts those with \Recent among what is shown. */
 void mailbox_count_recent(struct mailbox *m);

@@ -159,9 +159,11 @@ static void test_strange(struct store *s)
 	validity = k.uidvalidity++;
 	ok(open_as(s, &k) == ERR_CORRUPT, "another UIDVALIDITY");
 	k.uidvalidity = validity;
-	k.modseq += 1000000;
+	k.looked += 1000000;
 	ok(open_as(s, &k) == ERR_SYNTAX, "a mod-sequence that never was");
-	k.modseq = 1;
+	k.looked = k.modseq - 1;
+	ok(open_as(s, &k) == ERR_SYNTAX, "more reported than was seen");
+	k.looked = k.modseq;
 	buf_reset(&k.uids);
 	put(&k.uids, mailbox_uid(m, 2), mailbox_uid(m, 2));
 	ok(open_as(s, &k) == ERR_CORRUPT, "a message before the known ones");
