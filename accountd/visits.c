@@ -69,15 +69,14 @@ static void answer(struct peer *p, const char *verb)
 	err_ignore(ipc_send(p->sock, &self.out, 0)); /* it is gone, then */
 }
 
-static void on_handover(void *context, const char *why, bool many)
+static void on_handover(void *context, enum handover_end end, const char *why)
 {
 	struct peer *p = context;
 
-	(void)many;
 	p->handover = NULL;
-	if (why)
+	if (end != HANDOVER_TAKEN)
 		log_warn("%s cannot visit %s: %s", p->user, p->owner, why);
-	answer(p, why ? "temp" : "ok");
+	answer(p, end == HANDOVER_TAKEN ? "ok" : "temp");
 	remove_peer(p);
 }
 

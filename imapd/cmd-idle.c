@@ -11,9 +11,11 @@
 #include "imapd/commands.h"
 #include "imapd/metadata-watch.h"
 #include "imapd/notify.h"
+#include "imapd/park.h"
 #include "imapd/update.h"
 #include "server/prefork.h"
 
+#define STILL_HERE "* OK Still here\r\n"
 #define STILL_HERE_MS (10 * 60 * 1000)
 #define LOOK_MS 5000 /* without the feed we look for ourselves */
 #define SETTLE_MS 1000
@@ -25,6 +27,7 @@ struct idle {
 	struct session *s;
 	bool watched; /* the feed wakes us */
 	int64_t still_here_at;
+	int64_t since; /* of the last change */
 };
 
 static void watch(struct idle *i)
@@ -41,11 +44,19 @@ static bool must_look(const struct idle *i)
 	       (i->s->box && !i->s->notify && (!i->watched || i->s->lost));
 }
 
+/* Without a process nobody would look. */
+static bool may_park(const struct idle *i)
+{
+	return !must_look(i) && (i->watched || !i->s->box);
+}
+
 static int timeout(const struct idle *i)
 {
 	int64_t ms = i->still_here_at - clock_ms();
 	int look = notify_ms(i->s);
 
+	if (may_park(i))
+		ms = park_wait(i->s, i->since, ms);
 	if (look >= 0 && ms > look)
 		ms = look;
 	if (i->s->unsettled && ms > SETTLE_MS)
@@ -100,6 +111,7 @@ static void look(struct idle *i)
 	if (i->watched && !feed_drain(i->s->feed))
 		watch(i);
 	update_send(i->s, true);
+	i->since = clock_ms();
 }
 
 /* One turn; false when IDLE is over. */
@@ -109,9 +121,11 @@ static bool turn(struct idle *i)
 	struct pollfd p[NFDS];
 
 	notify_look(s, true);
+	i->watched = i->watched && feed_fd(s->feed) >= 0;
 	if (stream_flush(s->c.io) != ERR_OK)
 		s->ended = true;
-	if (s->ended)
+	if (s->ended || (may_park(i) && park(s, i->since, true,
+					      STILL_HERE_MS, STILL_HERE)))
 		return false;
 	p[CLIENT] = (struct pollfd){ stream_fd(s->c.io), POLLIN, 0 };
 	p[STOP] = (struct pollfd){ prefork_stop_fd(), POLLIN, 0 };
@@ -124,7 +138,7 @@ static bool turn(struct idle *i)
 		if (must_look(i))
 			look(i);
 		if (clock_ms() >= i->still_here_at) {
-			conn_put(&s->c, "* OK Still here");
+			stream_puts(s->c.io, STILL_HERE);
 			i->still_here_at = clock_ms() + STILL_HERE_MS;
 		}
 	}
@@ -133,23 +147,30 @@ static bool turn(struct idle *i)
 	if (p[CLIENT].revents && read_done(s))
 		return false;
 	if (p[STOP].revents) {
-		conn_put(&s->c, "* BYE Server is shutting down");
+		stream_puts(s->c.io, SESSION_STOPS);
 		s->ended = true;
 	}
 	return !s->ended;
 }
 
-void cmd_idle(struct session *s)
+void idle_go_on(struct session *s)
 {
-	struct idle i = { .s = s, .still_here_at = clock_ms() + STILL_HERE_MS };
+	struct idle i = { .s = s,
+			  .still_here_at = clock_ms() + STILL_HERE_MS,
+			  .since = clock_ms() };
 
-	stream_puts(s->c.io, "+ idling\r\n");
 	watch(&i);
 	/* And once more when the feed says that the watch has begun, so that
 	 * no change falls in between. */
 	update_send(s, true);
 	while (!is_done(s) && turn(&i))
 		;
-	if (i.watched)
+	if (i.watched && !s->parked)
 		feed_watch(s->feed, -1);
+}
+
+void cmd_idle(struct session *s)
+{
+	stream_puts(s->c.io, "+ idling\r\n");
+	idle_go_on(s);
 }

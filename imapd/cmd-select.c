@@ -55,7 +55,7 @@ static void open_folder(struct session *s, bool read_only)
 	}
 	if (!resync_parse(s, &s->c.args[1], &r))
 		return;
-	if (s->box)
+	if (s->box || s->dead)
 		conn_put(&s->c, "* OK [CLOSED] Previous mailbox closed.");
 	session_deselect(s);
 	if (!session_name(s, &s->c.args[0], name))

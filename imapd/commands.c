@@ -95,6 +95,9 @@ static void check_and_run(struct session *s)
 		conn_bad(&s->c, "Wrong number of arguments.");
 	else if (others_run(s))
 		; /* that session has answered */
+	else if (s->command->flags & COMMAND_SELECTED && s->dead)
+		session_reply(s, "NO [UNAVAILABLE] The mailbox was %s.",
+			      s->dead);
 	else if (s->command->flags & COMMAND_SELECTED && !s->box)
 		conn_bad(&s->c, "No mailbox is selected.");
 	else if (s->command->flags & COMMAND_WRITES && s->read_only)

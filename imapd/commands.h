@@ -81,6 +81,7 @@ void cmd_getquota(struct session *s);
 void cmd_getquotaroot(struct session *s);
 void cmd_id(struct session *s);
 void cmd_idle(struct session *s);
+void idle_go_on(struct session *s); /* once it was parked */
 void cmd_list(struct session *s);
 void cmd_listrights(struct session *s);
 void cmd_logout(struct session *s);

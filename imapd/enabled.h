@@ -16,7 +16,8 @@ enum enabled {
 	ENABLED_CONDSTORE = 1 << 0, /* mod-sequences in FETCH (RFC 7162) */
 	ENABLED_QRESYNC = 1 << 1,   /* VANISHED instead of EXPUNGE */
 	ENABLED_UTF8 = 1 << 2,	    /* UTF8=ACCEPT (RFC 6855) */
-	ENABLED_REV2 = 1 << 3	    /* IMAP4rev2 (RFC 9051) */
+	ENABLED_REV2 = 1 << 3,	    /* IMAP4rev2 (RFC 9051) */
+	ENABLED_ALL = (1 << 4) - 1
 };
 
 /* What follows from any of them: names and quoted strings are in UTF-8, both

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "client/account.h"
+#include "client/seal.h"
 #include "imapd/login.h"
 #include "imapd/session.h"
 #include "mailbox/mailbox.h"
@@ -100,6 +101,15 @@ static void read_server_entries(struct program *p, const struct config *c)
 	}
 }
 
+static void read_park_ms(struct session_rules *r, const struct config *c)
+{
+	int64_t s = config_seconds(c, "imap_hibernate_timeout");
+
+	r->park_ms = s > 0 ? s * 1000 : -1;
+	if (config_bool(c, "imap_hibernate_at_once"))
+		r->park_ms = 0;
+}
+
 static int run_session(struct program *p)
 {
 	const struct config *c = p->service.config;
@@ -122,10 +132,12 @@ static int run_session(struct program *p)
 				       config_string(c, "run_directory")),
 	};
 	read_server_entries(p, c);
+	read_park_ms(&p->session, c);
 	/* Neither can be read from disk once a child is a user. */
 	tzset();
 	mime_charsets_preload();
 	mailbox_email_id_preload();
+	seal_preload();
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
 	sandbox_prepare(SANDBOX_OPEN);

@@ -28,6 +28,7 @@
 #include "imapd/metadata-watch.h"
 #include "imapd/notify.h"
 #include "imapd/others.h"
+#include "imapd/park.h"
 #include "imapd/reopen.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
@@ -48,6 +49,7 @@
 #define BODY_MAX (1LL << 30)
 #define IDLE_MS 1860000 /* RFC 3501 section 5.4: 30 minutes at least */
 #define SETTLE_MS 1000
+#define TOO_LONG "* BYE Idle for too long\r\n"
 #define MESSAGE_MAX (UINT32_MAX - 1) /* the reader's last number is "more" */
 
 /* What the client is told; the log has the full cause if it is not the
@@ -131,6 +133,7 @@ void session_deselect(struct session *s)
 	if (s->box)
 		mailbox_close(&s->box);
 	s->lost = s->unsettled = s->removed = false;
+	s->dead = NULL;
 	s->flags_since = 0;
 	s->own_first = s->own_last = 0;
 	s->told = s->told_recent = 0;
@@ -290,7 +293,7 @@ enum { CLIENT, STOP, CHANGES, NFDS };
 /* How long a wait may be that ends at UNTIL. */
 static int wait_ms(const struct session *s, int64_t until)
 {
-	int64_t ms = until - clock_ms();
+	int64_t ms = park_wait(s, until - IDLE_MS, until - clock_ms());
 	int look = notify_ms(s);
 
 	if (ms > IDLE_MS)
@@ -326,7 +329,9 @@ static bool wait_for_command(struct session *s)
 		conn_window(&s->c, &n);
 		if (n > 0 || s->ended)
 			return !s->ended;
-		if (stream_flush(s->c.io) != ERR_OK)
+		if (stream_flush(s->c.io) != ERR_OK ||
+		    park(s, until - IDLE_MS, false, until - clock_ms(),
+			 TOO_LONG))
 			return false;
 		p[CLIENT] = (struct pollfd){ stream_fd(s->c.io), POLLIN, 0 };
 		p[STOP] = (struct pollfd){ prefork_stop_fd(), POLLIN, 0 };
@@ -338,8 +343,7 @@ static bool wait_for_command(struct session *s)
 		if (p[STOP].revents || clock_ms() >= until)
 			break;
 	}
-	conn_put(&s->c, p[STOP].revents ? "* BYE Server is shutting down"
-					: "* BYE Idle for too long");
+	stream_puts(s->c.io, p[STOP].revents ? SESSION_STOPS : TOO_LONG);
 	return false;
 }
 
@@ -410,7 +414,10 @@ static void start(struct session *s, const struct handover *h,
 static void finish(struct session *s)
 {
 	stream_flush(s->c.io);
-	session_deselect(s);
+	if (s->parked)
+		mailbox_close(&s->box); /* it is still selected elsewhere */
+	else
+		session_deselect(s);
 	metadata_watch_end(s);
 	notify_free(&s->notify);
 	others_free(s);
@@ -433,6 +440,22 @@ static void make_folders(struct session *s, const struct session_rules *rules)
 			 "and mailbox_autosubscribe could be made: %s",
 			 s->user, err_why(code));
 	err_clear();
+}
+
+/* One that was parked goes on. */
+static void resume(struct session *s, const struct handover *h)
+{
+	bool idle;
+
+	if (h->store_code == ERR_NOT_FOUND) {
+		reopen_end(s, "moved");
+	} else if (h->store_code != ERR_OK || !park_resume(s, h, &idle)) {
+		conn_cut(&s->c, "[UNAVAILABLE] The session was lost: log in "
+				"again");
+		s->ended = true;
+	} else if (idle) {
+		idle_go_on(s);
+	}
 }
 
 /* Input that the login side had read ahead comes first. */
@@ -458,6 +481,13 @@ static void begin(struct session *s, struct handover *h,
 	conn_prepend(&s->c, h->pending.data, h->pending.len);
 }
 
+static void say_lost(struct session *s)
+{
+	conn_put(&s->c, "* BYE [UNAVAILABLE] The mailbox was %s: open it again",
+		 s->lost_why);
+	stream_hang_up(s->c.io);
+}
+
 void session_serve(int sock, const struct session_rules *rules)
 {
 	struct session s = {
@@ -469,21 +499,25 @@ void session_serve(int sock, const struct session_rules *rules)
 	struct handover h;
 
 	s.feed = feed_open();
-	if (!handover_take(sock, &h)) {
+	if (!handover_take(sock, s.feed, &h)) {
 		feed_close(&s.feed);
 		return;
 	}
 	s.store = h.store;
 	s.quota = h.quota;
 	s.server = rules->server;
+	s.park_ms = rules->park_ms;
+	s.facts = h.facts;
+	s.key = h.key;
 	start(&s, &h, rules);
-	begin(&s, &h, rules);
+	if (h.resumes)
+		resume(&s, &h);
+	else
+		begin(&s, &h, rules);
 	while (!s.ended)
 		next_command(&s);
 	if (s.lost_why)
-		conn_put(&s.c,
-			 "* BYE [UNAVAILABLE] The mailbox was %s: open it again",
-			 s.lost_why);
+		say_lost(&s);
 	finish(&s);
 	feed_close(&s.feed);
 	handover_free(&h);

@@ -34,6 +34,9 @@ struct metadata_watch;
 
 #define FOLDER_NAME_SIZE 1024 /* a folder's name, in either form */
 
+/* What a client is told when the suite stops. */
+#define SESSION_STOPS "* BYE Server is shutting down\r\n"
+
 /* Cache of the latest message read whole: clients fetch large parts piece by
  * piece. */
 struct session_text {
@@ -64,6 +67,9 @@ struct session {
 	bool lost;	/* `box` does not match the folder any more: see
 			    * reopen.h */
 	bool unsettled; /* flags changed since the last idle moment */
+	const char *dead; /* "deleted", "rebuilt": while the session was parked
+			   * the folder that the client has selected, which
+			   * is not open */
 	const char *lost_why; /* for good: "deleted", "rebuilt" */
 	unsigned enabled;     /* of enum enabled: see enabled.h */
 	uint64_t modseq;      /* HIGHESTMODSEQ as the client knows it */
@@ -100,6 +106,12 @@ struct session {
 	struct strlist visitor_subscribed;
 	struct share share;    /* what accountd is asked with */
 	struct others *others; /* sessions of other users, or NULL */
+	int64_t park_ms;   /* silence after which it is parked (park.h); -1:
+			    * it is not */
+	int64_t park_again_ms; /* and not before this */
+	const char *facts; /* of its ticket, or NULL */
+	struct seal key;   /* likewise */
+	bool parked;	   /* it is over only for this process */
 };
 
 struct session_rules {
@@ -108,6 +120,7 @@ struct session_rules {
 	const struct strlist *subscribe;
 	const struct metadata *server; /* as in the session */
 	const char *accountd; /* the path of its public socket */
+	int64_t park_ms; /* as in the session */
 };
 
 /* Serves the session that accountd sends over SOCK (closed here). The process

@@ -264,6 +264,8 @@ static void put_changes(struct session *s, bool may_expunge)
 	uint64_t reported;
 	uint32_t known;
 
+	if (s->dead)
+		reopen_end(s, s->dead);
 	if (!s->box || (!notify_wants(s, NOTIFY_EXPUNGE) && !s->removed))
 		return;
 	reported = mailbox_reported(s->box);

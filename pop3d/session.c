@@ -464,7 +464,7 @@ void session_serve(int sock, const struct session_rules *rules)
 
 	/* while the private sockets can still be reached */
 	s.feed = feed_open();
-	if (handover_take(sock, &s.h)) {
+	if (handover_take(sock, NULL, &s.h)) {
 		s.io = stream_new(s.h.fd, WINDOW_MAX);
 		stream_set_timeout(s.io, IDLE_MS);
 		stream_prepend(s.io, s.h.pending.data, s.h.pending.len);

@@ -6,12 +6,14 @@
 
 #include "base/err.h"
 #include "base/heartbeat.h"
+#include "base/mem.h"
 #include "log/log.h"
 #include "server/prefork.h"
 #include "server/sandbox.h"
 
 #define WAIT_MS 10000
 #define PENDING_MAX 65536
+#define STATE_MAX 65536
 
 /* A required text attribute. */
 static bool text(const struct ipc_in *m, const char *name, const char **value)
@@ -38,7 +40,24 @@ static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
 	h->tls = strcmp(ipc_text(m, "tls"), "1") == 0;
 	*uid = (uid_t)u;
 	*gid = (gid_t)g;
-	return !ipc_get(m, "pending") || ipc_base64(m, "pending", &h->pending);
+	h->facts = seal_get(m, "key", &h->key) ? ipc_get(m, "facts") : NULL;
+	h->resumes = ipc_get(m, "state");
+	return (!ipc_get(m, "pending") ||
+		ipc_base64(m, "pending", &h->pending)) &&
+	       (!h->resumes || ipc_base64(m, "state", &h->state));
+}
+
+/* May the user have one session more? One that was parked is no new one. */
+static bool is_welcome(const struct handover *h, struct feed *feed)
+{
+	const char *who = h->visitor ? h->visitor : h->user;
+	struct feed_count parked = { 0, 0 };
+	struct prefork_elsewhere elsewhere;
+
+	if (feed)
+		feed_session(feed, who, h->client, &parked);
+	elsewhere = (struct prefork_elsewhere){ parked.user, parked.pair };
+	return prefork_claim(who, h->client, h->resumes ? NULL : &elsewhere);
 }
 
 /* Root is not a mail user: otherwise a mistake in a table of users could give
@@ -65,13 +84,14 @@ static void confine(struct handover *h, uid_t uid, gid_t gid)
 	const bool writable = true;
 
 	sandbox_become(uid, gid);
-	h->store_code = store_open(h->maildir, !h->visitor, &h->store);
+	h->store_code = store_open(h->maildir, !h->visitor && !h->resumes,
+				   &h->store);
 	if (h->store_code == ERR_OK)
 		sandbox_only_dirs(&h->maildir, &writable, 1);
 	sandbox_enter(SANDBOX_OPEN);
 }
 
-bool handover_take(int sock, struct handover *h)
+bool handover_take(int sock, struct feed *feed, struct handover *h)
 {
 	uid_t uid;
 	gid_t gid;
@@ -80,13 +100,13 @@ bool handover_take(int sock, struct handover *h)
 	memset(h, 0, sizeof(*h));
 	h->fd = -1;
 	buf_init(&h->pending, PENDING_MAX);
+	buf_init(&h->state, STATE_MAX);
 	good = ipc_recv(sock, &h->packet, WAIT_MS) == ERR_OK &&
 	       parse(h, &uid, &gid) && acceptable(uid);
 	if (good)
 		h->fd = ipc_take_fd(&h->packet);
 	good = good && h->fd >= 0;
-	welcome = !good || prefork_claim(h->visitor ? h->visitor : h->user,
-					 h->client);
+	welcome = !good || is_welcome(h, feed);
 	good = good && welcome;
 	good = confirm(sock, good	? "ok"
 			     : welcome ? "failed"
@@ -111,5 +131,7 @@ bool handover_take(int sock, struct handover *h)
 void handover_free(struct handover *h)
 {
 	buf_free(&h->pending);
+	buf_free(&h->state);
+	mem_wipe(&h->key, sizeof(h->key));
 	ipc_in_free(&h->packet);
 }

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "client/feed.h"
 #include "client/quota.h"
+#include "client/seal.h"
 #include "ipc/ipc.h"
 #include "mailbox/store.h"
 
@@ -23,15 +25,20 @@ struct handover {
 	bool tls;
 	struct quota quota;
 	struct buf pending; /* input that was read ahead */
+	const char *facts;  /* of the ticket, in base64; NULL without one */
+	struct seal key;    /* likewise */
+	bool resumes;	    /* a session that was parked, … */
+	struct buf state;   /* … with this */
 	int fd;		    /* the connection */
 	struct store *store;
 	int store_code; /* why STORE is not there */
 };
 
 /* Receives the packet from SOCK, confirms it, becomes the user irrevocably,
- * opens the user's Maildir and gives up all else. False: nothing came that
- * could be served, and the process is unchanged. */
-bool handover_take(int sock, struct handover *h);
+ * opens the user's Maildir and gives up all else. FEED, or NULL, is told whose
+ * session this is: those that are parked there count, too. False: nothing came
+ * that could be served, and the process is unchanged. */
+bool handover_take(int sock, struct feed *feed, struct handover *h);
 void handover_free(struct handover *h);
 
 #endif

@@ -40,6 +40,7 @@
  * link: imapd/metadata-watch.c
  * link: imapd/notify-names.c
  * link: imapd/notify.c
+ * link: imapd/park.c
  * link: imapd/pattern.c
  * link: imapd/progress.c
  * link: imapd/range.c
@@ -85,7 +86,12 @@ static struct {
 	int fd; /* the session's end */
 	int client;
 	unsigned inputs;
+	char validity[16]; /* INBOX's UIDVALIDITY */
+	struct buf state;
 } self;
+
+/* What the client of a session that comes back says. */
+#define AFTER "DONE\r\nb FETCH 1:* (UID FLAGS)\r\nc UID SEARCH $\r\nd NOOP\r\n"
 
 FUZZ_SEEDS(
 	"a SELECT INBOX\r\nb FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE "
@@ -153,6 +159,10 @@ FUZZ_SEEDS(
 	"messageexpunge MailboxMetadataChange ServerMetadataChange))\r\n"
 	"c CREATE z\r\nd SUBSCRIBE z\r\ne SEARCH RETURN (UPDATE (UID)) ALL\r\n"
 	"f APPEND INBOX {3+}\r\nA:b\r\ng NOOP\r\nh NOTIFY NONE\r\n",
+	"imap\nidle=x\nenabled=3\nmodseq=1\ntold=1\nkeywords=0\nsaved=AQA=\n"
+	"folder=INBOX\nuidvalidity=@\nreported=1\nlooked=1\nclaimed=0\n"
+	"uids=AQA=\nrecent=AQA=\n",
+	"imap\nbad=3\nflags-since=1\nown-first=1\nown-last=2\nread-only=1\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "
 	"b\r\n"
 	"\r\nc\r\nb ID (\"a\" NIL)\r\nc NOOP\r\nd IDLE\r\nDONE\r\ne CHECK\r\n")
@@ -211,27 +221,65 @@ int feed_fd(const struct feed *n)
 	return -1;
 }
 
+int feed_park(struct feed *n, const struct feed_park *p)
+{
+	(void)n;
+	(void)p;
+	return ERR_LIMIT;
+}
+
 bool feed_drain(struct feed *n)
 {
 	(void)n;
 	return false;
 }
 
-bool handover_take(int sock, struct handover *h)
+bool handover_take(int sock, struct feed *feed, struct handover *h)
 {
 	(void)sock;
+	(void)feed;
 	*h = (struct handover){ .user = "u",
 				.maildir = maildir.path,
 				.client = "",
 				.tag = "0",
 				.fd = self.fd };
 	h->store_code = store_open(maildir.path, true, &h->store);
+	h->resumes = self.state.len > 0;
+	h->state = self.state;
 	return true;
 }
 
 void handover_free(struct handover *h)
 {
 	(void)h;
+}
+
+/* The state of a session that was parked? Lines are its attributes. */
+static bool is_state(const char *data, size_t n)
+{
+	buf_free(&self.state);
+	buf_init(&self.state, 1 << 20);
+	if (n < 5 || memcmp(data, "imap\n", 5) != 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (data[i] == '@')
+			buf_puts(&self.state, self.validity);
+		else
+			buf_putc(&self.state, data[i] == '\n' ? '\0' : data[i]);
+	return true;
+}
+
+static void find_validity(void)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	FUZZ_CHECK(store_open(maildir.path, true, &s) == ERR_OK);
+	FUZZ_CHECK(mailbox_open(s, "INBOX", true, &m) == ERR_OK);
+	snprintf(self.validity, sizeof(self.validity), "%u",
+		 mailbox_uidvalidity(m));
+	mailbox_close(&m);
+	store_close(&s);
 }
 
 /* Takes all that the session says. */
@@ -254,10 +302,15 @@ void fuzz_one(const char *data, size_t n)
 	pthread_t reader;
 	int pair[2];
 
-	if (self.inputs++ % INPUTS_PER_MAILDIR == 0)
+	if (self.inputs++ % INPUTS_PER_MAILDIR == 0) {
 		maildir_make();
+		find_validity();
+	}
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-	err_ignore(file_write(pair[1], data, n));
+	if (is_state(data, n))
+		err_ignore(file_write(pair[1], AFTER, strlen(AFTER)));
+	else
+		err_ignore(file_write(pair[1], data, n));
 	shutdown(pair[1], SHUT_WR);
 	self.fd = pair[0];
 	self.client = pair[1];
