@@ -341,6 +341,8 @@ def test_session():
     verb, attrs = outcomes["packet"]
     attrs = dict(attrs)
     equal(len(attrs.pop("seal", "")), 64, "with a seal")
+    ok(attrs.pop("facts", "") and len(base64.b64decode(attrs.pop("key", ""))) == 32,
+       "with a ticket to come back with (t/imap/imap-parked.t)")
     equal((verb, dict(attrs)),
           ("session", dict(user="bert@v.test", uid="1234", gid="1235", home="/srv/bert",
                            maildir="/srv/bert/Maildir", client="192.0.2.9", tls="1", tag="a1",

@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""Sessions without a process: parked in mailbox-feed, and back. First what a
+client sees, with the whole suite; then a program in the place of mailbox-feed
+that keeps nothing of what it promised, and gets nothing for it."""
+import array
+import base64
+import os
+import re
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+from alone import Folder, Tap, packet, parse, wait_for  # noqa: E402
+from imapsession import Raw, Sessions  # noqa: E402
+from instance import Instance  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+tap = Tap()
+MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
+
+
+def parks(s):
+    return s.read_log().count("session parked")
+
+
+def park(s, act):
+    """Does ACT, after which a session is parked."""
+    before = parks(s)
+    got = act()
+    tap.ok(wait_for(lambda: parks(s) > before), "it is parked")
+    return got
+
+
+def deliver(s, subject):
+    with s.smtp() as smtp:
+        smtp.sendmail("a@elsewhere.test", [s.address()],
+                      "From: <a@elsewhere.test>\r\nSubject: %s\r\n\r\n"
+                      "body\r\n" % subject)
+
+
+def log_in(s, port="IMAP_PORT"):
+    sock = s.raw(getattr(s, port))
+    r = Raw(sock)
+    park(s, lambda: tap.starts(r.ask("LOGIN %s %s" % (s.USER1, s.PASS1))[1],
+                               b"OK", "a login"))
+    return r
+
+
+def idle(s, r, tag="i"):
+    r.send("%s IDLE\r\n" % tag)
+    tap.equal(r.line(), b"+ idling\r\n", "IDLE")
+
+
+def whole_suite():
+    with Instance("imap_hibernate_timeout=1s", "debug_log=yes",
+                  "disable_plaintext_auth=no") as s:
+        r = log_in(s)
+        park(s, lambda: tap.starts(r.ask("SELECT INBOX")[1], b"OK",
+                                   "a command wakes it"))
+        park(s, lambda: idle(s, r))
+        deliver(s, "one")
+        tap.equal(r.line(), b"* 1 EXISTS\r\n", "a new message wakes it")
+        tap.equal(r.line(), b"* 1 RECENT\r\n", "and is told")
+        tap.ok(s.wait_log("session parked", times=parks(s) + 1),
+               "it is parked again, still in IDLE")
+        r.send("DONE\r\n")
+        tap.equal(r.line(), b"i OK Idle completed.\r\n",
+                  "the end of IDLE, with its tag")
+        tap.equal(r.ask("FETCH 1 (UID FLAGS)")[0],
+                  [b"* 1 FETCH (UID 1 FLAGS (\\Recent))"],
+                  "what was recent is still")
+
+        park(s, lambda: idle(s, r))
+        subprocess.run(["kill", "-9", str(s.pid_of("accountd"))], check=True)
+        deliver(s, "two")
+        tap.equal(r.line(), b"* 2 EXISTS\r\n",
+                  "accountd was killed meanwhile: the next one knows the "
+                  "session")
+        r.line()
+        r.send("DONE\r\n")
+        r.line()
+
+        park(s, lambda: idle(s, r))
+        done = s.posthorn("reload")
+        tap.equal(done.returncode, 0, "a reload")
+        deliver(s, "three")
+        tap.equal(r.line(), b"* 3 EXISTS\r\n", "loses no parked session")
+        r.line()
+        r.send("DONE\r\n")
+        r.line()
+
+        crowd = [log_in(s) for _ in range(3)]
+        for x in crowd:
+            x.ask("SELECT INBOX")
+            idle(s, x)
+        deliver(s, "four")
+        tap.equal([x.line() for x in crowd], [b"* 4 EXISTS\r\n"] * 3,
+                  "all sessions of a folder hear of it")
+        for x in crowd:
+            x.line()
+            x.close()
+
+        s.stop()
+        tap.equal(r.line(), b"* BYE Server is shutting down\r\n",
+                  "one that is parked is told of the server's end")
+        tap.equal(r.line(), b"", "which is the connection's")
+        wrong = re.findall(r".*(?:cannot go on|is refused|not come back).*",
+                           s.read_log())
+        tap.equal(wrong, [], "no session was lost")
+
+
+def limits():
+    with Instance("imap_hibernate_at_once=yes", "debug_log=yes",
+                  "disable_plaintext_auth=no",
+                  "smtpd_client_connection_count_limit=3") as s:
+        held = [log_in(s) for _ in range(3)]
+        r = Raw(s.raw(s.IMAP_PORT))
+        tap.starts(r.ask("LOGIN %s %s" % (s.USER1, s.PASS1))[1], b"NO",
+                   "parked sessions count: no user has more than the limit")
+        held.pop().close()
+        tap.ok(wait_for(lambda: r.ask("LOGIN %s %s" % (
+            s.USER1, s.PASS1))[1].startswith(b"OK"), 20),
+            "until one ends")
+
+
+def short_of_processes():
+    with Instance("imap_hibernate_at_once=yes", "debug_log=yes",
+                  "disable_plaintext_auth=no", "imap_process_limit=2") as s:
+        crowd = []
+        for _ in range(8):
+            crowd.append(log_in(s))
+            park(s, lambda: (crowd[-1].ask("SELECT INBOX"),
+                             idle(s, crowd[-1])))
+        deliver(s, "one")
+        tap.equal([x.line() for x in crowd], [b"* 1 EXISTS\r\n"] * 8,
+                  "8 sessions come back through 2 processes")
+
+
+def append(r, folder):
+    r.send("x APPEND %s {%d+}\r\n" % (folder, len(MESSAGE)))
+    r.send(MESSAGE + b"\r\n")
+    r.until("x")
+
+
+def renamed():
+    with Sessions(park=True) as s:
+        r, o = s.raw(), s.raw()
+        r.ask("CREATE one")
+        append(r, "one")
+        r.ask("SELECT one")
+        o.ask("RENAME one two")
+        tap.starts(r.ask("FETCH 1:* FLAGS")[1], b"OK",
+                   "a folder that is renamed meanwhile stays selected")
+        append(o, "two")
+        tap.ok(b"* 2 EXISTS" in r.ask("NOOP")[0], "and goes on")
+        o.ask("DELETE two")
+        tap.starts(r.ask("SELECT INBOX")[1], b"OK",
+                   "one that is removed can be left")
+        o.ask("CREATE three")
+        append(o, "three")
+        r.ask("SELECT three")
+        o.ask("DELETE three")
+        o.ask("CREATE three")
+        tap.starts(r.ask("FETCH 1:* FLAGS")[1], b"NO [UNAVAILABLE]",
+                   "one that is another now cannot be used")
+        tap.starts(r.line(), b"* BYE [UNAVAILABLE] The mailbox was",
+                   "and the session ends")
+        tap.ok(s.accountd.resumed > 5 and s.accountd.refused == 0,
+               "all of this parked")
+
+
+def numbers():
+    with Sessions(park=True) as s:
+        r, o = s.raw(), s.raw()
+        for i in range(5):
+            s.put(MESSAGE)
+        r.ask("SELECT INBOX")
+        o.ask("SELECT INBOX")
+        o.ask("UID STORE 2 +FLAGS (\\Deleted)")
+        o.ask("EXPUNGE")
+        tap.equal(r.ask("FETCH 5 UID")[0][:1], [b"* 5 FETCH (UID 5)"],
+                  "numbers hold until an EXPUNGE may be told")
+        tap.ok(b"EXPUNGEISSUED" in r.ask("FETCH 2 BODY[]")[1],
+               "and what is gone is gone")
+        got = r.ask("NOOP")[0]
+        tap.ok(b"* 2 EXPUNGE" in got, "then it is told", got)
+        tap.equal(r.ask("FETCH 4 UID")[0][:1], [b"* 4 FETCH (UID 5)"],
+                  "and the others move up")
+        r.ask("SEARCH RETURN (SAVE) UID 3:4")
+        tap.equal(r.ask("UID SEARCH $")[0], [b"* SEARCH 3 4"],
+                  "$ is what it was")
+
+
+# A program in the place of mailbox-feed.
+
+def send(c, data, fd=None):
+    fds = [] if fd is None else [
+        (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+    c.sendmsg([data], fds)
+
+
+class Forger:
+    """The neighbours of a real accountd and a real imap-session."""
+
+    def __init__(self):
+        self.folder = Folder(["imap_hibernate_at_once = yes"])
+        f = self.folder
+        uid = 65534 if os.getuid() == 0 else os.getuid()
+        mail = f.path("mail")
+        os.makedirs(mail)
+        os.chown(mail, uid, -1)
+        crypt = subprocess.run(["openssl", "passwd", "-6", "secret"],
+                               capture_output=True, text=True).stdout.strip()
+        f.write("users", "".join(
+            "%s@v.test:{CRYPT}%s:%d:%d::%s/%s:\n" % (
+                name, crypt, uid, uid, mail, name)
+            for name in ("ann", "bob")))
+        f.configure(["virtual_mailbox_domains = v.test",
+                     "virtual_users_file = " + f.path("users"),
+                     "local_users = no", "imap_hibernate_at_once = yes"])
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(os.path.join(f.private, "feed"))
+        self.listener.listen(16)
+        self.listener.settimeout(60)
+        self.accountd = f.start("accountd", chroot=False)
+        self.sessions = f.start("imapd", "imap-session", chroot=False)
+
+    def log_in(self, user):
+        """(the client's side, the packet `park`, the descriptor with it)."""
+        ours, theirs = socket.socketpair()
+        ours.settimeout(60)
+        with self.accountd.connect() as c, theirs:
+            send(c, packet("auth", ("mechanism", "PLAIN"), ("response",
+                 base64.b64encode(b"\0%s@v.test\0secret" % user).decode()),
+                 ("service", "imap"), ("client", "192.0.2.1"),
+                 ("session", "imap"), ("tag", "a")), theirs.fileno())
+            feed, _ = self.listener.accept()
+            feed.settimeout(60)
+            tap.equal(parse(feed.recv(131072)),
+                      ("session", [("user", user.decode() + "@v.test")]),
+                      "a session says whose it is")
+            feed.send(packet("session", ("parked", "0")))
+            tap.equal(parse(c.recv(131072))[0], "ok", "a login")
+        r = Raw(ours)
+        data, fds, _, _ = socket.recv_fds(feed, 131072, 4)
+        verb, attrs = parse(data)
+        tap.equal((verb, len(fds)), ("park", 1), "a session that parks")
+        feed.send(packet("parked"))
+        tap.equal(feed.recv(100), b"", "its process ends")
+        feed.close()
+        return r, dict(attrs), fds[0]
+
+    def resume(self, attrs, fd):
+        """accountd's answer, "" if there is none."""
+        given = [(n, attrs[n]) for n in ("facts", "state", "seal")
+                 if n in attrs]
+        with self.accountd.connect() as c:
+            send(c, packet("resume", *given), fd)
+            try:
+                got = c.recv(131072)
+            except ConnectionError:
+                return ""
+        return parse(got)[0] if got else ""
+
+
+def alter(text, find, by):
+    """The same length, in base64."""
+    data = base64.b64decode(text)
+    assert find in data and len(find) == len(by)
+    return base64.b64encode(data.replace(find, by)).decode()
+
+
+def forged():
+    f = Forger()
+    ann, park_a, fd_a = f.log_in(b"ann")
+    bob, park_b, fd_b = f.log_in(b"bob")
+    own, other = socket.socketpair()
+    key = base64.b64encode(b"\0" * 32).decode()
+    for name, attrs, fd in (
+            ("another user's name", dict(park_a, facts=alter(
+                park_a["facts"], b"user=ann", b"user=bob")), fd_a),
+            ("another user's mail", dict(park_a, facts=alter(
+                park_a["facts"], b"mail/ann", b"mail/bob")), fd_a),
+            ("another user's ticket", dict(park_a, facts=park_b["facts"]),
+             fd_a),
+            ("another user's session", park_b, fd_a),
+            ("a connection of its own", park_a, own.fileno()),
+            ("another state", dict(park_a, state=base64.b64encode(
+                b"imap\0enabled=15\0").decode()), fd_a),
+            ("another seal", dict(park_a, seal=park_b["seal"]), fd_a),
+            ("a seal of zeros", dict(park_a, seal=key), fd_a),
+            ("no seal", {n: park_a[n] for n in ("facts", "state")}, fd_a),
+            ("half a seal", dict(park_a, seal=park_a["seal"][:20]), fd_a),
+            ("no facts", {n: park_a[n] for n in ("seal", "state")}, fd_a),
+            ("no connection", park_a, None)):
+        tap.equal(f.resume(attrs, fd), "", "refused: " + name)
+    log = f.folder.read_log()
+    tap.ok("resumed" not in log, "nothing was opened")
+    tap.ok(log.count("its seal is wrong") >= 7, "and it is in the log", log)
+    # without an answer from here it stays in its process
+    tap.equal(f.resume(park_a, fd_a), "ok", "what is a session's own goes on")
+    tap.starts(ann.ask("NOOP")[1], b"OK", "on its connection")
+    f.accountd.stop()
+    f.accountd = f.folder.start("accountd", chroot=False)
+    tap.equal(f.resume(park_b, fd_b), "",
+              "with another first key all seals are wrong")
+    f.listener.close()
+    f.folder.end()
+
+
+def others():
+    """Other tests, while all sessions park whenever they wait; any test of
+    IMAP can be run so."""
+    for name in ("imap-session", "imap-rfc3501", "imap-condstore",
+                 "imap-rev2"):
+        done = subprocess.run(
+            [sys.executable, os.path.join(HERE, name + ".t")],
+            env=dict(os.environ, POSTHORN_PARK="yes"), timeout=600,
+            capture_output=True, text=True)
+        tap.ok(done.returncode == 0, name + " passes with parked sessions",
+               done.stderr[-3000:])
+
+
+whole_suite()
+limits()
+short_of_processes()
+renamed()
+numbers()
+forged()
+others()
+tap.done()
