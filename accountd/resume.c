@@ -20,10 +20,8 @@ struct resume {
 };
 
 static const char *const verbs[] = {
-	[HANDOVER_TAKEN] = "ok",
-	[HANDOVER_LATER] = "later",
-	[HANDOVER_REFUSED] = "refused",
-	[HANDOVER_MANY] = "refused",
+	[HANDOVER_TAKEN] = "ok",	[HANDOVER_LATER] = "later",
+	[HANDOVER_REFUSED] = "refused", [HANDOVER_MANY] = "refused",
 	[HANDOVER_LOST] = "refused",
 };
 

@@ -67,7 +67,8 @@ static bool read_account(const struct ipc_in *m, struct ticket *t)
 	struct account *a = &t->account;
 	int64_t uid, gid, tls;
 
-	if (!ipc_is(m, "facts") || !ipc_int(m, "uid", 1, UINT32_MAX - 1, &uid) ||
+	if (!ipc_is(m, "facts") ||
+	    !ipc_int(m, "uid", 1, UINT32_MAX - 1, &uid) ||
 	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &gid) ||
 	    !ipc_int(m, "tls", 0, 1, &tls) || !quota_get(m, &a->quota))
 		return false;
@@ -104,8 +105,7 @@ static const char *check(const struct ipc_in *m, int fd, struct buf *facts,
 	    !seal_get(m, "seal", &seal))
 		return "it is malformed";
 	if (!key_of(fd, facts->data, facts->len, &key) ||
-	    !seal_is_of(&seal, &key, SEAL_STATE, t->state.data,
-			t->state.len))
+	    !seal_is_of(&seal, &key, SEAL_STATE, t->state.data, t->state.len))
 		return "its seal is wrong";
 	if (!read_facts(facts, t))
 		return "its facts are not understood";

@@ -14,9 +14,9 @@
 #include "base/mem.h"
 #include "log/log.h"
 
-#define OFFERS_MAX 16  /* at a time: logins want processes, too */
-#define AGAIN_MS 100   /* until one is offered again */
-#define TEXT_MAX 200   /* that is said to a client */
+#define OFFERS_MAX 16 /* at a time: logins want processes, too */
+#define AGAIN_MS 100  /* until one is offered again */
+#define TEXT_MAX 200  /* that is said to a client */
 #define PACKET_MAX 100000
 #define WAIT_MIN_MS 1000
 #define WAIT_MAX_MS 7200000

@@ -19,10 +19,9 @@ bool seal_make(const struct seal *key, const char *purpose, const void *data,
 	buf_init(&text, 2 * IPC_PACKET_MAX);
 	buf_put(&text, purpose, strlen(purpose) + 1);
 	buf_put(&text, data, n);
-	good = !text.over &&
-	       HMAC(EVP_sha256(), key->byte, SEAL_SIZE,
-		    (const unsigned char *)text.data, text.len, out->byte,
-		    NULL);
+	good = !text.over && HMAC(EVP_sha256(), key->byte, SEAL_SIZE,
+				  (const unsigned char *)text.data, text.len,
+				  out->byte, NULL);
 	buf_free(&text);
 	if (!good)
 		log_error("cannot make a seal");

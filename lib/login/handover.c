@@ -108,10 +108,7 @@ bool handover_take(int sock, struct feed *feed, struct handover *h)
 	good = good && h->fd >= 0;
 	welcome = !good || is_welcome(h, feed);
 	good = good && welcome;
-	good = confirm(sock, good	? "ok"
-			     : welcome ? "failed"
-				       : "many") &&
-	       good;
+	good = confirm(sock, good ? "ok" : welcome ? "failed" : "many") && good;
 	close(sock);
 	if (!good) {
 		if (welcome)

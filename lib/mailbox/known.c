@@ -112,9 +112,9 @@ static void spread(struct table *t, uint32_t gone, const struct buf *uids,
 			if (from > 0 && entries_at(t, from - 1)->uid == uid) {
 				*entries_at(t, --to) = *entries_at(t, --from);
 			} else {
-				*entries_at(t, --to) = (struct entry){
-					.uid = uid, .modseq = modseq
-				};
+				*entries_at(t, --to) =
+					(struct entry){ .uid = uid,
+							.modseq = modseq };
 				entries_mark_gone(t, to);
 			}
 			if (uid == r[n].first)
@@ -128,6 +128,8 @@ static void mark_changed(struct mailbox *m, uint64_t modseq)
 {
 	struct table *t = &m->x.t;
 
+	if (modseq >= m->x.f.last.modseq)
+		return;
 	for (uint32_t i = 0; i < m->shown; i++)
 		if (entries_at(t, i)->modseq > modseq &&
 		    !(entries_at(t, i)->state & ENTRY_GONE)) {

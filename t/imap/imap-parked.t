@@ -193,6 +193,95 @@ def numbers():
                   "$ is what it was")
 
 
+# mailbox-feed alone, with a test in the place of the session and of accountd.
+
+def text(words):
+    return base64.b64encode(words).decode()
+
+
+def leave(feed, fd, *words, end=True, **change):
+    """Parks FD; the answer, "" if there is none."""
+    attrs = dict(facts="Zm9v", state="c3RhdGU=", seal="c2VhbA==",
+                 wait="1000", say=text(b"* OK Here\r\n"),
+                 stop=text(b"* BYE Stop\r\n"))
+    attrs.update(change)
+    attrs = {n: v for n, v in attrs.items() if v is not None}
+    with feed.connect() as c:
+        for w in words or (packet("session", ("user", "joe")),):
+            c.send(w)
+            if not c.recv(1000):
+                return ""
+        send(c, packet("park", *attrs.items()), fd)
+        try:
+            got = c.recv(1000)
+        except ConnectionError:
+            got = b""
+        if got and not end:
+            c.send(packet("back"))
+            c.send(packet("watch"))
+        return parse(got)[0] if got else ""
+
+
+def feed_alone():
+    f = Folder()
+    accountd = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    accountd.bind(os.path.join(f.private, "accountd"))
+    accountd.listen(16)
+    accountd.settimeout(60)
+    feed = f.start("mailbox-feed", "feed", chroot=False, also=("feed-all",))
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    for what, change in (
+            ("no seal", dict(seal=None)), ("no text", dict(say=None)),
+            ("an empty text", dict(stop="")), ("no time", dict(wait=None)),
+            ("a negative time", dict(wait="-5")),
+            ("a long text", dict(say=text(b"x" * 300))),
+            ("a large state", dict(state="A" * 110000))):
+        tap.equal(leave(feed, theirs.fileno(), **change), "",
+                  "refused: " + what)
+    tap.equal(leave(feed, None), "", "refused: no connection")
+    tap.equal(leave(feed, theirs.fileno(), packet("session", ("user", "a")),
+                    packet("session", ("user", "b"))), "",
+              "refused: a second user")
+    tap.equal(leave(feed, theirs.fileno(), end=False), "parked", "parked")
+    ours.send(b"x")
+    tap.equal(leave(feed, theirs.fileno()), "parked",
+              "taken back, and parked again")
+    for answer, then in (("later", "another offer"), ("ok", "the end")):
+        c, _ = accountd.accept()
+        data, fds, _, _ = socket.recv_fds(c, 131072, 4)
+        tap.equal((parse(data), len(fds)),
+                  (("resume", [("facts", "Zm9v"), ("state", "c3RhdGU="),
+                               ("seal", "c2VhbA==")]), 1),
+                  "a byte: accountd gets all")
+        c.send(packet(answer))
+        c.close()
+        os.close(fds[0])
+    theirs.recv(1)
+    tap.equal(leave(feed, theirs.fileno()), "parked", "silence")
+    tap.equal([ours.recv(11), ours.recv(11)], [b"* OK Here\r\n"] * 2,
+              "is broken now and then")
+    ours.send(b"x")
+    c, _ = accountd.accept()
+    c.close()
+    tap.equal(ours.recv(10), b"", "accountd refuses: the connection ends")
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    leave(feed, theirs.fileno(), last="yes", say=text(b"* BYE\r\n"))
+    theirs.close()
+    tap.equal([ours.recv(7), ours.recv(7)], [b"* BYE\r\n", b""],
+              "a last word")
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    leave(feed, theirs.fileno(), wait="60000")
+    theirs.close()
+    feed.stop()
+    tap.equal([ours.recv(12), ours.recv(7)], [b"* BYE Stop\r\n", b""],
+              "and the one when the suite stops")
+    accountd.close()
+    f.end()
+
+
 # A program in the place of mailbox-feed.
 
 def send(c, data, fd=None):
@@ -239,9 +328,10 @@ class Forger:
             feed, _ = self.listener.accept()
             feed.settimeout(60)
             tap.equal(parse(feed.recv(131072)),
-                      ("session", [("user", user.decode() + "@v.test")]),
+                      ("session", [("user", user.decode() + "@v.test"),
+                                    ("client", "192.0.2.1")]),
                       "a session says whose it is")
-            feed.send(packet("session", ("parked", "0")))
+            feed.send(packet("session", ("parked", "0"), ("here", "0")))
             tap.equal(parse(c.recv(131072))[0], "ok", "a login")
         r = Raw(ours)
         data, fds, _, _ = socket.recv_fds(feed, 131072, 4)
@@ -303,6 +393,7 @@ def forged():
     tap.equal(f.resume(park_a, fd_a), "ok", "what is a session's own goes on")
     tap.starts(ann.ask("NOOP")[1], b"OK", "on its connection")
     f.accountd.stop()
+    os.unlink(os.path.join(f.folder.data, "accountd", "key"))
     f.accountd = f.folder.start("accountd", chroot=False)
     tap.equal(f.resume(park_b, fd_b), "",
               "with another first key all seals are wrong")
@@ -328,6 +419,7 @@ limits()
 short_of_processes()
 renamed()
 numbers()
+feed_alone()
 forged()
 others()
 tap.done()

@@ -22,7 +22,8 @@ static void disturb(struct mailbox *m, uint32_t last)
 	uint32_t seq[3], n = 0, i;
 
 	mailbox_refresh(m, true, &c);
-	for (i = 1 + below(9); i <= mailbox_count(m) && n < 3; i += 1 + below(9))
+	for (i = 1 + below(9); i <= mailbox_count(m) && n < 3;
+	     i += 1 + below(9))
 		seq[n++] = i;
 	switch (below(4)) {
 	case 0:
@@ -100,8 +101,8 @@ static bool round_trip(struct store *s, struct mailbox *a, struct mailbox *x,
 	known = mailbox_count(a);
 	while (n-- > 0)
 		disturb(x, mailbox_uid(a, known));
-	good = good && mailbox_open_known(s, "INBOX", read_only, &k, &b) ==
-			       ERR_OK;
+	good = good &&
+	       mailbox_open_known(s, "INBOX", read_only, &k, &b) == ERR_OK;
 	good = good && mailbox_count(b) == known &&
 	       (read_only || mailbox_recent(b) == mailbox_recent(a));
 	good = good && mailbox_refresh(a, expunge, &ca) == ERR_OK &&
