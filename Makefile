@@ -4,8 +4,8 @@
 O = $(if $(SANITIZE),build/sanitize,.)
 
 # These need no configuration: they see to the packages first.
-FIRST = deps demo demo-stop check check-roundcube check-thunderbird \
-	compare-imap model help clean distclean floors
+FIRST = deps demo demo-stop check check-clients check-roundcube \
+	check-thunderbird compare-imap model help clean distclean floors
 ifneq ($(filter-out $(FIRST),$(or $(MAKECMDGOALS),all)),)
 include $(O)/config.mk
 endif
@@ -234,6 +234,17 @@ compare-imap:
 	@t/compare/fetch $(B)/compare
 	@STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) t/compare/imap $(COMPARE)
 
+# Clients of others beyond those of make check.
+CLIENTS = $(addprefix t/clients/,sync.t readers.t npm.t) t/imap/imap-clients.t
+check-clients:
+	@dist/deps build test clients
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@npm install --silent --no-fund --no-audit --prefix $(B)/npm \
+		imapflow node-pop3
+	STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) \
+		NODE_PATH=$(abspath $(B)/npm/node_modules) \
+		dist/run-tests 2 $(CLIENTS)
+
 # What people use, with their own eyes: PICTURES=DIR for screenshots.
 PEOPLE = check-roundcube check-thunderbird
 $(PEOPLE): check-%:
@@ -331,6 +342,7 @@ help:
 	@echo 'make unit         the unit tests'
 	@echo 'make unit-unsigned  the same where char is unsigned'
 	@echo 'make compare-imap dialogues and samples beside Dovecot and Cyrus (root)'
+	@echo 'make check-clients  aerc, neomutt, offlineimap, interimap, imapflow …'
 	@echo 'make check-roundcube  a webmail in a browser (PICTURES=DIR: screenshots)'
 	@echo 'make check-thunderbird  the mail program, on a screen of its own'
 	@echo 'make crash-check  what power cuts could leave, 24000 states of it'
@@ -350,7 +362,7 @@ clean:
 distclean: clean
 	rm -f config.h config.mk config.log
 
-.PHONY: all man deps check check-built compare-imap $(PEOPLE) unit unit-unsigned fuzz fuzz-run \
+.PHONY: all man deps check check-built compare-imap check-clients $(PEOPLE) unit unit-unsigned fuzz fuzz-run \
 	floors crash-check power-cut model mutants demo demo-stop bench \
 	install uninstall help clean distclean
 .SECONDARY:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Thunderbird on our IMAP and submission: what its user does. PICTURES=DIR keeps
-screenshots."""
+"""Thunderbird on our IMAP and submission: what its user does. PICTURES=DIR
+keeps screenshots."""
 import os
 import sys
 
