@@ -38,19 +38,6 @@ static int deliver(void)
 	return code;
 }
 
-static unsigned files_in(const char *dir)
-{
-	DIR *d = opendir(path(dir));
-	struct dirent *e;
-	unsigned n = 0;
-
-	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.';
-	if (d)
-		closedir(d);
-	return n;
-}
-
 /* Descriptors that lead to something below the Maildir. */
 static unsigned held(void)
 {
@@ -86,7 +73,7 @@ static void test_kept(void)
 	before = held();
 	ok(before > 0, "the folder stays open");
 	deliver_n("INBOX", 1); /* somebody else's */
-	ok(deliver() == ERR_OK && out.uid == 4 && files_in("new") == 4,
+	ok(deliver() == ERR_OK && out.uid == 4 && count_files("new") == 4,
 	   "what others add is counted");
 	ok(held() == before, "… nothing more is open");
 }
@@ -101,7 +88,7 @@ static void test_other_maildir(void)
 	ok(deliver() == ERR_NOT_FOUND && held() == 0,
 	   "a Maildir that is gone: nothing is delivered");
 	deliver_n("INBOX", 1);
-	ok(deliver() == ERR_OK && out.uid == 2 && files_in("new") == 2,
+	ok(deliver() == ERR_OK && out.uid == 2 && count_files("new") == 2,
 	   "another in its place gets what comes");
 }
 
@@ -110,8 +97,8 @@ static void test_other_place(void)
 	begin();
 	rename(path("new"), path("new.old"));
 	mkdir(path("new"), 0700);
-	ok(deliver() == ERR_OK && out.uid == 3 && files_in("new") == 1 &&
-		   files_in("new.old") == 2,
+	ok(deliver() == ERR_OK && out.uid == 3 && count_files("new") == 1 &&
+		   count_files("new.old") == 2,
 	   "so does another directory `new`");
 }
 
@@ -124,7 +111,7 @@ static void test_other_journal(void)
 	begin();
 	was = slurp(path(DISK_JOURNAL), &n);
 	rename(path(DISK_JOURNAL), path("aside"));
-	ok(deliver() == ERR_NOT_FOUND && files_in("new") == 2,
+	ok(deliver() == ERR_NOT_FOUND && count_files("new") == 2,
 	   "a journal that is gone: nothing is delivered");
 	write_file(path(DISK_JOURNAL), was, n);
 	free(was);

@@ -200,4 +200,23 @@ __attribute__((unused)) static bool find_name(const char *dir,
 	return found;
 }
 
+/* How many there are in DIR; and in both of INBOX. */
+__attribute__((unused)) static int count_files(const char *dir)
+{
+	DIR *d = opendir(path(dir));
+	struct dirent *e;
+	int n = 0;
+
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+__attribute__((unused)) static int files_of_inbox(void)
+{
+	return count_files("new") + count_files("cur");
+}
+
 #endif

@@ -36,18 +36,6 @@ ssize_t pread(int fd, void *p, size_t n, off_t off)
 
 static uint32_t seq[MANY];
 
-static int files(const char *dir)
-{
-	DIR *d = opendir(path(dir));
-	struct dirent *e;
-	int n = 0;
-
-	while ((e = readdir(d)))
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* MANY messages of another program, and one of ours, the last. */
 static void fill(void)
 {
@@ -99,14 +87,15 @@ static void test_patience(void)
 		   mailbox_count(m) == 1,
 	   "the session knows that they are gone");
 	slow = 0;
-	ok(holds_last("beside") && files("cur") > 1 && files("tmp") == 0,
+	ok(holds_last("beside") && count_files("cur") > 1 &&
+		   count_files("tmp") == 0,
 	   "and so does another, which leaves the files alone");
 	deliver_n("INBOX", 1);
 	while (mailbox_settle(m))
 		;
 	mailbox_refresh(m, true, &c);
 	mailbox_totals(m, &t);
-	ok(files("cur") + files("new") == 2 && files("tmp") == 0 &&
+	ok(files_of_inbox() == 2 && count_files("tmp") == 0 &&
 		   mailbox_count(m) == 2 && !marks_are_pending(&t),
 	   "the rest is removed later");
 	close_folder(&m, &s);
@@ -140,11 +129,11 @@ static void test_beside(void)
 	slow = 0;
 	m2 = open_folder("INBOX", true, &s2);
 	ok(mailbox_is_removing(m) && mailbox_count(m2) == 0 &&
-		   files("tmp") == 0,
+		   count_files("tmp") == 0,
 	   "whoever comes later sees that it goes on");
 	close_folder(&m2, &s2);
 	close_folder(&m, &s);
-	ok(files("cur") + files("new") + files("tmp") == 0, "to its end");
+	ok(files_of_inbox() + count_files("tmp") == 0, "to its end");
 	leftover_busy_us = 10000000;
 }
 
@@ -160,7 +149,7 @@ static void test_close(void)
 	ok(mailbox_expunge(m, seq, MANY, false) == ERR_OK, "the same");
 	slow = 0;
 	close_folder(&m, &s);
-	ok(files("cur") + files("new") == 1, "and at the end of the session");
+	ok(files_of_inbox() == 1, "and at the end of the session");
 }
 
 /* An expunge that ends after so many files. */
@@ -193,8 +182,8 @@ static void test_end(int after)
 	ok(holds_last("after"), "none of the messages comes back");
 	ok(reads < 500, "nor is the journal searched for each: %d reads",
 	   reads);
-	ok(holds_last("later") && files("cur") + files("new") == 1,
-	   "and no file is left there: %d", files("cur") + files("new"));
+	ok(holds_last("later") && files_of_inbox() == 1,
+	   "and no file is left there: %d", files_of_inbox());
 }
 
 /* What has become of copies elsewhere, which are the same files, changes the
@@ -222,7 +211,7 @@ static void test_copied(void)
 
 	fill();
 	usleep(40000);
-	ok(ends_after(MANY / 2) && files("cur") > 1, "an expunge ends");
+	ok(ends_after(MANY / 2) && count_files("cur") > 1, "an expunge ends");
 	usleep(40000);
 	touch_by_copies("cur");
 	ok(holds_last("copied"), "what was copied elsewhere stays away as well");
@@ -259,7 +248,7 @@ static void test_short_sessions(void)
 {
 	fill();
 	ok(ends_after(MANY / 2), "an expunge ends");
-	ok(file_size(path(DISK_JOURNAL)) >= 256 << 10 && files("cur") > 1,
+	ok(file_size(path(DISK_JOURNAL)) >= 256 << 10 && count_files("cur") > 1,
 	   "the journal is a long one");
 	leftover_busy_us = 60000000;
 	look_again(false);
@@ -267,10 +256,10 @@ static void test_short_sessions(void)
 	deliver_n("INBOX", 1);
 	ok(status_messages() == 2, "STATUS does not count what is left");
 	look_again(false);
-	ok(files("cur") > 2, "and nobody removes it at once");
+	ok(count_files("cur") > 2, "and nobody removes it at once");
 	leftover_busy_us = 0;
 	look_again(false);
-	ok(status_messages() == 2 && files("cur") + files("new") == 2,
+	ok(status_messages() == 2 && files_of_inbox() == 2,
 	   "none of it comes back after short sessions");
 	ok(file_size(path(DISK_JOURNAL)) < 256 << 10,
 	   "then the journal is made shorter");

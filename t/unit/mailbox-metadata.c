@@ -231,7 +231,7 @@ static void note(void *context, const struct inspect_finding *f)
 }
 
 /* Files of that name and those put aside, in the folder. */
-static int count_files(const char *folder, const char *name)
+static int count_named(const char *folder, const char *name)
 {
 	DIR *d = opendir(path(folder));
 	struct dirent *e;
@@ -345,7 +345,7 @@ static void test_damage(struct store *s)
 		ok(set(s, "Hurt", OTHER, "new") == ERR_OK,
 		   "%s: writing goes on", harms[i].name);
 		is(get(s, "Hurt", OTHER), "new", "and reading");
-		ok(count_files(".Hurt", "posthorn-metadata.damaged-") ==
+		ok(count_named(".Hurt", "posthorn-metadata.damaged-") ==
 			   (int)i + 1,
 		   "%s: it is kept aside", harms[i].name);
 	}

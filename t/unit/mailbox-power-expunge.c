@@ -44,11 +44,6 @@ static bool last_totals(struct totals *t)
 	return good;
 }
 
-static int files_of_inbox(void)
-{
-	return count_files("new") + count_files("cur");
-}
-
 /* Whose directory nobody touched since: but the next session looks there. */
 static void test_expunge_is_finished(void)
 {

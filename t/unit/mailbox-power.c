@@ -68,7 +68,7 @@ static void test_again(enum harm h, const char *dir)
 	ok(deliver_to("INBOX", text, "Q1", &out) == ERR_OK && !out.duplicate &&
 		   holds_one(out.uid),
 	   "%s in %s: delivered again, and there once", harm_name[h], dir);
-	ok(count_files("new") + count_files("cur") == 1,
+	ok(files_of_inbox() == 1,
 	   "and no file beside it");
 }
 
@@ -84,7 +84,7 @@ static void test_look(enum harm h, bool read_only)
 	m = open_folder("INBOX", read_only, &s);
 	ok(m && mailbox_count(m) == 0, "%s: not shown (%s)", harm_name[h],
 	   read_only ? "EXAMINE" : "SELECT");
-	ok(count_files("new") + count_files("cur") == 0, "nor left in the way");
+	ok(files_of_inbox() == 0, "nor left in the way");
 	ok(store_status(s, "INBOX", false, &st) == ERR_OK && st.messages == 0 &&
 		   st.unseen == 0,
 	   "nor counted");

@@ -95,16 +95,4 @@ __attribute__((unused)) static void begin_delivery(const char *id)
 	begin_delivery_until(&dies, id);
 }
 
-__attribute__((unused)) static int count_files(const char *dir)
-{
-	DIR *d = opendir(path(dir));
-	struct dirent *e;
-	int n = 0;
-
-	while ((e = readdir(d)))
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 #endif
