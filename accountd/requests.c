@@ -143,14 +143,15 @@ static bool do_nearly_full(struct peer *p)
 
 static bool do_lookup(struct peer *p)
 {
-	const char *name = ipc_get(&self.in, "name");
+	const char *name = ipc_get(&self.in, "name"), *hash;
 	enum account_status status;
 	struct account a;
 
 	(void)p;
 	if (!name)
 		return false;
-	status = find_account(name, &a);
+	status = ipc_get(&self.in, "login") ? find_login(name, &a, &hash)
+					    : find_account(name, &a);
 	ipc_begin(&self.out, verbs[status]);
 	if (status != ACCOUNT_FOUND)
 		return true;

@@ -78,6 +78,7 @@ static void check_mynetworks(struct findings *f, const struct config *c)
 	check_list(f, c, "mynetworks");
 	check_list(f, c, "haproxy_trusted_networks");
 	check_list(f, c, "login_trusted_networks");
+	check_list(f, c, "smtpd_authorized_xclient_hosts");
 	for (size_t i = 0; i < words->n; i++)
 		check_width(f, words->item[i]);
 }

@@ -111,16 +111,29 @@ static bool take_account(const struct ipc_in *a, struct account *out)
 			ipc_text(a, "extension"));
 }
 
-enum account_status account_lookup(const char *name, struct account *out)
+static enum account_status look_up(const char *name, struct account *out)
 {
 	enum account_status status;
 
-	ipc_begin(&self.question, "lookup");
 	ipc_put(&self.question, "name", name);
 	status = ask(name);
 	if (status == ACCOUNT_FOUND && !take_account(&self.answer, out))
 		return ACCOUNT_TEMP;
 	return status;
+}
+
+enum account_status account_lookup(const char *name, struct account *out)
+{
+	ipc_begin(&self.question, "lookup");
+	return look_up(name, out);
+}
+
+enum account_status account_lookup_login(const char *name,
+					 struct account *out)
+{
+	ipc_begin(&self.question, "lookup");
+	ipc_put(&self.question, "login", "yes");
+	return look_up(name, out);
 }
 
 enum account_status account_may_send(const char *user, const char *address)

@@ -55,6 +55,11 @@ void account_nearly_full(const char *user);
  * caller's *OUT; only useful after ACCOUNT_FOUND. */
 enum account_status account_lookup(const char *name, struct account *out);
 
+/* The same for who logs in as NAME: a name without domain may be that of a
+ * virtual user (accountd(8)). */
+enum account_status account_lookup_login(const char *name,
+					 struct account *out);
+
 /* May the logged-in USER send as ADDRESS (the user's own, with any extension,
  * an alias that leads only to the user, or by smtpd_sender_login_maps)?
  * ACCOUNT_FOUND: yes, ACCOUNT_NONE: no. */

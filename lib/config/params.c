@@ -220,6 +220,8 @@ const struct config_param config_params[] = {
   "Certificates of the authorities that outgoing connections trust." },
 { "smtp_tls_security_level", CHOICE, "may", "none may encrypt verify", "SMTP client",
   "TLS to other hosts: never, when offered, always, or always with a certificate that proves the name." },
+{ "smtpd_authorized_xclient_hosts", LIST, "", NULL, "SMTP server",
+  "Hosts, networks as in mynetworks, that may say with XCLIENT for whom they speak, also as a login that they have checked: proxies of mail, such as nginx. Whoever can connect from there can send as anybody. Empty: none." },
 { "smtpd_banner", STRING, "$myhostname ESMTP", NULL, "SMTP server",
   "The text after 220." },
 { "smtpd_client_connection_count_limit", INT, "50", "0-100000", "SMTP server",

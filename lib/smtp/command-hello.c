@@ -55,6 +55,9 @@ void smtp_run_ehlo(struct smtp_session *s, char *args)
 		      (long long)s->server->size_limit);
 	if (s->server->tls && !s->tls && !s->lmtp)
 		stream_puts(s->io, "250-STARTTLS\r\n");
+	if (s->speaks_for_others)
+		stream_puts(s->io, "250-XCLIENT NAME ADDR PORT PROTO HELO "
+				   "LOGIN DESTADDR DESTPORT\r\n");
 	if (s->server->policy->extensions)
 		s->server->policy->extensions(s);
 	stream_puts(s->io, "250-ENHANCEDSTATUSCODES\r\n"

@@ -67,6 +67,8 @@ static const struct smtp_command rows[] = {
 { "NOOP", SMTP_ANY, SMTP_JUNK, NULL, run_noop },
 { "VRFY", SMTP_ANY, SMTP_JUNK, NULL, run_vrfy },
 { "HELP", SMTP_ANY, SMTP_JUNK, NULL, run_help },
+{ "XCLIENT", NO_MAIL, SMTP_LAST | SMTP_NOT_LMTP,
+	"503 5.5.1 Error: MAIL transaction in progress", smtp_run_xclient },
 { "QUIT", SMTP_ANY, 0, NULL, run_quit },
 };
 /* clang-format on */

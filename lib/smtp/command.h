@@ -60,6 +60,7 @@ void smtp_run_ehlo(struct smtp_session *s, char *args);
 void smtp_run_starttls(struct smtp_session *s, char *args);
 void smtp_run_mail(struct smtp_session *s, char *args);
 void smtp_run_rcpt(struct smtp_session *s, char *args);
+void smtp_run_xclient(struct smtp_session *s, char *args);
 void smtp_run_data(struct smtp_session *s, char *args);
 
 #endif

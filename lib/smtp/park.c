@@ -43,6 +43,8 @@ static const struct {
 	{ "accepted", offsetof(struct smtp_session, accepted) },
 	{ "unknown", offsetof(struct smtp_session, unknown) },
 	{ "fate", offsetof(struct smtp_session, fate) },
+	{ "speaks-for-others",
+	  offsetof(struct smtp_session, speaks_for_others) },
 	{ "size", offsetof(struct smtp_session, size) },
 	{ "message-fate", offsetof(struct smtp_session, message_fate) },
 };
@@ -331,6 +333,7 @@ static bool take_new(struct smtp_session *s, const struct ipc_in *m)
 	if (!take_texts(s, m))
 		return false;
 	smtp_find_client(s);
+	smtp_find_rights(s);
 	smtp_reset(s);
 	smtp_meet(s);
 	return true;

@@ -8,6 +8,7 @@ static void read_lists(struct smtp_server *s, const struct config *c)
 {
 	s->domains = address_domains_new(c, NULL);
 	s->networks = address_networks_of(c, "mynetworks");
+	s->xclients = address_networks_of(c, "smtpd_authorized_xclient_hosts");
 }
 
 void smtp_server_init(struct smtp_server *s, const struct config *c,

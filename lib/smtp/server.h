@@ -44,6 +44,7 @@ struct smtp_server {
 	const char *delimiter;
 	struct address_domains *domains;
 	struct address_networks *networks;
+	struct address_networks *xclients; /* smtpd_authorized_xclient_hosts */
 	bool tls;	/* there is a certificate */
 	bool normalize; /* bare CR and LF are mended */
 	bool check_sender_domain;

@@ -56,6 +56,12 @@ void smtp_find_trust(struct smtp_session *s)
 		     address_networks_have(s->server->networks, s->client);
 }
 
+void smtp_find_rights(struct smtp_session *s)
+{
+	s->speaks_for_others =
+		address_networks_have(s->server->xclients, s->client);
+}
+
 void smtp_find_client(struct smtp_session *s)
 {
 	const struct dns_patience p = { s->stress ? STRESS_NAME_MS : NAME_MS,
@@ -100,6 +106,7 @@ void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
 {
 	smtp_session_begin(s, server, intake, fd, -1);
 	smtp_find_client(s);
+	smtp_find_rights(s);
 	smtp_reset(s);
 }
 

@@ -57,6 +57,7 @@ struct smtp_session {
 	char client_name[SMTP_NAME_SIZE]; /* verified, or "unknown" */
 	char local[INET6_ADDRSTRLEN];	  /* smtp_local_address, or "" */
 	bool trusted;			  /* it is in mynetworks */
+	int64_t speaks_for_others;	  /* it may use XCLIENT */
 	char helo[SMTP_NAME_SIZE];
 	bool esmtp;
 	bool tls;
@@ -107,12 +108,14 @@ void smtp_session_init(struct smtp_session *s, const struct smtp_server *server,
 
 /* For smtp/park.h: the parts of the above. A session over FD, from GATE (-1:
  * none), that knows nothing about its client; then its name, from its address;
- * then whether it is in mynetworks. */
+ * then whether it is in mynetworks, and whether it, which has connected, may say
+ * that another is the client. */
 void smtp_session_begin(struct smtp_session *s,
 			const struct smtp_server *server, struct intake *intake,
 			int fd, int gate);
 void smtp_find_client(struct smtp_session *s);
 void smtp_find_trust(struct smtp_session *s);
+void smtp_find_rights(struct smtp_session *s);
 
 /* Asks the policies about the client; the session is over if they refuse
  * it. */

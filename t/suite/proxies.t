@@ -228,31 +228,64 @@ class Auth(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def by_nginx(s):
-    if not os.path.exists("/usr/lib/nginx/modules/ngx_mail_module.so"):
-        tap.ok(True, "nginx # SKIP it, or its mail module, is not installed")
-        return
-    ports = free_ports(2)
+def nginx(s, servers, **ports):
+    """Runs it with its settings SERVERS, and asks us where logins of a protocol
+    go, by PORTS."""
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Auth)
-    Auth.ports = {"imap": s.IMAP_PORT, "pop3": s.POP3_PORT}
+    Auth.ports = ports
     threading.Thread(target=web.serve_forever, daemon=True).start()
     home = tempfile.mkdtemp(dir=s.dir)
     conf = os.path.join(home, "nginx.conf")
     with open(conf, "w") as f:
         f.write("load_module /usr/lib/nginx/modules/ngx_mail_module.so;\n"
                 "daemon off;\nerror_log %s/log;\npid %s/pid;\n"
-                "events {}\nmail {\n  auth_http 127.0.0.1:%d/;\n"
-                "  proxy_protocol on;\n"
-                "  server { listen 127.0.0.1:%d; protocol imap; }\n"
-                "  server { listen 127.0.0.1:%d; protocol pop3; }\n}\n" % (
-                    home, home, web.server_address[1], *ports))
-    p = daemon("/usr/sbin/nginx", "-p", home, "-c", conf)
+                "events {}\nmail {\n  auth_http 127.0.0.1:%d/;\n%s}\n" % (
+                    home, home, web.server_address[1], servers))
+    return web, daemon("/usr/sbin/nginx", "-p", home, "-c", conf)
+
+
+def has_nginx():
+    there = os.path.exists("/usr/lib/nginx/modules/ngx_mail_module.so")
+    if not there:
+        tap.ok(True, "nginx # SKIP it, or its mail module, is not installed")
+    return there
+
+
+def by_nginx(s):
+    if not has_nginx():
+        return
+    ports = free_ports(2)
+    web, p = nginx(s, "  proxy_protocol on;\n"
+                   "  server { listen 127.0.0.1:%d; protocol imap; }\n"
+                   "  server { listen 127.0.0.1:%d; protocol pop3; }\n" %
+                   tuple(ports), imap=s.IMAP_PORT, pop3=s.POP3_PORT)
     try:
         tap.ok(wait_for(lambda: all(map(listens, ports))), "nginx runs")
         tap.equal(imap(Talk(s, ports[0]), s), b"a OK", "nginx, IMAP")
         tap.equal(pop3(Talk(s, ports[1]), s), b"+OK", "nginx, POP3")
         tap.equal(s.read_log().count("login: client=%s, " % CLIENT), 2,
                   "with the client's address")
+    finally:
+        p.send_signal(signal.SIGTERM)
+        p.wait()
+        web.shutdown()
+
+
+def by_nginx_smtp(s):
+    """It checks the login itself, and passes it on with XCLIENT."""
+    if not has_nginx():
+        return
+    port = free_ports(1)[0]
+    web, p = nginx(s, "  server { listen 127.0.0.1:%d; protocol smtp;\n"
+                   "    smtp_auth plain login; xclient on; }\n" % port,
+                   smtp=s.SUBMISSION_PORT)
+    try:
+        tap.ok(wait_for(lambda: listens(port)), "nginx runs")
+        tap.equal(smtp(Talk(s, port), s, True), b"250", "nginx, SMTP")
+        got = s.wait_messages(1, s.USER2)
+        tap.ok(len(got) == 1 and
+               "[%s], sasl_username=%s" % (CLIENT, s.address()) in s.read_log(),
+               "with the client's address and login")
     finally:
         p.send_signal(signal.SIGTERM)
         p.wait()
@@ -333,6 +366,55 @@ def by_dovecot(s, protocol, port):
         p.wait()
 
 
+def xclient(s):
+    """A proxy that says for whom it speaks, over SMTP."""
+    t = Talk(s, s.SMTP_PORT, CLIENT)
+    t.read()
+    tap.equal(t.ask(b"XCLIENT ADDR=192.0.2.1")[:3], b"550", "no stranger may")
+    t.close()
+    t = Talk(s, s.SMTP_PORT, PROXY)
+    t.read()
+    t.s.sendall(b"EHLO proxy.test\r\n")
+    said = [t.read()]
+    while not said[-1].startswith(b"250 "):
+        said.append(t.read())
+    tap.ok(any(x.startswith(b"250-XCLIENT ") for x in said), "a proxy may",
+           said)
+    for bad in (b"", b" ADDR", b" ADDR=300.1.1.1", b" ADDR=IPV6:x", b" WHO=x",
+                b" NAME=a+", b" LOGIN=nobody@example.test"):
+        tap.equal(t.ask(b"XCLIENT" + bad)[:3], b"501", "XCLIENT%s" %
+                  bad.decode())
+    tap.equal(t.ask(b"XCLIENT NAME=mx+2Eclient.test ADDR=192.0.2.7 PORT=[UNAVAI"
+                    b"LABLE] HELO=x PROTO=ESMTP")[:3], b"220",
+              "the session begins anew")
+    tap.equal(t.ask(b"MAIL FROM:<a@sender.test>")[:3], b"503", "with EHLO")
+    t.ask(b"EHLO mx.client.test", b"250 ")
+    t.ask(b"MAIL FROM:<a@sender.test>")
+    tap.equal(t.ask(b"RCPT TO:<x@elsewhere.test>")[:3], b"554",
+              "as a stranger")
+    t.ask(b"RCPT TO:<%s>" % s.address().encode())
+    tap.equal(t.ask(b"XCLIENT ADDR=192.0.2.8")[:3], b"503", "within a message")
+    t.ask(b"DATA")
+    tap.equal(t.ask(b"From: <a@sender.test>\r\n\r\nx\r\n.")[:3], b"250",
+              "mail")
+    tap.equal(t.ask(b"XCLIENT ADDR=IPV6:2001:db8::7 NAME=[TEMPUNAVAIL]")[:3],
+              b"220", "and another client")
+    t.close()
+    got = s.wait_messages(1)[0]
+    tap.ok(b"from mx.client.test (mx.client.test [192.0.2.7])" in got,
+           "Received has the client", got)
+    tap.ok(wait_for(lambda: "[2001:db8::7]" in s.read_log()), "and the log")
+    t = Talk(s, s.SUBMISSION_PORT, PROXY)
+    t.read()
+    t.ask(b"EHLO proxy.test", b"250 ")
+    t.ask(b"XCLIENT ADDR=192.0.2.7 LOGIN=" + s.address().encode())
+    t.ask(b"EHLO x.test", b"250 ")
+    tap.equal([t.ask(b"MAIL FROM:<%s>" % a.encode())[:3] for a in (
+        s.address(s.USER2), s.address())], [b"553", b"250"],
+              "a login of the proxy's")
+    t.close()
+
+
 def untrusted(s):
     """Others may say what they like."""
     t = Talk(s, s.IMAP_PORT)
@@ -352,6 +434,8 @@ with Instance("haproxy_trusted_networks=" + PROXY) as instance:
 with Instance("haproxy_trusted_networks=" + PROXY,
               "smtpd_client_connection_count_limit=3") as instance:
     by_hand(instance)
+with Instance("smtpd_authorized_xclient_hosts=" + PROXY) as instance:
+    xclient(instance)
 # nginx connects from 127.0.0.1, and only speaks without TLS
 with Instance("haproxy_trusted_networks=127.0.0.1",
               "disable_plaintext_auth=no") as instance:
@@ -359,9 +443,11 @@ with Instance("haproxy_trusted_networks=127.0.0.1",
 hashed = subprocess.run(["openssl", "passwd", "-6", "masters"], check=True,
                         capture_output=True, text=True).stdout
 with Instance("login_trusted_networks=127.0.0.1", "disable_plaintext_auth=no",
+              "smtpd_authorized_xclient_hosts=127.0.0.1",
               "auth_master_user_maps=texthash:$config_directory/masters",
               masters="ops " + hashed) as instance:
     by_dovecot(instance, "imap", instance.IMAP_PORT)
     by_dovecot(instance, "pop3", instance.POP3_PORT)
+    by_nginx_smtp(instance)
     untrusted(instance)
 tap.done()
