@@ -3,7 +3,7 @@
  * read once for all keys: the struct keeps what was read and folded until the
  * next message. Case is folded in both key and text (mime_fold_case), so a
  * match is a search for bytes; but folding is the dearest part of it, and most
- * messages show without it that they do not match (searched_lacks).
+ * messages show without it whether they match (searched_held).
  */
 #include "imapd/search.h"
 
@@ -213,9 +213,13 @@ static bool match_text(struct search *m, const struct search_key *key)
 
 	if (!load_parts(m))
 		return false;
-	if (!m->have_text && searched_lacks(m->raw.data, m->root, whole,
-					    &key->text, &m->value))
-		return false;
+	if (!m->have_text) {
+		enum held h = searched_held(m->raw.data, m->root, whole,
+					    &key->text, &m->value);
+
+		if (h != HELD_UNSURE)
+			return h == HELD;
+	}
 	load_text(m);
 	return needle_is_in(&key->text, &m->body) ||
 	       (whole && needle_is_in(&key->text, &m->header));

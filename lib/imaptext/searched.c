@@ -114,89 +114,104 @@ bool needle_is_in(const struct needle *k, const struct buf *text)
 	return memmem(text->data, text->len, k->text, k->n) != NULL;
 }
 
-/* Is TEXT, N such that K is not in it? */
-static bool lacks(const struct needle *k, const char *text, size_t n)
+/* Does TEXT, N, which is UTF-8, hold K when it is folded? */
+static enum held held_in(const struct needle *k, const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
 	if (!k->ascii)
-		return str_span_is_ascii(text, n);
-	return k->nword > 0 && !has_word(s, n, k->word, k->nword) &&
-	       str_span_is_ascii(text, n);
+		return str_span_is_ascii(text, n) ? HELD_NOT : HELD_UNSURE;
+	if (k->nword == 0)
+		return HELD_UNSURE;
+	if (has_word(s, n, k->word, k->nword))
+		return k->nword == k->n ? HELD : HELD_UNSURE;
+	return str_span_is_ascii(text, n) ? HELD_NOT : HELD_UNSURE;
 }
 
-static bool header_lacks(const char *data, const struct mime_part *part,
-			 const struct needle *k)
+static enum held held_in_header(const char *data, const struct mime_part *part,
+				const struct needle *k)
 {
 	const char *header = data + part->header;
 
-	return lacks(k, header, part->nheader) &&
-	       !has_word((const unsigned char *)header, part->nheader, "=?", 2);
+	return has_word((const unsigned char *)header, part->nheader, "=?", 2)
+		       ? HELD_UNSURE
+		       : held_in(k, header, part->nheader);
 }
 
-static bool body_lacks(const char *data, const struct mime_part *part,
-		       const struct needle *k, struct buf *work)
+static enum held held_in_body(const char *data, const struct mime_part *part,
+			      const struct needle *k, struct buf *work)
 {
 	const char *text;
+	bool known;
 	size_t n;
 
 	buf_reset(work);
-	return !mime_part_text(work, data, part, &text, &n) ||
-	       lacks(k, text, n);
+	return mime_part_text(work, data, part, &text, &n, &known)
+		       ? held_in(k, text, n)
+		       : HELD_NOT;
 }
 
-bool searched_lacks(const char *data, const struct mime_part *root, bool header,
-		    const struct needle *k, struct buf *work)
+enum held searched_held(const char *data, const struct mime_part *root,
+			bool header, const struct needle *k, struct buf *work)
 {
+	enum held all = header ? held_in_header(data, root, k) : HELD_NOT, h;
 	const struct mime_part *child;
 
-	if (header && !header_lacks(data, root, k))
-		return false;
-	for (child = root->child; child; child = child->next)
-		if (!searched_lacks(data, child, true, k, work))
-			return false;
-	return body_lacks(data, root, k, work);
+	if (k->n == 0)
+		return HELD;
+	for (child = root->child; child && all != HELD; child = child->next) {
+		h = searched_held(data, child, true, k, work);
+		all = h > all ? h : all;
+	}
+	h = all == HELD ? HELD : held_in_body(data, root, k, work);
+	return h > all ? h : all;
 }
 
-static void add_header(struct buf *out, const char *data,
+static bool add_header(struct buf *out, const char *data,
 		       const struct mime_part *part, struct buf *value)
 {
 	const char *pos = data + part->header;
 	const char *end = pos + part->nheader;
 	struct mime_field f;
+	bool known = true;
 
 	while (mime_field_next(&pos, end, &f)) {
 		mime_fold_case(out, f.name, f.nname);
 		buf_puts(out, ": ");
 		buf_reset(value);
-		mime_decode_words(value, f.value, f.nvalue);
+		mime_decode_words_known(value, f.value, f.nvalue, &known);
 		mime_fold_case(out, value->data, value->len);
 		buf_putc(out, '\n');
+		known &= !value->over;
 	}
+	return known;
 }
 
-static void add_part(struct buf *header, struct buf *body, const char *data,
+static bool add_part(struct buf *header, struct buf *body, const char *data,
 		     const struct mime_part *part, struct buf *work)
 {
+	bool known = add_header(header, data, part, work);
 	const struct mime_part *child;
 	const char *text;
 	size_t n;
 
-	add_header(header, data, part, work);
 	for (child = part->child; child; child = child->next)
-		add_part(body, body, data, child, work);
+		known &= add_part(body, body, data, child, work);
 	buf_reset(work);
-	if (mime_part_text(work, data, part, &text, &n))
+	if (mime_part_text(work, data, part, &text, &n, &known))
 		mime_fold_case(body, text, n);
 	buf_putc(body, '\n');
+	return known && !work->over;
 }
 
-void searched_text(struct buf *header, struct buf *body, const char *data,
+bool searched_text(struct buf *header, struct buf *body, const char *data,
 		   const struct mime_part *root)
 {
 	struct buf work;
+	bool known;
 
 	buf_init(&work, body->max);
-	add_part(header, body, data, root, &work);
+	known = add_part(header, body, data, root, &work);
 	buf_free(&work);
+	return known && !header->over && !body->over;
 }

@@ -29,14 +29,15 @@ void needle_init(struct needle *k, const char *text, size_t n);
 bool needle_is_in(const struct needle *k, const struct buf *text);
 
 /* Appends the text of the message DATA with the tree ROOT: its header to HEADER,
- * all else, with the headers of inner parts, to BODY. */
-void searched_text(struct buf *header, struct buf *body, const char *data,
+ * all else, with the headers of inner parts, to BODY. False: another process may
+ * find more, since a charset is unknown here, or the buffers are too small. */
+bool searched_text(struct buf *header, struct buf *body, const char *data,
 		   const struct mime_part *root);
 
-/* Is it sure, from a look at DATA that folds nothing, that the body, or with
- * HEADER the header too, does not hold K? WORK is work space. False is no
- * answer. */
-bool searched_lacks(const char *data, const struct mime_part *root, bool header,
-		    const struct needle *k, struct buf *work);
+/* Does the body, or with HEADER the header or the body, hold K? This looks at DATA
+ * and folds nothing, so it is not always sure. WORK is work space. */
+enum held { HELD_NOT, HELD_UNSURE, HELD };
+enum held searched_held(const char *data, const struct mime_part *root,
+			bool header, const struct needle *k, struct buf *work);
 
 #endif

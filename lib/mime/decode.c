@@ -133,7 +133,8 @@ static bool text_charset(struct arena *a, const char *header, size_t n,
 }
 
 bool mime_part_text(struct buf *work, const char *data,
-		    const struct mime_part *part, const char **text, size_t *n)
+		    const struct mime_part *part, const char **text, size_t *n,
+		    bool *known)
 {
 	const char *header = data + part->header, *charset;
 	struct arena *a = arena_new();
@@ -147,7 +148,7 @@ bool mime_part_text(struct buf *work, const char *data,
 		*n = part->nbody;
 		undo_encoding(&raw, a, header, part->nheader, text, n);
 		if (*text == raw.data || !mime_is_utf8(charset, *text, *n)) {
-			mime_to_utf8(work, charset, *text, *n);
+			*known &= mime_to_utf8(work, charset, *text, *n);
 			*text = work->data;
 			*n = work->len;
 		}
@@ -163,10 +164,10 @@ bool mime_decode_part(struct buf *out, const char *data,
 	struct buf work;
 	const char *text;
 	size_t n;
-	bool is_text;
+	bool is_text, known;
 
 	buf_init(&work, out->max);
-	is_text = mime_part_text(&work, data, part, &text, &n);
+	is_text = mime_part_text(&work, data, part, &text, &n, &known);
 	if (is_text)
 		buf_put(out, text, n);
 	buf_free(&work);

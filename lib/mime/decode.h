@@ -22,15 +22,21 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n);
  * hides something (below). */
 bool mime_decode_words(struct buf *out, const char *value, size_t n);
 
+/* The same; *KNOWN becomes false if a word's charset is unknown, so that another
+ * process may find another text. */
+bool mime_decode_words_known(struct buf *out, const char *value, size_t n,
+			     bool *known);
+
 /* The text of the leaf PART of the message DATA. False, and nothing, if it
  * is not text. */
 bool mime_decode_part(struct buf *out, const char *data,
 		      const struct mime_part *part);
 
 /* The same without a copy, if it can be had: *TEXT, *N is in DATA, or in WORK,
- * which is empty. */
+ * which is empty. *KNOWN becomes false as above. */
 bool mime_part_text(struct buf *work, const char *data,
-		    const struct mime_part *part, const char **text, size_t *n);
+		    const struct mime_part *part, const char **text, size_t *n,
+		    bool *known);
 
 /* DATA, N from CHARSET to UTF-8. Of an unknown charset (false) bytes that
  * are not ASCII become '?'. */

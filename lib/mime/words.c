@@ -53,8 +53,11 @@ static bool split_word(const char *p, const char *end, struct word *w)
 	return true;
 }
 
-static void put_word(struct buf *out, const struct word *w)
+/* False: in a charset that cannot be converted. */
+static bool put_word(struct buf *out, const struct word *w)
 {
+	bool known;
+
 	struct buf b;
 	size_t i;
 
@@ -66,8 +69,9 @@ static void put_word(struct buf *out, const struct word *w)
 	for (i = 0; w->encoding == 'q' && i < w->ntext && i < b.len; i++)
 		if (b.data[i] == '_')
 			b.data[i] = ' ';
-	mime_to_utf8(out, w->charset, b.data, b.len);
+	known = mime_to_utf8(out, w->charset, b.data, b.len);
 	buf_free(&b);
+	return known;
 }
 
 /* The first byte from P on that is no white space. */
@@ -79,7 +83,8 @@ static const char *skip_blank(const char *p, const char *end)
 }
 
 /* White space between two encoded words is not text (section 6.2). */
-static bool put_words(struct buf *out, const char *p, const char *end)
+static bool put_words(struct buf *out, const char *p, const char *end,
+		      bool *known)
 {
 	bool after_word = false, all = true;
 	const char *start;
@@ -90,7 +95,7 @@ static bool put_words(struct buf *out, const char *p, const char *end)
 		if (split_word(start, end, &w)) {
 			if (!after_word)
 				buf_put(out, p, (size_t)(start - p));
-			put_word(out, &w);
+			*known &= put_word(out, &w);
 			all = all && !mime_charset_hides(w.charset);
 			after_word = true;
 			p = w.end;
@@ -110,7 +115,8 @@ static bool put_words(struct buf *out, const char *p, const char *end)
 	return all;
 }
 
-bool mime_decode_words(struct buf *out, const char *value, size_t n)
+bool mime_decode_words_known(struct buf *out, const char *value, size_t n,
+			     bool *known)
 {
 	struct buf flat;
 	bool all = true;
@@ -118,9 +124,17 @@ bool mime_decode_words(struct buf *out, const char *value, size_t n)
 	buf_init(&flat, n + 1);
 	mime_unfold(&flat, value, n);
 	if (memmem(flat.data, flat.len, "=?", 2))
-		all = put_words(out, flat.data, flat.data + flat.len);
+		all = put_words(out, flat.data, flat.data + flat.len,
+				known);
 	else
 		buf_put(out, flat.data, flat.len);
 	buf_free(&flat);
 	return all;
+}
+
+bool mime_decode_words(struct buf *out, const char *value, size_t n)
+{
+	bool known = true;
+
+	return mime_decode_words_known(out, value, n, &known);
 }

@@ -102,22 +102,37 @@ static void check_unbinary(struct buf *out, const struct mime_part *root,
 	check_out(out);
 }
 
-/* What of the text, in the middle, is said not to be there? Nothing. */
-static void check_searched(struct buf *work, const struct mime_part *root,
-			   const char *data)
+/* Is it right about a piece of TEXT, or of what is folded to it? */
+static void check_piece(struct buf *work, const struct mime_part *root,
+			const char *data, const struct buf *text,
+			const char *piece, size_t n)
 {
-	struct buf text;
 	struct needle k;
+	enum held held;
+
+	needle_init(&k, piece, n);
+	held = searched_held(data, root, true, &k, work);
+	buf_reset(work);
+	FUZZ_CHECK(held != (needle_is_in(&k, text) ? HELD_NOT : HELD));
+}
+
+static void check_searched(struct buf *work, const struct mime_part *root,
+			   const char *data, size_t size)
+{
+	struct buf text, raw;
 	size_t at, n = 0;
 
 	buf_init(&text, IMAP_TEXT_MAX);
+	buf_init(&raw, IMAP_TEXT_MAX);
 	searched_text(&text, &text, data, root);
 	at = text.len / 2;
 	while (n < 12 && at + n < text.len && text.data[at + n] != '\n')
 		n++;
-	needle_init(&k, text.data + at, n);
-	FUZZ_CHECK(!searched_lacks(data, root, true, &k, work));
-	buf_reset(work);
+	check_piece(work, root, data, &text, text.data + at, n);
+	mime_fold_case(&raw, data, size);
+	check_piece(work, root, data, &text, raw.data + raw.len / 3,
+		    raw.len / 3 < 4 ? 0 : 4);
+	buf_free(&raw);
 	buf_free(&text);
 }
 
@@ -156,7 +171,7 @@ void fuzz_one(const char *data, size_t n)
 	imap_structure(&out, data, root, false);
 	check_out(&out);
 	check_global(a, data, n, &out);
-	check_searched(&out, root, data);
+	check_searched(&out, root, data, n);
 	imap_envelope(&out, data, root->nheader);
 	check_out(&out);
 	while (mime_field_next(&at, data + n, &f)) {
