@@ -21,6 +21,7 @@
 #include "index/index.h"
 #include "index/journal.h"
 #include "index/lock.h"
+#include "index/signature.h"
 #include "mailbox/acl.h"
 #include "mailbox/metadata.h"
 #include "mailbox/private.h"
@@ -206,6 +207,26 @@ static void check_cache(struct check *c)
 	close(fd);
 }
 
+static void check_signatures(struct check *c)
+{
+	int fd = openat(c->x.f.dir, DISK_SIGNATURES,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct signature_walk w;
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	signature_walk(&w, fd);
+	while (signature_next(&w))
+		;
+	if (fstat(fd, &st) == 0 && w.at < st.st_size)
+		tell(c, DISK_SIGNATURES, w.at,
+		     "what follows is not used, and made anew after a search",
+		     "damaged, or half written");
+	signature_walk_end(&w);
+	close(fd);
+}
+
 static void file_path(char out[300], unsigned dir, const char *name, size_t n)
 {
 	snprintf(out, 300, "%s/%.*s", dir == DIR_NEW ? "new" : "cur", (int)n,
@@ -356,6 +377,7 @@ static int check_open(struct check *c)
 		check_snapshot(c);
 		unlock(c);
 		check_cache(c);
+		check_signatures(c);
 		check_files(c, &all);
 	}
 	listing_free(&all);
@@ -391,7 +413,8 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 
 int inspect_forget(struct store *s, const char *name)
 {
-	static const char *const files[] = { DISK_SNAPSHOT, DISK_CACHE };
+	static const char *const files[] = { DISK_SNAPSHOT, DISK_CACHE,
+					     DISK_SIGNATURES };
 	struct folder f;
 	int code = inspect_open(s, name, &f);
 

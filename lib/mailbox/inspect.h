@@ -1,7 +1,7 @@
 /*
- * What an administrator can see of a folder's own files: do journal, snapshot
- * and cache agree with each other and with the messages? Nothing here changes
- * the journal or a message.
+ * What an administrator can see of a folder's own files: are they whole, and do
+ * journal, snapshot and cache agree with each other and with the messages?
+ * Nothing here changes the journal or a message.
  */
 #ifndef MAILBOX_INSPECT_H
 #define MAILBOX_INSPECT_H
@@ -35,7 +35,8 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 int inspect_dump(struct store *s, const char *name, inspect_line *line,
 		 void *context) MUST_CHECK;
 
-/* Removes snapshot and cache, which are made again when they are needed. */
+/* Removes snapshot, cache and signatures, which are made again when they are
+ * needed. */
 int inspect_forget(struct store *s, const char *name) MUST_CHECK;
 
 /* Opens the folder as a session does, which mends what it finds. */

@@ -265,6 +265,7 @@ void mailbox_close(struct mailbox **out)
 	buf_free(&m->made);
 	buf_free(&m->made_uids);
 	buf_free(&m->sizes);
+	buf_free(&m->signing.lacking);
 	if (m->cache >= 0)
 		close(m->cache);
 	free(m->changes.expunged);

@@ -6,6 +6,19 @@
 #include "mailbox/finder.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/removal.h"
+#include "mailbox/signing.h"
+
+/* What is known of the signatures; see signing.c. */
+struct signing {
+	bool wanted; /* somebody searches here */
+	bool failed; /* they cannot be written */
+	bool poor;   /* most of the file is of no use */
+	ino_t ino;   /* the file as it was read, up to */
+	off_t end;   /* here */
+	struct buf lacking; /* UIDs of messages without one, ascending, */
+	size_t next;	    /* the next of them, in bytes; */
+	uint32_t upto;	    /* those above it have none either */
+};
 
 struct mailbox {
 	struct store *store;
@@ -34,6 +47,7 @@ struct mailbox {
 	struct removal removal;
 	unsigned dropped; /* flags that copies do not keep */
 	bool drop_keywords;
+	struct signing signing;
 	struct finder moved; /* used while a scan finds no room for records */
 	uint32_t right_uid; /* its file was written to, and is as recorded, */
 	int64_t right_at;   /* as long as it has this ctime */

@@ -1,7 +1,7 @@
 /*
  * What is kept beside the messages of a folder: journal, snapshot, cache,
- * lock file, list of subscriptions, annotations, access list. The first letter of
- * an input says which of them the rest replaces.
+ * lock file, list of subscriptions, annotations, access list, signatures. The
+ * first letter of an input says which of them the rest replaces.
  */
 #include "fuzz.h"
 
@@ -12,6 +12,7 @@
 #include "mailbox/metadata.h"
 #include "mailbox/opened.h"
 #include "mailbox/private.h"
+#include "mailbox/signing.h"
 #include "no-crc.h"
 
 /* What comes of a call is not what is looked for. */
@@ -24,7 +25,7 @@ static const struct {
 	      { 'C', DISK_CACHE },	  { 'L', DISK_LOCK },
 	      { 'V', DISK_COUNTER },	  { 'U', DISK_USES },
 	      { 'B', DISK_SUBSCRIPTIONS }, { 'M', DISK_METADATA },
-	      { 'A', DISK_ACL } };
+	      { 'A', DISK_ACL },	  { 'I', DISK_SIGNATURES } };
 
 #define FILES (sizeof(files) / sizeof(*files))
 
@@ -53,6 +54,19 @@ static int annotate(struct store *s)
 	return code;
 }
 
+/* A search, and the signatures that it asks for. */
+static void search(struct mailbox *m)
+{
+	struct excluded x;
+
+	probe_init(&x.probe, "NUMBER", 6);
+	x.bit = calloc(mailbox_count(m) / 64 + 1, sizeof(*x.bit));
+	mailbox_exclude(m, &x, 1);
+	for (int i = 0; i < 4 && mailbox_sign(m, 1000); i++)
+		;
+	free(x.bit);
+}
+
 /* A Maildir whose files have all kinds of records. */
 static void prepare(void)
 {
@@ -72,6 +86,7 @@ static void prepare(void)
 	mailbox_keyword_bit(m, "word", true, &bit);
 	mailbox_store(m, &one, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
 		      NULL);
+	search(m);
 	mailbox_expunge(m, &two, 1, false);
 	index_snapshot(&m->x);
 	mailbox_close(&m);
@@ -127,6 +142,7 @@ static void use(struct mailbox *m)
 		mailbox_store(m, &size, 1, MAILBOX_SET, MAILBOX_FLAGGED, 0,
 			      UINT64_MAX, NULL);
 	mailbox_refresh(m, true, &c);
+	search(m);
 	buf_free(&b);
 }
 
