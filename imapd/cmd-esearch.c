@@ -11,6 +11,7 @@
 #include "imapd/search.h"
 #include "imapd/sources.h"
 #include "log/log.h"
+#include "mailbox/signing.h"
 
 struct esearch {
 	struct session *s;
@@ -63,15 +64,18 @@ static void search_other(struct esearch *e, const char *name)
 	struct session *s = e->s;
 	struct mailbox *selected = s->box;
 	const struct session_saved saved = s->saved;
+	bool unsettled = s->unsettled; /* which is of the selected one */
 	int code = mailbox_open(s->store, name, true, &s->box);
 
 	s->saved = (struct session_saved){ 0 }; /* "$" has none of these */
 	if (code == ERR_OK) {
 		search_open(e, name, false);
+		mailbox_sign(s->box, SIGN_MS); /* there is no idle moment */
 		mailbox_close(&s->box);
 	}
 	s->box = selected;
 	s->saved = saved;
+	s->unsettled = unsettled;
 	if (code == ERR_OK || code == ERR_NOT_FOUND)
 		return;
 	log_error("imap: user=%s, mailbox=%s: cannot be searched: %s", s->user,

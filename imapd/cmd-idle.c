@@ -134,7 +134,7 @@ static bool turn(struct idle *i)
 				      POLLIN, 0 };
 	if (poll(p, NFDS, timeout(i)) == 0) {
 		if (s->unsettled)
-			s->unsettled = mailbox_settle(s->box);
+			session_settle(s);
 		if (must_look(i))
 			look(i);
 		if (clock_ms() >= i->still_here_at) {

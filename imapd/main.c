@@ -110,6 +110,14 @@ static void read_park_ms(struct session_rules *r, const struct config *c)
 		r->park_ms = 0;
 }
 
+/* From how many messages on a folder gets signatures. */
+static uint32_t signed_from(const struct config *c)
+{
+	return config_bool(c, "fts")
+		       ? (uint32_t)config_int(c, "fts_message_minimum")
+		       : 0;
+}
+
 static int run_session(struct program *p)
 {
 	const struct config *c = p->service.config;
@@ -130,6 +138,7 @@ static int run_session(struct program *p)
 		.server = &p->server,
 		.accountd = mem_printf("%s/public/accountd",
 				       config_string(c, "run_directory")),
+		.signed_from = signed_from(c),
 	};
 	read_server_entries(p, c);
 	read_park_ms(&p->session, c);

@@ -3,7 +3,8 @@
  * read once for all keys: the struct keeps what was read and folded until the
  * next message. Case is folded in both key and text (mime_fold_case), so a
  * match is a search for bytes; but folding is the dearest part of it, and most
- * messages show without it whether they match (searched_held).
+ * messages show without it whether they match (searched_held). What signatures
+ * exclude is not even opened.
  */
 #include "imapd/search.h"
 
@@ -17,11 +18,14 @@
 #include "imapd/thread-id.h"
 #include "imaptext/imaptext.h"
 #include "log/log.h"
+#include "mailbox/signing.h"
 #include "mime/decode.h"
 #include "mime/field.h"
 #include "mime/part.h"
 
 #define TEXT_MAX (1LL << 30)
+#define READ_FIRST 50	   /* messages, before signatures are asked */
+#define EXCLUDED_MAX 32	   /* keys for which they are asked */
 #define LOOK_EVERY \
 	256 /* messages, at the clock, where only the table is asked */
 
@@ -40,6 +44,10 @@ struct search {
 	bool failed; /* it could not be read */
 	size_t unread;
 	struct progress progress;
+	const struct search_key *keys; /* all */
+	size_t read;		       /* messages, for their text */
+	struct excluded excluded[EXCLUDED_MAX]; /* by the key's number */
+	size_t nexcluded;			 /* 0: not asked yet */
 	struct buf value; /* work space */
 	struct buf folded;
 };
@@ -72,6 +80,8 @@ void search_free(struct search **m)
 	for (i = 0; buffer(*m, i); i++)
 		buf_free(buffer(*m, i));
 	arena_free(&(*m)->arena);
+	while ((*m)->nexcluded > 0)
+		free((*m)->excluded[--(*m)->nexcluded].bit);
 	free(*m);
 	*m = NULL;
 }
@@ -207,11 +217,52 @@ static void load_text(struct search *m)
 	m->have_text = true;
 }
 
+/* Prepares to ask signatures about KEY and those below it. */
+static void add_excluded(struct search *m, const struct search_key *key)
+{
+	const struct search_key *child;
+	size_t words = mailbox_count(m->s->box) / 64 + 1;
+
+	for (child = key->child; child; child = child->next)
+		add_excluded(m, child);
+	if ((key->type != SEARCH_BODY && key->type != SEARCH_TEXT) ||
+	    key->number >= EXCLUDED_MAX)
+		return;
+	probe_init(&m->excluded[key->number].probe, key->text.text,
+		   key->text.n);
+	m->excluded[key->number].bit = mem_array(words, sizeof(uint64_t));
+	if (key->number >= m->nexcluded)
+		m->nexcluded = key->number + 1;
+}
+
+/* Signatures are read as a whole, which does not pay for a few messages. */
+static void ask_signatures(struct search *m)
+{
+	struct session *s = m->s;
+
+	if (s->signed_from == 0 ||
+	    mailbox_count(s->box) < s->signed_from)
+		return;
+	add_excluded(m, m->keys);
+	mailbox_exclude(s->box, m->excluded, m->nexcluded);
+	s->unsettled = true; /* those that are missing are made later */
+}
+
+static bool is_excluded(const struct search *m, const struct search_key *key)
+{
+	return key->number < m->nexcluded &&
+	       excluded_has(&m->excluded[key->number], m->seq);
+}
+
 static bool match_text(struct search *m, const struct search_key *key)
 {
 	bool whole = key->type == SEARCH_TEXT;
 
-	if (!load_parts(m))
+	if (is_excluded(m, key))
+		return false;
+	if (!m->have_raw && m->read++ == READ_FIRST)
+		ask_signatures(m);
+	if (is_excluded(m, key) || !load_parts(m))
 		return false;
 	if (!m->have_text) {
 		enum held h = searched_held(m->raw.data, m->root, whole,
@@ -359,6 +410,7 @@ static bool match(struct search *m, const struct search_key *key)
 
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 {
+	m->keys = key;
 	m->seq = seq;
 	m->m = mailbox_get(m->s->box, seq);
 	m->have_raw = m->have_text = m->failed = false;

@@ -101,6 +101,7 @@ struct parser {
 	const char *charset;
 	int depth;
 	int keys; /* so far */
+	unsigned texts;
 	bool by_modseq;
 };
 
@@ -384,6 +385,8 @@ static bool parse_key(struct parser *p, struct search_key *key)
 	p->depth--;
 	if (good)
 		key->cost = cost_of(key);
+	if (key->type == SEARCH_BODY || key->type == SEARCH_TEXT)
+		key->number = p->texts++;
 	return good;
 }
 

@@ -62,6 +62,7 @@ struct search_key {
 	int64_t when; /* seconds since 1970 */
 	const char *name;
 	struct needle text; /* of SEARCH_EMAILID, SEARCH_THREADID as it is */
+	unsigned number;    /* among those for BODY and TEXT, from 0 */
 };
 
 /* Parses the keys at A, in CHARSET. NULL, and the client is told, if they
@@ -75,6 +76,8 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 bool search_charset(struct session *s, const struct arg *a,
 		    const char **charset);
 
+/* One search: of one folder, for one tree of keys. Where many messages have to be
+ * read for their text, signatures are asked which need not be. */
 struct search;
 struct search *search_new(struct session *s);
 /* Tells the client if messages could not be read, and so did not match. */

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,6 +39,7 @@
 #include "login/handover.h"
 #include "mailbox/acl.h"
 #include "mailbox/autocreate.h"
+#include "mailbox/signing.h"
 #include "mime/encode.h"
 
 #define COMMAND_MAX (8 << 20) /* webmail sends sets of megabytes */
@@ -50,6 +52,7 @@
 #define IDLE_MS 1860000 /* RFC 3501 section 5.4: 30 minutes at least */
 #define SETTLE_MS 1000
 #define TOO_LONG "* BYE Idle for too long\r\n"
+#define SIGN_ON_MS 10000 /* and after the client has left */
 #define MESSAGE_MAX (UINT32_MAX - 1) /* the reader's last number is "more" */
 
 /* What the client is told; the log has the full cause if it is not the
@@ -305,11 +308,17 @@ static int wait_ms(const struct session *s, int64_t until)
 	return ms > 0 ? (int)ms : 0;
 }
 
-/* Nothing has come: flags go into file names. */
+void session_settle(struct session *s)
+{
+	s->unsettled = mailbox_settle(s->box) ||
+		       mailbox_sign(s->box, SIGN_MS);
+}
+
+/* Nothing has come. */
 static void settle(struct session *s, struct pollfd *p)
 {
 	while (s->unsettled) {
-		s->unsettled = mailbox_settle(s->box);
+		session_settle(s);
 		if (s->unsettled && poll(p, NFDS, 0) != 0)
 			break;
 	}
@@ -411,9 +420,26 @@ static void start(struct session *s, const struct handover *h,
 	s->c.relayed = s->visitor != NULL;
 }
 
+/* Clients that only search and leave would never see signatures made: so the
+ * process goes on a little after they have left, or were parked. */
+static void sign_on(struct session *s)
+{
+	struct pollfd stop = { prefork_stop_fd(), POLLIN, 0 };
+	int64_t until = clock_ms() + SIGN_ON_MS;
+
+	if (!s->box || !mailbox_sign(s->box, 0))
+		return;
+	if (!s->parked)
+		shutdown(stream_fd(s->c.io), SHUT_RDWR);
+	while (clock_ms() < until && poll(&stop, 1, 0) == 0 &&
+	       mailbox_sign(s->box, SIGN_MS))
+		;
+}
+
 static void finish(struct session *s)
 {
 	stream_flush(s->c.io);
+	sign_on(s);
 	if (s->parked)
 		mailbox_close(&s->box); /* it is still selected elsewhere */
 	else
@@ -509,6 +535,7 @@ void session_serve(int sock, const struct session_rules *rules)
 	s.park_ms = rules->park_ms;
 	s.facts = h.facts;
 	s.key = h.key;
+	s.signed_from = rules->signed_from;
 	start(&s, &h, rules);
 	if (h.resumes)
 		resume(&s, &h);

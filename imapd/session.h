@@ -37,6 +37,8 @@ struct metadata_watch;
 /* What a client is told when the suite stops. */
 #define SESSION_STOPS "* BYE Server is shutting down\r\n"
 
+#define SIGN_MS 50 /* for signatures, at a time */
+
 /* Cache of the latest message read whole: clients fetch large parts piece by
  * piece. */
 struct session_text {
@@ -95,6 +97,8 @@ struct session {
 	struct buf flags; /* of the latest message, formatted */
 	struct mailbox_message flags_of;
 	int64_t message_max; /* largest message accepted, never 0 */
+	uint32_t signed_from; /* folders with as many messages get signatures,
+			       * if they are searched; 0: none do */
 	struct quota quota;
 	struct metadata_watch *watch; /* metadata-watch.h; or NULL */
 	const struct metadata *server; /* entries that all may read, or NULL */
@@ -116,6 +120,7 @@ struct session {
 
 struct session_rules {
 	int64_t message_max; /* 0: no limit but that of IMAP's numbers */
+	uint32_t signed_from; /* as in the session */
 	const struct strlist *create;	 /* see mailbox/autocreate.h */
 	const struct strlist *subscribe;
 	const struct metadata *server; /* as in the session */
@@ -137,6 +142,10 @@ const char *session_failure(struct session *s, int code);
 
 /* The tagged NO with it. */
 void session_fail(struct session *s, int code);
+
+/* An idle moment in the selected folder: flags go into file names, and the like.
+ * s->unsettled then says whether there is more. */
+void session_settle(struct session *s);
 
 /* Deselects without telling the client. */
 void session_deselect(struct session *s);
