@@ -230,11 +230,21 @@ int entry_read(struct entry_place *p, struct metadata *m)
 	return code == ERR_CORRUPT ? read_again(p, m) : code;
 }
 
+static int remove_file(const struct entry_place *p)
+{
+	if (unlinkat(p->dir, p->file, 0) < 0)
+		return errno == ENOENT ? ERR_OK : err_sys("remove", p->file);
+	return fsync(p->dir) < 0 ? err_sys("sync the directory of", p->file)
+				 : ERR_OK;
+}
+
 int entry_write(const struct entry_place *p, const struct metadata *m)
 {
 	struct buf b;
 	int code;
 
+	if (m->n == 0)
+		return remove_file(p);
 	buf_init(&b, FILE_MAX);
 	entry_print(p->kind, m, &b);
 	code = b.over ? ERR_LIMIT

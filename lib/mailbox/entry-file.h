@@ -37,7 +37,8 @@ int entry_open(struct entry_place *p, struct store *s, const char *folder,
 /* Reads into an empty M. */
 int entry_read(struct entry_place *p, struct metadata *m) MUST_CHECK;
 
-/* Replaces the file, durably; the user's lock is held. */
+/* Replaces the file, durably; the user's lock is held. Without entries it goes,
+ * which a full disk does not hinder. */
 int entry_write(const struct entry_place *p,
 		const struct metadata *m) MUST_CHECK;
 

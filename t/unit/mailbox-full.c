@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "mailbox/acl.h"
 #include "t/unit/mailbox-lib.h"
 
 static bool make_disk(const char *size)
@@ -70,6 +71,28 @@ static void test_delete(void)
 }
 
 /* The reserve, too, is used up: files go before their record. */
+/* Nothing is granted by half, and the last right can be taken away. */
+static void test_rights(void)
+{
+	unsigned rights;
+	struct store *s;
+
+	fresh();
+	if (!make_disk("size=128k") || store_open(at.maildir, true, &s) != ERR_OK)
+		return;
+	ok(acl_change(s, "INBOX", "ann", '=', ACL_READ) == ERR_OK, "a right");
+	fill_disk();
+	ok(acl_change(s, "INBOX", "ann", '+', ACL_WRITE) == ERR_NO_SPACE &&
+		   acl_rights_in(s, "INBOX", "ann", &rights) == ERR_OK &&
+		   rights == ACL_READ,
+	   "another has no room");
+	ok(acl_change(s, "INBOX", "ann", '=', 0) == ERR_OK &&
+		   acl_rights_in(s, "INBOX", "ann", &rights) == ERR_OK &&
+		   rights == 0,
+	   "the last is taken away all the same");
+	store_close(&s);
+}
+
 static void test_no_reserve(void)
 {
 	const struct mailbox_changes *c;
@@ -258,6 +281,8 @@ int main(void)
 	umount(at.maildir);
 	if (make_disk("size=16m,nr_inodes=100000"))
 		test_many();
+	umount(at.maildir);
+	test_rights();
 	umount(at.maildir);
 	clean();
 	return done();
