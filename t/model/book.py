@@ -40,7 +40,8 @@ def token_of(raw):
 
 
 class Book:
-    def __init__(self):
+    def __init__(self, files):
+        self.files = files          # which have a token, for people
         self.lock = threading.Lock()
         self.count = 0
         self.findings = []
@@ -160,5 +161,11 @@ class Book:
                 there |= {self.token.get((folder, uid)) for uid in uids}
         for token in sorted(self.promised - there):
             if kind(token) != "free":
-                self.finding("all", "%s is lost", token)
+                self.finding("all", "%s is lost; files: %s; without a token: "
+                             "%s", token, self.files(token), [
+                                 (who, folder, uid)
+                                 for who, view in views.items()
+                                 for folder, uids in view.items()
+                                 for uid in uids
+                                 if (folder, uid) not in self.token])
                 self.promised.discard(token)
