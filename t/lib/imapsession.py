@@ -19,6 +19,7 @@ import socket
 import threading
 
 from alone import Folder, packet, parse
+from imapgrammar import complain
 
 NOBODY = 65534
 
@@ -135,7 +136,7 @@ class Sessions:
         return Client(self.socket())
 
     def raw(self, **how):
-        return Raw(self.socket(**how))
+        return Strict(self.socket(**how))
 
     def put(self, message, sub="cur", name="17%08d.M1P1.host:2,"):
         """Puts a message file into INBOX as a foreign program does: written
@@ -242,3 +243,17 @@ class Raw:
     def close(self):
         self.file.close()
         self.sock.close()
+
+
+class Strict(Raw):
+    """One of ours: each response must be what the grammar says."""
+    utf8 = False
+
+    def line(self):
+        got = Raw.line(self)
+        if re.match(rb"\* ENABLED .*(UTF8=ACCEPT|IMAP4REV2)", got, re.I):
+            self.utf8 = True
+        wrong = got.endswith(b"\n") and complain(got, self.utf8)
+        if wrong:
+            raise AssertionError("response: " + wrong)
+        return got
