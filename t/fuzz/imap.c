@@ -4,6 +4,7 @@
  *
  * link: imapd/args.c
  * link: imapd/capability.c
+ * link: imapd/cmd-acl.c
  * link: imapd/cmd-append.c
  * link: imapd/cmd-basic.c
  * link: imapd/cmd-cancelupdate.c
@@ -17,8 +18,8 @@
  * link: imapd/cmd-list.c
  * link: imapd/cmd-metadata.c
  * link: imapd/cmd-notify.c
- * link: imapd/cmd-replace.c
  * link: imapd/cmd-quota.c
+ * link: imapd/cmd-replace.c
  * link: imapd/cmd-search.c
  * link: imapd/cmd-select.c
  * link: imapd/cmd-sort.c
@@ -30,16 +31,19 @@
  * link: imapd/conn.c
  * link: imapd/context.c
  * link: imapd/date.c
+ * link: imapd/enabled.c
  * link: imapd/fetch-binary.c
  * link: imapd/fetch-body.c
  * link: imapd/fetch-items.c
  * link: imapd/fetch-preview.c
- * link: imapd/enabled.c
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/metadata-watch.c
  * link: imapd/notify-names.c
  * link: imapd/notify.c
+ * link: imapd/others-copy.c
+ * link: imapd/others-run.c
+ * link: imapd/others.c
  * link: imapd/park.c
  * link: imapd/pattern.c
  * link: imapd/progress.c
@@ -48,6 +52,7 @@
  * link: imapd/reopen.c
  * link: imapd/result.c
  * link: imapd/resync.c
+ * link: imapd/rights.c
  * link: imapd/search-address.c
  * link: imapd/search-match.c
  * link: imapd/search-parse.c
@@ -63,6 +68,7 @@
  * link: imapd/upload-parts.c
  * link: imapd/upload.c
  * link: imapd/url.c
+ * link: imapd/visit.c
  */
 #include "fuzz.h"
 
@@ -79,6 +85,7 @@
 #include "imapd/session.h"
 #include "maildir.h"
 #include "login/handover.h"
+#include "mailbox/acl.h"
 
 #define INPUTS_PER_MAILDIR 200
 
@@ -88,6 +95,7 @@ static struct {
 	unsigned inputs;
 	char validity[16]; /* INBOX's UIDVALIDITY */
 	struct buf state;
+	const char *visitor; /* or NULL */
 } self;
 
 /* What the client of a session that comes back says. */
@@ -137,6 +145,10 @@ FUZZ_SEEDS(
 	"a GETACL INBOX\r\nb SETACL INBOX -anyone +lrd\r\nc MYRIGHTS INBOX\r\n"
 	"d LISTRIGHTS INBOX b\r\ne DELETEACL INBOX anyone\r\nf LIST \"\" * RETURN "
 	"(MYRIGHTS)\r\ng SELECT \"Other Users/b/c\"\r\n",
+	"visit\na LIST \"\" * RETURN (MYRIGHTS)\r\nb SELECT \"" OTHERS
+	"/u/INBOX\"\r\nc STORE 1 FLAGS (\\Seen x)\r\nd EXPUNGE\r\ne COPY 1 \"" OTHERS
+	"/u/x\"\r\nf SUBSCRIBED \"" OTHERS "/u/x\"\r\ng SETACL \"" OTHERS
+	"/u/INBOX\" v -l\r\nh CREATE \"" OTHERS "/u/x/y\"\r\n",
 	"a SELECT INBOX\r\nb FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2.1] "
 	"BINARY[] PREVIEW (LAZY) SAVEDATE EMAILID THREADID)\r\nc FETCH * PREVIEW\r\n"
 	"d SEARCH SAVEDON 1-Jan-2020 SAVEDATESUPPORTED\r\n",
@@ -241,6 +253,8 @@ bool handover_take(int sock, struct feed *feed, struct handover *h)
 	*h = (struct handover){ .user = "u",
 				.maildir = maildir.path,
 				.client = "",
+				.visitor = self.visitor,
+				.seal = "",
 				.tag = "0",
 				.fd = self.fd };
 	h->store_code = store_open(maildir.path, true, &h->store);
@@ -269,6 +283,16 @@ static bool is_state(const char *data, size_t n)
 	return true;
 }
 
+/* Does a visitor say the rest? */
+static bool is_visit(const char **data, size_t *n)
+{
+	if (*n < 6 || memcmp(*data, "visit\n", 6) != 0)
+		return false;
+	*data += 6;
+	*n -= 6;
+	return true;
+}
+
 static void find_validity(void)
 {
 	struct store *s;
@@ -279,6 +303,8 @@ static void find_validity(void)
 	snprintf(self.validity, sizeof(self.validity), "%u",
 		 mailbox_uidvalidity(m));
 	mailbox_close(&m);
+	FUZZ_CHECK(acl_change(s, "INBOX", ACL_ANYONE, '=',
+			      ACL_ALL & ~(unsigned)ACL_WRITE) == ERR_OK);
 	store_close(&s);
 }
 
@@ -307,6 +333,7 @@ void fuzz_one(const char *data, size_t n)
 		find_validity();
 	}
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	self.visitor = is_visit(&data, &n) ? "v" : NULL;
 	if (is_state(data, n))
 		err_ignore(file_write(pair[1], AFTER, strlen(AFTER)));
 	else
