@@ -256,6 +256,7 @@ bool handover_take(int sock, struct feed *feed, struct handover *h)
 				.visitor = self.visitor,
 				.seal = "",
 				.tag = "0",
+				.seal = "",
 				.fd = self.fd };
 	h->store_code = store_open(maildir.path, true, &h->store);
 	h->resumes = self.state.len > 0;
@@ -324,7 +325,8 @@ void fuzz_one(const char *data, size_t n)
 	static const struct strlist none;
 	const struct session_rules rules = { .message_max = 1 << 20,
 					     .create = &none,
-					     .subscribe = &none };
+					     .subscribe = &none,
+					     .accountd = "/nowhere" };
 	pthread_t reader;
 	int pair[2];
 
