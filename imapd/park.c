@@ -1,12 +1,13 @@
 /*
  * The state of a session as a packet of lib/ipc, and back. Numbers are rows of
- * a table; beside them go the tag of IDLE, the result that "$" stands for and,
- * of a selected folder, what the client knows of it (mailbox/known.h). Sets of
- * UIDs are pairs of gaps and lengths, seven bits a byte. The packet is not a
- * file format: it passes between processes of one version.
+ * a table; beside them go the tag of IDLE, the result that "$" stands for,
+ * what compression has seen and, of a selected folder, what the client knows of
+ * it (mailbox/known.h). Sets of UIDs are pairs of gaps and lengths, seven bits a
+ * byte. The packet is not a file format: it passes between processes of one
+ * version.
  *
  * What is not in it keeps the session in its process: a context, NOTIFY,
- * compression, annotations that are watched, a folder that was replaced.
+ * annotations that are watched, a folder that was replaced.
  */
 #include "imapd/park.h"
 
@@ -21,13 +22,16 @@
 #include "imapd/others.h"
 #include "imapd/status.h"
 #include "imapd/update.h"
+#include "io/deflate.h"
 #include "ipc/packet.h"
 #include "log/log.h"
 #include "mailbox/known.h"
 
-#define STATE_MAX 24576
+#define STATE_MAX 60000
+#define UIDS_MAX 16384 /* bytes of a set of UIDs */
 #define RANGES_MAX 8192
 #define TAG_SIZE 129
+#define TEXT_MAX 200
 #define AGAIN_MS 60000 /* until what could not be parked is tried again */
 
 /* The numbers of a session, with the highest that there can be. */
@@ -129,7 +133,7 @@ static void put_uids(struct ipc_out *m, const char *name, const struct buf *set)
 	uint32_t above = 0;
 	struct buf b;
 
-	buf_init(&b, STATE_MAX);
+	buf_init(&b, UIDS_MAX);
 	for (size_t i = 0; i < set->len / sizeof(*r); i++) {
 		put_varint(&b, r[i].first - above);
 		put_varint(&b, r[i].last - r[i].first);
@@ -167,7 +171,7 @@ static bool take_uids(const struct ipc_in *m, const char *name, struct buf *set)
 	struct buf b;
 	bool good;
 
-	buf_init(&b, STATE_MAX);
+	buf_init(&b, UIDS_MAX);
 	good = ipc_base64(m, name, &b) && !b.over &&
 	       read_uids((const unsigned char *)b.data, b.len, set);
 	buf_free(&b);
@@ -214,6 +218,19 @@ static bool put_folder(const struct session *s, struct ipc_out *m)
 	return good;
 }
 
+/* What the client has compressed so far. */
+static bool put_compression(const struct session *s, struct ipc_out *m)
+{
+	struct buf window;
+	bool good;
+
+	buf_init(&window, DEFLATE_WINDOW);
+	good = stream_leave(s->c.io, &window);
+	ipc_put_base64(m, "compression", window.data, window.len);
+	buf_free(&window);
+	return good;
+}
+
 static bool put_state(const struct session *s, bool idle, struct ipc_out *m)
 {
 	ipc_begin(m, "imap");
@@ -224,7 +241,8 @@ static bool put_state(const struct session *s, bool idle, struct ipc_out *m)
 			ipc_put_int(m, numbers[i].name, get_number(s, i));
 	if (s->saved.n > 0)
 		put_saved(m, &s->saved);
-	if (s->box && !put_folder(s, m))
+	if ((s->box && !put_folder(s, m)) ||
+	    (s->compressed && !put_compression(s, m)))
 		return false;
 	return !m->data.over && m->data.len <= STATE_MAX;
 }
@@ -234,16 +252,15 @@ static bool is_possible(const struct session *s)
 {
 	return s->park_ms >= 0 && s->facts && !s->visitor &&
 	       !others_selected(s) && feed_fd(s->feed) >= 0 && !s->ended &&
-	       !s->lost && !s->dead && !s->compressed && !s->contexts &&
-	       !s->notify && !s->watch;
+	       !s->lost && !s->dead && !s->contexts && !s->notify && !s->watch;
 }
 
-/* When one that was silent since then is due. */
+/* When one that was silent since then is due: if it could not be parked in this
+ * silence, after a while. */
 static int64_t due_at(const struct session *s, int64_t since)
 {
-	int64_t at = since + s->park_ms;
-
-	return at > s->park_again_ms ? at : s->park_again_ms;
+	return since > s->park_failed_ms ? since + s->park_ms
+					 : s->park_failed_ms + AGAIN_MS;
 }
 
 int park_wait(const struct session *s, int64_t since, int ms)
@@ -265,24 +282,41 @@ static bool has_input(struct session *s)
 	return n > 0 || poll(&p, 1, 0) != 0;
 }
 
-static int send_state(struct session *s, const struct ipc_out *m, bool idle,
-		      int64_t wait_ms, const char *say)
+/* TEXT as it is sent to the client by others, into B. */
+static void put_text(const struct session *s, const char *text, struct buf *b)
 {
-	const struct feed_park f = {
+	buf_init(b, TEXT_MAX);
+	if (s->compressed)
+		deflate_put_stored(b, text, strlen(text));
+	else
+		buf_puts(b, text);
+}
+
+static int send_state(struct session *s, const struct ipc_out *m, bool idle,
+		      int64_t wait_ms, const char *text)
+{
+	struct buf say, stop;
+	struct feed_park f = {
 		.facts = s->facts,
 		.state = m->data.data,
 		.nstate = m->data.len,
 		.key = &s->key,
 		.fd = stream_fd(s->c.io),
 		.wait_ms = wait_ms,
-		.say = say,
-		.nsay = strlen(say),
 		.last = !idle,
-		.stop = SESSION_STOPS,
-		.nstop = strlen(SESSION_STOPS),
 	};
+	int code;
 
-	return feed_park(s->feed, &f);
+	put_text(s, text, &say);
+	put_text(s, SESSION_STOPS, &stop);
+	f.say = say.data;
+	f.nsay = say.len;
+	f.stop = stop.data;
+	f.nstop = stop.len;
+	code = feed_park(s->feed, &f);
+	buf_free(&say);
+	buf_free(&stop);
+	return code;
 }
 
 bool park(struct session *s, int64_t since, bool idle, int64_t wait_ms,
@@ -298,14 +332,11 @@ bool park(struct session *s, int64_t since, bool idle, int64_t wait_ms,
 		code = send_state(s, &m, idle, wait_ms, say);
 	ipc_out_free(&m);
 	if (code == ERR_LIMIT)
-		s->park_again_ms = clock_ms() + AGAIN_MS;
+		s->park_failed_ms = clock_ms();
 	if (code == ERR_BUSY && idle)
 		update_send(s, true);
 	s->parked = code == ERR_OK;
-	if (s->parked) {
-		s->ended = true;
-		log_debug("imap: session parked: user=%s", s->user);
-	}
+	s->ended |= s->parked;
 	return s->parked;
 }
 
@@ -444,12 +475,25 @@ static bool take_tag(struct session *s, const struct ipc_in *m, bool *idle)
 	return strlen(tag) < TAG_SIZE;
 }
 
+static bool take_compression(struct session *s, const struct ipc_in *m)
+{
+	struct buf window;
+
+	if (!ipc_get(m, "compression"))
+		return true;
+	buf_init(&window, DEFLATE_WINDOW);
+	s->compressed = ipc_base64(m, "compression", &window) && !window.over &&
+			stream_go_on(s->c.io, window.data, window.len);
+	buf_free(&window);
+	return s->compressed;
+}
+
 static const char *take(struct session *s, const struct ipc_in *m, bool *idle)
 {
 	int code;
 
 	if (!ipc_is(m, "imap") || !take_tag(s, m, idle) ||
-	    !take_numbers(s, m) || !take_saved(s, m))
+	    !take_numbers(s, m) || !take_saved(s, m) || !take_compression(s, m))
 		return "its state is not understood";
 	code = take_folder(s, m);
 	return code == ERR_OK ? NULL : err_why(code);

@@ -547,5 +547,7 @@ void session_serve(int sock, const struct session_rules *rules)
 		say_lost(&s);
 	finish(&s);
 	feed_close(&s.feed);
+	if (s.parked)
+		log_debug("imap: session parked: user=%s", s.user);
 	handover_free(&h);
 }

@@ -112,7 +112,7 @@ struct session {
 	struct others *others; /* sessions of other users, or NULL */
 	int64_t park_ms;   /* silence after which it is parked (park.h); -1:
 			    * it is not */
-	int64_t park_again_ms; /* and not before this */
+	int64_t park_failed_ms; /* when it last could not be parked */
 	const char *facts; /* of its ticket, or NULL */
 	struct seal key;   /* likewise */
 	bool parked;	   /* it is over only for this process */

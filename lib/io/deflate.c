@@ -56,6 +56,47 @@ struct deflate *deflate_new(const void *data, size_t n)
 	return d;
 }
 
+/* What zlib says of the input: after a block that was not the last, with no bit
+ * left over. */
+#define BETWEEN_BLOCKS 128
+
+bool deflate_leave(struct deflate *d, struct buf *window)
+{
+	uInt n = DEFLATE_WINDOW;
+	char *to;
+
+	if (d->held || d->full || d->taken < d->came.len ||
+	    (d->in.total_in > 0 && d->in.data_type != BETWEEN_BLOCKS))
+		return false;
+	to = buf_room(window, n);
+	if (!to || d->in.total_in == 0)
+		return to != NULL;
+	if (inflateGetDictionary(&d->in, (Bytef *)to, &n) != Z_OK)
+		return false;
+	buf_added(window, n);
+	return true;
+}
+
+struct deflate *deflate_go_on(const void *window, size_t n)
+{
+	struct deflate *d = n <= DEFLATE_WINDOW ? deflate_new("", 0) : NULL;
+
+	if (d && n > 0 && inflateSetDictionary(&d->in, window, (uInt)n) != Z_OK)
+		deflate_free(&d);
+	return d;
+}
+
+/* RFC 1951 section 3.2.4: 00, the length twice, the second time inverted. */
+void deflate_put_stored(struct buf *out, const char *text, size_t n)
+{
+	buf_putc(out, 0);
+	buf_putc(out, (char)(n & 255));
+	buf_putc(out, (char)(n >> 8));
+	buf_putc(out, (char)(~n & 255));
+	buf_putc(out, (char)(~n >> 8 & 255));
+	buf_put(out, text, n);
+}
+
 void deflate_free(struct deflate **dp)
 {
 	struct deflate *d = *dp;

@@ -403,6 +403,18 @@ bool stream_deflate(struct stream *s, const void *data, size_t n)
 	return make_room(s);
 }
 
+bool stream_leave(struct stream *s, struct buf *window)
+{
+	return s->deflate && s->from == s->to && s->out.len == 0 &&
+	       !s->in_error && !s->out_error && deflate_leave(s->deflate, window);
+}
+
+bool stream_go_on(struct stream *s, const void *window, size_t n)
+{
+	s->deflate = deflate_go_on(window, n);
+	return s->deflate && make_room(s);
+}
+
 /* Lets the kernel end a read of the socket after MS, or an eighth more: then
  * one call waits and reads, and the option seldom has to be set again. */
 static bool limit_read(struct stream *s, int64_t ms)

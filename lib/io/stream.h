@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 struct stream;
 
 /* A stream over FD, which it owns from now on. It reads ahead at most
@@ -46,6 +48,11 @@ void stream_replace_fd(struct stream *s, int fd);
  * DATA, N and then what is in the window. Output so far is sent as it is.
  * False: this is not possible. */
 bool stream_deflate(struct stream *s, const void *data, size_t n);
+
+/* With compression: deflate_leave (deflate.h), if no input is unread; and a
+ * stream that goes on with it, before its first use. */
+bool stream_leave(struct stream *s, struct buf *window);
+bool stream_go_on(struct stream *s, const void *window, size_t n);
 
 /* From now on each waiting call may take MS milliseconds (default 300 s). */
 void stream_set_timeout(struct stream *s, int64_t ms);

@@ -174,6 +174,8 @@ FUZZ_SEEDS(
 	"imap\nidle=x\nenabled=3\nmodseq=1\ntold=1\nkeywords=0\nsaved=AQA=\n"
 	"folder=INBOX\nuidvalidity=@\nreported=1\nlooked=1\nclaimed=0\n"
 	"uids=AQA=\nrecent=AQA=\n",
+	"imap\nidle=x\ncompression=\ntold=0\n",
+	"imap\ncompression=YWJj\nmodseq=1\n",
 	"imap\nbad=3\nflags-since=1\nown-first=1\nown-last=2\nread-only=1\n",
 	"a APPEND INBOX (\\Seen k) \"24-Nov-2026 02:00:00 +0000\" {9+}\r\nA: "
 	"b\r\n"

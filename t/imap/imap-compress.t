@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """COMPRESS=DEFLATE: with Python's zlib, and imaplib on top of it."""
 import imaplib
-import io
 import os
 import random
 import select
@@ -11,59 +10,10 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from imapsession import Raw, Sessions  # noqa: E402
+from imapsession import Compressed, Deflated, Sessions  # noqa: E402
 
 tap = Tap()
 MESSAGE = b"From: a@b.c\r\nSubject: s\r\n\r\n%s"
-
-
-class Deflated(io.RawIOBase):
-    """A socket whose both directions are compressed."""
-
-    def __init__(self, sock):
-        self.sock = sock
-        self.out = zlib.compressobj(6, zlib.DEFLATED, -15)
-        self.come = zlib.decompressobj(-15)
-        self.data = b""
-        self.received = 0
-
-    def pack(self, data):
-        return self.out.compress(data) + self.out.flush(zlib.Z_SYNC_FLUSH)
-
-    def sendall(self, data):
-        self.sock.sendall(self.pack(data))
-
-    def readable(self):
-        return True
-
-    def readinto(self, into):
-        while not self.data:
-            got = self.sock.recv(65536)
-            if not got:
-                return 0
-            self.received += len(got)
-            self.data = self.come.decompress(got)
-        n = min(len(into), len(self.data))
-        into[:n], self.data = self.data[:n], self.data[n:]
-        return n
-
-    def makefile(self, mode):
-        return io.BufferedReader(self)
-
-    def shutdown(self, how):
-        pass
-
-    def close(self):
-        self.sock.close()
-
-
-class Compressed(Raw):
-    def __init__(self, sessions):
-        plain = sessions.raw()
-        self.reply = plain.ask("COMPRESS DEFLATE")
-        self.sock = Deflated(plain.sock)
-        self.file = self.sock.makefile("rb")
-        self.tags = 0
 
 
 def silent(sock, seconds=0.3):

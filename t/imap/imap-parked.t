@@ -9,11 +9,12 @@ import re
 import socket
 import subprocess
 import sys
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Folder, Tap, packet, parse, wait_for  # noqa: E402
-from imapsession import Raw, Sessions  # noqa: E402
+from imapsession import Compressed, Raw, Sessions  # noqa: E402
 from instance import Instance  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -191,6 +192,35 @@ def numbers():
         r.ask("SEARCH RETURN (SAVE) UID 3:4")
         tap.equal(r.ask("UID SEARCH $")[0], [b"* SEARCH 3 4"],
                   "$ is what it was")
+
+
+def compressed():
+    with Sessions(park=True) as s:
+        r, o = Compressed(s), s.raw()
+        r.ask("SELECT INBOX")
+        before = s.accountd.resumed
+        for i in range(5):
+            tap.starts(r.ask("NOOP")[1], b"OK", "under COMPRESS")
+        r.send("i IDLE\r\n")
+        r.line()
+        append(o, "INBOX")
+        tap.equal((r.line(), r.line()), (b"* 1 EXISTS\r\n",
+                                         b"* 1 RECENT\r\n"), "and in IDLE")
+        r.send("DONE\r\n")
+        tap.starts(r.line(), b"i OK", "DONE")
+        tap.starts(r.ask("FETCH 1 BODY.PEEK[]")[1], b"OK", "FETCH")
+        tap.ok(s.accountd.resumed > before, "it was parked, too",
+               "%d %d" % (before, s.accountd.resumed))
+        # what ends in the middle of a byte stays where it is
+        r.sock.sock.sendall(r.sock.out.compress(b"p NOOP\r\n") +
+                            r.sock.out.flush(zlib.Z_PARTIAL_FLUSH))
+        tap.starts(r.until("p")[-1], b"p OK", "a part of a byte")
+        tap.starts(r.ask("NOOP")[1], b"OK", "and the rest of it")
+        r.ask("SELECT INBOX")
+        park(s.folder, lambda: r.ask("NOOP"))
+        s.feed.stop()
+        tap.equal(r.line(), b"* BYE Server is shutting down\r\n",
+                  "the last word is compressed, too")
 
 
 # mailbox-feed alone, with a test in the place of the session and of accountd.
@@ -405,7 +435,7 @@ def others():
     """Other tests, while all sessions park whenever they wait; any test of
     IMAP can be run so."""
     for name in ("imap-session", "imap-rfc3501", "imap-condstore",
-                 "imap-rev2"):
+                 "imap-rev2", "imap-compress"):
         done = subprocess.run(
             [sys.executable, os.path.join(HERE, name + ".t")],
             env=dict(os.environ, POSTHORN_PARK="yes"), timeout=600,
@@ -419,6 +449,7 @@ limits()
 short_of_processes()
 renamed()
 numbers()
+compressed()
 feed_alone()
 forged()
 others()

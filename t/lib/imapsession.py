@@ -12,11 +12,13 @@ import base64
 import hashlib
 import hmac
 import imaplib
+import io
 import os
 import poplib
 import re
 import socket
 import threading
+import zlib
 
 from alone import Folder, packet, parse
 from imapgrammar import complain
@@ -257,3 +259,54 @@ class Strict(Raw):
         if wrong:
             raise AssertionError("response: " + wrong)
         return got
+
+
+class Deflated(io.RawIOBase):
+    """A socket whose both directions are compressed."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.out = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.come = zlib.decompressobj(-15)
+        self.data = b""
+        self.received = 0
+
+    def pack(self, data):
+        return self.out.compress(data) + self.out.flush(zlib.Z_SYNC_FLUSH)
+
+    def sendall(self, data):
+        self.sock.sendall(self.pack(data))
+
+    def readable(self):
+        return True
+
+    def readinto(self, into):
+        while not self.data:
+            got = self.sock.recv(65536)
+            if not got:
+                return 0
+            self.received += len(got)
+            self.data = self.come.decompress(got)
+        n = min(len(into), len(self.data))
+        into[:n], self.data = self.data[:n], self.data[n:]
+        return n
+
+    def makefile(self, mode):
+        return io.BufferedReader(self)
+
+    def shutdown(self, how):
+        pass
+
+    def close(self):
+        self.sock.close()
+
+
+class Compressed(Raw):
+    """The same after COMPRESS."""
+
+    def __init__(self, sessions):
+        plain = sessions.raw()
+        self.reply = plain.ask("COMPRESS DEFLATE")
+        self.sock = Deflated(plain.sock)
+        self.file = self.sock.makefile("rb")
+        self.tags = 0
