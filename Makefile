@@ -5,7 +5,7 @@ O = $(if $(SANITIZE),build/sanitize,.)
 
 # These need no configuration: they see to the packages first.
 FIRST = deps demo demo-stop check check-clients check-roundcube \
-	check-thunderbird compare-imap model help clean distclean floors
+	check-thunderbird compare-imap compare-pop3 model help clean distclean floors
 ifneq ($(filter-out $(FIRST),$(or $(MAKECMDGOALS),all)),)
 include $(O)/config.mk
 endif
@@ -227,12 +227,13 @@ check-built: all $(UNIT) $(FUZZ) $(if $(SANITIZE),,$(CRASH) $(CLOCK)) man \
 		dist/run-tests $(or $(JOBS),3) $(CHECK)
 
 # What Dovecot and Cyrus say when they are asked the same: all differences have
-# their reasons in t/compare/imap.differences.
-compare-imap:
+# their reasons in t/compare/imap.differences and pop3.differences.
+COMPARES = compare-imap compare-pop3
+$(COMPARES): compare-%:
 	@dist/deps build test compare
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@t/compare/fetch $(B)/compare
-	@STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) t/compare/imap $(COMPARE)
+	@STATE=$(B) POSTHORN_BIN=$(abspath $(BIN)) t/compare/$* $(COMPARE)
 
 # Clients of others beyond those of make check.
 CLIENTS = $(addprefix t/clients/,sync.t readers.t npm.t) t/imap/imap-clients.t
@@ -342,6 +343,7 @@ help:
 	@echo 'make unit         the unit tests'
 	@echo 'make unit-unsigned  the same where char is unsigned'
 	@echo 'make compare-imap dialogues and samples beside Dovecot and Cyrus (root)'
+	@echo 'make compare-pop3 dialogues'
 	@echo 'make check-clients  aerc, neomutt, offlineimap, interimap, imapflow …'
 	@echo 'make check-roundcube  a webmail in a browser (PICTURES=DIR: screenshots)'
 	@echo 'make check-thunderbird  the mail program, on a screen of its own'
@@ -362,7 +364,8 @@ clean:
 distclean: clean
 	rm -f config.h config.mk config.log
 
-.PHONY: all man deps check check-built compare-imap check-clients $(PEOPLE) unit unit-unsigned fuzz fuzz-run \
+.PHONY: all man deps check check-built $(COMPARES) check-clients $(PEOPLE) \
+	unit unit-unsigned fuzz fuzz-run \
 	floors crash-check power-cut model mutants demo demo-stop bench \
 	install uninstall help clean distclean
 .SECONDARY:

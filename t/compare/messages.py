@@ -54,6 +54,7 @@ MESSAGES = {
                    "Content-Type: text/plain; charset=iso-8859-1\n"
                    "Content-Transfer-Encoding: quoted-printable",
                    "caf=E9 cr=E8me=\n et plus\n"),
+    "dots": mail("Subject: dots", ".\n..\n.x\n...\nend\n"),
     "nodate": mail("Subject: no date", "x\n"),
     "empty": b"\r\n",
     "word": b"INBOX",

@@ -89,7 +89,8 @@ service lmtp {{
   }}
 }}
 """
-# Any password will do, and a user's mailbox is there at the first login.
+# A user's mailbox is there at the first login; passwords are somebody else's
+# business, at run/mux (saslauthd's protocol).
 CYRUS_IMAPD = """configdirectory: {folder}/config
 defaultpartition: default
 partition-default: {folder}/mail
@@ -103,6 +104,8 @@ altnamespace: yes
 unixhierarchysep: yes
 allowplaintext: yes
 sasl_mech_list: PLAIN
+sasl_pwcheck_method: saslauthd
+sasl_saslauthd_path: {folder}/run/mux
 autocreate_users: anyone
 autocreate_quota: {quota}
 popminpoll: 0
@@ -111,8 +114,8 @@ CYRUS_CONF = """START {{
   recover cmd="{bin}/ctl_cyrusdb -C {folder}/imapd.conf -r"
 }}
 SERVICES {{
-  imap cmd="{folder}/imapd -N -C {folder}/imapd.conf" listen="127.0.0.1:{imap}"
-  pop3 cmd="{folder}/pop3d -N -C {folder}/imapd.conf" listen="127.0.0.1:{pop3}"
+  imap cmd="{folder}/imapd -C {folder}/imapd.conf" listen="127.0.0.1:{imap}"
+  pop3 cmd="{folder}/pop3d -C {folder}/imapd.conf" listen="127.0.0.1:{pop3}"
 }}
 EVENTS {{
 }}
