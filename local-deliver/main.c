@@ -7,6 +7,7 @@
 #include "local-deliver/ledger.h"
 #include "local-deliver/local.h"
 #include "log/log.h"
+#include "qmgr/job.h"
 #include "service/service.h"
 
 static struct settings settings;
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
 
 	service_start(&s, argc, argv, "local-deliver");
 	prepare(&settings, s.config);
-	p.max = (int)config_int(s.config, "local_process_limit");
+	p.max = (1 + JOB_SLOW_SHARE) *
+		(int)config_int(s.config, "local_process_limit");
 	ledger_prepare(config_string(s.config, "run_directory"));
 	sandbox_prepare(SANDBOX_OPEN); /* of the workers */
 	return service_prefork(&s, &p);

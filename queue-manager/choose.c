@@ -7,13 +7,51 @@
  * what is dear: a mailbox has one lock, so that a second courier would only
  * wait there; with a remote host the session is, so that one which is busy for
  * a moment is better than a new one.
+ *
+ * Commands of users may hang for minutes. Their deliveries do not count among
+ * the processes of local-deliver, but have some of their own; and mailboxes that
+ * were slow in the last hour get only a part of these, so that they cannot take
+ * up all again.
  */
 #include <string.h>
 
+#include "qmgr/job.h"
 #include "queue-manager/courier-parts.h"
 
 #define SESSION_S 5 /* remote-send keeps an unused session this long */
 #define SHORT 65536 /* a message that is sent in no time */
+
+/* How many deliveries are made on this machine, slow ones, or of mailboxes that
+ * were slow, and others. */
+struct at_work {
+	int64_t slow, other;
+};
+
+static struct at_work at_work(const struct qmgr *q)
+{
+	const struct courier *c;
+	struct at_work n = { 0 };
+
+	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_LOCAL], link)
+	{
+		if (c->njobs == 0)
+			continue;
+		if (c->apart || c->dest->slow)
+			n.slow++;
+		else
+			n.other++;
+	}
+	return n;
+}
+
+/* May one more process deliver for those that are SLOW, or are not? */
+static bool has_room(const struct qmgr *q, bool slow)
+{
+	struct at_work n = at_work(q);
+	int64_t limit = q->settings.local_limit;
+
+	return slow ? n.slow < (JOB_SLOW_SHARE - 1) * limit : n.other < limit;
+}
 
 /* Is C a better choice for D than BEST? */
 static struct courier *better(struct courier *c, struct courier *best,
@@ -55,14 +93,16 @@ static struct courier *courier_at(const struct qmgr *q,
 static struct courier *local_courier(struct qmgr *q, struct destination *d)
 {
 	struct courier *best = NULL, *c = courier_at(q, d);
+	bool room = has_room(q, d->slow);
 
 	if (c && (better(c, NULL, d) || strchr(d->key, '@')))
 		return better(c, NULL, d);
 	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_LOCAL], link)
-	best = better(c, best, d);
+	if (c->njobs > 0 || room)
+		best = better(c, best, d);
 	if (best && best->njobs == 0)
 		return best;
-	if (d->couriers < dest_concurrency(d)) {
+	if (room && d->couriers < dest_concurrency(d)) {
 		c = courier_new(q, TRANSPORT_LOCAL);
 		if (c)
 			return c;
@@ -129,6 +169,8 @@ static bool any_free(const struct qmgr *q, enum transport t)
 {
 	const struct courier *c;
 
+	if (t == TRANSPORT_LOCAL && !has_room(q, false))
+		return false;
 	TAILQ_FOREACH(c, &q->couriers[t], link)
 	{
 		if (c->njobs == 0)
@@ -136,6 +178,11 @@ static bool any_free(const struct qmgr *q, enum transport t)
 	}
 	return (int64_t)q->ncouriers[t] < q->settings.processes[t] &&
 	       q->paused_until[t] <= q->tick;
+}
+
+bool courier_holds_back(const struct qmgr *q, const struct destination *d)
+{
+	return d->slow && !has_room(q, true);
 }
 
 bool courier_for_others(const struct qmgr *q, const struct destination *d)

@@ -46,6 +46,9 @@ bool courier_is_quick(const struct courier *c);
  * take it now. */
 struct courier *courier_choose(struct qmgr *q, struct destination *d);
 
+/* When there is none for D: is that because too many slow ones are served? */
+bool courier_holds_back(const struct qmgr *q, const struct destination *d);
+
 /* When there is none for D: may there be one for another destination? */
 bool courier_for_others(const struct qmgr *q, const struct destination *d);
 

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "queue-manager/route.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
 #include "qmgr/job.h"
@@ -158,6 +159,8 @@ static bool take_answer(struct courier *c)
 	for (; h->n > 0; h->n--)
 		active_skip(q, h->active, h->index[h->n - 1], &unsaid);
 	d = h->dest;
+	if (d->slow && courier_is_quick(c))
+		route_quick(d);
 	end_job(c, h);
 	c->full = false;
 	feed_back(q, d, dest, r, n);
@@ -329,29 +332,37 @@ static void serve(struct qmgr *q, struct destination *d, struct courier *c)
 	}
 }
 
+static void to_the_end(struct qmgr *q, struct destination *d)
+{
+	TAILQ_REMOVE(&q->ready[d->transport], d, link);
+	TAILQ_INSERT_TAIL(&q->ready[d->transport], d, link);
+}
+
 /* One destination after the other, one job each. One that no courier can serve
  * now does not delay others: it is ready again when one of its jobs has
- * ended. */
+ * ended, or stays so if it is slow and is held back. */
 static void run(struct qmgr *q, enum transport t)
 {
 	struct destination *d;
+	const struct destination *held = NULL; /* the first since the last job */
 
-	while ((d = TAILQ_FIRST(&q->ready[t]))) {
+	while ((d = TAILQ_FIRST(&q->ready[t])) && d != held) {
 		struct courier *c = courier_choose(q, d);
 
-		if (!c && !courier_for_others(q, d))
+		if (!c && courier_holds_back(q, d)) {
+			held = held ? held : d;
+			to_the_end(q, d);
+		} else if (!c && !courier_for_others(q, d)) {
 			return;
-		if (!c) {
+		} else if (!c) {
 			d->blocked = true;
 			dest_update(q, d);
-			continue;
+		} else {
+			held = NULL;
+			serve(q, d, c);
+			if (d->in_ready)
+				to_the_end(q, d); /* the others' turn */
 		}
-		serve(q, d, c);
-		if (!d->in_ready)
-			continue;
-		/* the others' turn */
-		TAILQ_REMOVE(&q->ready[t], d, link);
-		TAILQ_INSERT_TAIL(&q->ready[t], d, link);
 	}
 }
 

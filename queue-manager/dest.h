@@ -42,6 +42,7 @@ struct destination {
 	bool blocked;			/* until a job of its own ends */
 	bool proven;			/* it was reached since its last rest */
 	bool quick;			/* its last job took a second at most */
+	bool slow;			/* a mailbox that was, see route.h */
 	double window;
 	unsigned busy;			/* jobs that are with deliverers */
 	unsigned couriers;		/* connections that have such jobs */

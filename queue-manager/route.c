@@ -9,8 +9,8 @@
 #include "base/str.h"
 #include "queue-manager/dest.h"
 
-#define SLOW_MAX 64   /* mailboxes that are remembered: the latest ones */
-#define SLOW_S 3600   /* and for how long */
+#define SLOW_MAX 256 /* mailboxes that are remembered: the latest ones */
+#define SLOW_S 3600  /* and for how long */
 #define KEY_SIZE (ADDRESS_LOCAL_SIZE + ADDRESS_DOMAIN_SIZE + 1)
 
 static struct {
@@ -61,8 +61,8 @@ static void key_of(const struct qmgr *q, const char *address,
 
 static struct slow *find_slow(const char *key)
 {
-	for (size_t i = 0; i < SLOW_MAX; i++)
-		if (self.slow[i].key && str_equal(self.slow[i].key, key))
+	for (size_t i = 0; i < SLOW_MAX && self.slow[i].key; i++)
+		if (str_equal(self.slow[i].key, key))
 			return &self.slow[i];
 	return NULL;
 }
@@ -84,6 +84,15 @@ void route_slow(struct qmgr *q, const char *address)
 	s->until = q->tick + SLOW_S;
 }
 
+void route_quick(struct destination *d)
+{
+	struct slow *s = find_slow(d->key);
+
+	if (s)
+		s->until = 0;
+	d->slow = false;
+}
+
 static bool is_slow(const struct qmgr *q, const char *key)
 {
 	const struct slow *s = find_slow(key);
@@ -97,14 +106,19 @@ struct destination *route(struct qmgr *q, const struct message *m,
 	char domain[ADDRESS_DOMAIN_SIZE];
 	char key[KEY_SIZE];
 	const char *relay = q->settings.relayhost;
+	struct destination *d;
+	bool slow;
 
 	domain_of(r->address, domain);
 	if (address_class(q->settings.domains, domain) == ADDRESS_REMOTE)
 		return dest_get(q, TRANSPORT_REMOTE, *relay ? relay : domain,
 				*relay ? relay : domain);
 	key_of(q, r->address, domain, key);
+	slow = is_slow(q, key);
 	/* several recipients go in one delivery, which shares the content */
-	if (m->nrcpts > 1 && !is_slow(q, key))
+	if (m->nrcpts > 1 && !slow)
 		return dest_get(q, TRANSPORT_LOCAL, domain, domain);
-	return dest_get(q, TRANSPORT_LOCAL, key, domain);
+	d = dest_get(q, TRANSPORT_LOCAL, key, domain);
+	d->slow = slow;
+	return d;
 }

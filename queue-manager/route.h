@@ -13,7 +13,11 @@ struct destination *route(struct qmgr *q, const struct message *m,
 			  const struct recipient *r);
 
 /* Delivery to our ADDRESS took long. For an hour it is not done together with
- * others of the same message. */
+ * others of the same message, and its destination is slow. */
 void route_slow(struct qmgr *q, const char *address);
+
+/* A delivery to D, which is slow, took no time: that is forgotten. It may have
+ * been one of many recipients, of which another was the slow one. */
+void route_quick(struct destination *d);
 
 #endif

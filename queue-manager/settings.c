@@ -1,5 +1,7 @@
 #include "queue-manager/settings.h"
 
+#include "qmgr/job.h"
+
 void settings_read(struct settings *s, const struct config *c)
 {
 	address_domains_free(&s->domains);
@@ -25,7 +27,8 @@ void settings_read(struct settings *s, const struct config *c)
 		config_int(c, "local_destination_concurrency_limit");
 	s->concurrency[1] =
 		config_int(c, "default_destination_concurrency_limit");
-	s->processes[0] = config_int(c, "local_process_limit");
+	s->local_limit = config_int(c, "local_process_limit");
+	s->processes[0] = (1 + JOB_SLOW_SHARE) * s->local_limit;
 	s->processes[1] = config_int(c, "remote_process_limit");
 	if (s->maximal_backoff < s->minimal_backoff)
 		s->maximal_backoff = s->minimal_backoff;

@@ -26,6 +26,7 @@ struct settings {
 	int64_t initial_concurrency;
 	int64_t concurrency[2];		/* limit, by transport */
 	int64_t processes[2];		/* limit, by transport */
+	int64_t local_limit;		/* of those that are not slow */
 };
 
 /* The strings live as long as C. What S held before is freed. */

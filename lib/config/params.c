@@ -103,7 +103,7 @@ const struct config_param config_params[] = {
 { "local_destination_concurrency_limit", INT, "2", "1-1000", "queue",
   "Simultaneous deliveries to one mailbox; the second begins when the first takes more than a second." },
 { "local_process_limit", INT, "20", "1-1000", "services",
-  "Processes of local-deliver." },
+  "Processes of local-deliver. Three times as many may be busy with deliveries that take more than ten seconds." },
 { "local_users", BOOL, "yes", NULL, "users",
   "Do system users receive mail, and may they log in?" },
 { "log_target", STRING, "syslog", NULL, "log",

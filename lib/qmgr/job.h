@@ -20,6 +20,10 @@
 #include "queue/envelope.h"
 #include "qmgr/result.h"
 
+/* local-deliver has so many times local_process_limit more processes, for those
+ * that a slow delivery keeps busy: a command of a user may take minutes. */
+#define JOB_SLOW_SHARE 3
+
 struct job_recipient {
 	unsigned index;		/* of the recipient within the message */
 	const char *address;
