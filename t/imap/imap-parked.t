@@ -293,6 +293,7 @@ def feed_alone():
               "is broken now and then")
     ours.send(b"x")
     c, _ = accountd.accept()
+    c.recv(131072)
     c.close()
     tap.equal(ours.recv(10), b"", "accountd refuses: the connection ends")
     ours, theirs = socket.socketpair()
