@@ -115,7 +115,8 @@ static void unite(struct store_list *l)
 {
 	size_t i, to = 0;
 
-	qsort(l->folder, l->n, sizeof(*l->folder), by_name);
+	if (l->n > 0)
+		qsort(l->folder, l->n, sizeof(*l->folder), by_name);
 	for (i = 0; i < l->n; i++) {
 		struct store_folder *f = &l->folder[i];
 		struct store_folder *last = to ? &l->folder[to - 1] : NULL;
