@@ -69,8 +69,9 @@ bool deflate_leave(struct deflate *d, struct buf *window)
 	    (d->in.total_in > 0 && d->in.data_type != BETWEEN_BLOCKS))
 		return false;
 	to = buf_room(window, n);
-	if (!to || d->in.total_in == 0)
-		return to != NULL;
+	if (!to)
+		return false;
+	/* one that went on and has read nothing has a window, too */
 	if (inflateGetDictionary(&d->in, (Bytef *)to, &n) != Z_OK)
 		return false;
 	buf_added(window, n);

@@ -26,11 +26,19 @@ def parks(s):
     return s.read_log().count("session parked")
 
 
+def all_parked(s):
+    """Has each session that began or came back been parked?"""
+    log = s.read_log()
+    return log.count("session parked") == \
+        log.count("imap: session:") + log.count("session resumed")
+
+
 def park(s, act):
-    """Does ACT, after which a session is parked."""
+    """Does ACT, after which all sessions are parked."""
     before = parks(s)
     got = act()
-    tap.ok(wait_for(lambda: parks(s) > before), "it is parked")
+    tap.ok(wait_for(lambda: parks(s) > before and all_parked(s)),
+           "it is parked")
     return got
 
 
@@ -206,6 +214,9 @@ def compressed():
         append(o, "INBOX")
         tap.equal((r.line(), r.line()), (b"* 1 EXISTS\r\n",
                                          b"* 1 RECENT\r\n"), "and in IDLE")
+        append(o, "INBOX")
+        tap.equal((r.line(), r.line()), (b"* 2 EXISTS\r\n",
+                                         b"* 2 RECENT\r\n"), "and again")
         r.send("DONE\r\n")
         tap.starts(r.line(), b"i OK", "DONE")
         tap.starts(r.ask("FETCH 1 BODY.PEEK[]")[1], b"OK", "FETCH")
