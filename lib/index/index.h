@@ -46,6 +46,7 @@ struct unsure {
 	uint32_t uid;
 	uint32_t content; /* its checksum, */
 	bool known;	  /* if the record has it */
+	int64_t ours;	  /* record_last_write */
 	int64_t record;	  /* where its record begins */
 	int64_t saved;
 	enum content what;

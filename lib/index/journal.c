@@ -288,6 +288,14 @@ bool journal_is_sure(int fd, off_t record)
 	       sure == 1;
 }
 
+int64_t record_last_write(const struct record *r, const struct record_add *a)
+{
+	if (a->received > INT64_MAX / 1000000 - 1)
+		return INT64_MAX;
+	return a->received * 1000000 <= r->t.time ? r->t.time
+						  : (a->received + 1) * 1000000;
+}
+
 bool record_add_next(const char **p, size_t *n, struct record_add *a)
 {
 	size_t step;

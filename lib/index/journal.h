@@ -71,6 +71,10 @@ bool journal_is_sure(int fd, off_t record);
  * its name, before the padding, is at the old *P + sizeof(*a). */
 bool record_add_next(const char **p, size_t *n, struct record_add *a);
 
+/* The latest time that the file of A, which R adds, can have from our writes,
+ * microseconds: they end before the record, but an APPEND may date it later. */
+int64_t record_last_write(const struct record *r, const struct record_add *a);
+
 /* Item I of R, if it records expunges and has one: the UIDs and the time. */
 bool record_expunged(const struct record *r, uint32_t i,
 		     struct record_past *item);

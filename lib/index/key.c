@@ -118,6 +118,7 @@ static bool added(struct folder *f, const struct record *r, uint64_t key,
 		return false;
 	end = fate(f, k->record + r->length, k->add.uid);
 	k->uid = k->add.uid;
+	k->ours = record_last_write(r, &k->add);
 	k->sure = r->sure;
 	k->alone = r->count == 1;
 	k->kept = end == RECORD_EXPUNGE;

@@ -19,6 +19,7 @@ struct key_found {
 	off_t record;	       /* which added it; 0: in a former journal */
 	struct record_add add; /* as it was added */
 	char base[MESSAGE_BASE_MAX + 1];
+	int64_t ours; /* record_last_write */
 	bool sure;  /* the record says so */
 	bool alone; /* the record adds no other message */
 	bool kept;  /* that is enough: no need to look at the file */

@@ -35,6 +35,7 @@ void index_note_unsure(struct index *x, const struct record *r, off_t at)
 		u.uid = a.uid;
 		u.known = a.known;
 		u.content = a.content;
+		u.ours = record_last_write(r, &a);
 		u.saved = a.saved;
 		buf_put(&x->unsure, &u, sizeof(u));
 	}

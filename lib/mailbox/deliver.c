@@ -180,7 +180,7 @@ static bool is_whole(struct folder *f, const struct key_found *k,
 
 	if (messages_open(f->files, ref, &fd) != ERR_OK)
 		return false;
-	whole = content_judge(fd, k->add.size, crc, what) == ERR_OK &&
+	whole = content_judge(fd, k->add.size, crc, k->ours, what) == ERR_OK &&
 		(k->sure ||
 		 (*what != CONTENT_EMPTY && *what != CONTENT_TORN)) &&
 		file_sync(fd) == 0;

@@ -248,7 +248,8 @@ static void check_content(struct check *c, const struct entry *e,
 	if (!code) {
 		bool known = index_content(&c->x, e->uid, &crc);
 
-		code = content_judge(fd, e->size, known ? &crc : NULL, &what);
+		code = content_judge(fd, e->size, known ? &crc : NULL,
+				     CONTENT_ANY_TIME, &what);
 		close(fd);
 	}
 	if (code == ERR_NOT_FOUND)

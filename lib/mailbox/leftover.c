@@ -256,7 +256,8 @@ bool left_of_delivery(struct mailbox *m, const struct listing_file *file,
 	if (!is_ours(m, file) || file->size <= 0)
 		return false;
 	if (messages_open(m->x.f.files, ref, &fd) != ERR_OK ||
-	    content_judge(fd, (uint32_t)file->size, NULL, what) != ERR_OK)
+	    content_judge(fd, (uint32_t)file->size, NULL, CONTENT_ANY_TIME,
+			  what) != ERR_OK)
 		*what = CONTENT_RIGHT;
 	if (fd >= 0)
 		close(fd);

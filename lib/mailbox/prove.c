@@ -40,7 +40,8 @@ static enum verdict look_into(struct mailbox *m, const struct entry *e,
 
 	if (messages_open(m->x.f.files, ref, &fd) != ERR_OK)
 		return WAITING;
-	if (content_judge(fd, e->size, &u->content, &u->what) != ERR_OK)
+	if (content_judge(fd, e->size, &u->content, u->ours, &u->what) !=
+	    ERR_OK)
 		v = WAITING;
 	else if (u->what == CONTENT_EMPTY || u->what == CONTENT_TORN)
 		v = BAD;
@@ -66,7 +67,8 @@ static enum verdict look_at(struct mailbox *m, struct unsure *u)
 	return v;
 }
 
-/* Under the lock. What cannot be put aside is examined again. */
+/* Under the lock. What cannot be put aside is examined again. What is sure now
+ * was promised. */
 static void take_back(struct mailbox *m, struct batch *b,
 		      const struct unsure *u)
 {
@@ -75,6 +77,7 @@ static void take_back(struct mailbox *m, struct batch *b,
 	struct message_ref ref;
 
 	if (!e || e->state & ENTRY_GONE || !mailbox_ref(m, e, &ref) ||
+	    journal_is_sure(m->x.f.journal, u->record) ||
 	    content_put_aside(m->x.f.files, &ref, u->what) != ERR_OK)
 		return;
 	totals_add(&b->t, e, -1);
@@ -85,13 +88,15 @@ static void take_back_all(struct mailbox *m, const struct buf *bad)
 {
 	const struct unsure *u = (const void *)bad->data;
 	size_t i, n = bad->len / sizeof(*u);
+	uint64_t journal = m->x.f.head.id;
 	struct batch b;
 	int code = index_lock(&m->x);
 
 	if (!code) {
 		batch_begin(&b, &m->x.f, true);
 		b.needed = true;
-		for (i = 0; i < n; i++)
+		/* a new journal: all of its records are looked at again */
+		for (i = 0; i < n && m->x.f.head.id == journal; i++)
 			take_back(m, &b, &u[i]);
 		code = index_commit(&m->x, &b, false);
 		index_unlock(&m->x);

@@ -78,7 +78,8 @@ static bool differs(struct mailbox *m, const struct entry *e, int fd,
 	if (!index_content(&m->x, e->uid, &crc))
 		return unknown;
 	/* what cannot be read is seen by who reads it */
-	return content_judge(fd, e->size, &crc, &what) == ERR_OK &&
+	return content_judge(fd, e->size, &crc, CONTENT_ANY_TIME, &what) ==
+		       ERR_OK &&
 	       what != CONTENT_RIGHT;
 }
 

@@ -51,7 +51,13 @@ static int read_all(int fd, uint64_t size, struct reading *r)
 	return code;
 }
 
-int content_judge(int fd, uint32_t size, const uint32_t *crc,
+static int64_t written_us(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000 +
+	       st->st_mtim.tv_nsec / 1000;
+}
+
+int content_judge(int fd, uint32_t size, const uint32_t *crc, int64_t ours,
 		  enum content *what)
 {
 	struct reading r = { 0 };
@@ -66,6 +72,8 @@ int content_judge(int fd, uint32_t size, const uint32_t *crc,
 	if (st.st_size == size &&
 	    (crc ? r.crc == *crc : size == 0 || r.zeros == 0))
 		*what = CONTENT_RIGHT;
+	else if (written_us(&st) > ours)
+		*what = CONTENT_CHANGED;
 	else if (r.zeros == r.blocks)
 		*what = CONTENT_EMPTY;
 	else if (st.st_size < size || r.zeros > 0)

@@ -19,9 +19,14 @@ enum content {
 	CONTENT_CHANGED /* other bytes: another program wrote here */
 };
 
+/* For OURS below: it is not known when we wrote. */
+#define CONTENT_ANY_TIME INT64_MAX
+
 /* Reads the file FD, of which SIZE bytes with checksum *CRC were recorded;
- * CRC may be NULL: then every whole file of SIZE counts as right. */
-int content_judge(int fd, uint32_t size, const uint32_t *crc,
+ * CRC may be NULL: then every whole file of SIZE counts as right. Our own writes
+ * ended before OURS, microseconds; what was written to later is never EMPTY or
+ * TORN: another program did that, since a power cut sets no time. */
+int content_judge(int fd, uint32_t size, const uint32_t *crc, int64_t ours,
 		  enum content *what) MUST_CHECK;
 
 /* Hides a message that was never promised and is EMPTY or TORN, for good once

@@ -16,9 +16,15 @@ static void harm(const char *p, enum harm h)
 {
 	long size = file_size(p);
 	long keep = h == HALF_ZEROS || h == SHORT ? size / 2 / 512 * 512 : 0;
+	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT } };
+	struct stat st = { 0 };
 
+	if (stat(p, &st) < 0)
+		printf("# no %s\n", p);
+	t[1] = st.st_mtim; /* a power cut writes nothing */
 	if (truncate(p, keep) < 0 ||
-	    ((h == ZEROS || h == HALF_ZEROS) && truncate(p, size) < 0))
+	    ((h == ZEROS || h == HALF_ZEROS) && truncate(p, size) < 0) ||
+	    utimensat(AT_FDCWD, p, t, 0) < 0)
 		printf("# truncate\n");
 }
 
@@ -92,6 +98,42 @@ static void test_look(enum harm h, bool read_only)
 	ok(deliver_to("INBOX", text, "Q1", &out) == ERR_OK && !out.duplicate &&
 		   holds_one(out.uid),
 	   "then delivered again");
+}
+
+static void write_time(const char *p)
+{
+	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT } };
+
+	if (clock_gettime(CLOCK_REALTIME, &t[1]) < 0 ||
+	    utimensat(AT_FDCWD, p, t, 0) < 0)
+		printf("# no time for %s\n", p);
+}
+
+/* Another program made that of it, while the delivery waited for the disk. */
+static void test_edited(enum harm h, bool by_delivery)
+{
+	struct delivered out;
+	struct store *s;
+	struct mailbox *m;
+	char name[600];
+	long size;
+
+	prepare(h, "new");
+	find_name("new", "posthorn", name);
+	write_time(path(name));
+	size = file_size(path(name));
+	if (by_delivery)
+		ok(deliver_to("INBOX", text, "Q1", &out) == ERR_OK &&
+			   out.duplicate,
+		   "%s, by another program: it was delivered", harm_name[h]);
+	m = open_folder("INBOX", false, &s);
+	ok(m && mailbox_count(m) == 1, "%s, by another program: is a message",
+	   harm_name[h]);
+	close_folder(&m, &s);
+	ok(count_files("tmp") == 0 && files_of_inbox() == 1,
+	   "and the file stays");
+	find_name("cur", "posthorn", name);
+	ok(file_size(path(name)) == size, "as it is");
 }
 
 /* The delivery was killed, the power stayed on. */
@@ -319,6 +361,8 @@ int main(void)
 		test_again((enum harm)h, "cur");
 		test_look((enum harm)h, false);
 		test_look((enum harm)h, true);
+		test_edited((enum harm)h, false);
+		test_edited((enum harm)h, true);
 	}
 	test_killed();
 	test_one_of_several();

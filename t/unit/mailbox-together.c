@@ -145,6 +145,7 @@ static void test_one_proves_itself(size_t first, size_t torn)
 {
 	struct delivered again;
 	char name[600], sign[16];
+	struct stat st;
 	pid_t pid;
 	long size;
 
@@ -159,8 +160,12 @@ static void test_one_proves_itself(size_t first, size_t torn)
 	snprintf(sign, sizeof(sign), ",U=%zu", torn + 2);
 	find_name("new", sign, name);
 	size = file_size(path(name));
-	ok(size > 0 && truncate(path(name), 0) == 0 &&
-		   truncate(path(name), size) == 0,
+	ok(size > 0 && stat(path(name), &st) == 0 &&
+		   truncate(path(name), 0) == 0 &&
+		   truncate(path(name), size) == 0 &&
+		   utimensat(AT_FDCWD, path(name),
+			     (struct timespec[]){ st.st_atim, st.st_mtim },
+			     0) == 0,
 	   "a power cut leaves zeros of message %zu", torn);
 	ok(deliver_message(&d[first], &again) == ERR_OK && again.duplicate,
 	   "message %zu is there already", first);
