@@ -172,14 +172,16 @@ static int link_one(struct folder *f, const struct addition *a,
 
 static int link_all(struct folder *f, struct addition *a, size_t n)
 {
-	struct finder w;
+	struct finder w = { 0 };
 	size_t i;
 	int code = ERR_OK;
 
-	finder_begin(&w, n > 0 ? a[0].from_ms : NULL);
 	for (i = 0; !code && i < n; i++) {
 		struct message_ref to = ref_of(&a[i]);
 
+		/* all that are linked come from one folder */
+		if (a[i].from_ms && !w.ms)
+			finder_begin(&w, a[i].from_ms);
 		code = a[i].from_ms ? link_one(f, &a[i], &to, &w)
 				    : messages_name(f->files, &a[i].in.file,
 						    &to);

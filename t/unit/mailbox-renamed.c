@@ -99,6 +99,28 @@ static uint32_t count_in(struct store *s, const char *folder)
 	return st.messages;
 }
 
+/* The first is copied, since its file has another name; the others are linked.
+ */
+static void test_mixed(void)
+{
+	const uint32_t seq[N] = { 1, 2, 3 };
+	uint32_t uid[N], validity;
+	struct folder_id id;
+	struct store *s;
+	struct mailbox *m = begin(&s);
+	char name[600];
+
+	if (!find_name("cur", ",U=1", name) ||
+	    link(path(name), path("tmp/backup")) < 0)
+		printf("# no link\n");
+	links = 1;
+	ok(mailbox_copy(m, seq, N, "Box", true, uid, &validity, &id) ==
+			   ERR_OK &&
+		   links == 0 && count_in(s, "Box") == N,
+	   "MOVE of one that is copied, and others that are renamed");
+	end(&m, &s);
+}
+
 static void test_copy(bool move, int before_links, int before_opens)
 {
 	const uint32_t seq[N] = { 1, 2, 3 };
@@ -158,6 +180,7 @@ int main(void)
 	test_copy(true, 2, 0);
 	test_copy(false, 0, 3);
 	test_copy(true, N, 3);
+	test_mixed();
 	test_read(1);
 	test_read(2);
 	test_read(4);
