@@ -20,7 +20,7 @@ bool reopen_end(struct session *s, const char *why)
 static bool has(const struct mailbox *m, uint32_t uid, uint32_t *seq)
 {
 	*seq = mailbox_find(m, uid);
-	return *seq <= mailbox_count(m) && mailbox_uid(m, *seq) == uid;
+	return *seq > 0;
 }
 
 /* How many messages of the open table are not in NEW. */
@@ -47,7 +47,7 @@ static bool fits(const struct session *s, const struct mailbox *new,
 		return true;
 	last = mailbox_uid(s->box, count);
 	return last < UINT32_MAX &&
-	       mailbox_find(new, last + 1) - 1 == count - gone;
+	       mailbox_from(new, last + 1) - 1 == count - gone;
 }
 
 /* Tells of the GONE messages that are not in NEW. */

@@ -156,9 +156,9 @@ static void to_numbers(struct mailbox *m, struct set *s)
 	for (i = 0; i < s->n; i++) {
 		struct set_range r = s->range[i];
 
-		r.from = mailbox_find(m, r.from);
+		r.from = mailbox_from(m, r.from);
 		r.to = r.to == UINT32_MAX ? count
-					  : mailbox_find(m, r.to + 1) - 1;
+					  : mailbox_from(m, r.to + 1) - 1;
 		if (r.from <= r.to)
 			s->range[n++] = r;
 	}

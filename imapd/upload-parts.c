@@ -99,7 +99,7 @@ static int read_message(struct session *s, const struct url *url,
 
 	if (code == ERR_OK) {
 		seq = mailbox_find(m, url->uid);
-		if (seq > mailbox_count(m) || mailbox_uid(m, seq) != url->uid ||
+		if (seq == 0 ||
 		    (url->uidvalidity &&
 		     url->uidvalidity != mailbox_uidvalidity(m)))
 			code = ERR_NOT_FOUND;

@@ -449,11 +449,18 @@ const char *mailbox_base(const struct mailbox *m, uint32_t seq, size_t *n)
 	return e ? entries_name(&m->x.t, e) : NULL;
 }
 
-uint32_t mailbox_find(const struct mailbox *m, uint32_t uid)
+uint32_t mailbox_from(const struct mailbox *m, uint32_t uid)
 {
 	uint32_t i = entries_find(&m->x.t, uid);
 
 	return i < m->shown ? i + 1 : m->shown + 1;
+}
+
+uint32_t mailbox_find(const struct mailbox *m, uint32_t uid)
+{
+	uint32_t seq = mailbox_from(m, uid);
+
+	return seq <= m->shown && mailbox_uid(m, seq) == uid ? seq : 0;
 }
 
 const char *mailbox_keyword(const struct mailbox *m, unsigned i)

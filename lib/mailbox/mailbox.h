@@ -89,6 +89,8 @@ uint32_t mailbox_uid(const struct mailbox *m, uint32_t seq);
 const char *mailbox_base(const struct mailbox *m, uint32_t seq, size_t *n);
 /* The place of the first message whose UID is UID or higher; count + 1 if
  * there is none. O(log count). */
+uint32_t mailbox_from(const struct mailbox *m, uint32_t uid);
+/* That of the message UID; 0 if it is not there. */
 uint32_t mailbox_find(const struct mailbox *m, uint32_t uid);
 
 /* Keyword I of the folder (0 up), or NULL beyond the last. */

@@ -66,7 +66,7 @@ static uint64_t expunge(struct mailbox *m, uint32_t uid, uint32_t n)
 	uint32_t *seq = mem_array(n, sizeof(*seq)), i;
 
 	for (i = 0; i < n; i++)
-		seq[i] = mailbox_find(m, uid) + i;
+		seq[i] = mailbox_from(m, uid) + i;
 	mailbox_expunge(m, seq, n, false);
 	free(seq);
 	mailbox_refresh(m, true, &c);

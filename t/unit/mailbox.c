@@ -199,7 +199,7 @@ static void test_expunge(void)
 		   c->new_messages && mailbox_count(other) == 4 &&
 		   mailbox_uid(other, 4) == 7,
 	   "the other session: expunges and a new message at once");
-	ok(mailbox_find(other, 5) == 3 && mailbox_find(other, 8) == 5,
+	ok(mailbox_from(other, 5) == 3 && mailbox_from(other, 8) == 5,
 	   "finding by UID");
 	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 4,
 	   "new message in the first session");
