@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,6 +27,8 @@
 #include "log/log.h"
 
 #define LOCK_TRIES 5
+#define HELD_MS 50		  /* so long others are kept out */
+#define LET_MS (LOCK_LOOK_MS + 5) /* then so long they may come */
 
 struct folder_id folder_id_of(const struct stat *st)
 {
@@ -263,15 +266,31 @@ static void note_regress(struct folder *f)
 	buf_free(&b);
 }
 
+/* Work in portions, a lock for each, would keep others out until the end if the
+ * next portion came at once. Short portions are not delayed for each. */
+static void let_others(struct folder *f)
+{
+	const struct timespec pause = { .tv_nsec = LET_MS * 1000000L };
+
+	if (clock_ms() - f->released > LOCK_LOOK_MS)
+		f->held = 0;
+	if (f->held < HELD_MS)
+		return;
+	nanosleep(&pause, NULL);
+	f->held = 0;
+}
+
 int folder_lock(struct folder *f)
 {
 	struct stat st;
 	int code;
 
+	let_others(f);
 	code = take_lock(f);
 	if (code)
 		return code;
 	f->locked = true;
+	f->taken = clock_ms();
 	code = same_journal(f, &st);
 	if (!code && st.st_size != f->end) {
 		code = read_last(f, st.st_size);
@@ -294,6 +313,8 @@ void folder_unlock(struct folder *f)
 		return;
 	lock_release(f->lock);
 	f->locked = false;
+	f->released = clock_ms();
+	f->held += f->released - f->taken;
 }
 
 #define FRESH INT64_C(600000000) /* 10 minutes, in microseconds */

@@ -44,6 +44,9 @@ struct folder {
 	uint64_t floor_modseq;
 	uint32_t lost_uid; /* and names may have UIDs from this one on */
 	bool locked;
+	int64_t taken; /* when the lock was, and when it was released, ms */
+	int64_t released;
+	int64_t held;  /* how long, while nobody else can have had it */
 	bool replaced; /* set by folder_lock: the journal is another one */
 };
 
@@ -71,7 +74,8 @@ int folder_peek(struct folder *f) MUST_CHECK;
 /* Takes the lock, waiting at most FOLDER_LOCK_MS, opens the journal (again,
  * if another took its place), cuts a torn tail, and sets f->end and f->last.
  * ERR_BUSY; ERR_NOT_FOUND: there is no journal; ERR_CORRUPT: it is damaged
- * (in these two cases the lock IS held, to make a new one). */
+ * (in these two cases the lock IS held, to make a new one). Who had it for long
+ * and wants it again at once first lets others have it. */
 #define FOLDER_LOCK_MS 10000
 int folder_lock(struct folder *f) MUST_CHECK;
 void folder_unlock(struct folder *f);

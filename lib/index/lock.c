@@ -42,8 +42,9 @@ int lock_take(int fd, int64_t ms)
 			return err_set(ERR_BUSY, "a folder is locked by "
 						 "another process");
 		nanosleep(&t, NULL);
-		if (wait < 10000000)
-			wait += wait / 2;
+		wait += wait / 2;
+		if (wait > LOCK_LOOK_MS * 1000000L)
+			wait = LOCK_LOOK_MS * 1000000L;
 	}
 }
 
