@@ -19,7 +19,8 @@
 #include "mailbox/marks.h"
 #include "mailbox/opened.h"
 
-#define PORTION 200 /* files under one lock */
+#define PORTION 200   /* files under one lock, */
+#define PORTION_MS 50 /* for about so long */
 
 int64_t removal_say_ms = 3000;
 
@@ -205,19 +206,20 @@ static void remove_renamed(struct mailbox *m, struct removal *r)
  * there: it may have another name meanwhile. */
 static void remove_some(struct mailbox *m, struct removal *r)
 {
+	int64_t until = clock_ms() + PORTION_MS;
 	size_t i, end = r->next + PORTION;
 
 	if (end > removal_count(r))
 		end = removal_count(r);
-	for (i = r->next; i < end; i++) {
+	for (i = r->next; i < end && clock_ms() <= until; i++) {
 		struct message_ref ref = ref_of(r, i);
 
 		item(r, i)->missing =
 			messages_remove(m->x.f.files, &ref) != ERR_OK;
 		r->missing += item(r, i)->missing;
 	}
-	r->next = end;
-	if (end == removal_count(r) && r->missing > 0)
+	r->next = i;
+	if (i == removal_count(r) && r->missing > 0)
 		remove_renamed(m, r);
 }
 
