@@ -86,6 +86,6 @@ with Instance("imap_process_limit=%d" % PROCESSES,
               "smtpd_pregreet_reject=no") as s:
     too_many(s, "IMAP", s.imap)
     too_many(s, "POP3", s.pop3)
-with Instance() as s:
+with Instance("imap_hibernate_timeout=0") as s:  # each has its process
     killed(s)
 tap.done()
