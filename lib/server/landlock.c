@@ -19,6 +19,16 @@
 	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK)
 
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
+/* Before version 3 nothing refuses truncate(2) but the filter (sandbox.c). */
+static uint64_t truncating(void)
+{
+	return landlock_version() >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0;
+}
+
 /* Version 2 is needed to link and rename between directories. */
 static uint64_t referring(void)
 {
@@ -34,7 +44,8 @@ int landlock_version(void)
 int landlock_begin(void)
 {
 	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = READING | WRITING | OTHERS | referring()
+		.handled_access_fs = READING | WRITING | OTHERS | referring() |
+				     truncating()
 	};
 
 	/* version 1 refuses every link and rename between directories,
@@ -49,7 +60,8 @@ bool landlock_add(int ruleset, const char *dir, bool writable)
 {
 	struct landlock_path_beneath_attr attr = {
 		.allowed_access =
-			READING | (writable ? WRITING | referring() : 0),
+			READING |
+			(writable ? WRITING | referring() | truncating() : 0),
 		.parent_fd = open(dir, O_PATH | O_CLOEXEC)
 	};
 	bool done;

@@ -95,8 +95,21 @@ static const int opening[] = {
 	CALL(rename),	CALL(renameat), CALL(renameat2), CALL(unlink),
 	CALL(unlinkat), CALL(rmdir),	CALL(mkdir),	 CALL(mkdirat),
 	CALL(link),	CALL(linkat),	CALL(symlink),	 CALL(symlinkat),
-	CALL(truncate), CALL(chmod),	CALL(fchmodat),	 CALL(chown),
-	CALL(lchown),	CALL(fchownat), CALL(setxattr),	 CALL(lsetxattr),
+};
+
+/* What changes a file that is named and not opened, which Landlock does not
+ * restrain: users whose mail has one uid would reach each other's. Numbers are
+ * those of calls that this libseccomp may not know. */
+static const int by_name[] = {
+	CALL(truncate),	    CALL(chmod),
+	CALL(fchmodat),	    452 /* fchmodat2 */,
+	CALL(chown),	    CALL(lchown),
+	CALL(fchownat),	    CALL(setxattr),
+	CALL(lsetxattr),    CALL(removexattr),
+	CALL(lremovexattr), 463 /* setxattrat */,
+	CALL(utime),	    466 /* removexattrat */,
+	CALL(utimes),	    469 /* file_setattr */,
+	CALL(futimesat),
 };
 
 /* Signals to other processes of the same user, which several services share. A
@@ -161,6 +174,16 @@ static void refuse_fork(scmp_filter_ctx ctx)
 			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
+/* The same of calls that are also made for what is open, or for oneself. */
+static void refuse_names(scmp_filter_ctx ctx)
+{
+	REFUSE(ctx, by_name);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(utimensat), 1,
+			 SCMP_A1(SCMP_CMP_NE, 0));
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(prlimit64), 1,
+			 SCMP_A0(SCMP_CMP_NE, 0));
+}
+
 /* The filter that leaves this process only the rights in TO. It adds to the
  * existing one. */
 static scmp_filter_ctx make_filter(unsigned to)
@@ -182,6 +205,8 @@ static scmp_filter_ctx make_filter(unsigned to)
 		refuse_fork(ctx);
 		REFUSE(ctx, signalling);
 	}
+	if (lost & (SANDBOX_OPEN | SANDBOX_FORK))
+		refuse_names(ctx);
 	if (!self.entered || lost & SANDBOX_INET)
 		refuse_families(ctx, to);
 	return ctx;

@@ -1,5 +1,6 @@
 /* What a process can do no more after sandbox_enter. Each case is a process
  * of its own. */
+#include "server/landlock.h"
 #include "server/sandbox.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -42,6 +44,46 @@ static bool files(void)
 {
 	return denied(open("/dev/null", O_RDONLY)) &&
 	       denied(unlink("/nothing")) && denied(chmod("/nothing", 0));
+}
+
+/* What is open may be changed, what is only named may not. */
+static bool names(void)
+{
+	static const struct timespec now[2] = { { .tv_nsec = UTIME_NOW },
+						{ .tv_nsec = UTIME_NOW } };
+	char name[] = "/tmp/sandbox-test.XXXXXX";
+	int fd = mkstemp(name);
+	bool good = fd >= 0 && fchmod(fd, 0600) == 0 &&
+		    futimens(fd, now) == 0 && ftruncate(fd, 1) == 0 &&
+		    denied(truncate(name, 0)) && denied(chmod(name, 0)) &&
+		    denied(syscall(452, AT_FDCWD, name, 0, 0)) &&
+		    denied(utimensat(AT_FDCWD, name, now, 0)) &&
+		    denied(setxattr(name, "user.x", "y", 1, 0)) &&
+		    denied(syscall(SYS_prlimit64, getppid(), 0, NULL, NULL));
+
+	unlink(name);
+	return good;
+}
+
+/* Landlock alone, where the kernel has enough of it. */
+static bool beneath(void)
+{
+	char in[] = "/tmp/sandbox-test.XXXXXX", out[] = "/tmp/sandbox-test.XXXXXX";
+	const char *dir = mkdtemp(in);
+	const bool write = true;
+	int status = 1, fd = mkstemp(out);
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(!sandbox_only_dirs(&dir, &write, 1) ||
+				      (truncate(out, 0) == -1 && errno == EACCES)
+			      ? 0
+			      : 1);
+	waitpid(pid, &status, 0);
+	close(fd);
+	unlink(out);
+	rmdir(in);
+	return status == 0;
 }
 
 static bool processes(void)
@@ -119,6 +161,8 @@ int main(void)
 	ok(within(0, sockets), "sockets: of this machine alone");
 	ok(within(0, high_bits), "also where the family has 64 bits");
 	ok(within(0, files), "files: none by their names");
+	ok(within(SANDBOX_OPEN, names), "nor are any changed by name");
+	ok(landlock_version() < 3 || beneath(), "nor cut, outside of a tree");
 	ok(within(0, processes), "processes: none made, none touched");
 	ok(within(0, own_signal), "but its own");
 	ok(within(0, identity), "identity: as it is");
