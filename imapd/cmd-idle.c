@@ -12,6 +12,7 @@
 #include "imapd/metadata-watch.h"
 #include "imapd/notify.h"
 #include "imapd/park.h"
+#include "imapd/rights.h"
 #include "imapd/update.h"
 #include "server/prefork.h"
 
@@ -106,11 +107,18 @@ static bool read_done(struct session *s)
 	}
 }
 
+/* No command comes whose rights would be judged. */
+static void tell(struct session *s)
+{
+	if (rights_still_read(s))
+		update_send(s, true);
+}
+
 static void look(struct idle *i)
 {
 	if (i->watched && !feed_drain(i->s->feed))
 		watch(i);
-	update_send(i->s, true);
+	tell(i->s);
 	i->since = clock_ms();
 }
 
@@ -162,8 +170,8 @@ void idle_go_on(struct session *s)
 	watch(&i);
 	/* And once more when the feed says that the watch has begun, so that
 	 * no change falls in between. */
-	update_send(s, true);
-	while (!is_done(s) && turn(&i))
+	tell(s);
+	while (!s->ended && !is_done(s) && turn(&i))
 		;
 	if (i.watched && !s->parked)
 		feed_watch(s->feed, -1);

@@ -121,12 +121,11 @@ static bool check_names(struct session *s)
 	}
 }
 
-/* The list may have changed since the last command. */
-static bool check_selected(struct session *s)
+bool rights_still_read(struct session *s)
 {
 	unsigned rights;
 
-	if (!s->box)
+	if (!s->box || !s->visitor)
 		return true;
 	if (rights_find(s, s->name, &rights) != ERR_OK || !(rights & ACL_READ))
 		return reopen_end(s, "closed to you");
@@ -134,8 +133,15 @@ static bool check_selected(struct session *s)
 		s->rights = rights;
 		update_put_flags(s);
 	}
-	return suffice(rights, s->command->selected) ||
-	       refuse(s, rights, s->command->selected);
+	return true;
+}
+
+static bool check_selected(struct session *s)
+{
+	if (!rights_still_read(s))
+		return false;
+	return !s->box || suffice(s->rights, s->command->selected) ||
+	       refuse(s, s->rights, s->command->selected);
 }
 
 bool rights_check(struct session *s)

@@ -26,6 +26,11 @@ bool rights_have(struct session *s, const char *name, unsigned need);
  * told. */
 bool rights_check(struct session *s);
 
+/* The list of the selected folder may have changed since it was looked at: may
+ * the client still be told what happens there? Other rights are told to it.
+ * False: the session ends. */
+bool rights_still_read(struct session *s);
+
 /* In the selected folder: RIGHT? */
 bool rights_may(const struct session *s, unsigned right);
 

@@ -614,6 +614,24 @@ def selected(s):
     tap.ok(got[-1].startswith(b"* BYE"),
            "who may not read it any more is out", got)
     bob.close()
+    ann.ask("SETACL Live bob lrt")
+    bob = s.session("bob")
+    bob.ask("SELECT " + box)
+    bob.send("i IDLE\r\n")
+    tap.starts(bob.line(), b"+ ", "IDLE, and then")
+    ann.ask("SETACL Live bob lrs")
+    ann.ask("STORE 1 +FLAGS (\\Answered)")
+    got = [bob.line() for _ in range(3)]
+    tap.ok(b"PERMANENTFLAGS (\\Seen)" in got[1] and b"Answered" in got[2],
+           "other rights are told while idle", got)
+    ann.ask("DELETEACL Live bob")
+    ann.ask(b"APPEND Live " + literal(text("hidden")))
+    ann.ask("STORE 1 +FLAGS (\\Draft)")
+    got = bob.until("i") + [bob.line()]
+    tap.ok(got[-1].startswith(b"* BYE") and not any(
+        word in line for line in got for word in (b"EXISTS", b"FETCH")),
+        "who may not read it any more is told nothing while idle", got)
+    bob.close()
     ann.ask("DELETE Live")
     ann.close()
 
