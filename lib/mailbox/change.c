@@ -209,6 +209,18 @@ static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 	return code == ERR_NO_SPACE ? ERR_OK : code;
 }
 
+/* Has E's file, which was linked elsewhere, more names than the one that is to
+ * go? If not, another program put a new file in its place since. One that is not
+ * found was renamed, and is still the same. */
+static bool is_linked(struct mailbox *m, const struct entry *e)
+{
+	struct message_state st;
+	struct message_ref ref;
+
+	return !mailbox_ref(m, e, &ref) ||
+	       messages_state(m->x.f.files, &ref, &st) != ERR_OK || st.shared;
+}
+
 /* Is E to be removed? What another program wrote to is not, but a new message;
  * unless it is LINKED elsewhere, too. */
 static bool choose(struct mailbox *m, struct batch *b, struct entry *e,
@@ -219,7 +231,7 @@ static bool choose(struct mailbox *m, struct batch *b, struct entry *e,
 	if (!e || e->state & ENTRY_GONE ||
 	    (deleted_only && !(e->flags & MAILBOX_DELETED)))
 		return false;
-	if (linked || !mailbox_is_restated(m, e, &size))
+	if ((linked && is_linked(m, e)) || !mailbox_is_restated(m, e, &size))
 		return true;
 	mailbox_put_anew(m, b, e, size);
 	return false;

@@ -86,6 +86,47 @@ static nlink_t links_of(const char *p)
 static const char two[] = "Return-Path: <a@b>\r\nFrom: <a@b>\r\n"
 			  "Subject: number 2\r\n\r\nbody 2\r\n";
 
+#define ANOTHER \
+	"Subject: another\n\nwritten by an editor that makes a new file\n"
+
+static bool replaces; /* once, when a file gets another name */
+
+int linkat(int dir, const char *from, int dir2, const char *to, int flags)
+{
+	int result = (int)syscall(SYS_linkat, dir, from, dir2, to, flags);
+
+	if (result == 0 && replaces) {
+		replaces = false;
+		write_file(path("tmp/editor"), ANOTHER, strlen(ANOTHER));
+		if (rename(path("tmp/editor"), file_of("", 1)) < 0)
+			printf("# rename\n");
+	}
+	return result;
+}
+
+/* An editor puts another file in the place of one that is just being moved. */
+static void test_replaced(void)
+{
+	const struct mailbox_changes *c;
+	uint32_t first;
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_n("INBOX", 2);
+	m = open_folder("INBOX", false, &s);
+	store_create(s, "Box", NULL);
+	replaces = true;
+	ok(copy_n(m, 1, true, &first) == ERR_NOT_FOUND && !replaces,
+	   "a message that is replaced while it is moved is another one");
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 2 &&
+		   mailbox_uid(m, 2) == 3 &&
+		   file_size(file_of("", 1)) == (long)strlen(ANOTHER),
+	   "which stays where it is, under a new UID");
+	ok(count_in(s, "Box") == 0, "and the former one is gone");
+	close_folder(&m, &s);
+}
+
 /* A user's script edits a copy where it is. */
 static void test_edit(void)
 {
@@ -397,6 +438,7 @@ static void test_clone(void)
 
 int main(void)
 {
+	test_replaced();
 	test_edit();
 	test_edit_meanwhile();
 	test_former();
