@@ -68,19 +68,32 @@ bool rights_have(struct session *s, const char *name, unsigned need)
 	return suffice(have, need) || refuse(s, have, need);
 }
 
-/* Of the folder that the argument names, or with PARENT of the one that a new
- * folder of this name would be in. */
-static bool check_name(struct session *s, const struct arg *a, unsigned need,
-		       bool parent)
+/* Of the folder that the argument names. */
+static bool check_name(struct session *s, const struct arg *a, unsigned need)
+{
+	char name[FOLDER_NAME_SIZE];
+
+	return session_name(s, a, name) && rights_have(s, name, need);
+}
+
+/* Of the one that a new folder of this name would be in. One of which the
+ * client may know nothing is refused as any other, also none: the answer must
+ * not tell whether there is one. */
+static bool check_above(struct session *s, const struct arg *a, unsigned need)
 {
 	char name[FOLDER_NAME_SIZE], above[FOLDER_NAME_SIZE];
+	unsigned have = 0;
+	int code = ERR_OK;
 
 	if (!session_name(s, a, name))
 		return false;
-	if (!parent)
-		return rights_have(s, name, need);
-	return acl_parent(s->store, name, above) ? rights_have(s, above, need)
-						 : refuse(s, ACL_LOOKUP, need);
+	if (acl_parent(s->store, name, above))
+		code = rights_find(s, above, &have);
+	if (code && code != ERR_NOT_FOUND) {
+		session_fail(s, code);
+		return false;
+	}
+	return suffice(have, need) || refuse(s, have | ACL_LOOKUP, need);
 }
 
 const struct arg *command_name(const struct session *s)
@@ -107,12 +120,12 @@ static bool check_names(struct session *s)
 	switch (c->place) {
 	case PLACE_NAMED:
 	case PLACE_TARGET:
-		return check_name(s, command_name(s), c->named, false);
+		return check_name(s, command_name(s), c->named);
 	case PLACE_NEW:
-		return check_name(s, command_name(s), c->named, true);
+		return check_above(s, command_name(s), c->named);
 	case PLACE_RENAMED:
-		return check_name(s, &s->c.args[0], ACL_DELETE_FOLDER, false) &&
-		       check_name(s, &s->c.args[1], ACL_CREATE, true);
+		return check_name(s, &s->c.args[0], ACL_DELETE_FOLDER) &&
+		       check_above(s, &s->c.args[1], ACL_CREATE);
 	case PLACE_HERE:
 		conn_bad(&s->c, "Not in a visit.");
 		return false;

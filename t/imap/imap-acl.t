@@ -227,6 +227,20 @@ MATRIX = (
 )
 
 
+# what must not tell whether a folder is there
+ALIKE = tuple(command.replace("{src}", theirs("ann", "Src")) for command in (
+    'CREATE "{}"', 'CREATE "{}/"', 'CREATE "{}/k"', 'CREATE "{}/k/k"',
+    'RENAME "{src}" "{}"', 'RENAME "{src}" "{}/k"', 'RENAME "{}" "{src}/k"',
+    'DELETE "{}"', 'SUBSCRIBE "{}"', 'SUBSCRIBE "{}/k"',
+    'LIST (SUBSCRIBED) "" "{}*"', 'LIST (SUBSCRIBED RECURSIVEMATCH) "" "{}"',
+    'LSUB "" "{}*"', 'LSUB "" "{}/%"', 'UNSUBSCRIBE "{}"',
+    'UNSUBSCRIBE "{}/k"', 'LIST "" "{}"', 'LIST "" "{}/%"',
+    'LIST "" "{}" RETURN (CHILDREN STATUS (MESSAGES) MYRIGHTS)', 'SELECT "{}"',
+    'STATUS "{}" (MESSAGES)', 'MYRIGHTS "{}"', 'LISTRIGHTS "{}" cat',
+    'SETACL "{}" cat l', 'GETQUOTAROOT "{}"', 'SETMETADATA "{}" (/shared/a "")',
+    'GETMETADATA "{}" /shared/a', 'APPEND "{}" {3+}\r\na\r\n'))
+
+
 def rights(s):
     ann, bob = s.session("ann"), s.session("bob")
     ann.ask("CREATE Box")
@@ -245,8 +259,26 @@ def rights(s):
     missing = bob.ask("STATUS %s (MESSAGES)" % q(theirs("ann", "Never")))
     tap.equal(hidden, missing, "a hidden folder looks like one that is not "
               "there")
+    # what bob asks of a folder that is there, Box or Box/Hid, and of none
     ann.ask("DELETE Box/New")
-    ann.ask("DELETE Box")
+    ann.ask("CREATE Box/Hid")
+    ann.ask('SETACL Box/Hid bob ""')
+    ann.ask("CREATE Src")
+    ann.ask("SETACL Src bob lrx")
+    for given, there, none in (
+            ('""', "Box", "Nox"), ('""', "Box/Hid", "Box/Not"),
+            ("lr", "Box/Hid", "Box/Not")):
+        ann.ask("SETACL Box bob " + given)
+        for command in ALIKE:
+            got = []
+            for name in there, none:
+                lines, end = bob.ask(command.replace("{}", theirs("ann", name)))
+                got.append(([line.replace(name.encode(), b"")
+                             for line in lines], end))
+            tap.equal(got[0], got[1], 'with %s, %s or %s: %s' % (
+                given, there, none, command.splitlines()[0]))
+    for folder in "Src", "Box/Hid", "Box":
+        ann.ask("DELETE " + folder)
     ann.close()
     bob.close()
 
