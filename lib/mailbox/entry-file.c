@@ -149,6 +149,23 @@ static int read_text(int fd, const char *file, struct buf *b)
 	return code == ERR_TOO_LONG ? damaged("it is too large") : code;
 }
 
+/* Why FILE could not be opened. One that may not be read, in a folder that may,
+ * is not what we wrote. */
+static int not_opened(const char *file)
+{
+	switch (errno) {
+	case ENOENT:
+		return ERR_OK;
+	case ELOOP:
+	case ENXIO:
+		return damaged("it is no file");
+	case EACCES:
+		return damaged("it may not be read");
+	default:
+		return err_sys("open", file);
+	}
+}
+
 /* Reads FILE in DIR. ERR_CORRUPT: it is damaged. */
 static int load(int dir, const char *file, const struct entry_kind *kind,
 		struct metadata *m)
@@ -157,12 +174,8 @@ static int load(int dir, const char *file, const struct entry_kind *kind,
 	int code, fd = openat(dir, file,
 			      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-	if (fd < 0 && errno == ENOENT)
-		return ERR_OK;
-	if (fd < 0 && (errno == ELOOP || errno == ENXIO))
-		return damaged("it is no file");
 	if (fd < 0)
-		return err_sys("open", file);
+		return not_opened(file);
 	buf_init(&b, FILE_MAX);
 	code = read_text(fd, file, &b);
 	close(fd);
@@ -179,6 +192,22 @@ int entry_check(int dir, const char *file, const struct entry_kind *kind)
 
 	metadata_free(&m);
 	return code;
+}
+
+/* A FIFO, socket or device holds nothing, and a process that is confined
+ * (server/landlock.h) may not give it a name. It counts as empty where it is,
+ * and goes when the file is written. */
+static int leave_node(const struct entry_place *p, int code)
+{
+	struct stat st;
+
+	if (code != ERR_DENIED ||
+	    fstatat(p->dir, p->file, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
+		return code;
+	log_error("mailbox: %s: %s of %s is no file: %s", p->s->path, p->file,
+		  *p->folder ? p->folder : "the account", p->kind->lost);
+	return ERR_OK;
 }
 
 /* Gives the damaged file another name, under which whoever looks into the
@@ -204,7 +233,7 @@ static int put_aside(const struct entry_place *p)
 			  *p->folder ? p->folder : "the account", why, aside,
 			  p->kind->lost);
 	free(why);
-	return code;
+	return code ? leave_node(p, code) : ERR_OK;
 }
 
 /* Another may have put the file aside, and written it anew, since it was found

@@ -668,6 +668,68 @@ def selected(s):
     ann.close()
 
 
+def put_aside(s):
+    """What is no access list grants nothing, and is not in its owner's way."""
+    ann, bob = s.session("ann"), s.session("bob")
+    ann.ask("CREATE Hurt")
+    ann.ask("SETACL Hurt bob lr")
+    ann.ask("CREATE Also")    # so that he goes on finding her
+    ann.ask("SETACL Also bob lr")
+    box = q(theirs("ann", "Hurt"))
+    folder = s.path("mail/ann/Maildir/.Hurt")
+    where = os.path.join(folder, "posthorn-acl")
+    with open(where, "rb") as f:
+        good = f.read()
+
+    def put(data, mode, root):
+        with open(where, "wb") as f:
+            f.write(data)
+        if ROOT and not root:
+            os.chown(where, 64201, 64201)
+        os.chmod(where, mode)
+
+    def remove():
+        if os.path.lexists(where):
+            os.unlink(where)
+
+    def fifo(mode):
+        os.mkfifo(where, mode)
+
+    def directory(mode):
+        os.mkdir(where, mode)
+    for name, make, args in (
+            ("of mode 0", put, (good, 0, False)),
+            ("a FIFO", fifo, (0o644,)),
+            ("a FIFO of mode 0", fifo, (0,)),
+            ("a directory of mode 0", directory, (0,)),
+            ("another's of mode 0600", put, (good, 0o600, True)))[
+                :5 if ROOT else 4]:
+        ann.ask("SETACL Hurt bob lr")
+        tap.starts(bob.ask("STATUS %s (MESSAGES)" % box)[1], b"OK",
+                   "a good list, and then one")
+        had = len(os.listdir(folder))
+        os.unlink(where)
+        make(*args)
+        tap.starts(bob.ask("STATUS %s (MESSAGES)" % box)[1],
+                   b"NO [NONEXISTENT]", name + " grants nothing")
+        if make == fifo:
+            remove()    # whether it can be renamed, the kernel says
+        else:
+            tap.equal([os.path.lexists(where), len(os.listdir(folder))],
+                      [False, had], "and is put aside")
+        make(*args)
+        tap.equal(ann.ask("GETACL Hurt"), (
+            [b'* ACL "Hurt" "ann@example.test" ' + ALL],
+            b"OK Getacl completed."), "the owner may go on")
+        remove()
+        make(*args)
+        tap.starts(ann.ask("DELETEACL Hurt cat")[1], b"OK", "and write")
+    for name in "Hurt", "Also":
+        ann.ask("DELETE " + name)
+    ann.close()
+    bob.close()
+
+
 def compressed(s):
     ann, bob = s.session("ann"), s.session("bob")
     ann.ask("CREATE Zip")
@@ -729,7 +791,7 @@ def run(parts, *lines):
 
 
 run((lists, rights, beside_dovecot, flags, listing, copies, selected,
-     compressed, restarts))
+     put_aside, compressed, restarts))
 # put aside whenever it waits, a session finds the others again
 run((listing, copies, selected), "imap_hibernate_at_once=yes")
 tap.done()
