@@ -86,6 +86,7 @@ static const struct entry_kind kind = {
 	.word = "posthorn-acl",
 	.lost = "others may do nothing there",
 	.max = ACL_ENTRIES_MAX,
+	.grants = true,
 	.is_good = is_good,
 };
 

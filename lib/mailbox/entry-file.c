@@ -135,8 +135,18 @@ int entry_open(struct entry_place *p, struct store *s, const char *folder,
 	return p->dir < 0 ? err_sys("open", folder) : ERR_OK;
 }
 
-/* What FD, the file FILE, holds is appended to B. */
-static int read_text(int fd, const char *file, struct buf *b)
+/* Is the file of ST in DIR of the user whose folder this is? */
+static bool is_owners(int dir, const struct stat *st)
+{
+	struct stat d;
+
+	return st->st_uid == geteuid() ||
+	       (fstat(dir, &d) == 0 && st->st_uid == d.st_uid);
+}
+
+/* What FD, the file FILE in DIR, holds is appended to B. */
+static int read_text(int dir, int fd, const char *file,
+		     const struct entry_kind *kind, struct buf *b)
 {
 	struct stat st;
 	int code;
@@ -145,6 +155,8 @@ static int read_text(int fd, const char *file, struct buf *b)
 		return err_sys("look at", file);
 	if (!S_ISREG(st.st_mode))
 		return damaged("it is no file");
+	if (kind->grants && !is_owners(dir, &st))
+		return damaged("it belongs to another user");
 	code = file_read_fd(fd, b);
 	return code == ERR_TOO_LONG ? damaged("it is too large") : code;
 }
@@ -177,7 +189,7 @@ static int load(int dir, const char *file, const struct entry_kind *kind,
 	if (fd < 0)
 		return not_opened(file);
 	buf_init(&b, FILE_MAX);
-	code = read_text(fd, file, &b);
+	code = read_text(dir, fd, file, kind, &b);
 	close(fd);
 	if (!code)
 		code = entry_parse(kind, b.data, b.len, m);

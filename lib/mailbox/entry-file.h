@@ -17,6 +17,7 @@ struct entry_kind {
 	const char *word; /* the file's first */
 	const char *lost; /* what a damaged file means, for the log */
 	size_t max;	  /* entries */
+	bool grants;	  /* one that is not the user's own counts as damaged */
 	bool (*is_good)(const struct metadata_entry *e);
 };
 

@@ -702,8 +702,9 @@ def put_aside(s):
             ("a FIFO", fifo, (0o644,)),
             ("a FIFO of mode 0", fifo, (0,)),
             ("a directory of mode 0", directory, (0,)),
-            ("another's of mode 0600", put, (good, 0o600, True)))[
-                :5 if ROOT else 4]:
+            ("another's of mode 0600", put, (good, 0o600, True)),
+            ("another's", put, (good, 0o644, True)))[
+                :6 if ROOT else 4]:
         ann.ask("SETACL Hurt bob lr")
         tap.starts(bob.ask("STATUS %s (MESSAGES)" % box)[1], b"OK",
                    "a good list, and then one")
