@@ -1,6 +1,7 @@
 /* APPEND: all of its messages are added, or none (upload.h). */
 #include "base/err.h"
 #include "imapd/commands.h"
+#include "imapd/rights.h"
 #include "imapd/upload.h"
 
 static void commit(struct upload *u, const char *name)
@@ -9,6 +10,9 @@ static void commit(struct upload *u, const char *name)
 	uint32_t uidvalidity, first, last;
 	struct folder_id folder;
 
+	/* the literals may have taken long to come */
+	if (!rights_have(s, name, ACL_INSERT))
+		return;
 	u->code = append_commit(u->to, &uidvalidity, &first, &folder);
 	if (u->code != ERR_OK) {
 		session_fail(s, u->code);

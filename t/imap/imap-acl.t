@@ -447,6 +447,17 @@ def flags(s):
     got = bob.ask('APPEND %s CATENATE (URL "/%s/;UID=1")' % (
         q(theirs("ann", "Into")), "Other%20Users/ann@example.test/Deep"))[1]
     tap.starts(got, b"NO [BADURL", "nor does a URL read")
+    # rights that end while a message comes
+    for given, want in ("l", b"a NO [NOPERM]"), ('""', b"a NO [TRYCREATE]"):
+        ann.ask("SETACL Into bob li")
+        had = subjects(ann, "Into")
+        bob.send("a APPEND %s {%d}\r\n" % (q(theirs("ann", "Into")),
+                                           len(text("late"))))
+        tap.starts(bob.line(), b"+ ", "an APPEND begins, and with " + given)
+        ann.ask("SETACL Into bob " + given)
+        bob.send(text("late") + b"\r\n")
+        tap.starts(bob.until("a")[-1], want, "it is refused at its end")
+        tap.equal(subjects(ann, "Into"), had, "and nothing added")
     for folder in "Flags", "Into", "Deep":
         ann.ask("DELETE " + folder)
     ann.close()
