@@ -263,13 +263,13 @@ static int64_t due_at(const struct session *s, int64_t since)
 					 : s->park_failed_ms + AGAIN_MS;
 }
 
-int park_wait(const struct session *s, int64_t since, int ms)
+int64_t park_wait(const struct session *s, int64_t since, int64_t ms)
 {
 	int64_t left = due_at(s, since) - clock_ms();
 
 	if (!is_possible(s) || left >= ms)
 		return ms;
-	return left > 0 ? (int)left : 0;
+	return left > 0 ? left : 0;
 }
 
 /* Has the client sent something, or gone? */

@@ -15,7 +15,7 @@
 
 /* How long a session that has been silent since SINCE (clock_ms) may still
  * wait here, at most MS. */
-int park_wait(const struct session *s, int64_t since, int ms);
+int64_t park_wait(const struct session *s, int64_t since, int64_t ms);
 
 /* Parks it if it was silent long enough. IDLE: that command goes on, else none
  * runs; after WAIT_MS the client is told SAY, again and again with IDLE, else
