@@ -132,7 +132,8 @@ static void check_base(struct findings *f, const struct config *c)
 	else if (err)
 		check_fault(f,
 			    "virtual_mailbox_base = %s: %s cannot make folders "
-			    "there: %s; chown it",
+			    "there: %s; give it to that user, with the "
+			    "mail in it: chown -R",
 			    base, w.name, strerror(err));
 	free(near);
 }

@@ -73,6 +73,8 @@ const char *service_user_param(enum user user)
 		return "account_user";
 	case USER_TLS:
 		return "tls_user";
+	case USER_MAIL:
+		return "mail_user";
 	case USER_ROOT:
 		break;
 	}

@@ -14,7 +14,8 @@ enum user {
 	USER_QUEUE = 1 << 2,
 	USER_CHECK = 1 << 3,
 	USER_ACCOUNT = 1 << 4,	/* root, if local_users is yes */
-	USER_TLS = 1 << 5
+	USER_TLS = 1 << 5,
+	USER_MAIL = 1 << 6	/* of virtual users' sessions, never a peer */
 };
 
 enum {

@@ -18,7 +18,8 @@ static void say_once(struct buf *faults, char *line)
 static void say_missing(const char *param, const char *name, struct buf *faults)
 {
 	say_once(faults,
-		 mem_printf("%s = %s: there is no such user; to make it: "
+		 mem_printf("%s = %s: there is no such user; to make it, "
+			    "as make install does: "
 			    "useradd --system --user-group --no-create-home "
 			    "--shell /usr/sbin/nologin %s\n",
 			    param, name, name));

@@ -164,6 +164,20 @@ static bool is_new_program(size_t row)
 				  service_rows[row - 1].program) != 0;
 }
 
+/* The owner of virtual users' mail, if it is the one that we make: an
+ * installation from before it may lack it. */
+static void verify_mail_user(const struct config *c, struct buf *faults)
+{
+	const char *map = config_string(c, "virtual_uid_maps");
+	uid_t uid;
+	gid_t gid;
+
+	if (config_list(c, "virtual_mailbox_domains")->n > 0 &&
+	    str_starts(map, "static:") &&
+	    strcmp(map + 7, config_string(c, "mail_user")) == 0)
+		users_find(c, USER_MAIL, &uid, &gid, faults);
+}
+
 void verify_config(const struct config *c, struct buf *faults)
 {
 	uid_t uid;
@@ -174,6 +188,7 @@ void verify_config(const struct config *c, struct buf *faults)
 	verify_names(c, faults);
 	verify_routes(c, faults);
 	verify_ports_differ(c, faults);
+	verify_mail_user(c, faults);
 	for (size_t i = 0; i < service_count; i++) {
 		users_find(c, service_rows[i].user, &uid, &gid, faults);
 		if (is_new_program(i))

@@ -214,17 +214,27 @@ def submissions(s):
     steady(s, "submissions")
 
 
-def become_nobody():
+def become(uid):
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
-def as_nobody(s):
-    """What another user of the machine can reach."""
+def become_nobody():
+    become(NOBODY)
+
+
+def mailbox_owner(s):
+    """The uid that sessions of virtual users have by default, as run."""
+    value = s.posthorn("config", "virtual_uid_maps").stdout
+    return int(value.rpartition("static:")[2])
+
+
+def as_other(s, uid, what):
+    """What a user of the machine can reach who is none of the suite's."""
     pid = os.fork()
     if pid == 0:
-        become_nobody()
+        become(uid)
         reached = []
         for name in ("accountd", "authcheck", "imap-session", "pop3-session",
                      "feed", "feed-all", "local-deliver", "qmgr",
@@ -249,8 +259,8 @@ def as_nobody(s):
         sys.stdout.flush()
         os._exit(len(reached))
     tap.equal(os.waitpid(pid, 0)[1], 0,
-              "another user reaches nothing that is private")
-    steady(s, "another user")
+              what + " reaches nothing that is private")
+    steady(s, what)
 
 
 def lmtp(s, limit):
@@ -363,9 +373,10 @@ with Instance() as s:
     packets(s)
     submissions(s)
     if ROOT:
-        as_nobody(s)
+        as_other(s, NOBODY, "another user")
         crowd(s)
         fill_log(s)
         besieged(s)
+        as_other(s, mailbox_owner(s), "the owner of virtual users' mail")
     drop(s)
 tap.done()
