@@ -17,6 +17,7 @@
 #include "log/log.h"
 #include "log/rate.h"
 #include "server/user.h"
+#include "service/own-users.h"
 #include "table/user-line.h"
 
 #define FILE_MAX_BYTES (256 << 20)
@@ -33,6 +34,8 @@ static struct {
 	const char *path;
 	bool wanted; /* there are domains with virtual users */
 	struct user_defaults defaults;
+	struct own_users own;
+	bool told_own; /* that a mailbox belongs to one of them */
 	struct map *users; /* name → struct user; NULL: never read */
 	char *dummy;	   /* the first hash of the file */
 	int64_t looked_ms;
@@ -60,7 +63,9 @@ static void read_owner(const struct config *c)
 	gid_t ignored;
 
 	if (!user_find(user, &self.defaults.uid, &ignored))
-		log_die(EX_CONFIG, "virtual_uid_maps: there is no user %s",
+		log_die(EX_CONFIG,
+			"virtual_uid_maps: there is no user %s; make it with "
+			"useradd --system",
 			user);
 	if (self.defaults.uid < USER_UID_MIN)
 		log_die(EX_CONFIG,
@@ -80,6 +85,7 @@ void users_begin(const struct config *c)
 	buf_init(&self.doubt, 65536);
 	if (self.wanted)
 		read_owner(c);
+	own_users_find(&self.own, c);
 }
 
 static void free_users(struct map **users)
@@ -94,11 +100,27 @@ static void free_users(struct map **users)
 	map_free(users);
 }
 
+/* A mailbox that belongs to one of the suite's own users is dangerous, but its
+ * mail has to go on: installations from before mail_user have such. */
+static void warn_of_own(const struct user *u, unsigned line)
+{
+	const char *param = u->refused ? NULL
+				       : own_users_param(&self.own, u->uid);
+
+	if (!param || self.told_own)
+		return;
+	log_warn("%s:%u: the mailbox of %s belongs to %s, whom the suite's own "
+		 "sockets trust: a session that is taken over could use them; "
+		 "posthorn check says what mends that",
+		 self.path, line, u->name, param);
+	self.told_own = true;
+}
+
 static void take_user(void *context, struct user *u, unsigned line)
 {
 	struct map *users = context;
 
-	(void)line;
+	warn_of_own(u, line);
 	if (!self.dummy && u->hash && *u->hash)
 		self.dummy = mem_strdup(u->hash);
 	map_put(users, u->name, u);

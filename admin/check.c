@@ -195,6 +195,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_authentication(f, c);
 	check_folders(f, c);
 	check_users(f, c);
+	check_owners(f, c);
 	check_start(f, a, c);
 	check_files(f, c);
 	check_access(f, c);

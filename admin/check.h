@@ -49,6 +49,7 @@ void check_queue(struct findings *f, const struct config *c);
 void check_network(struct findings *f, const struct config *c);
 void check_users(struct findings *f, const struct config *c);
 void check_files(struct findings *f, const struct config *c);
+void check_owners(struct findings *f, const struct config *c);
 void check_lines(struct findings *f, const struct config *c);
 void check_tables(struct findings *f, const struct config *c);
 void check_tls(struct findings *f, const struct config *c);

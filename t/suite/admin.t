@@ -12,7 +12,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
-from instance import Conf, Instance, mounted, wait_for  # noqa: E402
+from instance import (Conf, Instance, message, mounted,  # noqa: E402
+                      wait_for)
 
 tap = Tap()
 
@@ -231,6 +232,70 @@ def users_apart(s):
             tap.equal(done.returncode, 0, "is a warning")
     tap.ok("is the user of" not in s.posthorn("check").stdout,
            "check: no word of users that are apart")
+
+
+def mailbox_owners(s):
+    """Virtual users' mail belongs to none of the suite's own users."""
+    if os.geteuid() != 0:
+        return
+    with Conf(s, "virtual_uid_maps = static:64101") as c:
+        out = s.posthorn("check").stdout
+        tap.ok("fault: %s:%d: virtual_uid_maps = static:64101: is net_user, "
+               "whom" % (s.CONF, c.first) in out and "chown -R" in out,
+               "check: mail that belongs to net_user", out)
+    with Conf(s, "mail_user = posthorn-none"):
+        done = s.posthorn("reload")
+        tap.ok(done.returncode == 78 and "mail_user = posthorn-none: there is "
+               "no such user; to make it, as make install does: useradd" in
+               done.stderr, "a mail_user that is missing, and what makes it",
+               done.stderr)
+    with open(s.path("users")) as f:
+        former = f.read()
+    for name, uid in (("first", 64102), ("second", 64102)):
+        with open(s.path("users"), "a") as f:
+            f.write("%s@%s:!:%d:%d::%s:\n" % (name, s.DOMAIN, uid, uid,
+                                             s.path("mail/" + name)))
+    out = s.posthorn("check").stdout
+    tap.ok("virtual_users_file: line 3: first@%s has the uid of queue_user" %
+           s.DOMAIN in out and "(such users: 2)" in out,
+           "check: a user with the uid of queue_user", out)
+    tap.equal(s.posthorn("reload").returncode, 0, "such mail goes on")
+    s.imap().logout()
+    what = "first@%s belongs to queue_user" % s.DOMAIN
+    s.wait_log(what)
+    tap.equal([s.read_log().count(x) for x in (what, "belongs to")], [1, 1],
+              "the log warns once")
+    with open(s.path("users"), "w") as f:
+        f.write(former)
+    s.posthorn("reload")
+    taken_over(s)
+
+
+def taken_over(s):
+    """The mail is still net_user's, from before there was mail_user."""
+    home = os.path.join(s.MAILROOT, s.USER2)
+    before = len(s.messages(s.USER2))
+
+    def give(uid):
+        for path, _, names in os.walk(home):
+            for name in [""] + names:
+                os.lchown(os.path.join(path, name), uid, uid)
+    s.stop()
+    give(64101)
+    s.start()
+    with s.smtp() as c:
+        c.sendmail("a@b.test", [s.address(s.USER2)],
+                   message("a@b.test", s.address(s.USER2), "it waits"))
+    s.wait_log("status=deferred")
+    out = s.posthorn("check").stdout
+    tap.ok("the mailbox of %s belongs to net_user, and its mail waits until" %
+           s.address(s.USER2) in out and "chown -R 64199 " + home in out,
+           "check: mail from before mail_user", out)
+    give(64199)
+    s.posthorn("queue", "flush", "ALL")
+    tap.equal(len(s.wait_messages(before + 1, s.USER2)), before + 1,
+              "waits until it is given to mail_user, and then arrives")
+    tap.ok("belongs to" not in s.posthorn("check").stdout, "check: as it was")
 
 
 def checks(s):
@@ -651,6 +716,7 @@ with Instance() as s:
     services_named(s)
     closed_pipes(s)
     users_apart(s)
+    mailbox_owners(s)
     s.posthorn("stop")
     checks(s)
     for words in (["status"], ["stop"], ["reload"], ["queue", "list"]):

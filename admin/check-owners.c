@@ -1,0 +1,135 @@
+/*
+ * posthorn check: whom the mailboxes of virtual users belong to. A session runs
+ * as the owner, so none may be a user of the suite's programs, whom the private
+ * sockets trust. The default was net_user once: where that user still has the
+ * mail, mail_user cannot deliver to it.
+ */
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/check.h"
+#include "admin/doubts.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "server/user.h"
+#include "service/own-users.h"
+
+#define DANGER                                                                \
+	"whom the suite's own sockets trust: a session that is taken over "   \
+	"could listen to all mailboxes, send as anybody and queue mail"
+
+struct owners {
+	struct own_users own;
+	uid_t map; /* of virtual_uid_maps; (uid_t)-1: unknown */
+	char *trusted, *former; /* the first of each kind; or NULL */
+	unsigned ntrusted, nformer;
+};
+
+static void check_map(struct findings *f, const struct config *c,
+		      struct owners *o)
+{
+	const char *map = config_string(c, "virtual_uid_maps"), *param;
+	gid_t ignored;
+
+	o->map = (uid_t)-1;
+	if (!str_starts(map, "static:") ||
+	    !user_find(map + 7, &o->map, &ignored))
+		return;
+	param = own_users_param(&o->own, o->map);
+	if (param)
+		check_fault(f,
+			    "virtual_uid_maps = %s: is %s, " DANGER "; name "
+			    "another here and in virtual_gid_maps, as static:%s "
+			    "(mail_user), and give it the mail that is there: "
+			    "chown -R %s: %s",
+			    map, param, config_string(c, "mail_user"),
+			    config_string(c, "mail_user"),
+			    config_string(c, "virtual_mailbox_base"));
+}
+
+/* What makes all in U's home that of its user. */
+static char *chown_of(const struct user *u)
+{
+	const struct passwd *p = getpwuid(u->uid);
+	const char *place = str_starts(u->maildir, u->home) ? u->home
+							    : u->maildir;
+
+	if (p)
+		return mem_printf("chown -R %s: %s", p->pw_name, place);
+	return mem_printf("chown -R %lu %s", (unsigned long)u->uid, place);
+}
+
+static void note(char **first, unsigned *count, char *text)
+{
+	if ((*count)++ == 0)
+		*first = text;
+	else
+		free(text);
+}
+
+static void look_at(struct owners *o, const struct user *u, unsigned line)
+{
+	const char *param = own_users_param(&o->own, u->uid);
+	struct stat st;
+	char *mend;
+
+	if (param && u->uid != o->map)
+		note(&o->trusted, &o->ntrusted,
+		     mem_printf("line %u: %s has the uid of %s", line, u->name,
+				param));
+	if (param || stat(u->maildir, &st) < 0)
+		return;
+	param = own_users_param(&o->own, st.st_uid);
+	if (!param)
+		return;
+	mend = chown_of(u);
+	note(&o->former, &o->nformer,
+	     mem_printf("line %u: the mailbox of %s belongs to %s, and its "
+			"mail waits until it is given to its user: %s",
+			line, u->name, param, mend));
+	free(mend);
+}
+
+static void take_user(void *context, struct user *u, unsigned line)
+{
+	if (!u->refused)
+		look_at(context, u, line);
+	user_free(u);
+}
+
+static void tell(struct findings *f, const struct owners *o)
+{
+	if (o->trusted)
+		check_fault(f,
+			    "virtual_users_file: %s, " DANGER "; name another, "
+			    "and give it the mail that is there: chown -R "
+			    "(such users: %u)",
+			    o->trusted, o->ntrusted);
+	if (o->former)
+		check_fault(f, "virtual_users_file: %s (such mailboxes: %u)",
+			    o->former, o->nformer);
+}
+
+/* Without root all is one user. */
+void check_owners(struct findings *f, const struct config *c)
+{
+	struct owners o = { 0 };
+	struct buf faults, doubt;
+
+	if (geteuid() != 0 || config_list(c, "virtual_mailbox_domains")->n == 0)
+		return;
+	own_users_find(&o.own, c);
+	check_map(f, c, &o);
+	buf_init(&faults, 1 << 20);
+	buf_init(&doubt, 1 << 20);
+	/* check_lines tells of faults, check_files why it cannot be read */
+	err_ignore(doubts_of_users(c, &faults, &doubt, take_user, &o));
+	tell(f, &o);
+	buf_free(&faults);
+	buf_free(&doubt);
+	free(o.trusted);
+	free(o.former);
+}
