@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/must.h"
+#include "base/err.h"
 #include "ipc/ipc.h"
 
 #define SEAL_SIZE 32
