@@ -258,7 +258,6 @@ bool handover_take(int sock, struct feed *feed, struct handover *h)
 				.visitor = self.visitor,
 				.seal = "",
 				.tag = "0",
-				.seal = "",
 				.fd = self.fd };
 	h->store_code = store_open(maildir.path, true, &h->store);
 	h->resumes = self.state.len > 0;
