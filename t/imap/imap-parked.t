@@ -349,6 +349,7 @@ class Forger:
                 name, crypt, uid, uid, mail, name)
             for name in ("ann", "bob")))
         f.configure(["virtual_mailbox_domains = v.test",
+                     "mail_user = %d" % uid,
                      "virtual_users_file = " + f.path("users"),
                      "local_users = no", "imap_hibernate_at_once = yes"])
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
