@@ -16,7 +16,6 @@
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config.h"
 
 #define SIGNATURE_MAGIC 0x31475350u /* "PSG1" */
 #define GRAM 3
