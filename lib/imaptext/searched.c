@@ -142,7 +142,7 @@ static enum held held_in_body(const char *data, const struct mime_part *part,
 			      const struct needle *k, struct buf *work)
 {
 	const char *text;
-	bool known;
+	bool known = true; /* which is asked of what is signed alone */
 	size_t n;
 
 	buf_reset(work);
