@@ -164,7 +164,7 @@ bool mime_decode_part(struct buf *out, const char *data,
 	struct buf work;
 	const char *text;
 	size_t n;
-	bool is_text, known;
+	bool is_text, known = true;
 
 	buf_init(&work, out->max);
 	is_text = mime_part_text(&work, data, part, &text, &n, &known);
