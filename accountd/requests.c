@@ -1,3 +1,8 @@
+/*
+ * One peer is one connection of a program that asks. Most questions are answered
+ * at once; a login goes on as an exchange, a parked session as a resume, and
+ * the room of a mailbox is asked of local-deliver: the peer waits for these.
+ */
 #include "accountd/requests.h"
 
 #include <event2/event_struct.h>

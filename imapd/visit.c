@@ -1,3 +1,8 @@
+/*
+ * The owner's session may be slow, or hostile: what it says is read in pieces of
+ * bounded size, and only its literals' lengths and the ends of its lines are
+ * looked at, to know where a response ends and which is the tagged one.
+ */
 #include "imapd/visit.h"
 
 #include <stdarg.h>

@@ -1,3 +1,7 @@
+/*
+ * The states of a parked session, and what moves it from one to the next: its
+ * client, its folder, its clock, and accountd's answers.
+ */
 #include "mailbox-feed/parked.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * The parts of a mapped snapshot: their checksums, compared at the first use,
+ * and what replaces a part whose checksum is wrong.
+ */
 #include "index/parts.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/*
+ * A stranger's connection from its beginning: who it is, perhaps by the word of
+ * a proxy, TLS, and then the exchange with accountd, which keeps the connection
+ * if the password is right.
+ */
 #include "login/login.h"
 
 #include <arpa/inet.h>

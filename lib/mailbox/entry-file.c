@@ -1,3 +1,7 @@
+/*
+ * Reading, checking and replacing files of entries. What is not understood is
+ * kept under another name before anything takes its place.
+ */
 #include "mailbox/entry-file.h"
 
 #include <errno.h>

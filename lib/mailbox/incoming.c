@@ -1,3 +1,7 @@
+/*
+ * Line ends on their way to the disk, the checksum of what was written, and
+ * copies of files that are there, cloned where the file system can do that.
+ */
 #include "mailbox/incoming.h"
 
 #include <errno.h>

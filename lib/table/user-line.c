@@ -1,3 +1,7 @@
+/*
+ * A line of the users file into a struct user, field by field, and the rules
+ * that hold for all lines together.
+ */
 #include "table/user-line.h"
 
 #include <stdlib.h>
