@@ -8,7 +8,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
 from imapsession import Sessions  # noqa: E402
-from oracle import Oracle  # noqa: E402
+from oracle import DOVECOT, Oracle  # noqa: E402
+
+if not os.path.exists(DOVECOT):
+    print("1..0 # SKIP Dovecot is not installed")
+    sys.exit(0)
 
 tap = Tap()
 WIRE = {"Entwürfe": "Entw&APw-rfe", "R&D": "R&-D",
