@@ -30,11 +30,15 @@ struct signer {
 	uint32_t key[KEYS_MAX];
 	unsigned n;
 	bool full;
+	uint32_t maker;
 };
 
-struct signer *signer_new(void)
+struct signer *signer_new(uint32_t maker)
 {
-	return mem_alloc(sizeof(struct signer));
+	struct signer *s = mem_alloc(sizeof(*s));
+
+	s->maker = maker;
+	return s;
 }
 
 void signer_free(struct signer **s)
@@ -54,12 +58,10 @@ static uint32_t key_of(const unsigned char *p)
 	return v >> (32 - KEY_BITS);
 }
 
-/* What the text depends on, besides the message: how it is decoded and folded.
- * A signature that others made may lack what would now be in the text. */
-static uint32_t maker(void)
+uint32_t signature_maker(uint32_t more)
 {
 	static const char format[] = "1";
-	uint32_t crc = crc32c(0, format, sizeof(format));
+	uint32_t crc = crc32c(more, format, sizeof(format));
 	const char *libc = gnu_get_libc_version();
 
 	crc = crc32c(crc, POSTHORN_VERSION, sizeof(POSTHORN_VERSION));
@@ -146,7 +148,7 @@ void signer_put(struct signer *s, struct buf *out,
 	if (made) {
 		memset(made, 0, size);
 		made->magic = SIGNATURE_MAGIC;
-		made->made_by = maker();
+		made->made_by = s->maker;
 		made->words = words;
 		made->of = *of;
 		if (words > 0)

@@ -45,9 +45,14 @@ struct signature {
 /* Texts above this are not signed, which bounds memory. */
 #define SIGNATURE_TEXT_MAX (16u << 20)
 
-/* Work space for making them. */
+/* What makes signatures: this version, these libraries, and MORE, which stands
+ * for all else on which the text of a message depends. Those that others made
+ * may lack what would now be in the text. */
+uint32_t signature_maker(uint32_t more);
+
+/* Work space for making them, as MAKER. */
 struct signer;
-struct signer *signer_new(void);
+struct signer *signer_new(uint32_t maker);
 void signer_free(struct signer **s);
 
 /* Appends the signature of a message with the text HEADER and BODY, both folded,

@@ -53,7 +53,8 @@ static bool describe(const struct mailbox *m, const struct entry *e,
 	return true;
 }
 
-/* The index of the message that S is of; *NEXT is where it probably is. */
+/* The index of the message that S is of, if it is of any use here; *NEXT is where
+ * it probably is. */
 static bool find(const struct mailbox *m, const struct signature *s,
 		 uint32_t *next, uint32_t *index)
 {
@@ -61,6 +62,8 @@ static bool find(const struct mailbox *m, const struct signature *s,
 	struct signature_of of;
 	uint32_t i = *next;
 
+	if (s->made_by != signature_maker(0))
+		return false;
 	if (i >= m->shown || entries_at(t, i)->uid != s->of.uid)
 		i = entries_find(t, s->of.uid);
 	if (i >= m->shown || entries_at(t, i)->state & ENTRY_GONE)
@@ -244,7 +247,7 @@ struct desk {
 
 static void desk_begin(struct desk *d)
 {
-	d->signer = signer_new();
+	d->signer = signer_new(signature_maker(0));
 	d->arena = arena_new();
 	buf_init(&d->raw, MESSAGE_MAX);
 	buf_init(&d->header, SIGNATURE_TEXT_MAX);

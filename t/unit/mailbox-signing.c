@@ -3,6 +3,7 @@
  * the file, no message that holds a needle is excluded, and in the end each
  * message has a signature again.
  */
+#include "base/crc32c.h"
 #include "index/disk.h"
 #include "mailbox/signing.h"
 #include "mailbox-lib.h"
@@ -140,6 +141,22 @@ static void damage(const char *what, const char *data, size_t n)
 	mailbox_close(&m);
 }
 
+/* The signatures in DATA, N, become those of another version, in which no text
+ * has any bytes. */
+static void made_by_others(char *data, size_t n)
+{
+	for (size_t from = 0; from < n;) {
+		struct signature *s = (void *)(data + from);
+		size_t size = sizeof(*s) + s->words * sizeof(uint64_t);
+
+		memset(s + 1, 0, size - sizeof(*s));
+		s->made_by++;
+		s->crc = 0;
+		s->crc = crc32c(0, s, size);
+		from += size;
+	}
+}
+
 static void check_damage(void)
 {
 	size_t n, nother, i;
@@ -160,6 +177,8 @@ static void check_damage(void)
 	memcpy(bad, good, n);
 	memcpy(bad + n, good, n);
 	damage("everything twice", bad, 2 * n);
+	made_by_others(bad, n);
+	damage("signatures of another version", bad, n);
 
 	if (store_create(store, "Other", NULL) != ERR_OK)
 		exit(1);

@@ -191,7 +191,7 @@ static void check_damage(void)
 int main(void)
 {
 	self.random = 7;
-	self.signer = signer_new();
+	self.signer = signer_new(signature_maker(0));
 	buf_init(&self.header, MAX);
 	buf_init(&self.body, MAX);
 	buf_init(&self.out, MAX);
