@@ -63,8 +63,25 @@ static struct object *find_object(const struct disk *d, uint64_t ino)
 {
 	for (size_t i = d->nobjects; i-- > 0;)
 		if (d->object[i]->ino == ino)
-			return d->object[i];
+			return d->object[i]->former ? NULL : d->object[i];
 	return NULL;
+}
+
+/* The folder that a name is in; one outside of the trees may have the number
+ * of one that we knew. */
+static struct object *find_folder(const struct disk *d, uint64_t ino,
+				  uint32_t inside)
+{
+	return inside ? find_object(d, ino) : NULL;
+}
+
+/* Another file has this number now, or nobody has. */
+static void give_up_number(struct disk *d, uint64_t ino)
+{
+	struct object *o = find_object(d, ino);
+
+	if (o)
+		o->former = true;
 }
 
 void disk_init(struct disk *d)
@@ -298,12 +315,14 @@ static bool change_content(struct disk *d, const struct record_entry *e,
 static bool make_name(struct disk *d, const struct record_entry *e,
 		      const char *name)
 {
-	struct object *dir = find_object(d, e->dir);
+	struct object *dir = find_folder(d, e->dir, e->inside);
 	struct rename r = { .come = { dir, NULL, e->nname, name } };
 	const struct name *old;
 
-	if (!dir)
+	if (!dir) {
+		give_up_number(d, e->ino);
 		return elsewhere(d, e->inside, name, e->nname);
+	}
 	old = names_find(&d->now, dir, name, e->nname);
 	if (old && old->to->ino == e->ino)
 		return false; /* it was opened, not made */
@@ -320,7 +339,7 @@ static bool make_name(struct disk *d, const struct record_entry *e,
 static bool make_link(struct disk *d, const struct record_entry *e,
 		      const char *name2)
 {
-	struct object *dir = find_object(d, e->dir2);
+	struct object *dir = find_folder(d, e->dir2, e->inside2);
 	struct rename r = { .come = { dir, find_object(d, e->ino), e->nname2,
 				      name2 } };
 
@@ -338,8 +357,8 @@ static bool make_link(struct disk *d, const struct record_entry *e,
 static bool change_name(struct disk *d, const struct record_entry *e,
 			const char *name, const char *name2)
 {
-	struct object *from = find_object(d, e->dir);
-	struct object *to = find_object(d, e->dir2);
+	struct object *from = find_folder(d, e->dir, e->inside);
+	struct object *to = find_folder(d, e->dir2, e->inside2);
 	const struct name *old =
 		from ? names_find(&d->now, from, name, e->nname) : NULL;
 	struct rename r = { .gone_mtime = e->mtime, .come_mtime = e->mtime2 };
@@ -353,6 +372,8 @@ static bool change_name(struct disk *d, const struct record_entry *e,
 	r.gone = *old;
 	if (e->type == OP_RENAME && to)
 		r.come = (struct name){ to, old->to, e->nname2, name2 };
+	if (e->type == OP_UNLINK && old->to->folder)
+		give_up_number(d, old->to->ino);
 	add_rename(d, &r);
 	return true;
 }

@@ -15,7 +15,9 @@
  *
  * The record must explain all that it says: an entry for a file or name in a
  * recorded tree that came about in no way known, and a tree that is not at the
- * end what the entries make of it, are gaps; then nothing is proven.
+ * end what the entries make of it, are gaps; then nothing is proven. What the
+ * programs do elsewhere on the same file system is in the record as well, and
+ * has no part in this, though it may use numbers again that were in a tree.
  *
  * A file that grew may be as long as it was made while its content is still
  * zeros, each sector by itself: ext4 since Linux 5.6 writes into extents that
@@ -49,6 +51,7 @@ struct change {
 struct object {
 	uint64_t ino;
 	bool folder;
+	bool former;	  /* another may have its number */
 	bool mail;	  /* in the tree of mailboxes */
 	const char *kind; /* what it is to the suite: disk_kinds */
 	char *stable;
