@@ -2,7 +2,8 @@
  * The right side of an alias, and the lines of a .forward or :include: file:
  * table/aliases.h says what a target may be. The text is split into items at
  * commas and line ends outside quotes and comments; the first byte of an item
- * says what it is: a command, a file, a file of more targets, or an address.
+ * says what it is: a command, a file, a file of more targets, or an address. A
+ * byte order mark, which some editors put before the first line, is no target.
  * One bad item makes the whole text unusable, with a reason: with half of a
  * list, some would get the mail and some would not.
  */
@@ -12,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "table/text.h"
 
 #define ITEM_MAX 16384	/* bytes of one target; only commands are long */
 #define ADDRESS_MAX 512 /* 64 + 1 + 255 octets and quotes */
@@ -306,7 +308,8 @@ int aliases_targets_of_file(struct arena *a, const char *text,
 			    struct alias_target **target, size_t *n,
 			    const char **why, unsigned *line)
 {
-	struct scanner s = { .arena = a, .at = text };
+	struct scanner s = { .arena = a,
+			     .at = text_after_mark(text, strlen(text)) };
 
 	skip_to_item(&s, true);
 	while (*s.at && scan_item(&s))
