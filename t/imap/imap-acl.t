@@ -16,13 +16,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
 from imapsession import Raw  # noqa: E402
-from instance import Instance, wait_for  # noqa: E402
-from mailservers import password_line  # noqa: E402
 from oracle import DOVECOT  # noqa: E402
+from sharers import ROOT, UID, Sharers, theirs  # noqa: E402
 
 tap = Tap()
-ROOT = os.geteuid() == 0
-USERS = ("ann", "bob", "cat")
 ALL = b"lrswipkxteacd"
 PLUGIN = "/usr/lib/dovecot/modules/lib02_imap_acl_plugin.so"
 DOVECOT_CONF = """\
@@ -63,31 +60,6 @@ def text(name, body="body"):
 
 def literal(data):
     return b"{%d+}\r\n%s" % (len(data), data)
-
-
-class Suite(Instance):
-    def start(self):
-        with open(self.path("users"), "w") as f:
-            for n, user in enumerate(USERS):
-                uid = 64201 + n if ROOT else os.getuid()
-                home = self.path("mail/" + user)
-                f.write(password_line(user + "@example.test", uid, home))
-                os.makedirs(home, 0o700, exist_ok=True)
-                os.chown(home, uid, uid if ROOT else os.getgid())
-        os.chmod(self.path("mail"), 0o755)
-        os.chmod(self.path("users"), 0o644)
-        return super().start()
-
-    def session(self, user):
-        sock = socket.create_connection((self.HOST, self.IMAP_PORT), 60)
-        sock.settimeout(60)
-        r = Raw(sock)
-        r.ask("LOGIN %s@example.test secret" % user)
-        return r
-
-
-def theirs(user, folder):
-    return 'Other Users/%s@example.test/%s' % (user, folder)
 
 
 def q(name):
@@ -292,7 +264,7 @@ class Dovecot:
         os.chmod(self.dir, 0o755)
         with open(os.path.join(self.dir, "conf"), "w") as f:
             f.write(DOVECOT_CONF % {"dir": self.dir})
-        for user in USERS:
+        for user in UID:
             os.makedirs(os.path.join(self.dir, user + "@example.test"))
         subprocess.run(["chown", "-R", "65534:65534" if ROOT else
                         str(os.getuid()), self.dir], check=True)
@@ -526,7 +498,7 @@ def listing(s):
 
 
 def copies(s):
-    ann, bob, cat = (s.session(u) for u in USERS)
+    ann, bob, cat = (s.session(u) for u in UID)
     for r in ann, cat:
         r.ask("CREATE Pool")
         r.ask("SETACL Pool bob lrswite")
@@ -696,7 +668,7 @@ def put_aside(s):
         with open(where, "wb") as f:
             f.write(data)
         if ROOT and not root:
-            os.chown(where, 64201, 64201)
+            os.chown(where, UID["ann"], UID["ann"])
         os.chmod(where, mode)
 
     def remove():
@@ -796,7 +768,7 @@ LINES = ("disable_plaintext_auth=no", "mailbox_autocreate=",
 
 
 def run(parts, *lines):
-    with Suite(*LINES, *lines) as suite:
+    with Sharers(*LINES, *lines) as suite:
         for part in parts:
             part(suite)
         tap.ok("ended by signal" not in suite.read_log(), "nothing crashes")

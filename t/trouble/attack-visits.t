@@ -12,17 +12,11 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import packet, parse  # noqa: E402
-from attack import NOBODY, ROOT, steady, tap  # noqa: E402
+from attack import ROOT, steady, tap  # noqa: E402
 from imapsession import Raw  # noqa: E402
-from instance import Instance  # noqa: E402
-from mailservers import password_line  # noqa: E402
+from sharers import UID, Sharers, address  # noqa: E402
 
-UID = {"ann": 64211, "bob": 64212, "cat": 64213}
 noise = random.Random(1)
-
-
-def address(user):
-    return user + "@example.test"
 
 
 def send(sock, data, fds=()):
@@ -67,26 +61,6 @@ class Between(threading.Thread):
                 except OSError:
                     pass
             ours.close()
-
-
-class Suite(Instance):
-    def start(self):
-        with open(self.path("users"), "w") as f:
-            for user, uid in UID.items():
-                uid = uid if ROOT else os.getuid()
-                home = self.path("mail/" + user)
-                f.write(password_line(address(user), uid, home))
-                os.makedirs(home, 0o700, exist_ok=True)
-                os.chown(home, uid, uid if ROOT else os.getgid())
-        os.chmod(self.path("users"), 0o644)
-        os.chmod(self.path("mail"), 0o755)
-        return super().start()
-
-    def session(self, user):
-        sock = socket.create_connection((self.HOST, self.IMAP_PORT), 60)
-        r = Raw(sock)
-        r.ask("LOGIN %s secret" % address(user))
-        return r
 
 
 def as_user(user, call):
@@ -322,7 +296,7 @@ def crowds(s, between):
         c.close()
 
 
-with Suite("disable_plaintext_auth=no", "mailbox_autocreate=",
+with Sharers("disable_plaintext_auth=no", "mailbox_autocreate=",
            "authcheck_incoming=no") as suite:
     owner = suite.session("ann")
     owner.ask("CREATE Secret")
