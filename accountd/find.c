@@ -195,6 +195,8 @@ static enum account_status status_of_user(enum users_status status,
 		return ACCOUNT_TEMP;
 	if (!fill(u, out)) {
 		log_error("%s: the paths of this user are too long", u->name);
+		err_set(ERR_TEMP, "%s: the paths of this user are too long",
+			u->name);
 		return ACCOUNT_TEMP;
 	}
 	*hash = u->hash;

@@ -116,8 +116,11 @@ enum users_status system_find(const char *name, const struct user **user)
 		if (map_count(self.kept) >= KEPT_MAX)
 			forget_all();
 		k = ask(name);
-		if (!k)
+		if (!k) {
+			err_set(ERR_TEMP, "%s: the system's users cannot be "
+				"read now", name);
 			return USERS_TEMP;
+		}
 		old = map_put(self.kept, name, k);
 		if (old)
 			free_kept(old);

@@ -221,7 +221,17 @@ static enum users_status doubt_it(const char *name)
 		log_warn("%s is not found, but may be in what is not "
 			 "understood: %s",
 			 name, self.doubt.data);
+	err_set(ERR_TEMP, "%s is not found, but may be in what is not "
+		"understood: %s", name, self.doubt.data);
 	return USERS_UNSURE;
+}
+
+/* The line of NAME was complained of when it was read. */
+static enum users_status refuse(const char *name)
+{
+	err_set(ERR_TEMP, "%s: the line of %s is not understood", self.path,
+		name);
+	return USERS_TEMP;
 }
 
 enum users_status users_find(const char *name, const struct user **user)
@@ -229,11 +239,13 @@ enum users_status users_find(const char *name, const struct user **user)
 	if (!self.wanted)
 		return USERS_NONE;
 	look();
-	if (!self.users)
+	if (!self.users) {
+		err_set(ERR_TEMP, "%s cannot be read", self.path);
 		return USERS_TEMP;
+	}
 	*user = map_get(self.users, name);
 	if (*user)
-		return (*user)->refused ? USERS_TEMP : USERS_FOUND;
+		return (*user)->refused ? refuse(name) : USERS_FOUND;
 	return self.doubt.len ? doubt_it(name) : USERS_NONE;
 }
 

@@ -4,7 +4,8 @@
  * the file cannot be read, the former content stays in use, and the log says
  * why; if it could never be read, every answer is USERS_TEMP. A faulty line is
  * logged with its number; while there is one that is not understood, a name
- * that is not found is USERS_UNSURE.
+ * that is not found is USERS_UNSURE. The cause of USERS_UNSURE and USERS_TEMP is
+ * in err_why(ERR_TEMP).
  */
 #ifndef ACCOUNTD_USERS_H
 #define ACCOUNTD_USERS_H

@@ -69,6 +69,14 @@ static void answer(struct peer *p, const char *verb)
 	err_ignore(ipc_send(p->sock, &self.out, 0)); /* it is gone, then */
 }
 
+/* The question has no answer now. */
+static void answer_temp(struct peer *p, const char *why)
+{
+	ipc_begin(&self.out, "temp");
+	ipc_put(&self.out, "why", why);
+	err_ignore(ipc_send(p->sock, &self.out, 0)); /* it is gone, then */
+}
+
 static void on_handover(void *context, enum handover_end end, const char *why)
 {
 	struct peer *p = context;
@@ -76,7 +84,10 @@ static void on_handover(void *context, enum handover_end end, const char *why)
 	p->handover = NULL;
 	if (end != HANDOVER_TAKEN)
 		log_warn("%s cannot visit %s: %s", p->user, p->owner, why);
-	answer(p, end == HANDOVER_TAKEN ? "ok" : "temp");
+	if (end == HANDOVER_TAKEN)
+		answer(p, "ok");
+	else
+		answer_temp(p, why);
 	remove_peer(p);
 }
 
@@ -95,7 +106,7 @@ static bool begin_visit(struct peer *p, const struct account *a)
 	p->handover = handover_begin(self.base, &f, on_handover, p, &why);
 	if (!p->handover) {
 		log_warn("%s cannot visit %s: %s", p->user, p->owner, why);
-		answer(p, "temp");
+		answer_temp(p, why);
 	}
 	return p->handover != NULL;
 }
@@ -119,7 +130,10 @@ static bool do_visit(struct peer *p)
 	found = find_login(p->owner, &a, &hash);
 	if (found == ACCOUNT_FOUND && a.uid != 0 && str_equal(a.user, p->owner))
 		return begin_visit(p, &a);
-	answer(p, found == ACCOUNT_TEMP ? "temp" : "none");
+	if (found == ACCOUNT_TEMP)
+		answer_temp(p, err_why(ERR_TEMP));
+	else
+		answer(p, "none");
 	return false;
 }
 
@@ -133,7 +147,7 @@ static bool do_owners(struct peer *p)
 		ipc_put(&self.out, "owner", owners.item[i]);
 	strlist_free(&owners);
 	if (ipc_send(p->sock, &self.out, 0) == ERR_TOO_LONG)
-		answer(p, "temp");
+		answer_temp(p, "too many users have opened folders");
 	return false;
 }
 
@@ -153,25 +167,46 @@ static enum account_status find_identifier(const char *identifier, char *name)
 	return found;
 }
 
+/* The answer to a question about IDENTIFIER, which is NAME. */
+static void answer_name(struct peer *p, enum account_status found,
+			const char *name)
+{
+	if (found == ACCOUNT_TEMP) {
+		answer_temp(p, err_why(ERR_TEMP));
+		return;
+	}
+	ipc_begin(&self.out, found == ACCOUNT_FOUND ? "ok" : "none");
+	if (found == ACCOUNT_FOUND)
+		ipc_put(&self.out, "identifier", name);
+	err_ignore(ipc_send(p->sock, &self.out, 0)); /* it is gone, then */
+}
+
+static bool do_identifier(struct peer *p)
+{
+	char name[ACCOUNT_USER_SIZE];
+	enum account_status found =
+		find_identifier(ipc_text(&self.in, "identifier"), name);
+
+	answer_name(p, found, name);
+	return false;
+}
+
 static bool do_share(struct peer *p)
 {
-	const char *identifier = ipc_text(&self.in, "identifier");
 	char name[ACCOUNT_USER_SIZE];
-	enum account_status found = find_identifier(identifier, name);
+	enum account_status found =
+		find_identifier(ipc_text(&self.in, "identifier"), name);
 	int code = ERR_OK;
 
 	if (found == ACCOUNT_FOUND && !str_equal(name, p->user))
 		code = shares_add(p->user, name);
-	if (code)
+	if (code) {
 		log_error("folders of %s are not shown to %s: %s", p->user,
 			  name, err_why(code));
-	if (found != ACCOUNT_FOUND || code) {
-		answer(p, found == ACCOUNT_NONE ? "none" : "temp");
+		answer_temp(p, err_why(code));
 		return false;
 	}
-	ipc_begin(&self.out, "ok");
-	ipc_put(&self.out, "identifier", name);
-	err_ignore(ipc_send(p->sock, &self.out, 0)); /* it is gone, then */
+	answer_name(p, found, name);
 	return false;
 }
 
@@ -194,6 +229,7 @@ static const struct {
 } requests[] = {
 	{ "visit", do_visit, false },
 	{ "owners", do_owners, false },
+	{ "identifier", do_identifier, true },
 	{ "share", do_share, true },
 	{ "unshare", do_unshare, true },
 };

@@ -30,14 +30,11 @@ static int ask(const struct share *s, struct ipc_out *m, struct ipc_in *a)
 		close(sock);
 	}
 	ipc_out_free(m);
-	if (!code)
-		code = ipc_is(a, "none")   ? ERR_NOT_FOUND
-		       : ipc_is(a, "temp") ? ERR_TEMP
-					   : ERR_OK;
-	else
-		code = ERR_TEMP;
-	return code == ERR_TEMP ? err_set(ERR_TEMP, "accountd cannot be asked")
-				: code;
+	if (code)
+		return err_set(ERR_TEMP, "accountd cannot be asked");
+	if (ipc_is(a, "temp"))
+		return err_set(ERR_TEMP, "accountd: %s", ipc_text(a, "why"));
+	return ipc_is(a, "none") ? ERR_NOT_FOUND : ERR_OK;
 }
 
 int share_visit(const struct share *s, const char *owner, int *sock)
@@ -75,21 +72,33 @@ int share_owners(const struct share *s, struct strlist *owners)
 	return code;
 }
 
-int share_add(const struct share *s, const char *identifier,
-	      char name[ACCOUNT_USER_SIZE])
+static int ask_name(const struct share *s, const char *verb,
+		    const char *identifier, char name[ACCOUNT_USER_SIZE])
 {
 	struct ipc_out m;
 	struct ipc_in a;
 	int code;
 
-	begin(s, &m, "share");
+	begin(s, &m, verb);
 	ipc_put(&m, "identifier", identifier);
 	code = ask(s, &m, &a);
 	if (!code &&
 	    !str_copy(name, ACCOUNT_USER_SIZE, ipc_text(&a, "identifier")))
-		code = ERR_TEMP;
+		code = err_set(ERR_TEMP, "accountd gives no name");
 	ipc_in_free(&a);
 	return code;
+}
+
+int share_find(const struct share *s, const char *identifier,
+	       char name[ACCOUNT_USER_SIZE])
+{
+	return ask_name(s, "identifier", identifier, name);
+}
+
+int share_add(const struct share *s, const char *identifier,
+	      char name[ACCOUNT_USER_SIZE])
+{
+	return ask_name(s, "share", identifier, name);
 }
 
 void share_remove(const struct share *s, const char *identifier)

@@ -28,8 +28,13 @@ int share_visit(const struct share *s, const char *owner, int *sock) MUST_CHECK;
 /* Who may have opened folders to the user. ERR_TEMP. */
 int share_owners(const struct share *s, struct strlist *owners) MUST_CHECK;
 
-/* The user is about to open folders to IDENTIFIER, whose canonical form NAME
- * gets. ERR_NOT_FOUND: there is no such user; ERR_TEMP. */
+/* The canonical form of IDENTIFIER into NAME. ERR_NOT_FOUND: there is no such
+ * user; ERR_TEMP, with the cause. */
+int share_find(const struct share *s, const char *identifier,
+	       char name[ACCOUNT_USER_SIZE]) MUST_CHECK;
+
+/* The same of one to whom the user is about to open folders: a session of
+ * IDENTIFIER finds them from now on. */
 int share_add(const struct share *s, const char *identifier,
 	      char name[ACCOUNT_USER_SIZE]) MUST_CHECK;
 
