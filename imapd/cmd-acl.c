@@ -11,8 +11,10 @@
 #include "imapd/enabled.h"
 #include "imapd/rights.h"
 #include "imaptext/imaptext.h"
+#include "mime/encode.h"
 
-#define NOBODY "NO [CANNOT] There is no such user."
+#define NOBODY "NO [CANNOT] There is no such user"
+#define OWNER "NO [CANNOT] The owner has all rights, always."
 
 static void put_text(struct session *s, struct buf *out, const char *text)
 {
@@ -99,13 +101,15 @@ void cmd_getacl(struct session *s)
 	session_reply(s, "OK Getacl completed.");
 }
 
-/* A list entry as accountd knows it; *WHY says that the client named nobody.
- * The sign stays. Gives a code. */
-static int find_identifier(struct session *s, const char *text, char *out)
+/* A list entry as accountd knows it; the sign stays. GRANTS: its user is to find
+ * these folders. Gives a code; ERR_NOT_FOUND: there is no such user. */
+static int find_identifier(struct session *s, const char *text, bool grants,
+			   char *out)
 {
 	const bool minus = *text == '-';
 	char name[ACCOUNT_USER_SIZE];
-	int code = share_add(&s->share, text + minus, name);
+	int code = grants && !minus ? share_add(&s->share, text, name)
+				    : share_find(&s->share, text + minus, name);
 
 	if (code == ERR_OK)
 		snprintf(out, ACL_IDENTIFIER_SIZE, "%s%s", minus ? "-" : "",
@@ -118,15 +122,31 @@ static bool is_owner(const struct session *s, const char *identifier)
 	return str_equal(identifier + (*identifier == '-'), s->user);
 }
 
-/* Nobody has to look at these folders for IDENTIFIER, if this was the last. */
-static void forget(struct session *s, const char *identifier)
+/* Does a list of any folder grant something to IDENTIFIER? If that cannot be
+ * read, it may. */
+static bool is_anywhere(struct session *s, const char *identifier)
 {
 	struct metadata all = { 0 };
+	bool found = acl_identifiers(s->store, &all) != ERR_OK ||
+		     metadata_find(&all, identifier);
 
-	if (*identifier != '-' && acl_identifiers(s->store, &all) == ERR_OK &&
-	    !metadata_find(&all, identifier))
-		share_remove(&s->share, identifier);
 	metadata_free(&all);
+	return found;
+}
+
+/* Nobody has to look at these folders for IDENTIFIER, if this was the last.
+ * Another session may have granted something since: so it is looked at again,
+ * and grant() tells accountd a second time. */
+static void forget(struct session *s, const char *identifier)
+{
+	char name[ACCOUNT_USER_SIZE];
+
+	identifier += *identifier == '-';
+	if (is_anywhere(s, identifier))
+		return;
+	share_remove(&s->share, identifier);
+	if (is_anywhere(s, identifier))
+		err_ignore(share_add(&s->share, identifier, name));
 }
 
 void acl_forget(struct session *s, const struct metadata *acl)
@@ -147,17 +167,18 @@ static bool is_listed(struct session *s, const char *name,
 	return found;
 }
 
-/* Takes rights away. Who is not in the list has none that could be taken. */
+/* Takes rights away. Who is not in the list has none that could be taken:
+ * *IDENTIFIER is then "". */
 static int take(struct session *s, const char *name, const char *text, char how,
-		unsigned rights)
+		unsigned rights, char *identifier)
 {
-	char identifier[ACL_IDENTIFIER_SIZE];
 	int code = ERR_OK;
 
+	*identifier = '\0';
 	if (is_listed(s, name, text))
-		str_copy(identifier, sizeof(identifier), text);
+		str_copy(identifier, ACL_IDENTIFIER_SIZE, text);
 	else
-		code = find_identifier(s, text, identifier);
+		code = find_identifier(s, text, false, identifier);
 	if (code != ERR_OK)
 		return code == ERR_NOT_FOUND ? ERR_OK : code;
 	if (is_owner(s, identifier))
@@ -169,40 +190,76 @@ static int take(struct session *s, const char *name, const char *text, char how,
 }
 
 /* First accountd is told, then the list is changed: in between nothing is
- * granted. */
+ * granted. And once more, since another session may have taken the last right
+ * away meanwhile. */
 static int grant(struct session *s, const char *name, const char *text,
-		 char how, unsigned rights)
+		 char how, unsigned rights, char *identifier)
 {
-	char identifier[ACL_IDENTIFIER_SIZE];
-	int code = find_identifier(s, text, identifier);
+	int code = find_identifier(s, text, true, identifier);
 
 	if (code != ERR_OK)
 		return code == ERR_NOT_FOUND ? ERR_SYNTAX : code;
 	if (is_owner(s, identifier))
 		return ERR_UNSUPPORTED;
-	return acl_change(s->store, name, identifier, how, rights);
+	code = acl_change(s->store, name, identifier, how, rights);
+	if (code == ERR_OK)
+		code = find_identifier(s, identifier, true, identifier);
+	return code;
+}
+
+/* May NAME be in the text of a reply (RFC 3501 section 9)? */
+static bool is_plain(const char *name)
+{
+	return mime_count_8bit(name, strlen(name), 1) == 0;
+}
+
+/* Whom the client named, if not by the whole name: a bare one may be another
+ * person's than the one that is meant. */
+static void tell_done(struct session *s, const char *done, const char *text,
+		      const char *identifier)
+{
+	if (!*identifier)
+		session_reply(s, "OK %s completed: who was named is not in the "
+				 "list.", done);
+	else if (!str_equal(text, identifier) && is_plain(identifier))
+		session_reply(s, "OK %s completed, of %s.", done, identifier);
+	else
+		session_reply(s, "OK %s completed.", done);
+}
+
+/* Users that have a domain are named with it. */
+static void tell_nobody(struct session *s, const char *text)
+{
+	if (strchr(s->user, '@') && !strchr(text, '@') && is_plain(s->user))
+		session_reply(s, NOBODY ": name users with their domain, as "
+				 "%s.", s->user);
+	else
+		session_reply(s, NOBODY ".");
 }
 
 static void change(struct session *s, const char *name, char how,
 		   unsigned rights, const char *done)
 {
-	const char *identifier = s->c.args[1].s;
+	const char *text = s->c.args[1].s;
+	char identifier[ACL_IDENTIFIER_SIZE];
 	bool grants = how != '-' && rights;
 	int code = ERR_UNSUPPORTED;
 
 	/* the name would be two levels (RFC 2342 section 5) */
-	if (!strchr(s->user, '/'))
-		code = grants ? grant(s, name, identifier, how, rights)
-			      : take(s, name, identifier, how, rights);
+	if (strchr(s->user, '/'))
+		session_reply(s, "NO [CANNOT] The folders of a user with a / "
+				 "in the name cannot be opened.");
+	else
+		code = grants ? grant(s, name, text, how, rights, identifier)
+			      : take(s, name, text, how, rights, identifier);
 	if (code == ERR_SYNTAX)
-		session_reply(s, NOBODY);
+		tell_nobody(s, text);
 	else if (code == ERR_UNSUPPORTED)
-		session_reply(s, "NO [CANNOT] The owner has all rights, "
-				 "always.");
+		session_reply(s, OWNER);
 	else if (code != ERR_OK)
 		session_fail(s, code);
 	else
-		session_reply(s, "OK %s completed.", done);
+		tell_done(s, done, text, identifier);
 }
 
 /* "[+-]letters" (RFC 4314 section 3.1) */
@@ -263,16 +320,26 @@ static void put_possible(struct session *s, bool owner)
 
 void cmd_listrights(struct session *s)
 {
-	char name[FOLDER_NAME_SIZE];
+	char name[FOLDER_NAME_SIZE], identifier[ACL_IDENTIFIER_SIZE];
+	int code;
 
 	if (!read_identifier(s) || !read_folder(s, name))
 		return;
+	code = find_identifier(s, s->c.args[1].s, false, identifier);
+	if (code == ERR_NOT_FOUND) {
+		tell_nobody(s, s->c.args[1].s);
+		return;
+	}
+	if (code != ERR_OK) {
+		session_fail(s, code);
+		return;
+	}
 	buf_reset(&s->out);
 	buf_puts(&s->out, "* LISTRIGHTS ");
 	session_put_name(s, &s->out, name);
 	buf_putc(&s->out, ' ');
 	put_text(s, &s->out, s->c.args[1].s);
-	put_possible(s, is_owner(s, s->c.args[1].s));
+	put_possible(s, is_owner(s, identifier));
 	buf_puts(&s->out, "\r\n");
 	stream_put(s->c.io, s->out.data, s->out.len);
 	session_reply(s, "OK Listrights completed.");
