@@ -3,12 +3,14 @@
  * leaves what was before.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
 #include "imapd/notify.h"
+#include "imapd/others.h"
 
 #define SUPPORTED                                            \
 	"(MessageNew MessageExpunge FlagChange MailboxName " \
@@ -104,6 +106,10 @@ static bool read_filter(struct asked *q, const struct arg **a, bool *selected,
 	bool delayed = arg_is(*a, "SELECTED-DELAYED");
 
 	*selected = delayed || arg_is(*a, "SELECTED");
+	if (!*selected && q->s->visitor) {
+		sources_skip(a); /* its own session tells of its folders */
+		return true;
+	}
 	if (!*selected) {
 		bool good = sources_parse_one(q->s, a, in);
 
@@ -129,6 +135,8 @@ static bool read_group(struct asked *q, const struct arg *a)
 	a = a->list;
 	if (!read_filter(q, &a, &selected, &g.in))
 		return false;
+	if (q->s->visitor && !selected)
+		return true;
 	none = arg_is(a, "NONE");
 	if (a->type == ARG_END || a[1].type != ARG_END ||
 	    (!none && a->type != ARG_LIST))
@@ -171,6 +179,15 @@ static bool read_all(struct asked *q, bool *status)
 	return true;
 }
 
+/* The command as the client sent it, for the sessions of other users. */
+static const char *without_tag(const struct session *s)
+{
+	const struct buf *t = &s->c.reader.text;
+	size_t from = strlen(s->c.tag) + 1;
+
+	return arena_strndup(s->c.arena, t->data + from, t->len - from);
+}
+
 /* N keeps the command's memory. */
 static void begin(struct session *s, struct notify *n, bool status)
 {
@@ -188,8 +205,10 @@ static void begin(struct session *s, struct notify *n, bool status)
 			session_fail(s, code);
 		return;
 	}
+	n->said = without_tag(s);
 	n->arena = s->c.arena;
 	s->c.arena = arena_new();
+	others_notify(s);
 	session_reply(s, "OK Notify completed.");
 }
 

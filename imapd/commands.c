@@ -49,7 +49,7 @@ static const struct command commands[] = {
 	{ "MYRIGHTS", cmd_myrights, 0, 1, 1, PLACE_NAMED, RIGHTS_ANY, 0 },
 	{ "NAMESPACE", cmd_namespace, 0, 0, 0, PLACE_HERE, 0, 0 },
 	{ "NOOP", cmd_noop, 0, 0, 0, PLACE_SELECTED, 0, 0 },
-	{ "NOTIFY", cmd_notify, 0, 1, ANY, PLACE_HERE, 0, 0 },
+	{ "NOTIFY", cmd_notify, 0, 1, ANY, PLACE_ALL, 0, 0 },
 	{ "REMOVABLE", cmd_noop, COMMAND_VISIT | WRITES, 0, 0, PLACE_ALL, 0, REMOVE },
 	{ "RENAME", cmd_rename, 0, 2, 2, PLACE_RENAMED, 0, 0 },
 	{ "REPLACE", cmd_replace, WRITES | UID, 2, ANY, PLACE_TARGET, ACL_INSERT, REMOVE },

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "imapd/enabled.h"
 #include "imapd/metadata-watch.h"
+#include "imapd/rights.h"
 #include "imapd/status.h"
 #include "imapd/update.h"
 #include "mailbox/watch.h"
@@ -320,7 +321,8 @@ void notify_look(struct session *s, bool idle)
 		look_at_account(s, true);
 	if (n->selected_due) {
 		n->selected_due = false;
-		update_send(s, idle || !n->delayed);
+		if (rights_still_read(s))
+			update_send(s, idle || !n->delayed);
 	}
 }
 
@@ -391,6 +393,7 @@ int notify_begin(struct session *s, struct notify *n, bool status)
 		n->fed &= feed_watch(s->feed, -1);
 	if (code)
 		return code;
+	n->serial = s->notify ? s->notify->serial + 1 : 1;
 	notify_free(&s->notify);
 	s->notify = n;
 	notify_selected(s);

@@ -52,6 +52,8 @@ struct notify_row {
 
 struct notify {
 	struct arena *arena; /* of the command that made it */
+	const char *said;    /* that command, without its tag */
+	unsigned serial;     /* the how many-th it is */
 	struct notify_group *group;
 	size_t n;
 	unsigned selected; /* events wanted of the selected folder */

@@ -67,16 +67,6 @@ static bool lost(struct copying *c, struct visit *v)
 	return false;
 }
 
-/* A line of another session that is not what was asked for is for the client:
- * changes of the selected folder. */
-static void pass_line(struct copying *c, struct visit *v)
-{
-	if (v != others_of_selected(c->s))
-		return;
-	stream_put(c->s->c.io, v->line.data, v->line.len);
-	stream_puts(c->s->c.io, "\r\n");
-}
-
 /* The items of "* n FETCH (…)", or NULL if the line is another. */
 static const struct arg *fetched(struct copying *c, struct visit *v)
 {
@@ -127,7 +117,7 @@ static bool find_there(struct copying *c)
 		if (items && args_count(items) == 2 && read_uid(items, &uid))
 			buf_put(&uids, &uid, sizeof(uid));
 		else
-			pass_line(c, v);
+			others_pass_line(c->s, v);
 	}
 	c->n = uids.len / sizeof(uid);
 	c->uid = arena_alloc(c->s->c.arena, uids.len + sizeof(uid));
@@ -208,7 +198,7 @@ static bool read_there(struct copying *c, size_t i)
 		if (!found && items && take_fetched(c, items))
 			found = true;
 		else
-			pass_line(c, v);
+			others_pass_line(c->s, v);
 	}
 	if (reply != VISIT_OK && reply != VISIT_NO)
 		return lost(c, v);
@@ -262,7 +252,7 @@ static enum visit_reply append_reply(struct copying *c)
 	enum visit_reply reply;
 
 	while ((reply = visit_read(c->to)) == VISIT_LINE)
-		pass_line(c, c->to);
+		others_pass_line(c->s, c->to);
 	return reply;
 }
 
@@ -401,7 +391,7 @@ static bool may_remove(struct copying *c)
 	if (!c->move || !c->from)
 		return true;
 	visit_ask(c->from, "REMOVABLE");
-	reply = visit_finish(c->from);
+	reply = others_finish(c->s, c->from);
 	return reply == VISIT_OK   ? true
 	       : reply == VISIT_NO ? refused(c, "[NOPERM] You may not remove "
 						"messages here.")

@@ -167,7 +167,7 @@ static bool run_in_selected(struct session *s)
 
 	if (!v)
 		return false;
-	if (!visit_enable(s, v)) {
+	if (!others_tell(s, v)) {
 		others_lost(s, v);
 		return true;
 	}
@@ -226,7 +226,7 @@ static void deselect(struct session *s)
 		return;
 	s->others->selected = NULL;
 	visit_ask(v, "UNSELECT");
-	if (visit_finish(v) != VISIT_OK)
+	if (others_finish(s, v) != VISIT_OK)
 		others_leave(s, v);
 }
 
@@ -272,7 +272,7 @@ static bool run_target(struct session *s)
 		return true;
 	if (n.ours && !from)
 		return false;
-	if (from && !visit_enable(s, from)) {
+	if (from && !others_tell(s, from)) {
 		others_lost(s, from);
 		return true;
 	}
@@ -322,9 +322,11 @@ static enum visit_reply idle_turn(struct session *s, struct visit *v)
 		[STOP] = { prefork_stop_fd(), POLLIN, 0 },
 		[CHANGES] = { notify_fd(s), POLLIN, 0 },
 	};
-	enum visit_reply reply = VISIT_LINE;
+	enum visit_reply reply = visit_pass_some(s, v, s->c.tag);
 
 	notify_look(s, true);
+	if (reply != VISIT_LINE)
+		return reply;
 	if (stream_flush(s->c.io) != ERR_OK || s->ended) {
 		s->ended = true;
 		return VISIT_LOST;
@@ -393,7 +395,7 @@ static bool run_idle(struct session *s)
 
 	if (!v)
 		return false;
-	if (visit_enable(s, v))
+	if (others_tell(s, v))
 		idle(s, v);
 	else
 		others_lost(s, v);

@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "imapd/enabled.h"
+#include "imapd/notify.h"
 #include "log/log.h"
 
 bool others_selected(const struct session *s)
@@ -41,7 +43,7 @@ void others_leave(struct session *s, struct visit *v)
 	leave(o, v == o->visit[0] ? &o->visit[0] : &o->visit[1]);
 }
 
-void others_lost(struct session *s, struct visit *v)
+static void lose(struct session *s, struct visit *v)
 {
 	log_info("imap: user=%s: the session of %s has ended", s->user,
 		 v->owner);
@@ -50,7 +52,94 @@ void others_lost(struct session *s, struct visit *v)
 		s->ended = true;
 	}
 	others_leave(s, v);
+}
+
+void others_lost(struct session *s, struct visit *v)
+{
+	lose(s, v);
 	conn_reply(&s->c, "NO [UNAVAILABLE] Not possible now.");
+}
+
+void others_pass_line(struct session *s, struct visit *v)
+{
+	if (v != others_of_selected(s) ||
+	    str_starts(v->line.data, "* ENABLED")) /* our own command's */
+		return;
+	stream_put(s->c.io, v->line.data, v->line.len);
+	stream_puts(s->c.io, "\r\n");
+}
+
+enum visit_reply others_finish(struct session *s, struct visit *v)
+{
+	enum visit_reply reply;
+
+	while ((reply = visit_read(v)) == VISIT_LINE)
+		others_pass_line(s, v);
+	return reply;
+}
+
+static bool tell_enabled(struct session *s, struct visit *v)
+{
+	static const struct {
+		unsigned what;
+		const char *name;
+	} rows[] = {
+		{ ENABLED_CONDSTORE, " CONDSTORE" },
+		{ ENABLED_QRESYNC, " QRESYNC" },
+		{ ENABLED_UTF8, " UTF8=ACCEPT" },
+		{ ENABLED_REV2, " IMAP4rev2" },
+	};
+	char names[64] = "";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (s->enabled & ~v->enabled & rows[i].what)
+			strcat(names, rows[i].name);
+	v->enabled = s->enabled;
+	if (!*names)
+		return true;
+	visit_ask(v, "ENABLE%s", names);
+	return others_finish(s, v) == VISIT_OK;
+}
+
+/* The client's own words, of which that session heeds what is about the
+ * selected folder. */
+static bool tell_notify(struct session *s, struct visit *v)
+{
+	const struct notify *n = s->notify;
+
+	if (!n || v->notified == n->serial)
+		return true;
+	v->notified = n->serial;
+	visit_ask(v, "%s", n->said);
+	return others_finish(s, v) == VISIT_OK;
+}
+
+bool others_tell(struct session *s, struct visit *v)
+{
+	return tell_enabled(s, v) && tell_notify(s, v);
+}
+
+void others_notify(struct session *s)
+{
+	struct visit *v = others_of_selected(s);
+
+	if (v && !others_tell(s, v))
+		others_lost(s, v);
+}
+
+int others_fd(const struct session *s)
+{
+	const struct visit *v = s->notify ? others_of_selected(s) : NULL;
+
+	return v ? stream_fd(v->io) : -1;
+}
+
+void others_news(struct session *s)
+{
+	struct visit *v = s->notify ? others_of_selected(s) : NULL;
+
+	if (v && visit_pass_some(s, v, VISIT_TAG) != VISIT_LINE)
+		lose(s, v);
 }
 
 /* Where the visit to OWNER is, or can be. */
@@ -74,12 +163,15 @@ static int find(struct session *s, const char *owner, struct visit **v)
 	if (!s->others)
 		s->others = mem_alloc(sizeof(*s->others));
 	place = place_of(s->others, owner);
-	if (*place && !str_equal((*place)->owner, owner))
+	/* an owner's session ends by itself, too: with the suite's instance
+	 * that started it, or when a folder was taken away */
+	if (*place && *place != s->others->selected &&
+	    (!str_equal((*place)->owner, owner) || visit_has_come(*place)))
 		leave(s->others, place);
 	if (!*place)
 		code = visit_open(s, owner, place);
 	/* a selected one that is lost is found out when it is used */
-	if (!code && !visit_enable(s, *place) &&
+	if (!code && !others_tell(s, *place) &&
 	    *place != s->others->selected) {
 		leave(s->others, place);
 		code = ERR_TEMP;
@@ -169,7 +261,7 @@ void others_list(struct session *s, const char *owner,
 
 	if (good) {
 		tell_subscribed(s, v, all);
-		good = visit_finish(v) == VISIT_OK;
+		good = others_finish(s, v) == VISIT_OK;
 	}
 	if (good) {
 		others_send(s, v, 0);

@@ -26,6 +26,16 @@ void others_free(struct session *s);
 /* Is a folder of another user selected? */
 bool others_selected(const struct session *s);
 
+/* The client has asked for other events with NOTIFY: what it said of the
+ * selected folder is for the session that serves it. */
+void others_notify(struct session *s);
+
+/* What that session tells unasked goes to the client. */
+void others_news(struct session *s);
+
+/* Which descriptor says that there is something, or -1. */
+int others_fd(const struct session *s);
+
 /* Is NAME one of another user's folders, or a level above? Else it is ours. */
 bool others_name(const struct session *s, const char *name);
 
@@ -60,6 +70,18 @@ struct visit *others_find(struct session *s, const char *owner, const char *no);
 
 /* That of the selected folder, or NULL. */
 struct visit *others_of_selected(const struct session *s);
+
+/* Reads up to the reply to our own command. What comes before it is for the
+ * client, if the folder is selected there. */
+enum visit_reply others_finish(struct session *s, struct visit *v);
+
+/* The line in V that was not asked for goes to the client, if the folder is
+ * selected there. */
+void others_pass_line(struct session *s, struct visit *v);
+
+/* Tells V what the client has enabled since, and of what it wants to hear.
+ * False: it is lost. */
+bool others_tell(struct session *s, struct visit *v);
 
 /* V is of no more use: the client is told so. */
 void others_lost(struct session *s, struct visit *v);

@@ -291,7 +291,7 @@ void session_put_name(const struct session *s, struct buf *out,
 		buf_puts(out, "\"\"");
 }
 
-enum { CLIENT, STOP, CHANGES, NFDS };
+enum { CLIENT, STOP, CHANGES, VISIT, NFDS };
 
 /* How long a wait may be that ends at UNTIL. */
 static int wait_ms(const struct session *s, int64_t until)
@@ -335,6 +335,7 @@ static bool wait_for_command(struct session *s)
 
 	for (;;) {
 		notify_look(s, false);
+		others_news(s);
 		conn_window(&s->c, &n);
 		if (n > 0 || s->ended)
 			return !s->ended;
@@ -345,6 +346,7 @@ static bool wait_for_command(struct session *s)
 		p[CLIENT] = (struct pollfd){ stream_fd(s->c.io), POLLIN, 0 };
 		p[STOP] = (struct pollfd){ prefork_stop_fd(), POLLIN, 0 };
 		p[CHANGES] = (struct pollfd){ notify_fd(s), POLLIN, 0 };
+		p[VISIT] = (struct pollfd){ others_fd(s), POLLIN, 0 };
 		if (poll(p, NFDS, wait_ms(s, until)) == 0)
 			settle(s, p);
 		if (p[CLIENT].revents && conn_look(&s->c) != CONN_TIMEOUT)

@@ -168,6 +168,16 @@ bool sources_parse_one(struct session *s, const struct arg **a,
 	return read_one(s, a, out);
 }
 
+void sources_skip(const struct arg **a)
+{
+	const struct source_kind *kind = find_kind(*a);
+
+	if ((*a)->type != ARG_END)
+		(*a)++;
+	if (kind && kind->named && (*a)->type != ARG_END)
+		(*a)++;
+}
+
 bool sources_have(const struct session *s, const struct sources *all,
 		  const struct store_folder *f)
 {

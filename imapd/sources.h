@@ -32,6 +32,9 @@ bool sources_parse(struct session *s, const struct arg *a, struct sources *out);
 bool sources_parse_one(struct session *s, const struct arg **a,
 		       struct sources *out);
 
+/* Moves *A behind the specifier and its names, without a look at them. */
+void sources_skip(const struct arg **a);
+
 /* Is the folder F among them? */
 bool sources_have(const struct session *s, const struct sources *all,
 		  const struct store_folder *f);

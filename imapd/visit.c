@@ -5,6 +5,7 @@
  */
 #include "imapd/visit.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "imapd/enabled.h"
 
 #define WINDOW_MAX 65536
 #define WAIT_MS 1860000 /* a search of a large folder may take long */
@@ -47,6 +47,15 @@ void visit_close(struct visit **v)
 	buf_free(&(*v)->line);
 	free(*v);
 	*v = NULL;
+}
+
+bool visit_has_come(const struct visit *v)
+{
+	struct pollfd p = { stream_fd(v->io), POLLIN, 0 };
+	size_t n;
+
+	stream_window(v->io, &n);
+	return n > 0 || poll(&p, 1, 0) > 0;
 }
 
 void visit_ask(struct visit *v, const char *fmt, ...)
@@ -214,16 +223,6 @@ enum visit_reply visit_read(struct visit *v)
 	return reply;
 }
 
-enum visit_reply visit_finish(struct visit *v)
-{
-	enum visit_reply reply;
-
-	do
-		reply = visit_read(v);
-	while (reply == VISIT_LINE);
-	return reply;
-}
-
 enum visit_reply visit_pass(struct session *s, struct visit *v, const char *tag,
 			    bool tagged)
 {
@@ -239,34 +238,8 @@ enum visit_reply visit_pass_some(struct session *s, struct visit *v,
 				 const char *tag)
 {
 	enum visit_reply reply = VISIT_LINE;
-	size_t n;
 
-	if (stream_fill(v->io) != ERR_OK)
-		return VISIT_LOST;
-	while (reply == VISIT_LINE && (stream_window(v->io, &n), n > 0))
+	while (reply == VISIT_LINE && visit_has_come(v))
 		reply = next(s, v, tag, true);
 	return reply;
-}
-
-bool visit_enable(struct session *s, struct visit *v)
-{
-	static const struct {
-		unsigned what;
-		const char *name;
-	} rows[] = {
-		{ ENABLED_CONDSTORE, " CONDSTORE" },
-		{ ENABLED_QRESYNC, " QRESYNC" },
-		{ ENABLED_UTF8, " UTF8=ACCEPT" },
-		{ ENABLED_REV2, " IMAP4rev2" },
-	};
-	char names[64] = "";
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (s->enabled & ~v->enabled & rows[i].what)
-			strcat(names, rows[i].name);
-	v->enabled = s->enabled;
-	if (!*names)
-		return true;
-	visit_ask(v, "ENABLE%s", names);
-	return visit_finish(v) == VISIT_OK;
 }

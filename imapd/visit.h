@@ -18,6 +18,7 @@ struct visit {
 	char owner[ACCOUNT_USER_SIZE];
 	struct stream *io;
 	unsigned enabled; /* of enum enabled: what it was told */
+	unsigned notified; /* … and which NOTIFY: others.h */
 	struct buf line;  /* the latest that was read */
 };
 
@@ -34,6 +35,10 @@ enum visit_reply {
 int visit_open(struct session *s, const char *owner, struct visit **v);
 void visit_close(struct visit **v);
 
+/* Is there something to be read, or the end? Between commands, with nothing
+ * selected there, it is the end. */
+bool visit_has_come(const struct visit *v);
+
 /* Sends our own command, without tag and line end. */
 void visit_ask(struct visit *v, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -42,20 +47,14 @@ void visit_ask(struct visit *v, const char *fmt, ...)
  * VISIT_LINE, or the reply to our own command. */
 enum visit_reply visit_read(struct visit *v);
 
-/* Reads up to the reply, and forgets what comes before it. */
-enum visit_reply visit_finish(struct visit *v);
-
 /* Passes on to the client what comes, up to the reply to TAG, which is passed
  * on too if TAGGED; or until the other side waits. */
 enum visit_reply visit_pass(struct session *s, struct visit *v, const char *tag,
 			    bool tagged);
 
-/* The same of what has come without waiting: VISIT_LINE if the reply was not
+/* The same of what has come, without waiting: VISIT_LINE if the reply was not
  * among it. */
 enum visit_reply visit_pass_some(struct session *s, struct visit *v,
 				 const char *tag);
-
-/* Tells what the client has enabled since. False: it is lost. */
-bool visit_enable(struct session *s, struct visit *v);
 
 #endif

@@ -6,6 +6,7 @@ import imaplib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,8 +17,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
 from imapsession import Raw  # noqa: E402
+from instance import wait_for  # noqa: E402
 from oracle import DOVECOT  # noqa: E402
-from sharers import ROOT, UID, Sharers, theirs  # noqa: E402
+from sharers import ROOT, UID, Sharers, address, theirs  # noqa: E402
 
 tap = Tap()
 ALL = b"lrswipkxteacd"
@@ -60,6 +62,14 @@ def text(name, body="body"):
 
 def literal(data):
     return b"{%d+}\r\n%s" % (len(data), data)
+
+
+def once(s, user, command):
+    """The answer in a session of its own."""
+    r = s.session(user)
+    got = r.ask(command)[1]
+    r.close()
+    return got
 
 
 def q(name):
@@ -714,6 +724,94 @@ def put_aside(s):
     bob.close()
 
 
+def hints(s):
+    """Who has to look where: no more than what is granted."""
+    ann = s.session("ann")
+    shares = os.path.join(s.path("state"), "accountd", "shares")
+
+    def noted():
+        found = os.listdir(shares) if os.path.isdir(shares) else ()
+        return sorted(name for name in found if os.listdir(os.path.join(shares, name)))
+    ann.ask("CREATE One")
+    ann.ask("CREATE Two")
+    had = noted()
+    for command, want in (
+            ("SETACL One -bob x", []), ("SETACL One -anyone x", []),
+            ("DELETEACL One -bob", []), ("DELETEACL One -anyone", []),
+            ("SETACL One bob lr", ["bob"]), ("SETACL One -bob r", ["bob"]),
+            ("DELETEACL One -bob", ["bob"]), ("SETACL Two bob l", ["bob"]),
+            ("SETACL One -bob l", ["bob"]), ("DELETEACL One bob", ["bob"]),
+            ("SETACL Two bob -l", []), ("SETACL One -bob -l", []),
+            ("LISTRIGHTS One bob", []), ("DELETEACL One bob", []),
+            ("SETACL One ann lr", []), ("SETACL One anyone l", ["anyone"]),
+            ("SETACL Two bob l", ["anyone", "bob"]), ("DELETE Two", ["anyone"]),
+            ("DELETEACL One anyone", [])):
+        ann.ask(command)
+        tap.equal(noted(), sorted(had + [
+            name if name == "anyone" else address(name) for name in want]),
+            "after " + command)
+    ann.ask("DELETE One")
+    ann.close()
+
+
+def names(s):
+    """Whom a name means, and what is said if that is nobody."""
+    ann = s.session("ann")
+    ann.ask("CREATE Box")
+    for command, want in (
+            ("SETACL Box bob lr", "OK Setacl completed, of bob@example.test."),
+            ("SETACL Box bob@example.test lr", "OK Setacl completed."),
+            ("SETACL Box -BOB x", "OK Setacl completed, of -bob@example.test."),
+            ("SETACL Box bbo lr", "NO [CANNOT] There is no such user: name "
+             "users with their domain, as ann@example.test."),
+            ("SETACL Box bob@other.test lr",
+             "NO [CANNOT] There is no such user."),
+            ("LISTRIGHTS Box bbo", "NO [CANNOT] There is no such user: name "
+             "users with their domain, as ann@example.test."),
+            ("DELETEACL Box bbo", "OK Deleteacl completed: who was named is "
+             "not in the list."),
+            ("DELETEACL Box bob", "OK Deleteacl completed, of "
+             "bob@example.test.")):
+        tap.equal(ann.ask(command)[1].decode(), want, command)
+    tap.equal(ann.ask("LISTRIGHTS Box ann")[0],
+              [b'* LISTRIGHTS "Box" "ann" ' + ALL], "the owner by a bare name")
+    ann.ask("DELETE Box")
+    ann.close()
+
+
+def faults(s):
+    """What is wrong is said where the administrator looks."""
+    ann, bob = s.session("ann"), s.session("bob")
+    ann.ask("CREATE Box")
+    ann.ask("SETACL Box bob lr")
+    box = q(theirs("ann", "Box"))
+    s.put_users("not a user")
+    wait_for(lambda: ann.ask("SETACL Box zip lr")[1].startswith(
+        b"NO [UNAVAILABLE]"))
+    tap.ok(s.wait_log("accountd: zip@example.test is not found, but may be in "
+                      "what is not understood: %s:4" % s.path("users")),
+           "a line of the users file that is not understood")
+    with open(s.path("users")) as f:
+        good = f.read()
+    with open(s.path("users.new"), "w") as f:
+        f.write(good.replace("ann@example.test:", "ann@example.test:x:y:", 1))
+    os.rename(s.path("users.new"), s.path("users"))
+
+    def refused():
+        return once(s, "bob", "SELECT " + box).startswith(
+            b"NO [UNAVAILABLE]")
+    wait_for(refused)
+    tap.ok(s.wait_log("accountd: %s: the line of ann@example.test is not "
+                      "understood" % s.path("users")), "that of the owner")
+    tap.ok("accountd cannot be asked" not in s.read_log(),
+           "accountd can be asked")
+    s.put_users()
+    tap.ok(wait_for(lambda: not refused()), "it is mended")
+    ann.ask("DELETE Box")
+    ann.close()
+    bob.close()
+
+
 def compressed(s):
     ann, bob = s.session("ann"), s.session("bob")
     ann.ask("CREATE Zip")
@@ -735,6 +833,174 @@ def compressed(s):
     bob.close()
     ann.ask("DELETE Zip")
     ann.close()
+
+
+def heard(r, word):
+    """What comes unasked, up to the line with WORD."""
+    got = []
+    while not got or word not in got[-1]:
+        try:
+            got.append(r.line())
+        except OSError:
+            got.append(b"")
+        if not got[-1]:
+            tap.ok(False, "there is to be " + word.decode(), got)
+            break
+    return got
+
+
+def news(s):
+    """NOTIFY in another user's folder."""
+    ann, bob = s.session("ann"), s.session("bob")
+    ann.ask("CREATE Live")
+    ann.ask("CREATE Other")
+    ann.ask("SETACL Live bob lrswite")
+    ann.ask("SETACL Other bob lr")
+    box = q(theirs("ann", "Live"))
+    for n in range(3):
+        ann.ask(b"APPEND Live " + literal(text("n%d" % n)))
+    ann.ask("SELECT Live")
+    # before the folder is selected, and after
+    for before in True, False:
+        command = ("NOTIFY SET (SELECTED (MessageNew (UID BODY.PEEK[HEADER."
+                   "FIELDS (SUBJECT)]) MessageExpunge FlagChange)) "
+                   "(personal (MessageNew MessageExpunge))")
+        if before:
+            is_ok(bob, command, "NOTIFY, and then SELECT")
+        bob.ask("SELECT " + box)
+        if not before:
+            is_ok(bob, command, "NOTIFY in a selected folder")
+        ann.ask(b"APPEND Live " + literal(text("new")))
+        got = heard(bob, b"Subject: new")
+        tap.ok(b"EXISTS" in got[0], "a new message is told, with what was "
+               "asked for", got)
+        ann.ask("STORE 1 +FLAGS (\\Flagged)")
+        got = heard(bob, b"Flagged")
+        tap.ok(b"* 1 FETCH" in got[-1], "flags are", got)
+        ann.ask("STORE 1 -FLAGS (\\Flagged)")
+        ann.ask("STORE 2 +FLAGS (\\Deleted)")
+        ann.ask("EXPUNGE")
+        tap.equal(heard(bob, b"EXPUNGE")[-1], b"* 2 EXPUNGE\r\n",
+                  "removals are")
+        # one's own folders meanwhile
+        once(s, "bob", b"APPEND INBOX " + literal(text("mine")))
+        tap.starts(heard(bob, b"STATUS")[-1], b'* STATUS "INBOX"',
+                   "and one's own folders")
+        is_ok(bob, "NOTIFY NONE", "NOTIFY NONE")
+        ann.ask(b"APPEND Live " + literal(text("unheard")))
+        tap.equal(bob.ask("NOOP")[0], [], "then nothing is")
+        got = is_ok(bob, "NOTIFY SET (SELECTED-DELAYED (MessageNew "
+                    "MessageExpunge))", "NOTIFY again")
+        tap.ok(any(line.endswith(b"EXISTS") for line in got),
+               "what was not told is", got)
+        ann.ask("STORE 1 +FLAGS (\\Deleted)")
+        ann.ask("EXPUNGE")
+        ann.ask(b"APPEND Live " + literal(text("more")))
+        got = heard(bob, b"EXISTS")
+        tap.ok(not any(b"EXPUNGE" in line for line in got),
+               "EXPUNGE is delayed", got)
+        tap.ok(b"* 1 EXPUNGE" in bob.ask("NOOP")[0], "to a command")
+        tap.starts(bob.ask("UNSELECT")[1], b"OK", "UNSELECT")
+        ann.ask(b"APPEND Live " + literal(text("past")))
+        tap.equal(bob.ask("NOOP")[0], [], "what is not selected is not told")
+        is_ok(bob, "NOTIFY NONE", "NOTIFY NONE")
+    # in IDLE, and copies from there meanwhile
+    is_ok(bob, "NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge))",
+          "NOTIFY of UIDs")
+    bob.ask("SELECT " + box)
+    ann.ask(b"APPEND Live " + literal(text("late")))
+    bob.ask("COPY 1 INBOX")
+    bob.ask("NOOP")
+    bob.ask("CREATE Copies")
+    bob.ask("COPY 1:2 Copies")
+    tap.ok(b"MESSAGES 2)" in bob.ask("STATUS Copies (MESSAGES)")[0][0],
+           "copies are of what was asked for")
+    bob.ask("DELETE Copies")
+    bob.send("i IDLE\r\n")
+    tap.starts(bob.line(), b"+ ", "IDLE")
+    ann.ask(b"APPEND Live " + literal(text("idle")))
+    heard(bob, b"EXISTS")
+    bob.send("DONE\r\n")
+    bob.until("i")
+    # rights that end
+    ann.ask("SETACL Live bob l")
+    ann.ask(b"APPEND Live " + literal(text("hidden")))
+    tap.equal([line[:5] for line in heard(bob, b"BYE")], [b"* BYE"],
+              "who may not read it any more hears nothing")
+    bob.close()
+    # what another command asks of that session does not swallow news
+    bob = s.session("bob")
+    ann.ask("SETACL Live bob lrs")
+    bob.ask("SELECT " + box)
+    ann.ask(b"APPEND Live " + literal(text("listed")))
+    got = bob.ask('LIST "" "*"')[0] + bob.ask("NOOP")[0]
+    tap.equal(sum(line.endswith(b"EXISTS") for line in got), 1,
+              "LIST does not lose a change")
+    ann.ask(b"APPEND Live " + literal(text("enabled")))
+    bob.ask("ENABLE CONDSTORE")
+    got = bob.ask("NOOP")[0]
+    tap.equal(sum(line.endswith(b"EXISTS") for line in got), 1,
+              "nor does ENABLE")
+    tap.ok(not any(b"ENABLED" in line for line in got), "which is told once",
+           got)
+    ann.ask(b"APPEND Live " + literal(text("before")))
+    bob.send("i IDLE\r\n")
+    tap.starts(bob.line(), b"+ ", "IDLE")
+    heard(bob, b"EXISTS")    # what was before it
+    bob.send("DONE\r\n")
+    bob.until("i")
+    for folder in "Live", "Other":
+        ann.ask("DELETE " + folder)
+    ann.close()
+    bob.close()
+
+
+def revoked(s):
+    """A folder that was closed looks as if it had never been open, also when
+    its owner's session has ended."""
+    for given, want in (None, b"NO [NONEXISTENT]"), ("l", b"NO [NOPERM]"):
+        for opened in "SELECT", "EXAMINE", "STATUS":
+            ann, bob = s.session("ann"), s.session("bob")
+            ann.ask("CREATE Box")
+            ann.ask("CREATE Two")
+            ann.ask("SETACL Box bob lr")
+            ann.ask("SETACL Two bob lr")
+            box, two = q(theirs("ann", "Box")), q(theirs("ann", "Two"))
+            bob.ask("%s %s%s" % (opened, box, " (MESSAGES)"
+                                 if opened == "STATUS" else ""))
+            ann.ask("SETACL Box bob " + given if given else
+                    "DELETEACL Box bob")
+            tap.starts(bob.ask("SELECT " + box)[1], want,
+                       "%s, revoked, and SELECT" % opened)
+            tap.starts(bob.ask("SELECT " + two)[1], b"OK", "another one is "
+                       "open")
+            bob.ask("UNSELECT")
+            end_visits(s)
+            tap.starts(bob.ask("SELECT " + box)[1], want,
+                       "and so when the owner's session has ended")
+            bob.ask("SELECT " + two)
+            bob.ask("UNSELECT")
+            end_visits(s)
+            tap.starts(bob.ask("STATUS %s (MESSAGES)" % two)[1], b"OK",
+                       "what is open can be asked for")
+            for folder in "Box", "Two":
+                ann.ask("DELETE " + folder)
+            ann.close()
+            bob.close()
+
+
+def end_visits(s):
+    """Ends all sessions of owners that others are in."""
+    visits = [int(pid) for pid in re.findall(
+        r"imapd\[(\d+)\]: debug: imap: session: user=\S+, visitor=\w",
+        s.read_log())]
+    for pid in visits:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+    wait_for(lambda: not any(os.path.exists("/proc/%d" % pid)
+                             for pid in visits))
 
 
 def restarts(s):
@@ -771,11 +1037,13 @@ def run(parts, *lines):
     with Sharers(*LINES, *lines) as suite:
         for part in parts:
             part(suite)
-        tap.ok("ended by signal" not in suite.read_log(), "nothing crashes")
+        tap.ok(not re.search("ended by signal (?!15)", suite.read_log()),
+               "nothing crashes")
 
 
 run((lists, rights, beside_dovecot, flags, listing, copies, selected,
-     put_aside, compressed, restarts))
+     put_aside, hints, names, faults, compressed, news, revoked, restarts),
+    "debug_log=yes")
 # put aside whenever it waits, a session finds the others again
 run((listing, copies, selected), "imap_hibernate_at_once=yes")
 tap.done()

@@ -225,8 +225,8 @@ def words(s, between):
             'GETMETADATA "" /private/comment', "GETMETADATA INBOX /private/x",
             'SETMETADATA "%sopen" (/private/specialuse "\\\\Sent")' % top,
             'SETMETADATA "" (/private/comment "x")',
-            "SUBSCRIBE INBOX", "UNSUBSCRIBE INBOX", "NOTIFY SET (personal "
-            "(MessageNew MessageExpunge))", "GETQUOTA \"User quota\"",
+            "SUBSCRIBE INBOX", "UNSUBSCRIBE INBOX", "NOTIFY SET (SELECTED "
+            "(MailboxName))", "GETQUOTA \"User quota\"",
             "GETQUOTAROOT INBOX", "COMPRESS DEFLATE", "NAMESPACE",
             "ESEARCH IN (personal) ALL",
             'ESEARCH IN (mailboxes "%sSecret") ALL' % top,
@@ -239,6 +239,20 @@ def words(s, between):
                command.splitlines()[0], got)
     tap.equal(r.ask("ENABLE METADATA")[0], [b"* ENABLED"],
               "it does not hear of annotations")
+    r.ask("NOTIFY SET STATUS (personal (MessageNew MessageExpunge FlagChange "
+          "MailboxName SubscriptionChange MailboxMetadataChange "
+          "ServerMetadataChange)) (subtree (Secret) (MessageNew "
+          "MessageExpunge)) (SELECTED (MessageNew (BODY[]) MessageExpunge))")
+    ann = s.session("ann")
+    for command in ("CREATE told", "SUBSCRIBE told", "DELETE told",
+                    "UNSUBSCRIBE told", "APPEND Secret {3+}\r\na\r\n",
+                    "SELECT Secret", "STORE 2 +FLAGS (\\Deleted)", "EXPUNGE",
+                    'SETMETADATA Secret (/shared/comment "x")',
+                    'SETMETADATA Secret (/shared/comment NIL)'):
+        tap.starts(ann.ask(command)[1], b"OK", "ann: " +
+                   command.splitlines()[0])
+    ann.close()
+    tap.equal(r.ask("NOOP")[0], [], "NOTIFY tells of no other folder")
     tap.equal([line for line in r.ask('LIST "" "*"')[0]],
               [b'* LIST (\\HasNoChildren) "/" "%sopen"' % top.encode()],
               "LIST")
