@@ -13,8 +13,8 @@ endif
 # Each program: name, folder, libraries. A folder's files belong to its first
 # program; the others (OWN_x) are made of the files named after them.
 PROGRAMS = master gate smtpd submit pickup sendmail qmgr remote-send \
-	tls-policy local-deliver imapd mailbox-feed pop3d authcheck accountd \
-	tlsproxy resolver posthorn
+	tls-policy local-deliver imapd mailbox-feed pop3d authcheck decoder \
+	accountd tlsproxy resolver posthorn
 
 DIR_master = master
 DIR_gate = smtpd
@@ -30,6 +30,7 @@ DIR_imapd = imapd
 DIR_mailbox-feed = mailbox-feed
 DIR_pop3d = pop3d
 DIR_authcheck = authcheck
+DIR_decoder = decoder
 DIR_accountd = accountd
 DIR_tlsproxy = tlsproxy
 DIR_resolver = resolver

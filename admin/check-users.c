@@ -6,10 +6,10 @@
 #include "server/user.h"
 
 /* Users that must differ: an intruder in one program gets no further. */
-static const char *const apart[] = { "account_user",  "check_user",
-				     "default_privs", "mail_user",
-				     "net_user",      "queue_user",
-				     "tls_user" };
+static const char *const apart[] = { "account_user", "check_user",
+				     "decoder_user", "default_privs",
+				     "mail_user",    "net_user",
+				     "queue_user",   "tls_user" };
 
 #define APART (sizeof(apart) / sizeof(apart[0]))
 

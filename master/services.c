@@ -1,5 +1,7 @@
 #include "master/services.h"
 
+#include "config/config.h"
+
 #define PRIVATE(name)                      \
 	{                                  \
 		name, SOCKET_PRIVATE, NULL \
@@ -24,6 +26,8 @@ const struct service_row service_rows[] = {
 	{ PRIVATE("accountd"), PUBLIC("accountd") }, USER_NET },
 { "authcheck", "authcheck", STAGE_HELPERS, USER_CHECK, FLAG_CHROOT,
 	{ PRIVATE("authcheck") }, USER_NET },
+{ "decoder", "decoder", STAGE_HELPERS, USER_DECODER, FLAG_NEEDS_DECODERS,
+	{ PUBLIC("decoder") }, 0 },
 { "mailbox-feed", "mailbox-feed", STAGE_HELPERS, USER_NET, FLAG_IN_PLACE,
 	{ PRIVATE("feed"), PRIVATE("feed-all") }, ALL },
 { "tls-policy", "tls-policy", STAGE_HELPERS, USER_NET, 0,
@@ -60,6 +64,14 @@ const struct service_row service_rows[] = {
 
 const size_t service_count = sizeof(service_rows) / sizeof(service_rows[0]);
 
+bool service_is_needed(const struct service_row *row, const struct config *c)
+{
+	return (!(row->flags & FLAG_NEEDS_TLS) ||
+		*config_string(c, "smtpd_tls_cert_file")) &&
+	       (!(row->flags & FLAG_NEEDS_DECODERS) ||
+		config_list(c, "fts_decoder")->n > 0);
+}
+
 const char *service_user_param(enum user user)
 {
 	switch (user) {
@@ -75,6 +87,8 @@ const char *service_user_param(enum user user)
 		return "tls_user";
 	case USER_MAIL:
 		return "mail_user";
+	case USER_DECODER:
+		return "decoder_user";
 	case USER_ROOT:
 		break;
 	}

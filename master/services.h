@@ -5,6 +5,7 @@
 #ifndef MASTER_SERVICES_H
 #define MASTER_SERVICES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Users that programs run as. Bits, so that they can stand for peers. */
@@ -15,14 +16,16 @@ enum user {
 	USER_CHECK = 1 << 3,
 	USER_ACCOUNT = 1 << 4,	/* root, if local_users is yes */
 	USER_TLS = 1 << 5,
-	USER_MAIL = 1 << 6	/* of virtual users' sessions, never a peer */
+	USER_MAIL = 1 << 6,	/* of virtual users' sessions, never a peer */
+	USER_DECODER = 1 << 7	/* likewise */
 };
 
 enum {
 	FLAG_CHROOT = 1 << 0,	/* its root directory is the private folder */
 	FLAG_IN_PLACE = 1 << 1,	/* reloads in place, since there must never
 				 * be two of it */
-	FLAG_NEEDS_TLS = 1 << 2	/* only if there is a certificate */
+	FLAG_NEEDS_TLS = 1 << 2,	/* only if there is a certificate */
+	FLAG_NEEDS_DECODERS = 1 << 3	/* only if there are commands for it */
 };
 
 /* Order of starting; stopping is the reverse. */
@@ -56,6 +59,11 @@ struct service_row {
 
 extern const struct service_row service_rows[];
 extern const size_t service_count;
+
+/* Is what ROW needs configured? Else it is not started, and its user need not be
+ * there. */
+struct config;
+bool service_is_needed(const struct service_row *row, const struct config *c);
 
 /* The parameter that names a user. */
 const char *service_user_param(enum user user);

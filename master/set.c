@@ -24,10 +24,8 @@ static char *peers_text(const struct config *c, unsigned peers,
 
 static bool is_enabled(const struct service_row *row, const struct config *c)
 {
-	if (strlist_has_ci(config_list(c, "disabled_services"), row->name))
-		return false;
-	return !(row->flags & FLAG_NEEDS_TLS) ||
-	       *config_string(c, "smtpd_tls_cert_file");
+	return service_is_needed(row, c) &&
+	       !strlist_has_ci(config_list(c, "disabled_services"), row->name);
 }
 
 /* Fills in what the process of ROW gets. */
@@ -46,7 +44,8 @@ static void fill(struct set *s, const struct service_row *row,
 		sockets_open(s->sockets, former ? former->sockets : NULL, c,
 			     row, &listen, faults);
 	out->wanted = listen.len > 0;
-	users_find(c, row->user, &uid, &gid, faults);
+	if (service_is_needed(row, c))
+		users_find(c, row->user, &uid, &gid, faults);
 	out->spawn.name = row->program;
 	out->spawn.config_fd = s->config_fd;
 	out->spawn.listen = buf_steal(&listen);

@@ -190,7 +190,9 @@ void verify_config(const struct config *c, struct buf *faults)
 	verify_ports_differ(c, faults);
 	verify_mail_user(c, faults);
 	for (size_t i = 0; i < service_count; i++) {
-		users_find(c, service_rows[i].user, &uid, &gid, faults);
+		if (service_is_needed(&service_rows[i], c))
+			users_find(c, service_rows[i].user, &uid, &gid,
+				   faults);
 		if (is_new_program(i))
 			verify_program(c, service_rows[i].program, faults);
 	}

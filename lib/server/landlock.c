@@ -56,13 +56,12 @@ int landlock_begin(void)
 			    0);
 }
 
-bool landlock_add(int ruleset, const char *dir, bool writable)
+/* Allows ACCESS below PATH. */
+static bool add(int ruleset, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr attr = {
-		.allowed_access =
-			READING |
-			(writable ? WRITING | referring() | truncating() : 0),
-		.parent_fd = open(dir, O_PATH | O_CLOEXEC)
+		.allowed_access = access,
+		.parent_fd = open(path, O_PATH | O_CLOEXEC)
 	};
 	bool done;
 
@@ -72,6 +71,23 @@ bool landlock_add(int ruleset, const char *dir, bool writable)
 		       LANDLOCK_RULE_PATH_BENEATH, &attr, 0) == 0;
 	close(attr.parent_fd);
 	return done;
+}
+
+bool landlock_add(int ruleset, const char *dir, bool writable)
+{
+	return add(ruleset, dir,
+		   READING | (writable ? WRITING | referring() | truncating() :
+					 0));
+}
+
+bool landlock_add_program(int ruleset, const char *path)
+{
+	const uint64_t file =
+		LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+
+	/* of a file more cannot be allowed */
+	return add(ruleset, path, file | LANDLOCK_ACCESS_FS_READ_DIR) ||
+	       add(ruleset, path, file);
 }
 
 bool landlock_enter(int ruleset)

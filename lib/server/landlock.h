@@ -14,6 +14,10 @@ int landlock_begin(void);
 /* Allows the tree under DIR. */
 bool landlock_add(int ruleset, const char *dir, bool writable);
 
+/* Allows to read and execute what is under PATH, a tree or a file. False if it
+ * is not there. */
+bool landlock_add_program(int ruleset, const char *path);
+
 /* Binds this process to the ruleset, and closes it. */
 bool landlock_enter(int ruleset);
 

@@ -127,6 +127,13 @@ static const int signalling[] = {
 	CALL(sched_setattr),
 };
 
+/* Ways to other processes that no right of ours covers, and that Landlock does
+ * not see. */
+static const int meeting[] = {
+	CALL(socket), CALL(shmget), CALL(shmat),   CALL(msgget),
+	CALL(semget), CALL(mq_open), CALL(mq_unlink),
+};
+
 static const int executing[] = { CALL(execve), CALL(execveat) };
 
 static const int changing_identity[] = {
@@ -243,16 +250,20 @@ void sandbox_prepare(unsigned rights)
 	seccomp_release(ctx);
 }
 
+/* abort() sends a signal to its own process. */
+static void refuse_signals_to_others(scmp_filter_ctx ctx)
+{
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
+			 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
+}
+
 static int load_new(unsigned rights)
 {
 	scmp_filter_ctx ctx = make_filter(rights);
 	int err;
 
-	/* abort() sends a signal to its own process */
 	if (self.rights & ~rights & SANDBOX_FORK)
-		seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(tgkill), 1,
-				 SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(),
-					 0));
+		refuse_signals_to_others(ctx);
 	err = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return err;
@@ -283,6 +294,22 @@ bool sandbox_only_dirs(const char *const *dirs, const bool *writable, int n)
 		if (!landlock_add(ruleset, dirs[i], writable[i]))
 			log_warn("cannot allow %s: %m", dirs[i]);
 	return landlock_enter(ruleset);
+}
+
+bool sandbox_program(const char *const *paths, int n)
+{
+	scmp_filter_ctx ctx = make_filter(SANDBOX_OPEN | SANDBOX_EXEC);
+	int ruleset = landlock_begin();
+	bool done = ruleset >= 0;
+
+	for (int i = 0; i < n && done; i++)
+		landlock_add_program(ruleset, paths[i]);
+	done = done && landlock_enter(ruleset);
+	REFUSE(ctx, meeting);
+	refuse_signals_to_others(ctx);
+	done = done && seccomp_load(ctx) >= 0;
+	seccomp_release(ctx);
+	return done;
 }
 
 void sandbox_become(uid_t uid, gid_t gid)

@@ -33,6 +33,12 @@ void sandbox_prepare(unsigned rights);
  * Landlock. */
 bool sandbox_only_dirs(const char *const *dirs, const bool *write, int n);
 
+/* Before a program of others is executed: from now on this process can read and
+ * execute what is under PATHS[N], trees and files, as far as they are there, and
+ * write nothing; it can make no process and no socket, and reach no other
+ * process. False if the kernel has no Landlock. */
+bool sandbox_program(const char *const *paths, int n);
+
 /* Becomes UID and GID irrevocably, which is checked, without supplementary
  * groups. A process without root only checks that it has these ids already.
  * Ends the process on failure. */

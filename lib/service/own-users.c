@@ -8,7 +8,7 @@ void own_users_find(struct own_users *o, const struct config *c)
 {
 	static const char *const params[OWN_USERS_MAX] = {
 		"net_user", "queue_user", "check_user", "account_user",
-		"tls_user"
+		"tls_user", "decoder_user"
 	};
 	gid_t ignored;
 

@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 
-#define OWN_USERS_MAX 5
+#define OWN_USERS_MAX 6
 
 struct own_users {
 	const char *param[OWN_USERS_MAX]; /* that names the user */

@@ -61,6 +61,7 @@ class Folder:
         self.private = os.path.join(self.dir, "run", "private")
         self.data = os.path.join(self.dir, "data")
         os.makedirs(self.private)
+        os.makedirs(os.path.join(self.dir, "run", "public"))
         os.makedirs(self.data)
         self.log = os.path.join(self.dir, "log")
         self.conf = os.path.join(self.dir, "posthorn.conf")
@@ -104,9 +105,9 @@ class Folder:
         with open(self.log, errors="replace") as f:
             return f.read()
 
-    def start(self, program, name=None, chroot=True, also=()):
-        """ALSO are further sockets of the program."""
-        p = Program(self, program, name or program, chroot, also)
+    def start(self, program, name=None, chroot=True, also=(), user=""):
+        """ALSO are further sockets of the program. USER is uid:gid."""
+        p = Program(self, program, name or program, chroot, also, user)
         self.programs.append(p)
         return p
 
@@ -117,7 +118,7 @@ class Folder:
 
 
 class Program:
-    def __init__(self, folder, program, name, chroot=True, also=()):
+    def __init__(self, folder, program, name, chroot=True, also=(), user=""):
         self.private = folder.private
         self.name = name
         self.listeners = {n: self.listen(n) for n in (name,) + tuple(also)}
@@ -127,7 +128,7 @@ class Program:
                    POSTHORN_LISTEN=" ".join(
                        "%s:%d" % (n, s.fileno())
                        for n, s in self.listeners.items()),
-                   POSTHORN_READY=str(tell), POSTHORN_USER="",
+                   POSTHORN_READY=str(tell), POSTHORN_USER=user,
                    POSTHORN_CHROOT=folder.private if chroot else "",
                    POSTHORN_PEERS="")
         self.process = subprocess.Popen(
@@ -142,13 +143,20 @@ class Program:
         os.close(ready)
 
     def listen(self, name):
+        """public/NAME is in the public folder, for everybody."""
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        path = os.path.join(self.private, name)
+        path = self.path_of(name)
         if os.path.exists(path):
             os.unlink(path)
         s.bind(path)
+        if name.startswith("public/"):
+            os.chmod(path, 0o666)
         s.listen(128)
         return s
+
+    def path_of(self, name):
+        return os.path.join(os.path.dirname(self.private), name) \
+            if name.startswith("public/") else os.path.join(self.private, name)
 
     def stop(self, sig=signal.SIGINT, wait=60):
         """As master does at its own end. SIGTERM is that of a reload: who
@@ -171,7 +179,7 @@ class Program:
     def connect(self, name=None):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         s.settimeout(60)
-        s.connect(os.path.join(self.private, name or self.name))
+        s.connect(self.path_of(name or self.name))
         return s
 
 

@@ -1,0 +1,99 @@
+#include "decoder/serve.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "client/decoder.h"
+#include "decoder/run.h"
+#include "decoder/xml.h"
+#include "ipc/ipc.h"
+#include "log/log.h"
+
+#define IDLE_MS 1000 /* for a question: there are few of these processes */
+#define SEND_MS 10000
+
+/* Only what nobody can change, or make a command wait for. */
+static bool is_part(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && file_is_sealed(fd) && fstat(fd, &st) == 0 &&
+	       st.st_size <= (off_t)DECODER_INPUT_MAX;
+}
+
+/* The question's text into OUT. */
+static int decode(const struct decoders *d, struct ipc_in *in, int fd,
+		  struct buf *out)
+{
+	const struct decoder *row;
+	int64_t key;
+	int code;
+
+	if (!ipc_is(in, "decode") || !is_part(fd) ||
+	    !ipc_int(in, "command", 0, UINT32_MAX, &key))
+		return err_set(ERR_SYNTAX, "malformed question");
+	row = decoders_get(d, (uint32_t)key);
+	if (!row) /* of before a reload */
+		return err_set(ERR_TEMP, "no such command any more");
+	code = run_command(row->argv, fd, out);
+	if (!code && xml_is(out))
+		xml_strip(out);
+	if (code == ERR_TEMP)
+		log_warn("%s: %s", row->argv[0], err_why(code));
+	else if (code)
+		log_debug("%s: %s", row->argv[0], err_why(code));
+	return code;
+}
+
+static int put_text(struct ipc_out *m, const struct buf *text)
+{
+	int code, fd = memfd_create("text", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return err_sys("make", "a file in memory");
+	ipc_begin(m, "text");
+	ipc_put_own_fd(m, fd);
+	code = file_write(fd, text->data, text->len);
+	return code ? code : file_seal(fd);
+}
+
+/* Answers IN on SOCK; false if the connection is no longer usable. */
+static bool answer(const struct decoders *d, struct ipc_in *in, int sock)
+{
+	struct ipc_out out = { .ready = false };
+	int fd = ipc_take_fd(in), code;
+	struct buf text;
+
+	err_clear();
+	buf_init(&text, DECODER_TEXT_MAX);
+	code = decode(d, in, fd, &text);
+	if (!code)
+		code = put_text(&out, &text);
+	if (code) {
+		ipc_begin(&out, code == ERR_UNSUPPORTED ? "none" : "temp");
+		ipc_put(&out, "why", err_why(code));
+	}
+	if (fd >= 0)
+		close(fd);
+	buf_free(&text);
+	code = ipc_send(sock, &out, SEND_MS);
+	ipc_out_free(&out);
+	return code == ERR_OK;
+}
+
+bool serve_connection(void *context, const struct prefork_listener *listener,
+		      int fd)
+{
+	struct ipc_in in = { .data = NULL };
+
+	(void)listener;
+	while (prefork_await(fd, IDLE_MS) == ERR_OK &&
+	       ipc_recv(fd, &in, 0) == ERR_OK && answer(context, &in, fd))
+		;
+	ipc_in_free(&in);
+	close(fd);
+	return true;
+}
