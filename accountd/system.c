@@ -117,8 +117,10 @@ enum users_status system_find(const char *name, const struct user **user)
 			forget_all();
 		k = ask(name);
 		if (!k) {
-			err_set(ERR_TEMP, "%s: the system's users cannot be "
-				"read now", name);
+			err_set(ERR_TEMP,
+				"%s: the system's users cannot be "
+				"read now",
+				name);
 			return USERS_TEMP;
 		}
 		old = map_put(self.kept, name, k);

@@ -35,7 +35,7 @@ static struct {
 	bool wanted; /* there are domains with virtual users */
 	struct user_defaults defaults;
 	struct own_users own;
-	bool told_own; /* that a mailbox belongs to one of them */
+	bool told_own;	   /* that a mailbox belongs to one of them */
 	struct map *users; /* name → struct user; NULL: never read */
 	char *dummy;	   /* the first hash of the file */
 	int64_t looked_ms;
@@ -104,8 +104,8 @@ static void free_users(struct map **users)
  * mail has to go on: installations from before mail_user have such. */
 static void warn_of_own(const struct user *u, unsigned line)
 {
-	const char *param = u->refused ? NULL
-				       : own_users_param(&self.own, u->uid);
+	const char *param =
+		u->refused ? NULL : own_users_param(&self.own, u->uid);
 
 	if (!param || self.told_own)
 		return;
@@ -221,8 +221,10 @@ static enum users_status doubt_it(const char *name)
 		log_warn("%s is not found, but may be in what is not "
 			 "understood: %s",
 			 name, self.doubt.data);
-	err_set(ERR_TEMP, "%s is not found, but may be in what is not "
-		"understood: %s", name, self.doubt.data);
+	err_set(ERR_TEMP,
+		"%s is not found, but may be in what is not "
+		"understood: %s",
+		name, self.doubt.data);
 	return USERS_UNSURE;
 }
 

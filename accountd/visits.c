@@ -227,10 +227,8 @@ static const struct {
 	bool (*act)(struct peer *p);
 	bool visitors; /* may ask, too */
 } requests[] = {
-	{ "visit", do_visit, false },
-	{ "owners", do_owners, false },
-	{ "identifier", do_identifier, true },
-	{ "share", do_share, true },
+	{ "visit", do_visit, false },	       { "owners", do_owners, false },
+	{ "identifier", do_identifier, true }, { "share", do_share, true },
 	{ "unshare", do_unshare, true },
 };
 

@@ -219,8 +219,10 @@ static void tell_done(struct session *s, const char *done, const char *text,
 		      const char *identifier)
 {
 	if (!*identifier)
-		session_reply(s, "OK %s completed: who was named is not in the "
-				 "list.", done);
+		session_reply(s,
+			      "OK %s completed: who was named is not in the "
+			      "list.",
+			      done);
 	else if (!str_equal(text, identifier) && is_plain(identifier))
 		session_reply(s, "OK %s completed, of %s.", done, identifier);
 	else
@@ -231,8 +233,10 @@ static void tell_done(struct session *s, const char *done, const char *text,
 static void tell_nobody(struct session *s, const char *text)
 {
 	if (strchr(s->user, '@') && !strchr(text, '@') && is_plain(s->user))
-		session_reply(s, NOBODY ": name users with their domain, as "
-				 "%s.", s->user);
+		session_reply(s,
+			      NOBODY ": name users with their domain, as "
+				     "%s.",
+			      s->user);
 	else
 		session_reply(s, NOBODY ".");
 }

@@ -171,8 +171,7 @@ static int find(struct session *s, const char *owner, struct visit **v)
 	if (!*place)
 		code = visit_open(s, owner, place);
 	/* a selected one that is lost is found out when it is used */
-	if (!code && !others_tell(s, *place) &&
-	    *place != s->others->selected) {
+	if (!code && !others_tell(s, *place) && *place != s->others->selected) {
 		leave(s->others, place);
 		code = ERR_TEMP;
 	}

@@ -17,9 +17,9 @@
 struct visit {
 	char owner[ACCOUNT_USER_SIZE];
 	struct stream *io;
-	unsigned enabled; /* of enum enabled: what it was told */
+	unsigned enabled;  /* of enum enabled: what it was told */
 	unsigned notified; /* … and which NOTIFY: others.h */
-	struct buf line;  /* the latest that was read */
+	struct buf line;   /* the latest that was read */
 };
 
 enum visit_reply {
