@@ -117,6 +117,32 @@ static void copy(struct session *s, bool move)
 	buf_free(&copyuid);
 }
 
+/* Which messages a COPY would copy: "* CHOSEN [uids]". */
+void cmd_choose(struct session *s)
+{
+	uint32_t *seq, *uid;
+	size_t n, i = 0;
+
+	if (!set_messages(s, &s->c.args[0], &seq, &n))
+		return;
+	uid = arena_alloc(s->c.arena, (n + 1) * sizeof(*uid));
+	for (; i < n && !mailbox_get(s->box, seq[i]).gone; i++)
+		uid[i] = mailbox_uid(s->box, seq[i]);
+	if (i < n) {
+		fail(s, ERR_NOT_FOUND, mailbox_uidvalidity(s->box));
+		return;
+	}
+	buf_reset(&s->out);
+	buf_puts(&s->out, "* CHOSEN");
+	if (n > 0) {
+		buf_putc(&s->out, ' ');
+		set_put(&s->out, uid, n);
+	}
+	buf_puts(&s->out, "\r\n");
+	stream_put(s->c.io, s->out.data, s->out.len);
+	session_reply(s, "OK Chosen.");
+}
+
 void cmd_copy(struct session *s)
 {
 	copy(s, false);

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{ "CANCELUPDATE", cmd_cancelupdate, SELECTED, 1, ANY, PLACE_SELECTED, 0, 0 },
 	{ "CAPABILITY", cmd_capability, 0, 0, 0, PLACE_HERE, 0, 0 },
 	{ "CHECK", cmd_noop, SELECTED | REV1, 0, 0, PLACE_SELECTED, 0, 0 },
+	{ "CHOOSE", cmd_choose, COMMAND_VISIT | SELECTED | UID, 1, 1, PLACE_ALL, 0, 0 },
 	{ "CLOSE", cmd_close, SELECTED, 0, 0, PLACE_SELECTED, 0, 0 },
 	{ "COMPRESS", cmd_compress, 0, 1, 1, PLACE_HERE, 0, 0 },
 	{ "COPY", cmd_copy, SELECTED | UID, 2, 2, PLACE_TARGET, ACL_INSERT, 0 },

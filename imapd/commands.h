@@ -64,6 +64,7 @@ size_t expunge_candidates(struct session *s, uint32_t **seq);
 void cmd_append(struct session *s);
 void cmd_cancelupdate(struct session *s);
 void cmd_capability(struct session *s);
+void cmd_choose(struct session *s); /* only in a visit */
 void cmd_close(struct session *s);
 void cmd_compress(struct session *s);
 void cmd_copy(struct session *s);

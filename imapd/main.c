@@ -13,9 +13,11 @@
 #include "client/seal.h"
 #include "imapd/login.h"
 #include "imapd/session.h"
+#include "mailbox/append.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
 #include "mime/decode.h"
+#include "server/sandbox.h"
 #include "service/service.h"
 
 #define GRACE_S 5 /* sessions are told at once when the server stops */
@@ -147,6 +149,7 @@ static int run_session(struct program *p)
 	mime_charsets_preload();
 	mailbox_email_id_preload();
 	seal_preload();
+	sandbox_limit(0, 2 * APPEND_MAX);
 	service_confine(&p->service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_IDENTITY);
 	sandbox_prepare(SANDBOX_OPEN);

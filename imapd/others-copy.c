@@ -1,11 +1,14 @@
 /*
- * COPY and MOVE between folders of different users: each message is read from
- * the one and appended to the other, all of them or none. A MOVE removes them
- * only after they are durable there; what another session does to them
- * meanwhile can leave one in both, never in none.
+ * COPY and MOVE between folders of different users: the messages are read from
+ * the one and appended to the other, all of them or none. They follow one another
+ * without a question for each: some are fetched with one command, and only the
+ * first literal waits to be accepted. A MOVE removes them only after they are
+ * durable there; what another session does to them meanwhile can leave one in
+ * both, never in none.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,6 +24,8 @@
 #include "mailbox/append.h"
 
 #define HEAD_MAX 65536
+#define FETCH_MAX 50 /* messages; the rest of them is read after a failure */
+#define CHOSEN_MAX (1u << 28)
 #define GONE "[EXPUNGEISSUED] Some messages are gone: nothing was copied."
 
 /* A copy while it is made. */
@@ -33,6 +38,8 @@ struct copying {
 	uint32_t *seq; /* in our own folder */
 	uint32_t *uid;
 	size_t n;
+	size_t asked;	       /* of these, with FETCH */
+	bool fetching;	       /* … which has not ended */
 	struct arena *scratch; /* of the current line */
 	bool sending;	       /* an APPEND there has begun */
 	struct buf head;       /* of the current message: flags and date */
@@ -67,15 +74,21 @@ static bool lost(struct copying *c, struct visit *v)
 	return false;
 }
 
-/* The items of "* n FETCH (…)", or NULL if the line is another. */
-static const struct arg *fetched(struct copying *c, struct visit *v)
+/* The line of V in words, or NULL. */
+static const struct arg *words(struct copying *c, struct visit *v)
 {
 	struct args_limits limits = { .depth = 10, .args = 1000, .utf8 = true };
 	const char *why;
-	const struct arg *a;
 
 	arena_reset(c->scratch);
-	a = args_parse(c->scratch, v->line.data, v->line.len, &limits, &why);
+	return args_parse(c->scratch, v->line.data, v->line.len, &limits, &why);
+}
+
+/* The items of "* n FETCH (…)", or NULL if the line is another. */
+static const struct arg *fetched(struct copying *c, struct visit *v)
+{
+	const struct arg *a = words(c, v);
+
 	return a && args_count(a) == 4 && arg_is(&a[2], "FETCH") &&
 			       a[3].type == ARG_LIST
 		       ? a[3].list
@@ -100,30 +113,45 @@ static bool read_uid(const struct arg *items, uint32_t *uid)
 	return *uid > 0;
 }
 
+/* The UIDs of "* CHOSEN [uids]", each of a message. */
+static bool take_chosen(struct copying *c, struct visit *v)
+{
+	const struct arg *a = words(c, v);
+	struct set set = { .n = 0 };
+	uint64_t n;
+
+	if (!a || args_count(a) < 2 || !arg_is(&a[1], "CHOSEN") ||
+	    (a[2].type == ARG_ATOM &&
+	     !set_parse_known(c->s->c.arena, a[2].s, &set)))
+		return false;
+	n = set_count(&set);
+	if (n > CHOSEN_MAX)
+		return false;
+	c->uid = arena_alloc(c->s->c.arena, (n + 1) * sizeof(*c->uid));
+	c->n = 0;
+	for (size_t i = 0; i < set.n; i++)
+		for (uint32_t k = 0; k <= set.range[i].to - set.range[i].from;
+		     k++)
+			c->uid[c->n++] = set.range[i].from + k;
+	return true;
+}
+
 /* Which messages the client means, asked of the other session. */
 static bool find_there(struct copying *c)
 {
 	struct visit *v = c->from;
 	enum visit_reply reply;
-	struct buf uids;
-	uint32_t uid;
+	bool found = false;
 
-	visit_ask(v, "%sFETCH %s (UID)", c->s->by_uid ? "UID " : "",
+	visit_ask(v, "%sCHOOSE %s", c->s->by_uid ? "UID " : "",
 		  c->s->c.args[0].s);
-	buf_init(&uids, 1 << 30);
-	while ((reply = visit_read(v)) == VISIT_LINE) {
-		const struct arg *items = fetched(c, v);
-
-		if (items && args_count(items) == 2 && read_uid(items, &uid))
-			buf_put(&uids, &uid, sizeof(uid));
+	while ((reply = visit_read(v)) == VISIT_LINE)
+		if (!found && take_chosen(c, v))
+			found = true;
 		else
 			others_pass_line(c->s, v);
-	}
-	c->n = uids.len / sizeof(uid);
-	c->uid = arena_alloc(c->s->c.arena, uids.len + sizeof(uid));
-	if (uids.len > 0)
-		memcpy(c->uid, uids.data, uids.len);
-	buf_free(&uids);
+	if (reply == VISIT_OK && !found)
+		return lost(c, v);
 	if (reply == VISIT_BAD) {
 		c->told = true;
 		return conn_bad(&c->s->c, "Not a set of messages here.");
@@ -184,25 +212,83 @@ static bool take_fetched(struct copying *c, const struct arg *items)
 	return true;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Is this what was asked for, a message of ours with its text? Of *UID. */
+static bool is_answer(const struct copying *c, const struct arg *items,
+		      uint32_t *uid)
+{
+	return items && item(items, "BODY[]") && read_uid(items, uid) &&
+	       bsearch(uid, c->uid, c->n, sizeof(*uid), compare);
+}
+
+/* The next answer into *ITEMS and *UID; other lines are passed on. Else how the
+ * FETCH has ended. */
+static enum visit_reply next_answer(struct copying *c, const struct arg **items,
+				    uint32_t *uid)
+{
+	enum visit_reply reply;
+
+	while ((reply = visit_read(c->from)) == VISIT_LINE) {
+		*items = fetched(c, c->from);
+		if (is_answer(c, *items, uid))
+			return VISIT_LINE;
+		others_pass_line(c->s, c->from);
+	}
+	c->fetching = false;
+	return reply;
+}
+
+/* Reads what is left of the answers, so that the next command finds its own. */
+static bool end_fetch(struct copying *c)
+{
+	enum visit_reply reply = VISIT_LINE;
+	const struct arg *items;
+	uint32_t uid;
+
+	if (!c->fetching)
+		return true;
+	while (reply == VISIT_LINE)
+		reply = next_answer(c, &items, &uid);
+	return reply == VISIT_OK || reply == VISIT_NO || lost(c, c->from);
+}
+
+static bool begin_fetch(struct copying *c, size_t i)
+{
+	size_t n = c->n - i < FETCH_MAX ? c->n - i : FETCH_MAX;
+	struct buf set;
+
+	if (!end_fetch(c))
+		return false;
+	buf_init(&set, 1 << 16);
+	set_put(&set, c->uid + i, n);
+	visit_ask(c->from, "UID FETCH %s (FLAGS INTERNALDATE BODY.PEEK[])",
+		  set.data);
+	buf_free(&set);
+	c->asked = i + n;
+	c->fetching = true;
+	return true;
+}
+
+/* Answers come in the order of UIDs, as these are. */
 static bool read_there(struct copying *c, size_t i)
 {
-	struct visit *v = c->from;
+	const struct arg *items;
 	enum visit_reply reply;
-	bool found = false;
+	uint32_t uid;
 
-	visit_ask(v, "UID FETCH %" PRIu32 " (FLAGS INTERNALDATE BODY.PEEK[])",
-		  c->uid[i]);
-	while ((reply = visit_read(v)) == VISIT_LINE) {
-		const struct arg *items = fetched(c, v);
-
-		if (!found && items && take_fetched(c, items))
-			found = true;
-		else
-			others_pass_line(c->s, v);
-	}
-	if (reply != VISIT_OK && reply != VISIT_NO)
-		return lost(c, v);
-	return found || refused(c, GONE);
+	if (i == c->asked && !begin_fetch(c, i))
+		return false;
+	reply = next_answer(c, &items, &uid);
+	if (reply == VISIT_LINE && uid == c->uid[i] && take_fetched(c, items))
+		return true;
+	return reply == VISIT_LOST || reply == VISIT_PLUS ? lost(c, c->from)
+							  : refused(c, GONE);
 }
 
 /* The head that was read, as APPEND has it: flags and date. */
@@ -256,23 +342,49 @@ static enum visit_reply append_reply(struct copying *c)
 	return reply;
 }
 
-static bool write_there(struct copying *c, size_t i)
+/* The APPEND begins, and the first message, which is to be accepted. */
+static bool begin_there(struct copying *c)
 {
 	struct stream *io = c->to->io;
 	enum visit_reply reply;
 	struct buf b;
 
-	if (i == 0) {
-		buf_init(&b, HEAD_MAX);
-		session_put_name(c->s, &b, c->name);
-		stream_printf(io, VISIT_TAG " APPEND %s", b.data);
-		buf_free(&b);
-	}
+	buf_init(&b, HEAD_MAX);
+	session_put_name(c->s, &b, c->name);
 	c->sending = true;
-	stream_printf(io, " %s {%zu}\r\n", c->head.data, c->text.len);
+	stream_printf(io, VISIT_TAG " APPEND %s %s {%zu}\r\n", b.data,
+		      c->head.data, c->text.len);
+	buf_free(&b);
 	reply = append_reply(c);
-	if (reply != VISIT_PLUS)
-		return not_taken(c, reply);
+	return reply == VISIT_PLUS || not_taken(c, reply);
+}
+
+/* The other side has nothing to say while messages come, but that it does not
+ * want any more; then it is in the midst of one. */
+static bool is_wanted(struct copying *c)
+{
+	enum visit_reply reply = VISIT_LINE;
+
+	while (reply == VISIT_LINE && visit_has_come(c->to)) {
+		reply = visit_read(c->to);
+		if (reply == VISIT_LINE)
+			others_pass_line(c->s, c->to);
+	}
+	if (reply == VISIT_LINE)
+		return true;
+	not_taken(c, reply);
+	c->sending = true;
+	return false;
+}
+
+static bool write_there(struct copying *c, size_t i)
+{
+	struct stream *io = c->to->io;
+
+	if (i == 0 ? !begin_there(c) : !is_wanted(c))
+		return false;
+	if (i > 0)
+		stream_printf(io, " %s {%zu+}\r\n", c->head.data, c->text.len);
 	stream_put(io, c->text.data, c->text.len);
 	return true;
 }
@@ -316,6 +428,8 @@ static bool transfer(struct copying *c)
 		    !(c->to ? write_there(c, i) : write_here(c, i)))
 			return false;
 	}
+	if (!end_fetch(c))
+		return false;
 	return c->to ? end_there(c) : end_here(c);
 }
 
@@ -438,6 +552,8 @@ void others_copy(struct session *s, struct visit *from, struct visit *to,
 	} else if (!c.told && c.n > 0 && transfer(&c)) {
 		finish(&c);
 	}
+	if (c.lost != from)
+		end_fetch(&c);
 	tell_failure(&c);
 	/* an APPEND that is not ended adds nothing */
 	if (c.sending && !c.lost)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,15 +14,24 @@
 #include "mailbox/add.h"
 #include "mailbox/private.h"
 
-#define MESSAGES_MAX 500 /* each holds a descriptor until the commit */
-
 struct append {
 	struct store *store;
 	char *name;
 	struct folder f;
 	struct addition *message;
 	size_t n;
+	size_t max;
 };
+
+/* Each message holds a descriptor until the commit. */
+static size_t messages_max(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		r.rlim_cur = 1024;
+	return r.rlim_cur / 2 < APPEND_MAX ? r.rlim_cur / 2 : APPEND_MAX;
+}
 
 int append_new(struct store *s, const char *name, struct append **out)
 {
@@ -34,6 +44,7 @@ int append_new(struct store *s, const char *name, struct append **out)
 	a = mem_alloc(sizeof(*a));
 	a->store = s;
 	a->name = mem_strdup(name);
+	a->max = messages_max();
 	code = folder_open(s->dir, disk, s->opener, true, &a->f);
 	if (code) {
 		append_free(&a);
@@ -76,7 +87,7 @@ int append_begin(struct append *a, unsigned flags, const char *const *keyword,
 	uint64_t bits = 0;
 	int code = finish_last(a);
 
-	if (!code && a->n == MESSAGES_MAX)
+	if (!code && a->n == a->max)
 		code = ERR_LIMIT;
 	if (!code && nkeywords > 0)
 		code = add_prepare(a->store, a->name, keyword, nkeywords,

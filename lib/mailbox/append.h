@@ -14,11 +14,15 @@
 
 struct append;
 
+/* At most so many messages; fewer if the process may have less than twice as many
+ * descriptors. */
+#define APPEND_MAX 10000
+
 /* For folder NAME of S. ERR_NOT_FOUND: no such folder ([TRYCREATE]). */
 int append_new(struct store *s, const char *name, struct append **a) MUST_CHECK;
 
 /* Begins a message: flags of enum mailbox_flag, keywords (copied), and the
- * INTERNALDATE, or -1 for now. */
+ * INTERNALDATE, or -1 for now. ERR_LIMIT: these are too many. */
 int append_begin(struct append *a, unsigned flags, const char *const *keyword,
 		 size_t nkeywords, int64_t received) MUST_CHECK;
 

@@ -559,6 +559,61 @@ def copies(s):
     tap.starts(bob.ask("UID COPY 99 " + box)[1], b"OK", "no such UID")
     tap.starts(bob.ask(b"REPLACE 1 " + box.encode() + b" " +
                        literal(text("r")))[1], b"NO [CANNOT]", "no REPLACE")
+    # many, and all or none of them
+    ann.ask("SETACL Pool bob lrswite")
+    ann.ask("CREATE Many")
+    ann.ask("SETACL Many bob lrswite")
+    cat.ask("SETACL Pool bob lrswite")
+    many, n = q(theirs("ann", "Many")), 1200
+    bob.ask("CREATE Heap")
+    for _ in range(n // 400):
+        bob.ask(b"APPEND Heap " + b" ".join([literal(text("h"))] * 400))
+
+    def held(r, folder):
+        return int(re.search(rb"MESSAGES (\d+)", r.ask(
+            "STATUS %s (MESSAGES)" % folder)[0][0]).group(1))
+    bob.ask("SELECT Heap")
+    is_ok(bob, "COPY 1:* " + many, "many to another's folder", b"OK [COPYUID")
+    tap.equal(held(ann, "Many"), n, "all are there")
+    bob.ask("SELECT " + many)
+    is_ok(bob, "COPY 1:%d %s" % (n, far), "from one's to the other's",
+          b"OK [COPYUID")
+    tap.equal(held(cat, "Pool"), n + 2, "as many")
+    is_ok(bob, "UID MOVE 1:* Heap", "and moved to one's own", b"OK")
+    tap.equal((held(ann, "Many"), held(bob, "Heap")), (0, 2 * n), "all of them")
+    tap.starts(bob.ask("COPY 7 Heap")[1], b"BAD", "no such message there")
+    # a message that the other side does not take, with others behind it
+    new = s.path("mail/bob/Maildir/.Heap/new")
+    ann.ask("EXPUNGE")
+    with open(os.path.join(new, "1.nul"), "wb") as f:
+        f.write(b"Subject: nul\n\n\0\n")
+    if ROOT:
+        os.chown(f.name, UID["bob"], UID["bob"])
+    for _ in range(2):
+        bob.ask(b"APPEND Heap " + b" ".join([literal(text("b", "x" * 9999))] *
+                                            200))
+    bob.ask("SELECT Heap")
+    tap.starts(bob.ask("COPY 2300:* " + many)[1], b"NO [CANNOT]",
+               "one that is not taken")
+    tap.equal(held(ann, "Many"), 0, "then none is")
+    # one whose file is gone
+    is_ok(bob, "COPY 1:200 " + many, "200 are", b"OK [COPYUID")
+    folder = s.path("mail/ann/Maildir/.Many")
+    bob.ask("SELECT " + many)
+    for sub in "new", "cur":
+        for name in sorted(os.listdir(os.path.join(folder, sub)))[70:71]:
+            os.unlink(os.path.join(folder, sub, name))
+    had = held(bob, "Heap")
+    got = bob.ask("COPY 1:* Heap")
+    tap.ok(got[1].startswith(b"NO ") and not any(b"FETCH" in line
+                                                 for line in got[0]),
+           "one that is gone", (got[0][:3], got[1]))
+    tap.equal(held(bob, "Heap"), had, "nothing is copied")
+    is_ok(bob, "NOOP", "the session goes on")
+    is_ok(bob, "COPY 3 Heap", "and copies others", b"OK [COPYUID")
+    bob.ask("UNSELECT")
+    bob.ask("DELETE Heap")
+    ann.ask("DELETE Many")
     # literals, as they come
     ann.ask("SETACL Pool bob lrswite")
     bob.send("x APPEND {%d}\r\n" % (len(box) - 2))

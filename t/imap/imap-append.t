@@ -2,6 +2,7 @@
 """Messages that clients upload: several at once, and what is refused."""
 import os
 import re
+import resource
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -11,6 +12,7 @@ from imapsession import Sessions  # noqa: E402
 
 tap = Tap()
 LIMIT = 100000
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 
 
 def message(n, size=0):
@@ -109,8 +111,9 @@ def all_or_none(s):
               "a client that goes away leaves nothing")
     tap.starts(r.ask(b"APPEND nope %s %s" % (one, one))[1], b"NO [TRYCREATE]",
                "to nothing")
-    got = r.ask(b"APPEND none " + b" ".join([one] * 501))
-    tap.starts(got[1], b"NO [LIMIT]", "501 are too many")
+    got = r.ask(b"APPEND none " + b" ".join([one] * 513))
+    tap.starts(got[1], b"NO [LIMIT]", "more than half of the descriptors are "
+               "too many")
     tap.equal(count(r, "none"), 0, "and none of them is added")
     tap.starts(r.ask("NOOP")[1], b"OK", "the session goes on")
     r.close()

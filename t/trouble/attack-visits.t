@@ -230,7 +230,7 @@ def words(s, between):
             "GETQUOTAROOT INBOX", "COMPRESS DEFLATE", "NAMESPACE",
             "ESEARCH IN (personal) ALL",
             'ESEARCH IN (mailboxes "%sSecret") ALL' % top,
-            "SUBSCRIBED INBOX", 'SUBSCRIBED "Other Users/x/y"',
+            "CHOOSE 1", "UID CHOOSE 1:*", "SUBSCRIBED INBOX", 'SUBSCRIBED "Other Users/x/y"',
             'APPEND "%sopen" {3+}\r\na\r\n' % top,
             'APPEND "%sSecret" {3+}\r\na\r\n' % top,
             "APPEND INBOX {3+}\r\na\r\n"):
@@ -269,6 +269,8 @@ def words(s, between):
         got = r.ask(command)
         tap.ok(got[1].startswith((b"NO ", b"BAD ")), "selected: " +
                command.splitlines()[0], got)
+    tap.equal(r.ask("UID CHOOSE 1:*")[0], [b"* CHOSEN 1"], "numbers are of "
+              "the folder")
     tap.equal(r.ask("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[0],
               [b"* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {17}\r\n"
                b"Subject: open\r\n\r\n)"], "it gets what is open to it")
