@@ -86,7 +86,7 @@ void route_slow(struct qmgr *q, const char *address)
 
 void route_quick(struct destination *d)
 {
-	struct slow *s = find_slow(d->key);
+	struct slow *s = find_slow(strchr(d->key, ':') + 1);
 
 	if (s)
 		s->until = 0;
