@@ -47,7 +47,8 @@ static bool find_tls(struct attempt *t, const struct settings *set)
 				    .verify = set->tls == TLS_VERIFY };
 	if (!t->hop.mx || *set->relayhost || set->tls == TLS_NONE)
 		return true;
-	if (policy_find(t->d->arena, t->hop.name, &t->policy, POLICY_MS)) {
+	if (policy_find(t->d->arena, t->hop.name, &t->policy,
+			session_limit(t->s, POLICY_MS))) {
 		fault_set(&f, "4.7.5",
 			  "cannot ask for the TLS policy of %s: %s",
 			  t->hop.name, err_why(ERR_TEMP));
@@ -88,7 +89,8 @@ static bool find_hosts(struct attempt *t)
 		fault_keep(&t->fault, &f);
 		return false;
 	}
-	if (route_find(set, t->d->arena, &t->hop, &t->route, &f))
+	if (route_find(set, t->d->arena, session_limit(t->s, ROUTE_MS), &t->hop,
+		       &t->route, &f))
 		return find_tls(t, set);
 	fault_keep(&t->fault, &f);
 	return false;
@@ -168,8 +170,8 @@ static bool goes_on(const struct attempt *t)
 {
 	int limit = t->d->set->session_limit;
 
-	return !t->looped && t->tried < SESSIONS_MAX &&
-	       (limit == 0 || t->sessions < limit);
+	return !t->looped && !session_is_late(t->s) &&
+	       t->tried < SESSIONS_MAX && (limit == 0 || t->sessions < limit);
 }
 
 /* Does MTA-STS allow that host? In testing mode a "no" is only logged. */
@@ -198,7 +200,9 @@ static bool try_host(struct attempt *t, size_t i)
 
 	if (!policy_allows(t, name))
 		return false;
-	if (!route_addresses(t->d->set, t->d->arena, &t->route, i, &at, &f)) {
+	if (!route_addresses(t->d->set, t->d->arena,
+			     session_limit(t->s, ROUTE_MS), &t->route, i, &at,
+			     &f)) {
 		fault_keep(&t->fault, &f);
 		return false;
 	}
@@ -240,10 +244,24 @@ static bool use_kept(struct attempt *t)
 	return false;
 }
 
+/* Patience is over: whom nobody has decided about is tried again later. */
+static bool give_back(const struct attempt *t)
+{
+	if (!session_is_late(t->s) || !outcome_any_left(t->d))
+		return false;
+	log_info("%s: to %s, given back: %s", t->d->job->id,
+		 t->d->job->destination,
+		 t->fault.set ? t->fault.text : "it takes long");
+	return true;
+}
+
 enum job_destination deliver(struct session *s, struct delivery *d)
 {
 	struct attempt t = { .s = s, .d = d };
+	bool slow;
 
+	s->patience_ms =
+		d->job->patience_ms ? d->begun_ms + d->job->patience_ms : 0;
 	command_note_utf8(d);
 	if (!use_kept(&t)) {
 		d->connected_ms = 0;
@@ -254,7 +272,11 @@ enum job_destination deliver(struct session *s, struct delivery *d)
 		else
 			try_hosts(&t);
 	}
-	outcome_fail_all(d, &t.fault);
+	slow = give_back(&t);
+	if (!slow)
+		outcome_fail_all(d, &t.fault);
 	seven_bit_end(&d->seven);
+	if (slow)
+		return JOB_DEST_SLOW;
 	return t.answered || t.fault.permanent ? JOB_DEST_OK : JOB_DEST_DOWN;
 }

@@ -132,7 +132,10 @@ void outcome_log(const struct delivery *d)
 	char delays[200];
 
 	put_delays(delays, sizeof(delays), d);
-	for (size_t i = 0; i < d->job->nrecipients; i++)
+	for (size_t i = 0; i < d->job->nrecipients; i++) {
+		if (!d->outcome[i].decided)
+			continue;
 		result_log(d->job, &d->job->recipient[i], &d->outcome[i].result,
 			   delays, d->outcome[i].log);
+	}
 }

@@ -71,11 +71,13 @@ static void read_settings(struct settings *set, const struct config *c)
 /* Sends the answer to the job; false if qmgr does not take it. */
 static bool answer(int fd, const struct delivery *d, enum job_destination dest)
 {
-	size_t n = d->job->nrecipients;
-	struct result *result = arena_alloc(d->arena, n * sizeof(*result));
+	size_t n = 0;
+	struct result *result = arena_alloc(
+		d->arena, d->job->nrecipients * sizeof(*result));
 
-	for (size_t i = 0; i < n; i++)
-		result[i] = d->outcome[i].result;
+	for (size_t i = 0; i < d->job->nrecipients; i++)
+		if (d->outcome[i].decided)
+			result[n++] = d->outcome[i].result;
 	job_results_write(&self.out, d->job, result, n, dest);
 	return ipc_send(fd, &self.out, ANSWER_MS) == ERR_OK;
 }
@@ -168,7 +170,8 @@ int main(int argc, char **argv)
 
 	service_start(&self.service, argc, argv, "remote-send");
 	read_settings(&self.set, self.service.config);
-	p.max = (int)config_int(self.service.config, "remote_process_limit");
+	p.max = (1 + JOB_SLOW_SHARE) *
+		(int)config_int(self.service.config, "remote_process_limit");
 	self.session.set = &self.set;
 	self.arena = arena_new();
 	service_confine(&self.service, SANDBOX_INET | SANDBOX_FORK);

@@ -6,8 +6,6 @@
 
 #include "base/str.h"
 
-#define DNS_MS 20000
-
 static unsigned draw(void)
 {
 	unsigned lot = 0;
@@ -98,7 +96,7 @@ static bool fault_of_dns(struct fault *f, const struct dns_answer *d,
 	return false;
 }
 
-bool route_find(const struct settings *set, struct arena *a,
+bool route_find(const struct settings *set, struct arena *a, int64_t ms,
 		const struct hop *hop, struct route *r, struct fault *f)
 {
 	const struct dns_answer *d;
@@ -109,7 +107,7 @@ bool route_find(const struct settings *set, struct arena *a,
 		one_host(a, hop->name, r);
 		return true;
 	}
-	d = dns_query(a, hop->name, "MX", DNS_MS);
+	d = dns_query(a, hop->name, "MX", ms);
 	if (d->status == DNS_TEMP || d->status == DNS_NO_NAME)
 		return fault_of_dns(f, d, hop->name, "MX");
 	if (d->status == DNS_NO_DATA) {
@@ -158,11 +156,12 @@ static bool is_alias(const struct route *r, const struct dns_answer *d,
 
 /* Both families at once; NULL for one that is not used. */
 static void ask_addresses(const struct settings *set, struct arena *a,
-			  const char *name, const struct dns_answer **v4,
+			  int64_t ms, const char *name,
+			  const struct dns_answer **v4,
 			  const struct dns_answer **v6)
 {
-	struct dns_question q[] = { { name, "A", DNS_MS, NULL },
-				    { name, "AAAA", DNS_MS, NULL } };
+	struct dns_question q[] = { { name, "A", ms, NULL },
+				    { name, "AAAA", ms, NULL } };
 	size_t from = set->ipv4 ? 0 : 1, to = set->ipv6 ? 2 : 1;
 
 	dns_query_all(a, q + from, to - from, NULL, NULL);
@@ -170,7 +169,7 @@ static void ask_addresses(const struct settings *set, struct arena *a,
 	*v6 = q[1].answer;
 }
 
-bool route_addresses(const struct settings *set, struct arena *a,
+bool route_addresses(const struct settings *set, struct arena *a, int64_t ms,
 		     const struct route *r, size_t i,
 		     struct route_addresses *out, struct fault *f)
 {
@@ -182,7 +181,7 @@ bool route_addresses(const struct settings *set, struct arena *a,
 		out->ip[out->n++] = name;
 		return true;
 	}
-	ask_addresses(set, a, name, &v4, &v6);
+	ask_addresses(set, a, ms, name, &v4, &v6);
 	if (is_alias(r, v4, name) || is_alias(r, v6, name)) {
 		fault_set(f, "5.4.4", "MX host %s is an alias", name);
 		return false;

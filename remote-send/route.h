@@ -36,12 +36,14 @@ struct route_addresses {
 	size_t n;
 };
 
-/* Looks up the hosts of HOP. False, and F, if there are none. */
-bool route_find(const struct settings *set, struct arena *a,
+#define ROUTE_MS 20000 /* for a look-up */
+
+/* Looks up the hosts of HOP, within MS. False, and F, if there are none. */
+bool route_find(const struct settings *set, struct arena *a, int64_t ms,
 		const struct hop *hop, struct route *r, struct fault *f);
 
 /* The addresses of host I of R. False, and F, if it has none. */
-bool route_addresses(const struct settings *set, struct arena *a,
+bool route_addresses(const struct settings *set, struct arena *a, int64_t ms,
 		     const struct route *r, size_t i,
 		     struct route_addresses *out, struct fault *f);
 

@@ -38,6 +38,20 @@ static void fault_of_io(const struct session *s, int err, const char *when,
 	str_copy(f->relay, sizeof(f->relay), s->relay);
 }
 
+int64_t session_limit(const struct session *s, int64_t ms)
+{
+	int64_t left = s->patience_ms - clock_ms();
+
+	if (!s->patience_ms || left > ms)
+		return ms;
+	return left > 0 ? left : 1;
+}
+
+bool session_is_late(const struct session *s)
+{
+	return s->patience_ms && s->patience_ms <= clock_ms();
+}
+
 /* Waits for a whole reply at the front of the window, which it leaves there:
  * *USED bytes. */
 static int await_reply(struct session *s, int64_t ms, struct reply *r,
@@ -45,6 +59,7 @@ static int await_reply(struct session *s, int64_t ms, struct reply *r,
 {
 	int64_t until = 0;
 
+	ms = session_limit(s, ms);
 	stream_set_timeout(s->stream, ms);
 	for (;;) {
 		size_t n;
@@ -93,7 +108,8 @@ static bool connect_peer(struct session *s, const struct peer *p,
 	int fd;
 
 	session_relay(p, s->relay, sizeof(s->relay));
-	fd = connect_to(p->ip, p->port, s->set->connect_ms);
+	fd = connect_to(p->ip, p->port,
+			session_limit(s, s->set->connect_ms));
 	if (fd < 0) {
 		fault_set(f, "4.4.1", "connect to %s: %s", s->relay,
 			  strerror(errno));
@@ -208,7 +224,7 @@ static bool handshake(struct session *s, const struct peer *p,
 	struct tls_info info = { .why = "" };
 	int fd = stream_release(&s->stream);
 
-	fd = tls_connect(fd, &q, &info, s->set->helo_ms);
+	fd = tls_connect(fd, &q, &info, session_limit(s, s->set->helo_ms));
 	if (fd < 0) {
 		fault_set(f, need->verify ? "4.7.5" : "4.7.4",
 			  "Cannot start TLS with %.*s: %s", WHO(s), info.why);
@@ -287,7 +303,7 @@ bool session_open(struct session *s, const struct peer *peer,
 			return true;
 	}
 	session_close(s, result == TLS_REFUSED);
-	if (result != TLS_BROKEN || tls->must)
+	if (result != TLS_BROKEN || tls->must || session_is_late(s))
 		return false;
 	/* RFC 7435: if allowed, plain text is better than not at all */
 	log_info("%s: %s; trying again without TLS", s->relay, f->text);

@@ -35,6 +35,8 @@ struct session {
 	int64_t size_limit; /* 0: none */
 	int uses;	    /* messages it was used for */
 	int64_t opened_ms;
+	int64_t patience_ms; /* by clock_ms, until then replies must have
+			      * come; 0: each has its own time limit only */
 	bool tls;
 	bool only;	/* the destination has no other address */
 	bool reset_due; /* a transaction was left open: RSET comes first */
@@ -54,6 +56,12 @@ struct tls_need {
 	bool must;   /* no mail without */
 	bool verify; /* the certificate must prove the peer's name */
 };
+
+/* MS, a time limit, or what is left of S's patience if that is less. */
+int64_t session_limit(const struct session *s, int64_t ms);
+
+/* Is its patience over? */
+bool session_is_late(const struct session *s);
 
 /* "host[ip]:port", as in S->relay. */
 void session_relay(const struct peer *p, char *out, size_t size);

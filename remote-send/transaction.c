@@ -261,8 +261,11 @@ static enum transaction_end finish(struct run *r)
 
 static enum transaction_end send_message(struct run *r)
 {
-	int err = send_content(r);
+	int err;
 
+	/* from here on the host may have the message */
+	r->s->patience_ms = 0;
+	err = send_content(r);
 	if (!err)
 		return finish(r);
 	if (err == ERR_CORRUPT) {

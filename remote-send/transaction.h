@@ -75,7 +75,7 @@ void outcome_sent(struct delivery *d, const struct reply *r, const char *relay,
 /* Is any recipient undecided? */
 bool outcome_any_left(const struct delivery *d);
 
-/* Writes a log line for each recipient, in Postfix's format. */
+/* Writes a log line for each decided recipient, in Postfix's format. */
 void outcome_log(const struct delivery *d);
 
 #endif

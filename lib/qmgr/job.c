@@ -94,6 +94,8 @@ void job_write(struct ipc_out *m, const struct job *j)
 	ipc_put(m, "body", j->body);
 	ipc_put_int(m, "smtputf8", j->smtputf8);
 	ipc_put_int(m, "arrival", j->arrival_us);
+	if (j->patience_ms)
+		ipc_put_int(m, "patience", j->patience_ms);
 	ipc_put(m, "prologue", j->prologue);
 	buf_init(&b, IPC_PACKET_MAX);
 	for (size_t i = 0; i < j->nrecipients; i++)
@@ -136,19 +138,22 @@ static bool read_recipient(struct arena *a, const char *value,
 
 static bool read_numbers(const struct ipc_in *m, struct job *j)
 {
-	int64_t number, offset, length, utf8, arrival;
+	int64_t number, offset, length, utf8, arrival, patience = 0;
 
 	if (!ipc_int(m, "number", 0, INT64_MAX, &number) ||
 	    !ipc_int(m, "offset", 0, INT64_MAX / 2, &offset) ||
 	    !ipc_int(m, "length", 0, INT64_MAX / 2, &length) ||
 	    !ipc_int(m, "smtputf8", 0, 1, &utf8) ||
-	    !ipc_int(m, "arrival", 0, INT64_MAX, &arrival))
+	    !ipc_int(m, "arrival", 0, INT64_MAX, &arrival) ||
+	    (ipc_get(m, "patience") &&
+	     !ipc_int(m, "patience", 1, INT32_MAX, &patience)))
 		return false;
 	j->number = (uint64_t)number;
 	j->offset = (off_t)offset;
 	j->length = (off_t)length;
 	j->smtputf8 = utf8 != 0;
 	j->arrival_us = arrival;
+	j->patience_ms = patience;
 	return true;
 }
 
@@ -235,6 +240,23 @@ static void put_result(struct ipc_out *m, struct buf *b, const struct result *r)
 		put_expanded(m, r);
 }
 
+/* What the answer says about the destination. */
+static const char *const destination_words[] = {
+	[JOB_DEST_OK] = "ok",
+	[JOB_DEST_DOWN] = "down",
+	[JOB_DEST_SLOW] = "slow",
+};
+
+static bool read_destination(const char *word, enum job_destination *dest)
+{
+	for (int i = JOB_DEST_OK; i <= JOB_DEST_SLOW; i++)
+		if (strcmp(word, destination_words[i]) == 0) {
+			*dest = (enum job_destination)i;
+			return true;
+		}
+	return false;
+}
+
 void job_results_write(struct ipc_out *m, const struct job *j,
 		       const struct result *r, size_t n,
 		       enum job_destination dest)
@@ -243,7 +265,7 @@ void job_results_write(struct ipc_out *m, const struct job *j,
 
 	ipc_begin(m, "done");
 	ipc_put_int(m, "number", (int64_t)j->number);
-	ipc_put(m, "destination", dest == JOB_DEST_OK ? "ok" : "down");
+	ipc_put(m, "destination", destination_words[dest]);
 	buf_init(&b, IPC_PACKET_MAX);
 	for (size_t i = 0; i < n; i++)
 		put_result(m, &b, &r[i]);
@@ -319,13 +341,13 @@ int job_results_read(struct arena *a, struct ipc_in *m, uint64_t *number,
 	size_t k = 0;
 
 	*n = count(m, "result");
-	if (!ipc_is(m, "done") || *n == 0 ||
-	    !ipc_int(m, "number", 0, INT64_MAX, &value))
+	if (!ipc_is(m, "done") ||
+	    !ipc_int(m, "number", 0, INT64_MAX, &value) ||
+	    !read_destination(ipc_text(m, "destination"), dest) ||
+	    (*n == 0 && *dest != JOB_DEST_SLOW))
 		return ERR_SYNTAX;
 	*number = (uint64_t)value;
-	*dest = strcmp(ipc_text(m, "destination"), "down") == 0 ? JOB_DEST_DOWN
-								: JOB_DEST_OK;
-	*r = arena_alloc(a, *n * sizeof(**r));
+	*r = arena_alloc(a, (*n + 1) * sizeof(**r));
 	for (size_t i = 0; i < m->nattrs; i++)
 		if (!read_attr(a, m, i, *r, &k))
 			return ERR_SYNTAX;

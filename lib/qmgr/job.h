@@ -20,8 +20,9 @@
 #include "queue/envelope.h"
 #include "qmgr/result.h"
 
-/* local-deliver has so many times local_process_limit more processes, for those
- * that a slow delivery keeps busy: a command of a user may take minutes. */
+/* A deliverer has so many times its limit more processes, for those that a slow
+ * delivery keeps busy: a command of a user may take minutes, and so may a
+ * silent host. */
 #define JOB_SLOW_SHARE 3
 
 struct job_recipient {
@@ -45,6 +46,8 @@ struct job {
 	const char *body;
 	bool smtputf8;
 	int64_t arrival_us;
+	int64_t patience_ms;	/* for a host to get as far as the content, then
+				 * JOB_DEST_SLOW; 0: what is configured */
 	const char *prologue;
 	struct job_recipient *recipient;
 	size_t nrecipients;
@@ -54,7 +57,9 @@ struct job {
  * wants to know whether to try the next message there. */
 enum job_destination {
 	JOB_DEST_OK,	/* it answered */
-	JOB_DEST_DOWN	/* could not be reached, or refused the session */
+	JOB_DEST_DOWN,	/* could not be reached, or refused the session */
+	JOB_DEST_SLOW	/* patience was over: recipients without a result got
+			 * nothing, and are to be tried again, with more */
 };
 
 /* Packets. job_read takes the descriptor out of M; all else is in A. ERR_OK or
@@ -64,7 +69,7 @@ int job_read(struct arena *a, struct ipc_in *m, struct job *j);
 
 /* The answer to job J: N results, their recipients by index, each once. *R of
  * job_results_read is in A; its caller checks that every recipient of the job
- * has one. */
+ * has one, unless the answer is JOB_DEST_SLOW. */
 void job_results_write(struct ipc_out *m, const struct job *j,
 		       const struct result *r, size_t n,
 		       enum job_destination dest);
