@@ -226,6 +226,8 @@ static const struct {
 	{ "bounced", offsetof(struct queue_stats, bounced), false },
 	{ "destinations", offsetof(struct queue_stats, destinations), false },
 	{ "dead_destinations", offsetof(struct queue_stats, dead), false },
+	{ "slow_destinations", offsetof(struct queue_stats, slow), false },
+	{ "slow_deliveries", offsetof(struct queue_stats, slow_jobs), false },
 	{ "slots", offsetof(struct queue_stats, slots), false },
 	{ "strange", offsetof(struct queue_stats, strange), false },
 	{ "corrupt", offsetof(struct queue_stats, corrupt), false },

@@ -99,6 +99,10 @@ static void print_queue_text(const struct admin *a, const struct queue_stats *s)
 	printf("\nqueue: %" PRId64 " active, %" PRId64 " waiting, %" PRId64
 	       " held; %" PRId64 " of %" PRId64 " destinations do not answer\n",
 	       s->active, s->waiting, s->held, s->dead, s->destinations);
+	if (s->slow > 0 || s->slow_jobs > 0)
+		printf("%" PRId64 " deliveries take long, %" PRId64
+		       " destinations are slow; others do not wait for them\n",
+		       s->slow_jobs, s->slow);
 	if (s->intake_stopped)
 		printf("no new mail is taken: %s has less than queue_minfree "
 		       "= %" PRId64 " bytes left\n",

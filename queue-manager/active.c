@@ -99,27 +99,69 @@ static void note_sure(struct qmgr *q, struct active *a)
 		DELIST(q, a, unsure, IN_UNSURE);
 }
 
+/* Why a recipient of A must not be queued for D now, or NULL. */
+static const struct result *why_not(const struct qmgr *q,
+				    const struct active *a,
+				    const struct destination *d)
+{
+	static const struct result crowd = {
+		.dsn = "4.4.1",
+		.reply = "destination is slow, and too many are"
+	};
+	bool crowded = (int64_t)q->nactive > q->settings.active_limit / 2;
+
+	if (a->slot->asked & ASKED_FLUSH)
+		return NULL;
+	if (dest_rests(q, d))
+		return &d->why;
+	/* they must not take the places of all other messages */
+	return dest_is_slow(q, d) && crowded && !courier_has_room(q, d) ?
+		       &crowd :
+		       NULL;
+}
+
+/* Recipient INDEX, which is pending, waits for D, or for the next pass. */
+static void queue_for(struct qmgr *q, struct active *a, struct destination *d,
+		      const char *sender, unsigned index)
+{
+	const struct result *why = why_not(q, a, d);
+
+	if (why)
+		active_skip(q, a, index, why);
+	else
+		dest_add(q, d, a, sender, index);
+}
+
+static bool is_stopped(const struct active *a)
+{
+	return a->slot->asked & (ASKED_HOLD | ASKED_BOUNCE | ASKED_DELETE);
+}
+
 /* Routes the recipients from FROM on that are still to be delivered. */
 static void route_all(struct qmgr *q, struct active *a, size_t from)
 {
-	bool flush = a->slot->asked & ASKED_FLUSH;
-	bool stop = a->slot->asked & (ASKED_HOLD | ASKED_BOUNCE | ASKED_DELETE);
+	bool stop = is_stopped(a);
 
 	for (size_t i = from; i < a->m.nrcpts && !stop; i++) {
 		struct recipient *r = &a->m.rcpt[i];
-		struct destination *d;
 
 		if (r->state != RECIPIENT_TODO)
 			continue;
-		d = route(q, &a->m, r);
-		if (dest_rests(q, d) && !flush) {
-			a->pending++;
-			active_skip(q, a, (unsigned)i, &d->why);
-			continue;
-		}
 		a->pending++;
-		dest_add(q, d, a, recipient_sender(&a->m, r), (unsigned)i);
+		queue_for(q, a, route(q, &a->m, r), recipient_sender(&a->m, r),
+			  (unsigned)i);
 	}
+	active_check(q, a);
+}
+
+void active_again(struct qmgr *q, struct active *a, struct destination *d,
+		  const char *sender, unsigned index)
+{
+	if (!is_stopped(a)) {
+		queue_for(q, a, d, sender, index);
+		return;
+	}
+	a->pending--;
 	active_check(q, a);
 }
 

@@ -34,6 +34,7 @@ struct active {
 	bool give_up;			/* bounce failed: wait in any case */
 	bool parking;			/* the pass is over, and recorded */
 	bool stuck;			/* its journal cannot be written */
+	bool waited;			/* for a host, with patience: enough */
 	unsigned kinds;			/* what the bouncer is to tell: TOLD_ */
 	TAILQ_ENTRY(active) unsure, dirty, settling, bounce, unwritten;
 };
@@ -56,6 +57,11 @@ void active_job_ended(struct qmgr *q, struct active *a);
  * of WHY say why. */
 void active_skip(struct qmgr *q, struct active *a, unsigned index,
 		 const struct result *why);
+
+/* A recipient that was pending, and that the deliverer of D has not tried, goes
+ * back to D's queue, unless it must not be tried now. */
+void active_again(struct qmgr *q, struct active *a, struct destination *d,
+		  const char *sender, unsigned index);
 
 /* The bouncer told the sender, or could not. */
 void active_told(struct qmgr *q, struct active *a, bool good);

@@ -8,10 +8,12 @@
  * wait there; with a remote host the session is, so that one which is busy for
  * a moment is better than a new one.
  *
- * Commands of users may hang for minutes. Their deliveries do not count among
- * the processes of local-deliver, but have some of their own; and mailboxes that
- * were slow in the last hour get only a part of these, so that they cannot take
- * up all again.
+ * Commands of users may hang for minutes, and so may hosts. Their deliveries do
+ * not count among the processes of the deliverer, but have some of their own;
+ * and destinations that were slow in the last hour get only a part of these, so
+ * that they cannot take up all again. Hosts that were not reached yet leave some
+ * of the processes to those that were, and do not begin what could become slow
+ * when there would be no process left for it.
  */
 #include <string.h>
 
@@ -21,36 +23,55 @@
 #define SESSION_S 5 /* remote-send keeps an unused session this long */
 #define SHORT 65536 /* a message that is sent in no time */
 
-/* How many deliveries are made on this machine, slow ones, or of mailboxes that
- * were slow, and others. */
-struct at_work {
-	int64_t slow, other;
-};
-
-static struct at_work at_work(const struct qmgr *q)
+static enum share share_of(const struct courier *c)
 {
-	const struct courier *c;
-	struct at_work n = { 0 };
-
-	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_LOCAL], link)
-	{
-		if (c->njobs == 0)
-			continue;
-		if (c->apart || c->dest->slow)
-			n.slow++;
-		else
-			n.other++;
-	}
-	return n;
+	if (c->njobs == 0)
+		return SHARES;
+	return c->apart ? SHARE_SLOW : dest_share(c->q, c->dest);
 }
 
-/* May one more process deliver for those that are SLOW, or are not? */
-static bool has_room(const struct qmgr *q, bool slow)
+void courier_count(struct courier *c)
 {
-	struct at_work n = at_work(q);
-	int64_t limit = q->settings.local_limit;
+	size_t *n = c->q->at_work[c->transport];
+	enum share now = share_of(c);
 
-	return slow ? n.slow < (JOB_SLOW_SHARE - 1) * limit : n.other < limit;
+	if (c->share != SHARES)
+		n[c->share]--;
+	if (now != SHARES)
+		n[now]++;
+	c->share = now;
+}
+
+/* May one more process deliver for those of SHARE? */
+static bool has_room(const struct qmgr *q, enum transport t, enum share share)
+{
+	int64_t limit = q->settings.limit[t], kept = limit / 4;
+	int64_t good = (int64_t)q->at_work[t][SHARE_GOOD];
+	int64_t new = (int64_t)q->at_work[t][SHARE_NEW];
+	int64_t slow = (int64_t)q->at_work[t][SHARE_SLOW];
+
+	if (share == SHARE_SLOW)
+		return slow < (JOB_SLOW_SHARE - 1) * limit;
+	if (share == SHARE_NEW &&
+	    (new + kept >= limit ||
+	     slow + new + kept >= q->settings.processes[t]))
+		return false;
+	return good + new < limit;
+}
+
+bool courier_has_room(const struct qmgr *q, const struct destination *d)
+{
+	return has_room(q, d->transport, dest_share(q, d));
+}
+
+/* May there be one more courier for those of SHARE? Without slow ones there are
+ * no more than work at once, so that free ones are used again. */
+static bool may_add(const struct qmgr *q, enum transport t, enum share share)
+{
+	size_t ordinary = q->ncouriers[t] - q->at_work[t][SHARE_SLOW];
+
+	return share == SHARE_SLOW ||
+	       (int64_t)ordinary < q->settings.limit[t];
 }
 
 /* Is C a better choice for D than BEST? */
@@ -93,7 +114,7 @@ static struct courier *courier_at(const struct qmgr *q,
 static struct courier *local_courier(struct qmgr *q, struct destination *d)
 {
 	struct courier *best = NULL, *c = courier_at(q, d);
-	bool room = has_room(q, d->slow);
+	bool room = courier_has_room(q, d);
 
 	if (c && (better(c, NULL, d) || strchr(d->key, '@')))
 		return better(c, NULL, d);
@@ -138,10 +159,11 @@ static bool is_empty(const struct courier *c)
 static struct courier *remote_courier(struct qmgr *q, struct destination *d)
 {
 	struct courier *best = NULL, *quick, *c;
-	bool free;
+	bool free, room = courier_has_room(q, d);
 
 	TAILQ_FOREACH(c, &q->couriers[TRANSPORT_REMOTE], link)
-	best = better(c, best, d);
+	if (c->njobs > 0 || room)
+		best = better(c, best, d);
 	free = best && best->njobs == 0;
 	if (free && best->dest == d)
 		return best;
@@ -150,7 +172,8 @@ static struct courier *remote_courier(struct qmgr *q, struct destination *d)
 		return quick;
 	if (free && is_empty(best))
 		return best;
-	if (d->couriers < dest_concurrency(d)) {
+	if (room && d->couriers < dest_concurrency(d) &&
+	    may_add(q, TRANSPORT_REMOTE, dest_share(q, d))) {
 		c = courier_new(q, TRANSPORT_REMOTE);
 		if (c)
 			return c;
@@ -164,30 +187,27 @@ struct courier *courier_choose(struct qmgr *q, struct destination *d)
 					       : remote_courier(q, d);
 }
 
-/* Is there a courier that could take a job of a destination that has none? */
-static bool any_free(const struct qmgr *q, enum transport t)
+/* Is there a courier that could take a job of a destination of SHARE that has
+ * none? */
+static bool any_free(const struct qmgr *q, enum transport t, enum share share)
 {
 	const struct courier *c;
 
-	if (t == TRANSPORT_LOCAL && !has_room(q, false))
+	if (!has_room(q, t, share))
 		return false;
 	TAILQ_FOREACH(c, &q->couriers[t], link)
 	{
 		if (c->njobs == 0)
 			return true;
 	}
-	return (int64_t)q->ncouriers[t] < q->settings.processes[t] &&
+	return may_add(q, t, share) &&
+	       (int64_t)q->ncouriers[t] < q->settings.processes[t] &&
 	       q->paused_until[t] <= q->tick;
-}
-
-bool courier_holds_back(const struct qmgr *q, const struct destination *d)
-{
-	return d->slow && !has_room(q, true);
 }
 
 bool courier_for_others(const struct qmgr *q, const struct destination *d)
 {
 	if (d->transport == TRANSPORT_LOCAL && courier_at(q, d))
 		return true;
-	return d->busy > 0 && any_free(q, d->transport);
+	return d->busy > 0 && any_free(q, d->transport, dest_share(q, d));
 }

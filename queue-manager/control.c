@@ -235,9 +235,9 @@ static void do_show(struct control *c)
 static void do_stats(struct control *c)
 {
 	struct qmgr *q = c->q;
-	int64_t all, dead;
+	int64_t all, dead, slow;
 
-	dest_counts(q, &all, &dead);
+	dest_counts(q, &all, &dead, &slow);
 	ipc_begin(&c->out, "stats");
 	ipc_put_int(&c->out, "active", (int64_t)q->store.by_state[SLOT_ACTIVE]);
 	ipc_put_int(&c->out, "waiting",
@@ -249,6 +249,10 @@ static void do_stats(struct control *c)
 	ipc_put_int(&c->out, "bounced", q->stats.bounced);
 	ipc_put_int(&c->out, "destinations", all);
 	ipc_put_int(&c->out, "dead", dead);
+	ipc_put_int(&c->out, "slow", slow);
+	ipc_put_int(&c->out, "slow-jobs",
+		    (int64_t)(q->at_work[TRANSPORT_LOCAL][SHARE_SLOW] +
+			      q->at_work[TRANSPORT_REMOTE][SHARE_SLOW]));
 	ipc_put_int(&c->out, "slots", (int64_t)q->store.count);
 	ipc_put_int(&c->out, "strange", q->strange);
 	ipc_put_int(&c->out, "corrupt", q->corrupt);

@@ -31,6 +31,7 @@ struct courier {
 	unsigned njobs;
 	bool full;	   /* its socket takes no more now */
 	bool apart;	   /* its first job is slow: see set_apart */
+	enum share share;  /* that it counts among, SHARES: it has no job */
 	time_t idle_since; /* tick */
 	time_t begun;	   /* its first job: tick */
 };
@@ -42,18 +43,26 @@ struct courier *courier_new(struct qmgr *q, enum transport t);
 /* Has C had its first job for a second or two at most? */
 bool courier_is_quick(const struct courier *c);
 
+/* C has another number of jobs, another destination, or is set apart: counts it
+ * among those at work. */
+void courier_count(struct courier *c);
+
 /* The courier for the next job of D, which may be a new one; NULL: none can
  * take it now. */
 struct courier *courier_choose(struct qmgr *q, struct destination *d);
 
-/* When there is none for D: is that because too many slow ones are served? */
-bool courier_holds_back(const struct qmgr *q, const struct destination *d);
-
-/* When there is none for D: may there be one for another destination? */
+/* When there is none for D: may there be one for another of its share? */
 bool courier_for_others(const struct qmgr *q, const struct destination *d);
 
-/* If the delivery that C waits for takes so long that others in its domain
- * would wait for it, it gets a separate destination. */
+/* How long, in ms, a delivery to D may take before the content is sent: less
+ * than after which it would be slow. 0: as long as it takes. */
+int64_t apart_patience(const struct qmgr *q, const struct destination *d);
+
+/* If the delivery that C waits for takes so long that others would wait for it,
+ * it no longer counts among these, and its destination is slow. */
 void apart_if_slow(struct courier *c);
+
+/* Once C's first job has ended: was it quick, where others were slow? */
+void apart_note_end(struct courier *c, struct destination *d);
 
 #endif

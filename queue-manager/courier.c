@@ -20,7 +20,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
-#include "queue-manager/route.h"
+#include "queue-manager/ready.h"
 #include "log/log.h"
 #include "queue-manager/active.h"
 #include "qmgr/job.h"
@@ -77,6 +77,7 @@ static void end_job(struct courier *c, struct handed *h)
 	}
 	h->dest->busy--;
 	h->dest->blocked = false;
+	courier_count(c);
 	active_job_ended(c->q, h->active);
 	free(h);
 }
@@ -91,7 +92,7 @@ static void lose_job(struct courier *c, struct handed *h)
 
 	for (size_t i = 0; i < h->n; i++)
 		if (again)
-			dest_add(c->q, d, a, h->sender, h->index[i]);
+			active_again(c->q, a, d, h->sender, h->index[i]);
 		else
 			active_skip(c->q, a, h->index[i], &lost);
 	end_job(c, h);
@@ -133,7 +134,26 @@ static void feed_back(struct qmgr *q, struct destination *d,
 	for (size_t i = 0; i < n; i++)
 		if (r[i].status == RESULT_DEFERRED)
 			why = &r[i];
-	dest_feedback(q, d, dest == JOB_DEST_DOWN, why);
+	if (dest != JOB_DEST_SLOW)
+		dest_feedback(q, d, dest == JOB_DEST_DOWN, why);
+	dest_update(q, d);
+}
+
+/* What has no result in H, whose answer said that the destination is DEST. */
+static void take_rest(struct qmgr *q, struct handed *h,
+		      enum job_destination dest)
+{
+	if (dest == JOB_DEST_SLOW)
+		dest_slow(q, h->dest);
+	h->active->waited = h->active->waited || dest == JOB_DEST_SLOW;
+	for (; h->n > 0; h->n--) {
+		unsigned index = h->index[h->n - 1];
+
+		if (dest == JOB_DEST_SLOW)
+			active_again(q, h->active, h->dest, h->sender, index);
+		else
+			active_skip(q, h->active, index, &unsaid);
+	}
 }
 
 /* One answer. False: it is not one that this deliverer may give. */
@@ -156,11 +176,10 @@ static bool take_answer(struct courier *c)
 	for (size_t i = 0; i < n; i++)
 		if (take_index(h, r[i].index))
 			active_result(q, h->active, &r[i], c->transport);
-	for (; h->n > 0; h->n--)
-		active_skip(q, h->active, h->index[h->n - 1], &unsaid);
+	take_rest(q, h, dest);
 	d = h->dest;
-	if (d->slow && courier_is_quick(c))
-		route_quick(d);
+	if (dest != JOB_DEST_SLOW)
+		apart_note_end(c, d);
 	end_job(c, h);
 	c->full = false;
 	feed_back(q, d, dest, r, n);
@@ -213,6 +232,7 @@ struct courier *courier_new(struct qmgr *q, enum transport t)
 	c->transport = t;
 	c->sock = sock;
 	c->idle_since = q->tick;
+	c->share = SHARES;
 	TAILQ_INIT(&c->jobs);
 	c->event = event_new(q->base, sock, EV_READ | EV_PERSIST, on_answer, c);
 	event_add(c->event, NULL);
@@ -254,6 +274,7 @@ static void fill_job(struct qmgr *q, struct job *j, const struct load *l,
 	j->body = m->envelope.body;
 	j->smtputf8 = m->envelope.smtputf8;
 	j->arrival_us = m->envelope.arrival_us;
+	j->patience_ms = l->active->waited ? 0 : apart_patience(q, l->dest);
 	j->prologue = m->envelope.prologue;
 }
 
@@ -294,6 +315,7 @@ static void note_handed(struct qmgr *q, struct courier *c, struct load *l,
 		c->begun = q->tick;
 	}
 	c->dest = h->dest;
+	courier_count(c);
 	h->dest->busy++;
 	h->active->jobs++;
 }
@@ -332,37 +354,40 @@ static void serve(struct qmgr *q, struct destination *d, struct courier *c)
 	}
 }
 
-static void to_the_end(struct qmgr *q, struct destination *d)
-{
-	TAILQ_REMOVE(&q->ready[d->transport], d, link);
-	TAILQ_INSERT_TAIL(&q->ready[d->transport], d, link);
-}
-
-/* One destination after the other, one job each. One that no courier can serve
- * now does not delay others: it is ready again when one of its jobs has
- * ended, or stays so if it is slow and is held back. */
-static void run(struct qmgr *q, enum transport t)
+/* One job of the destination whose turn it is. One that no courier can serve
+ * now does not delay others: it is ready again when one of its jobs has ended.
+ * False: none of this share can be served now. */
+static bool serve_next(struct qmgr *q, enum transport t, enum share share)
 {
 	struct destination *d;
-	const struct destination *held = NULL; /* the first since the last job */
 
-	while ((d = TAILQ_FIRST(&q->ready[t])) && d != held) {
+	while ((d = ready_next(q, t, share))) {
 		struct courier *c = courier_choose(q, d);
 
-		if (!c && courier_holds_back(q, d)) {
-			held = held ? held : d;
-			to_the_end(q, d);
-		} else if (!c && !courier_for_others(q, d)) {
-			return;
-		} else if (!c) {
-			d->blocked = true;
-			dest_update(q, d);
-		} else {
-			held = NULL;
+		if (c) {
+			ready_turn(q, d);
 			serve(q, d, c);
-			if (d->in_ready)
-				to_the_end(q, d); /* the others' turn */
+			return true;
 		}
+		if (!courier_for_others(q, d))
+			return false;
+		d->blocked = true;
+		dest_update(q, d);
+	}
+	return false;
+}
+
+/* The shares in turn, and in each one destination after the other, one job
+ * each. */
+static void run(struct qmgr *q, enum transport t)
+{
+	int none = 0;
+
+	while (none < SHARES) {
+		enum share share = (enum share)q->turn[t];
+
+		none = serve_next(q, t, share) ? 0 : none + 1;
+		q->turn[t] = (q->turn[t] + 1) % SHARES;
 	}
 }
 

@@ -16,6 +16,9 @@
 /* Hands out jobs while there are destinations ready and couriers free. */
 void courier_run(struct qmgr *q);
 
+/* May one more delivery to D begin, as far as its share goes? */
+bool courier_has_room(const struct qmgr *q, const struct destination *d);
+
 /* Jobs that deliverers have. */
 size_t courier_jobs(const struct qmgr *q);
 

@@ -1,8 +1,8 @@
 /*
  * Destinations: their lanes, windows and rests. dest_update is the only place
- * that decides which list a destination is in: ready while it has work and may
- * begin more of it, idle while nothing points to it, or neither. Idle ones are
- * forgotten by age, oldest first.
+ * that decides which list a destination is in: a ready one (ready.h) while it
+ * has work and may begin more of it, idle while nothing points to it, or
+ * neither. Idle ones are forgotten by age, oldest first.
  */
 #include "queue-manager/dest.h"
 
@@ -14,6 +14,7 @@
 #include "queue-manager/active.h"
 #include "queue-manager/backoff.h"
 #include "queue-manager/courier.h"
+#include "queue-manager/ready.h"
 
 #define FORGET_S 600   /* idle destinations are kept this long */
 #define FORGET_MAX 100 /* most that are forgotten at once */
@@ -103,36 +104,55 @@ bool dest_rests(const struct qmgr *q, const struct destination *d)
 	return d->rests_until > q->tick;
 }
 
+bool dest_is_slow(const struct qmgr *q, const struct destination *d)
+{
+	return d->slow_until > q->tick;
+}
+
+enum share dest_share(const struct qmgr *q, const struct destination *d)
+{
+	if (dest_is_slow(q, d))
+		return SHARE_SLOW;
+	return d->proven ? SHARE_GOOD : SHARE_NEW;
+}
+
+void dest_slow(struct qmgr *q, struct destination *d)
+{
+	if (!dest_is_slow(q, d))
+		log_info("destination %s is slow", d->name);
+	d->slow_until = q->tick + DEST_SLOW_S;
+	dest_update(q, d);
+}
+
 void dest_update(struct qmgr *q, struct destination *d)
 {
 	bool work = d->nloads > 0;
 	bool ready = work && !d->blocked && d->busy < dest_jobs_max(d);
 	bool idle = !work && d->busy == 0 && d->refs == 0;
 
-	if (d->in_ready && !ready)
-		TAILQ_REMOVE(&q->ready[d->transport], d, link);
+	if (d->in_ready && (!ready || d->ready_share != dest_share(q, d)))
+		ready_remove(q, d);
 	if (d->in_idle && !idle)
 		TAILQ_REMOVE(&q->idle, d, link);
 	if (ready && !d->in_ready)
-		TAILQ_INSERT_TAIL(&q->ready[d->transport], d, link);
+		ready_add(q, d);
 	if (idle && !d->in_idle) {
 		d->used = q->tick;
 		TAILQ_INSERT_TAIL(&q->idle, d, link);
 	}
-	d->in_ready = ready;
 	d->in_idle = idle;
 }
 
-/* The lane of SENDER. Senders that differ only in an extension, as those of a
- * list mailing do (bounces+joe=example.org@), share it. */
-static unsigned lane_of(const char *sender)
+/* What SENDER's lane is chosen by. Senders that differ only in an extension, as
+ * those of a list mailing do (bounces+joe=example.org@), share it. */
+static uint64_t sender_hash(const char *sender)
 {
 	const char *at = strrchr(sender, '@');
 	uint64_t hash = map_hash(sender, strcspn(sender, "+-=@"));
 
 	if (at)
 		hash ^= map_hash(at, strlen(at));
-	return (unsigned)(hash % LANES);
+	return hash;
 }
 
 /* The load of A for D and SENDER. A message's recipients are added in a row,
@@ -148,7 +168,8 @@ static struct load *load_of(struct destination *d, struct active *a,
 	l->active = a;
 	l->dest = d;
 	l->sender = sender;
-	l->lane = lane_of(sender);
+	l->hash = sender_hash(sender);
+	l->lane = (unsigned)(l->hash % LANES);
 	l->queued = true;
 	d->nloads++;
 	TAILQ_INSERT_TAIL(&d->lane[l->lane], l, in_dest);
@@ -289,23 +310,26 @@ void dest_tick(struct qmgr *q)
 		next = TAILQ_NEXT(d, link);
 		if (d->used + FORGET_S > q->tick)
 			break;
-		/* the state of a dead one is worth keeping longer */
-		if (d->failures &&
-		    d->used + q->settings.maximal_backoff * 2 > q->tick)
+		/* the state of a dead or slow one is worth keeping longer */
+		if (dest_is_slow(q, d) ||
+		    (d->failures &&
+		     d->used + q->settings.maximal_backoff * 2 > q->tick))
 			continue;
 		forget(q, d);
 		n++;
 	}
 }
 
-void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead)
+void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead,
+		 int64_t *slow)
 {
 	size_t at = 0;
 	void *value;
 
-	*all = *dead = 0;
+	*all = *dead = *slow = 0;
 	while (map_next(q->destinations, &at, &value)) {
 		++*all;
 		*dead += dest_rests(q, value);
+		*slow += dest_is_slow(q, value);
 	}
 }

@@ -25,12 +25,15 @@ struct load {
 	const char *sender;
 	unsigned *index;	/* recipients that wait */
 	size_t n, cap;
+	uint64_t hash;		/* of the sender */
 	unsigned lane;
 	bool queued;
 };
 TAILQ_HEAD(load_list, load);
 
 #define LANES 16
+
+#define DEST_SLOW_S 3600 /* one that was slow counts as slow for so long */
 
 struct destination {
 	TAILQ_ENTRY(destination) link;	/* in q->ready or q->idle */
@@ -39,16 +42,18 @@ struct destination {
 	size_t nloads;			/* in all of them */
 	enum transport transport;
 	bool in_ready, in_idle;
+	enum share ready_share;		/* the list of q->ready … */
+	unsigned ready_lane;		/* … that it is in */
 	bool blocked;			/* until a job of its own ends */
 	bool proven;			/* it was reached since its last rest */
 	bool quick;			/* its last job took a second at most */
-	bool slow;			/* a mailbox that was, see route.h */
 	double window;
 	unsigned busy;			/* jobs that are with deliverers */
 	unsigned couriers;		/* connections that have such jobs */
 	unsigned failures;		/* rests in a row */
 	unsigned refs;			/* waiting messages that point here */
 	time_t rests_until;		/* tick */
+	time_t slow_until;		/* tick */
 	time_t used;			/* tick */
 	struct load *newest;		/* the load that was filled last */
 	struct result why;		/* it rests: dsn, reply, flags */
@@ -87,6 +92,15 @@ void dest_feedback(struct qmgr *q, struct destination *d, bool down,
 /* Is it at rest? */
 bool dest_rests(const struct qmgr *q, const struct destination *d);
 
+/* Was it slow in the last hour, and not quick since? */
+bool dest_is_slow(const struct qmgr *q, const struct destination *d);
+
+/* It is slow; a host, since mailboxes are marked by route_slow. */
+void dest_slow(struct qmgr *q, struct destination *d);
+
+/* What its deliveries count among. */
+enum share dest_share(const struct qmgr *q, const struct destination *d);
+
 /* Ends the rest of all. */
 void dest_wake_all(struct qmgr *q);
 
@@ -100,7 +114,8 @@ void dest_update(struct qmgr *q, struct destination *d);
 /* Once a second: forgets what was not used for long. */
 void dest_tick(struct qmgr *q);
 
-/* How many there are, and how many of them are at rest. */
-void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead);
+/* How many there are, and how many of them are at rest, and slow. */
+void dest_counts(const struct qmgr *q, int64_t *all, int64_t *dead,
+		 int64_t *slow);
 
 #endif

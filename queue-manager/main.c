@@ -19,6 +19,7 @@
 #include "queue-manager/intake.h"
 #include "queue-manager/notice.h"
 #include "queue-manager/pool.h"
+#include "queue-manager/ready.h"
 #include "queue-manager/qmgr.h"
 #include "server/child.h"
 #include "server/watch.h"
@@ -168,10 +169,9 @@ static void prepare(struct qmgr *q)
 	TAILQ_INIT(&q->unwritten);
 	TAILQ_INIT(&q->idle);
 	TAILQ_INIT(&q->to_bounce);
-	for (int t = 0; t < TRANSPORTS; t++) {
-		TAILQ_INIT(&q->ready[t]);
+	for (int t = 0; t < TRANSPORTS; t++)
 		TAILQ_INIT(&q->couriers[t]);
-	}
+	ready_start(q);
 	srandom((unsigned)map_hash(&q->now, sizeof(q->now)));
 }
 

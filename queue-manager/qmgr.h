@@ -10,6 +10,7 @@
  *     pass.c       the end of a pass over a message
  *     route.c      which transport and destination a recipient has
  *     dest.c       queues of destinations, their concurrency and rest
+ *     ready.c      whose turn it is among those that may go
  *     courier.c    connections to local-deliver and remote-send
  *     apart.c      those of them that are slow
  *     notice.c     bounces, written by the helper bouncer.c
@@ -41,6 +42,15 @@ enum transport {
 	TRANSPORT_LOCAL,
 	TRANSPORT_REMOTE,
 	TRANSPORTS
+};
+
+/* What a delivery counts among. Those who have been quick never wait for a
+ * process because of those who may be slow: choose.c has the limits. */
+enum share {
+	SHARE_GOOD,	/* destinations that were reached, and not slow */
+	SHARE_NEW,	/* not reached yet, or not since their last rest */
+	SHARE_SLOW,	/* that were slow, or are at it */
+	SHARES
 };
 
 enum errand {
@@ -111,12 +121,16 @@ struct qmgr {
 
 	/* dest.c */
 	struct map *destinations;	/* by "transport:name" */
-	struct destination_list ready[TRANSPORTS]; /* have work, may begin */
 	struct destination_list idle;	/* oldest first */
+
+	/* ready.c: have work, may begin */
+	struct ready *ready[TRANSPORTS][SHARES];
 
 	/* courier.c */
 	struct courier_list couriers[TRANSPORTS];
 	size_t ncouriers[TRANSPORTS];
+	size_t at_work[TRANSPORTS][SHARES]; /* of them */
+	unsigned turn[TRANSPORTS];	/* the share that is served next */
 	bool away[TRANSPORTS];		/* already logged */
 	time_t paused_until[TRANSPORTS]; /* tick; the service was missing */
 	uint64_t job_number;

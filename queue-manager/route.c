@@ -10,7 +10,6 @@
 #include "queue-manager/dest.h"
 
 #define SLOW_MAX 256 /* mailboxes that are remembered: the latest ones */
-#define SLOW_S 3600  /* and for how long */
 #define KEY_SIZE (ADDRESS_LOCAL_SIZE + ADDRESS_DOMAIN_SIZE + 1)
 
 static struct {
@@ -81,7 +80,7 @@ void route_slow(struct qmgr *q, const char *address)
 		free(s->key);
 		s->key = mem_strdup(key);
 	}
-	s->until = q->tick + SLOW_S;
+	s->until = q->tick + DEST_SLOW_S;
 }
 
 void route_quick(struct destination *d)
@@ -90,14 +89,15 @@ void route_quick(struct destination *d)
 
 	if (s)
 		s->until = 0;
-	d->slow = false;
+	d->slow_until = 0;
 }
 
-static bool is_slow(const struct qmgr *q, const char *key)
+/* The tick until which the mailbox KEY is slow, or 0. */
+static time_t slow_until(const struct qmgr *q, const char *key)
 {
 	const struct slow *s = find_slow(key);
 
-	return s && s->until > q->tick;
+	return s && s->until > q->tick ? s->until : 0;
 }
 
 struct destination *route(struct qmgr *q, const struct message *m,
@@ -107,18 +107,18 @@ struct destination *route(struct qmgr *q, const struct message *m,
 	char key[KEY_SIZE];
 	const char *relay = q->settings.relayhost;
 	struct destination *d;
-	bool slow;
+	time_t slow;
 
 	domain_of(r->address, domain);
 	if (address_class(q->settings.domains, domain) == ADDRESS_REMOTE)
 		return dest_get(q, TRANSPORT_REMOTE, *relay ? relay : domain,
 				*relay ? relay : domain);
 	key_of(q, r->address, domain, key);
-	slow = is_slow(q, key);
+	slow = slow_until(q, key);
 	/* several recipients go in one delivery, which shares the content */
 	if (m->nrcpts > 1 && !slow)
 		return dest_get(q, TRANSPORT_LOCAL, domain, domain);
 	d = dest_get(q, TRANSPORT_LOCAL, key, domain);
-	d->slow = slow;
+	d->slow_until = slow;
 	return d;
 }

@@ -16,8 +16,9 @@ struct destination *route(struct qmgr *q, const struct message *m,
  * others of the same message, and its destination is slow. */
 void route_slow(struct qmgr *q, const char *address);
 
-/* A delivery to D, which is slow, took no time: that is forgotten. It may have
- * been one of many recipients, of which another was the slow one. */
+/* A delivery to D, which is slow, took no time: that is forgotten. Of a mailbox
+ * it may have been one of many recipients, of which another was the slow
+ * one. */
 void route_quick(struct destination *d);
 
 #endif

@@ -27,9 +27,10 @@ void settings_read(struct settings *s, const struct config *c)
 		config_int(c, "local_destination_concurrency_limit");
 	s->concurrency[1] =
 		config_int(c, "default_destination_concurrency_limit");
-	s->local_limit = config_int(c, "local_process_limit");
-	s->processes[0] = (1 + JOB_SLOW_SHARE) * s->local_limit;
-	s->processes[1] = config_int(c, "remote_process_limit");
+	s->limit[0] = config_int(c, "local_process_limit");
+	s->limit[1] = config_int(c, "remote_process_limit");
+	for (int t = 0; t < 2; t++)
+		s->processes[t] = (1 + JOB_SLOW_SHARE) * s->limit[t];
 	if (s->maximal_backoff < s->minimal_backoff)
 		s->maximal_backoff = s->minimal_backoff;
 }

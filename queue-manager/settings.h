@@ -25,8 +25,8 @@ struct settings {
 	int64_t recipient_limit;
 	int64_t initial_concurrency;
 	int64_t concurrency[2];		/* limit, by transport */
-	int64_t processes[2];		/* limit, by transport */
-	int64_t local_limit;		/* of those that are not slow */
+	int64_t limit[2];		/* of deliveries that are not slow */
+	int64_t processes[2];		/* … and of all, by transport */
 };
 
 /* The strings live as long as C. What S held before is freed. */

@@ -193,7 +193,7 @@ const struct config_param config_params[] = {
 { "relayhost", STRING, "", NULL, "SMTP client",
   "Where all mail for other domains goes: host, [host] (no MX lookup), host:port; empty: to their own hosts." },
 { "remote_process_limit", INT, "50", "1-1000", "services",
-  "Processes of remote-send." },
+  "Processes of remote-send. Three times as many may be busy with hosts that take more than ten seconds." },
 { "resolver_forwarders", LIST, "", NULL, "resolver",
   "DNS servers to ask, IP or IP@port; empty: those of /etc/resolv.conf." },
 { "resolver_offline", BOOL, "no", NULL, "resolver",

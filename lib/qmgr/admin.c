@@ -349,6 +349,8 @@ static int read_stats(const struct ipc_in *in, struct queue_stats *s)
 		return ERR_SYNTAX;
 	ipc_int(in, "corrupt", 0, INT64_MAX, &s->corrupt);
 	ipc_int(in, "aside", 0, INT64_MAX, &s->aside);
+	ipc_int(in, "slow", 0, INT64_MAX, &s->slow);
+	ipc_int(in, "slow-jobs", 0, INT64_MAX, &s->slow_jobs);
 	s->scanning = scanning != 0;
 	s->intake_stopped = stopped != 0;
 	return ERR_OK;

@@ -55,6 +55,8 @@ struct queue_stats {
 					/* since qmgr started; the first in
 					 * messages, the others in recipients */
 	int64_t destinations, dead;	/* known to the scheduler; down */
+	int64_t slow, slow_jobs;	/* … that were slow; deliveries that
+					 * count as slow, now */
 	int64_t slots;			/* files in use or made ahead */
 	int64_t strange;		/* files that were left alone */
 	int64_t corrupt;		/* those in corrupt/; 0 from a qmgr of
