@@ -64,8 +64,6 @@ static struct set *load_next(struct buf *faults)
 	verify_meaning(c, faults);
 	verify_change(in_force(), c, faults);
 	if (faults->len == 0)
-		folders_prepare(c, faults);
-	if (faults->len == 0)
 		return set_new(c, self.config_path, run_set(), faults);
 	config_free(&c);
 	return NULL;
@@ -95,11 +93,23 @@ static void move_log(const char *former)
 	hand_out_log(target);
 }
 
+/* Only now: a reload that is refused changes nothing. */
+static void mend_folders(void)
+{
+	struct buf faults;
+
+	buf_init(&faults, 65536);
+	folders_prepare(in_force(), &faults);
+	log_error_lines(NULL, faults.data);
+	buf_free(&faults);
+}
+
 static void on_reloaded(bool good, const char *faults, void *context)
 {
 	struct reloading *r = context;
 
 	if (good) {
+		mend_folders();
 		move_log(r->log_target);
 		begin_watchdog();
 	} else {

@@ -30,6 +30,26 @@ static const struct {
 	{ "data_directory", "/accountd", 0700, USER_ACCOUNT },
 };
 
+#define FOLDERS (sizeof(folders) / sizeof(folders[0]))
+
+static char *path_of(const struct config *c, size_t i)
+{
+	return mem_printf("%s%s", config_string(c, folders[i].param),
+			  folders[i].below);
+}
+
+void folders_params(struct strlist *l)
+{
+	for (size_t i = 0; i < FOLDERS; i++) {
+		const char *user = service_user_param(folders[i].user);
+
+		if (!strlist_has_ci(l, folders[i].param))
+			strlist_add(l, folders[i].param);
+		if (user && !strlist_has_ci(l, user))
+			strlist_add(l, user);
+	}
+}
+
 static bool prepare(const struct config *c, const char *path, mode_t mode,
 		    enum user user, struct buf *faults)
 {
@@ -62,14 +82,43 @@ void folders_prepare(const struct config *c, struct buf *faults)
 {
 	const char *failed = ""; /* folders below it need not be tried */
 
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+	for (size_t i = 0; i < FOLDERS; i++) {
 		const char *param = folders[i].param;
-		char *path = mem_printf("%s%s", config_string(c, param),
-					folders[i].below);
+		char *path = path_of(c, i);
 
 		if (strcmp(param, failed) != 0 &&
 		    !prepare(c, path, folders[i].mode, folders[i].user, faults))
 			failed = param;
+		free(path);
+	}
+}
+
+/* The name of a user stays, but its number need not: then the processes that
+ * run have the former one. */
+static void check_owner(const struct config *c, const char *path,
+			enum user user, struct buf *faults)
+{
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+
+	if (lstat(path, &st) < 0 || !users_find(c, user, &uid, &gid, faults))
+		return;
+	if (st.st_uid != uid || st.st_gid != gid)
+		buf_printf(faults,
+			   "%s: belongs to %ld:%ld, not %ld:%ld, and cannot "
+			   "be given away while the suite runs: stop it, and "
+			   "start it again\n",
+			   path, (long)st.st_uid, (long)st.st_gid, (long)uid,
+			   (long)gid);
+}
+
+void folders_check(const struct config *c, struct buf *faults)
+{
+	for (size_t i = 0; i < FOLDERS; i++) {
+		char *path = path_of(c, i);
+
+		check_owner(c, path, folders[i].user, faults);
 		free(path);
 	}
 }

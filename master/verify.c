@@ -12,6 +12,7 @@
 #include "address/domains.h"
 #include "address/hop.h"
 #include "base/mem.h"
+#include "master/folders.h"
 #include "master/services.h"
 #include "master/sockets.h"
 #include "master/users.h"
@@ -208,22 +209,23 @@ void verify_meaning(const struct config *c, struct buf *faults)
 void verify_change(const struct config *former, const struct config *c,
 		   struct buf *faults)
 {
-	/* what master and qmgr keep as long as they live */
-	static const char *const fixed[] = { "run_directory", "queue_directory",
-					     "queue_user" };
+	struct strlist fixed = { 0 };
 
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		const char *was = config_string(former, fixed[i]);
-		const char *is = config_string(c, fixed[i]);
+	folders_params(&fixed);
+	for (size_t i = 0; i < fixed.n; i++) {
+		const char *was = config_string(former, fixed.item[i]);
+		const char *is = config_string(c, fixed.item[i]);
 
 		if (strcmp(was, is) != 0)
 			buf_printf(faults,
 				   "%s: %s = %s: was %s, and cannot change "
 				   "while the suite runs: stop it, and start "
 				   "it again\n",
-				   config_origin(c, fixed[i]), fixed[i], is,
-				   was);
+				   config_origin(c, fixed.item[i]),
+				   fixed.item[i], is, was);
 	}
+	strlist_free(&fixed);
+	folders_check(c, faults);
 }
 
 void verify_ports(const struct config *c, struct buf *faults)

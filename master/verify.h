@@ -15,8 +15,9 @@ void verify_config(const struct config *c, struct buf *faults);
  * was updated must come up with what it had. */
 void verify_meaning(const struct config *c, struct buf *faults);
 
-/* A line in FAULTS for each parameter that cannot change from FORMER to C while
- * the suite runs. */
+/* A line in FAULTS for each thing that cannot change from FORMER to C while the
+ * suite runs: the folders and their owners, since what runs has them open and
+ * what is in them belongs to these users. */
 void verify_change(const struct config *former, const struct config *c,
 		   struct buf *faults);
 

@@ -99,6 +99,55 @@ def test_refusals(s, conf):
         tap.equal(c.noop()[0], 250, "TLS as before")
 
 
+def owners(s):
+    """Of all folders that the suite makes."""
+    found = {}
+    for top in (s.path("run"), s.QUEUE, s.path("state")):
+        for path, _, _ in os.walk(top):
+            st = os.lstat(path)
+            found[path] = st.st_uid, st.st_gid, oct(st.st_mode)
+    return found
+
+
+def test_folders(s, conf):
+    """Nobody's folder is given away, nor is one made, for what is refused."""
+    before = owners(s)
+    test_refused(s, conf, "a certificate that is none, and other users",
+                 "smtpd_tls_cert_file = %s" % s.CONF,
+                 "net_user = daemon", "account_user = bin")
+    tap.equal(owners(s), before, "all folders are whose they were")
+    for line in ("net_user = daemon", "account_user = bin",
+                 "data_directory = %s" % s.path("state2")):
+        conf.set(line)
+        done = s.posthorn("reload")
+        tap.ok(done.returncode == 78 and "stop it, and start it again" in
+               done.stderr, "refused: " + line, done.stderr)
+    tap.ok(not os.path.exists(s.path("state2")), "and no folder made")
+    drop = os.path.join(s.QUEUE, "drop")
+    os.chmod(drop, 0o700)
+    before = owners(s)
+    test_refused(s, conf, "a certificate that is none",
+                 "smtpd_tls_cert_file = %s" % s.CONF)
+    tap.equal(owners(s), before, "what is amiss before stays so")
+    tap.equal(s.posthorn("reload").returncode, 0, "one that is good")
+    tap.equal(oct(os.lstat(drop).st_mode & 0o7777), "0o3733", "mends it")
+
+
+def test_other_number(s, conf):
+    """A user's number was changed: what runs still has the former one."""
+    if os.geteuid() != 0:
+        print("# only root can give a folder away")
+        return
+    drop = os.path.join(s.QUEUE, "drop")
+    st = os.lstat(drop)
+    os.chown(drop, 1, 1)
+    done = s.posthorn("reload")
+    tap.ok(done.returncode == 78 and drop + ": belongs to 1:1" in done.stderr,
+           "refused: a folder of another user", done.stderr)
+    tap.equal(os.lstat(drop).st_uid, 1, "which is left to that user")
+    os.chown(drop, st.st_uid, st.st_gid)
+
+
 def test_routes(s, conf):
     """With these in force mail would go back to its senders."""
     pids = processes(s)
@@ -194,6 +243,8 @@ def test_disabled(s, conf):
 with Instance("smtpd_banner=first") as s:
     conf = Conf(s)
     test_refusals(s, conf)
+    test_folders(s, conf)
+    test_other_number(s, conf)
     test_routes(s, conf)
     test_many_refusals(s, conf)
     test_file_is_not_read(s, conf)
