@@ -43,8 +43,9 @@ static int decode(const struct decoders *d, struct ipc_in *in, int fd,
 		xml_strip(out);
 	if (code == ERR_TEMP)
 		log_warn("%s: %s", row->argv[0], err_why(code));
-	else if (code)
-		log_debug("%s: %s", row->argv[0], err_why(code));
+	else
+		log_debug("%s: %s, %zu bytes", row->argv[0],
+			  code ? err_why(code) : "done", out->len);
 	return code;
 }
 

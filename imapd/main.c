@@ -5,6 +5,7 @@
  * becomes their users. The sockets tell which one a process is.
  */
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "client/seal.h"
 #include "imapd/login.h"
 #include "imapd/session.h"
+#include "log/log.h"
 #include "mailbox/append.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
@@ -120,6 +122,25 @@ static uint32_t signed_from(const struct config *c)
 		       : 0;
 }
 
+/* The commands that make text of attachments, if the program that runs them
+ * does. */
+static void read_decoders(struct decoders *d, const struct config *c)
+{
+	static const struct strlist none;
+	const struct strlist *items =
+		strlist_has_ci(config_list(c, "disabled_services"), "decoder")
+			? &none
+			: config_list(c, "fts_decoder");
+	struct buf faults;
+
+	buf_init(&faults, 1 << 20);
+	if (!decoders_read(d, items, config_string(c, "run_directory"),
+			   &faults))
+		log_die(EX_CONFIG, "%.*s", (int)strcspn(faults.data, "\n"),
+			faults.data);
+	buf_free(&faults);
+}
+
 static int run_session(struct program *p)
 {
 	const struct config *c = p->service.config;
@@ -144,6 +165,7 @@ static int run_session(struct program *p)
 	};
 	read_server_entries(p, c);
 	read_park_ms(&p->session, c);
+	read_decoders(&p->session.decoders, c);
 	/* Neither can be read from disk once a child is a user. */
 	tzset();
 	mime_charsets_preload();

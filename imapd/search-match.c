@@ -18,6 +18,7 @@
 #include "imapd/thread-id.h"
 #include "imaptext/imaptext.h"
 #include "log/log.h"
+#include "mailbox/attached.h"
 #include "mailbox/signing.h"
 #include "mime/decode.h"
 #include "mime/field.h"
@@ -43,6 +44,7 @@ struct search {
 	bool have_text;
 	bool failed; /* it could not be read */
 	size_t unread;
+	size_t undecoded; /* without the text of an attachment */
 	struct progress progress;
 	const struct search_key *keys; /* all */
 	size_t read;		       /* messages, for their text */
@@ -88,6 +90,11 @@ void search_free(struct search **m)
 
 void search_tell_unread(const struct search *m)
 {
+	if (m->undecoded > 0)
+		conn_put(&m->s->c,
+			 "* NO [UNAVAILABLE] Text in attachments of %zu messages "
+			 "could not be searched.",
+			 m->undecoded);
 	if (m->unread > 0)
 		conn_put(&m->s->c,
 			 "* NO [UNAVAILABLE] %zu messages could not be read, "
@@ -207,13 +214,21 @@ static bool load_parts(struct search *m)
 	return true;
 }
 
+static struct searched searched(struct search *m)
+{
+	return (struct searched){ m->raw.data, m->root,
+				  mailbox_attached(m->s->box, m->seq) };
+}
+
 static void load_text(struct search *m)
 {
+	const struct searched s = searched(m);
+
 	if (m->have_text)
 		return;
 	buf_reset(&m->header);
 	buf_reset(&m->body);
-	searched_text(&m->header, &m->body, m->raw.data, m->root);
+	searched_text(&m->header, &m->body, &s);
 	m->have_text = true;
 }
 
@@ -265,8 +280,8 @@ static bool match_text(struct search *m, const struct search_key *key)
 	if (is_excluded(m, key) || !load_parts(m))
 		return false;
 	if (!m->have_text) {
-		enum held h = searched_held(m->raw.data, m->root, whole,
-					    &key->text, &m->value);
+		const struct searched s = searched(m);
+		enum held h = searched_held(&s, whole, &key->text, &m->value);
 
 		if (h != HELD_UNSURE)
 			return h == HELD;
@@ -410,6 +425,8 @@ static bool match(struct search *m, const struct search_key *key)
 
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 {
+	bool matches;
+
 	m->keys = key;
 	m->seq = seq;
 	m->m = mailbox_get(m->s->box, seq);
@@ -420,5 +437,7 @@ bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 	if (key->cost > 0 || seq % LOOK_EVERY == 0)
 		progress_tell(&m->progress, seq - 1, mailbox_count(m->s->box),
 			      clock_ms());
-	return !m->m.gone && match(m, key);
+	matches = !m->m.gone && match(m, key);
+	m->undecoded += mailbox_attached_missed(m->s->box);
+	return matches;
 }

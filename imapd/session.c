@@ -532,6 +532,8 @@ void session_serve(int sock, const struct session_rules *rules)
 		return;
 	}
 	s.store = h.store;
+	if (s.store)
+		store_set_decoders(s.store, &rules->decoders);
 	s.quota = h.quota;
 	s.server = rules->server;
 	s.park_ms = rules->park_ms;

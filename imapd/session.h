@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "client/account.h"
+#include "client/decoder.h"
 #include "client/feed.h"
 #include "client/share.h"
 #include "imapd/conn.h"
@@ -125,6 +126,7 @@ struct session_rules {
 	const struct strlist *subscribe;
 	const struct metadata *server; /* as in the session */
 	const char *accountd; /* the path of its public socket */
+	struct decoders decoders; /* for text of attachments */
 	int64_t park_ms; /* as in the session */
 };
 

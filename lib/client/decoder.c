@@ -1,5 +1,6 @@
 #include "client/decoder.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 #include "ipc/ipc.h"
 
 #define WAIT_MS 30000
-#define TRIES 2
+#define PAUSE_MS 10 /* and twice as much after each try */
 #define VERSION "1" /* of what the program makes of a command's output */
 
 static const char blanks[] = " \t\r\n";
@@ -211,17 +212,20 @@ static int ask_once(const struct decoders *d, const struct ipc_out *q,
 	return code;
 }
 
-/* A process may end before it has taken the question: then another is asked. */
+/* One of our own uid may just be asking there, and then we are one too many; or
+ * a process ends before it has taken the question. */
 static int ask(const struct decoders *d, const struct ipc_out *q,
 	       struct buf *out)
 {
-	int64_t until = clock_ms() + WAIT_MS, left = WAIT_MS;
+	int64_t until = clock_ms() + WAIT_MS;
 	struct ipc_in a = { .data = NULL };
-	int code = ERR_EOF;
+	int pause = PAUSE_MS;
+	int code = ask_once(d, q, &a, WAIT_MS);
 
-	for (int i = 0; i < TRIES && code == ERR_EOF && left > 0; i++) {
-		code = ask_once(d, q, &a, left);
-		left = until - clock_ms();
+	while (code == ERR_EOF && clock_ms() + pause < until) {
+		poll(NULL, 0, pause);
+		pause *= 2;
+		code = ask_once(d, q, &a, until - clock_ms());
 	}
 	code = code ? err_set(ERR_TEMP, "decoder: %s", err_why(code))
 		    : take_answer(&a, out);

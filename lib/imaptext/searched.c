@@ -138,33 +138,50 @@ static enum held held_in_header(const char *data, const struct mime_part *part,
 		       : held_in(k, header, part->nheader);
 }
 
-static enum held held_in_body(const char *data, const struct mime_part *part,
+/* The text of PART, which is in the message, in WORK, or elsewhere. */
+static bool part_text(const struct searched *s, const struct mime_part *part,
+		      struct buf *work, const char **text, size_t *n,
+		      bool *known)
+{
+	buf_reset(work);
+	if (mime_part_text(work, s->data, part, text, n, known))
+		return true;
+	return s->more && part->kind == MIME_LEAF &&
+	       s->more->text(s->more->context, s->data, part, text, n, known);
+}
+
+static enum held held_in_body(const struct searched *s,
+			      const struct mime_part *part,
 			      const struct needle *k, struct buf *work)
 {
 	const char *text;
 	bool known = true; /* which is asked of what is signed alone */
 	size_t n;
 
-	buf_reset(work);
-	return mime_part_text(work, data, part, &text, &n, &known)
+	return part_text(s, part, work, &text, &n, &known)
 		       ? held_in(k, text, n)
 		       : HELD_NOT;
 }
 
-enum held searched_held(const char *data, const struct mime_part *root,
-			bool header, const struct needle *k, struct buf *work)
+static enum held held_in_part(const struct searched *s,
+			      const struct mime_part *part, bool header,
+			      const struct needle *k, struct buf *work)
 {
-	enum held all = header ? held_in_header(data, root, k) : HELD_NOT, h;
+	enum held all = header ? held_in_header(s->data, part, k) : HELD_NOT, h;
 	const struct mime_part *child;
 
-	if (k->n == 0)
-		return HELD;
-	for (child = root->child; child && all != HELD; child = child->next) {
-		h = searched_held(data, child, true, k, work);
+	for (child = part->child; child && all != HELD; child = child->next) {
+		h = held_in_part(s, child, true, k, work);
 		all = h > all ? h : all;
 	}
-	h = all == HELD ? HELD : held_in_body(data, root, k, work);
+	h = all == HELD ? HELD : held_in_body(s, part, k, work);
 	return h > all ? h : all;
+}
+
+enum held searched_held(const struct searched *s, bool header,
+			const struct needle *k, struct buf *work)
+{
+	return k->n == 0 ? HELD : held_in_part(s, s->root, header, k, work);
 }
 
 static bool add_header(struct buf *out, const char *data,
@@ -187,31 +204,31 @@ static bool add_header(struct buf *out, const char *data,
 	return known;
 }
 
-static bool add_part(struct buf *header, struct buf *body, const char *data,
-		     const struct mime_part *part, struct buf *work)
+static bool add_part(struct buf *header, struct buf *body,
+		     const struct searched *s, const struct mime_part *part,
+		     struct buf *work)
 {
-	bool known = add_header(header, data, part, work);
+	bool known = add_header(header, s->data, part, work);
 	const struct mime_part *child;
 	const char *text;
 	size_t n;
 
 	for (child = part->child; child; child = child->next)
-		known &= add_part(body, body, data, child, work);
-	buf_reset(work);
-	if (mime_part_text(work, data, part, &text, &n, &known))
+		known &= add_part(body, body, s, child, work);
+	if (part_text(s, part, work, &text, &n, &known))
 		mime_fold_case(body, text, n);
 	buf_putc(body, '\n');
 	return known && !work->over;
 }
 
-bool searched_text(struct buf *header, struct buf *body, const char *data,
-		   const struct mime_part *root)
+bool searched_text(struct buf *header, struct buf *body,
+		   const struct searched *s)
 {
 	struct buf work;
 	bool known;
 
 	buf_init(&work, body->max);
-	known = add_part(header, body, data, root, &work);
+	known = add_part(header, body, s, s->root, &work);
 	buf_free(&work);
 	return known && !header->over && !body->over;
 }

@@ -15,6 +15,7 @@
 #define DISK_SNAPSHOT "posthorn-snapshot"
 #define DISK_CACHE "posthorn-cache"
 #define DISK_SIGNATURES "posthorn-signatures"
+#define DISK_TEXTS "posthorn-texts"
 #define DISK_NEW_SUFFIX ".new"
 
 /* A record that adds messages is written before they are on stable storage.

@@ -22,6 +22,7 @@
 #include "index/journal.h"
 #include "index/lock.h"
 #include "index/signature.h"
+#include "index/texts.h"
 #include "mailbox/acl.h"
 #include "mailbox/metadata.h"
 #include "mailbox/private.h"
@@ -227,6 +228,30 @@ static void check_signatures(struct check *c)
 	close(fd);
 }
 
+static void check_texts(struct check *c)
+{
+	int fd = openat(c->x.f.dir, DISK_TEXTS,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct texts_walk w;
+	bool good = true;
+	struct buf b;
+
+	if (fd < 0)
+		return;
+	buf_init(&b, UINT32_MAX);
+	texts_walk(&w, fd, 0);
+	while (good && texts_next(&w)) {
+		buf_reset(&b);
+		good = texts_read(fd, &w.head, w.place, &b);
+	}
+	if (!good || w.at < w.end)
+		tell(c, DISK_TEXTS, good ? w.at : w.place,
+		     "texts of attachments are made anew for a search",
+		     "damaged, or half written");
+	buf_free(&b);
+	close(fd);
+}
+
 static void file_path(char out[300], unsigned dir, const char *name, size_t n)
 {
 	snprintf(out, 300, "%s/%.*s", dir == DIR_NEW ? "new" : "cur", (int)n,
@@ -379,6 +404,7 @@ static int check_open(struct check *c)
 		unlock(c);
 		check_cache(c);
 		check_signatures(c);
+		check_texts(c);
 		check_files(c, &all);
 	}
 	listing_free(&all);
@@ -415,7 +441,7 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 int inspect_forget(struct store *s, const char *name)
 {
 	static const char *const files[] = { DISK_SNAPSHOT, DISK_CACHE,
-					     DISK_SIGNATURES };
+					     DISK_SIGNATURES, DISK_TEXTS };
 	struct folder f;
 	int code = inspect_open(s, name, &f);
 

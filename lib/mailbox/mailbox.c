@@ -193,6 +193,9 @@ static int open_dir(struct store *s, const char *disk, bool read_only,
 	m->unclaimed = unclaimed;
 	m->opened = clock_wall();
 	m->cache = -1;
+	attached_begin(m);
+	m->signing.maker =
+		signature_maker(s->decoders ? s->decoders->made_by : 0);
 	code = folder_open(s->dir, disk, s->opener, true, &m->x.f);
 	finder_begin(&m->moved, m->x.f.files);
 	if (!code)
@@ -266,6 +269,7 @@ void mailbox_close(struct mailbox **out)
 	buf_free(&m->made_uids);
 	buf_free(&m->sizes);
 	buf_free(&m->signing.lacking);
+	attached_end(m);
 	if (m->cache >= 0)
 		close(m->cache);
 	free(m->changes.expunged);

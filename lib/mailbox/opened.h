@@ -3,6 +3,7 @@
 #define MAILBOX_OPENED_H
 
 #include "index/index.h"
+#include "mailbox/attached.h"
 #include "mailbox/finder.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/removal.h"
@@ -13,6 +14,7 @@ struct signing {
 	bool wanted; /* somebody searches here */
 	bool failed; /* they cannot be written */
 	bool poor;   /* most of the file is of no use */
+	uint32_t maker; /* signature_maker */
 	ino_t ino;   /* the file as it was read, up to */
 	off_t end;   /* here */
 	struct buf lacking; /* UIDs of messages without one, ascending, */
@@ -48,6 +50,7 @@ struct mailbox {
 	unsigned dropped; /* flags that copies do not keep */
 	bool drop_keywords;
 	struct signing signing;
+	struct attached attached;
 	struct finder moved; /* used while a scan finds no room for records */
 	uint32_t right_uid; /* its file was written to, and is as recorded, */
 	int64_t right_at;   /* as long as it has this ctime */

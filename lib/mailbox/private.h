@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/decoder.h"
 #include "index/disk.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/store.h"
@@ -30,6 +31,7 @@ struct store {
 	int dir;  /* the Maildir */
 	int lock; /* the user's lock file, or -1 while not needed */
 	messages_opener *opener; /* of the messages of its folders */
+	const struct decoders *decoders; /* or NULL */
 };
 
 /* The directory's name for the folder NAME: "." for INBOX, else ".Name.Sub".

@@ -1,27 +1,24 @@
 /*
  * The file is read from its beginning for each search that uses it: that takes
  * a quarter of a microsecond a message, and whatever is wrong in it is seen.
- * Who makes signatures holds a lock on the file itself, so that there is one
- * maker a folder, and takes in what others wrote before. Nothing is synced: what
- * a power cut leaves fails its checksum, and what comes after it is made again.
+ * There is one maker of signatures a folder (mailbox/beside.h), who takes in what
+ * others wrote before.
  */
 #include "mailbox/signing.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "imaptext/searched.h"
-#include "index/lock.h"
+#include "mailbox/attached.h"
+#include "mailbox/beside.h"
 #include "mailbox/opened.h"
 #include "mime/part.h"
 
-#define FRESH DISK_SIGNATURES DISK_NEW_SUFFIX
 #define WASTE_MIN (1 << 20)		/* bytes not worth the work */
 #define MESSAGE_MAX (4 * SIGNATURE_TEXT_MAX) /* larger ones are not signed */
 #define WRITE_AT (256u << 10)
@@ -41,38 +38,13 @@ bool excluded_has(const struct excluded *x, uint32_t seq)
 	return has_bit(x->bit, seq - 1);
 }
 
-static bool describe(const struct mailbox *m, const struct entry *e,
-		     struct signature_of *of)
-{
-	const char *name = entries_name(&m->x.t, e);
-
-	if (!name)
-		return false;
-	*of = (struct signature_of){ m->x.f.head.uidvalidity, e->uid, e->size,
-				     crc32c(0, name, e->nname) };
-	return true;
-}
-
 /* The index of the message that S is of, if it is of any use here; *NEXT is where
  * it probably is. */
 static bool find(const struct mailbox *m, const struct signature *s,
 		 uint32_t *next, uint32_t *index)
 {
-	const struct table *t = &m->x.t;
-	struct signature_of of;
-	uint32_t i = *next;
-
-	if (s->made_by != signature_maker(0))
-		return false;
-	if (i >= m->shown || entries_at(t, i)->uid != s->of.uid)
-		i = entries_find(t, s->of.uid);
-	if (i >= m->shown || entries_at(t, i)->state & ENTRY_GONE)
-		return false;
-	*next = i + 1;
-	*index = i;
-	return describe(m, entries_at(t, i), &of) && of.validity == s->of.validity &&
-	       of.uid == s->of.uid && of.size == s->of.size &&
-	       of.name == s->of.name;
+	return s->made_by == m->signing.maker &&
+	       beside_find(m, &s->of, next, index);
 }
 
 /* The signatures in FD, which has SIZE: HAVE gets which messages have one, X[N]
@@ -124,35 +96,12 @@ static void look(struct mailbox *m, int fd, struct excluded *x, size_t n)
 
 void mailbox_exclude(struct mailbox *m, struct excluded *x, size_t n)
 {
-	int fd = openat(m->x.f.dir, DISK_SIGNATURES,
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int fd = beside_open(m, DISK_SIGNATURES);
 
 	m->signing.wanted = true;
 	look(m, fd, x, n);
 	if (fd >= 0)
 		close(fd);
-}
-
-/* Opens the file to write to it, alone. */
-static int open_alone(const struct mailbox *m, int *out)
-{
-	struct stat have, now;
-	int code, fd = lock_open(m->x.f.dir, DISK_SIGNATURES);
-
-	*out = -1;
-	if (fd < 0)
-		return err_sys("open", DISK_SIGNATURES);
-	code = lock_take(fd, 0);
-	if (!code && (fstat(fd, &have) < 0 ||
-		      fstatat(m->x.f.dir, DISK_SIGNATURES, &now,
-			      AT_SYMLINK_NOFOLLOW) < 0 ||
-		      have.st_ino != now.st_ino || !S_ISREG(have.st_mode)))
-		code = err_set(ERR_BUSY, "another file took its place");
-	if (code)
-		close(fd);
-	else
-		*out = fd;
-	return code;
 }
 
 /* Has the file another content than was seen? */
@@ -164,7 +113,7 @@ static bool is_news(const struct signing *g, int fd)
 	       st.st_size != g->end;
 }
 
-static int copy_useful(const struct mailbox *m, int from, int to)
+static int copy_useful(struct mailbox *m, int from, int to)
 {
 	const struct signature *s;
 	struct signature_walk w;
@@ -190,27 +139,6 @@ static int copy_useful(const struct mailbox *m, int from, int to)
 	signature_walk_end(&w);
 	buf_free(&out);
 	free(have);
-	return code;
-}
-
-/* Writes what is of use in FD to a new file, which takes its place. */
-static int write_anew(struct mailbox *m, int fd)
-{
-	int code, to;
-
-	/* an unfinished one of before; if it stays, O_EXCL tells */
-	err_ignore(unlinkat(m->x.f.dir, FRESH, 0));
-	to = openat(m->x.f.dir, FRESH,
-		    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (to < 0)
-		return err_sys("make", FRESH);
-	code = copy_useful(m, fd, to);
-	if (!code &&
-	    renameat(m->x.f.dir, FRESH, m->x.f.dir, DISK_SIGNATURES) < 0)
-		code = err_sys("rename", FRESH);
-	if (code)
-		err_ignore(unlinkat(m->x.f.dir, FRESH, 0)); /* or the next */
-	close(to);
 	return code;
 }
 
@@ -245,9 +173,9 @@ struct desk {
 	struct buf raw, header, body, out;
 };
 
-static void desk_begin(struct desk *d)
+static void desk_begin(struct desk *d, uint32_t maker)
 {
-	d->signer = signer_new(signature_maker(0));
+	d->signer = signer_new(maker);
 	d->arena = arena_new();
 	buf_init(&d->raw, MESSAGE_MAX);
 	buf_init(&d->header, SIGNATURE_TEXT_MAX);
@@ -265,13 +193,26 @@ static void desk_end(struct desk *d)
 	buf_free(&d->out);
 }
 
-/* A message that cannot be read now gets none. */
+/* The text of E's message, which is in D; false if another process may find
+ * more. */
+static bool text_of(struct mailbox *m, const struct entry *e, struct desk *d)
+{
+	const struct searched s = {
+		.data = d->raw.data,
+		.root = mime_parse(d->arena, d->raw.data, d->raw.len),
+		.more = attached_to(m, e),
+	};
+
+	return searched_text(&d->header, &d->body, &s);
+}
+
+/* A message that cannot be read now, as a whole, gets none. */
 static void sign(struct mailbox *m, const struct entry *e, struct desk *d)
 {
 	struct signature_of of;
 	bool whole = e->size <= MESSAGE_MAX;
 
-	if (!describe(m, e, &of))
+	if (!beside_describe(m, e, &of))
 		return;
 	buf_reset(&d->raw);
 	buf_reset(&d->header);
@@ -280,22 +221,10 @@ static void sign(struct mailbox *m, const struct entry *e, struct desk *d)
 	if (whole && mailbox_raw(m, e, true, &d->raw) != ERR_OK)
 		return;
 	if (whole)
-		whole = searched_text(&d->header, &d->body, d->raw.data,
-				      mime_parse(d->arena, d->raw.data,
-						 d->raw.len));
+		whole = text_of(m, e, d);
+	if (attached_missed(m))
+		return;
 	signer_put(d->signer, &d->out, &of, &d->header, &d->body, whole);
-}
-
-static int append(struct signing *g, int fd, struct buf *out)
-{
-	int code = file_pwrite(fd, out->data, out->len, g->end);
-
-	if (code)
-		err_ignore(ftruncate(fd, g->end)); /* or it is seen as torn */
-	else
-		g->end += (off_t)out->len;
-	buf_reset(out);
-	return code;
 }
 
 static int sign_some(struct mailbox *m, int fd, int64_t ms, bool *more)
@@ -305,16 +234,16 @@ static int sign_some(struct mailbox *m, int fd, int64_t ms, bool *more)
 	struct desk d;
 	int code = ERR_OK;
 
-	desk_begin(&d);
+	desk_begin(&d, m->signing.maker);
 	do {
 		e = next_lacking(m);
 		if (e)
 			sign(m, e, &d);
 		if (!e || d.out.len >= WRITE_AT || clock_ms() >= until)
-			code = append(&m->signing, fd, &d.out);
+			code = beside_append(fd, &m->signing.end, &d.out);
 	} while (!code && e && clock_ms() < until);
 	if (!code && d.out.len > 0)
-		code = append(&m->signing, fd, &d.out);
+		code = beside_append(fd, &m->signing.end, &d.out);
 	*more = e != NULL;
 	desk_end(&d);
 	return code;
@@ -328,7 +257,7 @@ bool mailbox_sign(struct mailbox *m, int64_t ms)
 
 	if (!g->wanted || g->failed || m->x.renumbered)
 		return false;
-	code = open_alone(m, &fd);
+	code = beside_take(m, DISK_SIGNATURES, &fd);
 	if (code) {
 		g->failed = code != ERR_BUSY;
 		return false;
@@ -336,7 +265,8 @@ bool mailbox_sign(struct mailbox *m, int64_t ms)
 	if (g->poor || is_news(g, fd)) /* others may have been writing */
 		look(m, fd, NULL, 0);
 	if (g->poor)
-		code = write_anew(m, fd);
+		code = beside_replace(m, DISK_SIGNATURES, fd,
+				      copy_useful);
 	else
 		code = sign_some(m, fd, ms, &more);
 	more |= g->poor;

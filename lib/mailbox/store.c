@@ -37,6 +37,11 @@ int store_make_dirs(int dir, bool inbox)
 	return ERR_OK;
 }
 
+void store_set_decoders(struct store *s, const struct decoders *d)
+{
+	s->decoders = d->n > 0 ? d : NULL;
+}
+
 /* Syncs the name of the directory PATH in the one above it. */
 static int sync_name(const char *path)
 {

@@ -30,6 +30,11 @@ struct store;
 int store_open(const char *path, bool create, struct store **s);
 void store_close(struct store **s);
 
+/* With these commands text of attachments is made (client/decoder.h), in folders
+ * that are opened from now on. D must outlive S. */
+struct decoders;
+void store_set_decoders(struct store *s, const struct decoders *d);
+
 /* Is there another Maildir, or none, at its path now? Then what is written to
  * the open one will not be found. */
 bool store_is_moved(const struct store *s);

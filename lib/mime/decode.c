@@ -8,6 +8,7 @@
 #include "mime/param.h"
 
 #define TEXT_MAX (64 << 20)
+#define NAME_MAX_BYTES 65536 /* of a file's name */
 
 /* The value of each base64 digit and one more; 0: no digit. */
 static const unsigned char digit[256] = {
@@ -156,6 +157,57 @@ bool mime_part_text(struct buf *work, const char *data,
 	}
 	arena_free(&a);
 	return is_text;
+}
+
+/* The parameter PARAM of V, its encoded words decoded; NULL. */
+static const char *file_name(struct arena *a, const struct mime_value *v,
+			     const char *param)
+{
+	const char *name = mime_value_text(a, v, param);
+	struct buf b;
+
+	if (!name)
+		return NULL;
+	buf_init(&b, NAME_MAX_BYTES);
+	mime_decode_words(&b, name, strlen(name));
+	name = arena_strndup(a, b.data, b.len);
+	buf_free(&b);
+	return name;
+}
+
+bool mime_attached(struct arena *a, const char *data,
+		   const struct mime_part *part, const char **type,
+		   const char **name)
+{
+	const char *header = data + part->header, *charset;
+	struct mime_value v, disposition;
+	struct mime_field f;
+
+	if (part->kind != MIME_LEAF ||
+	    text_charset(a, header, part->nheader, &charset) ||
+	    !mime_field_find(header, part->nheader, "Content-Type", &f) ||
+	    !mime_value_parse(a, &f, true, &v))
+		return false;
+	*type = arena_printf(a, "%s/%s", v.type, v.subtype);
+	*name = NULL;
+	if (mime_field_find(header, part->nheader, "Content-Disposition", &f) &&
+	    mime_value_parse(a, &f, false, &disposition))
+		*name = file_name(a, &disposition, "filename");
+	if (!*name)
+		*name = file_name(a, &v, "name");
+	return true;
+}
+
+void mime_part_content(struct buf *work, const char *data,
+		       const struct mime_part *part, const char **content,
+		       size_t *n)
+{
+	struct arena *a = arena_new();
+
+	*content = data + part->body;
+	*n = part->nbody;
+	undo_encoding(work, a, data + part->header, part->nheader, content, n);
+	arena_free(&a);
 }
 
 bool mime_decode_part(struct buf *out, const char *data,

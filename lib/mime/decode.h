@@ -38,6 +38,19 @@ bool mime_part_text(struct buf *work, const char *data,
 		    const struct mime_part *part, const char **text, size_t *n,
 		    bool *known);
 
+/* What the leaf PART of the message DATA is if it is no text: *TYPE, such as
+ * "application/pdf", and the *NAME of its file, decoded, or NULL. Memory from
+ * A. False: it is text, or no leaf. */
+bool mime_attached(struct arena *a, const char *data,
+		   const struct mime_part *part, const char **type,
+		   const char **name);
+
+/* The content of the leaf PART, its transfer encoding undone: *CONTENT, *N is in
+ * DATA, or in WORK, which is empty. */
+void mime_part_content(struct buf *work, const char *data,
+		       const struct mime_part *part, const char **content,
+		       size_t *n);
+
 /* DATA, N from CHARSET to UTF-8. Of an unknown charset (false) bytes that
  * are not ASCII become '?'. */
 bool mime_to_utf8(struct buf *out, const char *charset, const char *data,

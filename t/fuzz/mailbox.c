@@ -1,13 +1,15 @@
 /*
  * What is kept beside the messages of a folder: journal, snapshot, cache,
- * lock file, list of subscriptions, annotations, access list, signatures. The
- * first letter of an input says which of them the rest replaces.
+ * lock file, list of subscriptions, annotations, access list, signatures, texts
+ * of attachments. The first letter of an input says which of them the rest replaces.
  */
 #include "fuzz.h"
 
 #include "maildir.h"
 #include "index/disk.h"
 #include "mailbox/acl.h"
+#include "mailbox/attached.h"
+#include "mailbox/beside.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
 #include "mailbox/opened.h"
@@ -25,7 +27,8 @@ static const struct {
 	      { 'C', DISK_CACHE },	  { 'L', DISK_LOCK },
 	      { 'V', DISK_COUNTER },	  { 'U', DISK_USES },
 	      { 'B', DISK_SUBSCRIPTIONS }, { 'M', DISK_METADATA },
-	      { 'A', DISK_ACL },	  { 'I', DISK_SIGNATURES } };
+	      { 'A', DISK_ACL },	  { 'I', DISK_SIGNATURES },
+	      { 'T', DISK_TEXTS } };
 
 #define FILES (sizeof(files) / sizeof(*files))
 
@@ -67,6 +70,62 @@ static void search(struct mailbox *m)
 	free(x.bit);
 }
 
+static struct decoders decoders;
+#define DOCUMENT \
+	"Content-Type: a/b\r\n\r\nthis is of no use, but long enough\r\n"
+
+static void make_decoders(void)
+{
+	struct strlist items = { 0 };
+	struct buf faults;
+
+	buf_init(&faults, 1000);
+	strlist_add(&items, "{a/b: /nowhere}");
+	FUZZ_CHECK(decoders_read(&decoders, &items, maildir.path, &faults));
+	strlist_free(&items);
+	buf_free(&faults);
+}
+
+/* All texts of attachments that there are; nobody can make others. */
+static void decode(struct mailbox *m)
+{
+	struct arena *a = arena_new();
+	const char *text;
+	size_t n;
+	bool known;
+
+	for (uint32_t seq = 1; seq <= mailbox_count(m) && seq <= 20; seq++) {
+		const struct searched_more *more = mailbox_attached(m, seq);
+		const struct mime_part *part =
+			mime_parse(a, DOCUMENT, strlen(DOCUMENT));
+
+		if (more && more->text(more->context, DOCUMENT, part, &text, &n,
+				       &known))
+			FUZZ_CHECK(n <= DECODER_TEXT_MAX && text[n] == '\0');
+	}
+	arena_free(&a);
+}
+
+/* Texts of some messages; of one there is none. */
+static void put_texts(struct mailbox *m)
+{
+	int fd = openat(m->x.f.dir, DISK_TEXTS, O_WRONLY | O_CREAT, 0600);
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	for (uint32_t seq = 1; seq <= mailbox_count(m) && seq <= 4; seq++) {
+		struct texts_head h = { .made_by = decoders.row[0].made_by,
+					.part = 21,
+					.failed = seq == 2 };
+
+		if (beside_describe(m, mailbox_entry(m, seq), &h.of))
+			texts_put(&b, &h, "the text", seq == 2 ? 0 : 8);
+	}
+	FUZZ_CHECK(fd >= 0 && file_write(fd, b.data, b.len) == ERR_OK);
+	close(fd);
+	buf_free(&b);
+}
+
 /* A Maildir whose files have all kinds of records. */
 static void prepare(void)
 {
@@ -76,6 +135,7 @@ static void prepare(void)
 	uint64_t bit;
 
 	maildir_make();
+	make_decoders();
 	store_open(maildir.path, true, &s);
 	store_subscribe(s, "INBOX", true);
 	store_create(s, "Sent", NULL);
@@ -87,6 +147,7 @@ static void prepare(void)
 	mailbox_store(m, &one, 1, MAILBOX_ADD, MAILBOX_SEEN, bit, UINT64_MAX,
 		      NULL);
 	search(m);
+	put_texts(m);
 	mailbox_expunge(m, &two, 1, false);
 	index_snapshot(&m->x);
 	mailbox_close(&m);
@@ -143,6 +204,7 @@ static void use(struct mailbox *m)
 			      UINT64_MAX, NULL);
 	mailbox_refresh(m, true, &c);
 	search(m);
+	decode(m);
 	buf_free(&b);
 }
 
@@ -174,6 +236,7 @@ void fuzz_one(const char *data, size_t n)
 		else
 			put_file(i, fresh[i].data, fresh[i].len);
 	FUZZ_CHECK(store_open(maildir.path, false, &s) == ERR_OK);
+	store_set_decoders(s, &decoders);
 	if (store_list(s, &list) == ERR_OK)
 		store_list_free(&list);
 	store_status(s, "INBOX", false, &st);

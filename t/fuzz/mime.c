@@ -107,11 +107,12 @@ static void check_piece(struct buf *work, const struct mime_part *root,
 			const char *data, const struct buf *text,
 			const char *piece, size_t n)
 {
+	const struct searched s = { data, root, NULL };
 	struct needle k;
 	enum held held;
 
 	needle_init(&k, piece, n);
-	held = searched_held(data, root, true, &k, work);
+	held = searched_held(&s, true, &k, work);
 	buf_reset(work);
 	FUZZ_CHECK(held != (needle_is_in(&k, text) ? HELD_NOT : HELD));
 }
@@ -119,12 +120,13 @@ static void check_piece(struct buf *work, const struct mime_part *root,
 static void check_searched(struct buf *work, const struct mime_part *root,
 			   const char *data, size_t size)
 {
+	const struct searched s = { data, root, NULL };
 	struct buf text, raw;
 	size_t at, n = 0;
 
 	buf_init(&text, IMAP_TEXT_MAX);
 	buf_init(&raw, IMAP_TEXT_MAX);
-	searched_text(&text, &text, data, root);
+	searched_text(&text, &text, &s);
 	at = text.len / 2;
 	while (n < 12 && at + n < text.len && text.data[at + n] != '\n')
 		n++;

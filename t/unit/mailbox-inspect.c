@@ -177,16 +177,19 @@ static void test_beside(void)
 	write_file(path("posthorn-snapshot"), "x", 1);
 	flip("posthorn-cache", 40);
 	write_file(path("posthorn-signatures"), "x", 1);
+	write_file(path("posthorn-texts"), "x", 1);
 	check("INBOX");
-	ok(found.n == 3 && strstr(found.all, "posthorn-signatures:0 damaged") && strstr(found.all, "posthorn-snapshot:-1 damaged") &&
+	ok(found.n == 4 && strstr(found.all, "posthorn-signatures:0 damaged") &&
+		   strstr(found.all, "posthorn-texts:0 damaged") && strstr(found.all, "posthorn-snapshot:-1 damaged") &&
 		   strstr(found.all, "posthorn-cache:0 no entry of uid 1"),
-	   "damage in snapshot, cache and signatures: %s", found.all);
+	   "damage in snapshot, cache, signatures and texts: %s", found.all);
 	ok(store_open(at.maildir, false, &s) == ERR_OK &&
 		   inspect_forget(s, "INBOX") == ERR_OK,
 	   "they are removed");
 	ok(file_size(path("posthorn-snapshot")) < 0 &&
 		   file_size(path("posthorn-cache")) < 0 &&
 		   file_size(path("posthorn-signatures")) < 0 &&
+		   file_size(path("posthorn-texts")) < 0 &&
 		   file_size(path("posthorn-journal")) > 0,
 	   "and the journal is not");
 	store_close(&s);

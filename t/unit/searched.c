@@ -85,22 +85,21 @@ static const struct {
 
 struct text {
 	struct arena *a;
-	struct mime_part *root;
 	struct buf header;
 	struct buf body;
 	struct buf work;
-	const char *data;
+	struct searched s;
 };
 
 static void begin(struct text *t, const char *data, size_t n)
 {
 	t->a = arena_new();
-	t->data = data;
-	t->root = mime_parse(t->a, data, n);
+	t->s = (struct searched){ .data = data,
+				  .root = mime_parse(t->a, data, n) };
 	buf_init(&t->header, MAX);
 	buf_init(&t->body, MAX);
 	buf_init(&t->work, MAX);
-	searched_text(&t->header, &t->body, data, t->root);
+	searched_text(&t->header, &t->body, &t->s);
 }
 
 static void end(struct text *t)
@@ -126,7 +125,7 @@ static void check_case(size_t i)
 	where = needle_is_in(&k, &t.body)     ? BODY
 		: needle_is_in(&k, &t.header) ? HEADER
 					      : NOWHERE;
-	held = searched_held(t.data, t.root, true, &k, &t.work);
+	held = searched_held(&t.s, true, &k, &t.work);
 	ok(where == cases[i].where && held == cases[i].held, "%s: %d %d",
 	   cases[i].promise, where, held);
 	buf_free(&folded);
@@ -144,8 +143,7 @@ static bool check_pieces(const struct text *t, const struct buf *in,
 			if (in->data[at + n - 1] == '\n')
 				break;
 			needle_init(&k, in->data + at, n);
-			if (searched_held(t->data, t->root, header, &k,
-					  work) == HELD_NOT)
+			if (searched_held(&t->s, header, &k, work) == HELD_NOT)
 				return false;
 		}
 	return true;
@@ -178,12 +176,10 @@ static bool check_places(void)
 			memcpy(message, "A: b\n\n", 6);
 			memcpy(message + at, "nEeDlE", 6);
 			begin(&t, message, at + 6 + rest);
-			good = good && searched_held(message, t.root, false, &k,
-						     &t.work) == HELD;
+			good = good && searched_held(&t.s, false, &k, &t.work) == HELD;
 			end(&t);
 			begin(&t, message, at + 5);
-			good = good && searched_held(message, t.root, false, &k,
-						     &t.work) == HELD_NOT;
+			good = good && searched_held(&t.s, false, &k, &t.work) == HELD_NOT;
 			end(&t);
 		}
 	return good;
