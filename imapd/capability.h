@@ -54,6 +54,7 @@ struct session;
 	"RIGHTS=texk " \
 	"SASL-IR " \
 	"SAVEDATE " \
+	"SEARCH=FUZZY " \
 	"SEARCHRES " \
 	"SORT " \
 	"SORT=DISPLAY " \

@@ -45,7 +45,7 @@ static void search_open(struct esearch *e, const char *name, bool selected)
 	struct search_key *key = search_parse(s, e->keys, e->charset);
 	struct search *m;
 
-	if (!key) {
+	if (!key || !result_fits(&r, NULL, key)) {
 		e->failed = true;
 		return;
 	}

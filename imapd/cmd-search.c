@@ -14,6 +14,7 @@ void search_all(struct search *m, const struct search_key *key,
 	for (seq = 1; seq <= count; seq++) {
 		if (!search_match(m, key, seq))
 			continue;
+		r->score[r->n] = (unsigned char)search_score(m);
 		r->seq[r->n++] = seq;
 		if (r->wanted == RESULT_MIN)
 			return;
@@ -54,6 +55,6 @@ void cmd_search(struct session *s)
 		a += 2;
 	}
 	key = search_parse(s, a, charset);
-	if (key)
+	if (key && result_fits(&r, NULL, key))
 		search(&r, key);
 }

@@ -17,11 +17,13 @@ static void sort(struct result *r, struct sort *sort, struct search_key *key)
 	result_room(r);
 	for (seq = 1; seq <= count; seq++)
 		if (search_match(m, key, seq))
-			sort_fill(sort, seq, &row[r->n++]);
+			sort_fill(sort, seq, search_score(m), &row[r->n++]);
 	r->by_modseq = key->by_modseq;
 	qsort(row, r->n, sizeof(*row), sort_compare);
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		r->seq[i] = row[i].seq;
+		r->score[i] = (unsigned char)row[i].score;
+	}
 	free(row);
 	result_send(r, sort, key);
 	search_tell_unread(m);
@@ -47,7 +49,7 @@ void cmd_sort(struct session *s)
 		key = search_parse(s, &a[2], charset);
 	else
 		result_failed(&r);
-	if (key)
+	if (key && result_fits(&r, &by, key))
 		sort(&r, &by, key);
 	sort_end(&by);
 }

@@ -148,7 +148,7 @@ static void find_keywords(struct session *s, struct search_key *key)
 static void fill(struct context *c, uint32_t seq, uint32_t uid,
 		 struct sort_row *row)
 {
-	sort_fill(&c->by, seq, row);
+	sort_fill(&c->by, seq, 0, row);
 	row->seq = uid;
 }
 
@@ -346,7 +346,7 @@ void context_changed(struct session *s)
 }
 
 /* Why the result of KEY cannot be kept, or NULL. */
-static const char *refusal(const struct session *s,
+static const char *refusal(const struct session *s, const struct sort *by,
 			   const struct search_key *key)
 {
 	size_t n = 0;
@@ -357,6 +357,8 @@ static const char *refusal(const struct session *s,
 		return "Too many contexts.";
 	if (moves(key))
 		return "This changes by itself.";
+	if (by && sort_is_by_relevancy(by))
+		return "The order is of this moment.";
 	return NULL;
 }
 
@@ -364,7 +366,7 @@ void context_add(const struct result *r, const struct sort *by,
 		 struct search_key *key)
 {
 	struct session *s = r->s;
-	const char *why = refusal(s, key);
+	const char *why = refusal(s, by, key);
 	size_t n = r->n;
 	struct context *c;
 

@@ -65,6 +65,7 @@ static const struct option options[] = {
 	{ "SAVE", RESULT_SAVE, NULL, NULL },
 	{ "UPDATE", RESULT_UPDATE, NULL, NULL },
 	{ "CONTEXT", RESULT_CONTEXT, NULL, NULL },
+	{ "RELEVANCY", RESULT_RELEVANCY, NULL, NULL },
 };
 
 /* What the response has. */
@@ -134,6 +135,16 @@ void result_room(struct result *r)
 	size_t max = mailbox_count(r->s->box);
 
 	r->seq = arena_alloc(r->s->c.arena, (max + 1) * sizeof(*r->seq));
+	r->score = arena_alloc(r->s->c.arena, max + 1);
+}
+
+bool result_fits(const struct result *r, const struct sort *by,
+		 const struct search_key *key)
+{
+	if (key->by_score || (!(r->wanted & RESULT_RELEVANCY) &&
+			      !(by && sort_is_by_relevancy(by))))
+		return true;
+	return conn_bad(&r->s->c, "RELEVANCY needs a FUZZY key.");
 }
 
 static uint32_t number(const struct result *r, size_t i)
@@ -162,6 +173,22 @@ static void put_partial(const struct result *r)
 		put_set(r, p);
 	else
 		buf_puts(b, "NIL");
+	buf_putc(b, ')');
+}
+
+/* The scores of what is told, or of all. */
+static void put_scores(const struct result *r)
+{
+	struct buf *b = &r->s->out;
+	struct part p = r->wanted & RESULT_PARTIAL ? partial(r) :
+						     everything(r);
+
+	buf_puts(b, " RELEVANCY (");
+	for (size_t i = 0; i < p.count; i++) {
+		if (i > 0)
+			buf_putc(b, ' ');
+		buf_put_uint(b, r->score[p.start + i]);
+	}
 	buf_putc(b, ')');
 }
 
@@ -215,6 +242,8 @@ static void put_extended(const struct result *r)
 		put_partial(r);
 	if (r->wanted & RESULT_COUNT)
 		buf_printf(b, " COUNT %zu", r->n);
+	if (r->wanted & RESULT_RELEVANCY)
+		put_scores(r);
 	if (r->by_modseq && r->n > 0)
 		buf_printf(b, " MODSEQ %" PRIu64, modseq_of(r));
 }

@@ -19,7 +19,8 @@ enum {
 	RESULT_PARTIAL = 1 << 4,
 	RESULT_SAVE = 1 << 5,
 	RESULT_UPDATE = 1 << 6, /* keep the client informed (RFC 5267) */
-	RESULT_CONTEXT = 1 << 7 /* a hint that we do not need */
+	RESULT_CONTEXT = 1 << 7, /* a hint that we do not need */
+	RESULT_RELEVANCY = 1 << 8 /* the scores (RFC 6203) */
 };
 
 struct result {
@@ -35,6 +36,7 @@ struct result {
 			    * 7377 section 2.1. Then nothing found is nothing
 			    * told */
 	uint32_t *seq;	   /* found, in their order, the command's memory */
+	unsigned char *score; /* of each: search_score */
 	size_t n;
 };
 
@@ -42,6 +44,11 @@ struct result {
  * False, and the client is told:
  * it is not valid. */
 bool result_begin(struct result *r, const struct arg **a);
+
+/* Can what R asks for, sorted BY (or NULL), be said of what KEY finds? False, and
+ * the client is told: scores are of FUZZY alone. */
+bool result_fits(const struct result *r, const struct sort *by,
+		 const struct search_key *key);
 
 /* Makes room for all messages of the open folder. */
 void result_room(struct result *r);

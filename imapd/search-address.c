@@ -13,7 +13,8 @@ struct looking {
 	const struct search_key *key;
 	struct buf *text;
 	struct buf *folded;
-	bool found;
+	struct buf *work;
+	unsigned best;
 };
 
 /* "name <mailbox@host>", "mailbox@host", or the name of a group. */
@@ -28,23 +29,26 @@ static void put_address(struct buf *out, const struct mime_address *a)
 static void look(void *context, const struct mime_address *a)
 {
 	struct looking *l = context;
+	unsigned score;
 
-	if (l->found || a->kind == MIME_GROUP_END)
+	if (l->best == 100 || a->kind == MIME_GROUP_END)
 		return;
 	buf_reset(l->text);
 	buf_reset(l->folded);
 	put_address(l->text, a);
 	mime_fold_case(l->folded, l->text->data, l->text->len);
-	l->found = needle_is_in(&l->key->text, l->folded);
+	score = search_holds(l->key, l->folded, l->work);
+	l->best = score > l->best ? score : l->best;
 }
 
-bool search_address(const char *value, size_t n, const struct search_key *key,
-		    struct buf *text, struct buf *folded)
+unsigned search_address(const char *value, size_t n,
+			const struct search_key *key, struct buf *text,
+			struct buf *folded, struct buf *work)
 {
-	struct looking l = { .key = key, .text = text, .folded = folded };
+	struct looking l = { key, text, folded, work, 0 };
 
 	if (key->text.n == 0)
-		return true;
+		return 100;
 	mime_address_list(value, n, IMAP_ADDRESSES_MAX, look, &l);
-	return l.found;
+	return l.best;
 }

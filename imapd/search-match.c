@@ -50,16 +50,19 @@ struct search {
 	size_t read;		       /* messages, for their text */
 	struct excluded excluded[EXCLUDED_MAX]; /* by the key's number */
 	size_t nexcluded;			 /* 0: not asked yet */
+	unsigned score; /* the sum of all FUZZY keys that match, */
+	unsigned nscores; /* and how many */
 	struct buf value; /* work space */
 	struct buf folded;
+	struct buf plain;
 };
 
 static struct buf *buffer(struct search *m, int i)
 {
 	struct buf *const all[] = { &m->raw, &m->header, &m->body, &m->value,
-				    &m->folded };
+				    &m->folded, &m->plain };
 
-	return i < 5 ? all[i] : NULL;
+	return i < 6 ? all[i] : NULL;
 }
 
 struct search *search_new(struct session *s)
@@ -156,18 +159,43 @@ static bool find_header(struct search *m, const char *name, const char **header,
 	return true;
 }
 
-static bool value_holds(struct search *m, const struct mime_field *f,
-			const struct search_key *key)
+unsigned search_holds(const struct search_key *key, const struct buf *text,
+		      struct buf *work)
+{
+	if (needle_is_in(&key->text, text))
+		return 100;
+	return key->like ? fuzzy_score(key->like, text, work) : 0;
+}
+
+/* A message's relevance is the mean of what FUZZY keys have found. */
+static bool scored(struct search *m, const struct search_key *key,
+		   unsigned score)
+{
+	if (score > 0 && key->like) {
+		m->score += score;
+		m->nscores++;
+	}
+	return score > 0;
+}
+
+unsigned search_score(const struct search *m)
+{
+	return m->nscores > 0 ? m->score / m->nscores : 100;
+}
+
+static unsigned value_holds(struct search *m, const struct mime_field *f,
+			    const struct search_key *key)
 {
 	if (key->type == SEARCH_ADDRESS)
 		return search_address(f->value, f->nvalue, key, &m->value,
-				      &m->folded);
+				      &m->folded, &m->plain);
 	fold_value(m, f);
-	return needle_is_in(&key->text, &m->folded);
+	return search_holds(key, &m->folded, &m->plain);
 }
 
 static bool match_header(struct search *m, const struct search_key *key)
 {
+	unsigned best = 0, one;
 	const char *header, *pos;
 	struct mime_field f;
 	size_t n;
@@ -178,10 +206,12 @@ static bool match_header(struct search *m, const struct search_key *key)
 	while (mime_field_next(&pos, header + n, &f)) {
 		if (!mime_field_is(&f, key->name))
 			continue;
-		if (value_holds(m, &f, key))
-			return true;
+		one = value_holds(m, &f, key);
+		best = one > best ? one : best;
+		if (best == 100)
+			break;
 	}
-	return false;
+	return scored(m, key, best);
 }
 
 static bool match_sent(struct search *m, const struct search_key *key)
@@ -241,7 +271,7 @@ static void add_excluded(struct search *m, const struct search_key *key)
 	for (child = key->child; child; child = child->next)
 		add_excluded(m, child);
 	if ((key->type != SEARCH_BODY && key->type != SEARCH_TEXT) ||
-	    key->number >= EXCLUDED_MAX)
+	    key->number >= EXCLUDED_MAX || key->like)
 		return;
 	probe_init(&m->excluded[key->number].probe, key->text.text,
 		   key->text.n);
@@ -265,14 +295,33 @@ static void ask_signatures(struct search *m)
 
 static bool is_excluded(const struct search *m, const struct search_key *key)
 {
-	return key->number < m->nexcluded &&
+	return key->number < m->nexcluded && !key->like &&
 	       excluded_has(&m->excluded[key->number], m->seq);
+}
+
+/* What is only in the body counts a little less. */
+static unsigned near_text(struct search *m, const struct search_key *key)
+{
+	unsigned header, body;
+
+	if (!load_parts(m))
+		return 0;
+	load_text(m);
+	header = key->type == SEARCH_TEXT
+			 ? search_holds(key, &m->header, &m->plain)
+			 : 0;
+	body = header == 100 ? 0 : search_holds(key, &m->body, &m->plain);
+	if (key->type == SEARCH_TEXT && body > 10)
+		body -= 10;
+	return header > body ? header : body;
 }
 
 static bool match_text(struct search *m, const struct search_key *key)
 {
 	bool whole = key->type == SEARCH_TEXT;
 
+	if (key->like)
+		return scored(m, key, near_text(m, key));
 	if (is_excluded(m, key))
 		return false;
 	if (!m->have_raw && m->read++ == READ_FIRST)
@@ -431,6 +480,7 @@ bool search_match(struct search *m, const struct search_key *key, uint32_t seq)
 	m->seq = seq;
 	m->m = mailbox_get(m->s->box, seq);
 	m->have_raw = m->have_text = m->failed = false;
+	m->score = m->nscores = 0;
 	if (m->root)
 		arena_reset(m->arena);
 	m->root = NULL;

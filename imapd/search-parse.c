@@ -34,6 +34,7 @@ enum operand {
 	SET,
 	FIELD,
 	KEY,
+	NEAR_KEY, /* which texts need match only nearly */
 	TWO_KEYS
 };
 
@@ -58,6 +59,7 @@ static const struct word words[] = {
 	{ "EMAILID", SEARCH_EMAILID, ID, false, 0, NULL },
 	{ "FLAGGED", SEARCH_FLAG, NONE, false, MAILBOX_FLAGGED, NULL },
 	{ "FROM", SEARCH_ADDRESS, TEXT, false, 0, "From" },
+	{ "FUZZY", SEARCH_AND, NEAR_KEY, false, 0, NULL },
 	{ "HEADER", SEARCH_HEADER, FIELD, false, 0, NULL },
 	{ "KEYWORD", SEARCH_KEYWORD, KEYWORD, false, 0, NULL },
 	{ "LARGER", SEARCH_LARGER, SIZE, false, 0, NULL },
@@ -102,7 +104,9 @@ struct parser {
 	int depth;
 	int keys; /* so far */
 	unsigned texts;
+	unsigned near; /* within as many FUZZY */
 	bool by_modseq;
+	bool by_score;
 };
 
 static bool parse_key(struct parser *p, struct search_key *key);
@@ -121,6 +125,8 @@ static bool parse_text(struct parser *p, struct search_key *key)
 	needle_init(&key->text,
 		    arena_strndup(p->s->c.arena, folded.data, folded.len),
 		    folded.len);
+	if (p->near > 0)
+		key->like = fuzzy_new(p->s->c.arena, folded.data, folded.len);
 	buf_free(&utf8);
 	buf_free(&folded);
 	p->a++;
@@ -269,6 +275,17 @@ static bool parse_children(struct parser *p, struct search_key *key, int n)
 	return true;
 }
 
+static bool parse_near(struct parser *p, struct search_key *key)
+{
+	bool good;
+
+	p->by_score = true;
+	p->near++;
+	good = parse_children(p, key, 1);
+	p->near--;
+	return good;
+}
+
 static int cost_of(const struct search_key *key)
 {
 	switch (key->type) {
@@ -319,6 +336,8 @@ static bool parse_operand(struct parser *p, const struct word *w,
 		return parse_field(p, key);
 	case KEY:
 		return parse_children(p, key, 1);
+	case NEAR_KEY:
+		return parse_near(p, key);
 	case TWO_KEYS:
 		return parse_children(p, key, 2);
 	}
@@ -411,6 +430,7 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 
 	if (parse_list(&p, a, key)) {
 		key->by_modseq = p.by_modseq;
+		key->by_score = p.by_score;
 		if (p.by_modseq)
 			enable(s, ENABLED_CONDSTORE);
 		return key;

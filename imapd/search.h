@@ -8,6 +8,7 @@
 #include "imapd/date.h"
 #include "imapd/session.h"
 #include "imapd/set.h"
+#include "imaptext/fuzzy.h"
 #include "imaptext/searched.h"
 
 enum search_type {
@@ -58,6 +59,8 @@ struct search_key {
 		      * is the last */
 	uint64_t modseq;
 	bool by_modseq; /* of the whole: MODSEQ is among the keys */
+	bool by_score;	/* likewise FUZZY */
+	const struct fuzzy *like; /* what is like `text` matches too, or NULL */
 	date_day day;
 	int64_t when; /* seconds since 1970 */
 	const char *name;
@@ -84,15 +87,22 @@ struct search *search_new(struct session *s);
 void search_tell_unread(const struct search *m);
 /* Does the message at SEQ match? */
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq);
+/* How relevant is that message, 1 to 100 (RFC 6203)? */
+unsigned search_score(const struct search *m);
+/* How well does the folded TEXT hold what KEY asks for? 100: as it is; 0: not at
+ * all. WORK is work space. */
+unsigned search_holds(const struct search_key *key, const struct buf *text,
+		      struct buf *work);
 /* All messages that match into R; if only the first is wanted, that one. */
 struct result;
 void search_all(struct search *m, const struct search_key *key,
 		struct result *r);
 void search_free(struct search **m);
 
-/* Does an address in the field's VALUE, N, as ENVELOPE shows it, hold KEY's
- * text? TEXT and FOLDED are work space. */
-bool search_address(const char *value, size_t n, const struct search_key *key,
-		    struct buf *text, struct buf *folded);
+/* How well does an address in the field's VALUE, N, as ENVELOPE shows it, hold
+ * what KEY asks for? As search_holds. TEXT, FOLDED and WORK are work space. */
+unsigned search_address(const char *value, size_t n,
+			const struct search_key *key, struct buf *text,
+			struct buf *folded, struct buf *work);
 
 #endif

@@ -14,6 +14,7 @@
 /* The message at hand. */
 struct subject {
 	uint32_t seq;
+	unsigned score;
 	struct mailbox_message m;
 	const char *header; /* the fields that the cache keeps */
 	size_t nheader;
@@ -138,6 +139,15 @@ static void find_subject(struct sort *sort, const struct sort_by *by,
 	keep_text(sort, out);
 }
 
+/* The highest first (RFC 6203 section 6). */
+static void find_relevancy(struct sort *sort, const struct sort_by *by,
+			   const struct subject *of, struct sort_value *out)
+{
+	(void)sort;
+	(void)by;
+	out->number = -(int64_t)of->score;
+}
+
 static const struct sort_by all[] = {
 	{ "ARRIVAL", NULL, find_arrival },
 	{ "CC", "Cc", find_address },
@@ -145,6 +155,7 @@ static const struct sort_by all[] = {
 	{ "DISPLAYFROM", "From", find_display },
 	{ "DISPLAYTO", "To", find_display },
 	{ "FROM", "From", find_address },
+	{ "RELEVANCY", NULL, find_relevancy },
 	{ "SIZE", NULL, find_size },
 	{ "SUBJECT", "Subject", find_subject },
 	{ "TO", "To", find_address },
@@ -199,14 +210,24 @@ void sort_end(struct sort *sort)
 	buf_free(&sort->text);
 }
 
-void sort_fill(struct sort *sort, uint32_t seq, struct sort_row *row)
+bool sort_is_by_relevancy(const struct sort *sort)
+{
+	for (size_t i = 0; i < sort->n; i++)
+		if (sort->criterion[i].by->find == find_relevancy)
+			return true;
+	return false;
+}
+
+void sort_fill(struct sort *sort, uint32_t seq, unsigned score,
+	       struct sort_row *row)
 {
 	struct subject of = { .seq = seq,
+			      .score = score,
 			      .m = mailbox_get(sort->s->box, seq),
 			      .header = "" };
 	struct mailbox_facts f;
 
-	*row = (struct sort_row){ .sort = sort, .seq = seq };
+	*row = (struct sort_row){ .sort = sort, .seq = seq, .score = score };
 	if (sort->n == 0)
 		return;
 	if (mailbox_facts(sort->s->box, seq, false, &f) == ERR_OK) {

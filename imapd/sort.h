@@ -32,6 +32,7 @@ struct sort_value {
 struct sort_row {
 	const struct sort *sort;
 	uint32_t seq;
+	unsigned score;
 	struct sort_value *value;
 };
 
@@ -45,9 +46,13 @@ void sort_end(struct sort *sort);
 void sort_copy(struct sort *copy, const struct sort *from, struct session *s,
 	       struct arena *arena);
 
-/* Fills ROW with what the message SEQ is sorted by, in the command's memory.
- * What cannot be read is empty. */
-void sort_fill(struct sort *sort, uint32_t seq, struct sort_row *row);
+/* Is the relevance of messages among its criteria? */
+bool sort_is_by_relevancy(const struct sort *sort);
+
+/* Fills ROW with what the message SEQ, of the relevance SCORE, is sorted by, in
+ * the command's memory. What cannot be read is empty. */
+void sort_fill(struct sort *sort, uint32_t seq, unsigned score,
+	       struct sort_row *row);
 
 /* For qsort(3), of struct sort_row. */
 int sort_compare(const void *a, const void *b);
