@@ -16,6 +16,7 @@
 #include "admin/admin.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "client/decoder.h"
 #include "mailbox/store.h"
 
 static const char help[] =
@@ -186,6 +187,21 @@ static void check_folders(struct findings *f, const struct config *c)
 	}
 }
 
+static void check_decoders(struct findings *f, const struct config *c)
+{
+	static struct decoders d;
+	struct buf faults;
+
+	buf_init(&faults, 1 << 20);
+	decoders_read(&d, config_list(c, "fts_decoder"), "", &faults);
+	check_faults(f, NULL, &faults);
+	buf_free(&faults);
+	for (size_t i = 0; i < d.n; i++)
+		if (access(d.row[i].argv[0], X_OK) < 0)
+			check_fault(f, "fts_decoder: %s: %s", d.row[i].argv[0],
+				    strerror(errno));
+}
+
 static void look(struct findings *f, const struct admin *a,
 		 const struct config *c)
 {
@@ -194,6 +210,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_names(f, c);
 	check_authentication(f, c);
 	check_folders(f, c);
+	check_decoders(f, c);
 	check_users(f, c);
 	check_owners(f, c);
 	check_start(f, a, c);

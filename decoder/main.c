@@ -74,6 +74,8 @@ int main(int argc, char **argv)
 		self.mail_uid = geteuid();
 	p.max = (int)config_int(c, "decoder_process_limit");
 	p.client_max = service_client_quarter(p.max);
+	if (p.client_max < 2)
+		p.client_max = 2; /* one that is just ending */
 	sandbox_limit(0, FILES_MAX);
 	service_confine(&self.service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_EXEC);
