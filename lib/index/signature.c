@@ -60,7 +60,8 @@ static uint32_t key_of(const unsigned char *p)
 
 uint32_t signature_maker(uint32_t more)
 {
-	static const char format[] = "1";
+	/* counts what changes the text, or the bits, within a version */
+	static const char format[] = "2";
 	uint32_t crc = crc32c(more, format, sizeof(format));
 	const char *libc = gnu_get_libc_version();
 

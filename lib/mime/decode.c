@@ -79,7 +79,20 @@ static const char *soft_end(const char *p, const char *end)
 	return p < end ? p + 1 : p;
 }
 
-void mime_decode_qp(struct buf *out, const char *data, size_t n)
+/* What lies there as it is, but each '_' as UNDERSCORE. */
+static void put_literal(struct buf *out, const char *p, size_t n,
+			char underscore)
+{
+	size_t at = out->len;
+
+	buf_put(out, p, n);
+	for (; underscore != '_' && at < out->len; at++)
+		if (out->data[at] == '_')
+			out->data[at] = underscore;
+}
+
+static void decode_quoted(struct buf *out, const char *data, size_t n,
+			  char underscore)
 {
 	const char *p = data, *end = data + n, *eq, *next;
 	int byte;
@@ -88,7 +101,7 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n)
 		eq = memchr(p, '=', (size_t)(end - p));
 		if (!eq)
 			eq = end;
-		buf_put(out, p, (size_t)(eq - p));
+		put_literal(out, p, (size_t)(eq - p), underscore);
 		if (eq == end)
 			return;
 		byte = hex_byte(eq, end);
@@ -97,6 +110,16 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n)
 			buf_putc(out, byte < 0 ? '=' : (char)byte);
 		p = next ? next : eq + 1;
 	}
+}
+
+void mime_decode_qp(struct buf *out, const char *data, size_t n)
+{
+	decode_quoted(out, data, n, '_');
+}
+
+void mime_decode_q(struct buf *out, const char *data, size_t n)
+{
+	decode_quoted(out, data, n, ' ');
 }
 
 /* The content of the body BODY, N: as it lies there, or decoded into RAW. */

@@ -17,6 +17,10 @@
 void mime_decode_base64(struct buf *out, const char *data, size_t n);
 void mime_decode_qp(struct buf *out, const char *data, size_t n);
 
+/* The "Q" encoding of encoded words (RFC 2047 section 4.2), in which '_' is a
+ * blank, and "=5F" is '_'. */
+void mime_decode_q(struct buf *out, const char *data, size_t n);
+
 /* A header value with its encoded words (RFC 2047) decoded, unfolded. False if
  * there may be more in them than was found: one is too long, or its charset
  * hides something (below). */

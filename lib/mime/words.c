@@ -56,19 +56,14 @@ static bool split_word(const char *p, const char *end, struct word *w)
 /* False: in a charset that cannot be converted. */
 static bool put_word(struct buf *out, const struct word *w)
 {
-	bool known;
-
 	struct buf b;
-	size_t i;
+	bool known;
 
 	buf_init(&b, WORD_MAX);
 	if (w->encoding == 'b')
 		mime_decode_base64(&b, w->text, w->ntext);
 	else
-		mime_decode_qp(&b, w->text, w->ntext);
-	for (i = 0; w->encoding == 'q' && i < w->ntext && i < b.len; i++)
-		if (b.data[i] == '_')
-			b.data[i] = ' ';
+		mime_decode_q(&b, w->text, w->ntext);
 	known = mime_to_utf8(out, w->charset, b.data, b.len);
 	buf_free(&b);
 	return known;

@@ -12,6 +12,12 @@ static const struct {
 } words[] = {
 	{ "no encoded word", "just text", "just text" },
 	{ "quoted-printable", "=?iso-8859-1?Q?J=F6_x?= y", "J\xc3\xb6 x y" },
+	{ "an underscore is a blank", "=?utf-8?q?a_b__c?=", "a b  c" },
+	{ "an encoded underscore is one", "=?utf-8?q?a=5Fb=5f_=5F?=",
+	  "a_b_ _" },
+	{ "an equals sign before one stays", "=?utf-8?q?a=_=?=", "a= " },
+	{ "an underscore in base64 is one", "=?utf-8?b?Zm9vX2Jhcg==?=",
+	  "foo_bar" },
 	{ "base64", "=?UTF-8?B?SsO2?=", "J\xc3\xb6" },
 	{ "white space between words goes", "=?utf-8?q?a?=\r\n =?utf-8?q?b?= c",
 	  "ab c" },
@@ -40,6 +46,8 @@ static const struct {
 	{ "quoted-printable with soft line ends",
 	  "Content-Transfer-Encoding: quoted-printable\n\na=3Db=\nc= \r\nd=ZZ",
 	  "a=bcd=ZZ" },
+	{ "quoted-printable leaves underscores",
+	  "Content-Transfer-Encoding: quoted-printable\n\na_b=5F", "a_b_" },
 	{ "an image is no text", "Content-Type: image/png\n\nabc", NULL },
 };
 
