@@ -116,7 +116,7 @@ static void from_domain(const struct intake *in, char *out)
  * the user who sends it. */
 static bool signing_domain(const struct intake *in, char *out)
 {
-	const char *at = strrchr(in->e->sender, '@');
+	const char *at = strrchr(in->envelope.sender, '@');
 
 	if (in->author_judged)
 		return str_copy(out, INTAKE_DOMAIN_SIZE, in->signer) && *out;

@@ -40,7 +40,6 @@ static const char *canonical(struct intake *in, const char *text)
 
 	if (address_parse(text, strlen(text), &a))
 		return NULL;
-	in->envelope.smtputf8 |= a.utf8;
 	return arena_strdup(in->arena, address_text(&a, out));
 }
 
@@ -89,8 +88,6 @@ bool intake_remove_recipient(struct intake *in, const char *text)
 	if (kept == e->nrecipients)
 		return false;
 	e->nrecipients = kept;
-	if (kept == 0)
-		intake_note(in, INTAKE_DISCARD, "no recipient is left");
 	return true;
 }
 
@@ -128,8 +125,30 @@ static void write_header_again(struct intake *in)
 	buf_free(&header);
 }
 
+/* Does an address need SMTPUTF8? */
+static bool needs_utf8(const struct envelope *e)
+{
+	bool needs = !str_is_ascii(e->sender);
+
+	for (size_t i = 0; i < e->nrecipients; i++)
+		needs |= !str_is_ascii(e->recipient[i].address);
+	return needs;
+}
+
+/* What follows from the envelope as the rows have left it: a row, or a later
+ * one, may take back what one did. */
+static void judge_envelope(struct intake *in)
+{
+	if (in->envelope.nrecipients == 0 && in->e->nrecipients > 0)
+		intake_note(in, INTAKE_DISCARD, "no recipient is left");
+	in->envelope.smtputf8 |= needs_utf8(&in->envelope);
+}
+
 void intake_apply_edits(struct intake *in)
 {
+	judge_envelope(in);
+	if (in->fate == INTAKE_DISCARD)
+		return;
 	if (in->new_body)
 		write_again(in);
 	else if (in->header.changed)

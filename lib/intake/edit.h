@@ -33,7 +33,8 @@ bool intake_replace_body(struct intake *in, const void *data, size_t n);
 
 /* Changes of the envelope: TEXT is an address, "" the null sender. False if it
  * is not an address; for the last function, if there is no such recipient. A
- * message that loses all recipients is discarded. */
+ * message that has lost all recipients when all rows were asked is
+ * discarded. */
 bool intake_change_sender(struct intake *in, const char *text);
 bool intake_add_recipient(struct intake *in, const char *text);
 bool intake_remove_recipient(struct intake *in, const char *text);

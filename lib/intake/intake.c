@@ -342,7 +342,7 @@ static void finish(struct intake *in)
 		end_header(in, in->raw.len);
 	ask(in, intake_own_rows, INTAKE_END, NULL, 0);
 	ask(in, in->rows, INTAKE_END, NULL, 0);
-	if (!in->failed && in->fate != INTAKE_DISCARD)
+	if (!in->failed)
 		intake_apply_edits(in);
 }
 

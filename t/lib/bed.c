@@ -147,9 +147,9 @@ static void record(const struct job *j, const struct job_recipient *r)
 
 	if (file_pread(j->fd, content, (size_t)j->length, j->offset) != ERR_OK)
 		strcpy(content, "unreadable");
-	line = mem_printf("%s from=<%s> to=<%s> dest=%s %.30s...%zu\n", j->id,
+	line = mem_printf("%s from=<%s> to=<%s> dest=%s %.30s...%zu%s\n", j->id,
 			  j->sender, r->address, j->destination, content,
-			  strlen(content));
+			  strlen(content), j->smtputf8 ? " SMTPUTF8" : "");
 	err_ignore(file_write(fd, line, strlen(line)));
 	close(fd);
 	free(line);

@@ -113,9 +113,15 @@ static enum intake_action on_end(const struct intake_question *q,
 			   !intake_remove_recipient(in, "ok7@remote.test"),
 		   "of addresses alone");
 	}
-	if (is_test(q, "nobody"))
+	if (is_test(q, "nobody") || is_test(q, "redirect"))
 		ok(intake_remove_recipient(in, "OK1@remote.test"),
 		   "no recipient is left");
+	if (is_test(q, "redirect"))
+		ok(intake_add_recipient(in, "m\xc3\xbcller@remote.test") &&
+			   intake_remove_recipient(
+				   in, "m\xc3\xbcller@remote.test") &&
+			   intake_add_recipient(in, "ok8@remote.test"),
+		   "another one is");
 	answer_set(a, "as the test wants");
 	if (is_test(q, "discard"))
 		return INTAKE_DISCARD;
@@ -256,6 +262,21 @@ static void test_envelope(struct intake *in)
 	   "and to nobody else");
 }
 
+/* What a row took back leaves no trace: neither having no recipient … */
+static void test_redirect(struct intake *in)
+{
+	struct answer a;
+
+	bed_forget_record();
+	ok(post(in, "redirect", "ok1@remote.test", 0, &a), "redirected");
+	ok(bed_wait(bed_is_recorded, "to=<ok8@remote.test>"),
+	   "goes to the other one");
+	/* … nor an address that only some hosts take */
+	ok(bed_wait(bed_is_empty, NULL) &&
+		   bed_occurs(bed.record, "SMTPUTF8") == 0,
+	   "and any host may have it");
+}
+
 /* A header of many small fields costs no more than its size. */
 static void test_many_fields(struct intake *in)
 {
@@ -308,6 +329,7 @@ int main(void)
 	test_body(in, 0);
 	test_body(in, 200000);
 	test_envelope(in);
+	test_redirect(in);
 	test_many_fields(in);
 	intake_free(&in);
 	config_free(&c);
