@@ -144,6 +144,12 @@ int batch_end(struct batch *b)
 	batch_close(b);
 	flush(b);
 	code = b->code;
-	buf_free(&b->buf);
+	batch_drop(b);
 	return code;
+}
+
+void batch_drop(struct batch *b)
+{
+	b->any = false;
+	buf_free(&b->buf);
 }

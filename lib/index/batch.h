@@ -1,7 +1,7 @@
 /*
  * Records on their way into a journal: items of the same kind are gathered in
  * one record, large records are split, and a large batch is written early.
- * Errors are kept until batch_end.
+ * Errors are kept until batch_end. A batch ends with that or batch_drop.
  */
 #ifndef INDEX_BATCH_H
 #define INDEX_BATCH_H
@@ -48,6 +48,8 @@ void batch_mark(struct batch *b, enum record_type type);
 /* Ends the current record. */
 void batch_close(struct batch *b);
 /* Writes all; ERR_OK or the first error. */
-int batch_end(struct batch *b);
+int batch_end(struct batch *b) MUST_CHECK;
+/* Instead of that: what was not written early never is. */
+void batch_drop(struct batch *b);
 
 #endif

@@ -131,7 +131,7 @@ static int make_journal(struct index *x, uint32_t validity,
 	index_state(x, &b, NULL);
 	batch_close(&b);
 	code = folder_replace_journal(&x->f, validity, &b.buf, &b.t);
-	batch_end(&b);
+	batch_drop(&b);
 	if (!code)
 		code = read_all(x);
 	return code;

@@ -206,7 +206,7 @@ int index_write_anew(struct index *x)
 		if (x->unsure.len > 0)
 			note_again(x);
 	}
-	batch_end(&b);
+	batch_drop(&b);
 	buf_free(&h.keys);
 	buf_free(&h.lost);
 	history_free(&h.past);

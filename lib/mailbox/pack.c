@@ -82,7 +82,7 @@ static void pack(struct mailbox *m)
 		return;
 	}
 	err_ignore(unlinkat(m->x.f.dir, fresh, 0)); /* or the next */
-	batch_end(&b);
+	batch_drop(&b);
 }
 
 void mailbox_pack_cache(struct mailbox *m)

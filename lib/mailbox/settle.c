@@ -128,7 +128,6 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 	marks_begin(&k, m->x.f.files, BOTH_DIRS);
 	renamed = rename_some(m, &b, *from, to);
 	place_some(m, &b, *from, to);
-	settled(m, from, to);
 	batch_close(&b);
 	marks_end(&k, m->x.f.files, &b.t);
 	/* If a recorded name were missing after a power cut, the old one would
@@ -138,9 +137,11 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 	if (b.any)
 		batch_mark(&b, RECORD_MARK);
 	if (code)
-		batch_end(&b);
+		batch_drop(&b);
 	else
 		code = index_commit(&m->x, &b, true);
+	if (!code)
+		settled(m, from, to);
 	index_unlock(&m->x);
 	return code;
 }
