@@ -1,4 +1,8 @@
-/* Files that no record knows: mail of another program, or what a power cut left.
+/*
+ * Files that no record knows: mail of another program, or what a power cut left.
+ * Each becomes a message, with the UID in its name if that was its own, unless
+ * it is a leftover (leftover.h), a second file of one name (twin.h), or still
+ * being written.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +94,32 @@ static void tell_tallies(const struct scan *s)
 			 "or have come back, %zu in all, first %s: they are in "
 			 "tmp; another name in cur makes each a message",
 			 t->n, t->first);
+	t = &s->unread;
+	if (t->n)
+		log_warn("mailbox: new files cannot be looked at, %zu in all, "
+			 "first %s: they are tried again",
+			 t->n, t->first);
+	t = &s->huge;
+	if (t->n)
+		log_warn("mailbox: files of over 4 GiB cannot be messages, %zu "
+			 "in all, first %s",
+			 t->n, t->first);
+}
+
+/* Can the file at REF become a message, as it is in ST? One that could not be
+ * looked at is looked at again, or it would never be seen. */
+static bool look_at(struct scan *s, const struct message_ref *ref,
+		    struct message_state *st)
+{
+	int code = messages_state(s->m->x.f.files, ref, st);
+
+	if (code && code != ERR_NOT_FOUND) {
+		s->waiting = true;
+		tally(&s->unread, ref);
+	} else if (!code && st->is_file && st->size > UINT32_MAX) {
+		tally(&s->huge, ref);
+	}
+	return !code && st->is_file && st->size <= UINT32_MAX;
 }
 
 /* The file at REF was expunged before a power cut: certainly, if PROVEN; else a
@@ -108,18 +138,39 @@ static void finish_expunge(struct scan *s, const struct message_ref *ref,
 		tally(proven ? &s->finished : &s->back, ref);
 }
 
+/* The file of C, as it is in ST, is a message from now on. */
+static void record_newcomer(struct scan *s, struct newcomer *c, uint32_t last,
+			    const struct message_state *st)
+{
+	const struct listing_file *file = &s->l.file[c->file];
+	struct entry e = { .letters = file->letters,
+			   .flags = (uint8_t)letters_flags(file->letters),
+			   .dir = file->dir,
+			   .nname = (uint8_t)file->nbase,
+			   .received = st->written,
+			   .saved = (uint32_t)clock_wall(),
+			   .size = (uint32_t)st->size };
+
+	if (file->size >= 0 && file->size != (int64_t)st->size)
+		c->uid = 0; /* what was told about a UID never changes */
+	e.uid = c->uid > last ? c->uid : s->b.t.uidnext++;
+	if (file->size == (int64_t)st->size && file->wire >= file->size)
+		e.wire = (uint32_t)file->wire;
+	totals_add(&s->b.t, &e, 1);
+	batch_add(&s->b, &e, c->text, 0, NULL);
+	c->uid = e.uid;
+}
+
 static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 {
 	struct listing_file *file = &s->l.file[c->file];
-	struct entry e = { 0 };
 	enum content what;
 	enum leftover left;
 	struct message_state st;
 	struct message_ref ref = scan_ref(s, c->file);
 	bool proven;
 
-	if (messages_state(s->m->x.f.files, &ref, &st) != ERR_OK ||
-	    !st.is_file || st.size > UINT32_MAX)
+	if (!look_at(s, &ref, &st))
 		return;
 	if (growing(file, &st)) {
 		s->waiting = true;
@@ -139,23 +190,8 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 			s->waiting = true;
 		return;
 	}
-	if (!scan_settle_name(s, c->file))
-		return;
-	if (file->size >= 0 && file->size != (int64_t)st.size)
-		c->uid = 0; /* what was told about a UID never changes */
-	e.uid = c->uid > last ? c->uid : s->b.t.uidnext++;
-	e.letters = file->letters;
-	e.flags = (uint8_t)letters_flags(e.letters);
-	e.dir = file->dir;
-	e.nname = (uint8_t)file->nbase;
-	e.received = st.written;
-	e.saved = (uint32_t)clock_wall();
-	e.size = (uint32_t)st.size;
-	if (file->size == (int64_t)st.size && file->wire >= file->size)
-		e.wire = (uint32_t)file->wire;
-	totals_add(&s->b.t, &e, 1);
-	batch_add(&s->b, &e, c->text, 0, NULL);
-	c->uid = e.uid;
+	if (scan_settle_name(s, c->file) == ERR_OK)
+		record_newcomer(s, c, last, &st);
 }
 
 /* Two files cannot keep one UID: the second is a copy. */

@@ -73,28 +73,33 @@ struct message_ref scan_ref(const struct scan *s, size_t i)
 }
 
 /* Gives the file the one spelling of its name that we look for. */
-static bool respell(struct scan *s, size_t i, unsigned dir)
+static int respell(struct scan *s, size_t i, unsigned dir)
 {
 	struct listing_file *file = &s->l.file[i];
 	struct message_ref from = scan_ref(s, i), to = from;
+	int code;
 
 	if (file->dir == dir && file->spelt)
-		return true;
+		return ERR_OK;
 	to.dir = dir;
 	to.raw = NULL;
-	if (messages_rename(s->m->x.f.files, &from, &to) != ERR_OK)
-		return false;
+	code = messages_rename(s->m->x.f.files, &from, &to);
+	if (code)
+		return code;
 	file->dir = (uint8_t)dir;
 	file->spelt = true;
-	return true;
+	return ERR_OK;
 }
 
 /* A file with flags belongs in `cur`. */
-bool scan_settle_name(struct scan *s, size_t i)
+int scan_settle_name(struct scan *s, size_t i)
 {
 	const struct listing_file *file = &s->l.file[i];
+	int code = respell(s, i, file->letters ? DIR_CUR : file->dir);
 
-	return respell(s, i, file->letters ? DIR_CUR : file->dir);
+	if (code && code != ERR_NOT_FOUND)
+		s->waiting = true;
+	return code;
 }
 
 /* A known message: are its name's flags what we last wrote there? */
@@ -141,8 +146,9 @@ static bool is_found(const struct scan *s, const struct entry *e,
 		*there = scan_ref(s, place - 1);
 		return true;
 	}
+	/* one that cannot be looked at is there: twins_part will not open it */
 	return !(s->l.dirs & 1u << e->dir) && mailbox_ref(s->m, e, there) &&
-	       messages_state(s->m->x.f.files, there, &st) == ERR_OK;
+	       messages_state(s->m->x.f.files, there, &st) != ERR_NOT_FOUND;
 }
 
 /* File I is that of E, if E has none yet. Else there are two of one name: the
@@ -151,13 +157,19 @@ static bool is_found(const struct scan *s, const struct entry *e,
 static void match(struct scan *s, size_t i, struct entry *e)
 {
 	struct message_ref keep, twin = scan_ref(s, i);
+	int code;
 
 	if (is_found(s, e, &keep)) {
 		if (!twins_part(&s->twins, &keep, &twin))
 			s->waiting = true;
-	} else if (scan_settle_name(s, i)) {
+		return;
+	}
+	code = scan_settle_name(s, i);
+	if (!code) {
 		compare(s, i, e);
 		s->place[e - s->m->x.t.memory] = (uint32_t)i + 1;
+	} else if (code != ERR_NOT_FOUND) {
+		e->state |= ENTRY_SEEN; /* it keeps its name, but is there */
 	}
 }
 
@@ -267,8 +279,7 @@ static void drop(struct scan *s)
 
 static int give_up(struct scan *s, int code)
 {
-	s->b.any = false;
-	buf_free(&s->b.buf);
+	batch_drop(&s->b);
 	return code;
 }
 

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "base/err.h"
 #include "mailbox/opened.h"
 #include "mailbox/twin.h"
 
@@ -23,16 +24,19 @@ struct scan {
 	uint32_t *place; /* of an entry in the listing, plus 1 */
 	struct twins twins;
 	struct batch b;
-	bool waiting; /* a file is not complete: look again */
+	bool waiting; /* a file is not complete, or was not seen: look again */
 	struct tally finished; /* files whose expunge was not finished */
 	struct tally back; /* files that may be, or may have been restored */
+	struct tally unread; /* files that could not be looked at */
+	struct tally huge;   /* files over 4 GiB */
 };
 
 /* File I of the listing. */
 struct message_ref scan_ref(const struct scan *s, size_t i);
 
-/* Gives it the one spelling and place where it is looked for. */
-bool scan_settle_name(struct scan *s, size_t i);
+/* Gives it the one spelling and place where it is looked for; if that fails,
+ * although it is there, the scan is repeated. */
+int scan_settle_name(struct scan *s, size_t i) MUST_CHECK;
 
 /* The files that no entry has become messages, unless they are what an expunge
  * or a delivery left. */
