@@ -179,6 +179,7 @@ static bool read_here(struct copying *c, size_t i)
 {
 	struct mailbox_message m = mailbox_get(c->s->box, c->seq[i]);
 	char date[CLOCK_DATE_SIZE];
+	int code;
 
 	if (m.gone)
 		return refused(c, GONE);
@@ -187,7 +188,8 @@ static bool read_here(struct copying *c, size_t i)
 	buf_puts(&c->head, " \"");
 	buf_puts(&c->head, clock_imap_date(date, sizeof(date), m.received));
 	buf_putc(&c->head, '"');
-	return failed(c, mailbox_text(c->s->box, c->seq[i], &c->text));
+	code = mailbox_text(c->s->box, c->seq[i], &c->text);
+	return code == ERR_NOT_FOUND ? refused(c, GONE) : failed(c, code);
 }
 
 /* The flags and the date of a message that was fetched, and its text. */

@@ -555,6 +555,17 @@ def copies(s):
     bob.ask("SELECT Own")
     tap.starts(bob.ask("COPY 1 " + q(theirs("ann", "None")))[1],
                b"NO [TRYCREATE]", "a folder that is not there")
+    ann.ask("SETACL Pool bob lrswite")
+    other = s.session("bob")
+    other.ask("SELECT Own")
+    other.ask("STORE 2 +FLAGS (\\Deleted)")
+    other.ask("EXPUNGE")
+    other.close()
+    tap.starts(bob.ask("COPY 1:2 " + box)[1], b"NO [EXPUNGEISSUED]",
+               "a message that is gone; but the folder is there")
+    tap.equal(len(subjects(ann, "Pool")), 2, "nothing was copied")
+    bob.ask("SELECT Own")
+    ann.ask("SETACL Pool bob lr")
     tap.starts(bob.ask("COPY 9 " + box)[1], b"BAD", "no such message")
     tap.starts(bob.ask("UID COPY 99 " + box)[1], b"OK", "no such UID")
     tap.starts(bob.ask(b"REPLACE 1 " + box.encode() + b" " +
