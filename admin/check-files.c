@@ -186,17 +186,6 @@ static void check_home(struct findings *f, const struct config *c)
 			    box);
 }
 
-static void check_lmtp(struct findings *f, const struct config *c)
-{
-	const char *path = config_string(c, "lmtp_socket");
-	char *copy = mem_strdup(path), *folder = dirname(copy);
-
-	if (*path && access(folder, X_OK) < 0)
-		check_fault(f, "lmtp_socket = %s: %s: %s", path, folder,
-			    strerror(errno));
-	free(copy);
-}
-
 void check_files(struct findings *f, const struct config *c)
 {
 	static const char *const places[] = {
@@ -214,5 +203,4 @@ void check_files(struct findings *f, const struct config *c)
 	check_owner(f, c, "virtual_uid_maps");
 	check_owner(f, c, "virtual_gid_maps");
 	check_home(f, c);
-	check_lmtp(f, c);
 }

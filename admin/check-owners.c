@@ -17,10 +17,6 @@
 #include "server/user.h"
 #include "service/own-users.h"
 
-#define DANGER                                                                \
-	"whom the suite's own sockets trust: a session that is taken over "   \
-	"could listen to all mailboxes, send as anybody and queue mail"
-
 struct owners {
 	struct own_users own;
 	uid_t map; /* of virtual_uid_maps; (uid_t)-1: unknown */
@@ -28,26 +24,15 @@ struct owners {
 	unsigned ntrusted, nformer;
 };
 
-static void check_map(struct findings *f, const struct config *c,
-		      struct owners *o)
+/* Master tells of it, since a reload with it is refused. */
+static void find_map(const struct config *c, struct owners *o)
 {
-	const char *map = config_string(c, "virtual_uid_maps"), *param;
+	const char *map = config_string(c, "virtual_uid_maps");
 	gid_t ignored;
 
-	o->map = (uid_t)-1;
 	if (!str_starts(map, "static:") ||
 	    !user_find(map + 7, &o->map, &ignored))
-		return;
-	param = own_users_param(&o->own, o->map);
-	if (param)
-		check_fault(f,
-			    "virtual_uid_maps = %s: is %s, " DANGER "; name "
-			    "another here and in virtual_gid_maps, as static:%s "
-			    "(mail_user), and give it the mail that is there: "
-			    "chown -R %s: %s",
-			    map, param, config_string(c, "mail_user"),
-			    config_string(c, "mail_user"),
-			    config_string(c, "virtual_mailbox_base"));
+		o->map = (uid_t)-1;
 }
 
 /* What makes all in U's home that of its user. */
@@ -104,7 +89,7 @@ static void tell(struct findings *f, const struct owners *o)
 {
 	if (o->trusted)
 		check_fault(f,
-			    "virtual_users_file: %s, " DANGER "; name another, "
+			    "virtual_users_file: %s, " OWN_USERS_DANGER "; name another, "
 			    "and give it the mail that is there: chown -R "
 			    "(such users: %u)",
 			    o->trusted, o->ntrusted);
@@ -122,7 +107,7 @@ void check_owners(struct findings *f, const struct config *c)
 	if (geteuid() != 0 || config_list(c, "virtual_mailbox_domains")->n == 0)
 		return;
 	own_users_find(&o.own, c);
-	check_map(f, c, &o);
+	find_map(c, &o);
 	buf_init(&faults, 1 << 20);
 	buf_init(&doubt, 1 << 20);
 	/* check_lines tells of faults, check_files why it cannot be read */

@@ -38,6 +38,19 @@ static char *path_of(const struct config *c, size_t i)
 			  folders[i].below);
 }
 
+bool folders_has(const struct config *c, const char *path)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < FOLDERS && !has; i++) {
+		char *folder = path_of(c, i);
+
+		has = strcmp(folder, path) == 0;
+		free(folder);
+	}
+	return has;
+}
+
 void folders_params(struct strlist *l)
 {
 	for (size_t i = 0; i < FOLDERS; i++) {

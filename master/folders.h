@@ -14,6 +14,9 @@ void folders_prepare(const struct config *c, struct buf *faults);
  * to its own, a reload must not. Changes nothing. */
 void folders_check(const struct config *c, struct buf *faults);
 
+/* Is PATH one of them? */
+bool folders_has(const struct config *c, const char *path);
+
 /* Adds to L the parameters that say where the folders are and whose. */
 void folders_params(struct strlist *l);
 

@@ -16,12 +16,15 @@
 #include "master/services.h"
 #include "master/sockets.h"
 #include "master/users.h"
+#include "server/user.h"
+#include "service/own-users.h"
 
-/* May a file be made at PATH? */
-static bool can_make(const char *path)
+/* May a file be made at PATH? A start makes its folders after this. */
+static bool can_make(const struct config *c, const char *path)
 {
-	char *copy = mem_strdup(path);
-	bool good = access(dirname(copy), W_OK | X_OK) == 0;
+	char *copy = mem_strdup(path), *folder = dirname(copy);
+	bool good = access(folder, W_OK | X_OK) == 0 ||
+		    (errno == ENOENT && folders_has(c, folder));
 
 	free(copy);
 	return good;
@@ -37,9 +40,21 @@ static void verify_log(const struct config *c, struct buf *faults)
 	fd = open(target, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
-	else if (errno != ENOENT || !can_make(target))
+	else if (errno != ENOENT || !can_make(c, target))
 		buf_printf(faults, "log_target = %s: cannot be written: %s\n",
 			   target, strerror(errno));
+}
+
+static void verify_lmtp(const struct config *c, struct buf *faults)
+{
+	const char *path = config_string(c, "lmtp_socket");
+
+	if (*path && !can_make(c, path))
+		buf_printf(faults,
+			   "%s: lmtp_socket = %s: its folder cannot be used: "
+			   "%s\n",
+			   config_origin(c, "lmtp_socket"), path,
+			   strerror(errno));
 }
 
 static bool is_service(const char *name)
@@ -185,6 +200,7 @@ void verify_config(const struct config *c, struct buf *faults)
 	gid_t gid;
 
 	verify_log(c, faults);
+	verify_lmtp(c, faults);
 	verify_disabled(c, faults);
 	verify_names(c, faults);
 	verify_routes(c, faults);
@@ -199,11 +215,36 @@ void verify_config(const struct config *c, struct buf *faults)
 	}
 }
 
+/* Whom virtual users' mail belongs to, and so which user their sessions are. */
+static void verify_mail_owner(const struct config *c, struct buf *faults)
+{
+	const char *map = config_string(c, "virtual_uid_maps");
+	const char *user = config_string(c, "mail_user"), *param = NULL;
+	struct own_users own;
+	uid_t uid;
+	gid_t gid;
+
+	if (config_list(c, "virtual_mailbox_domains")->n == 0)
+		return;
+	own_users_find(&own, c);
+	if (str_starts(map, "static:") && user_find(map + 7, &uid, &gid))
+		param = own_users_param(&own, uid);
+	if (param)
+		buf_printf(faults,
+			   "%s: virtual_uid_maps = %s: is %s, " OWN_USERS_DANGER
+			   "; name another here and in virtual_gid_maps, as "
+			   "static:%s (mail_user), and give it the mail that "
+			   "is there: chown -R %s: %s\n",
+			   place(c, "virtual_uid_maps"), map, param, user, user,
+			   config_string(c, "virtual_mailbox_base"));
+}
+
 void verify_meaning(const struct config *c, struct buf *faults)
 {
 	struct address_domains *d = address_domains_new(c, faults);
 
 	address_domains_free(&d);
+	verify_mail_owner(c, faults);
 }
 
 void verify_change(const struct config *former, const struct config *c,

@@ -10,6 +10,11 @@
 
 #define OWN_USERS_MAX 6
 
+/* What is said of one that owns a mailbox. */
+#define OWN_USERS_DANGER                                                      \
+	"whom the suite's own sockets trust: a session that is taken over "   \
+	"could listen to all mailboxes, send as anybody and queue mail"
+
 struct own_users {
 	const char *param[OWN_USERS_MAX]; /* that names the user */
 	uid_t uid[OWN_USERS_MAX];

@@ -234,6 +234,21 @@ def users_apart(s):
            "check: no word of users that are apart")
 
 
+def before_start(s):
+    """What lies in a folder that a start makes is no fault before it."""
+    run = s.path("run2")
+    with Conf(s, "run_directory = " + run, "lmtp_socket = %s/public/lmtp" % run,
+              "log_target = %s/log" % run):
+        out = s.posthorn("check").stdout
+        tap.ok("lmtp_socket" not in out and "log_target" not in out,
+               "check: folders that are made by a start", out)
+    with Conf(s, "lmtp_socket = %s/other/lmtp" % run,
+              "log_target = %s/other/log" % run):
+        out = s.posthorn("check").stdout
+        tap.ok("lmtp_socket = " in out and "log_target = " in out,
+               "check: folders that are not", out)
+
+
 def mailbox_owners(s):
     """Virtual users' mail belongs to none of the suite's own users."""
     if os.geteuid() != 0:
@@ -243,6 +258,13 @@ def mailbox_owners(s):
         tap.ok("fault: %s:%d: virtual_uid_maps = static:64101: is net_user, "
                "whom" % (s.CONF, c.first) in out and "chown -R" in out,
                "check: mail that belongs to net_user", out)
+        tap.equal(out.count("is net_user, whom"), 1, "said once")
+        done = s.posthorn("reload")
+        tap.ok(done.returncode == 78 and "is net_user, whom" in done.stderr,
+               "and a reload with it is refused", done.stderr)
+    with Conf(s, "mail_user = 64101"):
+        tap.equal(s.posthorn("reload").returncode, 78,
+                  "nor may mail_user be one of them")
     with Conf(s, "mail_user = posthorn-none"):
         done = s.posthorn("reload")
         tap.ok(done.returncode == 78 and "mail_user = posthorn-none: there is "
@@ -716,6 +738,7 @@ with Instance() as s:
     services_named(s)
     closed_pipes(s)
     users_apart(s)
+    before_start(s)
     mailbox_owners(s)
     s.posthorn("stop")
     checks(s)
