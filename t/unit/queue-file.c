@@ -2,7 +2,7 @@
  * The queue file: what is read back after torn writes, from reused slots,
  * and from damaged bytes.
  *
- * link: queue-manager/message.c
+ * link: queue-manager/message.c queue-manager/judge.c
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "queue-manager/judge.h"
 #include "queue-manager/message.h"
 #include "queue/id.h"
 #include "queue/journal.h"
@@ -20,6 +21,7 @@
 #include "t/unit/tap.h"
 
 #define IMAGE (3 * SLOT_SIZE)
+#define SLOT 7 /* its number */
 
 static const struct envelope_recipient two[] = {
 	{ "a b@local.test", NOTIFY_SUCCESS | NOTIFY_FAILURE, "rfc822;x y" },
@@ -101,7 +103,7 @@ static void write_message(char *image, uint32_t generation, size_t length,
 	buf_init(&b, 1 << 20);
 	envelope_write(&b, &sample);
 	*s = (struct slot_super){ .generation = generation, .key = generation };
-	queue_id_make(s->id, 1700000000000000 + generation, 7);
+	queue_id_make(s->id, 1700000000000000 + generation, SLOT);
 	s->content = slot_half(generation) + SLOT_SUPER;
 	s->length = (off_t)length;
 	s->envelope = s->content + s->length;
@@ -153,27 +155,17 @@ static void test_super(void)
 	free(image);
 }
 
-/* What recovery would say of an image: 'p' promised generation, 't' torn,
- * 'r' rot, 'f' free. */
-static char judge(const char *image, uint32_t *generation)
+/* What recovery says of an image, and of which generation it is a message. */
+static enum verdict verdict_on(const char *image, uint32_t *generation)
 {
-	struct message m = { .arena = NULL };
-	struct slot_super s;
+	struct judged j;
 	int fd = file_of(image);
-	char what = 'f';
 
-	*generation = 0;
-	if (slot_super_find(fd, &s) == ERR_OK && !s.freed) {
-		*generation = s.generation;
-		what = 'p';
-		if (message_load(&m, fd, s.generation, false) != ERR_OK)
-			what = 't';
-		if (slot_verify(fd, &s) == ERR_CORRUPT)
-			what = m.committed ? 'r' : 't';
-	}
-	message_free(&m);
+	judge(&j, SLOT, fd);
+	*generation = j.verdict == VERDICT_MESSAGE ? j.m.super.generation : 0;
+	judge_end(&j);
 	close(fd);
-	return what;
+	return j.verdict;
 }
 
 /* A slot's life: generation 1 promised and committed, freed; 2; then 3 comes
@@ -201,7 +193,7 @@ static void test_torn(void)
 	write_message(after, 3, 9000, '3', &s[3]);
 	for (int i = 0; i < 2000; i++) {
 		uint32_t generation;
-		char what;
+		enum verdict what;
 		bool whole = true, freed = i & 1;
 
 		memcpy(disk, before, IMAGE);
@@ -215,16 +207,17 @@ static void test_torn(void)
 			else if (!same)
 				whole = false;
 		}
-		what = judge(disk, &generation);
+		what = verdict_on(disk, &generation);
 		tries++;
-		alarms += what == 'r';
+		alarms += what == VERDICT_DAMAGED;
 		if (whole)
-			wrong += what != 'p' || generation != 3;
+			wrong += what != VERDICT_MESSAGE || generation != 3;
 		else if (memcmp(disk + SLOT_HALF, after + SLOT_HALF, 512) == 0)
-			wrong += what != 't' || generation != 3;
+			wrong += what != VERDICT_TORN;
 		else
-			wrong += freed ? what != 'f'
-				       : what != 'p' || generation != 2;
+			wrong += freed ? what != VERDICT_UNUSED
+				       : what != VERDICT_MESSAGE ||
+						 generation != 2;
 	}
 	ok(alarms == 0, "no torn write is taken for rot (%d tried)", tries);
 	ok(wrong == 0, "what is promised is found, what is torn is not");
@@ -234,6 +227,8 @@ static void test_torn(void)
 	free(disk);
 }
 
+/* A message whose content is damaged counts as lost if either of two marks says
+ * that it was promised, and if there is none, as never written. */
 static void test_rot(void)
 {
 	static const char *const word[] = { "committed" };
@@ -244,11 +239,21 @@ static void test_rot(void)
 
 	buf_init(&rec, 1 << 16);
 	write_message(image, 1, 3000, '1', &s);
+	ok(verdict_on(image, &generation) == VERDICT_MESSAGE, "a message");
+	image[s.content + 100] ^= 1;
+	ok(verdict_on(image, &generation) == VERDICT_TORN,
+	   "if it is damaged, and nothing says that it was promised: torn");
 	journal_put(&rec, &s, 1700000000, word, 1);
 	memcpy(image + s.journal, rec.data, rec.len + 1);
-	ok(judge(image, &generation) == 'p', "a promised message");
+	ok(verdict_on(image, &generation) == VERDICT_DAMAGED,
+	   "if its journal says so: damaged");
+	memset(image + s.journal, 0, rec.len);
+	s.promised = true;
+	slot_super_write(image + slot_half(1), &s);
+	ok(verdict_on(image, &generation) == VERDICT_DAMAGED,
+	   "if its superblock says so, whatever its journal: damaged");
 	image[s.content + 100] ^= 1;
-	ok(judge(image, &generation) == 'r', "rots");
+	ok(verdict_on(image, &generation) == VERDICT_MESSAGE, "whole again");
 	buf_free(&rec);
 	free(image);
 }
@@ -388,7 +393,7 @@ static void test_random(void)
 		write_message(image, 1, 100, 'x', &s);
 		for (int k = 0; k < 1 + i % 50; k++)
 			image[slot_half(1) + random() % 2048] = (char)random();
-		judge(image, &generation);
+		verdict_on(image, &generation);
 	}
 	ok(true, "random damage is survived");
 	free(image);
