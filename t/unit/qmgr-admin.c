@@ -123,6 +123,66 @@ static void test_hold_active(struct queue_receiver *r)
 	buf_free(&why);
 }
 
+#define QUEUED 12 /* messages, more than */
+#define IN_JOBS 4 /* the deliverers have at once */
+
+static void queue_many(struct queue_receiver *r, const char *name)
+{
+	char to[64];
+
+	for (int i = 0; i < QUEUED; i++) {
+		snprintf(to, sizeof(to), "ok-%s%d@%s.test", name, i, name);
+		while (bed_post(r, name, to) != ERR_OK)
+			usleep(1000);
+	}
+}
+
+static bool few_are_left(const void *none)
+{
+	int64_t n = bed_in_queue();
+
+	(void)none;
+	return n >= 0 && n <= IN_JOBS;
+}
+
+static bool most_are_held(const void *none)
+{
+	struct queue_stats s;
+	struct buf why;
+	int err;
+
+	(void)none;
+	buf_init(&why, 1000);
+	err = queue_admin_stats(bed.public, &s, &why);
+	buf_free(&why);
+	return !err && s.held >= QUEUED - IN_JOBS;
+}
+
+/* What is only queued for a deliverer is taken back at once. */
+static void test_take_back(struct queue_receiver *r)
+{
+	struct buf why;
+	int64_t n = 0;
+
+	buf_init(&why, 1000);
+	bed_forget_record();
+	kill(bed.deliverer[1], SIGSTOP);
+	queue_many(r, "deleted");
+	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
+	ok(n == QUEUED && bed_wait(few_are_left, NULL),
+	   "what no deliverer has is deleted at once");
+	queue_many(r, "kept");
+	queue_admin_act(bed.public, QUEUE_HOLD, "ALL", &n, &why);
+	ok(n >= QUEUED && bed_wait(most_are_held, NULL), "… or held");
+	kill(bed.deliverer[1], SIGCONT);
+	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
+	ok(bed_wait(bed_is_empty, NULL) &&
+		   bed_occurs(bed.record, "to=<ok-deleted") <= IN_JOBS &&
+		   bed_occurs(bed.record, "to=<ok-kept") <= IN_JOBS,
+	   "… and not delivered");
+	buf_free(&why);
+}
+
 static bool is_reloaded(const void *arg)
 {
 	(void)arg;
@@ -158,6 +218,7 @@ int main(void)
 		return 0;
 	test_admin(r);
 	test_hold_active(r);
+	test_take_back(r);
 	test_reload(r);
 	bed_end(r);
 	return done();
