@@ -1,7 +1,8 @@
 /*
- * The helper that makes slots, beside a fsync that is watched: the name of a
- * folder that a keeper made and did not sync, having died, is durable before
- * slots in it are lent.
+ * The helper that makes and scans slots, beside a fsync that is watched: the
+ * name of a folder that a keeper made and did not sync, having died, is durable
+ * before slots in it are lent. And a scan that cannot read the queue is made
+ * again.
  * link: queue-manager/keeper.c
  * link: queue-manager/judge.c
  * link: queue-manager/scan.c
@@ -38,20 +39,53 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
-static int64_t made(int sock)
+/* Sends VERB; with COUNT, if that is how many slots to make. */
+static void ask(int sock, const char *verb, int64_t count)
 {
 	struct ipc_out out = { 0 };
-	struct ipc_in in = { 0 };
-	int64_t count = -1;
 
-	ipc_begin(&out, "make");
-	ipc_put_int(&out, "first", 0);
-	ipc_put_int(&out, "count", 2);
-	if (ipc_call(sock, &out, &in, WAIT_MS) == ERR_OK && ipc_is(&in, "made"))
-		ipc_int(&in, "count", 0, 2, &count);
+	ipc_begin(&out, verb);
+	if (count > 0) {
+		ipc_put_int(&out, "first", 0);
+		ipc_put_int(&out, "count", count);
+	}
+	err_ignore(ipc_send(sock, &out, WAIT_MS));
 	ipc_out_free(&out);
+}
+
+/* Waits for VERB; the number NAME in it, or -1 if it does not come. */
+static int64_t answer(int sock, const char *verb, const char *name)
+{
+	struct ipc_in in = { 0 };
+	int64_t number = -1;
+
+	while (ipc_recv(sock, &in, WAIT_MS) == ERR_OK)
+		if (ipc_is(&in, verb)) {
+			ipc_int(&in, name, 0, INT32_MAX, &number);
+			break;
+		}
 	ipc_in_free(&in);
-	return count;
+	return number;
+}
+
+static void test_make(int sock)
+{
+	ask(sock, "make", 2);
+	ok(answer(sock, "made", "count") == 2,
+	   "slots are made in a folder that is there");
+	ok(watched->syncs > 0, "and its name is durable");
+}
+
+/* The folder is away when the scan begins, and comes back. */
+static void test_scan_again(int sock)
+{
+	rename("queue", "away");
+	ask(sock, "scan", 0);
+	ask(sock, "count", 0);
+	ok(answer(sock, "counted", "corrupt") == 0, "a scan finds no queue");
+	rename("away", "queue");
+	ok(answer(sock, "junk", "unused") >= 0, "it is made again");
+	ok(answer(sock, "scanned", "strange") == 0, "and ends");
 }
 
 int main(void)
@@ -77,8 +111,8 @@ int main(void)
 		_exit(keeper_run(NULL, pair[1]));
 	}
 	close(pair[1]);
-	ok(made(pair[0]) == 2, "slots are made in a folder that is there");
-	ok(watched->syncs > 0, "and its name is durable");
+	test_make(pair[0]);
+	test_scan_again(pair[0]);
 	close(pair[0]);
 	waitpid(pid, NULL, 0);
 	snprintf(command, sizeof(command), "rm -rf '%s'", top);

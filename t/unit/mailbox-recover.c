@@ -55,15 +55,27 @@ static void test_torn(void)
 	free(data);
 }
 
+static uint64_t modseq_of(const char *folder)
+{
+	struct store *s;
+	struct mailbox *m = open_folder(folder, true, &s);
+	uint64_t modseq = m ? mailbox_highestmodseq(m) : 0;
+
+	close_folder(&m, &s);
+	return modseq;
+}
+
 static void test_damage(void)
 {
 	uint32_t v, now, count, next, renumbered = 0, kept = 0, all = 0;
-	size_t whole, at_byte;
+	size_t whole, at_byte, higher = 0;
+	uint64_t modseq;
 	char *data;
 
 	fresh();
 	deliver_n("INBOX", 6);
 	v = validity_of("INBOX", &count, &next);
+	modseq = modseq_of("INBOX");
 	unlink(path(DISK_SNAPSHOT));
 	data = slurp(path(DISK_JOURNAL), &whole);
 	for (at_byte = 0; at_byte + 400 < whole; at_byte += 37) {
@@ -73,6 +85,7 @@ static void test_damage(void)
 		now = validity_of("INBOX", &count, &next);
 		all += count == 6;
 		renumbered += now != v && now > 0;
+		higher += modseq_of("INBOX") >= modseq;
 		kept++;
 	}
 	ok(all == kept,
@@ -81,6 +94,8 @@ static void test_damage(void)
 	   all, kept);
 	ok(renumbered == kept, "under another UIDVALIDITY (%u of %u)",
 	   renumbered, kept);
+	ok(higher == kept, "and HIGHESTMODSEQ has not decreased (%zu of %u)",
+	   higher, kept);
 	free(data);
 	{
 		DIR *d = opendir(at.maildir);
