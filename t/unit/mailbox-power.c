@@ -335,6 +335,37 @@ static void test_many_and_rotation(void)
 	   "each is delivered again: %d are not", duplicates);
 }
 
+/* The journal is lost under a session while a delivery is under way: what is
+ * written instead has the right checksum of each message, or none. */
+static void test_lost_meanwhile(void)
+{
+	struct delivered out;
+	struct store *s;
+	struct mailbox *m;
+	uint32_t had, has;
+
+	fresh();
+	deliver_to("INBOX", text, "FIRST", &out);
+	deliver_to("INBOX", text, "SECOND", &out);
+	m = open_folder("INBOX", false, &s);
+	ok(index_content(&m->x, 1, &had), "a checksum is there");
+	begin_delivery("Q1");
+	unlink(path(DISK_JOURNAL));
+	unlink(path(DISK_SNAPSHOT));
+	ok(index_lock(&m->x) == ERR_OK && m->x.unsure.len > 0,
+	   "a lost journal is written again beside a delivery");
+	index_unlock(&m->x);
+	ok((!index_content(&m->x, 1, &has) || has == had) &&
+		   index_content(&m->x, 3, &has) && has == had,
+	   "no checksum is wrong");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", false, &s);
+	ok(m && mailbox_count(m) == 3 && mailbox_uid(m, 3) == 3 &&
+		   files_of_inbox() == 3,
+	   "all messages are there");
+	close_folder(&m, &s);
+}
+
 /* A message that was promised is another matter: see mailbox-others. */
 static void test_promised(void)
 {
@@ -372,6 +403,7 @@ int main(void)
 	test_out_of_order(false);
 	test_out_of_order(true);
 	test_promised();
+	test_lost_meanwhile();
 	test_many_and_rotation();
 	clean();
 	return done();
