@@ -2,16 +2,21 @@
  * qmgr on a disk that takes nothing: what was done is not done again, what
  * could not be written down is not begun, and it goes on when there is space.
  * The disk is full by a limit on the size of files, which spares the log and
- * what is at the beginning of a slot.
+ * what is at the beginning of a slot; or by a library that has no space.
  *
  * link: t/lib/bed.c
+ * preload: t/lib/full.c
  */
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "t/lib/bed.h"
+#include "t/lib/preload.h"
 #include "t/unit/tap.h"
 
 #define FULL 33000 /* the superblock's place; its journal is behind */
@@ -73,15 +78,48 @@ static void test_done_once(struct queue_receiver *r)
 	   "what was done is on disk");
 }
 
-int main(void)
+/* Has a pass been refused *N times? */
+static bool is_refused(const void *n)
+{
+	return bed_occurs(bed.log, "not tried now: cannot reserve space") >=
+	       *(const int *)n;
+}
+
+/* A message that waits begins no pass whose results could not be written. */
+static void test_not_begun(struct queue_receiver *r)
+{
+	char *full = mem_printf("%s/full", bed.dir);
+	int before, once = 1, again = 3;
+
+	bed_post(r, "wait", "defer-wait@remote.test");
+	bed_wait(bed_is_recorded, "defer-wait@");
+	err_ignore(file_replace(full, 0600, "", 0));
+	ok(bed_wait(is_refused, &once), "space cannot be reserved");
+	before = times("defer-wait@");
+	ok(bed_wait(is_refused, &again) && times("defer-wait@") == before,
+	   "so nothing is tried");
+	unlink(full);
+	bed_forget_record();
+	ok(bed_wait(bed_is_recorded, "defer-wait@"), "until there is some");
+	free(full);
+}
+
+/* BUILD/t/lib/full.so, beside BUILD/t/unit/qmgr-full.t. */
+int main(int argc, char **argv)
 {
 	struct queue_receiver *r;
 
+	(void)argc;
 	signal(SIGXFSZ, SIG_IGN);
 	r = bed_begin();
 	if (!r)
 		return 0;
 	test_done_once(r);
+	setenv("FULL_DIR", bed.dir, 1);
+	bed.preload = preload_library(argv[0], "full");
+	bed_end_qmgr(SIGTERM);
+	bed_start_qmgr();
+	test_not_begun(r);
 	bed_end(r);
 	return done();
 }
