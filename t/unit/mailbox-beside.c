@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 
 #include "index/disk.h"
+#include "index/lock.h"
+#include "mailbox/opened.h"
 #include "t/unit/mailbox-lib.h"
 
 static void test_snapshot(void)
@@ -202,6 +204,51 @@ static void test_behind_rotation(void)
 	close_folder(&m, &s);
 }
 
+#define SUMS 9
+
+static bool is_locked(void)
+{
+	int fd = open(path(DISK_LOCK), O_RDWR);
+	bool is = fd >= 0 && lock_take(fd, 0) == ERR_BUSY;
+
+	close(fd);
+	return is;
+}
+
+/* The checksums of M's messages; false if one is missing. */
+static bool sums_of(struct mailbox *m, uint32_t sum[SUMS])
+{
+	for (uint32_t i = 0; i < SUMS; i++)
+		if (!index_content(&m->x, i + 1, &sum[i]))
+			return false;
+	return true;
+}
+
+/* A session that finds another journal when it wants to write holds the lock
+ * all the same; and the new one has all checksums. */
+static void test_lock_behind_rotation(void)
+{
+	struct store *s, *s2;
+	struct mailbox *m, *other;
+	uint32_t had[SUMS], has[SUMS];
+
+	fresh();
+	deliver_n("INBOX", SUMS);
+	m = open_folder("INBOX", false, &s);
+	other = open_folder("INBOX", false, &s2);
+	ok(sums_of(m, had) && index_lock(&m->x) == ERR_OK &&
+		   index_write_anew(&m->x) == ERR_OK,
+	   "a journal is replaced");
+	index_unlock(&m->x);
+	ok(!is_locked() && index_lock(&other->x) == ERR_OK && is_locked(),
+	   "who comes behind it has the lock");
+	index_unlock(&other->x);
+	ok(sums_of(other, has) && memcmp(had, has, sizeof(had)) == 0,
+	   "and the checksums of before");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+}
+
 static int64_t cpu_us(void)
 {
 	struct rusage r;
@@ -268,6 +315,7 @@ int main(void)
 	test_snapshot_changed(false);
 	test_rotation();
 	test_behind_rotation();
+	test_lock_behind_rotation();
 	test_cost();
 	clean();
 	return done();

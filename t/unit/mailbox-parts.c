@@ -152,7 +152,7 @@ static void test_lazy(void)
 static void test_both(size_t part, const char *what)
 {
 	const struct mailbox_changes *c;
-	uint32_t i, wrong = 0, there = 0;
+	uint32_t i, wrong = 0, there = 0, last = N;
 	struct store *s;
 	struct mailbox *m = NULL;
 	char *data, *journal;
@@ -181,6 +181,9 @@ static void test_both(size_t part, const char *what)
 	ok(wrong == 0 && (code == ERR_CORRUPT || there == N),
 	   "%s and the journal damaged: %u are known, %u wrong, then: %s", what,
 	   there, wrong, err_text(code));
+	ok(!m || mailbox_store(m, &last, 1, MAILBOX_SET, MAILBOX_SEEN, 0,
+			       UINT64_MAX, NULL) == ERR_CORRUPT,
+	   "which changes nothing any more");
 	mailbox_close(&m);
 	for (i = 0, code = ERR_CORRUPT; code == ERR_CORRUPT && i < 2; i++)
 		code = mailbox_open(s, "INBOX", false, &m);
