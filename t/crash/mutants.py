@@ -28,6 +28,7 @@ COUNTED = ("write", "pwrite")
 CONDITION = re.compile(r"\b(?:if|while) (?=\()")
 CALL = re.compile(r"(?<![\w.>])(%s)(?=\()" % "|".join(CALLS + COUNTED))
 RESULT = re.compile(r"\breturn ([^;]*);")
+FUNCTION = re.compile(r"^(\w[^;{}()]*?)\b(\w+)\(", re.M)
 COMPARES = re.compile(r"&&|\|\||[=!<>]=|^!| [<>] ")
 CODES = {"true": "false", "false": "true", "ERR_OK": "ERR_IO"}
 
@@ -107,8 +108,18 @@ def results(text):
             other = other or "ERR_OK"
         if other:
             yield "result", begin, end, "mutant_is(%%d) ? %s : " % other, ""
-        elif COMPARES.search(value) and "?" not in value:
+        elif not COMPARES.search(value) or "?" in value:
+            continue
+        elif "bool" in function_at(text, begin)[0].split():
             yield "result", begin, end, "mutant_turns(%d, (", "))"
+        else:  # an order, below, at or above 0
+            yield ("order", begin, end, "(mutant_is(%d) ? -1 : 1) * (", ")")
+
+
+def function_at(seen, at):
+    """The function around AT, whose bracket is in column 0: what it gives, and
+    its name."""
+    return FUNCTION.findall(seen[:seen.rfind("\n{\n", 0, at)])[-1]
 
 
 def find(name, text):
