@@ -114,6 +114,40 @@ static void test_damage(void)
 	ok(count == 7, "delivery into a folder with a damaged journal");
 }
 
+/* What the journal says before the damage stays, as far as it is in no name.
+ * The second damage is nearer to the end: the same one, or in the last record. */
+static void test_before_damage(const char *what, long first, long second)
+{
+	struct store *s;
+	struct mailbox *m;
+	uint32_t v, seq = 1;
+	uint64_t bit;
+	size_t whole;
+	char *data;
+
+	fresh();
+	deliver_n("INBOX", 2);
+	m = open_folder("INBOX", false, &s);
+	v = mailbox_uidvalidity(m);
+	mailbox_keyword_bit(m, "work", true, &bit);
+	mailbox_store(m, &seq, 1, MAILBOX_ADD, 0, bit, UINT64_MAX, NULL);
+	close_folder(&m, &s);
+	deliver_n("INBOX", 3);
+	unlink(path(DISK_SNAPSHOT));
+	data = slurp(path(DISK_JOURNAL), &whole);
+	data[first < 0 ? (long)whole + first : first] ^= 0x10;
+	if (second != first)
+		data[(long)whole + second] ^= 0x10;
+	write_file(path(DISK_JOURNAL), data, whole);
+	free(data);
+	m = open_folder("INBOX", true, &s);
+	ok(m && mailbox_uidvalidity(m) != v && mailbox_count(m) == 5 &&
+		   mailbox_get(m, 1).keywords == bit &&
+		   strcmp(mailbox_keyword(m, 0), "work") == 0,
+	   "%s is damaged: a keyword from before is kept", what);
+	close_folder(&m, &s);
+}
+
 static void test_loss(void)
 {
 	struct store *s;
@@ -353,6 +387,9 @@ int main(void)
 
 	test_torn();
 	test_damage();
+	test_before_damage("a record", -600, -600);
+	test_before_damage("the head", 20, 20);
+	test_before_damage("a record, and the last one", -600, -20);
 	test_loss();
 	test_unlinked_delivery();
 	for (cut = 0; cut <= 80; cut += 20) {

@@ -16,6 +16,7 @@ static struct {
 	int root;    /* what the Maildir is in, while it had no `cur` */
 	int maildir; /* the Maildir */
 	int fail;    /* the next so many of journals */
+	int fail_ahead; /* … and of the numbers that are written ahead */
 } syncs;
 
 static bool is_at(const struct stat *st, const char *p)
@@ -48,6 +49,12 @@ int fdatasync(int fd)
 			errno = EIO;
 			return -1;
 		}
+	}
+	if (syncs.fail_ahead > 0 && fstat(fd, &st) == 0 &&
+	    is_at(&st, path(DISK_LOCK))) {
+		syncs.fail_ahead--;
+		errno = EIO;
+		return -1;
 	}
 	return (int)syscall(SYS_fdatasync, fd);
 }
@@ -110,6 +117,24 @@ static void test_told(void)
 	   "and that a file is gone");
 	close_folder(&other, &s2);
 	close_folder(&m, &s);
+}
+
+/* Numbers are given out only below those that are written ahead. */
+static void test_ahead(void)
+{
+	struct delivered out;
+	uint32_t count, next;
+
+	fresh();
+	deliver_n("Box", 1);
+	begin_count();
+	syncs.fail_ahead = 1;
+	ok(deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "", &out) != ERR_OK &&
+		   syncs.fail_ahead == 0,
+	   "no number is given out if the mark ahead of it cannot be synced");
+	ok(deliver_to("INBOX", "A: b\r\n\r\nx\r\n", "", &out) == ERR_OK &&
+		   validity_of("INBOX", &count, &next) > 0 && count == 1,
+	   "and then it is");
 }
 
 static void test_status(void)
@@ -271,6 +296,7 @@ static void test_names(void)
 int main(void)
 {
 	test_told();
+	test_ahead();
 	test_status();
 	test_no_scan();
 	test_same_flags();
