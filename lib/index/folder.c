@@ -134,17 +134,10 @@ static int read_last(struct folder *f, off_t size)
 int folder_peek(struct folder *f)
 {
 	struct stat st;
-	int code;
+	int code = open_journal(f, &st);
 
-	if (f->journal < 0) {
-		code = folder_open_journal(f);
-		if (code)
-			return code;
-	}
-	if (fstat(f->journal, &st) < 0)
-		return err_sys("look at", DISK_JOURNAL);
-	if (f->end == st.st_size)
-		return ERR_OK;
+	if (code)
+		return code;
 	code = read_last(f, st.st_size);
 	return code == ERR_CORRUPT ? ERR_BUSY : code;
 }

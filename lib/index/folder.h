@@ -67,8 +67,9 @@ bool folder_is_gone(const struct folder *f);
 /* Opens the journal file that is there now. ERR_NOT_FOUND, ERR_CORRUPT. */
 int folder_open_journal(struct folder *f) MUST_CHECK;
 
-/* Reads the last record into f->last, without a lock. A tail that fails its
- * check is ERR_BUSY: somebody may be writing. */
+/* Opens the journal that is there now and reads its last record into f->last,
+ * without a lock. As folder_open_journal; a tail that fails its check is
+ * ERR_BUSY: somebody may be writing. */
 int folder_peek(struct folder *f) MUST_CHECK;
 
 /* Takes the lock, waiting at most FOLDER_LOCK_MS, opens the journal (again,
