@@ -90,6 +90,8 @@ static void test_envelope(void)
 	ok(envelope_read(a, "sender x\nrcpt a 16 %\n", 21, &e) == ERR_SYNTAX,
 	   "NOTIFY is bounded");
 	ok(envelope_read(a, "sender %00\n", 11, &e) == ERR_SYNTAX, "no NUL");
+	ok(envelope_read(a, "sender x\nenvid a b\n", 19, &e) == ERR_SYNTAX,
+	   "and no word too many");
 	buf_free(&b);
 	arena_free(&a);
 }
