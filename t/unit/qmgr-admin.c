@@ -3,6 +3,7 @@
  *
  * link: t/lib/bed.c
  */
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -183,6 +184,53 @@ static void test_take_back(struct queue_receiver *r)
 	buf_free(&why);
 }
 
+static int count_descriptors(void)
+{
+	char *path = mem_printf("/proc/%d/fd", (int)bed.qmgr);
+	DIR *d = opendir(path);
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	free(path);
+	return n;
+}
+
+static bool all_wait(const void *none)
+{
+	struct queue_stats s;
+	struct buf why;
+	int err;
+
+	(void)none;
+	buf_init(&why, 1000);
+	err = queue_admin_stats(bed.public, &s, &why);
+	buf_free(&why);
+	return !err && s.waiting == QUEUED;
+}
+
+/* Of a message that waits or is held no file stays open. */
+static void test_hold_many(struct queue_receiver *r)
+{
+	struct buf why;
+	int64_t n = 0;
+	int before;
+
+	buf_init(&why, 1000);
+	for (int i = 0; i < QUEUED; i++)
+		bed_post(r, "many", "defer4@remote.test");
+	bed_wait(all_wait, NULL);
+	before = count_descriptors();
+	queue_admin_act(bed.public, QUEUE_HOLD, "ALL", &n, &why);
+	ok(before > 2 && n == QUEUED && count_descriptors() < before + QUEUED,
+	   "messages are held, and no file stays open");
+	queue_admin_act(bed.public, QUEUE_DELETE, "ALL", &n, &why);
+	bed_wait(bed_is_empty, NULL);
+	buf_free(&why);
+}
+
 static bool is_reloaded(const void *arg)
 {
 	(void)arg;
@@ -219,6 +267,7 @@ int main(void)
 	test_admin(r);
 	test_hold_active(r);
 	test_take_back(r);
+	test_hold_many(r);
 	test_reload(r);
 	bed_end(r);
 	return done();

@@ -352,6 +352,34 @@ static void test_expansion(void)
 	free(image);
 }
 
+/* The clock was set: the age of a message counts from another time, also for
+ * who reads its journal. */
+static void test_born(void)
+{
+	const char *born[] = { "born", "1600000000" }, *bad[] = { "born", "0" };
+	char *image = mem_alloc(IMAGE);
+	struct slot_super s;
+	struct message m;
+	int fd;
+
+	write_message(image, 1, 100, 'x', &s);
+	fd = file_of(image);
+	message_load(&m, fd, 1, true);
+	ok(message_born(&m) == 1700000000, "a message's age is since it came");
+	ok(!message_note(&m, bad, 2) && message_note(&m, born, 2) &&
+		   message_born(&m) == 1600000000,
+	   "or since its journal says");
+	ok(message_write_journal(&m, fd) == ERR_OK, "it is written");
+	message_free(&m);
+	ok(message_load(&m, fd, 1, false) == ERR_OK &&
+		   message_born(&m) == 1600000000 &&
+		   message_arrival(&m) == 1700000000,
+	   "and read back");
+	message_free(&m);
+	close(fd);
+	free(image);
+}
+
 /* A journal that outgrows its half trims the slot and goes on. */
 static void test_long_journal(void)
 {
@@ -410,6 +438,7 @@ int main(void)
 	test_rot();
 	test_journal();
 	test_expansion();
+	test_born();
 	test_long_journal();
 	test_random();
 	return done();
