@@ -2,6 +2,8 @@
  * A large snapshot is checked part by part when it is used: whatever is damaged
  * in it, a session sees what the journal says, or ends.
  */
+#include <sys/wait.h>
+
 #include "index/disk.h"
 #include "mailbox/opened.h"
 #include "t/unit/mailbox-lib.h"
@@ -197,10 +199,66 @@ static void test_both(size_t part, const char *what)
 	free(journal);
 }
 
+/* Changes all flags, and dies before they are in the names. */
+static void flag_and_die(void)
+{
+	struct store *s;
+	struct mailbox *m;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		m = open_folder("INBOX", false, &s);
+		for (uint32_t i = 1; i <= N; i++)
+			mailbox_store(m, &i, 1, MAILBOX_ADD, MAILBOX_FLAGGED, 0,
+				      UINT64_MAX, NULL);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static int count_flagged(void)
+{
+	DIR *d = opendir(path("cur"));
+	struct dirent *e;
+	int n = 0;
+
+	while ((e = readdir(d)))
+		n += strstr(e->d_name, ":2,F") != NULL;
+	closedir(d);
+	return n;
+}
+
+/* A snapshot may be of a moment when flags were not yet in names: whoever comes
+ * later makes up for that, in parts too that it did not want otherwise. */
+static void test_unsettled(void)
+{
+	const uint32_t first = 1;
+	struct store *s;
+	struct mailbox *m;
+	long before;
+
+	make();
+	before = file_size(path(DISK_SNAPSHOT));
+	unlink(path(DISK_SNAPSHOT));
+	fflush(stdout);
+	flag_and_die();
+	m = open_folder("INBOX", false, &s);
+	close_folder(&m, &s);
+	ok(file_size(path(DISK_SNAPSHOT)) == before && count_flagged() < 10,
+	   "a snapshot has flags that are in no name yet");
+	m = open_folder("INBOX", false, &s);
+	mailbox_store(m, &first, 1, MAILBOX_ADD, MAILBOX_ANSWERED, 0,
+		      UINT64_MAX, NULL);
+	close_folder(&m, &s);
+	ok(count_flagged() == N, "the next session puts them there: %d of %d",
+	   count_flagged(), N);
+}
+
 int main(void)
 {
 	test_anywhere();
 	test_lazy();
+	test_unsettled();
 	test_both(3, "entries");
 	test_both(8, "names");
 	clean();

@@ -523,6 +523,23 @@ static void test_moved_over_unfinished(void)
 	close_folder(&m, &s);
 }
 
+/* The file system's clock is a file server's, an hour behind ours: that is
+ * learnt, and no restore. */
+static void test_other_clock(void)
+{
+	uint32_t uid;
+
+	fresh();
+	ahead = 3600;
+	deliver("first");
+	deliver("second");
+	uid = deliver("third");
+	ok(uid > 0 && deliver("fourth") == uid + 1 &&
+		   deliver("fifth") == uid + 2,
+	   "with another clock numbers go on by one");
+	ahead = 0;
+}
+
 int main(void)
 {
 	leftover_busy_us = 0; /* nobody waits for processes that ended */
@@ -547,6 +564,7 @@ int main(void)
 	test_moved_back(true);
 	test_moved_back_later();
 	test_clock_was_ahead();
+	test_other_clock();
 	test_moved_over_unfinished();
 	clean();
 	return done();

@@ -380,6 +380,31 @@ static void test_born(void)
 	free(image);
 }
 
+/* What the sender was told is not told again by who reads the journal. */
+static void test_told(void)
+{
+	const char *failed[] = { "failed", "1", "5.0.0", "-", "none", "no" };
+	const char *told[] = { "told", "failure" };
+	char *image = mem_alloc(IMAGE);
+	struct slot_super s;
+	struct message m;
+	int fd;
+
+	write_message(image, 1, 100, 'x', &s);
+	fd = file_of(image);
+	message_load(&m, fd, 1, true);
+	ok(message_note(&m, failed, 6) && message_note(&m, told, 2) &&
+		   message_write_journal(&m, fd) == ERR_OK,
+	   "the sender is told of a failure");
+	message_free(&m);
+	ok(message_load(&m, fd, 1, false) == ERR_OK &&
+		   m.rcpt[0].told == 0 && m.rcpt[1].told == TOLD_FAILURE,
+	   "and that is read back");
+	message_free(&m);
+	close(fd);
+	free(image);
+}
+
 /* A journal that outgrows its half trims the slot and goes on. */
 static void test_long_journal(void)
 {
@@ -439,6 +464,7 @@ int main(void)
 	test_journal();
 	test_expansion();
 	test_born();
+	test_told();
 	test_long_journal();
 	test_random();
 	return done();
