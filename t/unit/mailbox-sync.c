@@ -137,6 +137,29 @@ static void test_ahead(void)
 	   "and then it is");
 }
 
+/* A journal is lost under a session, and cannot be made again now. */
+static void test_lost(void)
+{
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	deliver_n("INBOX", 1);
+	m = open_folder("INBOX", false, &s);
+	unlink(path(DISK_JOURNAL));
+	begin_count();
+	syncs.fail_ahead = 1;
+	ok(store_flag(m, MAILBOX_SEEN) != ERR_OK && syncs.fail_ahead == 0,
+	   "no change is promised without a journal");
+	ok(store_flag(m, MAILBOX_FLAGGED) == ERR_OK &&
+		   access(path(DISK_JOURNAL), F_OK) == 0,
+	   "and then it is there");
+	close_folder(&m, &s);
+	m = open_folder("INBOX", true, &s);
+	ok(mailbox_get(m, 1).flags & MAILBOX_FLAGGED, "with the change");
+	close_folder(&m, &s);
+}
+
 static void test_status(void)
 {
 	struct store *s;
@@ -297,6 +320,7 @@ int main(void)
 {
 	test_told();
 	test_ahead();
+	test_lost();
 	test_status();
 	test_no_scan();
 	test_same_flags();
