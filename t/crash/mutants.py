@@ -38,12 +38,20 @@ class Mutant:
     """TEXT[begin:end] gets BEFORE and AFTER, in which %d is its number."""
     name: str
     line: int
+    function: str
     kind: str
     text: str
     begin: int
     end: int
     before: str
     after: str
+    again: int = 1  # which of those in FUNCTION that read the same
+
+    def key(self):
+        """What stays when the lines around it change."""
+        return "%s: %s: %s: %s%s" % (
+            self.name, self.function, self.kind, self.text,
+            " #%d" % self.again if self.again > 1 else "")
 
 
 def blind(text):
@@ -124,12 +132,33 @@ def function_at(seen, at):
 
 def find(name, text):
     """All mutants of the file NAME with TEXT."""
-    seen = blind(text)
+    seen, times = blind(text), {}
     for turn in (conditions, calls, results):
         for kind, begin, end, before, after in turn(seen):
-            yield Mutant(name, text.count("\n", 0, begin) + 1, kind,
-                         " ".join(text[begin:end].split()), begin, end,
-                         before, after)
+            m = Mutant(name, text.count("\n", 0, begin) + 1,
+                       function_at(seen, begin)[1], kind,
+                       " ".join(text[begin:end].split()), begin, end,
+                       before, after)
+            key = m.key()
+            m.again = times[key] = times.get(key, 0) + 1
+            yield m
+
+
+def known(text):
+    """A table of mutants that may survive: the reason for each key. A line
+    that begins with a blank is the reason for those above it."""
+    reasons, waiting = {}, []
+    for line in text.splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        if not line[0].isspace():
+            waiting.append(line)
+            continue
+        reasons.update(dict.fromkeys(waiting, line.strip()))
+        waiting = []
+    if waiting:
+        raise ValueError("no reason is given for " + waiting[0])
+    return reasons
 
 
 def turned(name, text, numbered):
