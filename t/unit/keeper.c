@@ -10,8 +10,10 @@
  */
 #include "queue-manager/keeper.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,6 +26,7 @@
 #include "t/unit/tap.h"
 
 #define WAIT_MS 60000
+#define FILES 64 /* that the keeper may have open */
 
 static struct watched {
 	ino_t queue; /* the folder */
@@ -76,6 +79,22 @@ static void test_make(int sock)
 	ok(watched->syncs > 0, "and its name is durable");
 }
 
+/* However often it is asked, no file stays open. */
+static void test_count(int sock)
+{
+	int right = 0;
+
+	mkdir("corrupt", 0700);
+	close(open("corrupt/one", O_CREAT | O_WRONLY, 0600));
+	for (int i = 0; i < 2 * FILES; i++) {
+		ask(sock, "count", 0);
+		right += answer(sock, "counted", "corrupt") == 1;
+	}
+	unlink("corrupt/one");
+	ok(right == 2 * FILES, "what is in corrupt/ is counted: %d of %d times",
+	   right, 2 * FILES);
+}
+
 /* The folder is away when the scan begins, and comes back. */
 static void test_scan_again(int sock)
 {
@@ -107,11 +126,15 @@ int main(void)
 	mkdir(dir, 0700);
 	pid = fork();
 	if (pid == 0) {
+		const struct rlimit few = { FILES, FILES };
+
 		close(pair[0]);
+		setrlimit(RLIMIT_NOFILE, &few);
 		_exit(keeper_run(NULL, pair[1]));
 	}
 	close(pair[1]);
 	test_make(pair[0]);
+	test_count(pair[0]);
 	test_scan_again(pair[0]);
 	close(pair[0]);
 	waitpid(pid, NULL, 0);
