@@ -26,6 +26,7 @@
 
 #define TEXT_MAX (1LL << 30)
 #define READ_FIRST 50	   /* messages, before signatures are asked */
+#define DECODE_MS 60000	   /* for making text of attachments */
 #define EXCLUDED_MAX 32	   /* keys for which they are asked */
 #define LOOK_EVERY \
 	256 /* messages, at the clock, where only the table is asked */
@@ -72,6 +73,7 @@ struct search *search_new(struct session *s)
 
 	m->s = s;
 	m->arena = arena_new();
+	mailbox_attached_allow(s->box, DECODE_MS);
 	progress_begin(&m->progress, &s->c, clock_ms());
 	for (i = 0; buffer(m, i); i++)
 		buf_init(buffer(m, i), TEXT_MAX);

@@ -37,6 +37,11 @@ void attached_begin(struct mailbox *m)
 	buf_init(&a->text, DECODER_TEXT_MAX);
 }
 
+void mailbox_attached_allow(struct mailbox *m, int64_t ms)
+{
+	m->attached.left_ms = ms;
+}
+
 static void forget(struct attached *a)
 {
 	if (a->fd >= 0)
@@ -247,26 +252,36 @@ static void keep(struct mailbox *m, struct texts_head *h, const struct buf *text
 	a->failed |= code != ERR_OK;
 }
 
-/* Has the text of H been found before? *TEXT gets it, or NULL if there is
- * none. */
-static bool recall(struct mailbox *m, const struct texts_head *h)
+static bool is_believed(int64_t failed)
 {
-	struct attached *a = &m->attached;
-	const struct known_text *k = get(a, h);
 	int64_t now = clock_wall();
 
-	if (!k) {
-		look(m);
-		k = get(a, h);
-	}
-	if (!k)
+	return failed <= now && now - failed < BELIEVED_S;
+}
+
+/* Makes what is known of H the latest, if it is of use. */
+static bool take(struct attached *a, const struct texts_head *h)
+{
+	const struct known_text *k = get(a, h);
+
+	a->latest = (struct texts_head){ 0 };
+	buf_reset(&a->text);
+	if (!k || (k->head.failed
+			   ? !is_believed(k->head.failed)
+			   : !texts_read(a->fd, &k->head, k->place, &a->text)))
 		return false;
 	a->latest = k->head;
-	buf_reset(&a->text);
-	if (k->head.failed)
-		return k->head.failed <= now &&
-		       now - k->head.failed < BELIEVED_S;
-	return texts_read(a->fd, &k->head, k->place, &a->text);
+	return true;
+}
+
+/* Has the text of H been found before, or that there is none? Then it is the
+ * latest. */
+static bool recall(struct mailbox *m, const struct texts_head *h)
+{
+	if (take(&m->attached, h))
+		return true;
+	look(m); /* at what others have added */
+	return take(&m->attached, h);
 }
 
 /* Asks for the text of PART; false if nobody can say now. */
@@ -274,12 +289,13 @@ static bool make(struct mailbox *m, const struct decoder *row, const char *data,
 		 const struct mime_part *part, struct texts_head *h)
 {
 	struct attached *a = &m->attached;
+	int64_t begun = clock_ms();
 	const char *content;
 	struct buf work, made;
 	size_t n;
 	int code;
 
-	if (clock_ms() < a->ask_from)
+	if (begun < a->ask_from || a->left_ms <= 0)
 		return false;
 	buf_init(&work, DECODER_INPUT_MAX + 4);
 	buf_init(&made, DECODER_TEXT_MAX);
@@ -288,16 +304,17 @@ static bool make(struct mailbox *m, const struct decoder *row, const char *data,
 			 : decoder_ask(m->store->decoders, row, content, n,
 				       &made);
 	buf_free(&work);
+	a->left_ms -= clock_ms() - begun;
 	if (code == ERR_UNSUPPORTED)
 		h->failed = clock_wall();
 	if ((!code && made.len <= part->nbody) || h->failed)
 		keep(m, h, &made);
-	a->latest = *h;
 	buf_reset(&a->text);
 	buf_put(&a->text, made.data, made.len);
 	buf_free(&made);
-	if (code && !h->failed) {
-		a->latest.of.uid = 0;
+	if (!code || h->failed) {
+		a->latest = *h;
+	} else {
 		a->ask_from = clock_ms() + ASK_AGAIN_MS;
 		log_error("an attachment is searched without its text: %s",
 			  err_why(code));

@@ -32,8 +32,13 @@ struct attached {
 	struct texts_head latest;
 	bool missed;	  /* somebody has to be asked who cannot be */
 	int64_t ask_from; /* on clock_ms: not before */
+	int64_t left_ms;  /* for making texts */
 	struct searched_more more;
 };
+
+/* From now on texts are made for about MS milliseconds; what is not made then is
+ * missed. At first it is none. */
+void mailbox_attached_allow(struct mailbox *m, int64_t ms);
 
 /* For searched_text of the message at SEQ, until the next call; NULL if there
  * are no commands. */

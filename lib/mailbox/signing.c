@@ -235,6 +235,7 @@ static int sign_some(struct mailbox *m, int fd, int64_t ms, bool *more)
 	int code = ERR_OK;
 
 	desk_begin(&d, m->signing.maker);
+	mailbox_attached_allow(m, ms);
 	do {
 		e = next_lacking(m);
 		if (e)
