@@ -152,6 +152,9 @@ FUZZ_SEEDS(
 	"a SELECT INBOX\r\nb FETCH 1:* (BINARY.PEEK[1]<0.9> BINARY.SIZE[2.1] "
 	"BINARY[] PREVIEW (LAZY) SAVEDATE EMAILID THREADID)\r\nc FETCH * PREVIEW\r\n"
 	"d SEARCH SAVEDON 1-Jan-2020 SAVEDATESUPPORTED\r\n",
+	"a SELECT INBOX\r\nb SEARCH RETURN (RELEVANCY PARTIAL 1:2) FUZZY (TEXT "
+	"\"halo wurld\" NOT FROM bcd)\r\nc SORT RETURN (ALL RELEVANCY UPDATE) "
+	"(RELEVANCY) UTF-8 OR FUZZY SUBJECT {4+}\r\nhel\xc3 ALL\r\n",
 	"a APPEND INBOX ~{70+}\r\nContent-Type: a/b\r\n"
 	"Content-Transfer-Encoding: binary\r\n\r\nx\ny\rz\r\n\r\n",
 	"a ENABLE UTF8=ACCEPT\r\nb APPEND INBOX UTF8 (~{3+}\r\nA:b)\r\n"
