@@ -253,10 +253,9 @@ static int rename_one(struct store *s, const char *old, const char *new)
 	return errno == ENOTEMPTY ? ERR_EXISTS : err_sys("rename", old);
 }
 
-/* Gives the folders in L, pairs of old and new names on disk, their new ones,
- * and their uses; or none of them. */
-static int rename_all(struct store *s, const struct strlist *l,
-		      const char *from, const char *to)
+/* Gives the folders in L, pairs of old and new names on disk, their new ones;
+ * or none of them. */
+static int rename_dirs(struct store *s, const struct strlist *l)
 {
 	size_t i;
 	int code = ERR_OK;
@@ -265,17 +264,29 @@ static int rename_all(struct store *s, const struct strlist *l,
 		code = rename_one(s, l->item[i], l->item[i + 1]);
 	if (code)
 		i -= 2;
-	else
-		code = names_rename(s, from, to);
-	if (!code && fsync(s->dir) < 0)
+	else if (fsync(s->dir) < 0)
 		code = err_sys("sync", "the Maildir");
-	/* the uses may be renamed and not synced; if not, this does nothing */
-	if (code)
-		err_ignore(names_rename(s, to, from));
 	for (; code && i > 0; i -= 2)
 		if (rename_one(s, l->item[i - 1], l->item[i - 2]) != ERR_OK)
 			log_error("mailbox: %s stays %s: %m", l->item[i - 2],
 				  l->item[i - 1]);
+	return code;
+}
+
+/* The same for the folders in L, which are FROM and what is below it, and their
+ * uses. A use means nothing as long as there is no such folder, so both names
+ * have it until the folders have one of them for good. */
+static int rename_all(struct store *s, const struct strlist *l,
+		      const char *from, const char *to)
+{
+	int code = names_prepare(s, from, to);
+
+	if (!code)
+		code = rename_dirs(s, l);
+	if (names_forget(s, code ? to : from) != ERR_OK)
+		log_warn("mailbox: there is no %s, but still its special use: "
+			 "%m",
+			 code ? to : from);
 	return code;
 }
 

@@ -314,31 +314,58 @@ static char *renamed(const char *name, const char *from, const char *to)
 	return mem_printf("%s%s", to, name + n);
 }
 
-static bool rename_in(struct strlist *l, size_t first, size_t step,
-		      const char *from, const char *to)
+/* Removes the pairs of NAME and all below it. Were there any? */
+static bool forget_in(struct strlist *l, const char *name)
 {
-	bool any = false;
-	size_t i;
+	bool had = false;
 
-	for (i = first; i < l->n; i += step) {
-		char *name = renamed(l->item[i], from, to);
+	for (size_t i = 0; i + 1 < l->n;) {
+		if (str_equal(l->item[i + 1], name) ||
+		    store_is_below(l->item[i + 1], name)) {
+			remove_at(l, i, 2);
+			had = true;
+		} else {
+			i += 2;
+		}
+	}
+	return had;
+}
+
+/* Adds a pair for TO, or below it, for each of FROM. Were there any? */
+static bool prepare_in(struct strlist *l, const char *from, const char *to)
+{
+	size_t n = l->n;
+
+	for (size_t i = 0; i + 1 < n; i += 2) {
+		char *name = renamed(l->item[i + 1], from, to);
 
 		if (!name)
 			continue;
-		free(l->item[i]);
-		l->item[i] = name;
-		any = true;
+		strlist_add(l, l->item[i]);
+		strlist_add(l, name);
+		free(name);
 	}
-	return any;
+	return l->n > n;
 }
 
-/* RFC 3501 leaves subscriptions to the client: only uses follow. */
-int names_rename(struct store *s, const char *from, const char *to)
+int names_prepare(struct store *s, const char *from, const char *to)
+{
+	struct strlist l = { 0 };
+	int code = names_uses(s, &l);
+	bool had = forget_in(&l, to), more = prepare_in(&l, from, to);
+
+	if (!code && (had || more))
+		code = write_uses(s, &l);
+	strlist_free(&l);
+	return code;
+}
+
+int names_forget(struct store *s, const char *name)
 {
 	struct strlist l = { 0 };
 	int code = names_uses(s, &l);
 
-	if (!code && rename_in(&l, 1, 2, from, to))
+	if (!code && forget_in(&l, name))
 		code = write_uses(s, &l);
 	strlist_free(&l);
 	return code;

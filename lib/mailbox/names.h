@@ -39,8 +39,11 @@ const char *names_usual_use(const char *name);
 /* Is USE one of RFC 6154? Then its usual spelling, else NULL. */
 const char *names_known_use(const char *use);
 
-/* FROM and all below it are now called TO: their uses follow; subscriptions
- * are left to the client (RFC 3501 section 6.3.5). Under the user's lock. */
-int names_rename(struct store *s, const char *from, const char *to);
+/* FROM and all below it will be called TO, where no folder is: each will have
+ * the same use there. Subscriptions are left to the client (RFC 3501 section
+ * 6.3.5). Then names_forget, for FROM, or for TO if nothing came of it: NAME and
+ * all below it have no use. Both under the user's lock. */
+int names_prepare(struct store *s, const char *from, const char *to) MUST_CHECK;
+int names_forget(struct store *s, const char *name) MUST_CHECK;
 
 #endif

@@ -1,21 +1,25 @@
 /*
  * The commands for folders on a disk that is full, or fails, at any of their
- * steps: what is refused has changed nothing, and what is done is whole.
+ * steps: what is refused has changed nothing, and what is done is whole. And a
+ * RENAME that ends at any of them leaves each folder its special use.
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/str.h"
 #include "t/unit/mailbox-lib.h"
 
 static int left; /* calls until one fails; 0: none does */
-static bool failed, syncs_fail;
+static bool failed, syncs_fail, dies;
 
 static bool fails(int why)
 {
 	if (left == 0 || --left > 0)
 		return false;
+	if (dies)
+		_exit(1);
 	failed = true;
 	errno = why;
 	return true;
@@ -47,9 +51,9 @@ int renameat(int dir, const char *from, int dir2, const char *to)
 
 int linkat(int dir, const char *from, int dir2, const char *to, int flags)
 {
-	return fails(ENOSPC) ? -1
-			     : (int)syscall(SYS_linkat, dir, from, dir2, to,
-					    flags);
+	return fails(ENOSPC)
+		       ? -1
+		       : (int)syscall(SYS_linkat, dir, from, dir2, to, flags);
 }
 
 ssize_t write(int fd, const void *p, size_t n)
@@ -145,7 +149,7 @@ static int rename_inbox(struct store *s)
 	return store_rename(s, "INBOX", "New");
 }
 
-static int delete(struct store *s)
+static int delete (struct store *s)
 {
 	return store_delete(s, "Old");
 }
@@ -211,6 +215,57 @@ static bool holds(size_t which, int n, const char *done, struct buf *b)
 	return good;
 }
 
+/* RENAME, which ends at its N-th call that may fail. True: it has so many. */
+static bool ends(int n)
+{
+	struct store *s = begin();
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		left = n;
+		dies = true;
+		_exit(rename_tree(s) == ERR_OK ? 0 : 2);
+	}
+	store_close(&s);
+	return waitpid(pid, &status, 0) == pid && status != 0;
+}
+
+/* The folders that began as Old and Old/below. */
+static bool have_uses(void)
+{
+	struct store_list l = { 0 };
+	struct store *s;
+	int archives = 0, junk = 0;
+
+	store_open(at.maildir, false, &s);
+	if (store_list(s, &l) != ERR_OK)
+		printf("# no list\n");
+	for (size_t i = 0; i < l.n; i++) {
+		const char *use = l.folder[i].special_use;
+
+		archives += use && str_equal(use, "\\Archive");
+		junk += use && str_equal(use, "\\Junk");
+	}
+	store_list_free(&l);
+	store_close(&s);
+	return archives == 1 && junk == 1;
+}
+
+static void test_ended(void)
+{
+	int n = 1, bad = 0;
+
+	for (; ends(n); n++)
+		bad += !have_uses();
+	ok(bad == 0 && n > 3,
+	   "each folder has its use, wherever of %d calls "
+	   "RENAME ends: not at %d",
+	   n - 1, bad);
+}
+
 int main(void)
 {
 	struct buf whole, now;
@@ -230,6 +285,7 @@ int main(void)
 	}
 	buf_free(&whole);
 	buf_free(&now);
+	test_ended();
 	clean();
 	return done();
 }
