@@ -34,7 +34,7 @@ static void tell_kind(const struct name *n)
 	struct object *o = n->to;
 	int kind = OTHER;
 
-	if (!n->dir->mail && n->dir->kind == disk_kinds[OTHER])
+	if (n->dir->queue && n->dir->kind == disk_kinds[OTHER])
 		kind = o->folder ? OTHER : SLOT;
 	else if (begins(n, "posthorn-journal"))
 		kind = JOURNAL;
@@ -274,23 +274,39 @@ static bool sync_begins(struct disk *d, const struct record_entry *e)
 	return false;
 }
 
+/* What was done to O is durable. O may be NULL. */
+static bool settle(struct disk *d, struct object *o, uint64_t before)
+{
+	if (!o || (d->without && strcmp(o->kind, d->without) == 0))
+		return false;
+	if (o->folder)
+		settle_names(d, o, before);
+	else
+		settle_content(o, before);
+	return true;
+}
+
+static bool settle_all(struct disk *d, uint64_t before)
+{
+	for (size_t i = 0; i < d->nobjects; i++)
+		settle(d, d->object[i], before);
+	return true;
+}
+
 static bool sync_ended(struct disk *d, const struct record_entry *e)
 {
 	struct object *o = find_object(d, e->ino);
+	uint64_t before;
 
 	if (e->type == OP_WRITTEN && (!d->ordered || (o && o->folder)))
 		o = NULL;
 	for (size_t i = d->nsyncs; i-- > 0;) {
 		if (d->sync[i].pid != e->pid || d->sync[i].ino != e->ino)
 			continue;
-		if (o && d->without && strcmp(o->kind, d->without) == 0)
-			o = NULL;
-		if (o && o->folder)
-			settle_names(d, o, d->sync[i].when);
-		else if (o)
-			settle_content(o, d->sync[i].when);
+		before = d->sync[i].when;
 		d->sync[i] = d->sync[--d->nsyncs];
-		return o != NULL;
+		return e->type == OP_SYNCED_ALL ? settle_all(d, before)
+						: settle(d, o, before);
 	}
 	return false;
 }
@@ -329,7 +345,7 @@ static bool make_name(struct disk *d, const struct record_entry *e,
 	if (old)
 		disk_gap(d, name, e->nname, "became another file");
 	r.come.to = add_object(d, e->ino, e->type == OP_MKDIR);
-	r.come.to->mail = dir->mail;
+	r.come.to->queue = dir->queue;
 	tell_kind(&r.come);
 	r.come_mtime = e->mtime;
 	add_rename(d, &r);
@@ -347,7 +363,7 @@ static bool make_link(struct disk *d, const struct record_entry *e,
 		return elsewhere(d, e->inside2, name2, e->nname2);
 	if (!r.come.to)
 		return disk_gap(d, name2, e->nname2, "is a file nobody made");
-	r.come.to->mail = dir->mail;
+	r.come.to->queue = dir->queue;
 	tell_kind(&r.come);
 	r.come_mtime = e->mtime2;
 	add_rename(d, &r);
@@ -388,8 +404,8 @@ static bool was_there(struct disk *d, const struct record_entry *e,
 	if (!dir)
 		return disk_gap(d, name, e->nname, "was in a folder not known");
 	r.come.to = add_object(d, e->ino, e->type == OP_BASE_DIR);
-	r.come.to->mail =
-		dir->mail || (e->dir == DISK_TOP && begins(&r.come, "mail"));
+	r.come.to->queue =
+		dir->queue || (e->dir == DISK_TOP && begins(&r.come, "spool"));
 	tell_kind(&r.come);
 	r.come.to->mtime = e->mtime;
 	resize(r.come.to, (size_t)e->ndata);
@@ -458,6 +474,7 @@ bool disk_apply(struct disk *d, const struct record_entry *e, const char *name,
 		return sync_begins(d, e);
 	case OP_SYNCED:
 	case OP_WRITTEN:
+	case OP_SYNCED_ALL:
 		return sync_ended(d, e);
 	case OP_RENAME:
 	case OP_UNLINK:

@@ -52,7 +52,7 @@ struct object {
 	uint64_t ino;
 	bool folder;
 	bool former;	  /* another may have its number */
-	bool mail;	  /* in the tree of mailboxes */
+	bool queue;	  /* in the tree of the queue */
 	const char *kind; /* what it is to the suite: disk_kinds */
 	char *stable;
 	size_t size;

@@ -172,25 +172,30 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 	return result;
 }
 
-static int sync_by(long call, int fd)
+static int sync_by(long call, int fd, int ended)
 {
 	int result;
 
 	entry_length(OP_SYNC, fd, 0, 0);
 	result = (int)syscall(call, fd);
 	if (result == 0)
-		entry_length(OP_SYNCED, fd, 0, 0);
+		entry_length(ended, fd, 0, 0);
 	return result;
 }
 
 int fsync(int fd)
 {
-	return sync_by(SYS_fsync, fd);
+	return sync_by(SYS_fsync, fd, OP_SYNCED);
 }
 
 int fdatasync(int fd)
 {
-	return sync_by(SYS_fdatasync, fd);
+	return sync_by(SYS_fdatasync, fd, OP_SYNCED);
+}
+
+int syncfs(int fd)
+{
+	return sync_by(SYS_syncfs, fd, OP_SYNCED_ALL);
 }
 
 /* Waiting for what is written out is half a sync: see disk.h. */
@@ -224,8 +229,7 @@ int ioctl(int fd, unsigned long request, ...)
 }
 
 /* Flags that leave both names (RENAME_EXCHANGE) nobody uses. */
-int renameat2(int at, const char *from, int at2, const char *to,
-	      unsigned flags)
+int renameat2(int at, const char *from, int at2, const char *to, unsigned flags)
 {
 	int result;
 

@@ -23,17 +23,18 @@ enum {
 	OP_CREATE,	 /* name in dir is now ino, if it was not */
 	OP_UNNAMED,	 /* ino is a new file without a name */
 	OP_MKDIR,
-	OP_WRITE,    /* data at offset */
-	OP_TRUNCATE, /* to length */
-	OP_PUNCH,    /* zeros at offset, length bytes; the size stays */
-	OP_SYNC,     /* of ino begins, in process pid */
-	OP_SYNCED,   /* and ended well */
-	OP_RENAME,   /* name in dir is now name2 in dir2 */
-	OP_LINK,     /* name2 in dir2 is now ino, too */
-	OP_UNLINK,   /* name in dir is gone: file or folder */
-	OP_END_DIR,  /* as OP_BASE_…, at the end: how the tree is, to see */
-	OP_END_FILE, /* whether all that happened to it is in the record */
-	OP_WRITTEN,  /* what ino held at OP_SYNC left the machine: no sync */
+	OP_WRITE,      /* data at offset */
+	OP_TRUNCATE,   /* to length */
+	OP_PUNCH,      /* zeros at offset, length bytes; the size stays */
+	OP_SYNC,       /* of ino begins, in process pid */
+	OP_SYNCED,     /* and ended well */
+	OP_RENAME,     /* name in dir is now name2 in dir2 */
+	OP_LINK,       /* name2 in dir2 is now ino, too */
+	OP_UNLINK,     /* name in dir is gone: file or folder */
+	OP_END_DIR,    /* as OP_BASE_…, at the end: how the tree is, to see */
+	OP_END_FILE,   /* whether all that happened to it is in the record */
+	OP_WRITTEN,    /* what ino held at OP_SYNC left the machine: no sync */
+	OP_SYNCED_ALL, /* as OP_SYNCED, for all files and folders */
 	OP_TYPES
 };
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A sample of crash-check (`make crash-check` is the whole), and that it
-bites: without one kind of sync, or without the queue's checksum, it fails; and
-a record that something is missing in is refused."""
+bites: without one kind of sync, or without the queue's checksum, it fails; a
+record that something is missing in is refused; and no program changes files by
+a call that is not recorded."""
 import os
 import shutil
 import struct
@@ -11,12 +12,26 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from alone import TOP, Tap  # noqa: E402
+from alone import BIN, TOP, Tap  # noqa: E402
 
 BUILD = os.path.join(TOP, "build", "t", "crash")
 STATES = os.environ.get("CRASH_STATES", "800")
 KINDS = {"a file made": 4, "a write": 7, "a rename": 12, "a link": 13,
          "a removal": 14}      # t/crash/record.h
+# Calls of the C library that change the content or the name of a file, or make
+# that durable. fopen is not among them: we read by it.
+CALLS = set("""
+    open openat open64 openat64 __open_2 __openat_2 __open64_2 __openat64_2
+    creat creat64 openat2 open_by_handle_at mkstemp mkstemp64 mkostemp
+    mkostemp64 mkstemps mkostemps mkdtemp tmpfile tmpfile64 freopen
+    write writev pwrite pwrite64 pwritev pwritev64 pwritev2 pwritev64v2
+    sendfile sendfile64 splice vmsplice copy_file_range msync aio_write
+    aio_write64 lio_listio lio_listio64 aio_fsync
+    truncate truncate64 ftruncate ftruncate64 fallocate fallocate64
+    posix_fallocate posix_fallocate64
+    fsync fdatasync sync syncfs sync_file_range
+    rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat
+    remove mkdir mkdirat rmdir mknod mknodat mkfifo mkfifoat""".split())
 SEED = os.environ.get("CRASH_SEED", str(os.getpid()))
 
 tap = Tap()
@@ -72,8 +87,27 @@ def leave_out(kind):
     return record + ".gap"
 
 
+def symbols(path, which):
+    """Of the shared objects that PATH needs, or of those that it has."""
+    done = subprocess.run(["nm", "-D", "--%s-only" % which, path],
+                          capture_output=True, text=True, timeout=60)
+    return {line.split()[-1].split("@")[0]
+            for line in done.stdout.splitlines()}
+
+
+def blind():
+    """By which calls programs can change files unseen."""
+    seen = symbols(os.path.join(BUILD, "record.so"), "defined")
+    return sorted((name, call) for name in os.listdir(BIN)
+                  for call in CALLS & symbols(os.path.join(BIN, name),
+                                              "undefined") - seen)
+
+
 print("# CRASH_SEED=%s" % SEED)
 try:
+    tap.ok("write" in symbols(os.path.join(BIN, "qmgr"), "undefined"),
+           "programs say by which calls they write")
+    tap.equal(blind(), [], "all calls that change files are recorded")
     tap.equal(run(os.path.join(TOP, "t", "crash", "crash-check"),
                   "-n", STATES, "-s", SEED, "-t", "day", "-q", "12",
                   "-k", record), 0,

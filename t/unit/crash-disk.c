@@ -1,6 +1,6 @@
 /*
- * What the disk of crash-check makes of numbers that are used again: those of
- * files outside of the recorded trees.
+ * What the disk of crash-check makes of numbers that are used again, those of
+ * files outside of the recorded trees; and of a sync of all.
  * link: t/crash/disk.c
  */
 #include "t/crash/disk.h"
@@ -132,11 +132,28 @@ static void test_write(void)
 	end(&d, true, "nor does it leave a gap");
 }
 
+static void test_sync_all(void)
+{
+	struct record_entry e = { .type = OP_SYNC, .ino = MAIL, .pid = 1 };
+	struct disk d;
+
+	begin(&d);
+	remove_message(&d);
+	apply(&d, e, "", "");
+	name(&d, OP_CREATE, MESSAGE + 1, FOLDER, true, "later");
+	e.type = OP_SYNCED_ALL;
+	apply(&d, e, "", "");
+	ok(d.npending == 1 && !names_find(&d.stable, d.object[2], "message", 7),
+	   "a sync of the file system makes durable what was before its begin");
+	disk_free(&d);
+}
+
 int main(void)
 {
 	test_folder();
 	test_folder_unseen();
 	test_sync();
 	test_write();
+	test_sync_all();
 	return done();
 }
