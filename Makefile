@@ -137,7 +137,7 @@ $(B)/t/lib/%.so: t/lib/%.c
 CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out $(addprefix t/crash/,\
 	record.c record-put.c blind.c fault.c killer.c mutant.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c \
 	queue-manager/scan.c queue-manager/judge.c \
-	queue-manager/message.c)
+	queue-manager/message.c accountd/shares.c)
 
 $(B)/t/crash/replay: $(CRASH_OBJ) $(B)/libposthorn.a
 	$(call say,LINK,$@)

@@ -111,7 +111,8 @@ static _Noreturn void run_recorded(const char *program, const char *words,
 	setenv("LD_PRELOAD", mem_printf("%s/record.so", dirname(copy)), 1);
 	setenv("CRASH_RECORD", record, 1);
 	setenv("CRASH_RECORD_ALL", "1", 1);
-	setenv("CRASH_TREES", mem_printf("%s/spool:%s/mail", top, top), 1);
+	setenv("CRASH_TREES",
+	       mem_printf("%s/spool:%s/mail:%s/accountd", top, top, top), 1);
 	alarm(SECONDS);
 	if (words)
 		execl(self, self, "-q", words, "-r", top, (char *)NULL);

@@ -11,6 +11,7 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/acl.h"
 #include "mailbox/metadata.h"
+#include "mailbox/signing.h"
 #include "mailbox/store.h"
 #include "t/crash/check-parts.h"
 
@@ -18,7 +19,22 @@ struct folder_check {
 	struct check *c;
 	const char *user, *folder;
 	struct mailbox *m;
+	struct excluded lack; /* messages in which a search finds no END */
 };
+
+#define END "END" /* the last word of a message, as searches fold it */
+
+static unsigned flags_of(const struct folder_check *fc,
+			 const struct mailbox_message *msg)
+{
+	const char *keyword;
+	unsigned flags = msg->flags;
+
+	for (unsigned i = 0; (keyword = mailbox_keyword(fc->m, i)); i++)
+		if (strcmp(keyword, KEYWORD) == 0 && msg->keywords >> i & 1)
+			flags |= KEYWORD_BIT;
+	return flags;
+}
 
 static void check_place(struct folder_check *fc, struct place *p,
 			const struct mailbox_message *msg, const char *token)
@@ -30,9 +46,10 @@ static void check_place(struct folder_check *fc, struct place *p,
 	else if (strcmp(p->token, token) != 0)
 		check_fail(fc->c, "another: %s %s UID %u was %s, is %s",
 			   fc->user, fc->folder, p->uid, p->token, token);
-	else if (p->flags_known && p->flags != msg->flags)
+	else if (p->flags_known && p->flags != flags_of(fc, msg))
 		check_fail(fc->c, "flags: %s %s UID %u had %u, has %u",
-			   fc->user, fc->folder, p->uid, p->flags, msg->flags);
+			   fc->user, fc->folder, p->uid, p->flags,
+			   flags_of(fc, msg));
 }
 
 /* OTHER is what FOLDER may be called now, or "". */
@@ -64,6 +81,9 @@ static void see_text(struct folder_check *fc, const struct mailbox_message *msg,
 		mail = fact_mail(f, token, rcpt);
 		if (!whole)
 			check_fail(fc->c, "half: %s: %s %s UID %u", token,
+				   fc->user, fc->folder, msg->uid);
+		if (excluded_has(&fc->lack, mailbox_find(fc->m, msg->uid)))
+			check_fail(fc->c, "not found: %s: %s %s UID %u", token,
 				   fc->user, fc->folder, msg->uid);
 		if (!mail)
 			check_fail(fc->c, "invented: %s: %s %s UID %u", token,
@@ -147,42 +167,83 @@ static int read_comment(struct folder_check *fc, struct store *s,
 	return code;
 }
 
+static bool is_told(const char *has, const char *told)
+{
+	return strcmp(has, strcmp(told, NONE) == 0 ? "" : told) == 0;
+}
+
+/* HAS is "" if nothing is set. */
+static void check_setting(struct folder_check *fc, const char *what,
+			  const struct setting *told, const char *has, int code)
+{
+	if (code)
+		check_fail(fc->c, "%s: %s %s cannot be read: %s", what,
+			   fc->user, fc->folder, err_text(code));
+	else if (!is_told(has, told->now) && !is_told(has, told->next))
+		check_fail(fc->c, "%s: %s %s had \"%s\", has \"%s\"", what,
+			   fc->user, fc->folder, told->now, has);
+}
+
 static void check_comment(struct folder_check *fc, struct store *s,
 			  const struct numbers *n)
 {
 	char word[WORD];
 	int code = read_comment(fc, s, word);
 
-	if (code)
-		check_fail(fc->c, "comment: %s %s cannot be read: %s", fc->user,
-			   fc->folder, err_text(code));
-	else if (strcmp(word, n->comment) != 0 && strcmp(word, n->next) != 0)
-		check_fail(fc->c, "comment: %s %s had \"%s\", has \"%s\"",
-			   fc->user, fc->folder, n->comment, word);
+	check_setting(fc, "comment", &n->setting[SET_COMMENT], word, code);
 }
 
-/* What anyone may do there. */
+/* What anyone may do there; and whoever may do anything is led there. */
 static void check_rights(struct folder_check *fc, struct store *s,
 			 const struct numbers *n)
 {
 	struct metadata acl = { 0 };
 	int code = acl_read(s, fc->folder, &acl);
 	const struct metadata_entry *e = metadata_find(&acl, ACL_ANYONE);
-	const char *has = e ? e->value : "";
 
-	if (code)
-		check_fail(fc->c, "rights: %s %s cannot be read: %s", fc->user,
-			   fc->folder, err_text(code));
-	else if (strcmp(has, n->rights) != 0 && strcmp(has, n->next_rights) != 0)
-		check_fail(fc->c, "rights: %s %s had \"%s\", has \"%s\"",
-			   fc->user, fc->folder, n->rights, has);
+	check_setting(fc, "rights", &n->setting[SET_RIGHTS], e ? e->value : "",
+		      code);
+	if (e && !check_is_shared(fc->c, fc->user, ACL_ANYONE))
+		check_fail(fc->c, "hidden: %s %s is open to anyone", fc->user,
+			   fc->folder);
 	metadata_free(&acl);
 }
 
-static void check_folder(struct check *c, struct store *s, const char *user,
-			 const char *folder)
+static void check_listed(struct folder_check *fc,
+			 const struct store_folder *row,
+			 const struct numbers *n)
 {
-	struct folder_check fc = { c, user, folder, NULL };
+	check_setting(fc, "subscribed", &n->setting[SET_SUBSCRIBED],
+		      row->subscribed ? "yes" : "", ERR_OK);
+	check_setting(fc, "use", &n->setting[SET_USE],
+		      row->special_use ? row->special_use : "", ERR_OK);
+}
+
+/* The comment of the account. */
+static void check_account(struct check *c, struct store *s, const char *user)
+{
+	struct folder_check fc = { .c = c, .user = user, .folder = "" };
+
+	for (size_t i = 0; i < c->f->nnumbers; i++)
+		if (strcmp(c->f->numbers[i].user, user) == 0 &&
+		    strcmp(c->f->numbers[i].folder, NONE) == 0)
+			check_comment(&fc, s, &c->f->numbers[i]);
+}
+
+/* What the signatures say that END is not in. */
+static void find_lacking(struct folder_check *fc)
+{
+	probe_init(&fc->lack.probe, END, strlen(END));
+	fc->lack.bit =
+		mem_array(mailbox_count(fc->m) / 64 + 1, sizeof(uint64_t));
+	mailbox_exclude(fc->m, &fc->lack, 1);
+}
+
+static void check_folder(struct check *c, struct store *s, const char *user,
+			 const struct store_folder *row)
+{
+	const char *folder = row->name;
+	struct folder_check fc = { .c = c, .user = user, .folder = folder };
 	const struct mailbox_changes *changes;
 	int code = mailbox_open(s, folder, false, &fc.m);
 
@@ -196,14 +257,19 @@ static void check_folder(struct check *c, struct store *s, const char *user,
 		mailbox_close(&fc.m);
 		return;
 	}
+	find_lacking(&fc);
 	for (uint32_t i = 1; i <= mailbox_count(fc.m); i++)
 		see_message(&fc, i);
+	free(fc.lack.bit);
 	for (size_t i = 0; i < c->f->nnumbers; i++)
 		if (is_here(&fc, c->f->numbers[i].user, c->f->numbers[i].folder,
 			    c->f->numbers[i].other)) {
 			check_numbers(&fc, &c->f->numbers[i]);
+			if (c->f->numbers[i].leaving)
+				continue;
 			check_comment(&fc, s, &c->f->numbers[i]);
 			check_rights(&fc, s, &c->f->numbers[i]);
+			check_listed(&fc, row, &c->f->numbers[i]);
 		}
 	mailbox_close(&fc.m);
 }
@@ -243,7 +309,8 @@ static void check_user(struct check *c, const char *user)
 		code = store_list(s, &list);
 		for (size_t i = 0; !code && i < list.n; i++)
 			if (list.folder[i].exists)
-				check_folder(c, s, user, list.folder[i].name);
+				check_folder(c, s, user, &list.folder[i]);
+		check_account(c, s, user);
 		if (!code)
 			store_list_free(&list);
 		store_close(&s);

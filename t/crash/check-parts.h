@@ -30,6 +30,11 @@ void check_pending(struct check *c, const char *token);
 /* Opens all folders and compares them with what clients were told. */
 void check_mailboxes(struct check *c);
 
+/* Is it known that USER has opened folders to IDENTIFIER? True as well if
+ * nothing of accountd is there. */
+bool check_is_shared(const struct check *c, const char *user,
+		     const char *identifier);
+
 /* Is this a bounce, and of which mail? Notes it. */
 void check_bounce(struct check *c, const char *text, size_t n);
 

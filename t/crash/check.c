@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accountd/shares.h"
 #include "base/mem.h"
 #include "t/crash/check-parts.h"
 
@@ -32,6 +33,22 @@ void check_bounce(struct check *c, const char *text, size_t n)
 	for (size_t i = 0; i < c->f->nmails; i++)
 		if (strcmp(c->f->mail[i].token, token) == 0)
 			c->f->mail[i].bounced = true;
+}
+
+bool check_is_shared(const struct check *c, const char *user,
+		     const char *identifier)
+{
+	char *dir = mem_printf("%s/accountd", c->top);
+	char *owner = mem_printf("%s@example.test", user);
+	bool shared = access(dir, F_OK) < 0;
+
+	if (!shared) {
+		shares_begin(dir);
+		shared = shares_have(owner, identifier);
+	}
+	free(owner);
+	free(dir);
+	return shared;
 }
 
 static void check_mail(struct check *c, const struct mail *m)

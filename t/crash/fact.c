@@ -172,16 +172,26 @@ static struct numbers *find_numbers(struct facts *f, const struct line *l)
 	return n;
 }
 
+/* As long as nothing says that it is there. */
+static struct numbers *begin_numbers(struct facts *f, const struct line *l)
+{
+	struct numbers *n;
+
+	f->numbers =
+		mem_resize(f->numbers, f->nnumbers + 1, sizeof(*f->numbers));
+	n = &f->numbers[f->nnumbers++];
+	*n = (struct numbers){ .leaving = true };
+	strcpy(n->user, l->word[0]);
+	strcpy(n->folder, l->word[1]);
+	return n;
+}
+
 static bool add_numbers(struct facts *f, const struct line *l)
 {
 	struct numbers *n = find_numbers(f, l), now;
 
-	if (!n) {
-		f->numbers = mem_resize(f->numbers, f->nnumbers + 1,
-					sizeof(*f->numbers));
-		n = &f->numbers[f->nnumbers++];
-		*n = (struct numbers){ .uidnext = 0 };
-	}
+	if (!n)
+		n = begin_numbers(f, l);
 	now = (struct numbers){
 		.validity = (uint32_t)strtoul(l->word[2], NULL, 10),
 		.uidnext = (uint32_t)strtoul(l->word[3], NULL, 10),
@@ -189,10 +199,7 @@ static bool add_numbers(struct facts *f, const struct line *l)
 	};
 	strcpy(now.user, l->word[0]);
 	strcpy(now.folder, l->word[1]);
-	memcpy(now.comment, n->comment, WORD);
-	memcpy(now.next, n->next, WORD);
-	memcpy(now.rights, n->rights, WORD);
-	memcpy(now.next_rights, n->next_rights, WORD);
+	memcpy(now.setting, n->setting, sizeof(now.setting));
 	/* two sessions may tell in another order than they heard */
 	if (n->uidnext > now.uidnext)
 		now.uidnext = n->uidnext;
@@ -202,27 +209,26 @@ static bool add_numbers(struct facts *f, const struct line *l)
 	return true;
 }
 
-static bool add_annotating(struct facts *f, const struct line *l)
+/* What will be set, and what was. */
+static const char *const setting_verb[SETTINGS][2] = {
+	[SET_COMMENT] = { "annotating", "annotated" },
+	[SET_RIGHTS] = { "granting", "granted" },
+	[SET_SUBSCRIBED] = { "subscribing", "subscribed" },
+	[SET_USE] = { "using", "used" },
+};
+
+static bool add_setting(struct facts *f, const struct line *l)
 {
 	struct numbers *n = find_numbers(f, l);
 
 	if (!n)
-		return false;
-	strcpy(n->next, l->word[2]);
-	if (strcmp(l->verb, "annotated") == 0)
-		strcpy(n->comment, l->word[2]);
-	return true;
-}
-
-static bool add_granting(struct facts *f, const struct line *l)
-{
-	struct numbers *n = find_numbers(f, l);
-
-	if (!n)
-		return false;
-	strcpy(n->next_rights, l->word[2]);
-	if (strcmp(l->verb, "granted") == 0)
-		strcpy(n->rights, l->word[2]);
+		n = begin_numbers(f, l);
+	for (int i = 0; i < SETTINGS; i++)
+		for (int done = 0; done < 2; done++)
+			if (strcmp(l->verb, setting_verb[i][done]) == 0)
+				strcpy(done ? n->setting[i].now
+					    : n->setting[i].next,
+				       l->word[2]);
 	return true;
 }
 
@@ -286,18 +292,18 @@ static const struct {
 	int words;
 	bool (*add)(struct facts *f, const struct line *l);
 } verbs[] = {
-	{ "mail", 4, add_mail },	{ "promised", 1, add_promised },
-	{ "sunk", 1, add_sunk },	{ "erasing", 2, add_erasing },
-	{ "copying", 2, add_copying },	{ "have", 5, add_have },
-	{ "leaving", 3, add_leaving },	{ "gone", 3, add_leaving },
-	{ "flagging", 3, add_flags },	{ "flags", 4, add_flags },
-	{ "numbers", 5, add_numbers },	{ "renaming", 3, add_renaming },
-	{ "renamed", 3, add_renaming }, { "deleting", 2, add_deleting },
-	{ "deleted", 2, add_deleting },
-	{ "annotating", 3, add_annotating },
-	{ "annotated", 3, add_annotating },
-	{ "granting", 3, add_granting },
-	{ "granted", 3, add_granting },
+	{ "mail", 4, add_mail },	  { "promised", 1, add_promised },
+	{ "sunk", 1, add_sunk },	  { "erasing", 2, add_erasing },
+	{ "copying", 2, add_copying },	  { "have", 5, add_have },
+	{ "leaving", 3, add_leaving },	  { "gone", 3, add_leaving },
+	{ "flagging", 3, add_flags },	  { "flags", 4, add_flags },
+	{ "numbers", 5, add_numbers },	  { "renaming", 3, add_renaming },
+	{ "renamed", 3, add_renaming },	  { "deleting", 2, add_deleting },
+	{ "deleted", 2, add_deleting },	  { "annotating", 3, add_setting },
+	{ "annotated", 3, add_setting },  { "granting", 3, add_setting },
+	{ "granted", 3, add_setting },	  { "subscribing", 3, add_setting },
+	{ "subscribed", 3, add_setting }, { "using", 3, add_setting },
+	{ "used", 3, add_setting },
 };
 
 bool fact_add(struct facts *f, const char *line, size_t n)

@@ -14,10 +14,16 @@
  *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ, or higher ones;
  *                                     VALIDITY 0: it is there, no more
  *     annotating USER FOLDER WORD     a client will set its comment, which
- *                                     begins with the word
+ *                                     begins with the word; FOLDER -: the
+ *                                     account's
  *     annotated USER FOLDER WORD
- *     granting USER FOLDER RIGHTS    a client will give them to anyone
+ *     granting USER FOLDER RIGHTS     a client will give them to anyone; -:
+ *                                     none
  *     granted USER FOLDER RIGHTS
+ *     subscribing USER FOLDER yes     a client will subscribe to it; -: will
+ *     subscribed USER FOLDER yes      so no longer
+ *     using USER FOLDER USE           a client will make it, for that use
+ *     used USER FOLDER USE
  *     renaming USER FOLDER TO         a client will rename a folder
  *     renamed USER FOLDER TO
  *     deleting USER FOLDER            or delete it with its messages
@@ -36,6 +42,11 @@
 #include "base/buf.h"
 
 #define WORD 64
+#define NONE "-"
+
+/* A keyword, and its bit in BITS. */
+#define KEYWORD "Work"
+#define KEYWORD_BIT 256
 
 struct mail {
 	char token[WORD], sender[WORD], rcpt[WORD];
@@ -56,12 +67,18 @@ struct place {
 	bool seen; /* in the state at hand */
 };
 
+/* What clients set in a folder. */
+enum { SET_COMMENT, SET_RIGHTS, SET_SUBSCRIBED, SET_USE, SETTINGS };
+
+struct setting {
+	char now[WORD], next[WORD]; /* either; "" if it was never set */
+};
+
 struct numbers {
 	char user[WORD], folder[WORD], other[WORD];
 	uint32_t validity, uidnext;
 	uint64_t modseq;
-	char comment[WORD], next[WORD]; /* either; "" if it was never set */
-	char rights[WORD], next_rights[WORD]; /* the same */
+	struct setting setting[SETTINGS];
 	bool leaving, gone;
 	bool seen;
 };

@@ -25,13 +25,16 @@
 #include "mailbox/append.h"
 #include "mailbox/deliver.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/opened.h"
+#include "mailbox/signing.h"
 #include "mailbox/store.h"
 #include "t/crash/fact.h"
 #include "t/crash/record.h"
 
 #define USER "alice"
 #define ADDRESS USER "@example.test"
-#define LINES 12 /* of a message: more than a sector, less than two */
+#define SIGN_MS 1000 /* for far fewer messages than take so long */
+#define LINES 12     /* of a message: more than a sector, less than two */
 
 struct session {
 	char *maildir;
@@ -249,14 +252,36 @@ static bool do_delete(struct session *x)
 	return true;
 }
 
-const char *const short_words[] = { "deliver", "append", "store",  "expunge",
-				    "copy",    "move",	 "create", "rename",
-				    "delete",  NULL };
+/* As a search does that excludes what has no such word, and the time after. */
+static bool do_sign(struct session *x)
+{
+	struct excluded none = { .bit = NULL };
+
+	mailbox_exclude(x->m, &none, 0);
+	mailbox_sign(x->m, SIGN_MS);
+	return true;
+}
+
+/* As is done with a journal that is mostly history. */
+static bool do_rewrite(struct session *x)
+{
+	int code = index_lock(&x->m->x);
+
+	if (!code)
+		code = index_write_anew(&x->m->x);
+	index_unlock(&x->m->x);
+	must(code, "write the journal anew");
+	return true;
+}
+
+const char *const short_words[] = { "deliver", "append", "store",   "expunge",
+				    "copy",    "move",	 "create",  "rename",
+				    "delete",  "sign",	 "rewrite", NULL };
 
 /* In the order of their words. */
 static bool (*const operation[])(struct session *x) = {
-	do_deliver, do_append, do_store,  do_expunge, do_copy,
-	do_move,    do_create, do_rename, do_delete,
+	do_deliver, do_append, do_store,  do_expunge, do_copy,	  do_move,
+	do_create,  do_rename, do_delete, do_sign,    do_rewrite,
 };
 
 static void begin(struct session *x, const char *top, int record)

@@ -10,6 +10,7 @@ from instance import wait_for
 from story import Session, Story, Watch
 
 LONGEST = 3     # operations in a row on one message of the queue
+MANY = 18       # copies that are synced in one go: SYNC_EACH of copy.c, more
 
 
 class Drawn(Story):
@@ -32,76 +33,142 @@ class Day(Drawn):
 class Changes(Drawn):
     """Two folders and more, changed by a session while mail comes in."""
 
-    OPERATIONS = ("append", "copy", "move", "store", "unstore", "expunge",
-                  "create", "rename", "delete", "annotate", "grant")
-    TIMES = 16
+    OPERATIONS = ("append", "append_two", "replace", "copy", "move", "store",
+                  "unstore", "keyword", "expunge", "create", "create_for",
+                  "rename", "delete", "annotate", "annotate_all", "grant",
+                  "revoke", "subscribe")
+    MORE = 5        # of them come again
+    USES = ("\\Archive", "\\Junk", "\\Sent", "\\Trash", "\\Flagged",
+            "\\Important")
+
+    @staticmethod
+    def ours(a):
+        """The messages of A's folder, without those that we did not send."""
+        return [u for u, t in sorted(a.messages.items()) if t != "a-bounce"]
 
     def pick(self, a):
-        """A message of A's folder, but none that we did not send."""
-        uids = [u for u, t in sorted(a.messages.items()) if t != "a-bounce"]
-        return self.rng.choice(uids) if uids else None
+        return self.rng.choice(self.ours(a))
 
-    def create(self, a):
+    def folder(self):
+        if not self.folders:
+            self.create(self.session)
+        return self.rng.choice(self.folders)
+
+    def create(self, a, use=None):
         self.names += 1
         name = "Folder%d" % self.names
-        assert a.m.create(name)[0] == "OK"
-        self.record.fact("numbers", "alice", name, 0, 0, 0)
+        a.create(name, use)
         self.folders.append(name)
 
+    def create_for(self, a):
+        self.create(a, self.uses.pop())
+
     def rename(self, a):
+        old = self.folder()
         self.names += 1
-        i = self.rng.randrange(len(self.folders))
-        old, new = self.folders[i], "Renamed%d" % self.names
+        new = "Renamed%d" % self.names
         self.record.fact("renaming", "alice", old, new)
         assert a.m.rename(old, new)[0] == "OK"
         self.record.fact("renamed", "alice", old, new)
-        self.folders[i] = new
+        self.folders[self.folders.index(old)] = new
 
     def delete(self, a):
-        name = self.folders.pop(self.rng.randrange(len(self.folders)))
+        name = self.folder()
+        self.folders.remove(name)
         self.record.fact("deleting", "alice", name)
         assert a.m.delete(name)[0] == "OK"
         self.record.fact("deleted", "alice", name)
 
+    def annotate(self, a, folder=None):
+        self.names += 1
+        a.annotate(folder or self.folder(), "note%d" % self.names)
+
+    def annotate_all(self, a):
+        self.annotate(a, "-")
+
+    def grant(self, a):
+        self.granted = self.folder()
+        a.grant(self.granted, self.rng.choice(["l", "lr", "lrs", "lrswi"]))
+
+    def revoke(self, a):
+        if self.granted not in self.folders:
+            self.grant(a)
+        a.grant(self.granted, "-")
+
+    def subscribe(self, a):
+        self.subscribed = not self.subscribed
+        a.subscribe(self.subscribed)
+
+    def append(self, a):
+        a.append(self.folder(), self.rng.choice([0, 5, 40, 600]))
+
+    def append_two(self, a):
+        a.send_texts("APPEND", self.folder(), 2)
+
+    def replace(self, a, uid):
+        a.replace(uid, self.folder())
+
+    def copy(self, a, uid):
+        a.copy([uid], self.folder())
+
+    def move(self, a, uid):
+        a.copy([uid], self.folder(), move=True)
+
+    def expunge(self, a, uid):
+        a.expunge([uid])
+
+    def flag(self):
+        return self.rng.choice(["\\Seen", "\\Flagged", "\\Answered"])
+
+    def store(self, a, uid):
+        a.store([uid], "+FLAGS", self.flag())
+
+    def unstore(self, a, uid):
+        a.store([uid], "-FLAGS", self.flag())
+
+    def keyword(self, a, uid):
+        a.store([uid], "+FLAGS", "Work")
+
+    OF_MESSAGE = (replace, copy, move, expunge, store, unstore, keyword)
+
     def change(self, a, what):
-        uid = self.pick(a)
-        if what in ("create", "rename", "delete"):
-            getattr(self, what)(a)
-        elif what == "annotate":
-            self.names += 1
-            a.annotate(self.rng.choice(self.folders), "note%d" % self.names)
-        elif what == "grant":
-            a.grant(self.rng.choice(self.folders),
-                    self.rng.choice(["l", "lr", "lrs", "lrswi"]))
-        elif what == "append":
-            a.append(self.rng.choice(self.folders),
-                     self.rng.choice([0, 5, 40, 600]))
-        elif uid is None:
-            return
-        elif what in ("copy", "move"):
-            a.copy([uid], self.rng.choice(self.folders), move=what == "move")
-        elif what == "expunge":
-            a.expunge([uid])
-        else:
-            a.store([uid], "-FLAGS" if what == "unstore" else "+FLAGS",
-                    self.rng.choice(["\\Seen", "\\Flagged", "\\Answered"]))
+        act = getattr(self, what)
+        if act.__func__ not in self.OF_MESSAGE:
+            act(a)
+        elif self.ours(a):
+            act(a, self.pick(a))
+
+    def many(self, a):
+        """Many messages are copied and moved at once."""
+        self.create(a)
+        self.create(a)
+        few, many = self.folders[-2:]
+        a.select("INBOX")
+        uids = self.ours(a)[-6:]
+        for _ in range(-(-MANY // len(uids))):
+            a.copy(uids, few)
+        a.select(few)
+        a.copy(self.ours(a), many)
+        a.copy(self.ours(a), "INBOX", move=True)
 
     def mailbox_changes(self):
-        self.folders, self.names = [], 0
-        a = Session(self, "alice")
+        self.folders, self.names, self.granted = [], 0, None
+        self.uses, self.subscribed = list(self.USES), False
+        a = self.session = Session(self, "alice")
         watch = Watch(self, "alice")
         others = threading.Thread(target=self.flow, args=(6,))
         others.start()
-        for _ in range(self.TIMES):
-            if not self.folders:
-                self.create(a)
-            self.change(a, self.rng.choice(self.OPERATIONS))
+        rows = self.OPERATIONS + tuple(
+            self.rng.choices(self.OPERATIONS, k=self.MORE))
+        for what in self.rng.sample(rows, len(rows)):
+            self.change(a, what)
             a.look()
         others.join()
         watch.end()
         for name in self.folders:
             a.select(name)
             self.change(a, "store")
+        self.many(a)
         a.end()
 
     def run(self):
@@ -114,7 +181,7 @@ class Queue(Drawn):
     """Sequences of operations on a message of the queue."""
 
     OPERATIONS = ("enqueue", "defer", "deliver", "bounce", "hold", "release",
-                  "remove")
+                  "remove", "requeue")
     TIMES = 12
 
     def enqueue(self):
@@ -139,6 +206,13 @@ class Queue(Drawn):
         self.command("flush")
         self.over()
         self.sink.down = True
+
+    def requeue(self):
+        """All is done again for who has not got it."""
+        if self.current and not self.held:
+            self.deferrals += 1
+            self.command("requeue")
+            self.suite.wait_log("status=deferred", 20, self.deferrals)
 
     def bounce(self):
         self.command("bounce")

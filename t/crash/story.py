@@ -21,7 +21,8 @@ MAGIC = 0x48534352
 BASE_DIR, BASE_FILE, FACT, END_DIR, END_FILE = 1, 2, 3, 15, 16
 TOP = 2 ** 64 - 1
 FLAGS = {"\\Seen": 1, "\\Answered": 2, "\\Flagged": 4, "\\Deleted": 8,
-         "\\Draft": 16}
+         "\\Draft": 16, "Work": 256}     # fact.h
+LIST = "team@localhost.example.test"    # an alias for alice and bob
 
 
 class Record:
@@ -52,6 +53,7 @@ class Record:
         fcntl.lockf(self.fd, fcntl.LOCK_EX)
         self.tree(suite.QUEUE, "spool", TOP, *kinds)
         self.tree(suite.MAILROOT, "mail", TOP, *kinds)
+        self.tree(suite.path("state/accountd"), "accountd", TOP, *kinds)
         fcntl.lockf(self.fd, fcntl.LOCK_UN)
 
     def tree(self, path, name, folder, of_dir, of_file):
@@ -79,7 +81,16 @@ class Session:
         self.m = s.imap(user, s.PASS2 if user == s.USER2 else s.PASS1)
         self.m.enable("CONDSTORE")
         self.messages = {}      # UID: token
+        self.see_made()
         self.select(folder)
+
+    def see_made(self):
+        """What the account got by itself."""
+        assert any(b"Drafts" in row for row in self.m.lsub()[1])
+        for verb, word in (("subscrib", "yes"), ("us", "\\Drafts")):
+            self.fact(verb + "ing", self.user, "Drafts", word)
+            self.fact(verb + "ed", self.user, "Drafts", word)
+        self.fact("numbers", self.user, "Drafts", 0, 0, 0)
 
     def code(self, name):
         value = self.m.response(name)[1][-1]
@@ -134,9 +145,32 @@ class Session:
         token = self.story.token(lines, "-", [self.user])
         text = self.story.text(token, lines)
         assert self.m.append(folder, "(\\Seen)", None, text)[0] == "OK"
-        validity, uid = self.m.response("APPENDUID")[1][-1].split()
-        self.have(folder, int(validity), int(uid), token)
-        self.fact("promised", token)
+        self.appended(folder, [token])
+
+    def appended(self, folder, tokens):
+        validity, uids = self.m.response("APPENDUID")[1][-1].decode().split()
+        for uid, token in zip(numbers(uids), tokens):
+            self.have(folder, int(validity), uid, token)
+            self.fact("promised", token)
+
+    def send_texts(self, command, folder, count):
+        """COMMAND with COUNT new messages behind it. Their tokens."""
+        tokens = [self.story.token(3, "-", [self.user]) for _ in range(count)]
+        tag = self.m._new_tag()
+        self.m.send(b"%s %s %s" % (tag, command.encode(), folder.encode()))
+        for token in tokens:
+            text = self.story.text(token, 3)
+            self.m.send(b" {%d+}\r\n%s" % (len(text), text))
+        self.m.send(b"\r\n")
+        assert self.m._command_complete("APPEND", tag)[0] == "OK"
+        self.appended(folder, tokens)
+
+    def replace(self, uid, folder):
+        self.fact("erasing", self.messages[uid], self.user)
+        self.fact("leaving", self.user, self.folder, uid)
+        self.send_texts("UID REPLACE %d" % uid, folder, 1)
+        self.fact("gone", self.user, self.folder, uid)
+        del self.messages[uid]
 
     def copy(self, uids, folder, move=False):
         for uid in uids:
@@ -164,16 +198,37 @@ class Session:
             del self.messages[uid]
 
     def annotate(self, folder, word):
-        """A comment of some sectors."""
+        """A comment of some sectors. FOLDER "-": of the account."""
         self.fact("annotating", self.user, folder, word)
-        assert self.m.xatom("SETMETADATA", folder, '(/private/comment "%s")' % (
-            (word + " ") * 300))[0] == "OK"
+        assert self.m.xatom(
+            "SETMETADATA", '""' if folder == "-" else folder,
+            '(/private/comment "%s")' % ((word + " ") * 300))[0] == "OK"
         self.fact("annotated", self.user, folder, word)
 
     def grant(self, folder, rights):
+        """RIGHTS "-": none any more."""
         self.fact("granting", self.user, folder, rights)
-        assert self.m.setacl(folder, "anyone", rights)[0] == "OK"
+        kind, _ = self.m.deleteacl(folder, "anyone") if rights == "-" else \
+            self.m.setacl(folder, "anyone", rights)
+        assert kind == "OK"
         self.fact("granted", self.user, folder, rights)
+
+    def subscribe(self, on):
+        """To INBOX."""
+        self.fact("subscribing", self.user, "INBOX", "yes" if on else "-")
+        act = self.m.subscribe if on else self.m.unsubscribe
+        assert act("INBOX")[0] == "OK"
+        self.fact("subscribed", self.user, "INBOX", "yes" if on else "-")
+
+    def create(self, name, use=None):
+        words = [name]
+        if use:
+            self.fact("using", self.user, name, use)
+            words.append("(USE (%s))" % use)
+        assert self.m.xatom("CREATE", *words)[0] == "OK"
+        if use:
+            self.fact("used", self.user, name, use)
+        self.fact("numbers", self.user, name, 0, 0, 0)
 
     def end(self):
         self.m.logout()
@@ -280,15 +335,17 @@ class Story:
                  for i in range(lines)]
         return ("\r\n".join(rows) + "\r\n%s end\r\n" % token).encode()
 
-    def send(self, rcpts, lines=3, connection=None, sender=None):
+    def send(self, rcpts, lines=3, connection=None, sender=None, by=None,
+             options=()):
+        """BY an alias of RCPTS, or by their addresses."""
         sender = sender or "friend@elsewhere.test"
         token = self.token(lines, sender, rcpts)
-        to = [self.address(r) for r in rcpts]
+        to = [by] if by else [self.address(r) for r in rcpts]
         c = connection or self.suite.smtp()
         c.ehlo_or_helo_if_needed()
         c.mail(sender)
         for r in to:
-            assert c.rcpt(r)[0] == 250
+            assert c.rcpt(r, options)[0] == 250
         code, reply = c.data(self.text(token, lines, to[0]))
         assert code == 250
         self.record.fact("promised", token)
@@ -333,10 +390,10 @@ class Story:
             timeout=60, env=env)
         self.record.fact("promised", token)
 
-    def relay(self, name, lines=3):
+    def relay(self, name, lines=3, *options):
         with self.suite.submission() as c:
             return self.send([name + "@far.test"], lines, c,
-                             self.suite.address())
+                             self.suite.address(), options=options)
 
     def flow(self, rounds):
         """Mail that comes in meanwhile."""
@@ -349,6 +406,7 @@ class Story:
         self.send(["alice"])
         self.send(["alice", "bob"], 20)
         self.send(["bob"], 2000)
+        self.send(["alice", "bob"], by=LIST)
         self.sendmail("alice")
         self.sendmail_alone("bob")
         with self.suite.smtp() as c:
@@ -356,7 +414,7 @@ class Story:
                 self.send(["alice", "bob"][i % 2:][:1], i, c)
 
     def mail_leaves(self):
-        self.relay("ok")
+        self.relay("ok", 3, "NOTIFY=SUCCESS,FAILURE")
         self.relay("later")
         self.relay("bad")
         held = self.relay("later")
