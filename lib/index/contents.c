@@ -39,17 +39,16 @@ static void take(struct contents *c, const struct record *r)
 	}
 }
 
-static void read_on(struct contents *c, int fd)
+static int read_on(struct contents *c, int fd)
 {
 	struct journal_walk w;
 	const struct record *r;
-	int code;
 
 	journal_walk(&w, fd, c->read);
-	while ((r = journal_next(&w, &code)))
+	while ((r = journal_next(&w)))
 		take(c, r);
 	c->read = w.at;
-	journal_walk_end(&w);
+	return journal_walk_end(&w);
 }
 
 static int by_uid(const void *a, const void *b)
@@ -70,10 +69,11 @@ static const struct content_of *look_up(const struct contents *c, uint32_t uid)
 				 by_uid);
 }
 
-bool contents_find(struct contents *c, int fd, uint64_t id, uint32_t uid,
-		   uint32_t *crc)
+int contents_find(struct contents *c, int fd, uint64_t id, uint32_t uid,
+		  uint32_t *crc)
 {
 	const struct content_of *found;
+	int code = ERR_OK;
 
 	if (c->journal != id || c->read == 0) {
 		contents_free(c);
@@ -82,10 +82,11 @@ bool contents_find(struct contents *c, int fd, uint64_t id, uint32_t uid,
 	}
 	found = look_up(c, uid);
 	if (!found) {
-		read_on(c, fd);
+		code = read_on(c, fd);
 		found = look_up(c, uid);
 	}
-	if (found)
-		*crc = found->crc;
-	return found != NULL;
+	if (!found)
+		return code ? code : ERR_NOT_FOUND;
+	*crc = found->crc;
+	return ERR_OK;
 }

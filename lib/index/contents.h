@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 
 struct contents {
 	struct buf known; /* struct content_of, by UID */
@@ -19,8 +20,8 @@ void contents_init(struct contents *c);
 void contents_free(struct contents *c);
 
 /* The journal FD with ID: is the checksum of UID's content there? Then it goes
- * to *CRC. */
-bool contents_find(struct contents *c, int fd, uint64_t id, uint32_t uid,
-		   uint32_t *crc);
+ * to *CRC. ERR_NOT_FOUND: it is not. */
+int contents_find(struct contents *c, int fd, uint64_t id, uint32_t uid,
+		  uint32_t *crc) MUST_CHECK;
 
 #endif

@@ -145,10 +145,12 @@ int folder_peek(struct folder *f)
 /* Was what is after f->end on the disk once? The journal was synced as a whole
  * when it was made; later a record says so. In former versions no record did:
  * there any record counts. */
-static bool was_synced(const struct folder *f, off_t size)
+static int was_synced(const struct folder *f, off_t size, bool *synced)
 {
-	return (uint64_t)f->end < f->head.born ||
-	       journal_valid_after(f->journal, f->end, size, f->head.born > 0);
+	*synced = (uint64_t)f->end < f->head.born;
+	return *synced ? ERR_OK
+		       : journal_valid_after(f->journal, f->end, size,
+					     f->head.born > 0, synced);
 }
 
 /* The tail is invalid: finds the end of what is valid. After that is what was
@@ -157,19 +159,20 @@ static bool was_synced(const struct folder *f, off_t size)
 static int repair(struct folder *f, off_t size)
 {
 	struct journal_walk w;
+	bool synced;
 	int code;
 
 	journal_walk(&w, f->journal, sizeof(struct journal_head));
-	while (journal_next(&w, &code))
+	while (journal_next(&w))
 		;
 	f->end = w.at;
 	f->last = w.last;
-	if (!code && !w.any)
-		code = ERR_CORRUPT;
-	journal_walk_end(&w);
+	code = journal_walk_end(&w);
+	if (!code && w.any)
+		code = was_synced(f, size, &synced);
 	if (code)
 		return code;
-	if (was_synced(f, size))
+	if (!w.any || synced)
 		return ERR_CORRUPT;
 	log_warn("mailbox journal: %lld bytes of an unfinished record cut off",
 		 (long long)(size - f->end));
@@ -180,19 +183,21 @@ static int repair(struct folder *f, off_t size)
 
 /* The last record is valid: are those before it, back to one that was on the
  * disk with all before? After a power cut one may be torn and a later one
- * whole. */
-static bool tail_holds(const struct folder *f)
+ * whole: ERR_CORRUPT. */
+static int check_tail(const struct folder *f)
 {
 	struct journal_back w;
 	const struct record *r;
 	bool sure = f->head.born == 0; /* former versions did not say */
+	int code;
 
 	journal_back(&w, f->journal, f->end);
 	while (!sure && (r = journal_back_next(&w)))
 		sure = r->sure || r->synced;
-	sure = sure || (uint64_t)w.at <= f->head.born;
-	journal_back_end(&w);
-	return sure;
+	code = journal_back_end(&w);
+	if (sure || (uint64_t)w.at <= f->head.born)
+		return ERR_OK;
+	return code ? code : ERR_CORRUPT;
 }
 
 /* Opens the journal if it is another file than the one we know. */
@@ -204,11 +209,10 @@ static int same_journal(struct folder *f, struct stat *st)
 
 		if (there && st->st_ino == f->journal_ino) {
 			f->room = st->st_blocks * 512;
-			return st->st_size != f->end ||
-					       journal_holds(f->journal,
-							     &f->head, f->end)
+			return st->st_size != f->end
 				       ? ERR_OK
-				       : ERR_CORRUPT;
+				       : journal_holds(f->journal, &f->head,
+						       f->end);
 		}
 		/* the open one still has the former state */
 		if (!there && errno == ENOENT)
@@ -287,12 +291,14 @@ int folder_lock(struct folder *f)
 	code = same_journal(f, &st);
 	if (!code && st.st_size != f->end) {
 		code = read_last(f, st.st_size);
-		if (code == ERR_CORRUPT || (!code && !tail_holds(f)))
+		if (!code)
+			code = check_tail(f);
+		if (code == ERR_CORRUPT)
 			code = repair(f, st.st_size);
 		f->checked = false;
 	}
 	if (!code && !f->checked)
-		note_check(f);
+		code = note_check(f);
 	if (!code && f->regressed && f->last.modseq < f->floor_modseq)
 		note_regress(f);
 	if (code && code != ERR_NOT_FOUND && code != ERR_CORRUPT)

@@ -33,10 +33,17 @@ int high_water_raise(int lock, uint32_t uidvalidity, const struct totals *t)
 	return code;
 }
 
-bool high_water_read(int lock, struct high_water *h)
+int high_water_read(int lock, struct high_water *h)
 {
-	return file_pread(lock, h, sizeof(*h), 0) == ERR_OK &&
-	       h->magic == HIGH_WATER_MAGIC && h->uidvalidity > 0 &&
-	       h->uid > 0 &&
-	       h->crc == crc32c(0, h, offsetof(struct high_water, crc));
+	int code = file_pread(lock, h, sizeof(*h), 0);
+
+	if (code)
+		return code == ERR_EOF ? ERR_NOT_FOUND : code;
+	return h->magic == HIGH_WATER_MAGIC && h->uidvalidity > 0 &&
+			       h->uid > 0 &&
+			       h->crc == crc32c(0, h,
+						offsetof(struct high_water,
+							 crc))
+		       ? ERR_OK
+		       : ERR_NOT_FOUND;
 }

@@ -20,7 +20,7 @@ bool high_water_is_due(const struct totals *last, const struct totals *next);
 MUST_CHECK int high_water_raise(int lock, uint32_t uidvalidity,
 				const struct totals *t);
 
-/* Reads where numbering was before a loss. False: not known. */
-bool high_water_read(int lock, struct high_water *h);
+/* Reads where numbering was before a loss. ERR_NOT_FOUND: it is not known. */
+MUST_CHECK int high_water_read(int lock, struct high_water *h);
 
 #endif

@@ -194,6 +194,5 @@ bool history_since(int journal, off_t end, uint64_t since, struct buf *ranges)
 		if (reach <= since || take(r, since, ranges, &reach))
 			break;
 	}
-	journal_back_end(&w);
-	return reach <= since;
+	return journal_back_end(&w) == ERR_OK && reach <= since;
 }

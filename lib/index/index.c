@@ -115,7 +115,7 @@ static bool was_lost(const struct index *x)
 	code = journal_head_read(x->f.journal, &h);
 	return code == ERR_CORRUPT ||
 	       (!code && h.id == x->f.head.id &&
-		!journal_holds(x->f.journal, &h, x->read));
+		journal_holds(x->f.journal, &h, x->read) == ERR_CORRUPT);
 }
 
 /* ST is the journal's. */
@@ -218,7 +218,7 @@ static bool is_as_read(struct index *x, const struct stat *st)
 		(int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 
 	if (written != x->written &&
-	    !journal_holds(x->f.journal, &x->f.head, x->read))
+	    journal_holds(x->f.journal, &x->f.head, x->read) != ERR_OK)
 		return false;
 	x->written = written;
 	return true;
@@ -252,11 +252,11 @@ void index_init(struct index *x)
 	contents_init(&x->contents);
 }
 
-bool index_content(struct index *x, uint32_t uid, uint32_t *crc)
+int index_content(struct index *x, uint32_t uid, uint32_t *crc)
 {
-	return x->f.journal >= 0 &&
-	       contents_find(&x->contents, x->f.journal, x->f.head.id, uid,
-			     crc);
+	return x->f.journal < 0 ? ERR_NOT_FOUND
+				: contents_find(&x->contents, x->f.journal,
+						x->f.head.id, uid, crc);
 }
 
 void index_free(struct index *x)

@@ -90,9 +90,9 @@ void index_snapshot(struct index *x);
 bool index_rotation_is_due(const struct index *x);
 void index_rotate(struct index *x);
 
-/* Puts the checksum of UID's content into *CRC, if the journal has it. The first
- * call reads the whole journal. */
-bool index_content(struct index *x, uint32_t uid, uint32_t *crc);
+/* Puts the checksum of UID's content into *CRC; ERR_NOT_FOUND: the journal does
+ * not have it. The first call reads the whole journal. */
+int index_content(struct index *x, uint32_t uid, uint32_t *crc) MUST_CHECK;
 
 /* The rest is for the files of lib/index. */
 
@@ -112,8 +112,10 @@ int index_keep_damaged(struct index *x, char aside[INDEX_ASIDE_SIZE]);
 void index_note_unsure(struct index *x, const struct record *r, off_t at);
 
 /* Puts the whole state into B (gathering), with the KEY[i] of each entry
- * unless KEY is NULL. */
-void index_state(struct index *x, struct batch *b, const uint64_t *key);
+ * unless KEY is NULL. If the journal, which has the checksums, cannot be read,
+ * B must not take its place. */
+int index_state(struct index *x, struct batch *b,
+		const uint64_t *key) MUST_CHECK;
 
 /* Loads the snapshot into an empty table. False: there is no valid one. */
 bool index_snapshot_load(struct index *x);

@@ -36,17 +36,21 @@ int journal_head_read(int fd, struct journal_head *h)
 	return ERR_OK;
 }
 
-bool journal_holds(int fd, const struct journal_head *h, off_t end)
+int journal_holds(int fd, const struct journal_head *h, off_t end)
 {
 	struct journal_head now;
-	struct record_end last = { 0 };
+	struct record_end last = { .magic = RECORD_END_MAGIC };
 	off_t at = end - (off_t)sizeof(last);
+	int code = file_pread(fd, &now, sizeof(now), 0);
 
-	return file_pread(fd, &now, sizeof(now), 0) == ERR_OK &&
-	       memcmp(&now, h, sizeof(now)) == 0 &&
-	       (at < (off_t)sizeof(now) ||
-		(file_pread(fd, &last, sizeof(last), at) == ERR_OK &&
-		 last.magic == RECORD_END_MAGIC));
+	if (!code && at >= (off_t)sizeof(now))
+		code = file_pread(fd, &last, sizeof(last), at);
+	if (code)
+		return code == ERR_EOF ? ERR_CORRUPT : code;
+	return memcmp(&now, h, sizeof(now)) == 0 &&
+			       last.magic == RECORD_END_MAGIC
+		       ? ERR_OK
+		       : ERR_CORRUPT;
 }
 
 static uint32_t record_crc(const struct record *r)
@@ -85,14 +89,16 @@ void journal_walk(struct journal_walk *w, int fd, off_t at)
 	w->at = at;
 }
 
-void journal_walk_end(struct journal_walk *w)
+int journal_walk_end(struct journal_walk *w)
 {
 	free(w->data);
 	w->data = NULL;
+	return w->code;
 }
 
-/* Makes N bytes from w->used on available. False at the end of the file. */
-static bool fill(struct journal_walk *w, size_t n, int *code)
+/* Makes N bytes from w->used on available. False at the end of the file, or if
+ * they cannot be read. */
+static bool fill(struct journal_walk *w, size_t n)
 {
 	while (w->have - w->used < n) {
 		ssize_t got;
@@ -109,7 +115,7 @@ static bool fill(struct journal_walk *w, size_t n, int *code)
 		got = pread(w->fd, w->data + w->have, w->cap - w->have,
 			    w->at + (off_t)w->have);
 		if (got < 0)
-			*code = err_sys("read", DISK_JOURNAL);
+			w->code = err_sys("read", DISK_JOURNAL);
 		if (got <= 0)
 			return false;
 		w->have += (size_t)got;
@@ -117,16 +123,15 @@ static bool fill(struct journal_walk *w, size_t n, int *code)
 	return true;
 }
 
-const struct record *journal_next(struct journal_walk *w, int *code)
+const struct record *journal_next(struct journal_walk *w)
 {
 	const struct record *r;
 	uint32_t length;
 
-	*code = ERR_OK;
-	if (!fill(w, sizeof(*r), code))
+	if (!fill(w, sizeof(*r)))
 		return NULL;
 	memcpy(&length, w->data + w->used, sizeof(length));
-	if (!plausible(length) || !fill(w, length, code))
+	if (!plausible(length) || !fill(w, length))
 		return NULL;
 	r = (const struct record *)(const void *)(w->data + w->used);
 	if (!checks(r))
@@ -145,14 +150,27 @@ const struct record *journal_next(struct journal_walk *w, int *code)
 void journal_back(struct journal_back *w, int fd, off_t end)
 {
 	w->fd = fd;
+	w->code = ERR_OK;
 	buf_init(&w->b, RECORD_MAX);
 	w->start = w->at = end;
 	w->quick = false;
 }
 
-void journal_back_end(struct journal_back *w)
+int journal_back_end(struct journal_back *w)
 {
 	buf_free(&w->b);
+	return w->code;
+}
+
+/* Reads N bytes from w->start on to P. A file that is shorter was cut, which is
+ * damage. */
+static bool read_window(struct journal_back *w, char *p, size_t n)
+{
+	int code = file_pread(w->fd, p, n, w->start);
+
+	if (code && code != ERR_EOF)
+		w->code = code;
+	return code == ERR_OK;
 }
 
 /* Makes the N bytes before w->at available. */
@@ -170,7 +188,7 @@ static const char *before(struct journal_back *w, size_t n)
 		buf_reset(&w->b);
 		p = buf_room(&w->b, want);
 		w->start = w->at - (off_t)want;
-		if (!p || file_pread(w->fd, p, want, w->start))
+		if (!p || !read_window(w, p, want))
 			return NULL;
 		buf_added(&w->b, want);
 	}
@@ -237,29 +255,40 @@ int journal_last(int fd, off_t size, struct buf *b)
 	return ERR_OK;
 }
 
-bool journal_valid_after(int fd, off_t at, off_t size, bool synced)
+/* Does a valid record begin in the N bytes at P? */
+static bool has_record(const char *p, size_t n, bool synced)
 {
-	struct buf b;
-	size_t n, pos;
 	bool found = false;
-	char *p;
+	size_t pos;
 
-	at = (at + 8) & ~(off_t)7; /* records begin at multiples of 8 */
-	if (at + (off_t)RECORD_MIN > size)
-		return false;
-	n = size - at > SEARCH_MAX ? SEARCH_MAX : (size_t)(size - at);
-	buf_init(&b, n);
-	p = buf_room(&b, n);
-	if (file_pread(fd, p, n, at) != ERR_OK)
-		n = 0;
 	for (pos = 0; !found && pos + RECORD_MIN <= n; pos += 8) {
 		const struct record *r = (const void *)(p + pos);
 
 		found = plausible(r->length) && r->length <= n - pos &&
 			checks(r) && (!synced || r->synced || r->sure);
 	}
-	buf_free(&b);
 	return found;
+}
+
+int journal_valid_after(int fd, off_t at, off_t size, bool synced, bool *valid)
+{
+	struct buf b;
+	size_t n;
+	char *p;
+	int code;
+
+	*valid = false;
+	at = (at + 8) & ~(off_t)7; /* records begin at multiples of 8 */
+	if (at + (off_t)RECORD_MIN > size)
+		return ERR_OK;
+	n = size - at > SEARCH_MAX ? SEARCH_MAX : (size_t)(size - at);
+	buf_init(&b, n);
+	p = buf_room(&b, n);
+	code = file_pread(fd, p, n, at);
+	if (!code)
+		*valid = has_record(p, n, synced);
+	buf_free(&b);
+	return code;
 }
 
 int journal_make_sure(int fd, off_t record)

@@ -18,12 +18,14 @@
 int journal_head_read(int fd, struct journal_head *h);
 
 /* Does the file still begin with H, and does a record end at END? If not,
- * another program wrote to it. Reads forty bytes; the rest may be damaged. */
-bool journal_holds(int fd, const struct journal_head *h, off_t end);
+ * another program wrote to it: ERR_CORRUPT. Reads forty bytes; the rest may be
+ * damaged. */
+int journal_holds(int fd, const struct journal_head *h, off_t end) MUST_CHECK;
 
 /* A reader that goes forward from AT; free with journal_walk_end. */
 struct journal_walk {
 	int fd;
+	int code; /* of a read that failed */
 	off_t at;   /* of the next record */
 	char *data; /* a window of the file */
 	size_t cap;
@@ -34,14 +36,19 @@ struct journal_walk {
 };
 void journal_walk(struct journal_walk *w, int fd, off_t at);
 
-/* The next valid record, until the next call; NULL if there is none (*CODE:
- * ERR_OK at the end of what is valid, or ERR_IO). */
-const struct record *journal_next(struct journal_walk *w, int *code);
-void journal_walk_end(struct journal_walk *w);
+/* The next valid record, until the next call; NULL if there is none, or it cannot
+ * be read. */
+const struct record *journal_next(struct journal_walk *w);
+
+/* Were there no more valid records than the reader has given out? Otherwise why
+ * the rest could not be read: then nothing may be concluded from what did not
+ * come. ERR_OK also if the caller did not want more. */
+int journal_walk_end(struct journal_walk *w) MUST_CHECK;
 
 /* A reader that goes backwards from END; free with journal_back_end. */
 struct journal_back {
 	int fd;
+	int code;     /* of a read that failed */
 	struct buf b; /* a window of the file */
 	off_t start;  /* of it, in the file */
 	off_t at;     /* where the last record given out begins */
@@ -51,7 +58,9 @@ void journal_back(struct journal_back *w, int fd, off_t end);
 
 /* The record before, if it is right, valid until the next call; else NULL. */
 const struct record *journal_back_next(struct journal_back *w);
-void journal_back_end(struct journal_back *w);
+
+/* As journal_walk_end. */
+int journal_back_end(struct journal_back *w) MUST_CHECK;
 
 /* Reads the last record of a file of SIZE bytes into B. ERR_CORRUPT: the tail
  * is not a valid record. */
@@ -59,7 +68,8 @@ int journal_last(int fd, off_t size, struct buf *b);
 
 /* Does any valid record begin between AT and SIZE? With SYNCED only those
  * count that say that all before them was on stable storage. */
-bool journal_valid_after(int fd, off_t at, off_t size, bool synced);
+int journal_valid_after(int fd, off_t at, off_t size, bool synced,
+			bool *valid) MUST_CHECK;
 
 /* Marks the record at RECORD: its messages were synced, or the journal was;
  * and asks for the first mark. */

@@ -68,23 +68,26 @@ static bool range_has(const struct record *r, uint32_t uid)
 	return false;
 }
 
-/* What became of UID after AT: RECORD_EXPUNGE, RECORD_UNDO, RECORD_MISSING,
- * or 0. Only the first says that the user had the message: a missing file may
- * never have been linked, and its delivery is repeated. */
-static int fate(struct folder *f, off_t at, uint32_t uid)
+/* Does the delivery K count, seeing what became of its UID after AT? Only a
+ * RECORD_EXPUNGE says that the user had the message: a missing file may never
+ * have been linked, and its delivery is repeated. ERR_NOT_FOUND: it does not. */
+static int counts(struct folder *f, off_t at, struct key_found *k)
 {
 	struct journal_walk w;
 	const struct record *r;
-	int code, found = 0;
+	int code, fate = 0;
 
 	journal_walk(&w, f->journal, at);
-	while (!found && (r = journal_next(&w, &code)))
+	while (!fate && (r = journal_next(&w)))
 		if ((r->type == RECORD_EXPUNGE || r->type == RECORD_UNDO ||
 		     r->type == RECORD_MISSING) &&
-		    range_has(r, uid))
-			found = r->type;
-	journal_walk_end(&w);
-	return found;
+		    range_has(r, k->uid))
+			fate = r->type;
+	code = journal_walk_end(&w);
+	k->kept = fate == RECORD_EXPUNGE;
+	if (code)
+		return code;
+	return fate == 0 || k->kept ? ERR_OK : ERR_NOT_FOUND;
 }
 
 /* Is KEY among deliveries from before the journal began, which count? */
@@ -108,46 +111,42 @@ static bool in_past(const struct record *r, uint64_t key, uint32_t *uid)
 	return false;
 }
 
-/* Does R, at k->record, add KEY? Then *FOUND says whether that counts. */
-static bool added(struct folder *f, const struct record *r, uint64_t key,
-		  struct key_found *k, bool *found)
+/* Does R add KEY? Then *K says what. */
+static bool adds(const struct record *r, uint64_t key, struct key_found *k)
 {
-	int end;
-
 	if (r->type != RECORD_ADD || !in_record(r, key, &k->add, k->base))
 		return false;
-	end = fate(f, k->record + r->length, k->add.uid);
 	k->uid = k->add.uid;
 	k->ours = record_last_write(r, &k->add);
 	k->sure = r->sure;
 	k->alone = r->count == 1;
-	k->kept = end == RECORD_EXPUNGE;
-	*found = end == 0 || k->kept;
 	return true;
 }
 
-bool key_find(struct folder *f, uint64_t key, int64_t since_us,
-	      struct key_found *k)
+int key_find(struct folder *f, uint64_t key, int64_t since_us,
+	     struct key_found *k)
 {
 	struct journal_back w;
-	const struct record *r;
+	const struct record *r = NULL;
 	bool found = false;
+	int code = ERR_NOT_FOUND, unread;
 
 	memset(k, 0, sizeof(*k));
 	if (f->last.time < since_us)
-		return false;
+		return ERR_NOT_FOUND;
 	journal_back(&w, f->journal, f->end);
 	w.quick = true;
 	while (!found && f->end - w.at < BACK_MAX &&
 	       (r = journal_back_next(&w)) && r->t.time >= since_us) {
-		k->record = w.at;
-		if (added(f, r, key, k, &found))
-			break;
-		if (r->type == RECORD_KEY && in_past(r, key, &k->uid)) {
-			found = k->kept = true;
-			k->record = 0;
-		}
+		found = adds(r, key, k);
+		k->record = found ? w.at : 0;
+		if (!found && r->type == RECORD_KEY)
+			found = k->kept = in_past(r, key, &k->uid);
 	}
-	journal_back_end(&w);
-	return found;
+	if (k->record > 0)
+		code = counts(f, k->record + r->length, k);
+	else if (found)
+		code = ERR_OK;
+	unread = journal_back_end(&w);
+	return unread ? unread : code;
 }

@@ -25,10 +25,11 @@ struct key_found {
 	bool kept;  /* that is enough: no need to look at the file */
 };
 
-/* Was KEY delivered at SINCE_US or later, and not withdrawn? Looks only at
- * records since then, usually none. If its message is still in the folder, its
- * file decides: it may never have been linked, or be torn. Under the lock. */
-bool key_find(struct folder *f, uint64_t key, int64_t since_us,
-	      struct key_found *k);
+/* Was KEY delivered at SINCE_US or later, and not withdrawn? ERR_NOT_FOUND: no.
+ * Looks only at records since then, usually none. If its message is still in the
+ * folder, its file decides: it may never have been linked, or be torn. Under the
+ * lock. */
+int key_find(struct folder *f, uint64_t key, int64_t since_us,
+	     struct key_found *k) MUST_CHECK;
 
 #endif

@@ -73,7 +73,7 @@ int index_catch_up(struct index *x, bool own)
 	int code, bad = ERR_OK;
 
 	journal_walk(&w, x->f.journal, x->read);
-	while (!bad && (r = journal_next(&w, &code))) {
+	while (!bad && (r = journal_next(&w))) {
 		bad = entries_apply(&x->t, r, own);
 		if (!bad) {
 			index_note_unsure(x, r, x->read);
@@ -83,7 +83,7 @@ int index_catch_up(struct index *x, bool own)
 		}
 		x->unsynced = x->unsynced || is_told(r);
 	}
-	journal_walk_end(&w);
+	code = journal_walk_end(&w);
 	if (bad || code)
 		return bad ? bad : code;
 	count_anew(x);
@@ -128,9 +128,10 @@ static int make_journal(struct index *x, uint32_t validity,
 
 	batch_begin(&b, NULL, false);
 	b.t = *from;
-	index_state(x, &b, NULL);
+	code = index_state(x, &b, NULL);
 	batch_close(&b);
-	code = folder_replace_journal(&x->f, validity, &b.buf, &b.t);
+	if (!code)
+		code = folder_replace_journal(&x->f, validity, &b.buf, &b.t);
 	batch_drop(&b);
 	if (!code)
 		code = read_all(x);
@@ -142,10 +143,13 @@ static int first_journal(struct index *x, uint32_t validity)
 {
 	struct totals t = { .uidnext = 1, .modseq = 1 };
 	struct high_water h;
+	int code = high_water_read(x->f.lock, &h);
 
+	if (code && code != ERR_NOT_FOUND)
+		return code;
 	t.time = clock_wall_us();
 	marks_first(&t);
-	if (high_water_read(x->f.lock, &h)) {
+	if (!code) {
 		log_warn("mailbox: the journal is missing: made again from "
 			 "the names of the files");
 		validity = h.uidvalidity;
@@ -183,8 +187,12 @@ static int mend_journal(struct index *x, uint32_t validity)
 	struct totals t = x->f.last;
 	struct high_water h;
 	char aside[INDEX_ASIDE_SIZE];
-	int code = index_keep_damaged(x, aside);
+	int code = high_water_read(x->f.lock, &h);
 
+	if (!code && h.modseq > t.modseq)
+		t.modseq = h.modseq;
+	if (!code || code == ERR_NOT_FOUND)
+		code = index_keep_damaged(x, aside);
 	if (code)
 		return code;
 	log_error("mailbox: the journal is damaged: kept as %s, messages "
@@ -192,14 +200,19 @@ static int mend_journal(struct index *x, uint32_t validity)
 		  aside);
 	if (t.uidnext == 0)
 		t.uidnext = 1;
-	if (high_water_read(x->f.lock, &h)) {
-		if (h.modseq > t.modseq)
-			t.modseq = h.modseq;
-	}
 	t.mark[DIR_NEW] = mark_without(t.mark[DIR_NEW]);
 	t.mark[DIR_CUR] = mark_without(t.mark[DIR_CUR]);
 	x->suspect = true;
 	return make_journal(x, validity, &t);
+}
+
+/* Reads a damaged journal up to the damage, and gives ERR_CORRUPT: or why that
+ * cannot be read, and then it is not replaced by the part that can. */
+static int read_good_part(struct index *x)
+{
+	int code = read_all(x);
+
+	return code ? code : ERR_CORRUPT;
 }
 
 /* Under the lock: reads the journal, if it is there and whole. */
@@ -212,7 +225,7 @@ static int read_locked(struct index *x)
 	else if (code == ERR_NOT_FOUND)
 		forget(x);
 	else if (code == ERR_CORRUPT && x->f.journal >= 0)
-		read_all(x); /* up to the damage */
+		code = read_good_part(x);
 	x->f.replaced = false;
 	return code;
 }
@@ -265,27 +278,28 @@ int index_load(struct index *x)
 	return code;
 }
 
-/* The checksum of E: U[N] are those whose records are not sure, in order. While
- * there are some, the others have none in their new record, which is not sure
- * either: they need not be examined. */
-static bool content_of(struct index *x, const struct entry *e,
-		       const struct unsure **u, size_t *n, uint32_t *crc)
+/* The checksum of E, or ERR_NOT_FOUND: U[N] are those whose records are not sure,
+ * in order. While there are some, the others have none in their new record, which
+ * is not sure either: they need not be examined. */
+static int content_of(struct index *x, const struct entry *e,
+		      const struct unsure **u, size_t *n, uint32_t *crc)
 {
 	for (; *n > 0 && (*u)->uid < e->uid; ++*u)
 		--*n;
 	if (x->unsure.len == 0)
 		return index_content(x, e->uid, crc);
 	if (*n == 0 || (*u)->uid != e->uid || !(*u)->known)
-		return false;
+		return ERR_NOT_FOUND;
 	*crc = (*u)->content;
-	return true;
+	return ERR_OK;
 }
 
-void index_state(struct index *x, struct batch *b, const uint64_t *key)
+int index_state(struct index *x, struct batch *b, const uint64_t *key)
 {
 	const struct unsure *u = (const void *)x->unsure.data;
 	size_t n = x->unsure.len / sizeof(*u);
 	uint32_t i;
+	int code;
 
 	b->sure = n == 0;
 	entries_count(&x->t, &b->t);
@@ -297,8 +311,12 @@ void index_state(struct index *x, struct batch *b, const uint64_t *key)
 		const char *name = entries_name(&x->t, e);
 		uint32_t crc;
 
-		if (name && !(e->state & ENTRY_GONE))
-			batch_add(b, e, name, key ? key[i] : 0,
-				  content_of(x, e, &u, &n, &crc) ? &crc : NULL);
+		if (!name || e->state & ENTRY_GONE)
+			continue;
+		code = content_of(x, e, &u, &n, &crc);
+		if (code && code != ERR_NOT_FOUND)
+			return code;
+		batch_add(b, e, name, key ? key[i] : 0, code ? NULL : &crc);
 	}
+	return ERR_OK;
 }

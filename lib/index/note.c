@@ -59,12 +59,20 @@ void note_locked(struct folder *f, const struct stat *st)
 	f->lock_set = times_differ(st);
 }
 
-static bool read_note(const struct folder *f, struct journal_note *n)
+/* ERR_NOT_FOUND: there is none, or a half written one. */
+static int read_note(const struct folder *f, struct journal_note *n)
 {
-	return file_pread(f->lock, n, sizeof(*n), JOURNAL_NOTE_AT) == ERR_OK &&
-	       n->magic == JOURNAL_NOTE_MAGIC &&
-	       n->crc == crc32c(0, n, offsetof(struct journal_note, crc)) &&
-	       !is_absurd(n->written) && !is_absurd(n->skew);
+	int code = file_pread(f->lock, n, sizeof(*n), JOURNAL_NOTE_AT);
+
+	if (code)
+		return code == ERR_EOF ? ERR_NOT_FOUND : code;
+	return n->magic == JOURNAL_NOTE_MAGIC &&
+			       n->crc == crc32c(0, n,
+						offsetof(struct journal_note,
+							 crc)) &&
+			       !is_absurd(n->written) && !is_absurd(n->skew)
+		       ? ERR_OK
+		       : ERR_NOT_FOUND;
 }
 
 static void write_note(const struct folder *f, int64_t now)
@@ -101,53 +109,55 @@ static uint32_t leap(uint32_t from, int64_t age)
 	return from + (uint32_t)(n < most ? n : most);
 }
 
-/* A number above the UIDs in the names of files, as far as they are below
- * TRUST; 0 if there are none. */
-static uint32_t above_names(const struct folder *f, uint32_t trust)
+/* Raises *NEXT above the UIDs in the names of files, as far as they are below
+ * TRUST. */
+static int raise_above_names(const struct folder *f, uint32_t trust,
+			     uint32_t *next)
 {
 	struct listing l;
-	uint32_t next = 0;
 	size_t i;
+	int code = messages_list(f->files, BOTH_DIRS, &l);
 
-	/* reading the messages will report a failure */
-	err_ignore(messages_list(f->files, BOTH_DIRS, &l));
-	for (i = 0; i < l.n; i++) {
+	for (i = 0; !code && i < l.n; i++) {
 		uint32_t uid = l.file[i].uid;
 
-		if (l.file[i].validity == f->head.uidvalidity && uid >= next &&
-		    uid > 0 && uid < trust)
-			next = uid + 1;
+		if (l.file[i].validity == f->head.uidvalidity && uid >= *next &&
+		    uid < trust)
+			*next = uid + 1;
 	}
 	listing_free(&l);
-	return next;
+	return code;
 }
 
 /* The mark may have been restored too. Mod-sequences are never given out faster
  * than one a microsecond, and there is no end of them. */
-static void leap_over(struct folder *f, int64_t age)
+static int leap_over(struct folder *f, int64_t age)
 {
 	uint32_t uid = f->floor_uid ? f->floor_uid : f->last.uidnext;
 	uint64_t modseq = f->floor_modseq ? f->floor_modseq : f->last.modseq;
-	uint32_t above, trust = f->last.uidnext + UID_TRUST;
+	uint32_t next = leap(uid, age), trust = f->last.uidnext + UID_TRUST;
+	int code = raise_above_names(f, trust > next ? trust : next, &next);
 
-	f->floor_uid = leap(uid, age);
+	if (code)
+		return code;
+	f->floor_uid = next;
 	f->floor_modseq = modseq + (uint64_t)age;
-	above = above_names(f, trust > f->floor_uid ? trust : f->floor_uid);
-	if (above > f->floor_uid)
-		f->floor_uid = above;
+	return ERR_OK;
 }
 
-static void go_on_above(struct folder *f, int64_t age)
+static int go_on_above(struct folder *f, int64_t age)
 {
 	struct high_water h;
+	int code = high_water_read(f->lock, &h);
 
-	if (high_water_read(f->lock, &h) &&
-	    h.uidvalidity == f->head.uidvalidity) {
+	if (!code && h.uidvalidity == f->head.uidvalidity) {
 		f->floor_uid = h.uid;
 		f->floor_modseq = h.modseq;
 	}
-	if (f->restored)
-		leap_over(f, age);
+	if ((!code || code == ERR_NOT_FOUND) && f->restored)
+		code = leap_over(f, age);
+	if (code && code != ERR_NOT_FOUND)
+		return code;
 	f->regressed = f->floor_uid > 0;
 	f->lost_uid = f->last.uidnext;
 	if (f->regressed)
@@ -156,22 +166,26 @@ static void go_on_above(struct folder *f, int64_t age)
 				     : "the journal is older or shorter than "
 				       "it was",
 			 f->floor_uid);
+	return ERR_OK;
 }
 
-void note_check(struct folder *f)
+int note_check(struct folder *f)
 {
 	struct journal_note n;
+	int code = read_note(f, &n);
 
-	f->checked = true;
-	if (!read_note(f, &n))
-		return;
+	f->checked = code == ERR_OK || code == ERR_NOT_FOUND;
+	if (code)
+		return f->checked ? ERR_OK : code;
 	f->skew = n.skew;
 	f->apart = n.apart;
 	f->restored =
 		llabs(f->lock_changed - n.written - n.skew) > TOLERANCE ||
 		(f->lock_set && !f->apart);
 	if (f->restored || n.journal != f->head.id || n.end > f->end)
-		go_on_above(f, backup_age(f, &n));
+		code = go_on_above(f, backup_age(f, &n));
+	f->checked = code == ERR_OK;
+	return code;
 }
 
 /* The clock of a file server may differ from ours, and a file system may take

@@ -16,6 +16,8 @@
 #ifndef INDEX_NOTE_H
 #define INDEX_NOTE_H
 
+#include "base/err.h"
+
 struct folder;
 struct stat;
 
@@ -25,8 +27,9 @@ void note_locked(struct folder *f, const struct stat *st);
 
 /* Under the lock, with the journal open. If the journal is an older one, or
  * shorter than it was, F is `regressed`: numbers go on above all that are known
- * to have been given out, from the high-water mark or the names of files. */
-void note_check(struct folder *f);
+ * to have been given out, from the high-water mark or the names of files. If
+ * these cannot be read, none may be given out. */
+int note_check(struct folder *f) MUST_CHECK;
 
 /* After each change of the journal, under the lock. If the note cannot be
  * written, the next check gives a false `restored`. */

@@ -191,10 +191,10 @@ static bool read_journal(const struct parts *p, struct table *now)
 	int code, bad = ERR_OK;
 
 	journal_walk(&w, p->journal, sizeof(struct journal_head));
-	while (!bad && w.at < p->end && (r = journal_next(&w, &code)))
+	while (!bad && w.at < p->end && (r = journal_next(&w)))
 		bad = entries_apply(now, r, true);
-	journal_walk_end(&w);
-	if (bad || w.at != p->end)
+	code = journal_walk_end(&w);
+	if (bad || code || w.at != p->end)
 		return false;
 	for (i = 0; i < now->n; i++)
 		if (!(now->memory[i].state & ENTRY_GONE))

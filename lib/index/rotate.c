@@ -87,19 +87,18 @@ static void keep_record(struct carried *h, const struct record *r)
 
 /* While files of expunged messages may still be there, all of the history may
  * be needed to judge them. */
-static void read_history(struct carried *h)
+static int read_history(struct carried *h)
 {
 	bool pending = marks_are_pending(&h->x->f.last);
 	struct journal_walk w;
 	const struct record *r;
-	int code;
 
 	journal_walk(&w, h->x->f.journal, sizeof(struct journal_head));
-	while ((r = journal_next(&w, &code)))
+	while ((r = journal_next(&w)))
 		keep_record(h, r);
-	journal_walk_end(&w);
 	history_bound(&h->past, h->now - PAST_MAX_AGE,
 		      pending ? SIZE_MAX : HISTORY_MAX);
+	return journal_walk_end(&w);
 }
 
 static int by_first(const void *a, const void *b)
@@ -161,8 +160,9 @@ static void put_items(struct batch *b, enum record_type type,
 		batch_item(b, type, items->data + at, size);
 }
 
-/* The places of records in the former journal mean nothing in the new one. */
-static void note_again(struct index *x)
+/* The places of records in the former journal mean nothing in the new one. If
+ * that cannot be read it is followed as one that another session made. */
+static int note_again(struct index *x)
 {
 	struct journal_walk w;
 	const struct record *r;
@@ -171,11 +171,30 @@ static void note_again(struct index *x)
 
 	buf_reset(&x->unsure);
 	journal_walk(&w, x->f.journal, at);
-	while ((r = journal_next(&w, &code))) {
+	while ((r = journal_next(&w))) {
 		index_note_unsure(x, r, at);
 		at = w.at;
 	}
-	journal_walk_end(&w);
+	code = journal_walk_end(&w);
+	x->behind = code != ERR_OK;
+	return code;
+}
+
+/* What is to be in the new journal. If the former cannot all be read, it stays:
+ * what only it knows would be lost. */
+static int gather(struct carried *h, struct batch *b)
+{
+	int code = read_history(h);
+
+	if (code)
+		return code;
+	forget_keys(h);
+	b->t = folder_next(&h->x->f);
+	code = index_state(h->x, b, h->key);
+	history_put(&h->past, b);
+	put_items(b, RECORD_KEY, &h->keys, sizeof(struct record_key));
+	batch_close(b);
+	return entries_are_broken(&h->x->t) ? ERR_CORRUPT : code;
 }
 
 int index_write_anew(struct index *x)
@@ -188,23 +207,16 @@ int index_write_anew(struct index *x)
 	buf_init(&h.keys, UINT32_MAX);
 	buf_init(&h.lost, UINT32_MAX);
 	history_init(&h.past);
-	read_history(&h);
-	forget_keys(&h);
 	batch_begin(&b, NULL, false);
-	b.t = folder_next(&x->f);
-	index_state(x, &b, h.key);
-	history_put(&h.past, &b);
-	put_items(&b, RECORD_KEY, &h.keys, sizeof(struct record_key));
-	batch_close(&b);
-	code = entries_are_broken(&x->t)
-		       ? ERR_CORRUPT
-		       : folder_replace_journal(&x->f, x->f.head.uidvalidity,
-						&b.buf, &b.t);
+	code = gather(&h, &b);
+	if (!code)
+		code = folder_replace_journal(&x->f, x->f.head.uidvalidity,
+					      &b.buf, &b.t);
 	if (!code) {
 		x->read = x->f.end;
 		x->snapshot = x->last = 0;
 		if (x->unsure.len > 0)
-			note_again(x);
+			code = note_again(x);
 	}
 	batch_drop(&b);
 	buf_free(&h.keys);

@@ -206,23 +206,23 @@ static void sort_newcomers(struct newcomer *c, size_t n)
 	qsort(c, n, sizeof(*c), by_age);
 }
 
-/* Files of expunged messages may be among the new ones: since when each is to
- * be gone; NULL: there are none. */
-static struct leftover_date *find_dates(struct scan *s)
+/* Files of expunged messages may be among the new ones: *DATES says since when
+ * each is to be gone; NULL: there are none. */
+static int find_dates(struct scan *s, struct leftover_date **dates)
 {
 	struct leftover_date *date;
 	size_t i;
 
+	*dates = NULL;
 	if (s->nfresh == 0 || s->m->x.recover ||
 	    !marks_are_pending(&s->m->x.f.last))
-		return NULL;
-	date = mem_array(s->nfresh, sizeof(*date));
+		return ERR_OK;
+	*dates = date = mem_array(s->nfresh, sizeof(*date));
 	for (i = 0; i < s->nfresh; i++) {
 		date[i].ref = scan_ref(s, s->fresh[i]);
 		date[i].uid = leftover_uid(s->m, &s->l.file[s->fresh[i]]);
 	}
-	leftover_find_dates(s->m, date, s->nfresh);
-	return date;
+	return leftover_find_dates(s->m, date, s->nfresh);
 }
 
 struct named {
@@ -266,11 +266,11 @@ static void part_twins(struct scan *s)
 	free(name);
 }
 
-/* Gives each file a UID and a record. */
-static void adopt_all(struct scan *s)
+/* Gives each file a UID and a record; DATE, unless it is NULL, says which may
+ * be left of expunged messages. */
+static void adopt_all(struct scan *s, const struct leftover_date *date)
 {
 	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
-	struct leftover_date *date = find_dates(s);
 	const struct table *t = &s->m->x.t;
 	uint32_t last = t->n > 0 ? entries_at(t, t->n - 1)->uid : 0;
 	size_t i;
@@ -291,13 +291,20 @@ static void adopt_all(struct scan *s)
 		if (c[i].uid > last)
 			last = c[i].uid;
 	}
-	free(date);
 	free(c);
 }
 
-void scan_adopt(struct scan *s)
+int scan_adopt(struct scan *s)
 {
+	struct leftover_date *date;
+	int code;
+
 	part_twins(s);
-	adopt_all(s);
-	tell_tallies(s);
+	code = find_dates(s, &date);
+	if (!code) {
+		adopt_all(s, date);
+		tell_tallies(s);
+	}
+	free(date);
+	return code;
 }

@@ -207,12 +207,15 @@ static bool is_there(struct folder *f, const struct key_found *k)
 	return there;
 }
 
-/* Is the message in A already there? Then *K says which. Under the lock. */
-static bool is_duplicate(struct folder *f, const struct delivery *d,
-			 struct addition *a, struct key_found *k)
+/* Is the message in A already there? Then *K says which. ERR_NOT_FOUND: it is
+ * not. Under the lock. */
+static int find_first(struct folder *f, const struct delivery *d,
+		      struct addition *a, struct key_found *k)
 {
-	return a->key != 0 && key_find(f, a->key, d->arrival_us, k) &&
-	       (k->kept || is_there(f, k));
+	int code = a->key != 0 ? key_find(f, a->key, d->arrival_us, k)
+			       : ERR_NOT_FOUND;
+
+	return code || k->kept || is_there(f, k) ? code : ERR_NOT_FOUND;
 }
 
 /* Its first delivery may have ended before it was durable. */
@@ -245,21 +248,19 @@ static int add_new(struct folder *f, const struct delivery *d,
 	struct key_found k;
 	uint32_t uid = 0;
 	size_t i;
-	int code;
+	int code = ERR_NOT_FOUND;
 
-	for (i = 0; i < n && !is_duplicate(f, &d[i], &a[i], &k); i++)
-		;
-	if (i == n && d->full) {
-		folder_unlock(f);
-		return ERR_LIMIT;
-	}
-	if (i == n) {
+	for (i = 0; i < n && code == ERR_NOT_FOUND; i++)
+		code = find_first(f, &d[i], &a[i], &k);
+	if (code == ERR_NOT_FOUND && !d->full) {
 		code = add_commit(f, a, n, &uid);
 		for (i = 0; !code && i < n; i++)
 			out[i].uid = uid + (uint32_t)i;
 		return code;
 	}
 	folder_unlock(f);
+	if (code)
+		return code == ERR_NOT_FOUND ? ERR_LIMIT : code;
 	if (n > 1)
 		return ERR_EXISTS;
 	out->uid = k.uid;

@@ -189,11 +189,11 @@ static int dump_records(struct dump *d, int fd)
 
 	d->at = sizeof(struct journal_head);
 	journal_walk(&w, fd, d->at);
-	while ((r = journal_next(&w, &code))) {
+	while ((r = journal_next(&w))) {
 		dump_record(d, r);
 		d->at = w.at;
 	}
-	journal_walk_end(&w);
+	code = journal_walk_end(&w);
 	if (!code && fstat(fd, &st) < 0)
 		code = err_sys("look at", DISK_JOURNAL);
 	if (!code && st.st_size > d->at)

@@ -76,15 +76,21 @@ static int check_rest(struct check *c, off_t at, bool contradicts)
 	static const char anew[] = "the journal is kept aside, and what comes "
 				   "before is numbered anew";
 	struct stat st;
+	bool valid;
+	int code;
 
 	if (fstat(c->x.f.journal, &st) < 0)
 		return err_sys("look at", DISK_JOURNAL);
+	code = journal_valid_after(c->x.f.journal, at, st.st_size, true,
+				   &valid);
+	if (code)
+		return code;
 	if (contradicts)
 		tell(c, DISK_JOURNAL, at, anew,
 		     "the record contradicts those before it");
 	else if (st.st_size == at)
 		return ERR_OK;
-	else if (journal_valid_after(c->x.f.journal, at, st.st_size, true))
+	else if (valid)
 		tell(c, DISK_JOURNAL, at, anew,
 		     "damaged: no valid record, but some follow");
 	else
@@ -100,17 +106,17 @@ static int check_journal(struct check *c)
 	const struct record *r;
 	off_t at = sizeof(struct journal_head);
 	bool contradicts = false;
-	int code = ERR_OK;
+	int code;
 
 	journal_walk(&w, c->x.f.journal, at);
-	while (!contradicts && (r = journal_next(&w, &code))) {
+	while (!contradicts && (r = journal_next(&w))) {
 		contradicts = entries_apply(&c->x.t, r, true) != ERR_OK;
 		if (!contradicts) {
 			at = w.at;
 			c->x.f.last = r->t;
 		}
 	}
-	journal_walk_end(&w);
+	code = journal_walk_end(&w);
 	c->x.read = at;
 	return code ? code : check_rest(c, at, contradicts);
 }
@@ -271,10 +277,10 @@ static void check_content(struct check *c, const struct entry *e,
 
 	file_path(path, l->dir, raw, strlen(raw));
 	if (!code) {
-		bool known = index_content(&c->x, e->uid, &crc);
-
-		code = content_judge(fd, e->size, known ? &crc : NULL,
-				     CONTENT_ANY_TIME, &what);
+		code = index_content(&c->x, e->uid, &crc);
+		if (!code || code == ERR_NOT_FOUND)
+			code = content_judge(fd, e->size, code ? NULL : &crc,
+					     CONTENT_ANY_TIME, &what);
 		close(fd);
 	}
 	if (code == ERR_NOT_FOUND)

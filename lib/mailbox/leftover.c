@@ -91,7 +91,6 @@ static void take_uid(struct past *p, size_t n, const struct message_ref *ref,
 typedef void add_use(struct past *p, size_t n, const struct message_ref *ref,
 		     uint32_t uid);
 
-/* Calls USE for each message that R adds. */
 static void each_added(const struct record *r, struct past *p, size_t count,
 		       add_use *use)
 {
@@ -109,6 +108,18 @@ static void each_added(const struct record *r, struct past *p, size_t count,
 					   NULL },
 		    a.uid);
 	}
+}
+
+/* Calls USE for each message that the journal adds. */
+static int all_added(struct mailbox *m, struct past *p, size_t n, add_use *use)
+{
+	struct journal_walk w;
+	const struct record *r;
+
+	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
+	while ((r = journal_next(&w)))
+		each_added(r, p, n, use);
+	return journal_walk_end(&w);
 }
 
 /* What R expunges of P[N], which is sorted by UID; it is the record WHEN. */
@@ -135,65 +146,59 @@ static void set_expunged(const struct record *r, struct past *p, size_t n,
 
 /* The UIDs of files: of the records that have their names, else those in the
  * names, unless such a UID is another file's. */
-static void find_uids(struct mailbox *m, struct past *p, size_t n)
+static int find_uids(struct mailbox *m, struct past *p, size_t n)
 {
-	struct journal_walk w;
-	const struct record *r;
 	size_t i;
 	int code;
 
 	qsort(p, n, sizeof(*p), by_uid);
-	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
-	while ((r = journal_next(&w, &code)))
-		each_added(r, p, n, take_uid);
-	journal_walk_end(&w);
+	code = all_added(m, p, n, take_uid);
 	for (i = 0; i < n; i++)
 		if (p[i].taken)
 			p[i].uid = 0;
 	qsort(p, n, sizeof(*p), by_base);
-	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
-	while ((r = journal_next(&w, &code)))
-		each_added(r, p, n, set_uid);
-	journal_walk_end(&w);
+	return code ? code : all_added(m, p, n, set_uid);
 }
 
-/* Gives the number of the last record that says that files expunged until then
- * are gone for good. */
-static uint64_t find_expunges(struct mailbox *m, struct past *p, size_t n)
+/* *SETTLED is the number of the last record that says that files expunged until
+ * then are gone for good. */
+static int find_expunges(struct mailbox *m, struct past *p, size_t n,
+			 uint64_t *settled)
 {
 	struct journal_walk w;
 	const struct record *r;
-	uint64_t number = 0, settled = 0;
-	int code;
+	uint64_t number = 0;
 
+	*settled = 0;
 	qsort(p, n, sizeof(*p), by_uid);
 	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
-	while ((r = journal_next(&w, &code))) {
+	while ((r = journal_next(&w))) {
 		set_expunged(r, p, n, ++number);
 		if (!marks_are_pending(&r->t))
-			settled = number;
+			*settled = number;
 	}
-	journal_walk_end(&w);
-	return settled;
+	return journal_walk_end(&w);
 }
 
-void leftover_find_dates(struct mailbox *m, struct leftover_date *date,
-			 size_t n)
+int leftover_find_dates(struct mailbox *m, struct leftover_date *date, size_t n)
 {
 	struct past *p = mem_array(n + 1, sizeof(*p));
 	uint64_t settled;
 	size_t i;
+	int code;
 
 	for (i = 0; i < n; i++) {
 		date[i].expunged = date[i].busy = 0;
 		p[i] = (struct past){ .date = &date[i], .uid = date[i].uid };
 	}
-	find_uids(m, p, n);
-	settled = find_expunges(m, p, n);
-	for (i = 0; i < n; i++)
+	code = find_uids(m, p, n);
+	if (!code)
+		code = find_expunges(m, p, n, &settled);
+	for (i = 0; !code && i < n; i++)
 		if (p[i].when <= settled || is_live(m, p[i].uid))
 			p[i].date->expunged = 0;
 	free(p);
+	return code;
 }
 
 static bool is_ours(const struct mailbox *m, const struct listing_file *file)

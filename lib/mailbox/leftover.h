@@ -10,13 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "messages/content.h"
 #include "messages/messages.h"
 
 struct mailbox;
 
 /* When the messages of files were expunged, according to the journal; for all of
- * them at once, since there may be very many. */
+ * them at once, since there may be very many. If the journal cannot be read to
+ * its end, nothing is known of any: a record that says that the files were gone
+ * may be in the rest. */
 struct leftover_date {
 	struct message_ref ref;
 	uint32_t uid;	  /* in its name, if that was given out, else 0 */
@@ -24,8 +27,8 @@ struct leftover_date {
 			   * removed for good */
 	int64_t busy;	  /* when somebody was last at it */
 };
-void leftover_find_dates(struct mailbox *m, struct leftover_date *date,
-			 size_t n);
+int leftover_find_dates(struct mailbox *m, struct leftover_date *date,
+			size_t n) MUST_CHECK;
 
 /* The UID in the name of FILE that its message may have had, or 0. */
 uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file);

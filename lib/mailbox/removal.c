@@ -108,14 +108,12 @@ static bool is_last(const struct mailbox *m, const struct removal *r)
 	const struct record *next;
 	struct journal_walk w;
 	bool last = f->head.id == r->journal;
-	int code;
 
 	journal_walk(&w, f->journal, r->end);
-	while (last && w.at < f->end && (next = journal_next(&w, &code)))
+	while (last && w.at < f->end && (next = journal_next(&w)))
 		last = next->type != RECORD_EXPUNGE;
 	last = last && w.at == f->end;
-	journal_walk_end(&w);
-	return last;
+	return journal_walk_end(&w) == ERR_OK && last;
 }
 
 /* Records that nothing is left to remove, if so: after the sync, since readers

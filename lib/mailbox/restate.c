@@ -74,11 +74,13 @@ static bool differs(struct mailbox *m, const struct entry *e, int fd,
 {
 	enum content what = CONTENT_CHANGED;
 	uint32_t crc;
+	int code = index_content(&m->x, e->uid, &crc);
 
-	if (!index_content(&m->x, e->uid, &crc))
+	if (code == ERR_NOT_FOUND)
 		return unknown;
 	/* what cannot be read is seen by who reads it */
-	return content_judge(fd, e->size, &crc, CONTENT_ANY_TIME, &what) ==
+	return code == ERR_OK &&
+	       content_judge(fd, e->size, &crc, CONTENT_ANY_TIME, &what) ==
 		       ERR_OK &&
 	       what != CONTENT_RIGHT;
 }

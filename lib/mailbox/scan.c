@@ -299,7 +299,9 @@ static int judge(struct scan *s, bool confirmed)
 	sort_out(s);
 	if (!confirmed && any_missing(s))
 		return give_up(s, ERR_BUSY);
-	scan_adopt(s);
+	code = scan_adopt(s);
+	if (code)
+		return give_up(s, code);
 	expunge_missing(s);
 	batch_close(&s->b);
 	if (!s->b.any && !s->b.code)

@@ -39,7 +39,7 @@ struct message_ref scan_ref(const struct scan *s, size_t i);
 int scan_settle_name(struct scan *s, size_t i) MUST_CHECK;
 
 /* The files that no entry has become messages, unless they are what an expunge
- * or a delivery left. */
-void scan_adopt(struct scan *s);
+ * or a delivery left. An error: none of them, since it is not known. */
+int scan_adopt(struct scan *s) MUST_CHECK;
 
 #endif

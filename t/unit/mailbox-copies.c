@@ -164,7 +164,7 @@ static void test_edit(void)
 /* Is the checksum of UID's file in the record of Box, or none? */
 static bool is_recorded(uint32_t uid, bool *known)
 {
-	int fd = open(path(".Box/" DISK_JOURNAL), O_RDONLY), code;
+	int fd = open(path(".Box/" DISK_JOURNAL), O_RDONLY);
 	size_t n, size;
 	char *text = slurp(file_of(".Box/", uid), &size);
 	const struct record *r;
@@ -174,7 +174,7 @@ static bool is_recorded(uint32_t uid, bool *known)
 	bool right = false;
 
 	journal_walk(&w, fd, sizeof(struct journal_head));
-	while ((r = journal_next(&w, &code))) {
+	while ((r = journal_next(&w))) {
 		if (r->type != RECORD_ADD)
 			continue;
 		next = record_payload(r, &n);
@@ -186,7 +186,7 @@ static bool is_recorded(uint32_t uid, bool *known)
 					    a.content == crc32c(0, text, size));
 		}
 	}
-	journal_walk_end(&w);
+	right = journal_walk_end(&w) == ERR_OK && right;
 	close(fd);
 	free(text);
 	return right;
