@@ -24,6 +24,7 @@ struct tally {
 	uid_t uid;	  /* whose the files are to be */
 	size_t n;
 	struct buf names;
+	struct buf unread; /* why a folder could not be listed */
 };
 
 static void tally_add(struct tally *t, const char *name, const char *why)
@@ -38,24 +39,48 @@ static void tally_add(struct tally *t, const char *name, const char *why)
 
 typedef void visit(struct tally *t, const char *path, const char *name);
 
+/* Why FOLDER, or the rest of it, is not known: but what is missing or closed to
+ * the caller, other checks or his rights explain. */
+static void note_unread(struct tally *t, int code)
+{
+	if (code && code != ERR_NOT_FOUND && code != ERR_DENIED &&
+	    t->unread.len == 0)
+		buf_puts(&t->unread, err_why(code));
+}
+
 /* Calls EACH with the name, from base on, of all that is in FOLDER but hidden
- * names. What cannot be listed, other checks or the caller's rights explain. */
+ * names. */
 static void walk(struct tally *t, const char *folder, visit *each)
 {
 	char *full = mem_printf("%s/%s", t->base, folder);
 	DIR *d = opendir(full);
-	struct dirent *e;
+	struct dirent *e = NULL;
+	int code = d ? file_next(d, full, &e) : err_sys("open", full);
 
-	while (d && file_next(d, full, &e) == ERR_OK && e) {
+	while (!code && e) {
 		char *path = mem_printf("%s/%s", folder, e->d_name);
 
 		if (e->d_name[0] != '.')
 			each(t, path, e->d_name);
 		free(path);
+		code = file_next(d, full, &e);
 	}
+	note_unread(t, code);
 	if (d)
 		closedir(d);
 	free(full);
+}
+
+static void tally_begin(struct tally *t)
+{
+	buf_init(&t->names, 4096);
+	buf_init(&t->unread, 4096);
+}
+
+static void tally_end(struct tally *t)
+{
+	buf_free(&t->names);
+	buf_free(&t->unread);
 }
 
 /* Is PATH of type TYPE, the user's, and has he the rights MODE? Files come and
@@ -197,13 +222,18 @@ static void check_place(struct findings *f, const char *base,
 {
 	struct tally t = { .base = base };
 
-	buf_init(&t.names, 4096);
+	tally_begin(&t);
 	walk(&t, p->folder, p->look);
 	if (t.n)
 		check_warning(f, "queue_directory = %s: %zu %s: %s; %s", base,
 			      t.n, t.n == 1 ? p->one : p->several,
 			      t.names.data, p->advice);
-	buf_free(&t.names);
+	if (t.unread.len > 0)
+		check_warning(f,
+			      "queue_directory = %s: %s: what waits there is "
+			      "not all known",
+			      base, t.unread.data);
+	tally_end(&t);
 }
 
 void check_queue(struct findings *f, const struct config *c)
@@ -216,9 +246,9 @@ void check_queue(struct findings *f, const struct config *c)
 		slots.uid = geteuid();
 	else if (!user_find(user, &slots.uid, &gid))
 		return; /* check_start says so */
-	buf_init(&slots.names, 4096);
+	tally_begin(&slots);
 	check_slots(f, &slots, user);
-	buf_free(&slots.names);
+	tally_end(&slots);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		check_place(f, slots.base, &places[i]);
 }

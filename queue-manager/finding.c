@@ -131,8 +131,12 @@ void finding_on_scanned(struct qmgr *q)
 
 void finding_on_counted(struct qmgr *q)
 {
-	q->corrupt = 0;
-	ipc_int(&q->in, "corrupt", 0, INT64_MAX, &q->corrupt);
+	int64_t n;
+
+	if (ipc_int(&q->in, "corrupt", 0, INT64_MAX, &n))
+		q->corrupt = n;
+	else
+		q->corrupt_since = (struct timespec){ 0 };
 }
 
 void finding_tick(struct qmgr *q)

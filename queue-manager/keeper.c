@@ -36,7 +36,8 @@ struct keeper {
 	struct ipc_in in;
 	struct ipc_out out;
 	struct scan scan;
-	bool failing; /* slots cannot be made: already logged */
+	bool failing;	/* slots cannot be made: already logged */
+	bool uncounted; /* corrupt/ cannot be read: already logged */
 };
 
 static void send(struct keeper *k, struct ipc_out *m)
@@ -229,24 +230,37 @@ static void put_one_aside(struct keeper *k, uint32_t number)
 		log_error("%s; it stays where it is", err_why(err));
 }
 
-/* Files in corrupt/; what cannot be read there is not counted. */
-static int64_t count_corrupt(void)
+/* How many files are in corrupt/. */
+static int count_corrupt(int64_t *n)
 {
 	DIR *d = opendir("corrupt");
 	struct dirent *e;
-	int64_t n = 0;
+	int code;
 
-	while (d && file_next(d, "corrupt", &e) == ERR_OK && e)
-		n += e->d_name[0] != '.';
-	if (d)
-		closedir(d);
-	return n;
+	*n = 0;
+	if (!d)
+		return errno == ENOENT ? ERR_OK : err_sys("open", "corrupt/");
+	while (!(code = file_next(d, "corrupt/", &e)) && e)
+		*n += e->d_name[0] != '.';
+	closedir(d);
+	return code;
 }
 
+/* Without a number it is asked for again: fewer than there are would say that
+ * mail waits for nobody. */
 static void do_count(struct keeper *k)
 {
+	int64_t n;
+	int code = count_corrupt(&n);
+
+	if (code && !k->uncounted)
+		log_error("%s: it is not known how many damaged files wait "
+			  "there",
+			  err_why(code));
+	k->uncounted = code != ERR_OK;
 	ipc_begin(&k->out, "counted");
-	ipc_put_int(&k->out, "corrupt", count_corrupt());
+	if (!code)
+		ipc_put_int(&k->out, "corrupt", n);
 	send(k, &k->out);
 }
 
