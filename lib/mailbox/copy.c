@@ -4,7 +4,8 @@
  * the file system can do that (incoming_copy). A message that is moved keeps
  * its file, which is linked to its new name before the old one goes, so that a
  * power cut leaves it in both folders, never in none, and an edit is never
- * lost; unless the file has more names, which former versions made copies of.
+ * lost; unless the file has more names, which former versions made copies of,
+ * or is another user's, which the kernel lets nobody else link.
  *
  * They come into the destination as any message does (add.h), in portions, so
  * that descriptors are bounded and nobody waits long for the lock. If one
@@ -186,7 +187,7 @@ static int take(struct copying *c, size_t i)
 		/* what is gone now is seen below */
 		err_ignore(look_at(c->m, seq, &st));
 	}
-	c->linked[i] = c->move && !st.shared;
+	c->linked[i] = c->move && !st.shared && !st.foreign;
 	return c->linked[i] ? take_file(c, a, seq) : take_copy(c, a, seq);
 }
 

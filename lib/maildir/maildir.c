@@ -208,6 +208,8 @@ static int state(struct messages *ms, const struct message_ref *r,
 		.changed = in_us(&st.stx_ctime),
 		.born = st.stx_mask & STATX_BTIME ? in_us(&st.stx_btime) : 0,
 		.shared = st.stx_nlink > 1,
+		/* fs.protected_hardlinks, see proc_sys_fs(5) */
+		.foreign = st.stx_uid != geteuid(),
 	};
 	return ERR_OK;
 }

@@ -49,6 +49,7 @@ struct message_state {
 	int64_t changed; /* it or any of its names, microseconds */
 	int64_t born;	 /* when it was made, microseconds; 0: not known */
 	bool shared;	 /* it has other names, in other folders too */
+	bool foreign;	 /* it is not ours, and we may not `link` it */
 };
 
 struct messages;

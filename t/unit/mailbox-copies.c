@@ -161,6 +161,34 @@ static void test_edit(void)
 	close_folder(&m, &s);
 }
 
+/* Root restored a message: its file can be read, but is not the user's. */
+static void test_foreign(void)
+{
+	const struct mailbox_changes *c;
+	uint32_t first;
+	struct store *s;
+	struct mailbox *m;
+
+	fresh();
+	if (chmod(at.root, 0777) < 0 || seteuid(65534) < 0) {
+		ok(true, "skipped: takes root");
+		return;
+	}
+	deliver_n("INBOX", 3);
+	m = open_folder("INBOX", false, &s);
+	store_create(s, "Box", NULL);
+	ok(seteuid(0) == 0 && chown(file_of("", 1), 0, 0) == 0 &&
+		   chmod(file_of("", 1), 0644) == 0 && seteuid(65534) == 0,
+	   "a file of root's");
+	ok(copy_n(m, 2, true, &first) == ERR_OK && count_in(s, "Box") == 2,
+	   "can be moved, like the user's own");
+	ok(mailbox_refresh(m, true, &c) == ERR_OK && mailbox_count(m) == 1 &&
+		   count_in(s, "INBOX") == 1,
+	   "and is gone from where it was");
+	close_folder(&m, &s);
+	ok(seteuid(0) == 0, "root again");
+}
+
 /* Is the checksum of UID's file in the record of Box, or none? */
 static bool is_recorded(uint32_t uid, bool *known)
 {
@@ -441,6 +469,7 @@ int main(void)
 	test_replaced();
 	test_edit();
 	test_edit_meanwhile();
+	test_foreign();
 	test_former();
 	test_many();
 	if (can_mount()) {
