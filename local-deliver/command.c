@@ -5,6 +5,11 @@
  * of its output, ends it when command_time_limit is over, and turns its exit
  * status into a result (sysexits(3)).
  *
+ * When the suite stops a command has STOP_MS to finish; then it is ended, and
+ * run again after the next start. All of that takes less time than prefork and
+ * master have patience, since a command whose supervisor is killed could go on
+ * while it is run again.
+ *
  * A command may stop reading before the end of the message; its exit status
  * then says what that means. A message that could not be read or written for
  * any other reason is tried again, whatever the command's status.
@@ -34,9 +39,12 @@
 #include "local-deliver/mailbox.h"
 #include "log/log.h"
 #include "server/child.h"
+#include "server/prefork.h"
 
 #define OUTPUT_MAX 1024 /* of the command's output, kept for the sender */
-#define KILL_AFTER_MS 5000
+#define STOP_MS 10000	/* to finish in, when the suite stops */
+#define KILL_AFTER_MS 5000 /* SIGTERM */
+#define KILLED_MS 100
 #define LOOK_MS 1000 /* how often a silent command is looked at */
 
 static const struct {
@@ -72,7 +80,10 @@ struct run {
 	size_t written;	    /* of pending */
 	struct buf output;
 	int64_t until_ms;
+	bool cut; /* … is sooner than the limit: the suite stops */
 	bool timed_out;
+	bool ended; /* and this is how: */
+	int status;
 	int write_errno;  /* its input could not be written, or 0 */
 	bool read_failed; /* the queue file could not be read */
 };
@@ -199,6 +210,17 @@ static bool has_ended(const struct run *run)
 	       info.si_pid == run->pid;
 }
 
+/* When the suite stops there is less time. */
+static void heed_stop(struct run *run)
+{
+	int64_t until_ms = clock_ms() + STOP_MS;
+
+	if (run->cut || until_ms >= run->until_ms || !prefork_stopping())
+		return;
+	run->cut = true;
+	run->until_ms = until_ms;
+}
+
 /* Writes and reads until the command has closed its output, or has ended and
  * left the output open in a background process. */
 static void converse(struct run *run)
@@ -206,8 +228,10 @@ static void converse(struct run *run)
 	while (run->from >= 0) {
 		struct pollfd p[2] = { { .fd = run->from, .events = POLLIN },
 				       { .fd = run->to, .events = POLLOUT } };
-		int64_t left = run->until_ms - clock_ms();
+		int64_t left;
 
+		heed_stop(run);
+		left = run->until_ms - clock_ms();
 		if (left <= 0) {
 			run->timed_out = true;
 			return;
@@ -226,12 +250,14 @@ static void converse(struct run *run)
 	}
 }
 
-static bool wait_until(pid_t pid, int *status, int64_t until_ms)
+/* Waits until IS_SO, as long as there is time. */
+static bool wait_until(struct run *run, bool (*is_so)(struct run *))
 {
 	struct timespec pause = { 0, 1000000 };
 
-	while (waitpid(pid, status, WNOHANG) == 0) {
-		if (clock_ms() >= until_ms)
+	while (!is_so(run)) {
+		heed_stop(run);
+		if (clock_ms() >= run->until_ms)
 			return false;
 		heartbeat();
 		nanosleep(&pause, NULL);
@@ -241,34 +267,66 @@ static bool wait_until(pid_t pid, int *status, int64_t until_ms)
 	return true;
 }
 
+static bool collect(struct run *run)
+{
+	if (!run->ended)
+		run->ended = waitpid(run->pid, &run->status, WNOHANG) > 0;
+	return run->ended;
+}
+
+/* … and all of its process group? Those whose parents ended are our children
+ * now. While one is left the group keeps its number. */
+static bool collect_group(struct run *run)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-run->pid, &status, WNOHANG)) > 0)
+		if (pid == run->pid) {
+			run->ended = true;
+			run->status = status;
+		}
+	return collect(run) && pid < 0;
+}
+
 /* Signals the command's process group, and the command itself, which may have
  * moved to another group. */
 static void signal_command(const struct run *run, int sig)
 {
 	kill(-run->pid, sig);
-	kill(run->pid, sig);
+	if (!run->ended)
+		kill(run->pid, sig);
 }
 
-/* Waits for its end; a command out of time is asked to end, then killed. */
-static int finish(struct run *run)
+/* Asks the command, and what it has started, to end, then kills what is left:
+ * nothing of it may be there when it is run again. */
+static void end_group(struct run *run)
 {
-	int status = 0;
-
-	if (!run->timed_out)
-		run->timed_out = !wait_until(run->pid, &status, run->until_ms);
-	if (run->timed_out) {
-		signal_command(run, SIGTERM);
-		if (!wait_until(run->pid, &status,
-				clock_ms() + KILL_AFTER_MS)) {
-			signal_command(run, SIGKILL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	signal_command(run, SIGTERM);
+	run->until_ms = clock_ms() + KILL_AFTER_MS;
+	if (!wait_until(run, collect_group)) {
+		signal_command(run, SIGKILL);
+		if (!run->ended)
 			child_end(run->pid);
-		}
+		run->ended = true;
+		run->until_ms = clock_ms() + KILLED_MS;
+		wait_until(run, collect_group);
 	}
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
+/* Waits for its end. */
+static void finish(struct run *run)
+{
+	if (!run->timed_out)
+		run->timed_out = !wait_until(run, collect);
+	if (run->timed_out)
+		end_group(run);
 	if (run->to >= 0)
 		close(run->to);
 	if (run->from >= 0)
 		close(run->from);
-	return status;
 }
 
 /* What a shell says of a command that it cannot run names it, and perhaps what
@@ -294,8 +352,14 @@ static void settle_exit(struct recipient *r, int code, const char *says,
 	       "Command died with status %d%s%s", code, says, output);
 }
 
-static void settle_run(struct recipient *r, const struct run *run, int status)
+static bool is_done(int status)
 {
+	return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;
+}
+
+static void settle_run(struct recipient *r, const struct run *run)
+{
+	const int status = run->status;
 	const char *output = run->output.data;
 	const char *says = *output ? ". Command output: " : "";
 
@@ -311,14 +375,17 @@ static void settle_run(struct recipient *r, const struct run *run, int status)
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "the message could not be written to the command: %s",
 		       strerror(run->write_errno));
-	else if (run->timed_out)
+	else if (run->timed_out && run->cut && !is_done(status))
+		settle_away(r, "the suite stops: the command will be run "
+			       "again");
+	else if (run->timed_out && !run->cut)
 		settle(r, RESULT_FAILED, "5.3.0", "local",
 		       "Command time limit exceeded%s%s", says, output);
 	else if (WIFSIGNALED(status))
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "Command died with signal %d%s%s", WTERMSIG(status),
 		       says, output);
-	else if (WEXITSTATUS(status) != EX_OK)
+	else if (!is_done(status))
 		settle_exit(r, WEXITSTATUS(status), says, output);
 	else
 		settle(r, RESULT_SENT, "2.0.0", "local",
@@ -341,7 +408,6 @@ void command_deliver(struct recipient *r, const struct identity *who,
 {
 	struct run run = { .to = -1, .from = -1 };
 	struct buf prologue;
-	int status;
 
 	buf_init(&prologue, IPC_PACKET_MAX * 2);
 	buf_init(&run.pending, 2 * CONTENT_PIECE_MAX);
@@ -349,11 +415,13 @@ void command_deliver(struct recipient *r, const struct identity *who,
 	mailbox_prologue(r, r->text, &prologue);
 	content_begin(&run.content, r->message->job, prologue.data, false);
 	run.until_ms = clock_ms() + r->settings->command_ms;
-	if (start(&run, r, who, command)) {
+	if (prefork_stopping()) {
+		settle_away(r, "the suite stops: the command was not run");
+	} else if (start(&run, r, who, command)) {
 		converse(&run);
-		status = finish(&run);
+		finish(&run);
 		flatten(&run.output);
-		settle_run(r, &run, status);
+		settle_run(r, &run);
 	} else {
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       "cannot start a command: %s", strerror(errno));

@@ -10,6 +10,8 @@
 #include "qmgr/job.h"
 #include "service/service.h"
 
+#define GRACE_S 18 /* more than commands get, less than master's patience */
+
 static struct settings settings;
 
 static void open_tables(struct settings *s, struct buf *faults)
@@ -119,7 +121,7 @@ static bool serve(void *context, const struct prefork_listener *listener,
 int main(int argc, char **argv)
 {
 	struct prefork p = { .spare = 1,
-			     .grace_s = 30,
+			     .grace_s = GRACE_S,
 			     .context = &settings,
 			     .child_start = child_start,
 			     .serve = serve };

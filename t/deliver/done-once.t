@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Commands and files get a message once, also if qmgr or all of the suite is
 killed between the delivery and the answer: nothing in them would know it a
-second time."""
+second time. When the suite stops, commands may finish; those that do not are
+ended with all that they started, and run again."""
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -21,6 +23,8 @@ slow: "|echo begun >> {d}/slow; while [ ! -e {d}/go ]; do sleep 0.1; done; \\
 cat > /dev/null; echo done >> {d}/slow"
 file: {d}/box, "|while [ ! -e {d}/go ]; do touch {d}/held; sleep 0.1; done"
 both: "|cat > /dev/null; echo once >> {d}/both", "|test -e {d}/go || exit 75"
+stop: "|echo begun >> {d}/stop; echo $$ > {d}/shell; if [ ! -e {d}/go ]; \
+then (trap '' TERM; sleep 600); fi; echo done >> {d}/stop"
 fails: "|echo tried >> {d}/fails; test -e {d}/go || exit 75"
 """.replace("\\\n", "")
 
@@ -136,6 +140,58 @@ def tidy(s):
            "its page goes by itself", os.listdir(folder))
 
 
+def group(number):
+    """The processes of a process group."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as f:
+                if int(f.read().rpartition(")")[2].split()[2]) == number:
+                    found.append(int(pid))
+        except (OSError, IndexError):
+            pass    # it has ended
+    return found
+
+
+def stop_lets_finish(s):
+    go(s, False)
+    ran = text_of(s, "slow").count("begun")
+    send(s, "slow")
+    tap.ok(wait_for(lambda: text_of(s, "slow").count("begun") > ran, LONG),
+           "a command runs")
+    stops = s.read_log().count("stopping")
+    stop = threading.Thread(target=s.stop)
+    stop.start()
+    tap.ok(s.wait_log("stopping", LONG, stops + 1),
+           "the suite is told to stop")
+    go(s, True)
+    stop.join()
+    s.start()
+    ends(s, "stopped while it ran")
+    tap.equal(text_of(s, "slow"), "begun\ndone\n" * (ran + 1),
+              "it could finish, and ran once")
+
+
+def stop_ends(s):
+    go(s, False)
+    send(s, "stop")
+    tap.ok(wait_for(lambda: text_of(s, "shell").strip(), LONG),
+           "a command runs that does not end")
+    shell = int(text_of(s, "shell"))
+    tap.ok(wait_for(lambda: len(group(shell)) >= 2, LONG),
+           "with a process of its own")
+    s.stop()
+    tap.equal(group(shell), [], "none of them is left after a stop")
+    log = s.read_log()
+    tap.ok("the suite stops: the command will be run again" in log,
+           "the log says what follows")
+    tap.ok("did not end in time" not in log, "and no service was killed")
+    go(s, True)
+    s.start()
+    ends(s, "ended by a stop")
+    tap.equal(text_of(s, "stop"), "begun\nbegun\ndone\n", "it ran again")
+
+
 with Instance("mydestination=" + LOCAL, "myorigin=" + LOCAL,
               "local_users=no") as s:
     os.mkdir(s.path("out"), 0o777)
@@ -147,4 +203,6 @@ with Instance("mydestination=" + LOCAL, "myorigin=" + LOCAL,
     file_once(s)
     beside(s)
     tidy(s)
+    stop_lets_finish(s)
+    stop_ends(s)
 tap.done()
