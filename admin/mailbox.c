@@ -24,6 +24,10 @@ static const char help[] =
 	"                                               which are made anew\n"
 	"       posthorn mailbox acl USER [FOLDER]      who may do what\n"
 	"       posthorn mailbox dump USER [FOLDER]     the journal's records\n"
+	"       posthorn mailbox create USER FOLDER     make it\n"
+	"       posthorn mailbox setacl USER FOLDER IDENTIFIER [+|-]RIGHTS\n"
+	"                                               change who may do "
+	"what\n"
 	"\nOf all folders of USER (dump: of INBOX), or of FOLDER alone.\n";
 
 struct visit {
@@ -32,6 +36,9 @@ struct visit {
 	struct store *store;
 	const char *folder;
 	size_t findings;
+	char identifier[ACL_IDENTIFIER_SIZE]; /* setacl: whose rights, … */
+	char how;			      /* '=', '+', '-' */
+	unsigned rights;
 };
 
 /* Text from a Maildir, which may hold anything. */
@@ -152,23 +159,54 @@ static int tell_accountd(struct visit *v)
 	return code ? admin_fail(EX_TEMPFAIL, "%s", err_why(code)) : EX_OK;
 }
 
-static const struct {
+static int create(struct visit *v)
+{
+	int code = store_create(v->store, v->folder, NULL);
+
+	if (code == ERR_EXISTS)
+		return admin_fail(EX_DATAERR, "there is a folder %s already",
+				  v->folder);
+	if (code == ERR_SYNTAX)
+		return admin_fail(EX_DATAERR, "%s: not a name of a folder",
+				  v->folder);
+	return code ? fail(v, code) : EX_OK;
+}
+
+static int set_acl(struct visit *v)
+{
+	int code = acl_change(v->store, v->folder, v->identifier, v->how,
+			      v->rights);
+
+	if (code == ERR_LIMIT)
+		return admin_fail(EX_DATAERR, "%s: too many entries",
+				  v->folder);
+	return code ? fail(v, code) : print_acl(v);
+}
+
+#define ANY_FOLDER 0 /* one, or all */
+
+static const struct action {
 	const char *name;
 	int (*run)(struct visit *v);
-	bool one; /* without a folder: INBOX only */
-	int (*after)(struct visit *v); /* all folders; or NULL */
+	int words;		       /* after USER: so many, or ANY_FOLDER */
+	bool one;		       /* without a folder: INBOX only */
+	int (*after)(struct visit *v); /* when the lists may be others; or
+					* NULL */
 } actions[] = {
-	{ "check", check, false, NULL },
-	{ "repair", repair, false, NULL },
-	{ "reindex", reindex, false, NULL },
-	{ "acl", print_acl, false, tell_accountd },
-	{ "dump", dump, true, NULL },
+	{ "check", check, ANY_FOLDER, false, NULL },
+	{ "repair", repair, ANY_FOLDER, false, NULL },
+	{ "reindex", reindex, ANY_FOLDER, false, NULL },
+	{ "acl", print_acl, ANY_FOLDER, false, tell_accountd },
+	{ "dump", dump, ANY_FOLDER, true, NULL },
+	{ "create", create, 1, true, tell_accountd },
+	{ "setacl", set_acl, 3, true, tell_accountd },
 };
 
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 /* Becomes the user that NAME is, for good, and opens the Maildir. */
-static int become(const struct admin *a, const char *name, struct visit *v)
+static int become(const struct admin *a, const char *name, bool make,
+		  struct visit *v)
 {
 	const bool writable = true;
 	const char *maildir = v->user.maildir;
@@ -180,7 +218,7 @@ static int become(const struct admin *a, const char *name, struct visit *v)
 		status = admin_become(&v->user);
 	if (status)
 		return status;
-	code = store_open(maildir, false, &v->store);
+	code = store_open(maildir, make, &v->store);
 	if (code)
 		return admin_fail(code == ERR_NOT_FOUND ? EX_DATAERR
 							: EX_IOERR,
@@ -212,27 +250,77 @@ static int run_all(struct visit *v, int (*run)(struct visit *v))
 	return worst;
 }
 
+/* The words of setacl: TEXT as accountd calls that user, and RIGHTS. */
+static int read_rights(const struct admin *a, const char *text,
+		       const char *rights, struct visit *v)
+{
+	const bool minus = *text == '-';
+	struct account found = { 0 };
+	int status = EX_OK;
+
+	v->how = *rights == '+' || *rights == '-' ? *rights++ : '=';
+	if (!acl_parse(rights, &v->rights))
+		return admin_fail(EX_USAGE,
+				  "%s: rights are of " ACL_LETTERS "cd",
+				  rights);
+	if (!acl_is_identifier(text))
+		return admin_fail(EX_USAGE, "%s: not an identifier", text);
+	if (str_equal_ci(text + minus, ACL_ANYONE))
+		str_copy(found.user, sizeof(found.user), ACL_ANYONE);
+	else
+		status = admin_find_account(a, text + minus, &found);
+	snprintf(v->identifier, sizeof(v->identifier), "%s%s", minus ? "-" : "",
+		 found.user);
+	return status;
+}
+
+static bool fits(const struct admin *a, const struct action *action)
+{
+	int words = a->argc - 2; /* after USER */
+
+	return action->words == ANY_FOLDER ? words <= 1
+					   : words == action->words;
+}
+
+static int run_action(const struct admin *a, const struct action *action,
+		      struct visit *v)
+{
+	bool one = a->argc > 2 || action->one;
+	int status = one ? action->run(v) : run_all(v, action->run);
+
+	if (status == EX_OK && action->after &&
+	    (a->argc == 2 || action->words != ANY_FOLDER))
+		status = action->after(v);
+	return status;
+}
+
 int admin_mailbox(const struct admin *a)
 {
 	struct visit v = { 0 };
 	size_t i = 0;
-	int status;
+	int status = EX_OK;
 
-	if (a->help || a->argc < 2 || a->argc > 3)
+	if (a->help || a->argc < 2)
 		return admin_usage(a, help);
 	while (i < ACTIONS && !str_equal(actions[i].name, a->argv[0]))
 		i++;
 	if (i == ACTIONS)
 		return admin_fail(EX_USAGE, "there is no mailbox %s",
 				  a->argv[0]);
-	status = become(a, a->argv[1], &v);
+	if (!fits(a, &actions[i]))
+		return admin_usage(a, help);
+	v.folder = a->argc > 2 ? a->argv[2] : "INBOX";
+	if (a->argc == 5)
+		status = read_rights(a, a->argv[3], a->argv[4], &v);
+	if (!status)
+		status = become(a, a->argv[1], actions[i].run == create, &v);
 	if (status)
 		return status;
-	v.folder = a->argc > 2 ? a->argv[2] : "INBOX";
-	status = a->argc > 2 || actions[i].one ? actions[i].run(&v)
-					       : run_all(&v, actions[i].run);
-	if (status == EX_OK && a->argc == 2 && actions[i].after)
-		status = actions[i].after(&v);
+	if (str_equal(v.identifier + (*v.identifier == '-'), v.user.user))
+		status = admin_fail(EX_DATAERR, "the owner has all rights, "
+						"always");
+	else
+		status = run_action(a, &actions[i], &v);
 	store_close(&v.store);
 	return status;
 }

@@ -42,8 +42,8 @@ static const struct {
 	  "list show hold release flush requeue bounce delete stats" },
 	{ "user", admin_user, WANTS_GOOD, 1, ANY,
 	  "virtual users: add passwd list remove quota" },
-	{ "mailbox", admin_mailbox, WANTS_ANY, 2, 3,
-	  "check repair reindex dump the folders of a user" },
+	{ "mailbox", admin_mailbox, WANTS_ANY, 2, 5,
+	  "check repair reindex dump acl setacl create folders of a user" },
 	{ "map", admin_map, WANTS_PLACES, 1, ANY, "build and ask tables" },
 };
 
