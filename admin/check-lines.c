@@ -15,6 +15,8 @@ struct domains {
 	struct address_domains *ours;
 	struct map *seen;
 	struct strlist other; /* that are not in virtual_mailbox_domains */
+	const char *public;   /* public_mailbox_user */
+	bool has_public;
 };
 
 static void take_user(void *context, struct user *u, unsigned line)
@@ -23,6 +25,7 @@ static void take_user(void *context, struct user *u, unsigned line)
 	const char *domain = strrchr(u->name, '@') + 1;
 
 	(void)line;
+	d->has_public |= str_equal_ci(u->name, d->public);
 	if (!map_put(d->seen, domain, d) &&
 	    address_class(d->ours, domain) != ADDRESS_VIRTUAL_MAILBOX)
 		strlist_add(&d->other, domain);
@@ -51,10 +54,22 @@ static void compare(struct findings *f, const struct config *c,
 				      l->item[i], path);
 }
 
+/* A bare name is that of a system user. */
+static void check_public(struct findings *f, const struct domains *d)
+{
+	if (strchr(d->public, '@') && !d->has_public)
+		check_fault(f,
+			    "public_mailbox_user = %s: there is no such user; "
+			    "posthorn user add makes one",
+			    d->public);
+}
+
 void check_lines(struct findings *f, const struct config *c)
 {
 	struct domains d = { .ours = address_domains_new(c, NULL),
-			     .seen = map_new() };
+			     .seen = map_new(),
+			     .public =
+				     config_string(c, "public_mailbox_user") };
 	struct buf faults, doubt;
 	bool wanted = config_list(c, "virtual_mailbox_domains")->n > 0;
 
@@ -65,6 +80,7 @@ void check_lines(struct findings *f, const struct config *c)
 	    doubts_of_users(c, &faults, &doubt, take_user, &d) == ERR_OK) {
 		check_faults(f, NULL, &faults);
 		compare(f, c, &d);
+		check_public(f, &d);
 	}
 	if (doubt.len)
 		check_fault(f,

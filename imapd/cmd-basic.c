@@ -2,6 +2,7 @@
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
 #include "imapd/id.h"
+#include "imapd/namespace.h"
 
 void cmd_capability(struct session *s)
 {
@@ -48,11 +49,12 @@ void cmd_enable(struct session *s)
 	session_reply(s, "OK Enabled.");
 }
 
-/* RFC 2342: the user's own folders, and those of others; none are nobody's. */
+/* RFC 2342: the user's own folders, those of others, and public ones. */
 void cmd_namespace(struct session *s)
 {
 	conn_put(&s->c,
-		 "* NAMESPACE ((\"\" \"/\")) ((\"" OTHERS "/\" \"/\")) NIL");
+		 "* NAMESPACE ((\"\" \"/\")) ((\"" OTHERS "/\" \"/\")) %s",
+		 namespace_has_public(s) ? "((\"" PUBLIC "/\" \"/\"))" : "NIL");
 	session_reply(s, "OK Namespace completed.");
 }
 

@@ -10,6 +10,7 @@
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
 #include "imapd/metadata.h"
+#include "imapd/namespace.h"
 #include "imapd/others.h"
 #include "imapd/pattern.h"
 #include "imapd/rights.h"
@@ -301,13 +302,11 @@ static void put_row(struct listing *l, const struct store_folder *f,
 /* Does another session list the folder NAME? */
 static bool is_theirs(const struct listing *l, const char *name)
 {
-	const char *user = name + strlen(OTHERS "/");
+	char prefix[NAMESPACE_PREFIX_SIZE];
 
 	for (size_t i = 0; i < l->owners.n; i++) {
-		size_t n = strlen(l->owners.item[i]);
-
-		if (str_starts(name, OTHERS "/") &&
-		    strncmp(user, l->owners.item[i], n) == 0 && user[n] == '/')
+		namespace_prefix(l->s, l->owners.item[i], prefix);
+		if (str_starts(name, prefix))
 			return true;
 	}
 	return false;
@@ -344,22 +343,39 @@ static void consider_lsub(struct listing *l, const struct store_folder *f)
 		put_row(l, f, !f->subscribed, false);
 }
 
-/* The levels above the folders of others: OTHERS, and each of the owners. */
+/* The level above OWNER's folders. */
+static struct store_folder level_of(const struct session *s, const char *owner)
+{
+	char prefix[NAMESPACE_PREFIX_SIZE];
+
+	namespace_prefix(s, owner, prefix);
+	prefix[strlen(prefix) - 1] = '\0'; /* "/" */
+	return (struct store_folder){ .name = mem_strdup(prefix),
+				      .has_children = true };
+}
+
+/* The levels above the folders of others: OTHERS if there is one of them, and
+ * each of the owners. */
 static void put_levels(struct listing *l,
 		       void (*row)(struct listing *,
 				   const struct store_folder *))
 {
 	const struct store_list ours = l->all;
 	struct store_folder *f = mem_array(l->owners.n + 1, sizeof(*f));
+	bool others = false;
 
-	l->all = (struct store_list){ f, l->owners.n + 1 };
-	f[0] = (struct store_folder){ .name = mem_strdup(OTHERS),
-				      .has_children = true };
-	for (size_t i = 0; i < l->owners.n; i++)
-		f[i + 1] = (struct store_folder){
-			.name = mem_printf(OTHERS "/%s", l->owners.item[i]),
-			.has_children = true
-		};
+	l->all = (struct store_list){ f, 0 };
+	for (size_t i = 0; i < l->owners.n; i++) {
+		const char *owner = l->owners.item[i];
+
+		if (!others && !namespace_is_public(l->s, owner)) {
+			others = true;
+			f[l->all.n++] = (struct store_folder){
+				.name = mem_strdup(OTHERS), .has_children = true
+			};
+		}
+		f[l->all.n++] = level_of(l->s, owner);
+	}
 	for (size_t i = 0; i < l->all.n; i++)
 		row(l, &f[i]);
 	store_list_free(&l->all);

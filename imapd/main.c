@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "client/account.h"
 #include "client/seal.h"
 #include "imapd/login.h"
@@ -141,6 +142,14 @@ static void read_decoders(struct decoders *d, const struct config *c)
 	buf_free(&faults);
 }
 
+/* As accountd calls it: in lower case. */
+static const char *public_user(const struct config *c)
+{
+	const char *name = config_string(c, "public_mailbox_user");
+
+	return *name ? str_lower(mem_strdup(name)) : NULL;
+}
+
 static int run_session(struct program *p)
 {
 	const struct config *c = p->service.config;
@@ -161,6 +170,7 @@ static int run_session(struct program *p)
 		.server = &p->server,
 		.accountd = mem_printf("%s/public/accountd",
 				       config_string(c, "run_directory")),
+		.public_user = public_user(c),
 		.signed_from = signed_from(c),
 	};
 	read_server_entries(p, c);

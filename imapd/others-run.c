@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/enabled.h"
+#include "imapd/namespace.h"
 #include "imapd/notify.h"
 #include "imapd/others.h"
 #include "imapd/resync.h"
@@ -18,20 +19,6 @@
 #define DONE_MAX 1024
 #define NONE "[NONEXISTENT] No such mailbox."
 #define TRYCREATE "[TRYCREATE] No such mailbox."
-
-/* Whose folder NAME is; "" if it is a level above them. */
-static void owner_of(const char *name, char owner[ACCOUNT_USER_SIZE])
-{
-	const char *from = name + strlen(OTHERS "/"), *slash = NULL;
-
-	*owner = '\0';
-	if (str_starts(name, OTHERS "/"))
-		slash = strchr(from, '/');
-	if (slash && slash[1] && (size_t)(slash - from) < ACCOUNT_USER_SIZE) {
-		memcpy(owner, from, (size_t)(slash - from));
-		owner[slash - from] = '\0';
-	}
-}
 
 /* A folder that an argument names. */
 struct named {
@@ -51,8 +38,7 @@ static bool read_name(struct session *s, const struct arg *a, struct named *n)
 	n->ours = !others_name(s, n->name);
 	if (n->ours)
 		return true;
-	owner_of(n->name, n->owner);
-	if (!*n->owner)
+	if (!namespace_owner(s, n->name, n->owner) || !*n->owner)
 		session_reply(s, "NO %s",
 			      s->command->place == PLACE_TARGET ? TRYCREATE
 								: NONE);

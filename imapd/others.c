@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "imapd/enabled.h"
+#include "imapd/namespace.h"
 #include "imapd/notify.h"
 #include "log/log.h"
 
@@ -193,8 +194,9 @@ struct visit *others_find(struct session *s, const char *owner, const char *no)
 
 bool others_name(const struct session *s, const char *name)
 {
-	return !s->visitor &&
-	       (str_equal(name, OTHERS) || str_starts(name, OTHERS "/")) &&
+	char owner[ACCOUNT_USER_SIZE];
+
+	return !s->visitor && namespace_owner(s, name, owner) &&
 	       store_exists(s->store, name) != ERR_OK;
 }
 
@@ -207,37 +209,50 @@ void others_send(struct session *s, struct visit *v, size_t from)
 	stream_puts(v->io, "\r\n");
 }
 
-/* Can PATTERN match a name that begins with OTHERS "/", or that level? */
-static bool may_match(const char *pattern)
+/* Can any of the PATTERN[N] match a name of OWNER's? */
+static bool is_asked_for(const struct session *s, const char *owner,
+			 const char *const *pattern, size_t n)
 {
-	size_t n = strcspn(pattern, "*%"), len = strlen(OTHERS "/");
+	for (size_t i = 0; i < n; i++)
+		if (namespace_may_match(s, owner, pattern[i]))
+			return true;
+	return false;
+}
 
-	return strncmp(pattern, OTHERS "/", n < len ? n : len) == 0 &&
-	       (pattern[n] || n >= len - 1);
+/* Is there any owner who might be asked for? */
+static bool is_any_asked_for(const struct session *s,
+			     const char *const *pattern, size_t n)
+{
+	return is_asked_for(s, "", pattern, n) ||
+	       (namespace_has_public(s) &&
+		is_asked_for(s, s->public_user, pattern, n));
 }
 
 void others_owners(struct session *s, const char *const *pattern, size_t n,
 		   struct strlist *owners)
 {
-	bool any = false;
+	struct strlist all = { 0 };
 	int code = ERR_OK;
 
-	for (size_t i = 0; i < n; i++)
-		any |= may_match(pattern[i]);
-	if (any && !s->visitor)
-		code = share_owners(&s->share, owners);
+	if (!s->visitor && is_any_asked_for(s, pattern, n))
+		code = share_owners(&s->share, &all);
 	if (code)
 		log_warn("imap: user=%s: others' folders are not listed: %s",
 			 s->user, err_why(code));
+	for (size_t i = 0; i < all.n; i++)
+		if (is_asked_for(s, all.item[i], pattern, n))
+			strlist_add(owners, all.item[i]);
+	strlist_free(&all);
 }
 
 /* Those of OWNER's names that our user has subscribed. */
 static void tell_subscribed(struct session *s, struct visit *v,
 			    const struct store_list *all)
 {
-	char *prefix = mem_printf(OTHERS "/%s/", v->owner);
+	char prefix[NAMESPACE_PREFIX_SIZE];
 	struct buf b;
 
+	namespace_prefix(s, v->owner, prefix);
 	buf_init(&b, 8 << 20);
 	buf_puts(&b, "SUBSCRIBED");
 	for (size_t i = 0; i < all->n; i++)
@@ -248,7 +263,6 @@ static void tell_subscribed(struct session *s, struct visit *v,
 		}
 	visit_ask(v, "%s", b.data);
 	buf_free(&b);
-	free(prefix);
 }
 
 void others_list(struct session *s, const char *owner,

@@ -27,6 +27,7 @@
 #include "imapd/context.h"
 #include "imapd/enabled.h"
 #include "imapd/metadata-watch.h"
+#include "imapd/namespace.h"
 #include "imapd/notify.h"
 #include "imapd/others.h"
 #include "imapd/park.h"
@@ -418,7 +419,7 @@ static void start(struct session *s, const struct handover *h,
 	s->visitor = h->visitor;
 	s->rights = ACL_ALL;
 	if (s->visitor)
-		snprintf(s->prefix, sizeof(s->prefix), OTHERS "/%s/", s->user);
+		namespace_prefix(s, s->user, s->prefix);
 	s->c.relayed = s->visitor != NULL;
 }
 
@@ -536,6 +537,7 @@ void session_serve(int sock, const struct session_rules *rules)
 		store_set_decoders(s.store, &rules->decoders);
 	s.quota = h.quota;
 	s.server = rules->server;
+	s.public_user = rules->public_user;
 	s.park_ms = rules->park_ms;
 	s.facts = h.facts;
 	s.key = h.key;

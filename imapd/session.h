@@ -29,9 +29,8 @@ struct metadata_watch;
  * user ever had, and which a renamed folder keeps. */
 #define MAILBOXID "(f%u)"
 
-/* Before the names of other users' folders, OTHERS "/" user "/" (RFC 2342). */
-#define OTHERS "Other Users"
-#define OTHERS_PREFIX_SIZE (sizeof(OTHERS) + ACCOUNT_USER_SIZE + 2)
+/* Before the names of folders that are not the client's own: namespace.h. */
+#define NAMESPACE_PREFIX_SIZE (sizeof("Other Users//") + ACCOUNT_USER_SIZE)
 
 #define FOLDER_NAME_SIZE 1024 /* a folder's name, in either form */
 
@@ -104,10 +103,12 @@ struct session {
 	struct metadata_watch *watch; /* metadata-watch.h; or NULL */
 	const struct metadata *server; /* entries that all may read, or NULL */
 	char user[ACCOUNT_USER_SIZE];
+	const char *public_user; /* whose folders are public, or NULL */
 	unsigned rights;     /* in the selected folder: rights.h */
 	const char *visitor; /* whom this session serves in the user's stead,
 			      * or NULL: see others.h */
-	char prefix[OTHERS_PREFIX_SIZE]; /* of the names that a visitor knows */
+	char prefix
+		[NAMESPACE_PREFIX_SIZE]; /* of the names that a visitor knows */
 	struct strlist visitor_subscribed;
 	struct share share;    /* what accountd is asked with */
 	struct others *others; /* sessions of other users, or NULL */
@@ -127,6 +128,7 @@ struct session_rules {
 	const struct metadata *server; /* as in the session */
 	const char *accountd; /* the path of its public socket */
 	struct decoders decoders; /* for text of attachments */
+	const char *public_user; /* as in the session */
 	int64_t park_ms; /* as in the session */
 };
 

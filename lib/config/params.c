@@ -172,6 +172,8 @@ const struct config_param config_params[] = {
   "Port of POP3 over TLS; 0: none." },
 { "postscreen_greet_wait", SECONDS, "0", "0-60", "SMTP server",
   "Time before the greeting, during which clients must not talk; 0: they are greeted at once." },
+{ "public_mailbox_user", STRING, "", NULL, "users",
+  "The account whose folders IMAP shows to the others as public ones, Public/..., as far as their access lists allow: see posthorn-sharing(7). Empty: none." },
 { "public_suffix_file", STRING, "/usr/share/publicsuffix/public_suffix_list.dafsa", NULL, "authentication",
   "The public suffix list (.dafsa or .dat), with which DMARC tells organizations apart; empty: the one built into libpsl." },
 { "qmgr_message_active_limit", INT, "20000", "1-1000000", "queue",
