@@ -37,7 +37,7 @@ def without_configuration(s):
                             (["check"], ["x"]), (["config"], ["-x"]),
                             (["queue"], []), (["user"], []), (["map"], []),
                             (["mailbox"], []), (["mailbox"], ["check"]),
-                            (["mailbox"], ["check", "a", "b", "c"])):
+                            (["mailbox"], ["check", "a", "b", "c", "d", "e"])):
             name = " ".join(["posthorn", *words, *more])
             done = s.posthorn("-c", path, *words, *more)
             tap.ok(done.returncode == 64 and not done.stdout and
@@ -145,7 +145,9 @@ def reports(s):
     with open("/dev/full", "w") as full:
         lost = subprocess.run([s.path("posthorn"), "config"], stdout=full,
                               stderr=subprocess.PIPE, text=True)
-    tap.ok(lost.returncode == 74 and "No space left" in lost.stderr,
+    # the reason is known if all fits into one write
+    tap.ok(lost.returncode == 74 and ("No space left" in lost.stderr or
+                                      "not all could" in lost.stderr),
            "a report that cannot be printed is no success")
     text = s.posthorn("status").stdout
     tap.ok("queue: 0 active, 0 waiting, 0 held" in text,
