@@ -6,292 +6,18 @@
  * durable there; what another session does to them meanwhile can leave one in
  * both, never in none.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/str.h"
 #include "imapd/commands.h"
 #include "imapd/date.h"
 #include "imapd/flags.h"
-#include "imapd/others.h"
+#include "imapd/others-copy.h"
 #include "imapd/quota.h"
 #include "imapd/set.h"
 #include "imapd/update.h"
 #include "mailbox/append.h"
 
-#define HEAD_MAX 65536
-#define FETCH_MAX 50 /* messages; the rest of them is read after a failure */
-#define CHOSEN_MAX (1u << 28)
-#define GONE "[EXPUNGEISSUED] Some messages are gone: nothing was copied."
-
-/* A copy while it is made. */
-struct copying {
-	struct session *s;
-	struct visit *from; /* or NULL: our user's folder */
-	struct visit *to;   /* … */
-	const char *name;
-	bool move;
-	uint32_t *seq; /* in our own folder */
-	uint32_t *uid;
-	size_t n;
-	size_t asked;	       /* of these, with FETCH */
-	bool fetching;	       /* … which has not ended */
-	struct arena *scratch; /* of the current line */
-	bool sending;	       /* an APPEND there has begun */
-	struct buf head;       /* of the current message: flags and date */
-	struct buf text;
-	struct append *append;
-	struct usage usage;
-	uint64_t taken;
-	uint32_t uidvalidity; /* what came of it */
-	uint32_t first;
-	/* The failure: one of them. */
-	int code;
-	const char *no;
-	struct visit *lost;
-	bool told; /* the client was */
-};
-
-static bool failed(struct copying *c, int code)
-{
-	c->code = code;
-	return code == ERR_OK;
-}
-
-static bool refused(struct copying *c, const char *no)
-{
-	c->no = no;
-	return false;
-}
-
-static bool lost(struct copying *c, struct visit *v)
-{
-	c->lost = v;
-	return false;
-}
-
-/* The line of V in words, or NULL. */
-static const struct arg *words(struct copying *c, struct visit *v)
-{
-	struct args_limits limits = { .depth = 10, .args = 1000, .utf8 = true };
-	const char *why;
-
-	arena_reset(c->scratch);
-	return args_parse(c->scratch, v->line.data, v->line.len, &limits, &why);
-}
-
-/* The items of "* n FETCH (…)", or NULL if the line is another. */
-static const struct arg *fetched(struct copying *c, struct visit *v)
-{
-	const struct arg *a = words(c, v);
-
-	return a && args_count(a) == 4 && arg_is(&a[2], "FETCH") &&
-			       a[3].type == ARG_LIST
-		       ? a[3].list
-		       : NULL;
-}
-
-/* The item NAME's value, or NULL. */
-static const struct arg *item(const struct arg *items, const char *name)
-{
-	for (; items->type != ARG_END && items[1].type != ARG_END; items += 2)
-		if (items->type == ARG_ATOM && str_equal_ci(items->s, name))
-			return &items[1];
-	return NULL;
-}
-
-static bool read_uid(const struct arg *items, uint32_t *uid)
-{
-	const struct arg *a = item(items, "UID");
-	uint64_t n;
-
-	*uid = a && arg_number(a, 1, &n) && n <= UINT32_MAX ? (uint32_t)n : 0;
-	return *uid > 0;
-}
-
-/* The UIDs of "* CHOSEN [uids]", each of a message. */
-static bool take_chosen(struct copying *c, struct visit *v)
-{
-	const struct arg *a = words(c, v);
-	struct set set = { .n = 0 };
-	uint64_t n;
-
-	if (!a || args_count(a) < 2 || !arg_is(&a[1], "CHOSEN") ||
-	    (a[2].type == ARG_ATOM &&
-	     !set_parse_known(c->s->c.arena, a[2].s, &set)))
-		return false;
-	n = set_count(&set);
-	if (n > CHOSEN_MAX)
-		return false;
-	c->uid = arena_alloc(c->s->c.arena, (n + 1) * sizeof(*c->uid));
-	c->n = 0;
-	for (size_t i = 0; i < set.n; i++)
-		for (uint32_t k = 0; k <= set.range[i].to - set.range[i].from;
-		     k++)
-			c->uid[c->n++] = set.range[i].from + k;
-	return true;
-}
-
-/* Which messages the client means, asked of the other session. */
-static bool find_there(struct copying *c)
-{
-	struct visit *v = c->from;
-	enum visit_reply reply;
-	bool found = false;
-
-	visit_ask(v, "%sCHOOSE %s", c->s->by_uid ? "UID " : "",
-		  c->s->c.args[0].s);
-	while ((reply = visit_read(v)) == VISIT_LINE)
-		if (!found && take_chosen(c, v))
-			found = true;
-		else
-			others_pass_line(c->s, v);
-	if (reply == VISIT_OK && !found)
-		return lost(c, v);
-	if (reply == VISIT_BAD) {
-		c->told = true;
-		return conn_bad(&c->s->c, "Not a set of messages here.");
-	}
-	return reply == VISIT_LOST || reply == VISIT_PLUS ? lost(c, v)
-	       : reply == VISIT_OK			  ? true
-							  : refused(c, GONE);
-}
-
-static bool find_here(struct copying *c)
-{
-	struct session *s = c->s;
-
-	if (!set_messages(s, &s->c.args[0], &c->seq, &c->n)) {
-		c->told = true;
-		return false;
-	}
-	c->uid = arena_alloc(s->c.arena, (c->n + 1) * sizeof(*c->uid));
-	for (size_t i = 0; i < c->n; i++)
-		c->uid[i] = mailbox_uid(s->box, c->seq[i]);
-	return true;
-}
-
-static bool read_here(struct copying *c, size_t i)
-{
-	struct mailbox_message m = mailbox_get(c->s->box, c->seq[i]);
-	char date[CLOCK_DATE_SIZE];
-	int code;
-
-	if (m.gone)
-		return refused(c, GONE);
-	m.recent = false;
-	flags_put(&c->head, c->s->box, &m);
-	buf_puts(&c->head, " \"");
-	buf_puts(&c->head, clock_imap_date(date, sizeof(date), m.received));
-	buf_putc(&c->head, '"');
-	code = mailbox_text(c->s->box, c->seq[i], &c->text);
-	return code == ERR_NOT_FOUND ? refused(c, GONE) : failed(c, code);
-}
-
-/* The flags and the date of a message that was fetched, and its text. */
-static bool take_fetched(struct copying *c, const struct arg *items)
-{
-	const struct arg *flags = item(items, "FLAGS"),
-			 *date = item(items, "INTERNALDATE"),
-			 *text = item(items, "BODY[]");
-	const char *space = "";
-
-	if (!flags || flags->type != ARG_LIST || !date || !text || !date->s ||
-	    (text->type != ARG_STRING && text->type != ARG_BINARY))
-		return false;
-	buf_putc(&c->head, '(');
-	for (const struct arg *f = flags->list; f->type == ARG_ATOM; f++)
-		if (!str_equal_ci(f->s, "\\Recent")) {
-			buf_printf(&c->head, "%s%s", space, f->s);
-			space = " ";
-		}
-	buf_printf(&c->head, ") \"%s\"", date->s);
-	buf_put(&c->text, text->s, text->n);
-	return true;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Is this what was asked for, a message of ours with its text? Of *UID. */
-static bool is_answer(const struct copying *c, const struct arg *items,
-		      uint32_t *uid)
-{
-	return items && item(items, "BODY[]") && read_uid(items, uid) &&
-	       bsearch(uid, c->uid, c->n, sizeof(*uid), compare);
-}
-
-/* The next answer into *ITEMS and *UID; other lines are passed on. Else how the
- * FETCH has ended. */
-static enum visit_reply next_answer(struct copying *c, const struct arg **items,
-				    uint32_t *uid)
-{
-	enum visit_reply reply;
-
-	while ((reply = visit_read(c->from)) == VISIT_LINE) {
-		*items = fetched(c, c->from);
-		if (is_answer(c, *items, uid))
-			return VISIT_LINE;
-		others_pass_line(c->s, c->from);
-	}
-	c->fetching = false;
-	return reply;
-}
-
-/* Reads what is left of the answers, so that the next command finds its own. */
-static bool end_fetch(struct copying *c)
-{
-	enum visit_reply reply = VISIT_LINE;
-	const struct arg *items;
-	uint32_t uid;
-
-	if (!c->fetching)
-		return true;
-	while (reply == VISIT_LINE)
-		reply = next_answer(c, &items, &uid);
-	return reply == VISIT_OK || reply == VISIT_NO || lost(c, c->from);
-}
-
-static bool begin_fetch(struct copying *c, size_t i)
-{
-	size_t n = c->n - i < FETCH_MAX ? c->n - i : FETCH_MAX;
-	struct buf set;
-
-	if (!end_fetch(c))
-		return false;
-	buf_init(&set, 1 << 16);
-	set_put(&set, c->uid + i, n);
-	visit_ask(c->from, "UID FETCH %s (FLAGS INTERNALDATE BODY.PEEK[])",
-		  set.data);
-	buf_free(&set);
-	c->asked = i + n;
-	c->fetching = true;
-	return true;
-}
-
-/* Answers come in the order of UIDs, as these are. */
-static bool read_there(struct copying *c, size_t i)
-{
-	const struct arg *items;
-	enum visit_reply reply;
-	uint32_t uid;
-
-	if (i == c->asked && !begin_fetch(c, i))
-		return false;
-	reply = next_answer(c, &items, &uid);
-	if (reply == VISIT_LINE && uid == c->uid[i] && take_fetched(c, items))
-		return true;
-	return reply == VISIT_LOST || reply == VISIT_PLUS ? lost(c, c->from)
-							  : refused(c, GONE);
-}
+#define NAME_MAX_BYTES 65536
 
 /* The head that was read, as APPEND has it: flags and date. */
 static bool begin_here(struct copying *c)
@@ -306,9 +32,9 @@ static bool begin_here(struct copying *c)
 	a = args_parse(c->scratch, c->head.data, c->head.len, &limits, &why);
 	if (!a || a->type != ARG_LIST || flags_parse(a->list, &f) ||
 	    !arg_astring(&a[1]) || !date_parse_time(a[1].s, &received))
-		return failed(c, ERR_SYNTAX);
-	return failed(c, append_begin(c->append, f.flags, f.keyword,
-				      f.nkeywords, received));
+		return copying_failed(c, ERR_SYNTAX);
+	return copying_failed(c, append_begin(c->append, f.flags, f.keyword,
+					      f.nkeywords, received));
 }
 
 static bool write_here(struct copying *c, size_t i)
@@ -318,20 +44,10 @@ static bool write_here(struct copying *c, size_t i)
 	c->taken += c->text.len;
 	more.bytes = c->taken;
 	if (!quota_allows(&c->s->quota, &c->usage, &more, 0))
-		return refused(c, QUOTA_OVER);
+		return copying_refused(c, QUOTA_OVER);
 	return begin_here(c) &&
-	       failed(c, append_write(c->append, c->text.data, c->text.len));
-}
-
-/* What the other session says of an APPEND that it does not go on with. */
-static bool not_taken(struct copying *c, enum visit_reply reply)
-{
-	if (reply != VISIT_NO)
-		return lost(c, c->to);
-	c->sending = false;
-	return refused(
-		c, arena_strdup(c->s->c.arena,
-				c->to->line.data + strlen(VISIT_TAG " NO ")));
+	       copying_failed(
+		       c, append_write(c->append, c->text.data, c->text.len));
 }
 
 /* Responses to an APPEND, up to where it wants more, or ends. */
@@ -351,14 +67,14 @@ static bool begin_there(struct copying *c)
 	enum visit_reply reply;
 	struct buf b;
 
-	buf_init(&b, HEAD_MAX);
+	buf_init(&b, NAME_MAX_BYTES);
 	session_put_name(c->s, &b, c->name);
 	c->sending = true;
 	stream_printf(io, VISIT_TAG " APPEND %s %s {%zu}\r\n", b.data,
 		      c->head.data, c->text.len);
 	buf_free(&b);
 	reply = append_reply(c);
-	return reply == VISIT_PLUS || not_taken(c, reply);
+	return reply == VISIT_PLUS || copying_not_taken(c, reply);
 }
 
 /* The other side has nothing to say while messages come, but that it does not
@@ -374,7 +90,7 @@ static bool is_wanted(struct copying *c)
 	}
 	if (reply == VISIT_LINE)
 		return true;
-	not_taken(c, reply);
+	copying_not_taken(c, reply);
 	c->sending = true;
 	return false;
 }
@@ -391,31 +107,18 @@ static bool write_there(struct copying *c, size_t i)
 	return true;
 }
 
-/* "link OK [APPENDUID validity uids] …" */
 static bool end_there(struct copying *c)
 {
-	enum visit_reply reply;
-	unsigned validity, first;
-
 	stream_puts(c->to->io, "\r\n");
-	reply = append_reply(c);
-	if (reply != VISIT_OK)
-		return not_taken(c, reply);
-	if (sscanf(c->to->line.data, VISIT_TAG " OK [APPENDUID %u %u",
-		   &validity, &first) != 2)
-		return lost(c, c->to);
-	c->sending = false;
-	c->uidvalidity = validity;
-	c->first = first;
-	return true;
+	return copying_added(c, append_reply(c));
 }
 
 static bool end_here(struct copying *c)
 {
 	struct folder_id id;
 
-	if (!failed(c,
-		    append_commit(c->append, &c->uidvalidity, &c->first, &id)))
+	if (!copying_failed(c, append_commit(c->append, &c->uidvalidity,
+					     &c->first, &id)))
 		return false;
 	session_added(c->s, id, c->first, c->first + (uint32_t)c->n - 1);
 	return true;
@@ -424,47 +127,13 @@ static bool end_here(struct copying *c)
 static bool transfer(struct copying *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		buf_reset(&c->head);
-		buf_reset(&c->text);
-		if (!(c->from ? read_there(c, i) : read_here(c, i)) ||
+		if (!source_read(c, i) ||
 		    !(c->to ? write_there(c, i) : write_here(c, i)))
 			return false;
 	}
-	if (!end_fetch(c))
+	if (!source_end(c))
 		return false;
 	return c->to ? end_there(c) : end_here(c);
-}
-
-/* The copies are durable. */
-static bool remove_here(struct copying *c)
-{
-	if (!failed(c, mailbox_expunge(c->s->box, c->seq, c->n, false)))
-		return false;
-	session_changed(c->s, FEED_GONE);
-	return true;
-}
-
-/* First \Deleted, since only such messages are expunged by UID; changes that
- * the client has to know are passed on. */
-static bool remove_there(struct copying *c)
-{
-	struct visit *v = c->from;
-	enum visit_reply reply;
-	struct buf set;
-
-	buf_init(&set, 64 << 20);
-	set_put(&set, c->uid, c->n);
-	visit_ask(v, "UID STORE %s +FLAGS.SILENT (\\Deleted)", set.data);
-	reply = visit_pass(c->s, v, VISIT_TAG, false);
-	if (reply == VISIT_OK || reply == VISIT_NO) {
-		visit_ask(v, "UID EXPUNGE %s", set.data);
-		reply = visit_pass(c->s, v, VISIT_TAG, false);
-	}
-	buf_free(&set);
-	return reply == VISIT_OK   ? true
-	       : reply == VISIT_NO ? refused(c, "[NOPERM] Copied, but not "
-						"removed.")
-				   : lost(c, v);
 }
 
 static void put_copyuid(struct copying *c, struct buf *b)
@@ -492,50 +161,21 @@ static void finish(struct copying *c)
 		session_reply(s, "OK %sCopy completed.", b.data);
 	} else {
 		conn_put(&s->c, "* OK %sMoved.", b.data);
-		if (c->from ? remove_there(c) : remove_here(c))
+		if (source_remove(c))
 			update_reply_removed(s, "Move completed.");
 	}
 	buf_free(&b);
 }
 
-/* May the visitor remove messages from the selected folder? It is asked before
- * anything is copied. */
-static bool may_remove(struct copying *c)
-{
-	enum visit_reply reply;
-
-	if (!c->move || !c->from)
-		return true;
-	visit_ask(c->from, "REMOVABLE");
-	reply = others_finish(c->s, c->from);
-	return reply == VISIT_OK   ? true
-	       : reply == VISIT_NO ? refused(c, "[NOPERM] You may not remove "
-						"messages here.")
-				   : lost(c, c->from);
-}
-
 static bool begin(struct copying *c)
 {
-	if (!may_remove(c) || !(c->from ? find_there(c) : find_here(c)))
+	if (!source_may_remove(c) || !source_find(c))
 		return false;
 	if (c->n == 0 || c->to)
 		return true;
-	return failed(c, append_new(c->s->store, c->name, &c->append)) &&
-	       failed(c, quota_usage(c->s, &c->usage));
-}
-
-static void tell_failure(struct copying *c)
-{
-	if (c->told)
-		return;
-	if (c->lost)
-		others_lost(c->s, c->lost);
-	else if (c->no)
-		session_reply(c->s, "NO %s", c->no);
-	else if (c->code == ERR_NOT_FOUND && !c->append)
-		session_reply(c->s, "NO [TRYCREATE] No such mailbox.");
-	else if (c->code != ERR_OK)
-		session_fail(c->s, c->code);
+	return copying_failed(c,
+			      append_new(c->s->store, c->name, &c->append)) &&
+	       copying_failed(c, quota_usage(c->s, &c->usage));
 }
 
 void others_copy(struct session *s, struct visit *from, struct visit *to,
@@ -545,23 +185,12 @@ void others_copy(struct session *s, struct visit *from, struct visit *to,
 		.s = s, .from = from, .to = to, .name = name, .move = move
 	};
 
-	c.scratch = arena_new();
-	buf_init(&c.head, HEAD_MAX);
-	buf_init(&c.text, (size_t)s->message_max);
+	copying_begin(&c);
 	if (begin(&c) && c.n == 0) {
 		session_reply(s, "OK No messages found.");
 		c.told = true;
 	} else if (!c.told && c.n > 0 && transfer(&c)) {
 		finish(&c);
 	}
-	if (c.lost != from)
-		end_fetch(&c);
-	tell_failure(&c);
-	/* an APPEND that is not ended adds nothing */
-	if (c.sending && !c.lost)
-		others_leave(s, to);
-	append_free(&c.append);
-	arena_free(&c.scratch);
-	buf_free(&c.head);
-	buf_free(&c.text);
+	copying_end(&c);
 }

@@ -67,16 +67,15 @@ static bool send_literal(struct session *s, struct visit *v)
 	return true;
 }
 
-/* The messages that follow a command, which the other side accepts one by one
- * unless the client does not wait. VISIT_LINE: all are sent. */
-static enum visit_reply send_messages(struct session *s, struct visit *v)
+enum visit_reply others_send_messages(struct session *s, struct visit *v,
+				      const char *tag, bool tagged)
 {
 	enum visit_reply reply;
 	size_t from;
 
 	while (s->c.literal) {
 		if (!s->c.reader.nonsync) {
-			reply = visit_pass(s, v, s->c.tag, true);
+			reply = visit_pass(s, v, tag, tagged);
 			if (reply != VISIT_PLUS)
 				return reply;
 		}
@@ -124,7 +123,7 @@ static enum visit_reply relay(struct session *s, struct visit *v)
 	enum visit_reply reply;
 
 	others_send(s, v, 0);
-	reply = send_messages(s, v);
+	reply = others_send_messages(s, v, s->c.tag, true);
 	if (reply == VISIT_LINE || reply == VISIT_PLUS)
 		reply = visit_pass(s, v, s->c.tag, true);
 	if (reply == VISIT_LOST || reply == VISIT_PLUS) {
@@ -266,12 +265,11 @@ static bool run_target(struct session *s)
 		return true;
 	if (to && to == from)
 		relay(s, to);
-	else if (is(s, cmd_replace))
-		session_reply(s, "NO [CANNOT] From one user's folder to "
-				 "another's, use APPEND.");
-	else if (is(s, cmd_move) && !from && s->read_only)
+	else if (s->command->flags & COMMAND_WRITES && !from && s->read_only)
 		session_reply(s, "NO [READ-ONLY] The mailbox was opened for "
 				 "reading only.");
+	else if (is(s, cmd_replace))
+		others_replace(s, from, to, n.name);
 	else
 		others_copy(s, from, to, n.name, is(s, cmd_move));
 	return true;

@@ -94,4 +94,14 @@ void others_leave(struct session *s, struct visit *v);
 void others_copy(struct session *s, struct visit *from, struct visit *to,
 		 const char *name, bool move);
 
+/* REPLACE, likewise. */
+void others_replace(struct session *s, struct visit *from, struct visit *to,
+		    const char *name);
+
+/* The messages that follow a command of TAG, which the other side accepts one by
+ * one unless the client does not wait. VISIT_LINE: all are sent; else the reply,
+ * which is passed on if TAGGED. */
+enum visit_reply others_send_messages(struct session *s, struct visit *v,
+				      const char *tag, bool tagged);
+
 #endif

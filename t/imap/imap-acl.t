@@ -568,8 +568,6 @@ def copies(s):
     ann.ask("SETACL Pool bob lr")
     tap.starts(bob.ask("COPY 9 " + box)[1], b"BAD", "no such message")
     tap.starts(bob.ask("UID COPY 99 " + box)[1], b"OK", "no such UID")
-    tap.starts(bob.ask(b"REPLACE 1 " + box.encode() + b" " +
-                       literal(text("r")))[1], b"NO [CANNOT]", "no REPLACE")
     # many, and all or none of them
     ann.ask("SETACL Pool bob lrswite")
     ann.ask("CREATE Many")
@@ -643,6 +641,93 @@ def copies(s):
         for folder in folders:
             r.ask("DELETE " + folder)
         r.close()
+
+
+def replaced(s):
+    """REPLACE between users: from here to there, back, and from there to a
+    third."""
+    ann, bob, cat = (s.session(u) for u in UID)
+    for r in ann, cat:
+        r.ask("CREATE Pool")
+        r.ask("SETACL Pool bob lrswite")
+    bob.ask("CREATE Own")
+    bob.ask("CREATE Drafts")
+    box, far = q(theirs("ann", "Pool")), q(theirs("cat", "Pool"))
+    for folder in "Own", box, far:
+        for n in range(3):
+            bob.ask(b"APPEND %s " % folder.encode() + literal(text("o%d" % n)))
+    for source, target, where in (("Own", box, theirs("ann", "Pool")),
+                                  (box, "Drafts", "Drafts"),
+                                  (box, far, theirs("cat", "Pool"))):
+        what = "REPLACE in %s by one in %s: " % (source, target)
+        with_order(bob, source)
+        bob.ask("SELECT " + source)
+        had = subjects_of(s, "bob", where)
+        got = bob.ask(b'REPLACE 2 %s (\\Flagged) "01-Jan-2020 10:00:00 +0000" '
+                      % target.encode() + literal(text("new")))
+        tap.ok(re.match(rb"\* OK \[APPENDUID \d+ \d+\]", got[0][0]) and
+               got[0][1] == b"* 2 EXPUNGE" and got[1].startswith(b"OK "),
+               what + "done", got)
+        tap.equal(subjects_of(s, "bob", where), had + ["new"], what + "added")
+        tap.equal(subjects_of(s, "bob", source.strip('"')), ["o0", "o2"],
+                  what + "removed")
+        uid = bob.ask("FETCH 2 (UID)")[0][0].split()[-1].strip(b")").decode()
+        bob.send("r UID REPLACE %s %s {%d}\r\n" % (uid, target,
+                                                   len(text("wait"))))
+        tap.starts(bob.line(), b"+ ", what + "a literal that waits")
+        bob.send(text("wait") + b"\r\n")
+        tap.starts(bob.until("r")[-1], b"r OK", what + "and comes")
+        tap.equal(subjects_of(s, "bob", where), had + ["new", "wait"],
+                  what + "is added")
+        for command, want in (("REPLACE 9", b"BAD"), ("REPLACE 1:2", b"BAD"),
+                              ("UID REPLACE 99", b"NO [EXPUNGEISSUED]")):
+            tap.starts(bob.ask(command.encode() + b" " + target.encode() +
+                               b" " + literal(text("no")))[1], want,
+                       what + command)
+        bob.ask("NOOP")
+        tap.equal(subjects_of(s, "bob", where), had + ["new", "wait"],
+                  what + "nothing more")
+        bob.ask("UNSELECT")
+    bob.ask("SELECT Own")
+    tap.starts(bob.ask(b"REPLACE 1 " + q(theirs("ann", "None")).encode() +
+                       b" " + literal(text("no")))[1], b"NO [TRYCREATE]",
+               "to a folder that is not there")
+    cat.ask("SETACL Pool bob lr")
+    tap.starts(bob.ask(b"REPLACE 1 " + far.encode() + b" " +
+                       literal(text("no")))[1], b"NO [NOPERM]", "without right")
+    ann.ask("SETACL Pool bob lri")
+    had = subjects_of(s, "bob", "Drafts")
+    bob.ask("SELECT " + box)
+    tap.starts(bob.ask(b"REPLACE 1 Drafts " + literal(text("no")))[1],
+               b"NO [", "without the right to remove")
+    tap.equal(subjects_of(s, "bob", "Drafts"), had, "nothing is added")
+    bob.ask("EXAMINE Own")
+    tap.starts(bob.ask(b"REPLACE 1 " + box.encode() + b" " +
+                       literal(text("no")))[1], b"NO [READ-ONLY]",
+               "opened for reading")
+    bob.ask("UNSELECT")
+    for r, folders in (ann, ["Pool"]), (bob, ["Own", "Drafts"]), (cat, ["Pool"]):
+        for folder in folders:
+            r.ask("DELETE " + folder)
+        r.close()
+
+
+def with_order(r, folder):
+    """Three messages o0, o1, o2 again."""
+    r.ask("SELECT " + folder)
+    r.ask("STORE 1:* +FLAGS (\\Deleted)")
+    r.ask("EXPUNGE")
+    r.ask("UNSELECT")
+    for n in range(3):
+        r.ask(b"APPEND %s " % folder.encode() + literal(text("o%d" % n)))
+
+
+def subjects_of(s, user, folder):
+    """In a session of their own."""
+    r = s.session(user)
+    got = subjects(r, folder)
+    r.close()
+    return got
 
 
 def selected(s):
@@ -1107,8 +1192,8 @@ def run(parts, *lines):
                "nothing crashes")
 
 
-run((lists, rights, beside_dovecot, flags, listing, copies, selected,
-     put_aside, hints, names, faults, compressed, news, revoked, restarts),
+run((lists, rights, beside_dovecot, flags, listing, copies, replaced,
+     selected, put_aside, hints, names, faults, compressed, news, revoked, restarts),
     "debug_log=yes")
 # put aside whenever it waits, a session finds the others again
 run((listing, copies, selected), "imap_hibernate_at_once=yes")
