@@ -107,16 +107,12 @@ bool conn_deflate(struct conn *c)
 
 void conn_put(struct conn *c, const char *fmt, ...)
 {
-	struct buf line;
 	va_list ap;
 
-	buf_init(&line, 1 << 20);
 	va_start(ap, fmt);
-	buf_vprintf(&line, fmt, ap);
+	stream_vprintf(c->io, fmt, ap);
 	va_end(ap);
-	buf_puts(&line, "\r\n");
-	stream_put(c->io, line.data, line.len);
-	buf_free(&line);
+	stream_puts(c->io, "\r\n");
 }
 
 void conn_cut(struct conn *c, const char *why)

@@ -60,17 +60,13 @@ bool visit_has_come(const struct visit *v)
 
 void visit_ask(struct visit *v, const char *fmt, ...)
 {
-	struct buf b;
 	va_list ap;
 
-	buf_init(&b, 1 << 20);
-	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
-	va_end(ap);
 	stream_puts(v->io, VISIT_TAG " ");
-	stream_put(v->io, b.data, b.len);
+	va_start(ap, fmt);
+	stream_vprintf(v->io, fmt, ap);
+	va_end(ap);
 	stream_puts(v->io, "\r\n");
-	buf_free(&b);
 }
 
 /* What of a response has been read. */

@@ -304,17 +304,22 @@ void stream_puts(struct stream *s, const char *text)
 	stream_put(s, text, strlen(text));
 }
 
+void stream_vprintf(struct stream *s, const char *fmt, va_list ap)
+{
+	if (s->out_error)
+		return;
+	buf_vprintf(&s->out, fmt, ap);
+	if (s->out.len >= OUT_FLUSH)
+		emit_held(s, false);
+}
+
 void stream_printf(struct stream *s, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (s->out_error)
-		return;
 	va_start(ap, fmt);
-	buf_vprintf(&s->out, fmt, ap);
+	stream_vprintf(s, fmt, ap);
 	va_end(ap);
-	if (s->out.len >= OUT_FLUSH)
-		emit_held(s, false);
 }
 
 void stream_prepend(struct stream *s, const void *data, size_t n)

@@ -10,6 +10,7 @@
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,6 +99,7 @@ int stream_line(struct stream *s, size_t max, char **line, size_t *n);
  * reading call after it. */
 void stream_put(struct stream *s, const void *data, size_t n);
 void stream_puts(struct stream *s, const char *text);
+void stream_vprintf(struct stream *s, const char *fmt, va_list ap);
 void stream_printf(struct stream *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
