@@ -8,8 +8,8 @@ import json
 import os
 import socket
 import subprocess
-import time
 
+from instance import wait_value
 from mailservers import free_ports, wait_port
 
 
@@ -110,12 +110,7 @@ class Gecko:
 
     def wait(self, script, *args, seconds=30):
         """Until SCRIPT returns something; what it returns."""
-        until = time.monotonic() + seconds
-        while True:
-            value = self.run(script, *args)
-            if value or time.monotonic() > until:
-                return value
-            time.sleep(0.2)
+        return wait_value(lambda: self.run(script, *args), seconds, 0.2)
 
     def picture(self, name):
         """A screenshot NAME.png, if somebody wants to see them."""

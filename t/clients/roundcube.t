@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 from alone import Tap  # noqa: E402
 from instance import Instance, wait_for  # noqa: E402
+from letters import letter  # noqa: E402
 from mailservers import free_ports, wait_port  # noqa: E402
 from webdriver import Browser, Failed  # noqa: E402
 
@@ -38,15 +39,6 @@ $config['preview_delay'] = 0;
 $config['draft_autosave'] = 0;
 """
 tap = Tap()
-
-
-def letter(i, subject, **fields):
-    lines = ["From: Friend %d <friend%d@elsewhere.test>" % (i, i),
-             "To: <alice@example.test>", "Subject: " + subject,
-             "Message-ID: <m%d@elsewhere.test>" % i,
-             "Date: Tue, 24 Nov 2026 02:%02d:00 +0000" % i]
-    lines += ["%s: %s" % (k.replace("_", "-"), v) for k, v in fields.items()]
-    return ("\r\n".join(lines) + "\r\n\r\nthe body of %d\r\n" % i).encode()
 
 
 def fill(s):

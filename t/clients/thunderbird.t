@@ -8,6 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 from alone import Tap  # noqa: E402
 from instance import Instance, wait_for  # noqa: E402
+from letters import letter  # noqa: E402
 from marionette import Failed, Gecko  # noqa: E402
 
 tap = Tap()
@@ -99,15 +100,6 @@ const listener = done => ({
 const subjects = () => [...Array(view.rowCount).keys()].map(
     i => view.getMsgHdrAt(i).mime2DecodedSubject);
 """
-
-
-def letter(i, subject, **fields):
-    lines = ["From: Friend %d <friend%d@elsewhere.test>" % (i, i),
-             "To: <alice@example.test>", "Subject: " + subject,
-             "Message-ID: <m%d@elsewhere.test>" % i,
-             "Date: Tue, 24 Nov 2026 02:%02d:00 +0000" % i]
-    lines += ["%s: %s" % (k.replace("_", "-"), v) for k, v in fields.items()]
-    return ("\r\n".join(lines) + "\r\n\r\nthe body of %d\r\n" % i).encode()
 
 
 def fill(s):

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
+from instance import wait_value
 from mailservers import free_ports, wait_port
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -89,12 +90,7 @@ class Browser:
 
     def wait(self, script, *args, seconds=30):
         """Until SCRIPT returns something; what it returns."""
-        until = time.monotonic() + seconds
-        while True:
-            value = self.run(script, *args)
-            if value or time.monotonic() > until:
-                return value
-            time.sleep(0.1)
+        return wait_value(lambda: self.run(script, *args), seconds, 0.1)
 
     def frame(self, css=None):
         """Into the frame that CSS selects, or out to the page."""

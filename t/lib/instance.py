@@ -187,13 +187,18 @@ def mounted(path, size):
         capture_output=True).returncode == 0
 
 
-def wait_for(condition, seconds=60, pause=0.05):
+def wait_value(get, seconds=60, pause=0.05):
+    """Until GET gives something; what it gives last."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
+    while True:
+        value = get()
+        if value or time.monotonic() > until:
+            return value
         time.sleep(pause)
-    return bool(condition())
+
+
+def wait_for(condition, seconds=60, pause=0.05):
+    return bool(wait_value(condition, seconds, pause))
 
 
 def parse(raw):
