@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "queue-manager/courier-parts.h"
+#include "queue-manager/ready.h"
 #include "queue-manager/route.h"
 
 #define SLOW_S 10 /* a delivery that takes this long delays others */
@@ -89,11 +90,14 @@ static void move_apart(struct courier *c)
 
 static void set_apart(struct courier *c)
 {
+	uint64_t hash = dest_sender_hash(TAILQ_FIRST(&c->jobs)->sender);
+
 	if (c->transport == TRANSPORT_LOCAL)
 		move_apart(c);
 	else
 		dest_slow(c->q, c->dest);
 	c->apart = true;
+	c->lane = ready_hold(c->q, c->transport, hash);
 	courier_count(c);
 }
 

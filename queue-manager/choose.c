@@ -42,21 +42,35 @@ void courier_count(struct courier *c)
 	c->share = now;
 }
 
+static int64_t at_work(const struct qmgr *q, enum transport t, enum share share)
+{
+	return (int64_t)q->at_work[t][share];
+}
+
+/* Processes that are left to hosts that were reached. */
+static int64_t kept(const struct qmgr *q, enum transport t)
+{
+	return q->settings.limit[t] / 4;
+}
+
+/* How many more deliveries may become slow. */
+int64_t courier_fair(const struct qmgr *q, enum transport t)
+{
+	return q->settings.processes[t] - kept(q, t) -
+	       at_work(q, t, SHARE_SLOW) - at_work(q, t, SHARE_NEW);
+}
+
 /* May one more process deliver for those of SHARE? */
 static bool has_room(const struct qmgr *q, enum transport t, enum share share)
 {
-	int64_t limit = q->settings.limit[t], kept = limit / 4;
-	int64_t good = (int64_t)q->at_work[t][SHARE_GOOD];
-	int64_t new = (int64_t)q->at_work[t][SHARE_NEW];
-	int64_t slow = (int64_t)q->at_work[t][SHARE_SLOW];
+	int64_t limit = q->settings.limit[t], new = at_work(q, t, SHARE_NEW);
 
 	if (share == SHARE_SLOW)
-		return slow < (JOB_SLOW_SHARE - 1) * limit;
+		return at_work(q, t, SHARE_SLOW) < (JOB_SLOW_SHARE - 1) * limit;
 	if (share == SHARE_NEW &&
-	    (new + kept >= limit ||
-	     slow + new + kept >= q->settings.processes[t]))
+	    (new + kept(q, t) >= limit || courier_fair(q, t) <= 0))
 		return false;
-	return good + new < limit;
+	return at_work(q, t, SHARE_GOOD) + new < limit;
 }
 
 bool courier_has_room(const struct qmgr *q, const struct destination *d)

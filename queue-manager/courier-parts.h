@@ -31,6 +31,7 @@ struct courier {
 	unsigned njobs;
 	bool full;	   /* its socket takes no more now */
 	bool apart;	   /* its first job is slow: see set_apart */
+	unsigned lane;	   /* … and this lane holds it: ready.h */
 	enum share share;  /* that it counts among, SHARES: it has no job */
 	time_t idle_since; /* tick */
 	time_t begun;	   /* its first job: tick */
@@ -50,6 +51,10 @@ void courier_count(struct courier *c);
 /* The courier for the next job of D, which may be a new one; NULL: none can
  * take it now. */
 struct courier *courier_choose(struct qmgr *q, struct destination *d);
+
+/* How many slow deliveries a sender may have, and still have mail sent to new
+ * hosts: as many as others could have yet. So one sender gets half of them. */
+int64_t courier_fair(const struct qmgr *q, enum transport t);
 
 /* When there is none for D: may there be one for another of its share? */
 bool courier_for_others(const struct qmgr *q, const struct destination *d);

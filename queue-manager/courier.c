@@ -70,6 +70,8 @@ static void end_job(struct courier *c, struct handed *h)
 	TAILQ_REMOVE(&c->jobs, h, link);
 	h->dest->quick = courier_is_quick(c);
 	c->begun = c->q->tick;
+	if (c->apart)
+		ready_release(c->q, c->transport, c->lane);
 	c->apart = false;
 	if (--c->njobs == 0) {
 		h->dest->couriers--;
@@ -134,9 +136,10 @@ static void feed_back(struct qmgr *q, struct destination *d,
 	for (size_t i = 0; i < n; i++)
 		if (r[i].status == RESULT_DEFERRED)
 			why = &r[i];
-	if (dest != JOB_DEST_SLOW)
+	if (dest == JOB_DEST_SLOW)
+		dest_update(q, d);
+	else
 		dest_feedback(q, d, dest == JOB_DEST_DOWN, why);
-	dest_update(q, d);
 }
 
 /* What has no result in H, whose answer said that the destination is DEST. */
@@ -361,7 +364,7 @@ static bool serve_next(struct qmgr *q, enum transport t, enum share share)
 {
 	struct destination *d;
 
-	while ((d = ready_next(q, t, share))) {
+	while ((d = ready_next(q, t, share, courier_fair(q, t)))) {
 		struct courier *c = courier_choose(q, d);
 
 		if (c) {

@@ -143,9 +143,7 @@ void dest_update(struct qmgr *q, struct destination *d)
 	d->in_idle = idle;
 }
 
-/* What SENDER's lane is chosen by. Senders that differ only in an extension, as
- * those of a list mailing do (bounces+joe=example.org@), share it. */
-static uint64_t sender_hash(const char *sender)
+uint64_t dest_sender_hash(const char *sender)
 {
 	const char *at = strrchr(sender, '@');
 	uint64_t hash = map_hash(sender, strcspn(sender, "+-=@"));
@@ -168,7 +166,7 @@ static struct load *load_of(struct destination *d, struct active *a,
 	l->active = a;
 	l->dest = d;
 	l->sender = sender;
-	l->hash = sender_hash(sender);
+	l->hash = dest_sender_hash(sender);
 	l->lane = (unsigned)(l->hash % LANES);
 	l->queued = true;
 	d->nloads++;

@@ -70,6 +70,10 @@ struct destination *dest_get(struct qmgr *q, enum transport t,
 void dest_ref(struct destination *d);
 void dest_unref(struct qmgr *q, struct destination *d);
 
+/* What SENDER's lane is chosen by. Senders that differ only in an extension, as
+ * those of a list mailing do (bounces+joe=example.org@), share it. */
+uint64_t dest_sender_hash(const char *sender);
+
 /* Adds recipient INDEX of A, whose sender is SENDER, to D's queue. */
 void dest_add(struct qmgr *q, struct destination *d, struct active *a,
 	      const char *sender, unsigned index);

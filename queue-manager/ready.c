@@ -7,7 +7,8 @@
 struct ready_lane {
 	TAILQ_ENTRY(ready_lane) link;
 	struct destination_list list;
-	bool linked; /* among those of `busy`: it has a destination */
+	bool linked;  /* among those of `busy`: it has a destination */
+	int64_t held; /* of SHARE_NEW: slow deliveries of its senders */
 };
 
 struct ready {
@@ -67,11 +68,29 @@ void ready_remove(struct qmgr *q, struct destination *d)
 }
 
 struct destination *ready_next(const struct qmgr *q, enum transport t,
-			       enum share share)
+			       enum share share, int64_t most)
 {
-	const struct ready_lane *l = TAILQ_FIRST(&q->ready[t][share]->busy);
+	const struct ready_lane *l;
 
-	return l ? TAILQ_FIRST(&l->list) : NULL;
+	TAILQ_FOREACH(l, &q->ready[t][share]->busy, link)
+	{
+		if (l->held <= most)
+			return TAILQ_FIRST(&l->list);
+	}
+	return NULL;
+}
+
+unsigned ready_hold(struct qmgr *q, enum transport t, uint64_t hash)
+{
+	unsigned lane = hash % READY_LANES;
+
+	q->ready[t][SHARE_NEW]->lane[lane].held++;
+	return lane;
+}
+
+void ready_release(struct qmgr *q, enum transport t, unsigned lane)
+{
+	q->ready[t][SHARE_NEW]->lane[lane].held--;
 }
 
 void ready_turn(struct qmgr *q, struct destination *d)

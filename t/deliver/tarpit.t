@@ -30,6 +30,7 @@ def zone():
     lines = ["p%dn%d.test. IN A 127.0.77.%d" % (place, n, place + 1)
              for place in range(len(PLACES)) for n in range(EACH)]
     lines += ["many%d.test. IN A 127.0.77.1" % n for n in range(MANY)]
+    lines += ["endless%d.test. IN A 127.0.77.4" % n for n in range(MANY)]
     lines += ["good%d.test. IN A 127.0.78.1" % n for n in range(4)]
     return "\n".join(lines) + "\n"
 
@@ -92,6 +93,18 @@ def mailing(s, good, silent):
     tap.ok(wait_for(lambda: is_empty(s), LONG), "it can be deleted")
 
 
+def endless(s, good, hosts):
+    """Hosts that are never given up, of one sender."""
+    for n in range(MANY // 4):
+        send(s, s.address(), "x@endless%d.test" % n)
+    # it would take all, if it could
+    wait_for(lambda: stats(s, "slow_deliveries") > 6, 45)
+    beside(s, good, "good3.test", "beside hosts that keep what they got")
+    hosts.opened.set()
+    tap.ok(wait_for(lambda: is_empty(s), LONG), "they say so in the end")
+    tap.equal(len(hosts.messages), MANY // 4, "each once")
+
+
 def hanging(s, good, peers):
     for n in range(EACH):
         for number in range(len(PLACES)):
@@ -121,16 +134,22 @@ def main():
     port = free_port()
     good = Peer("127.0.78.1", port)
     lines = ["mynetworks=127.0.0.0/8", "smtp_tcp_port=%d" % port,
-             "remote_process_limit=%d" % LIMIT, "inet_protocols=ipv4",
-             "smtp_tls_security_level=none"]
-    with Instance(*lines, zone=zone()) as s:
+             "inet_protocols=ipv4", "smtp_tls_security_level=none"]
+    with Instance("remote_process_limit=2", *lines, zone=zone()) as s:
         send(s, s.address(), "x@good0.test")
         wait_for(lambda: good.messages, LONG)
+        hosts = Tarpit(3, port)
+        endless(s, good, hosts)
+        hosts.close()
+    lines += ["remote_process_limit=%d" % LIMIT]
+    with Instance(*lines, zone=zone()) as s:
+        send(s, s.address(), "x@good0.test")
+        wait_for(lambda: len(good.messages) == 4, LONG)
         silent = Tarpit(0, port)
         mailing(s, good, silent)
     with Instance(*lines, zone=zone()) as s:
         send(s, s.address(), "x@good0.test")
-        wait_for(lambda: len(good.messages) == 4, LONG)
+        wait_for(lambda: len(good.messages) == 7, LONG)
         hanging(s, good, [Tarpit(n, port) for n in range(len(PLACES))])
     tap.done()
 
