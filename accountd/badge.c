@@ -66,12 +66,15 @@ static void bind_to_boot(void)
 {
 	const struct seal kept = self.key;
 	struct buf boot;
+	int code;
 
 	buf_init(&boot, 100);
-	if (file_read("/proc/sys/kernel/random/boot_id", &boot) != ERR_OK ||
-	    !seal_make(&kept, "boot", boot.data, boot.len, &self.key))
+	code = file_read("/proc/sys/kernel/random/boot_id", &boot);
+	if (code)
 		log_die(EX_OSERR, "cannot tell one boot from another: %s",
-			err_why(ERR_IO));
+			err_why(code));
+	if (!seal_make(&kept, "boot", boot.data, boot.len, &self.key))
+		log_die(EX_OSERR, "cannot make a key for this boot");
 	buf_free(&boot);
 }
 

@@ -96,9 +96,10 @@ static void begin_state(const struct config *c)
 {
 	char *dir =
 		mem_printf("%s/accountd", config_string(c, "data_directory"));
+	int code = file_make_dirs(dir, 0700);
 
-	if (file_make_dirs(dir, 0700) != ERR_OK)
-		log_debug("%s is not there: %s", dir, err_why(ERR_IO));
+	if (code)
+		log_debug("%s is not there: %s", dir, err_why(code));
 	badge_begin(dir);
 	shares_begin(dir);
 	free(dir);

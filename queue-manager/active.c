@@ -179,11 +179,12 @@ static void queue_up(struct qmgr *q, struct active *a)
 {
 	struct slot *slot = a->slot;
 	bool held = a->m.held;
+	int code = message_trim(&a->m, slot_rw(slot));
 
 	/* this only costs space until the message is done */
-	if (message_trim(&a->m, slot_rw(slot)))
+	if (code)
 		log_warn("%s: cannot be trimmed: %s", a->m.super.id,
-			 err_why(ERR_IO));
+			 err_why(code));
 	active_end(q, a);
 	intake_disown(slot);
 	slot_close(slot);

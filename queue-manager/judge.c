@@ -43,10 +43,13 @@ static void judge_damaged(struct judged *j, int fd, const struct slot_super *s)
 	bool committed = s->promised;
 	off_t end;
 	char why[sizeof(j->why)];
+	int code = ERR_OK;
 
 	str_copy(why, sizeof(why), err_why(ERR_CORRUPT));
-	if (!committed && journal_read(fd, s, &end, see_committed, &committed))
-		decide(j, VERDICT_DAMAGED, err_why(ERR_IO));
+	if (!committed)
+		code = journal_read(fd, s, &end, see_committed, &committed);
+	if (code)
+		decide(j, VERDICT_DAMAGED, err_why(code));
 	else if (committed)
 		decide(j, VERDICT_DAMAGED, why);
 	else
@@ -146,11 +149,12 @@ static void judge_rest(struct judged *j, int fd, const int err[2],
 {
 	struct traces t = { false, false };
 	struct stat st;
+	int code = fstat(fd, &st) < 0 ? err_sys("look at", NULL) : ERR_OK;
 
-	if (fstat(fd, &st) < 0)
-		decide(j, VERDICT_DAMAGED, err_why(err_sys("look at", NULL)));
-	else if (look_at_rest(fd, st.st_size, err, done, &t))
-		decide(j, VERDICT_DAMAGED, err_why(ERR_IO));
+	if (!code)
+		code = look_at_rest(fd, st.st_size, err, done, &t);
+	if (code)
+		decide(j, VERDICT_DAMAGED, err_why(code));
 	else if (t.committed)
 		decide(j, VERDICT_DAMAGED, "a message without a superblock");
 	else if (done && st.st_size < SLOT_SIZE)

@@ -22,7 +22,7 @@ enum err {
 	ERR_TIMEOUT,	 /* a deadline passed */
 	ERR_TOO_LONG,	 /* a line, packet or value over its limit */
 	ERR_SYNTAX,	 /* bytes that the grammar does not allow */
-	ERR_IO,		 /* the system call failed: see errno */
+	ERR_IO,		 /* the system call failed: see err_why */
 	ERR_NO_SPACE,	 /* ENOSPC, EDQUOT */
 	ERR_NOT_FOUND,	 /* no such thing */
 	ERR_EXISTS,	 /* there is one already */

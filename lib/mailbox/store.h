@@ -9,7 +9,7 @@
  * not what we would write for it is not listed.
  *
  * Every file is reached from the Maildir's descriptor without following
- * links. Calls give a code of base/err.h; after ERR_IO see errno.
+ * links. Calls give a code of base/err.h.
  */
 #ifndef MAILBOX_STORE_H
 #define MAILBOX_STORE_H
