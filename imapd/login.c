@@ -223,7 +223,7 @@ static void dialogue(struct visit *v)
 	login_say_dropped(&v->l, "* BYE [UNAVAILABLE] Others need the place, "
 				 "and you have not logged in\r\n");
 	if (v->c.io)
-		stream_flush(v->c.io);
+		err_ignore(stream_flush(v->c.io)); /* it ends in any case */
 }
 
 void login_serve(const struct login_rules *rules, int fd, bool tls_first)

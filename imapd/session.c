@@ -441,7 +441,7 @@ static void sign_on(struct session *s)
 
 static void finish(struct session *s)
 {
-	stream_flush(s->c.io);
+	err_ignore(stream_flush(s->c.io)); /* it ends in any case */
 	sign_on(s);
 	if (s->parked)
 		mailbox_close(&s->box); /* it is still selected elsewhere */

@@ -57,7 +57,7 @@ static void find_size(struct sort *sort, const struct sort_by *by,
 	uint32_t size = of->m.size;
 
 	(void)by;
-	if (size == 0)
+	if (size == 0) /* what cannot be measured is the smallest */
 		err_ignore(mailbox_size(sort->s->box, of->seq, &size));
 	out->number = size;
 }

@@ -6,6 +6,7 @@
 #define LOCAL_DELIVER_CONTENT_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "local-deliver/local.h"
 
 struct content {
@@ -22,7 +23,7 @@ void content_begin(struct content *c, const struct job *j, const char *prologue,
 
 /* Appends the next piece to OUT (at most some 40 KiB, so OUT must have room
  * for that). ERR_OK, ERR_EOF when there is no more, ERR_IO. */
-int content_next(struct content *c, struct buf *out);
+int content_next(struct content *c, struct buf *out) MUST_CHECK;
 
 #define CONTENT_PIECE_MAX 65536
 

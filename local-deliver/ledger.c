@@ -85,6 +85,7 @@ static void remove_old(const char *path)
 		    fstatat(self.dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
 			    0 &&
 		    st.st_mtime + LIFE_S < clock_wall())
+			/* the next delivery tries it again */
 			err_ignore(unlinkat(self.dir, e->d_name, 0));
 	if (d)
 		closedir(d);

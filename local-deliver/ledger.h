@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "qmgr/result.h"
 
 struct ledger;
@@ -28,7 +29,8 @@ void ledger_prepare(const char *run_directory);
 /* The page of the message ID for ADDRESS, locked. *L is NULL if it cannot be
  * opened (the log says why): then nothing is known and nothing recorded.
  * False: another process is delivering that message to that address. */
-bool ledger_open(const char *id, const char *address, struct ledger **l);
+bool ledger_open(const char *id, const char *address, struct ledger **l)
+	MUST_CHECK;
 void ledger_close(struct ledger **l);
 
 /* Was act N, which WHAT describes, done? Then gives its result, strings from

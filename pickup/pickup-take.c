@@ -136,10 +136,11 @@ static bool copy_message(struct taking *t)
 
 		if (file_pread(t->fd, piece, n, at))
 			break;
-		smtp_data_read(&reader, piece, n, &used);
+		/* the intake keeps faults until its end */
+		err_ignore(smtp_data_read(&reader, piece, n, &used));
 		at += (off_t)n;
 	}
-	smtp_data_finish(&reader);
+	err_ignore(smtp_data_finish(&reader)); /* likewise */
 	return at == end || intake_failed(t->pickup->intake);
 }
 

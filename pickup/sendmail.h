@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "qmgr/admin.h"
@@ -92,7 +93,8 @@ const char *sendmail_full_name(const struct sendmail *s);
 
 /* Hands over a complete posting, to pickup or else to the drop folder. EX_OK
  * means that it is safe. Otherwise REPLY gets the reason, as an SMTP reply. */
-int sendmail_hand_over(const struct sendmail *s, int fd, struct buf *reply);
+int sendmail_hand_over(const struct sendmail *s, int fd, struct buf *reply)
+	MUST_CHECK;
 
 /* Hands over one message for each recipient of E, with a sender made of both
  * (-XV). The message is the content of FD after AT; the sender is not null.

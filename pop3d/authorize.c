@@ -215,7 +215,7 @@ static void dialogue(struct authorize *a)
 	if (a->l.io && a->bad >= BAD_MAX)
 		stream_hang_up(a->l.io);
 	if (a->l.io)
-		stream_flush(a->l.io);
+		err_ignore(stream_flush(a->l.io)); /* it ends in any case */
 }
 
 void authorize_serve(const struct login_rules *rules, int64_t login_delay,

@@ -401,7 +401,7 @@ static void dialogue(struct session *s)
 	}
 	if (s->bad >= BAD_MAX)
 		stream_hang_up(s->io);
-	stream_flush(s->io);
+	err_ignore(stream_flush(s->io)); /* it ends in any case */
 }
 
 /* Sizes come from the index; only a file from another program is opened for
@@ -436,7 +436,7 @@ static void refuse(struct session *s, int err)
 	reply(s, err == ERR_BUSY ? "-ERR [IN-USE] the mailbox is locked"
 				 : "-ERR [SYS/TEMP] the mailbox cannot be "
 				   "opened");
-	stream_flush(s->io);
+	err_ignore(stream_flush(s->io)); /* nothing follows */
 }
 
 static void serve(struct session *s)

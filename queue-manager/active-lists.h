@@ -5,13 +5,15 @@
 #ifndef QUEUE_MANAGER_ACTIVE_LISTS_H
 #define QUEUE_MANAGER_ACTIVE_LISTS_H
 
+#include "base/err.h"
 #include "queue-manager/active.h"
 
 /* Adds a record of these words to the journal of A, and applies it. */
-#define NOTE(a, ...)                                                \
-	message_note(&(a)->m, (const char *const[]){ __VA_ARGS__ }, \
-		     sizeof((const char *const[]){ __VA_ARGS__ }) / \
-			     sizeof(const char *))
+#define NOTE(a, ...)                                                 \
+	active_record((a), (const char *const[]){ __VA_ARGS__ },     \
+		      sizeof((const char *const[]){ __VA_ARGS__ }) / \
+			      sizeof(const char *))
+void active_record(struct active *a, const char *const *word, size_t n);
 
 /* Puts A into one of the lists of qmgr.h, unless it is there. */
 #define ENLIST(q, a, list, flag)                                \
@@ -39,7 +41,7 @@ void active_dirty(struct qmgr *q, struct active *a);
 /* Writes the records of A. False: they cannot be written now. They stay in
  * memory, and A stays active: nothing is forgotten, and no pass begins, before
  * they are on disk. active_tick tries again. */
-bool active_write(struct qmgr *q, struct active *a);
+bool active_write(struct qmgr *q, struct active *a) MUST_CHECK;
 
 /* Is nothing of A in progress? */
 bool active_is_over(const struct active *a);

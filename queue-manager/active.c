@@ -47,6 +47,14 @@ static struct active *active_new(struct qmgr *q, struct slot *slot)
 	return a;
 }
 
+void active_record(struct active *a, const char *const *word, size_t n)
+{
+	/* one of ours: only a fault of ours makes it senseless */
+	if (!message_note(&a->m, word, n))
+		log_error("%s: a record %s cannot be made", a->m.super.id,
+			  word[0]);
+}
+
 bool active_write(struct qmgr *q, struct active *a)
 {
 	int err = message_write_journal(&a->m, slot_rw(a->slot));
@@ -392,7 +400,7 @@ static void expand(struct qmgr *q, struct active *a, const struct result *r)
 	if (*r->dsn == '5')
 		active_note(q, a, &part);
 	/* on disk, if possible, before anything of it could be done twice */
-	active_write(q, a);
+	err_ignore(!active_write(q, a)); /* it is tried again */
 	route_all(q, a, before);
 }
 

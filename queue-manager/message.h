@@ -81,16 +81,18 @@ struct message {
 /* Reads the message of GENERATION (0: the newest) from FD. FRESH: it was just
  * written, so it has no journal. ERR_OK; ERR_NOT_FOUND if there is none or it
  * is done; ERR_SYNTAX, ERR_CORRUPT, ERR_IO. Call message_free in any case. */
-int message_load(struct message *m, int fd, uint32_t generation, bool fresh);
+int message_load(struct message *m, int fd, uint32_t generation, bool fresh)
+	MUST_CHECK;
 void message_free(struct message *m);
 
 /* Adds a record of WORD[N] and applies it. A record that makes no sense (no
  * such recipient), or is too long to be read back, is refused: false. */
-bool message_note(struct message *m, const char *const *word, size_t n);
+bool message_note(struct message *m, const char *const *word, size_t n)
+	MUST_CHECK;
 
 /* The same for R, the result of a recipient from a deliverer or qmgr
  * itself. */
-bool message_note_result(struct message *m, const struct result *r);
+bool message_note_result(struct message *m, const struct result *r) MUST_CHECK;
 
 /* The index of the recipient ADDRESS, counted from 1; 0 if there is none. Case
  * does not count: no host tells mailboxes apart by it. */

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "log/log.h"
+#include "queue-manager/active-lists.h"
 #include "queue-manager/bouncer.h"
 #include "queue-manager/clocks.h"
 
@@ -102,7 +103,7 @@ void notice_note(struct qmgr *q, struct active *a)
 		const char *word[] = { "told", kinds[k].name };
 
 		if (a->kinds & kinds[k].kind)
-			message_note(&a->m, word, 2);
+			active_record(a, word, 2);
 	}
 }
 

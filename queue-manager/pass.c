@@ -267,7 +267,7 @@ void active_settle(struct qmgr *q)
 	}
 	while ((a = TAILQ_FIRST(&q->dirty))) {
 		DELIST(q, a, dirty, IN_DIRTY);
-		active_write(q, a);
+		err_ignore(!active_write(q, a)); /* it is tried again */
 	}
 }
 
@@ -324,8 +324,9 @@ static int note_held(struct slot *slot, bool held)
 		     : message_load(&m, fd, slot->generation, false);
 	if (!err) {
 		m.trimmed = true;
-		message_note(&m, &word, 1);
-		err = message_write_journal(&m, fd);
+		err = message_note(&m, &word, 1)
+			      ? message_write_journal(&m, fd)
+			      : err_set(ERR_SYNTAX, "no record %s", word);
 	}
 	message_free(&m);
 	if (!slot->files->owner)

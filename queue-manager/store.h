@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 struct active;
 struct destination;
 struct receiver;
@@ -88,8 +90,8 @@ struct slot *store_next(const struct store *s, uint32_t number);
 
 /* Descriptors of SLOT, opened if they are not: for writing, for reading
  * only. -1 with errno. Paths are relative to the queue directory. */
-int slot_rw(struct slot *slot);
-int slot_ro(struct slot *slot);
+int slot_rw(struct slot *slot) MUST_CHECK;
+int slot_ro(struct slot *slot) MUST_CHECK;
 void slot_close(struct slot *slot);
 
 #endif

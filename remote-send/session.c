@@ -315,7 +315,7 @@ void session_close(struct session *s, bool polite)
 	if (s->stream && polite && !s->ends) {
 		stream_set_timeout(s->stream, 1000);
 		stream_puts(s->stream, "QUIT\r\n");
-		stream_flush(s->stream);
+		err_ignore(stream_flush(s->stream)); /* only courtesy */
 	}
 	stream_free(&s->stream);
 }

@@ -331,7 +331,7 @@ void seven_bit_look(struct seven_bit *b, struct arena *a, const struct job *j)
 	if (!can_convert(b, b->root))
 		return;
 	b->state = SEVEN_BIT_CONVERTED;
-	seven_bit_write(b, count, &b->size);
+	err_ignore(seven_bit_write(b, count, &b->size)); /* counts alone */
 }
 
 void seven_bit_end(struct seven_bit *b)

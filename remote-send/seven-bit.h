@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "mime/encode.h"
 #include "mime/part.h"
 #include "qmgr/job.h"
@@ -46,7 +47,8 @@ struct seven_bit {
 void seven_bit_look(struct seven_bit *b, struct arena *a, const struct job *j);
 
 /* Writes the converted content. ERR_OK or the sink's code. */
-int seven_bit_write(const struct seven_bit *b, mime_sink *sink, void *context);
+int seven_bit_write(const struct seven_bit *b, mime_sink *sink, void *context)
+	MUST_CHECK;
 
 void seven_bit_end(struct seven_bit *b);
 

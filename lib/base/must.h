@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -42,6 +43,15 @@ MUST_CHECK int chmod(const char *, mode_t);
 MUST_CHECK int fchmod(int, mode_t);
 MUST_CHECK int chown(const char *, uid_t, gid_t);
 MUST_CHECK int fchown(int, uid_t, gid_t);
+MUST_CHECK int lchown(const char *, uid_t, gid_t);
+MUST_CHECK int fchownat(int, const char *, uid_t, gid_t, int);
+MUST_CHECK int symlink(const char *, const char *);
+MUST_CHECK int truncate(const char *, off_t);
+MUST_CHECK int syncfs(int);
+MUST_CHECK int futimens(int, const struct timespec[2]);
+MUST_CHECK ssize_t sendfile(int, int, off_t *, size_t);
+MUST_CHECK ssize_t copy_file_range(int, off64_t *, int, off64_t *, size_t,
+				   unsigned);
 MUST_CHECK int flock(int, int);
 
 #define BY_FILE_NEXT __attribute__((deprecated("see file_next")))

@@ -86,7 +86,7 @@ void account_nearly_full(const char *user)
 {
 	ipc_begin(&self.question, "nearly-full");
 	ipc_put(&self.question, "user", user);
-	if (self.service.sock >= 0)
+	if (self.service.sock >= 0) /* a hint: mail is refused later */
 		err_ignore(ipc_send(self.service.sock, &self.question, 0));
 }
 

@@ -104,7 +104,8 @@ int index_write_anew(struct index *x) MUST_CHECK;
  * ASIDE: whoever looks into a damage needs it. Under the lock; ERR_OK also if
  * there is none. */
 #define INDEX_ASIDE_SIZE 64
-int index_keep_damaged(struct index *x, char aside[INDEX_ASIDE_SIZE]);
+int index_keep_damaged(struct index *x, char aside[INDEX_ASIDE_SIZE])
+	MUST_CHECK;
 
 /* Notes the messages that R, at AT, adds, if it is not sure. In journals of
  * former versions, without checksums, they may stay so for ever: there only

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 
 struct stream;
 
@@ -105,6 +106,6 @@ void stream_printf(struct stream *s, const char *fmt, ...)
 
 /* Sends what is held back: ERR_OK, ERR_TIMEOUT, or ERR_IO if the peer is gone,
  * now or at an earlier output. */
-int stream_flush(struct stream *s);
+int stream_flush(struct stream *s) MUST_CHECK;
 
 #endif

@@ -263,7 +263,7 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 	enum account_auth result;
 	enum login_result got;
 
-	stream_flush(l->io);
+	err_ignore(stream_flush(l->io)); /* who takes the session sees it */
 	if (!shed_work())
 		return LOGIN_LOST;
 	/* without a response, the input read ahead is the response */

@@ -26,14 +26,14 @@ struct addition {
 /* Puts a journal into a folder that has none (or a damaged one), and the bits
  * of KEYWORD[N] there into *BITS. */
 int add_prepare(struct store *s, const char *name, const char *const *keyword,
-		size_t n, uint64_t *bits);
+		size_t n, uint64_t *bits) MUST_CHECK;
 
 /* Begins one for `new` or, if it has flags, for `cur`, still without content;
  * then, in the same way, one whose content comes into a new file in F. */
 void addition_init(struct addition *a, unsigned flags, uint64_t keywords,
 		   int64_t received);
 int addition_begin(struct addition *a, struct folder *f, unsigned flags,
-		   uint64_t keywords, int64_t received);
+		   uint64_t keywords, int64_t received) MUST_CHECK;
 /* All bytes have come: writes them, makes the cache entry. */
 int addition_finish(struct addition *a) MUST_CHECK;
 /* All are finished: waits until the files may get names. Not under the lock:

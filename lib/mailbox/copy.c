@@ -134,6 +134,7 @@ static int copy_once(struct copying *c, struct addition *a, uint32_t seq,
 		const struct timespec t[2] = { { .tv_nsec = UTIME_OMIT },
 					       st.st_mtim };
 
+		/* for other programs: the record has the date, too */
 		err_ignore(futimens(a->in.file.fd, t));
 	}
 	*whole = !code && is_as_it_was(fd, &st);

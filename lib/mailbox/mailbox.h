@@ -131,7 +131,7 @@ void mailbox_vanished(const struct mailbox *m, uint64_t since,
  * the table (never during FETCH, STORE, SEARCH: RFC 3501 section 7.4.1).
  * When nothing happened it costs three system calls. */
 int mailbox_refresh(struct mailbox *m, bool may_expunge,
-		    const struct mailbox_changes **c);
+		    const struct mailbox_changes **c) MUST_CHECK;
 
 enum mailbox_store_how { MAILBOX_SET, MAILBOX_ADD, MAILBOX_REMOVE };
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
 #include "base/str.h"
 #include "mailbox/store.h"
 
@@ -17,18 +18,21 @@ int names_lines(struct store *s, const char *file, struct strlist *l);
 
 /* Names (UTF-8) that are subscribed. A missing file is an empty list. */
 int names_subscribed(struct store *s, struct strlist *l);
-int names_subscribe(struct store *s, const char *name, bool on);
+int names_subscribe(struct store *s, const char *name, bool on) MUST_CHECK;
 
 /* Pairs: use, name, use, name … as set by CREATE. */
 int names_uses(struct store *s, struct strlist *l);
 /* Sets (or with NULL removes) the use of NAME; and the same under the user's
  * lock. */
-int names_set_use(struct store *s, const char *name, const char *use);
-int names_put_use(struct store *s, const char *name, const char *use);
+int names_set_use(struct store *s, const char *name, const char *use)
+	MUST_CHECK;
+int names_put_use(struct store *s, const char *name, const char *use)
+	MUST_CHECK;
 
 /* USE is the use of NAME and of no other folder (RFC 6154 section 5.4); with
  * NULL it has none, also if its name is a usual one. Under the user's lock. */
-int names_give_use(struct store *s, const char *name, const char *use);
+int names_give_use(struct store *s, const char *name, const char *use)
+	MUST_CHECK;
 
 /* The use of folder NAME: from L, or by its usual name; or NULL. */
 const char *names_use_of(const struct strlist *l, const char *name);

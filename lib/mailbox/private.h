@@ -56,7 +56,7 @@ void store_unlock(struct store *s);
 
 /* A UIDVALIDITY that no folder of this user ever had. Takes the user's lock
  * for a moment, so the caller must not hold a folder's lock. */
-int store_next_uidvalidity(struct store *s, uint32_t *validity);
+int store_next_uidvalidity(struct store *s, uint32_t *validity) MUST_CHECK;
 
 /* Replaces the small file NAME in the directory DIR by TEXT, durably. */
 int store_replace_file(int dir, const char *name, const char *text,

@@ -27,7 +27,7 @@ struct store;
 
 /* Opens the Maildir at the absolute PATH. With CREATE it is made if missing,
  * parents too (mode 0700). ERR_NOT_FOUND, ERR_DENIED, ERR_NO_SPACE, ERR_IO. */
-int store_open(const char *path, bool create, struct store **s);
+int store_open(const char *path, bool create, struct store **s) MUST_CHECK;
 void store_close(struct store **s);
 
 /* With these commands text of attachments is made (client/decoder.h), in folders
@@ -84,19 +84,20 @@ int store_handle(struct store *s, const char *name, int *handle) MUST_CHECK;
  * Creates a folder. SPECIAL_USE is "\\Sent" and the like, or NULL: then the
  * usual English names (Sent, Drafts, Trash, Junk, Archive) get theirs.
  * ERR_EXISTS, ERR_SYNTAX, ERR_TOO_LONG, ERR_UNSUPPORTED (unknown use). */
-int store_create(struct store *s, const char *name, const char *special_use);
+int store_create(struct store *s, const char *name, const char *special_use)
+	MUST_CHECK;
 
 /* Deletes a folder with its messages; its children stay. INBOX: ERR_DENIED. */
-int store_delete(struct store *s, const char *name);
+int store_delete(struct store *s, const char *name) MUST_CHECK;
 
 /* Renames a folder and all below it. FROM of INBOX moves its messages to a
  * new folder TO and leaves INBOX empty (RFC 3501 section 6.3.5). Missing
  * levels above TO are not an error. ERR_NOT_FOUND, ERR_EXISTS, ERR_SYNTAX;
  * ERR_UNSUPPORTED: TO is below FROM. */
-int store_rename(struct store *s, const char *from, const char *to);
+int store_rename(struct store *s, const char *from, const char *to) MUST_CHECK;
 
 /* A name may be subscribed without existing (RFC 3501 section 6.3.6). */
-int store_subscribe(struct store *s, const char *name, bool on);
+int store_subscribe(struct store *s, const char *name, bool on) MUST_CHECK;
 
 /* What STATUS reports (RFC 3501 section 6.3.10), at a cost that does not grow
  * with the folder; with SIZES it does, as each message is looked at. */

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/err.h"
+
 /* Takes N bytes of content; gives ERR_OK or the code that ends the work. */
 typedef int smtp_data_sink(void *context, const void *data, size_t n);
 
@@ -46,10 +48,10 @@ void smtp_data_begin(struct smtp_data_reader *r, bool dots,
  * only when it is over (state SMTP_DATA_END). Content goes to the sink without
  * stuffed dots, bare CR and LF as CRLF. Gives ERR_OK or the sink's code. */
 int smtp_data_read(struct smtp_data_reader *r, const char *data, size_t n,
-		   size_t *used);
+		   size_t *used) MUST_CHECK;
 
 /* The end of text without dots: completes its last line. */
-int smtp_data_finish(struct smtp_data_reader *r);
+int smtp_data_finish(struct smtp_data_reader *r) MUST_CHECK;
 
 /* The writer: sends content with CRLF line ends as SMTP wants it. Whatever the
  * content is, bare CR or LF never go out. */
@@ -62,8 +64,9 @@ struct smtp_data_writer {
 
 void smtp_data_write_begin(struct smtp_data_writer *w, smtp_data_sink *sink,
 			   void *context);
-int smtp_data_write(struct smtp_data_writer *w, const char *data, size_t n);
+int smtp_data_write(struct smtp_data_writer *w, const char *data, size_t n)
+	MUST_CHECK;
 /* Completes the last line, and writes the end mark. */
-int smtp_data_write_end(struct smtp_data_writer *w);
+int smtp_data_write_end(struct smtp_data_writer *w) MUST_CHECK;
 
 #endif

@@ -442,7 +442,7 @@ static void end_session(struct smtp_session *s)
 {
 	if (!s->parked) {
 		smtp_log_end(s);
-		err_ignore(stream_flush(s->io));
+		err_ignore(stream_flush(s->io)); /* it ends in any case */
 	}
 	/* the connection's end goes with the last reply */
 	smtp_session_free(s);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 
 enum table_source {
 	TABLE_SOURCE_MAP,    /* lines "key value" */
@@ -29,6 +30,6 @@ struct table_built {
  * it does not have a lookup gives ERR_UNSURE. ERR_UNSUPPORTED if tables of SPEC's type have no such file; after
  * any other error too FAULTS has a line, and the old table stays. */
 int table_build(const char *spec, enum table_source source,
-		struct table_built *built, struct buf *faults);
+		struct table_built *built, struct buf *faults) MUST_CHECK;
 
 #endif

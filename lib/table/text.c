@@ -148,7 +148,7 @@ const char *text_targets_fault(const struct text_reading *r, struct arena *a,
 	const char *why = NULL;
 	size_t n;
 
-	if (r->targets)
+	if (r->targets) /* what is wrong is in WHY */
 		err_ignore(aliases_targets(a, value, &target, &n, &why));
 	return why;
 }

@@ -69,7 +69,7 @@ static void note_sent(struct message *m, size_t index)
 	const char *word[] = { "sent", number, "2.0.0", "l", "local", "ok" };
 
 	snprintf(number, sizeof(number), "%zu", index);
-	message_note(m, word, 6);
+	err_ignore(message_note(m, word, 6));
 }
 
 /* False: something is left to do for it. */

@@ -79,7 +79,7 @@ static void test_lookup(size_t i)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
-	table_build(spec, TABLE_SOURCE_MAP, &built, &faults);
+	err_ignore(table_build(spec, TABLE_SOURCE_MAP, &built, &faults));
 	t = table_open(spec, false, &faults);
 	err = table_get(t, lookups[i].key, &value);
 	ok(err == (lookups[i].want ? ERR_OK : ERR_NOT_FOUND), "%s: %s: code",
@@ -327,7 +327,7 @@ static void test_child(void)
 
 	buf_init(&faults, 65536);
 	buf_init(&value, TABLE_VALUE_MAX);
-	table_build(spec, TABLE_SOURCE_MAP, &built, &faults);
+	err_ignore(table_build(spec, TABLE_SOURCE_MAP, &built, &faults));
 	t = table_open(spec, false, &faults);
 	if (fork() == 0)
 		_exit(table_get(t, "a", &value));
