@@ -292,7 +292,32 @@ def mailbox_owners(s):
     with open(s.path("users"), "w") as f:
         f.write(former)
     s.posthorn("reload")
+    not_the_users(s)
     taken_over(s)
+
+
+def not_the_users(s):
+    """A mailbox came back from a backup as root's, or as a stranger's."""
+    home = s.path("mail/first")
+    maildir = home + "/Maildir"
+    with open(s.path("users")) as f:
+        former = f.read()
+    with open(s.path("users"), "a") as f:
+        f.write("first@%s:!:64199:64199::%s:\n" % (s.DOMAIN, home))
+    for part in ("", "new", "cur"):
+        os.makedirs(os.path.join(maildir, part), 0o700, exist_ok=True)
+        os.chown(os.path.join(maildir, part), 64199, 64199)
+    mailbox = "the mailbox of first@%s belongs to " % s.DOMAIN
+    for part, uid, name in (("", 0, "root"), ("cur", 64777, "uid 64777")):
+        os.chown(os.path.join(maildir, part), uid, -1)
+        done = s.posthorn("check")
+        tap.ok(mailbox + name in done.stdout and
+               "chown -R 64199 " + home in done.stdout,
+               "check: a mailbox that belongs to " + name, done.stdout)
+        os.chown(os.path.join(maildir, part), 64199, -1)
+    tap.ok(mailbox not in s.posthorn("check").stdout, "check: until it is mended")
+    with open(s.path("users"), "w") as f:
+        f.write(former)
 
 
 def taken_over(s):
