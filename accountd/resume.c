@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "accountd/find.h"
 #include "accountd/handover.h"
 #include "accountd/ticket.h"
 #include "base/mem.h"
@@ -15,7 +16,9 @@ struct resume {
 	int fd;
 	struct ticket ticket;
 	struct handover *handover;
-	struct event now; /* answers from the loop */
+	struct event now; /* answers from the loop: */
+	enum handover_end end;
+	const char *why;
 	struct ipc_out out;
 };
 
@@ -39,14 +42,24 @@ static void on_end(void *context, enum handover_end end, const char *why)
 
 static void on_now(evutil_socket_t fd, short what, void *arg)
 {
+	struct resume *r = arg;
+
 	(void)fd;
 	(void)what;
-	on_end(arg, HANDOVER_LATER, "");
+	on_end(r, r->end, r->why);
+}
+
+static void answer_now(struct resume *r, enum handover_end end, const char *why)
+{
+	const struct timeval now = { 0, 0 };
+
+	r->end = end;
+	r->why = why;
+	evtimer_add(&r->now, &now);
 }
 
 static void hand_over(struct event_base *base, struct resume *r)
 {
-	const struct timeval now = { 0, 0 };
 	struct handover_facts f = { .session = "imap",
 				    .account = &r->ticket.account,
 				    .client = r->ticket.client,
@@ -59,7 +72,32 @@ static void hand_over(struct event_base *base, struct resume *r)
 
 	r->handover = handover_begin(base, &f, on_end, r, &why);
 	if (!r->handover)
-		evtimer_add(&r->now, &now);
+		answer_now(r, HANDOVER_LATER, "");
+}
+
+/* What was true at the login may not be any more. A quota that was changed
+ * counts from now on. */
+static void look_up(struct event_base *base, struct resume *r)
+{
+	struct account now;
+	const char *hash, *why;
+
+	switch (find_login(r->ticket.account.user, &now, &hash)) {
+	case ACCOUNT_TEMP:
+		answer_now(r, HANDOVER_LATER, "");
+		break;
+	case ACCOUNT_NONE:
+		answer_now(r, HANDOVER_REFUSED, "the user is gone");
+		break;
+	case ACCOUNT_FOUND:
+		if (!ticket_holds(&r->ticket, &now, hash, &why)) {
+			answer_now(r, HANDOVER_REFUSED, why);
+			break;
+		}
+		r->ticket.account = now;
+		hand_over(base, r);
+		break;
+	}
 }
 
 struct resume *resume_begin(struct event_base *base, struct ipc_in *m,
@@ -77,7 +115,7 @@ struct resume *resume_begin(struct event_base *base, struct ipc_in *m,
 		resume_free(r);
 		return NULL;
 	}
-	hand_over(base, r);
+	look_up(base, r);
 	return r;
 }
 

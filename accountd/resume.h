@@ -1,6 +1,8 @@
 /*
  * An IMAP session that comes back: the packet `resume` of posthorn-protocol(7).
- * Its ticket is examined (ticket.h), and it is handed over as after a login.
+ * Its ticket is examined (ticket.h), the user is looked up again, and the session
+ * is handed over as after a login; or refused, if the user is gone, has another
+ * mailbox or another password.
  */
 #ifndef ACCOUNTD_RESUME_H
 #define ACCOUNTD_RESUME_H

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "accountd/badge.h"
+#include "accountd/find.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/seal.h"
@@ -29,7 +30,26 @@ static bool key_of(int fd, const char *facts, size_t n, struct seal *key)
 	return good;
 }
 
-static void put_facts(struct ipc_out *m, const struct account *a,
+static bool seal_password(const char *hash, struct seal *out)
+{
+	return seal_make(badge_key(), SEAL_PASSWORD, hash, strlen(hash), out);
+}
+
+/* The user has just logged in, or come back. */
+static bool put_password(struct ipc_out *m, const char *user)
+{
+	struct account now;
+	struct seal seal;
+	const char *hash;
+
+	if (find_login(user, &now, &hash) != ACCOUNT_FOUND ||
+	    !seal_password(hash, &seal))
+		return false;
+	seal_put(m, "password", &seal);
+	return true;
+}
+
+static bool put_facts(struct ipc_out *m, const struct account *a,
 		      const char *client, bool tls)
 {
 	ipc_begin(m, "facts");
@@ -41,6 +61,7 @@ static void put_facts(struct ipc_out *m, const struct account *a,
 	quota_put(m, &a->quota);
 	ipc_put(m, "client", client);
 	ipc_put_int(m, "tls", tls);
+	return put_password(m, a->user);
 }
 
 bool ticket_put(struct ipc_out *m, int fd, const struct account *a,
@@ -50,8 +71,7 @@ bool ticket_put(struct ipc_out *m, int fd, const struct account *a,
 	struct seal key;
 	bool good;
 
-	put_facts(&facts, a, client, tls);
-	good = !facts.data.over && facts.data.len <= FACTS_MAX &&
+	good = put_facts(&facts, a, client, tls) && !facts.data.over && facts.data.len <= FACTS_MAX &&
 	       key_of(fd, facts.data.data, facts.data.len, &key);
 	if (good) {
 		ipc_put_base64(m, "facts", facts.data.data, facts.data.len);
@@ -75,6 +95,7 @@ static bool read_account(const struct ipc_in *m, struct ticket *t)
 	a->uid = (uid_t)uid;
 	a->gid = (gid_t)gid;
 	t->tls = tls;
+	t->knows_password = seal_get(m, "password", &t->password);
 	return str_copy(a->user, sizeof(a->user), ipc_text(m, "user")) &&
 	       str_copy(a->home, sizeof(a->home), ipc_text(m, "home")) &&
 	       str_copy(a->maildir, sizeof(a->maildir),
@@ -128,4 +149,25 @@ bool ticket_take(const struct ipc_in *m, int fd, struct ticket *t,
 void ticket_free(struct ticket *t)
 {
 	buf_free(&t->state);
+}
+
+static bool is_same_place(const struct account *a, const struct account *b)
+{
+	return a->uid == b->uid && a->gid == b->gid &&
+	       str_equal(a->home, b->home) && str_equal(a->maildir, b->maildir);
+}
+
+bool ticket_holds(const struct ticket *t, const struct account *now,
+		  const char *hash, const char **why)
+{
+	struct seal seal;
+
+	*why = NULL;
+	if (!is_same_place(&t->account, now))
+		*why = "the user's mail is elsewhere now";
+	else if (t->knows_password &&
+		 (!seal_password(hash, &seal) ||
+		  memcmp(&seal, &t->password, sizeof(seal)) != 0))
+		*why = "the password was changed";
+	return *why == NULL;
 }

@@ -7,6 +7,10 @@
  * state, and the state's seal by that key. The program that holds this has
  * never seen the key: it can give back what it got, on the connection with
  * which it came, and nothing else.
+ *
+ * A seal does not say that the facts still hold: the user is looked up again, and
+ * a seal of the password's hash is among the facts, which tells whether the
+ * password was changed. (Of system users, whom PAM checks, nothing is known.)
  */
 #ifndef ACCOUNTD_TICKET_H
 #define ACCOUNTD_TICKET_H
@@ -15,6 +19,7 @@
 
 #include "base/buf.h"
 #include "client/account.h"
+#include "client/seal.h"
 #include "ipc/ipc.h"
 
 /* A session that comes back. */
@@ -23,6 +28,8 @@ struct ticket {
 	char client[64];
 	bool tls;
 	struct buf state; /* as the session put it */
+	bool knows_password; /* former versions did not put it down */
+	struct seal password; /* of its hash */
 };
 
 /* Puts the attributes `facts` and `key` into M, for the connection FD. False:
@@ -36,5 +43,10 @@ bool ticket_put(struct ipc_out *m, int fd, const struct account *a,
 bool ticket_take(const struct ipc_in *m, int fd, struct ticket *t,
 		 const char **why);
 void ticket_free(struct ticket *t);
+
+/* Does T still hold, now that the user was looked up, with *NOW and HASH? Else
+ * *WHY. */
+bool ticket_holds(const struct ticket *t, const struct account *now,
+		  const char *hash, const char **why);
 
 #endif

@@ -295,7 +295,7 @@ static void put_text(const struct session *s, const char *text, struct buf *b)
 static int send_state(struct session *s, const struct ipc_out *m, bool idle,
 		      int64_t wait_ms, const char *text)
 {
-	struct buf say, stop;
+	struct buf say, stop, refused;
 	struct feed_park f = {
 		.facts = s->facts,
 		.state = m->data.data,
@@ -309,13 +309,17 @@ static int send_state(struct session *s, const struct ipc_out *m, bool idle,
 
 	put_text(s, text, &say);
 	put_text(s, SESSION_STOPS, &stop);
+	put_text(s, SESSION_REFUSED, &refused);
 	f.say = say.data;
 	f.nsay = say.len;
 	f.stop = stop.data;
 	f.nstop = stop.len;
+	f.refused = refused.data;
+	f.nrefused = refused.len;
 	code = feed_park(s->feed, &f);
 	buf_free(&say);
 	buf_free(&stop);
+	buf_free(&refused);
 	return code;
 }
 

@@ -36,6 +36,7 @@ struct metadata_watch;
 
 /* What a client is told when the suite stops. */
 #define SESSION_STOPS "* BYE Server is shutting down\r\n"
+#define SESSION_REFUSED "* BYE [UNAVAILABLE] The account has changed: log in again\r\n"
 
 #define SIGN_MS 50 /* for signatures, at a time */
 

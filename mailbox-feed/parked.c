@@ -58,6 +58,7 @@ struct parked {
 	size_t npacket;
 	struct text say;
 	struct text stop;
+	struct text refused; /* by accountd */
 };
 
 static struct {
@@ -193,7 +194,8 @@ static bool take(struct parked *p, struct ipc_in *m)
 	p->last = ipc_get(m, "last");
 	p->fd = ipc_take_fd(m);
 	return p->fd >= 0 && take_text(m, "say", &p->say) &&
-	       take_text(m, "stop", &p->stop) && take_packet(p, m) &&
+	       take_text(m, "stop", &p->stop) &&
+	       take_text(m, "refused", &p->refused) && take_packet(p, m) &&
 	       ipc_int(m, "wait", 0, WAIT_MAX_MS, &p->wait_ms);
 }
 
@@ -234,6 +236,7 @@ void parked_free(struct parked **pp)
 	free(p->packet);
 	free(p->say.data);
 	free(p->stop.data);
+	free(p->refused.data);
 	free(p);
 	*pp = NULL;
 	self.n--;
@@ -332,6 +335,13 @@ static void queue(struct parked *p)
 	offer_some();
 }
 
+/* Nobody got the connection, or it was shut down already. */
+static void say_refused(const struct parked *p)
+{
+	if (say(p, &p->refused))
+		drain(p);
+}
+
 /* Without a right answer it is not known who has the connection: then nobody
  * may. */
 static void on_answer(struct parked *p)
@@ -341,6 +351,8 @@ static void on_answer(struct parked *p)
 
 	if (err == ERR_BUSY)
 		return;
+	if (err == ERR_OK && ipc_is(&self.in, "refused"))
+		say_refused(p);
 	if (!later && (err || !ipc_is(&self.in, "ok")))
 		shutdown(p->fd, SHUT_RDWR);
 	ipc_in_reset(&self.in);

@@ -182,6 +182,7 @@ static bool put_parked(struct ipc_out *m, const struct feed_park *p)
 	if (p->last)
 		ipc_put(m, "last", "yes");
 	ipc_put_base64(m, "stop", p->stop, p->nstop);
+	ipc_put_base64(m, "refused", p->refused, p->nrefused);
 	ipc_put_fd(m, p->fd);
 	return !m->data.over;
 }

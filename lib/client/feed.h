@@ -86,6 +86,8 @@ struct feed_park {
 	bool last;		/* … and the connection ends; else again */
 	const char *stop; /* what it is told if the suite stops */
 	size_t nstop;
+	const char *refused; /* … if accountd does not let it come back */
+	size_t nrefused;
 };
 
 /* ERR_OK: it is parked, and this process may not touch the connection any

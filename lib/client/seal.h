@@ -23,6 +23,7 @@
 /* Purposes. */
 #define SEAL_SESSION "imap-session" /* facts and connection: gives a key … */
 #define SEAL_STATE "imap-state"	    /* … for the state of that session */
+#define SEAL_PASSWORD "password"    /* hash: tells whether it was changed */
 
 struct seal {
 	unsigned char byte[SEAL_SIZE];

@@ -14,7 +14,7 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Folder, Tap, packet, parse, wait_for  # noqa: E402
-from imapsession import Compressed, Raw, Sessions  # noqa: E402
+from imapsession import Compressed, Deflated, Raw, Sessions  # noqa: E402
 from instance import Instance  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -49,11 +49,12 @@ def deliver(s, subject):
                       "body\r\n" % subject)
 
 
-def log_in(s, port="IMAP_PORT"):
+def log_in(s, port="IMAP_PORT", user=None):
     sock = s.raw(getattr(s, port))
     r = Raw(sock)
-    park(s, lambda: tap.starts(r.ask("LOGIN %s %s" % (s.USER1, s.PASS1))[1],
-                               b"OK", "a login"))
+    park(s, lambda: tap.starts(
+        r.ask("LOGIN %s %s" % (user or s.USER1, s.PASS1))[1], b"OK",
+        "a login"))
     return r
 
 
@@ -118,6 +119,71 @@ def whole_suite():
         wrong = re.findall(r".*(?:cannot go on|is refused|not come back).*",
                            s.read_log())
         tap.equal(wrong, [], "no session was lost")
+
+
+def change_users(s, lines):
+    """In one step, as posthorn-users(5) asks for."""
+    path = s.path("users")
+    with open(path + ".new", "w") as f:
+        f.write("".join(x + "\n" for x in lines))
+    os.chmod(path + ".new", 0o600)
+    os.chown(path + ".new", os.stat(path).st_uid, -1)
+    os.rename(path + ".new", path)
+
+
+def account_changes(s):
+    """What was true at the login is not any more when a session comes back."""
+    with open(s.path("users")) as f:
+        lines = f.read().splitlines()
+    alice = lines[0].split(":")
+
+    def line(name, changed={}):
+        fields = ["%s@%s" % (name, s.DOMAIN)] + alice[1:] + [""]
+        fields[5] = s.path("mail/" + name)
+        for at, value in changed.items():
+            fields[at] = value
+        return ":".join(fields)
+
+    other = lines[1].split(":")[1]  # bob's hash
+    changes = {  # of a line; None: it goes
+        "password": ({1: other}, "the password was changed"),
+        "compressed": ({1: other}, "the password was changed"),
+        "moved": ({5: s.path("mail/moved-new")}, "mail is elsewhere now"),
+        "gone": (None, "the user is gone"),
+        "quota": ({7: "userdb_quota_rule=*:storage=5M"}, None)}
+    change_users(s, lines + [line(name) for name in changes])
+    tap.equal(s.posthorn("reload").returncode, 0, "more users")
+    sessions = {}
+    for name in changes:
+        r = log_in(s, user="%s@%s" % (name, s.DOMAIN))
+        if name == "compressed":
+            tap.starts(r.ask("COMPRESS DEFLATE")[1], b"OK", name)
+            r.sock = Deflated(r.sock)
+            r.file = r.sock.makefile("rb")
+        park(s, lambda: tap.starts(r.ask("SELECT INBOX")[1], b"OK", name))
+        sessions[name] = r
+    change_users(s, lines + [line(name, changed) for name, (changed, _) in
+                             changes.items() if changed is not None])
+    for name, (_, why) in changes.items():
+        r = sessions[name]
+        if why:
+            r.send("n NOOP\r\n")
+            tap.starts(r.line(), b"* BYE [UNAVAILABLE] The account has",
+                       name + ": a parked session ends")
+            tap.equal(r.line(), b"", "and the connection")
+            tap.ok(s.wait_log("user=%s@%s, client=127.0.0.1: " %
+                              (name, s.DOMAIN)) and why in s.read_log(),
+                   "the log says why")
+        else:
+            tap.ok(b"* QUOTA" in b"".join(r.ask('GETQUOTAROOT INBOX')[0]),
+                   name + ": counts from now on")
+    change_users(s, lines)
+
+
+def changed():
+    with Instance("imap_hibernate_timeout=1s", "debug_log=yes",
+                  "disable_plaintext_auth=no") as s:
+        account_changes(s)
 
 
 def limits():
@@ -244,7 +310,8 @@ def leave(feed, fd, *words, end=True, **change):
     """Parks FD; the answer, "" if there is none."""
     attrs = dict(facts="Zm9v", state="c3RhdGU=", seal="c2VhbA==",
                  wait="1000", say=text(b"* OK Here\r\n"),
-                 stop=text(b"* BYE Stop\r\n"))
+                 stop=text(b"* BYE Stop\r\n"),
+                 refused=text(b"* BYE Refused\r\n"))
     attrs.update(change)
     attrs = {n: v for n, v in attrs.items() if v is not None}
     with feed.connect() as c:
@@ -306,7 +373,18 @@ def feed_alone():
     c, _ = accountd.accept()
     c.recv(131072)
     c.close()
-    tap.equal(ours.recv(10), b"", "accountd refuses: the connection ends")
+    tap.equal(ours.recv(10), b"", "no answer of accountd's: the connection "
+              "ends")
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    leave(feed, theirs.fileno())
+    ours.send(b"x")
+    c, _ = accountd.accept()
+    c.recv(131072)
+    c.send(packet("refused"))
+    tap.equal([ours.recv(15), ours.recv(15)], [b"* BYE Refused\r\n", b""],
+              "accountd refuses: the client is told")
+    c.close()
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
     leave(feed, theirs.fileno(), last="yes", say=text(b"* BYE\r\n"))
@@ -458,6 +536,7 @@ def others():
 
 
 whole_suite()
+changed()
 limits()
 short_of_processes()
 renamed()
