@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Two thousand clients that stall, from as many addresses: at EHLO, after
-MAIL, at DATA, within a message, dripping. Mail of others gets through."""
+MAIL, at DATA, within a message, dripping. Mail of others gets through within a
+second. On a loaded machine a message takes longer anywhere: one that did may
+take that second more than one to a suite that nobody stalls, right after it."""
 import os
 import random
 import resource
@@ -60,16 +62,21 @@ def one_mail(s, port, n, login=None):
     return time.monotonic() - start
 
 
-def try_all(s, name, port, kinds, login=None):
-    usual = max(one_mail(s, port, 99, login) or 9 for _ in range(3))
+def try_all(s, rest, name, port, kinds, login=None):
+    ports = {s.SMTP_PORT: rest.SMTP_PORT,
+             s.SUBMISSION_PORT: rest.SUBMISSION_PORT}
     crowd = Crowd(lambda n: staller(port, n, kinds[n % len(kinds)]), TOTAL,
                   0.3)
     wait_for(lambda: crowd.stalls() > TOTAL * 0.5 or crowd.sent_away > 100,
              20, 0.2)
     time.sleep(1)
-    times = []
+    times, late = [], []
     for n in range(15):
         times.append(one_mail(s, port, n, login))
+        if times[-1] is not None and times[-1] >= 1.0:
+            at_rest = one_mail(rest, ports[port], n, login) or 0
+            if times[-1] - at_rest >= 1.0:
+                late.append((times[-1], at_rest))
         time.sleep(random.uniform(0, 0.2))
     good = sorted(t for t in times if t is not None)
     print("# %s: %d stalled, %d sent away; messages took %s" % (
@@ -77,8 +84,7 @@ def try_all(s, name, port, kinds, login=None):
         " ".join("%.2f" % t for t in good[-4:])))
     tap.ok(len(good) == len(times), "%s: each message gets through" % name,
            "%d of %d" % (len(good), len(times)))
-    tap.ok(good and good[-1] < max(1.0, 5 * usual),
-           "%s: within a second" % name)
+    tap.ok(good and not late, "%s: within a second" % name, late)
     crowd.end()
 
 
@@ -87,12 +93,13 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (
 if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < TOTAL + 200:
     tap.ok(True, "stallers # SKIP too few descriptors")
     tap.done()
-with Instance("authcheck_incoming=no") as s:
+with Instance("authcheck_incoming=no") as s, \
+        Instance("authcheck_incoming=no") as rest:
     for kind in os.environ.get("KINDS", ",".join(KINDS)).split(","):
-        try_all(s, kind, s.SMTP_PORT, [kind])
-    try_all(s, "of all kinds", s.SMTP_PORT, list(KINDS))
+        try_all(s, rest, kind, s.SMTP_PORT, [kind])
+    try_all(s, rest, "of all kinds", s.SMTP_PORT, list(KINDS))
     login = (s.address("alice"), s.PASS1)
-    try_all(s, "at the port of submission", s.SUBMISSION_PORT, ["at EHLO"],
-            login)
+    try_all(s, rest, "at the port of submission", s.SUBMISSION_PORT,
+            ["at EHLO"], login)
     tap.ok("disconnect from" in s.read_log(), "the log tells of them")
 tap.done()
