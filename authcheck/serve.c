@@ -14,9 +14,7 @@
 #define SEND_MS 10000 /* for taking the answer */
 #define LIMIT_S 120   /* the longest time that a caller waits */
 #define GRACE_S 5     /* a child has only this much longer */
-#define MARGIN_MS \
-	500 /* so that our answer comes before the caller's
-			  * time is over */
+#define MARGIN_MS 500 /* our answer comes before the caller's time is over */
 #define FIELDS_MAX 65536
 #define PLACES_KEPT 5 /* one in so many is kept for quick checks */
 #define LENGTH_MAX (INT64_C(1) << 50)

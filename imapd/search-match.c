@@ -471,7 +471,7 @@ static bool holds(struct search *m, const struct search_key *key)
 
 static bool match(struct search *m, const struct search_key *key)
 {
-	return holds(m, key) != key->not ;
+	return holds(m, key) != key->not;
 }
 
 bool search_match(struct search *m, const struct search_key *key, uint32_t seq)

@@ -39,7 +39,8 @@ void update_keywords(struct session *s);
 
 /* "* SEQ FETCH (FLAGS (…))", with the UID if the current command is by UID
  * (RFC 3501 section 6.4.8), with both UID and mod-sequence if the client knows
- * these, and always in IMAP4rev2. SILENT: without FLAGS; then nothing is left for other clients. */
+ * these, and always in IMAP4rev2. SILENT: without FLAGS; then nothing is left
+ * for other clients. */
 void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 			    const struct mailbox_message *m, bool silent);
 

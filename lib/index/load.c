@@ -148,7 +148,7 @@ static int first_journal(struct index *x, uint32_t validity)
 	if (code && code != ERR_NOT_FOUND)
 		return code;
 	t.time = clock_wall_us();
-	marks_first(&t);
+	mark_first(&t);
 	if (!code) {
 		log_warn("mailbox: the journal is missing: made again from "
 			 "the names of the files");

@@ -24,7 +24,7 @@ int64_t mark_without(int64_t mark)
 	return mark_with(mark, NO_TIME);
 }
 
-void marks_first(struct totals *t)
+void mark_first(struct totals *t)
 {
 	unsigned d;
 
@@ -32,7 +32,7 @@ void marks_first(struct totals *t)
 		t->mark[d] = NO_TIME;
 }
 
-bool marks_are_pending(const struct totals *t)
+bool mark_is_pending(const struct totals *t)
 {
 	return t->mark[DIR_NEW] <= 0 || t->mark[DIR_CUR] <= 0;
 }
@@ -42,7 +42,7 @@ static int64_t time_or_none(int64_t mark)
 	return mark == 0 ? NO_TIME : mark_time(mark);
 }
 
-void marks_expunge(struct totals *t)
+void mark_expunge(struct totals *t)
 {
 	unsigned d;
 
@@ -50,7 +50,7 @@ void marks_expunge(struct totals *t)
 		t->mark[d] = -time_or_none(t->mark[d]);
 }
 
-void marks_removed(struct totals *t)
+void mark_removed(struct totals *t)
 {
 	unsigned d;
 

@@ -25,18 +25,18 @@ int64_t mark_with(int64_t mark, int64_t time);
 int64_t mark_without(int64_t mark);
 
 /* The first marks, of a folder in which nothing was ever expunged. */
-void marks_first(struct totals *t);
+void mark_first(struct totals *t);
 
 /* May a removal have been undone by a power cut, or not been made? Former
  * versions did not record this if they knew no time: then yes. */
-bool marks_are_pending(const struct totals *t);
+bool mark_is_pending(const struct totals *t);
 
 /* A message is expunged, and its file not yet removed: makes readers of T look
  * at the places. Without this a file left by a power cut would only be found
  * when something else changes there, perhaps years later. */
-void marks_expunge(struct totals *t);
+void mark_expunge(struct totals *t);
 
 /* All files of expunged messages are removed, durably. */
-void marks_removed(struct totals *t);
+void mark_removed(struct totals *t);
 
 #endif

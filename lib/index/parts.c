@@ -23,12 +23,13 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-size_t parts_of_entries(uint32_t n)
+/* Numbers of parts. */
+static size_t parts_of_entries(uint32_t n)
 {
 	return ((size_t)n + PART_ENTRIES - 1) / PART_ENTRIES;
 }
 
-size_t parts_of_names(size_t nnames)
+static size_t parts_of_names(size_t nnames)
 {
 	return (nnames + PART_NAMES - 1) / PART_NAMES;
 }

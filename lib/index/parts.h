@@ -44,9 +44,7 @@ struct parts {
 	bool mended;
 };
 
-/* Numbers of parts, and bytes of what describes them. */
-size_t parts_of_entries(uint32_t n);
-size_t parts_of_names(size_t nnames);
+/* Bytes of what describes the parts. */
 size_t parts_size(uint32_t n, size_t nnames);
 
 /* For a snapshot of N entries and NNAMES bytes of names. Its description has to

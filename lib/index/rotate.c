@@ -89,7 +89,7 @@ static void keep_record(struct carried *h, const struct record *r)
  * be needed to judge them. */
 static int read_history(struct carried *h)
 {
-	bool pending = marks_are_pending(&h->x->f.last);
+	bool pending = mark_is_pending(&h->x->f.last);
 	struct journal_walk w;
 	const struct record *r;
 
@@ -240,7 +240,7 @@ bool index_rotation_is_due(const struct index *x)
 {
 	return x->read >= JOURNAL_MIN && x->read >= 4 * size_of_state(x) &&
 	       (uint64_t)x->read / 2 >= x->f.head.born &&
-	       !marks_are_pending(&x->f.last);
+	       !mark_is_pending(&x->f.last);
 }
 
 void index_rotate(struct index *x)

@@ -49,8 +49,8 @@ const char *intake_id(const struct intake *in);
 
 /* Takes content with CRLF line ends (smtp/data.h). A fault, such as too
  * large a message, is kept until intake_end, so a receiver may go on reading
- * to the end of the message. The type is that of a smtp_data_sink with the
- * intake as its context, but it always gives ERR_OK. */
+ * to the end of the message: it always gives ERR_OK. IN is the intake; the type
+ * is that of a sink of content, to which a reader can be told to write. */
 int intake_write(void *in, const void *data, size_t n);
 
 /* Bytes of content taken so far. */

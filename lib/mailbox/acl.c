@@ -124,7 +124,7 @@ static unsigned rights_of(const struct metadata *acl, const char *sign,
 	return e && acl_parse(e->value, &rights) ? rights : 0;
 }
 
-unsigned acl_rights(const struct metadata *acl, const char *user)
+static unsigned rights_by(const struct metadata *acl, const char *user)
 {
 	return (rights_of(acl, "", user) | rights_of(acl, "", ACL_ANYONE)) &
 	       ~(rights_of(acl, "-", user) | rights_of(acl, "-", ACL_ANYONE));
@@ -136,7 +136,7 @@ int acl_rights_in(struct store *s, const char *folder, const char *user,
 	struct metadata acl = { 0 };
 	int code = acl_read(s, folder, &acl);
 
-	*rights = code ? 0 : acl_rights(&acl, user);
+	*rights = code ? 0 : rights_by(&acl, user);
 	metadata_free(&acl);
 	return code;
 }

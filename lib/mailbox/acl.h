@@ -59,7 +59,6 @@ int acl_read(struct store *s, const char *folder,
 	     struct metadata *acl) MUST_CHECK;
 
 /* What USER, who is not the owner, may do. */
-unsigned acl_rights(const struct metadata *acl, const char *user);
 int acl_rights_in(struct store *s, const char *folder, const char *user,
 		  unsigned *rights) MUST_CHECK;
 

@@ -215,7 +215,7 @@ static int find_dates(struct scan *s, struct leftover_date **dates)
 
 	*dates = NULL;
 	if (s->nfresh == 0 || s->m->x.recover ||
-	    !marks_are_pending(&s->m->x.f.last))
+	    !mark_is_pending(&s->m->x.f.last))
 		return ERR_OK;
 	*dates = date = mem_array(s->nfresh, sizeof(*date));
 	for (i = 0; i < s->nfresh; i++) {

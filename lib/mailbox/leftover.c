@@ -174,7 +174,7 @@ static int find_expunges(struct mailbox *m, struct past *p, size_t n,
 	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
 	while ((r = journal_next(&w))) {
 		set_expunged(r, p, n, ++number);
-		if (!marks_are_pending(&r->t))
+		if (!mark_is_pending(&r->t))
 			*settled = number;
 	}
 	return journal_walk_end(&w);

@@ -16,10 +16,10 @@
 
 struct mailbox;
 
-/* When the messages of files were expunged, according to the journal; for all of
- * them at once, since there may be very many. If the journal cannot be read to
- * its end, nothing is known of any: a record that says that the files were gone
- * may be in the rest. */
+/* When the messages of files were expunged, according to the journal; for all
+ * of them at once, since there may be very many. If the journal cannot be read
+ * to its end, nothing is known of any: a record that says that the files were
+ * gone may be in the rest. */
 struct leftover_date {
 	struct message_ref ref;
 	uint32_t uid;	  /* in its name, if that was given out, else 0 */
@@ -33,11 +33,11 @@ int leftover_find_dates(struct mailbox *m, struct leftover_date *date,
 /* The UID in the name of FILE that its message may have had, or 0. */
 uint32_t leftover_uid(const struct mailbox *m, const struct listing_file *file);
 
-/* Was the expunge of the file of DATE recorded, and the power cut before its name was
- * known to be gone (index/mark.h)? A file that was put back before that was made
- * since, according to ST, so that one that was moved back seems left; ST is NULL
- * if nobody can have put one back. A file of another name with the same UID is
- * a copy. */
+/* Was the expunge of the file of DATE recorded, and the power cut before its
+ * name was known to be gone (index/mark.h)? A file that was put back before
+ * that was made since, according to ST, so that one that was moved back seems
+ * left; ST is NULL if nobody can have put one back. A file of another name
+ * with the same UID is a copy. */
 enum leftover {
 	LEFT_NOT,
 	LEFT_BUSY, /* another session may be about to remove it: wait */

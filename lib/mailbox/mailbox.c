@@ -390,7 +390,9 @@ uint32_t mailbox_recent(const struct mailbox *m)
 	return m->nrecent;
 }
 
-bool mailbox_all_seen(const struct mailbox *m)
+/* Are all messages known to have \Seen? False may only mean that each would
+ * have to be examined. */
+static bool all_seen(const struct mailbox *m)
 {
 	return m->x.f.last.unseen == 0 && m->x.t.gone == 0;
 }
@@ -400,7 +402,7 @@ uint32_t mailbox_first_unseen(const struct mailbox *m)
 	const struct table *t = &m->x.t;
 	uint32_t i;
 
-	if (mailbox_all_seen(m))
+	if (all_seen(m))
 		return 0;
 	for (i = entries_skip(t, 0, ENTRIES_UNSEEN); i < m->shown;
 	     i = entries_skip(t, i + 1, ENTRIES_UNSEEN))

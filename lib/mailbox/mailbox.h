@@ -61,10 +61,6 @@ uint64_t mailbox_reported(const struct mailbox *m);
 uint32_t mailbox_count(const struct mailbox *m);
 uint32_t mailbox_recent(const struct mailbox *m); /* number with \Recent */
 
-/* Are all messages known to have \Seen? False may only mean that each would
- * have to be examined. */
-bool mailbox_all_seen(const struct mailbox *m);
-
 /* The place of the first message without \Seen, or 0. */
 uint32_t mailbox_first_unseen(const struct mailbox *m);
 
@@ -145,9 +141,10 @@ int mailbox_store(struct mailbox *m, const uint32_t *seq, size_t n,
 
 /* Removes the messages at SEQ[N] (ascending), or with DELETED_ONLY those of
  * them with \Deleted, for good; if there are very many, some of their files
- * are removed later, which nobody sees. They leave the table in the next refresh that
- * may expunge, which also reports them. A file that another program wrote to,
- * so that no session has seen its content, stays, as a new message. */
+ * are removed later, which nobody sees. They leave the table in the next
+ * refresh that may expunge, which also reports them. A file that another
+ * program wrote to, so that no session has seen its content, stays, as a new
+ * message. */
 int mailbox_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		    bool deleted_only) MUST_CHECK;
 
@@ -196,9 +193,9 @@ int mailbox_header(struct mailbox *m, uint32_t seq, struct buf *b);
 int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 		  struct mailbox_facts *f);
 
-/* What identifies the content of the message at SEQ, for OBJECTID (RFC 8474): the
- * same for each copy of it, and for no other message. Reads the message, unless
- * the cache knows. ERR_NOT_FOUND, ERR_IO and the like. */
+/* What identifies the content of the message at SEQ, for OBJECTID (RFC 8474):
+ * the same for each copy of it, and for no other message. Reads the message,
+ * unless the cache knows. ERR_NOT_FOUND, ERR_IO and the like. */
 #define MAILBOX_EMAIL_ID_SIZE 42
 int mailbox_email_id(struct mailbox *m, uint32_t seq,
 		     char id[MAILBOX_EMAIL_ID_SIZE]) MUST_CHECK;

@@ -84,7 +84,7 @@ void removal_put(struct removal *r, const struct mailbox *m,
 	if (!mailbox_ref(m, e, &ref))
 		return;
 	if (removal_is_over(r))
-		r->waiting = marks_are_pending(&m->x.f.last);
+		r->waiting = mark_is_pending(&m->x.f.last);
 	buf_put(&r->names, ref.base, ref.nbase);
 	buf_put(&r->gone, &g, sizeof(g));
 }
@@ -127,7 +127,7 @@ static void removed(struct mailbox *m, const struct removal *r)
 		return;
 	if (is_last(m, r)) {
 		batch_begin(&b, &m->x.f, false);
-		marks_removed(&b.t);
+		mark_removed(&b.t);
 		batch_mark(&b, RECORD_MARK);
 		err_ignore(index_commit(&m->x, &b, true));
 	}
@@ -233,7 +233,7 @@ static void say(struct removal *r, struct batch *b)
 		batch_range(b, RECORD_EXPUNGE, uid, uid == before + 1);
 		before = uid;
 	}
-	marks_expunge(&b->t);
+	mark_expunge(&b->t);
 	r->said = clock_ms();
 }
 

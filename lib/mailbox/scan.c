@@ -237,7 +237,7 @@ static void expunge_missing(struct scan *s)
  * removed gone for good? */
 static bool settles(const struct scan *s)
 {
-	return marks_are_pending(&s->b.t) && !s->waiting &&
+	return mark_is_pending(&s->b.t) && !s->waiting &&
 	       s->l.dirs == BOTH_DIRS &&
 	       messages_sync(s->m->x.f.files, BOTH_DIRS) == ERR_OK;
 }
@@ -252,7 +252,7 @@ static void mark(struct scan *s, const int64_t start[DIRS])
 	int d;
 
 	if (settles(s))
-		marks_removed(t);
+		mark_removed(t);
 	if (messages_stamps(s->m->x.f.files, BOTH_DIRS, end) != ERR_OK)
 		return;
 	for (d = 0; d < DIRS; d++) {
@@ -318,7 +318,7 @@ static unsigned dirs_to_read(const struct mailbox *m, const int64_t now[DIRS])
 
 	for (d = 0; d < DIRS; d++)
 		if (m->x.suspect || m->x.f.regressed ||
-		    marks_are_pending(&m->x.f.last) ||
+		    mark_is_pending(&m->x.f.last) ||
 		    m->x.f.last.mark[d] != now[d])
 			dirs |= 1u << d;
 	return dirs;

@@ -6,12 +6,13 @@
  * number n of a slot, its generation, is in half n & 1: superblock, content,
  * envelope, journal. The first is SLOT_FIRST, so that it comes into the lower
  * half: whatever is cut off a used slot's end, what is left begins with a
- * superblock, and does not look like a slot that was never used. What does not fit is behind both halves; the superblock
- * says where. So the sync that makes generation n+1 durable also makes the
- * unsynced freeing of n durable, which is in the same file, before n+2
- * overwrites n: then nothing on disk can claim that n is still promised. A
- * slot is lent again only after its message was freed; so of two valid
- * superblocks, the older one belongs to a message that is done.
+ * superblock, and does not look like a slot that was never used. What does not
+ * fit is behind both halves; the superblock says where. So the sync that makes
+ * generation n+1 durable also makes the unsynced freeing of n durable, which
+ * is in the same file, before n+2 overwrites n: then nothing on disk can claim
+ * that n is still promised. A slot is lent again only after its message was
+ * freed; so of two valid superblocks, the older one belongs to a message that
+ * is done.
  *
  * The CRC covers content and envelope. The key, random for each message, goes
  * into the CRC of every journal record, so that no bytes left over from an
@@ -82,9 +83,9 @@ MUST_CHECK int slot_mark_promised(int fd, const struct slot_super *s);
 /* Gives back disk space that a waiting message does not need: USED is the end
  * of its journal. The journal may then grow without limit, and the slot cannot
  * be lent again. The former message's superblock in the lower half stays: it
- * tells a file that is cut off from one that was never used. What the file system does not support is skipped. Call it
- * only after slot_mark_promised, which tells the hole from a lost
- * superblock. */
+ * tells a file that is cut off from one that was never used. What the file
+ * system does not support is skipped. Call it only after slot_mark_promised,
+ * which tells the hole from a lost superblock. */
 void slot_trim(int fd, const struct slot_super *s, off_t used);
 
 /* Where the journal of an untrimmed slot must end; 0 if it need not. */

@@ -23,12 +23,13 @@ struct table_built {
 };
 
 /* Reads the text file that SPEC ("hash:/path", "btree:/path") names and makes
- * the database beside it: written under another name, synced, renamed, so
- * that readers have the old table or the new one. It gets the text file's
- * owner (where allowed) and mode. Faulty lines are left out and named in
- * FAULTS; if one was not understood, the database says so, and of a name that
- * it does not have a lookup gives ERR_UNSURE. ERR_UNSUPPORTED if tables of SPEC's type have no such file; after
- * any other error too FAULTS has a line, and the old table stays. */
+ * the database beside it: written under another name, synced, renamed, so that
+ * readers have the old table or the new one. It gets the text file's owner
+ * (where allowed) and mode. Faulty lines are left out and named in FAULTS; if
+ * one was not understood, the database says so, and of a name that it does not
+ * have a lookup gives ERR_UNSURE. ERR_UNSUPPORTED if tables of SPEC's type
+ * have no such file; after any other error too FAULTS has a line, and the old
+ * table stays. */
 int table_build(const char *spec, enum table_source source,
 		struct table_built *built, struct buf *faults) MUST_CHECK;
 

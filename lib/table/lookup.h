@@ -16,10 +16,10 @@
  * BARE (the domain is myorigin or in mydestination), then @domain, which
  * stands for addresses that have no line, so it is not asked if that is
  * unsure. Pattern tables are asked only for the whole address. ERR_OK,
- * ERR_NOT_FOUND, ERR_UNSURE or ERR_TEMP as table_get. *EXTENSION (may be NULL) gets the extension if the
- * key that was found does not have it: it is then to be added to the addresses
- * in VALUE. It points into ADDRESS, up to its last @, and has *EXTENSION_N
- * bytes; otherwise it points to an empty string. */
+ * ERR_NOT_FOUND, ERR_UNSURE or ERR_TEMP as table_get. *EXTENSION (may be NULL)
+ * gets the extension if the key that was found does not have it: it is then to
+ * be added to the addresses in VALUE. It points into ADDRESS, up to its last
+ * @, and has *EXTENSION_N bytes; otherwise it points to an empty string. */
 int lookup_virtual(const struct table_list *maps, const char *address,
 		   const char *delimiters, bool bare, struct buf *value,
 		   const char **extension, size_t *extension_n);

@@ -154,7 +154,7 @@ static void test_expunge(void)
 	if (mailbox_expunge(m, &seq, 1, false) != ERR_OK)
 		printf("# not expunged\n");
 	mailbox_totals(m, &t);
-	ok(!marks_are_pending(&t), "an expunge leaves nothing to look for");
+	ok(!mark_is_pending(&t), "an expunge leaves nothing to look for");
 	mailbox_close(&m);
 	store_close(&s);
 }

@@ -96,7 +96,7 @@ static void test_patience(void)
 	mailbox_refresh(m, true, &c);
 	mailbox_totals(m, &t);
 	ok(files_of_inbox() == 2 && count_files("tmp") == 0 &&
-		   mailbox_count(m) == 2 && !marks_are_pending(&t),
+		   mailbox_count(m) == 2 && !mark_is_pending(&t),
 	   "the rest is removed later");
 	close_folder(&m, &s);
 }

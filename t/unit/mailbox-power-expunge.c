@@ -135,7 +135,7 @@ static void test_expunge_at_rest(bool delivered)
 	mailbox_expunge(m, &seq, 1, false);
 	delivers_after_sync = false;
 	mailbox_totals(m, &t);
-	ok(!marks_are_pending(&t),
+	ok(!mark_is_pending(&t),
 	   "no file is looked for after an expunge%s",
 	   delivered ? " beside a delivery" : "");
 	close_folder(&m, &s);
@@ -187,11 +187,11 @@ static void test_expunge_is_synced(void)
 	}
 	ok(waitpid(pid, &status, 0) == pid && status == 0,
 	   "an expunge ends before its sync");
-	ok(last_totals(&t) && marks_are_pending(&t),
+	ok(last_totals(&t) && mark_is_pending(&t),
 	   "its files may be there: a power cut can bring them back");
 	m = open_folder("INBOX", true, &s);
 	mailbox_totals(m, &t);
-	ok(mailbox_count(m) == 1 && !marks_are_pending(&t),
+	ok(mailbox_count(m) == 1 && !mark_is_pending(&t),
 	   "whoever comes next ends it");
 	close_folder(&m, &s);
 }
