@@ -1,4 +1,14 @@
-/* posthorn check: what would go wrong, before it does. */
+/*
+ * posthorn check: what would go wrong, before it does. Each file check-*.c
+ * examines one thing and adds findings; here are these, what has no file of its
+ * own, and the printing.
+ *
+ * Only a faulty configuration file ends it early; all else is looked at, whatever
+ * was found before, so that one run names everything. What keeps master from
+ * starting is asked of master itself (`master -t`): a copy of its rules here
+ * would differ from them one day. Commands that change something run the same
+ * checks afterwards (admin_warn), and succeed whatever these find.
+ */
 #include "admin/check.h"
 
 #include <ctype.h>

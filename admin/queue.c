@@ -1,4 +1,14 @@
-/* posthorn queue: looking at the queue and changing it. */
+/*
+ * posthorn queue: looking at the queue and changing it. All of it is asked of
+ * qmgr (qmgr/admin.h), since only qmgr knows what it has in hand; the queue's
+ * files are not touched, and who may do what is decided there.
+ *
+ * First the lists, then `show`, which copies the message from a descriptor that
+ * qmgr hands over, the numbers of `stats`, the actions, and the dispatcher. A
+ * list may be incomplete, while qmgr scans or if there are files that it leaves
+ * alone: it says so, beside JSON on standard error. Addresses and reasons come
+ * from strangers, and are printed so that a terminal takes no harm.
+ */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

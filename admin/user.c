@@ -1,4 +1,13 @@
-/* posthorn user: the virtual users' file, posthorn-users(5). */
+/*
+ * posthorn user: the virtual users' file, posthorn-users(5). It is text that
+ * administrators also edit by hand: a change replaces one line and leaves every
+ * other byte as it is, comments and lines with faults too, and the file is
+ * replaced as a whole.
+ *
+ * First the file under its lock, then passwords, the verbs that change a line,
+ * and the list. Names are brought into the form in which accountd looks them up.
+ * No message quotes a line, since a hash may be anywhere in one with a fault.
+ */
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>

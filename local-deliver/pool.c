@@ -1,4 +1,15 @@
-/* The workers of one child, of local-deliver/worker.h. */
+/*
+ * The workers of one child, of local-deliver/worker.h: the side that asks. A
+ * child has few places for workers, one for each user; a new user gets a free
+ * place, or that of the worker that was idle longest.
+ *
+ * A worker runs with a user's rights, and the user may stop or kill it: so it is
+ * only waited for while it gives signs of life, and killed rather than asked to
+ * end. What it has not answered is asked of a new one: a delivery that was made
+ * anyway is recognised by its queue id. Requests are written without waiting
+ * for the answers, which come in the same order; but a worker that does not read
+ * may be waiting for us to read, so both go on together.
+ */
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>

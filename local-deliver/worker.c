@@ -1,4 +1,13 @@
-/* A worker's own side, and the packets, of local-deliver/worker.h. */
+/*
+ * A worker's own side, and the packets, of local-deliver/worker.h. It becomes the
+ * user, confines itself to the user's directories, and then answers requests
+ * until it has been idle for a while.
+ *
+ * Requests that wait together become one batch: their messages share the syncs,
+ * and the quota is judged for all of them at once. If anything is wrong with a
+ * batch, each of its deliveries is done alone, so that each has a result of its
+ * own; one that was made already is found by its queue id.
+ */
 #include "local-deliver/worker.h"
 
 #include <errno.h>

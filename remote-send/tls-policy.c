@@ -1,5 +1,15 @@
-/* The program tls-policy: stores the MTA-STS policies (RFC 8461) of domains,
- * and has them fetched. One event loop; fetchers do what may take long. */
+/*
+ * The program tls-policy: stores the MTA-STS policies (RFC 8461) of domains, and
+ * has them fetched. One event loop answers and owns the file of policies;
+ * fetchers, which are processes, do what may take long: DNS, HTTPS.
+ *
+ * A caller waits until the domain was looked up, unless that was a few minutes
+ * ago; all that wait for a domain wait for the same fetcher. A policy that has not expired holds, whatever
+ * a fetch finds, until there is a new one: otherwise who can disturb fetches
+ * could turn TLS off. Domains that were asked for lately are remembered, with
+ * when they were looked up, so that one without a policy is not asked for each
+ * message; that memory is bounded, and may be lost.
+ */
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,16 @@
-/* Changing flags, removing messages, naming keywords. */
+/*
+ * Changing flags, removing messages, naming keywords. Every change is one batch:
+ * determined and recorded under the lock, and durable before anybody is told of
+ * it. Names of files follow later (settle.c), and files of expunged messages are
+ * removed in portions (removal.h).
+ *
+ * So the record of an expunge comes first: what was reported gone must not come
+ * back after a power cut. On a full disk there may be no room for it; then the
+ * files go first, which makes room, and a scan records that they are missing.
+ *
+ * First keywords, then flags, where runs of messages with like changes become
+ * one item, then expunges.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,7 +265,7 @@ static void record_expunge(struct mailbox *m, const uint32_t *seq, size_t n,
 		if (chosen[i]) {
 			removal_put(&m->removal, m, e);
 			totals_add(&b->t, e, -1);
-			marks_expunge(&b->t);
+			mark_expunge(&b->t);
 			batch_range(b, RECORD_EXPUNGE, e->uid, joins);
 		}
 		joins = chosen[i];

@@ -1,4 +1,14 @@
-/* DATA: the content, straight from the connection to the queue. */
+/*
+ * DATA: the content, straight from the connection to the queue. Nothing is kept
+ * in between: smtp/data.h turns what comes into lines of mail, the intake writes
+ * them, and reports what was wrong when the client has sent the end, as it
+ * would not listen before.
+ *
+ * Most of this is about time. A client has to reach the least rate, or its
+ * connection ends; one that is slow while others wait may lose its process to
+ * them (gate); one that is silent after 354 is parked without one. And when the
+ * service stops, a message that has begun may be finished in the grace time.
+ */
 #include <stdio.h>
 #include <string.h>
 
