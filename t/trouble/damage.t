@@ -34,6 +34,7 @@ MAILBOX = {
     "subscriptions": ("subscriptions", False),
     "special uses": ("posthorn-special-use", False),
     "annotations": ("posthorn-metadata", False),
+    "annotations of the account": ("posthorn-metadata-account", False),
     "access list": ("posthorn-acl", False),
     "folders made": ("posthorn-autocreated", LINES),
     "message": (None, False),
@@ -110,6 +111,8 @@ class Case:
                         "STORE 1 +FLAGS (\\Flagged)", "NOOP",
                         'LIST "" * RETURN (SPECIAL-USE SUBSCRIBED)',
                         "GETMETADATA INBOX /private/comment",
+                        'GETMETADATA "" /private/comment',
+                        'SETMETADATA "" (/private/comment "new")',
                         'SETMETADATA INBOX (/private/comment "new")',
                         "GETACL INBOX",
                         "FETCH 1:* (FLAGS BODY.PEEK[])"):
@@ -174,7 +177,8 @@ class Case:
             if self.what not in ("lock", "journal", "user lock"):
                 self.problems.append("%s of %d messages" % (self.seen,
                                                             wanted))
-        if self.what in ("annotations", "access list") and \
+        if self.what in ("annotations", "annotations of the account",
+                         "access list") and \
                 self.way != "missing" and not any(
                     self.user in line for line in log):
             self.problems.append("silence about it")
@@ -196,6 +200,7 @@ def template(s):
     m.ask("CREATE Box (USE (\\Archive))")
     m.ask("SUBSCRIBE Box")
     m.ask('SETMETADATA INBOX (/private/comment "old")')
+    m.ask('SETMETADATA "" (/private/comment "old")')
     m.ask("SETACL INBOX anyone lr")
     for n in range(MESSAGES):
         text = message("a@client.test", "u0@example.test", "kept %d" % n)
