@@ -336,7 +336,7 @@ static void confine(void)
 	if (root)
 		keep_reading();
 	service_follow_master();
-	sandbox_enter(0);
+	sandbox_enter(SANDBOX_WATCH);
 }
 
 /* Of our descriptors half: the other half is for programs that have one each. */

@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 
 	service_start(&s, argc, argv, "pickup");
 	prepare(&self, s.config);
-	service_confine(&s, SANDBOX_OPEN | SANDBOX_FORK);
+	service_confine(&s, SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_WATCH);
 	sandbox_prepare(SANDBOX_OPEN);
 	if (pickup_open_drop(&self))
 		p.aside = pickup_watch_drop;

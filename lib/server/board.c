@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sysexits.h>
 
+#include "base/mem.h"
 #include "log/log.h"
 
 struct memory {
@@ -14,6 +15,8 @@ struct memory {
 
 static struct {
 	struct memory *memory;
+	size_t size; /* of it */
+	pid_t *pid;  /* of each place */
 	int n;
 } self;
 
@@ -27,7 +30,17 @@ void board_make(int n)
 	if (m == MAP_FAILED)
 		log_die(EX_OSERR, "cannot prepare for children: %m");
 	self.memory = m;
+	self.size = size;
+	self.pid = mem_array((size_t)n + 1, sizeof(*self.pid));
 	self.n = n;
+}
+
+void board_leave(void)
+{
+	if (self.memory)
+		munmap(self.memory, self.size);
+	self.memory = NULL;
+	self.n = 0;
 }
 
 struct board_place *board_place(int i)
@@ -87,10 +100,20 @@ void board_release(struct board_place *me)
 	atomic_store(&me->pair, 0);
 }
 
+pid_t board_pid(const struct board_place *p)
+{
+	return self.pid[p - self.memory->place];
+}
+
+void board_set_pid(const struct board_place *p, pid_t pid)
+{
+	self.pid[p - self.memory->place] = pid;
+}
+
 struct board_place *board_find(pid_t pid)
 {
 	for (int i = 0; i <= self.n; i++)
-		if (board_place(i)->pid == pid)
+		if (self.pid[i] == pid)
 			return board_place(i);
 	return NULL;
 }

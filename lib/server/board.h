@@ -24,7 +24,6 @@ struct board_place {
 				  * stranger; 0: it is not to be dropped;
 				  * negative: when it was */
 	struct watched watched;
-	pid_t pid; /* used only by the parent; 0: none */
 };
 
 /* Makes it with N places and one for a child aside. Ends the program if there
@@ -48,8 +47,16 @@ bool board_claim_pair(struct board_place *me, uint64_t pair, int most);
 /* ME serves nobody. */
 void board_release(struct board_place *me);
 
+/* The parent's, which no child can write: the process at the place P; 0:
+ * none. */
+pid_t board_pid(const struct board_place *p);
+void board_set_pid(const struct board_place *p, pid_t pid);
+
 /* The place of the child PID, or NULL. */
 struct board_place *board_find(pid_t pid);
+
+/* This process has nothing to do with the board any more. */
+void board_leave(void);
 
 /* Logs that CLIENT, which has MOST connections, was refused: at most a line
  * per second from all children together. */

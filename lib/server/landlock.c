@@ -23,6 +23,16 @@
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
 
+/* The kernel's struct as of version 6; older ones are told of its beginning. */
+struct ruleset {
+	uint64_t files;
+	uint64_t net;
+	uint64_t scoped;
+};
+#define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
+#define SCOPE_SIGNAL (1ULL << 1)
+#define SCOPES_VERSION 6
+
 /* Before version 3 nothing refuses truncate(2) but the filter (sandbox.c). */
 static uint64_t truncating(void)
 {
@@ -43,17 +53,22 @@ int landlock_version(void)
 
 int landlock_begin(void)
 {
-	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = READING | WRITING | OTHERS | referring() |
-				     truncating()
+	const int version = landlock_version();
+	/* nor may it signal processes, or reach abstract sockets, that are not
+	 * confined with it */
+	struct ruleset attr = {
+		.files = READING | WRITING | OTHERS | referring() |
+			 truncating(),
+		.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL,
 	};
+	size_t size = version >= SCOPES_VERSION ? sizeof(attr)
+						: sizeof(attr.files);
 
 	/* version 1 refuses every link and rename between directories,
 	 * which a Maildir needs */
-	if (landlock_version() < 2)
+	if (version < 2)
 		return -1;
-	return (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
-			    0);
+	return (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 }
 
 /* Allows ACCESS below PATH. */

@@ -17,6 +17,7 @@
 #include "server/caller.h"
 #include "server/link.h"
 #include "server/prefork-parts.h"
+#include "server/sandbox.h"
 #include "server/shed.h"
 
 #define IDLE_END_MS 60000 /* a surplus idle child ends after this time */
@@ -59,6 +60,21 @@ int prefork_await(int fd, int ms)
 			return ERR_TIMEOUT;
 	}
 	return p[0].revents || ipc_end_input(fd) ? ERR_OK : ERR_EOF;
+}
+
+void prefork_leave(const int *keep, size_t n)
+{
+	int all[IPC_FDS_MAX];
+	size_t count = 0;
+
+	all[count++] = prefork_now.stop[0];
+	all[count++] = prefork_now.retire[0];
+	for (size_t i = 0; i < n && count < IPC_FDS_MAX; i++)
+		all[count++] = keep[i];
+	sandbox_keep_only(all, count);
+	heartbeat_end();
+	prefork_now.me = NULL;
+	board_leave();
 }
 
 int prefork_room(int *most)
@@ -157,6 +173,8 @@ static bool serve_one(struct board_place *me, const struct prefork_listener *l)
 		return true;
 	become_busy(me);
 	again = prefork_now.set->serve(prefork_now.set->context, l, fd);
+	if (!prefork_now.me)
+		return false; /* it has left */
 	shed_end();
 	board_release(me);
 	atomic_store(&me->state, BOARD_IDLE);

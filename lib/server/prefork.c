@@ -5,6 +5,9 @@
  * wakes the parent through a pipe. Two more pipes, to which nothing is ever
  * written, end the children: only the parent has their writing ends, so they
  * close when it wants that, or dies.
+ *
+ * A child that becomes a user leaves all that (prefork_leave): the parent and
+ * the other children then depend on nothing that the user could do to it.
  */
 #include "server/prefork.h"
 
@@ -60,7 +63,7 @@ static bool start_child(struct board_place *place, enum board_state state)
 		self.pause_until_ms = clock_ms() + FAULT_PAUSE_MS;
 		return false;
 	}
-	place->pid = pid;
+	board_set_pid(place, pid);
 	return true;
 }
 
@@ -69,7 +72,7 @@ static void keep_aside(void)
 {
 	struct board_place *place = board_place(prefork_now.set->max);
 
-	if (prefork_now.set->aside && place->pid == 0)
+	if (prefork_now.set->aside && board_pid(place) == 0)
 		start_child(place, BOARD_ASIDE);
 }
 
@@ -143,7 +146,7 @@ static bool free_place(pid_t pid)
 
 	if (!place)
 		return false;
-	place->pid = 0;
+	board_set_pid(place, 0);
 	board_release(place);
 	atomic_store(&place->rest_ms, 0);
 	return atomic_exchange(&place->state, BOARD_FREE) == BOARD_BUSY;
@@ -166,14 +169,14 @@ static void collect_children(void)
 static void signal_children(int sig)
 {
 	for (int i = 0; i <= prefork_now.set->max; i++)
-		if (board_place(i)->pid > 0)
-			kill(board_place(i)->pid, sig);
+		if (board_pid(board_place(i)) > 0)
+			kill(board_pid(board_place(i)), sig);
 }
 
 static bool any_left(void)
 {
 	for (int i = 0; i <= prefork_now.set->max; i++)
-		if (board_place(i)->pid > 0)
+		if (board_pid(board_place(i)) > 0)
 			return true;
 	return false;
 }
@@ -218,9 +221,9 @@ static void look_at_children(void)
 	watch_round();
 	for (int i = 0; i <= prefork_now.set->max; i++) {
 		struct board_place *place = board_place(i);
+		pid_t pid = board_pid(place);
 
-		if (place->pid > 0 &&
-		    watch_look(&place->watched, place->pid, "process") &&
+		if (pid > 0 && watch_look(&place->watched, pid, "process") &&
 		    prefork_now.set->link)
 			link_hung(prefork_now.set->link);
 	}
@@ -269,8 +272,8 @@ static void end_children(void)
 	struct board_place *aside = board_place(prefork_now.set->max);
 
 	close(prefork_now.retire[1]);
-	if (aside->pid > 0)
-		kill(aside->pid, SIGTERM);
+	if (board_pid(aside) > 0)
+		kill(board_pid(aside), SIGTERM);
 	if (self.ending == ENDING_RETIRE)
 		wait_for_children(INT64_MAX);
 	close(prefork_now.stop[1]);

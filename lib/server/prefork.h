@@ -112,6 +112,13 @@ bool prefork_claim(const char *name, const char *client,
 int prefork_stop_fd(void);
 int prefork_retire_fd(void);
 
+/* In a child that is about to become a user's, who must not reach what others
+ * depend on: it leaves the scoreboard, on which it stays busy, and is not
+ * watched. It closes all descriptors but the KEEP[N], the log's, and those of
+ * prefork_stop_fd and prefork_retire_fd, and can serve nothing more that its
+ * listeners bring. In a child of such a child it does the same. */
+void prefork_leave(const int *keep, size_t n);
+
 /* In a child: how many more connections could be accepted now, of *MOST in
  * all. */
 int prefork_room(int *most);

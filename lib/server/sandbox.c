@@ -8,12 +8,15 @@
  */
 #include "server/sandbox.h"
 
+#include <asm/sockios.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -88,6 +91,12 @@ static const int never[] = {
 	CALL(vhangup),
 	CALL(mknod),
 	CALL(mknodat),
+	CALL(ioprio_set),
+	/* memory that stays when its process has ended */
+	CALL(shmget),
+	CALL(msgget),
+	CALL(semget),
+	CALL(mq_open),
 };
 
 static const int opening[] = {
@@ -110,6 +119,13 @@ static const int by_name[] = {
 	CALL(utime),	    466 /* removexattrat */,
 	CALL(utimes),	    469 /* file_setattr */,
 	CALL(futimesat),
+};
+
+/* Folders of others tell by this what comes in, and Landlock allows it. */
+static const int watching[] = {
+	CALL(inotify_init),
+	CALL(inotify_init1),
+	CALL(inotify_add_watch),
 };
 
 /* Signals to other processes of the same user, which several services share. A
@@ -181,6 +197,23 @@ static void refuse_fork(scmp_filter_ctx ctx)
 			 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
+/* The kernel looks at the lower half of such a number only. */
+static void refuse_command(scmp_filter_ctx ctx, int call, unsigned command)
+{
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), call, 1,
+			 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, command));
+}
+
+/* A descriptor that is ready could send any signal to another process. */
+static void refuse_signals(scmp_filter_ctx ctx)
+{
+	REFUSE(ctx, signalling);
+	refuse_command(ctx, CALL(fcntl), F_SETOWN);
+	refuse_command(ctx, CALL(fcntl), F_SETOWN_EX);
+	refuse_command(ctx, CALL(ioctl), FIOSETOWN);
+	refuse_command(ctx, CALL(ioctl), SIOCSPGRP);
+}
+
 /* The same of calls that are also made for what is open, or for oneself. */
 static void refuse_names(scmp_filter_ctx ctx)
 {
@@ -206,11 +239,13 @@ static scmp_filter_ctx make_filter(unsigned to)
 		REFUSE(ctx, opening);
 	if (lost & SANDBOX_EXEC)
 		REFUSE(ctx, executing);
+	if (lost & SANDBOX_WATCH)
+		REFUSE(ctx, watching);
 	if (lost & SANDBOX_IDENTITY)
 		REFUSE(ctx, changing_identity);
 	if (lost & SANDBOX_FORK) {
 		refuse_fork(ctx);
-		REFUSE(ctx, signalling);
+		refuse_signals(ctx);
 	}
 	if (lost & (SANDBOX_OPEN | SANDBOX_FORK))
 		refuse_names(ctx);
@@ -329,6 +364,36 @@ void sandbox_become(uid_t uid, gid_t gid)
 	if (uid != 0 && (setuid(0) == 0 || getuid() != uid))
 		log_die(EX_SOFTWARE, "still root after becoming uid %ld",
 			(long)uid);
+}
+
+/* The lowest of KEEP[N] that is not below FROM, or -1. */
+static int next_kept(const int *keep, size_t n, int from)
+{
+	int next = -1;
+
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] >= from && (next < 0 || keep[i] < next))
+			next = keep[i];
+	return next;
+}
+
+static void close_all(int from, unsigned last)
+{
+	if ((unsigned)from <= last)
+		close_range((unsigned)from, last, 0);
+}
+
+void sandbox_keep_only(const int *keep, size_t n)
+{
+	int from = STDERR_FILENO + 1, log = log_keep_fd(), next;
+
+	while ((next = next_kept(keep, n, from)) >= 0 || log >= from) {
+		if (log >= from && (next < 0 || log < next))
+			next = log;
+		close_all(from, (unsigned)next - 1);
+		from = next + 1;
+	}
+	close_all(from, ~0U);
 }
 
 void sandbox_chroot(const char *dir)

@@ -7,6 +7,7 @@
 #define SERVER_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* What a process still needs after sandbox_enter. */
@@ -15,7 +16,8 @@ enum sandbox_right {
 	SANDBOX_INET = 1 << 1,	  /* make Internet sockets, connect them */
 	SANDBOX_FORK = 1 << 2,	  /* make processes */
 	SANDBOX_EXEC = 1 << 3,	  /* execute programs */
-	SANDBOX_IDENTITY = 1 << 4 /* change uid, gid, root directory */
+	SANDBOX_IDENTITY = 1 << 4, /* change uid, gid, root directory */
+	SANDBOX_WATCH = 1 << 5	   /* hear of changes of files and folders */
 };
 
 /* Sets no_new_privs and a seccomp filter that refuses (EPERM) what no right
@@ -43,6 +45,10 @@ bool sandbox_program(const char *const *paths, int n);
  * groups. A process without root only checks that it has these ids already.
  * Ends the process on failure. */
 void sandbox_become(uid_t uid, gid_t gid);
+
+/* Closes all descriptors but 0 to 2, the log's, and KEEP[N], of which those
+ * below 0 are none. */
+void sandbox_keep_only(const int *keep, size_t n);
 
 /* chroot and chdir to DIR (without root only chdir). Ends the process on
  * failure. */

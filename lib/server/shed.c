@@ -169,10 +169,10 @@ static bool drop(const struct candidate *c)
 	struct board_place *p = board_place(c->place);
 	int64_t rest = c->rest_ms;
 
-	return p->pid > 0 &&
+	return board_pid(p) > 0 &&
 	       atomic_compare_exchange_strong(&p->rest_ms, &rest,
 					      -clock_ms()) &&
-	       kill(p->pid, SIGUSR1) == 0;
+	       kill(board_pid(p), SIGUSR1) == 0;
 }
 
 void shed_some(int max, bool again)

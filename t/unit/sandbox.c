@@ -3,11 +3,15 @@
 #include "server/landlock.h"
 #include "server/sandbox.h"
 
+#include <asm/sockios.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -96,6 +100,65 @@ static bool processes(void)
 	       denied(syscall(SYS_ptrace, 16, getppid(), 0, 0));
 }
 
+/* A socket that becomes readable would kill the parent. */
+static bool signals_by_descriptor(void)
+{
+	struct f_owner_ex owner = { F_OWNER_PID, getppid() };
+	int pair[2], pid = getppid();
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+	       denied(fcntl(pair[0], F_SETOWN, pid)) &&
+	       denied(syscall(SYS_fcntl, pair[0], HIGH | F_SETOWN, pid)) &&
+	       denied(fcntl(pair[0], F_SETOWN_EX, &owner)) &&
+	       denied(ioctl(pair[0], FIOSETOWN, &pid)) &&
+	       denied(ioctl(pair[0], SIOCSPGRP, &pid));
+}
+
+static bool watches(void)
+{
+	return denied(inotify_init1(0));
+}
+
+static bool memory(void)
+{
+	return denied(shmget(IPC_PRIVATE, 4096, 0600));
+}
+
+/* Only a filter of the kernel's own refuses this: no seccomp here. */
+static bool scoped_signals(void)
+{
+	char in[] = "/tmp/sandbox-test.XXXXXX";
+	const char *dir = mkdtemp(in);
+	const bool write = true;
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(!sandbox_only_dirs(&dir, &write, 1) ||
+				      denied(kill(getppid(), 0))
+			      ? 0
+			      : 1);
+	waitpid(pid, &status, 0);
+	rmdir(in);
+	return status == 0;
+}
+
+/* Which of some descriptors are left? */
+static bool kept(void)
+{
+	int fd[4], keep[3];
+
+	for (int i = 0; i < 4; i++)
+		fd[i] = open("/dev/null", O_RDONLY);
+	keep[0] = fd[3];
+	keep[1] = -1;
+	keep[2] = fd[1];
+	sandbox_keep_only(keep, 3);
+	return fcntl(fd[0], F_GETFD) < 0 && fcntl(fd[1], F_GETFD) >= 0 &&
+	       fcntl(fd[2], F_GETFD) < 0 && fcntl(fd[3], F_GETFD) >= 0 &&
+	       fcntl(fd[3] + 1, F_GETFD) < 0 && fcntl(2, F_GETFD) >= 0;
+}
+
 static bool identity(void)
 {
 	return denied(setuid(0)) && denied(chroot("/")) &&
@@ -165,6 +228,12 @@ int main(void)
 	ok(landlock_version() < 3 || beneath(), "nor cut, outside of a tree");
 	ok(within(0, processes), "processes: none made, none touched");
 	ok(within(0, own_signal), "but its own");
+	ok(within(0, signals_by_descriptor), "nor by a descriptor's signals");
+	ok(within(SANDBOX_OPEN, watches), "files of others are not watched");
+	ok(within(~0u, memory), "no memory that would stay");
+	ok(landlock_version() < 6 || scoped_signals(),
+	   "nothing outside of a tree gets signals");
+	ok(within(~0u, kept), "descriptors: only those that are kept");
 	ok(within(0, identity), "identity: as it is");
 	ok(within(SANDBOX_INET, inet), "INET: the Internet, and no more");
 	ok(within(SANDBOX_FORK, children), "FORK: may end what it made");

@@ -16,7 +16,7 @@ static void take(int i, uint64_t client, int64_t age_ms)
 {
 	struct board_place *p = board_place(i);
 
-	p->pid = getpid();
+	board_set_pid(p, getpid());
 	atomic_store(&p->client, client);
 	atomic_store(&p->rest_ms, age_ms ? clock_ms() - age_ms : 0);
 }
