@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "accountd/badge.h"
+#include "accountd/lingering.h"
 #include "accountd/ticket.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -16,7 +17,11 @@
 #define WAIT_S 10
 
 struct handover {
-	int sock;
+	char service[64]; /* the socket where new processes wait */
+	int sock;	  /* -1: that of PROCESS */
+	struct lingering *process; /* which it is, or will be; or NULL */
+	bool lingered;		   /* it has served before */
+	struct ipc_out packet;
 	int fd;
 	struct event answer;
 	handover_done *done;
@@ -34,43 +39,71 @@ static void put_seal(struct ipc_out *m, const struct handover_facts *f)
 		ipc_put(m, "seal", seal);
 }
 
-static bool send_session(int sock, const struct handover_facts *f)
+static void put_session(struct ipc_out *m, const struct handover_facts *f)
 {
 	const struct account *a = f->account;
-	struct ipc_out m = { 0 };
-	bool good;
 
-	ipc_begin(&m, "session");
-	ipc_put(&m, "user", a->user);
-	ipc_put_int(&m, "uid", a->uid);
-	ipc_put_int(&m, "gid", a->gid);
-	ipc_put(&m, "home", a->home);
-	ipc_put(&m, "maildir", a->maildir);
-	quota_put(&m, &a->quota);
+	ipc_begin(m, "session");
+	ipc_put(m, "user", a->user);
+	ipc_put_int(m, "uid", a->uid);
+	ipc_put_int(m, "gid", a->gid);
+	ipc_put(m, "home", a->home);
+	ipc_put(m, "maildir", a->maildir);
+	quota_put(m, &a->quota);
 	if (f->visitor)
-		ipc_put(&m, "visitor", f->visitor);
-	put_seal(&m, f);
-	ipc_put(&m, "client", f->client);
-	ipc_put_int(&m, "tls", f->tls);
-	ipc_put(&m, "tag", f->tag);
-	ipc_put(&m, "pending", f->pending);
+		ipc_put(m, "visitor", f->visitor);
+	put_seal(m, f);
+	ipc_put(m, "client", f->client);
+	ipc_put_int(m, "tls", f->tls);
+	ipc_put(m, "tag", f->tag);
+	ipc_put(m, "pending", f->pending);
 	if (f->state)
-		ipc_put_base64(&m, "state", f->state->data, f->state->len);
+		ipc_put_base64(m, "state", f->state->data, f->state->len);
 	/* without it the session stays in its process; a visitor's must, or it
 	 * would come back as the owner's */
 	if (str_equal(f->session, "imap") && !f->visitor)
-		err_ignore(!ticket_put(&m, f->fd, a, f->client, f->tls));
-	ipc_put_fd(&m, f->fd);
-	good = ipc_send(sock, &m, 0) == ERR_OK;
-	mem_wipe(m.data.data, m.data.len);
-	ipc_out_free(&m);
-	return good;
+		err_ignore(!ticket_put(m, f->fd, a, f->client, f->tls));
+	ipc_put_fd(m, f->fd);
+}
+
+static int socket_of(const struct handover *h)
+{
+	return h->sock >= 0 ? h->sock : lingering_socket(h->process);
+}
+
+/* Offers the connection to a process that waits for its user. */
+static bool offer_again(struct handover *h, const struct handover_facts *f)
+{
+	h->process = lingering_take(f);
+	if (!h->process)
+		return false;
+	put_session(&h->packet, f);
+	h->lingered = true;
+	if (ipc_send(socket_of(h), &h->packet, 0) == ERR_OK)
+		return true;
+	h->lingered = false;
+	lingering_free(h->process);
+	h->process = NULL;
+	return false;
+}
+
+/* To one that has served nobody. */
+static bool offer(struct handover *h)
+{
+	h->sock = ipc_connect_now(h->service);
+	return h->sock >= 0 && ipc_send(h->sock, &h->packet, 0) == ERR_OK;
 }
 
 static void end(struct handover *h)
 {
-	event_del(&h->answer);
-	close(h->sock);
+	if (event_initialized(&h->answer))
+		event_del(&h->answer);
+	if (h->process)
+		lingering_free(h->process);
+	if (h->sock >= 0)
+		close(h->sock);
+	mem_wipe(h->packet.data.data, h->packet.data.len);
+	ipc_out_free(&h->packet);
 	free(h);
 }
 
@@ -79,6 +112,43 @@ static void lose(const struct handover *h)
 {
 	shutdown(h->fd, SHUT_RDWR);
 	h->done(h->context, HANDOVER_LOST, "the session ended at once");
+}
+
+static void keep_process(struct handover *h)
+{
+	if (!h->process)
+		return;
+	lingering_keep(h->process, socket_of(h));
+	h->process = NULL;
+	h->sock = -1;
+}
+
+static void on_answer(evutil_socket_t sock, short what, void *arg);
+
+static void await_answer(struct event_base *base, struct handover *h)
+{
+	const struct timeval t = { WAIT_S, 0 };
+
+	event_assign(&h->answer, base, socket_of(h), EV_READ, on_answer, h);
+	event_add(&h->answer, &t);
+}
+
+/* A process that lingered may be no good any more, as after its Maildir was
+ * replaced. False: there is no other. */
+static bool try_another(struct handover *h)
+{
+	struct event_base *base = event_get_base(&h->answer);
+
+	if (!h->lingered)
+		return false;
+	h->lingered = false;
+	event_del(&h->answer);
+	lingering_free(h->process);
+	h->process = NULL;
+	if (!offer(h))
+		return false;
+	await_answer(base, h);
+	return true;
 }
 
 static void on_answer(evutil_socket_t sock, short what, void *arg)
@@ -91,19 +161,25 @@ static void on_answer(evutil_socket_t sock, short what, void *arg)
 	 * fail to confirm, and then has nothing */
 	if (what & EV_READ || ipc_end_input(sock))
 		err = ipc_recv(sock, &m, 0);
-	if (err == ERR_OK && ipc_is(&m, "ok"))
+	if (err == ERR_OK && ipc_is(&m, "failed") && try_another(h)) {
+		ipc_in_free(&m);
+		return;
+	}
+	if (err == ERR_OK && ipc_is(&m, "ok")) {
+		keep_process(h);
 		h->done(h->context, HANDOVER_TAKEN, "");
-	else if (err == ERR_OK && ipc_is(&m, "many"))
+	} else if (err == ERR_OK && ipc_is(&m, "many")) {
 		h->done(h->context, HANDOVER_MANY,
 			"the user has too many sessions");
-	else if (err == ERR_OK)
+	} else if (err == ERR_OK) {
 		h->done(h->context, HANDOVER_REFUSED,
 			"the session side refused the connection");
-	else if (err == ERR_TIMEOUT)
+	} else if (err == ERR_TIMEOUT) {
 		h->done(h->context, HANDOVER_LATER,
 			"the session did not answer in time");
-	else
+	} else {
 		lose(h);
+	}
 	ipc_in_free(&m);
 	end(h);
 }
@@ -113,25 +189,22 @@ struct handover *handover_begin(struct event_base *base,
 				handover_done *done, void *context,
 				const char **why)
 {
-	struct timeval t = { WAIT_S, 0 };
-	struct handover *h;
-	char name[64];
-	int sock;
+	struct handover *h = mem_alloc(sizeof(*h));
 
-	snprintf(name, sizeof(name), "%s-session", f->session);
-	sock = ipc_connect_now(name);
-	if (sock < 0 || !send_session(sock, f)) {
-		if (sock >= 0)
-			close(sock);
-		*why = "the session side cannot be reached";
-		return NULL;
-	}
-	h = mem_alloc(sizeof(*h));
 	*h = (struct handover){
-		.sock = sock, .fd = f->fd, .done = done, .context = context
+		.sock = -1, .fd = f->fd, .done = done, .context = context
 	};
-	event_assign(&h->answer, base, sock, EV_READ, on_answer, h);
-	event_add(&h->answer, &t);
+	snprintf(h->service, sizeof(h->service), "%s-session", f->session);
+	if (!offer_again(h, f)) {
+		put_session(&h->packet, f);
+		h->process = lingering_new(f);
+		if (!offer(h)) {
+			end(h);
+			*why = "the session side cannot be reached";
+			return NULL;
+		}
+	}
+	await_answer(base, h);
 	return h;
 }
 

@@ -12,6 +12,7 @@
 #include "accountd/check.h"
 #include "accountd/exchange.h"
 #include "accountd/find.h"
+#include "accountd/lingering.h"
 #include "accountd/master.h"
 #include "accountd/memo.h"
 #include "accountd/recent.h"
@@ -67,6 +68,7 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 static void stop(void *context)
 {
 	(void)context;
+	lingering_drain();
 	visits_drain();
 	requests_drain();
 }
@@ -105,6 +107,16 @@ static void begin_state(const struct config *c)
 	free(dir);
 }
 
+static void begin_lingering(struct event_base *base, const struct config *c)
+{
+	int64_t imap = config_int(c, "imap_process_limit");
+	int64_t pop3 = config_int(c, "pop3_process_limit");
+
+	lingering_begin(base,
+			1000 * config_seconds(c, "session_reuse_time_limit"),
+			imap < pop3 ? imap : pop3);
+}
+
 static void run(struct service *s, bool pam)
 {
 	struct event_base *base = loop_new(s);
@@ -112,6 +124,7 @@ static void run(struct service *s, bool pam)
 	watch_signals(base);
 	check_begin(base, checkers_hung);
 	exchange_setup(base, pam);
+	begin_lingering(base, s->config);
 	recent_begin(1000 * config_seconds(s->config, "pop3_login_delay"));
 	room_begin(base, s->config);
 	begin_state(s->config);

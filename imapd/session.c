@@ -1,6 +1,6 @@
 /*
- * The life of one session, from the packet with which accountd hands it over
- * to its end: a loop of waiting, reading a command, running it (commands.c).
+ * The life of a session, from the packet with which accountd hands it over
+ * to its end, and of the next one of its user: a loop of waiting, reading a command, running it (commands.c).
  * And what all commands share: the reply, which reports changes first;
  * failures, which are reported to the client briefly and to the log in full;
  * the feed, which is told what was done.
@@ -448,6 +448,8 @@ static void finish(struct session *s)
 	else
 		session_deselect(s);
 	metadata_watch_end(s);
+	if (s->notify && !s->parked)
+		feed_watch(s->feed, -1);
 	notify_free(&s->notify);
 	others_free(s);
 	store_close(&s->store);
@@ -517,43 +519,53 @@ static void say_lost(struct session *s)
 	stream_hang_up(s->c.io);
 }
 
-void session_serve(int sock, const struct session_rules *rules)
+/* One session, from its greeting to its end. True: it is parked. */
+static bool serve(struct handover *h, struct feed *feed,
+		  const struct session_rules *rules)
 {
 	struct session s = {
 		.message_max = rules->message_max > 0 &&
 					       rules->message_max < MESSAGE_MAX
 				       ? rules->message_max
-				       : MESSAGE_MAX
+				       : MESSAGE_MAX,
+		.feed = feed,
+		.store = h->store,
+		.quota = h->quota,
+		.server = rules->server,
+		.public_user = rules->public_user,
+		.park_ms = rules->park_ms,
+		.facts = h->facts,
+		.key = h->key,
+		.signed_from = rules->signed_from,
 	};
-	struct handover h;
 
-	s.feed = feed_open();
-	if (!handover_take(sock, s.feed, &h)) {
-		feed_close(&s.feed);
-		return;
-	}
-	s.store = h.store;
 	if (s.store)
 		store_set_decoders(s.store, &rules->decoders);
-	s.quota = h.quota;
-	s.server = rules->server;
-	s.public_user = rules->public_user;
-	s.park_ms = rules->park_ms;
-	s.facts = h.facts;
-	s.key = h.key;
-	s.signed_from = rules->signed_from;
-	start(&s, &h, rules);
-	if (h.resumes)
-		resume(&s, &h);
+	start(&s, h, rules);
+	if (h->resumes)
+		resume(&s, h);
 	else
-		begin(&s, &h, rules);
+		begin(&s, h, rules);
 	while (!s.ended)
 		next_command(&s);
 	if (s.lost_why)
 		say_lost(&s);
 	finish(&s);
-	feed_close(&s.feed);
 	if (s.parked)
 		log_debug("imap: session parked: user=%s", s.user);
+	return s.parked;
+}
+
+void session_serve(int sock, const struct session_rules *rules)
+{
+	struct feed *feed = feed_open();
+	struct handover h;
+	bool more = handover_take(sock, feed, true, &h);
+
+	/* A process that has parked a session ends, since only then the
+	 * session is the feed's. */
+	while (more)
+		more = !serve(&h, feed, rules) && handover_again(&h);
 	handover_free(&h);
+	feed_close(&feed);
 }

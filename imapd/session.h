@@ -1,6 +1,6 @@
 /*
  * After the login: one user's session. The process has become the user, can
- * only reach the user's Maildir, and ends with the connection.
+ * only reach the user's Maildir, and serves nobody else.
  */
 #ifndef IMAPD_SESSION_H
 #define IMAPD_SESSION_H
@@ -133,8 +133,9 @@ struct session_rules {
 	int64_t park_ms; /* as in the session */
 };
 
-/* Serves the session that accountd sends over SOCK (closed here). The process
- * has then become the user and can serve no other. */
+/* Serves the session that accountd sends over SOCK (closed here), and further
+ * ones of its user as long as accountd wants that. The process has then become
+ * the user and can serve no other. */
 void session_serve(int sock, const struct session_rules *rules);
 
 /* Tells the client of changes, then gives the tagged reply. */

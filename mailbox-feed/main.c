@@ -187,18 +187,32 @@ static bool take_unwatch(struct peer *p, const struct ipc_in *m)
 	return true;
 }
 
-/* Said by a process that is not yet the user's, so it is true. */
+/* Said by a process that is not yet the user's, so it is true; later it can only
+ * be said again. */
+static bool note_session(struct peer *p, const char *user, const char *client)
+{
+	/* no name has a line end */
+	char *pair = mem_printf("%s\n%s", client, user);
+	bool good = !p->user || (str_equal(p->user, user) &&
+				 str_equal(p->pair, pair));
+
+	if (good && !p->user) {
+		p->user = mem_strdup(user);
+		p->pair = pair;
+	} else {
+		free(pair);
+	}
+	return good;
+}
+
 static bool take_session(struct peer *p, const struct ipc_in *m)
 {
 	const char *user = ipc_text(m, "user");
 	const char *client = ipc_text(m, "client");
 
-	if (p->user || !*user || strlen(user) >= ACCOUNT_USER_SIZE ||
-	    strlen(client) >= CLIENT_SIZE)
+	if (!*user || strlen(user) >= ACCOUNT_USER_SIZE ||
+	    strlen(client) >= CLIENT_SIZE || !note_session(p, user, client))
 		return false;
-	p->user = mem_strdup(user);
-	/* no name has a line end */
-	p->pair = mem_printf("%s\n%s", client, user);
 	ipc_begin(&self.out, "session");
 	ipc_put_int(&self.out, "parked", parked_count(user));
 	ipc_put_int(&self.out, "here", parked_count(p->pair));

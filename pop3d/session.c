@@ -38,7 +38,7 @@ struct message {
 };
 
 struct session {
-	struct handover h;
+	struct handover *h;
 	struct stream *io;
 	struct mailbox *box;
 	struct feed *feed;
@@ -152,7 +152,7 @@ static void do_uidl(struct session *s)
 static void log_unread(const struct session *s, uint32_t seq, int err)
 {
 	log_error("pop3: user=%s, uid=%" PRIu32 ": cannot be read: %s",
-		  s->h.user, mailbox_uid(s->box, seq), err_why(err));
+		  s->h->user, mailbox_uid(s->box, seq), err_why(err));
 }
 
 /* Sends the message with at most LINES lines of its body (-1: all). */
@@ -238,7 +238,7 @@ static void tell_feed(struct session *s, unsigned what)
 		.folder = mailbox_id(s->box),
 		.what = what,
 		.modseq = mailbox_highestmodseq(s->box),
-		.user = s->h.user,
+		.user = s->h->user,
 	};
 
 	if (what)
@@ -263,7 +263,7 @@ static int update(struct session *s)
 				    MAILBOX_SEEN, 0, UINT64_MAX, NULL);
 	/* a flag that cannot be set is no reason not to delete */
 	if (err)
-		log_warn("pop3: user=%s: cannot mark as seen: %s", s->h.user,
+		log_warn("pop3: user=%s: cannot mark as seen: %s", s->h->user,
 			 err_why(err));
 	err = ERR_OK;
 	gone = collect(s, true, seq);
@@ -274,7 +274,7 @@ static int update(struct session *s)
 	tell_edited(s);
 	log_info("pop3: logout: user=%s, messages=%" PRIu32
 		 ", retrieved=%zu, deleted=%zu",
-		 s->h.user, s->n, seen, err ? 0 : gone);
+		 s->h->user, s->n, seen, err ? 0 : gone);
 	free(seq);
 	return err;
 }
@@ -299,7 +299,7 @@ static void do_quit(struct session *s)
 	bool early = mailbox_is_removing(s->box);
 
 	if (err)
-		log_error("pop3: user=%s: cannot delete: %s", s->h.user,
+		log_error("pop3: user=%s: cannot delete: %s", s->h->user,
 			  err_why(err));
 	s->over = true;
 	if (early) {
@@ -431,20 +431,20 @@ static void read_sizes(struct session *s)
 
 static void refuse(struct session *s, int err)
 {
-	log_error("pop3: user=%s, maildir=%s: cannot be opened: %s", s->h.user,
-		  s->h.maildir, err_why(err));
+	log_error("pop3: user=%s, maildir=%s: cannot be opened: %s", s->h->user,
+		  s->h->maildir, err_why(err));
 	reply(s, err == ERR_BUSY ? "-ERR [IN-USE] the mailbox is locked"
 				 : "-ERR [SYS/TEMP] the mailbox cannot be "
 				   "opened");
 	err_ignore(stream_flush(s->io)); /* nothing follows */
 }
 
-static void serve(struct session *s)
+static void serve_mailbox(struct session *s)
 {
-	int err = s->h.store_code;
+	int err = s->h->store_code;
 
 	if (!err)
-		err = mailbox_open(s->h.store, "INBOX", false, &s->box);
+		err = mailbox_open(s->h->store, "INBOX", false, &s->box);
 	if (err) {
 		refuse(s, err);
 	} else {
@@ -453,24 +453,34 @@ static void serve(struct session *s)
 	}
 	if (s->box)
 		mailbox_close(&s->box);
-	if (s->h.store)
-		store_close(&s->h.store);
+	if (s->h->store)
+		store_close(&s->h->store);
 	free(s->message);
+}
+
+static void serve(struct handover *h, struct feed *feed,
+		  const struct session_rules *rules)
+{
+	struct session s = { .h = h, .feed = feed, .rules = rules };
+
+	s.io = stream_new(h->fd, WINDOW_MAX);
+	stream_set_timeout(s.io, IDLE_MS);
+	stream_prepend(s.io, h->pending.data, h->pending.len);
+	serve_mailbox(&s);
+	stream_free(&s.io);
 }
 
 void session_serve(int sock, const struct session_rules *rules)
 {
-	struct session s = { .rules = rules };
-
 	/* while the private sockets can still be reached */
-	s.feed = feed_open();
-	if (handover_take(sock, NULL, &s.h)) {
-		s.io = stream_new(s.h.fd, WINDOW_MAX);
-		stream_set_timeout(s.io, IDLE_MS);
-		stream_prepend(s.io, s.h.pending.data, s.h.pending.len);
-		serve(&s);
-		stream_free(&s.io);
-		handover_free(&s.h);
+	struct feed *feed = feed_open();
+	struct handover h;
+	bool more = handover_take(sock, feed, false, &h);
+
+	while (more) {
+		serve(&h, feed, rules);
+		more = handover_again(&h);
 	}
-	feed_close(&s.feed);
+	handover_free(&h);
+	feed_close(&feed);
 }

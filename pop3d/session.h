@@ -10,7 +10,8 @@ struct session_rules {
 };
 
 /* Takes the session that accountd hands over on SOCK, becomes its user and
- * serves it to its end. The process can serve no other after that. */
+ * serves it to its end, and further ones of the same user as long as accountd
+ * wants that. The process can serve no other user after that. */
 void session_serve(int sock, const struct session_rules *rules);
 
 #endif

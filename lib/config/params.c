@@ -210,6 +210,8 @@ const struct config_param config_params[] = {
   "Sockets and the master's process id." },
 { "service_watchdog_timeout", SECONDS, "60s", "1-86400", "services",
   "A service that does not answer master for this long, or is not ready this long after its start, is killed and restarted; so is a process of a service that gives no sign of life for this long: see master(8). A hang is over at most 7 s after this time." },
+{ "session_reuse_time_limit", SECONDS, "300s", "0-86400", "services",
+  "How long the process of an IMAP or POP3 session may go on to serve further sessions of the same user, if these begin within half a minute of the end of the last; 0: each session has a process of its own." },
 { "smtp_connect_timeout", SECONDS, "30s", "1-3600", "SMTP client",
   "Time to make a connection." },
 { "smtp_data_done_timeout", SECONDS, "600s", "1-3600", "SMTP client",

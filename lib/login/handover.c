@@ -1,12 +1,15 @@
 #include "login/handover.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
-#include "base/heartbeat.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "log/log.h"
 #include "server/prefork.h"
 #include "server/sandbox.h"
@@ -14,6 +17,8 @@
 #define WAIT_MS 10000
 #define PENDING_MAX 65536
 #define STATE_MAX 65536
+#define USES_MAX 100 /* sessions of one process */
+#define ENDING_MS 500
 
 /* A required text attribute. */
 static bool text(const struct ipc_in *m, const char *name, const char **value)
@@ -47,8 +52,7 @@ static bool parse(struct handover *h, uid_t *uid, gid_t *gid)
 	       (!h->resumes || ipc_base64(m, "state", &h->state));
 }
 
-/* May the user have one session more? One that was parked is no new one. */
-static bool is_welcome(const struct handover *h, struct feed *feed)
+static bool claim(const struct handover *h, struct feed *feed)
 {
 	const char *who = h->visitor ? h->visitor : h->user;
 	struct feed_count parked = { 0, 0 };
@@ -60,6 +64,18 @@ static bool is_welcome(const struct handover *h, struct feed *feed)
 	return prefork_claim(who, h->client, h->resumes ? NULL : &elsewhere);
 }
 
+/* May the user have one session more? One that was parked is no new one. And
+ * one that has just ended may still be counted for a moment. */
+static bool is_welcome(const struct handover *h, struct feed *feed)
+{
+	int64_t until = clock_ms() + ENDING_MS;
+	bool welcome;
+
+	while (!(welcome = claim(h, feed)) && clock_ms() < until)
+		poll(NULL, 0, ENDING_MS / 25);
+	return welcome;
+}
+
 /* Root is not a mail user: otherwise a mistake in a table of users could give
  * a stranger the machine. */
 static bool acceptable(uid_t uid)
@@ -67,8 +83,8 @@ static bool acceptable(uid_t uid)
 	return uid != 0 || geteuid() != 0;
 }
 
-/* If accountd is gone, the connection is not ours. */
-static bool confirm(int sock, const char *verb)
+/* To accountd. If it is gone, the connection is not ours. */
+static bool say(int sock, const char *verb)
 {
 	struct ipc_out m = { .ready = false };
 	bool good;
@@ -79,10 +95,14 @@ static bool confirm(int sock, const char *verb)
 	return good;
 }
 
-static void confine(struct handover *h, uid_t uid, gid_t gid)
+static void confine(struct handover *h, struct feed *feed, uid_t uid,
+		    gid_t gid)
 {
+	const int keep[] = { h->fd, h->accountd, feed_fd(feed) };
 	const bool writable = true;
 
+	/* and from here on only its user waits for this process */
+	prefork_leave(keep, sizeof(keep) / sizeof(keep[0]));
 	sandbox_become(uid, gid);
 	h->store_code = store_open(h->maildir, !h->visitor && !h->resumes,
 				   &h->store);
@@ -91,42 +111,110 @@ static void confine(struct handover *h, uid_t uid, gid_t gid)
 	sandbox_enter(SANDBOX_OPEN);
 }
 
-bool handover_take(int sock, struct feed *feed, struct handover *h)
+static void begin(struct handover *h, int sock)
 {
-	uid_t uid;
-	gid_t gid;
-	bool good, welcome;
-
 	memset(h, 0, sizeof(*h));
+	h->accountd = sock;
 	h->fd = -1;
 	buf_init(&h->pending, PENDING_MAX);
 	buf_init(&h->state, STATE_MAX);
-	good = ipc_recv(sock, &h->packet, WAIT_MS) == ERR_OK &&
-	       parse(h, &uid, &gid) && acceptable(uid);
-	if (good)
-		h->fd = ipc_take_fd(&h->packet);
-	good = good && h->fd >= 0;
-	welcome = !good || is_welcome(h, feed);
-	good = good && welcome;
-	good = confirm(sock, good ? "ok" : welcome ? "failed" : "many") && good;
-	close(sock);
-	if (!good) {
-		if (welcome)
-			log_warn("a hand-over that cannot be served: user=%s",
-				 h->user ? h->user : "");
-		if (h->fd >= 0)
-			close(h->fd);
-		handover_free(h);
+}
+
+static bool receive(struct handover *h, uid_t *uid, gid_t *gid)
+{
+	if (ipc_recv(h->accountd, &h->packet, WAIT_MS) != ERR_OK ||
+	    !parse(h, uid, gid))
 		return false;
-	}
-	confine(h, uid, gid);
-	/* from here on only its user waits for this process */
-	heartbeat_end();
+	h->fd = ipc_take_fd(&h->packet);
+	return h->fd >= 0;
+}
+
+/* Tells accountd whether this process serves H, which it can if it is GOOD, and
+ * may if it is also WELCOME. */
+static bool answer(struct handover *h, bool good, bool welcome)
+{
+	const char *verb = !good ? "failed" : welcome ? "ok" : "many";
+
+	if (say(h->accountd, verb) && good && welcome)
+		return true;
+	if (h->fd >= 0)
+		close(h->fd);
+	if (h->store)
+		store_close(&h->store);
+	return false;
+}
+
+bool handover_take(int sock, struct feed *feed, bool counted,
+		   struct handover *h)
+{
+	uid_t uid;
+	gid_t gid;
+	bool good;
+
+	begin(h, sock);
+	good = receive(h, &uid, &gid) && acceptable(uid);
+	if (!good)
+		log_warn("a hand-over that cannot be served: user=%s",
+			 h->user ? h->user : "");
+	if (!answer(h, good, good && is_welcome(h, counted ? feed : NULL)))
+		return false;
+	confine(h, feed, uid, gid);
 	return true;
+}
+
+/* How long is for accountd to say, by closing the socket. */
+static bool wait_for_next(int sock)
+{
+	struct pollfd p[3] = { { .fd = sock, .events = POLLIN },
+			       { .fd = prefork_stop_fd(), .events = POLLIN },
+			       { .fd = prefork_retire_fd(), .events = POLLIN } };
+
+	while (poll(p, 3, -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return p[0].revents || ipc_end_input(sock);
+}
+
+/* What accountd promises; nobody else's session may be served here. */
+static bool is_same(const struct handover *h, const struct handover *next,
+		    uid_t uid, gid_t gid)
+{
+	return str_equal(h->user, next->user) &&
+	       str_equal(h->maildir, next->maildir) &&
+	       str_equal(h->client, next->client) && !next->visitor &&
+	       uid == geteuid() && gid == getegid();
+}
+
+/* If the Maildir is another directory by now, this process may not open it. */
+static bool take_next(struct handover *h)
+{
+	struct handover next;
+	uid_t uid;
+	gid_t gid;
+	bool good;
+
+	begin(&next, h->accountd);
+	next.uses = h->uses + 1;
+	good = receive(&next, &uid, &gid) && is_same(h, &next, uid, gid) &&
+	       store_open(next.maildir, !next.resumes, &next.store) == ERR_OK;
+	h->accountd = -1;
+	handover_free(h);
+	*h = next;
+	/* it was counted all the time: accountd/lingering.h */
+	return answer(h, good, true);
+}
+
+bool handover_again(struct handover *h)
+{
+	return !h->visitor && h->store_code == ERR_OK && h->uses < USES_MAX &&
+	       say(h->accountd, "free") && wait_for_next(h->accountd) &&
+	       take_next(h);
 }
 
 void handover_free(struct handover *h)
 {
+	if (h->accountd >= 0)
+		close(h->accountd);
 	buf_free(&h->pending);
 	buf_free(&h->state);
 	mem_wipe(&h->key, sizeof(h->key));

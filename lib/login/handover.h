@@ -15,6 +15,8 @@
 #include "mailbox/store.h"
 
 struct handover {
+	int accountd;	      /* where it came, and the next one may */
+	int uses;	      /* which one it is for this process */
 	struct ipc_in packet; /* holds the strings */
 	const char *user;
 	const char *maildir;
@@ -29,16 +31,25 @@ struct handover {
 	struct seal key;    /* likewise */
 	bool resumes;	    /* a session that was parked, … */
 	struct buf state;   /* … with this */
-	int fd;		    /* the connection */
-	struct store *store;
+	int fd;		    /* the connection; the session closes it */
+	struct store *store; /* so it does this */
 	int store_code; /* why STORE is not there */
 };
 
 /* Receives the packet from SOCK, confirms it, becomes the user irrevocably,
- * opens the user's Maildir and gives up all else. FEED, or NULL, is told whose
- * session this is: those that are parked there count, too. False: nothing came
- * that could be served, and the process is unchanged. */
-bool handover_take(int sock, struct feed *feed, struct handover *h);
+ * opens the user's Maildir and gives up all else but the feed. FEED is told
+ * whose session this is if COUNTED: those that are parked there count, too.
+ * False: nothing came that could be served, and the process is still as it
+ * was. */
+bool handover_take(int sock, struct feed *feed, bool counted,
+		   struct handover *h);
+
+/* The session of H is over, and its connection and its store are closed: waits
+ * whether accountd has another one of the same user, from the same address,
+ * which H then is. False: no more for this process. */
+bool handover_again(struct handover *h);
+
+/* In any case, at the end. */
 void handover_free(struct handover *h);
 
 #endif
