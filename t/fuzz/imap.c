@@ -39,10 +39,14 @@
  * link: imapd/flags.c
  * link: imapd/id.c
  * link: imapd/metadata-watch.c
+ * link: imapd/namespace.c
  * link: imapd/notify-names.c
  * link: imapd/notify.c
+ * link: imapd/others-source.c
  * link: imapd/others-copy.c
+ * link: imapd/others-replace.c
  * link: imapd/others-run.c
+ * link: imapd/others-source.c
  * link: imapd/others.c
  * link: imapd/park.c
  * link: imapd/pattern.c
@@ -82,6 +86,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "client/feed.h"
+#include "imapd/namespace.h"
 #include "imapd/session.h"
 #include "maildir.h"
 #include "login/handover.h"
@@ -251,10 +256,12 @@ bool feed_drain(struct feed *n)
 	return false;
 }
 
-bool handover_take(int sock, struct feed *feed, struct handover *h)
+bool handover_take(int sock, struct feed *feed, bool counted,
+		   struct handover *h)
 {
 	(void)sock;
 	(void)feed;
+	(void)counted;
 	*h = (struct handover){ .user = "u",
 				.maildir = maildir.path,
 				.client = "",
@@ -266,6 +273,12 @@ bool handover_take(int sock, struct feed *feed, struct handover *h)
 	h->resumes = self.state.len > 0;
 	h->state = self.state;
 	return true;
+}
+
+bool handover_again(struct handover *h)
+{
+	(void)h;
+	return false;
 }
 
 void handover_free(struct handover *h)

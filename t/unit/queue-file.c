@@ -364,8 +364,9 @@ static void test_born(void)
 
 	write_message(image, 1, 100, 'x', &s);
 	fd = file_of(image);
-	message_load(&m, fd, 1, true);
-	ok(message_born(&m) == 1700000000, "a message's age is since it came");
+	ok(message_load(&m, fd, 1, true) == ERR_OK &&
+		   message_born(&m) == 1700000000,
+	   "a message's age is since it came");
 	ok(!message_note(&m, bad, 2) && message_note(&m, born, 2) &&
 		   message_born(&m) == 1600000000,
 	   "or since its journal says");
@@ -392,8 +393,8 @@ static void test_told(void)
 
 	write_message(image, 1, 100, 'x', &s);
 	fd = file_of(image);
-	message_load(&m, fd, 1, true);
-	ok(message_note(&m, failed, 6) && message_note(&m, told, 2) &&
+	ok(message_load(&m, fd, 1, true) == ERR_OK &&
+		   message_note(&m, failed, 6) && message_note(&m, told, 2) &&
 		   message_write_journal(&m, fd) == ERR_OK,
 	   "the sender is told of a failure");
 	message_free(&m);
