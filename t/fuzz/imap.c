@@ -42,7 +42,6 @@
  * link: imapd/namespace.c
  * link: imapd/notify-names.c
  * link: imapd/notify.c
- * link: imapd/others-source.c
  * link: imapd/others-copy.c
  * link: imapd/others-replace.c
  * link: imapd/others-run.c
