@@ -219,7 +219,7 @@ static bool is_locked(void)
 static bool sums_of(struct mailbox *m, uint32_t sum[SUMS])
 {
 	for (uint32_t i = 0; i < SUMS; i++)
-		if (!index_content(&m->x, i + 1, &sum[i]))
+		if (index_content(&m->x, i + 1, &sum[i]) != ERR_OK)
 			return false;
 	return true;
 }
