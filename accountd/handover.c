@@ -41,15 +41,8 @@ static void put_seal(struct ipc_out *m, const struct handover_facts *f)
 
 static void put_session(struct ipc_out *m, const struct handover_facts *f)
 {
-	const struct account *a = f->account;
-
 	ipc_begin(m, "session");
-	ipc_put(m, "user", a->user);
-	ipc_put_int(m, "uid", a->uid);
-	ipc_put_int(m, "gid", a->gid);
-	ipc_put(m, "home", a->home);
-	ipc_put(m, "maildir", a->maildir);
-	quota_put(m, &a->quota);
+	account_put(m, f->account);
 	if (f->visitor)
 		ipc_put(m, "visitor", f->visitor);
 	put_seal(m, f);
@@ -62,7 +55,7 @@ static void put_session(struct ipc_out *m, const struct handover_facts *f)
 	/* without it the session stays in its process; a visitor's must, or it
 	 * would come back as the owner's */
 	if (str_equal(f->session, "imap") && !f->visitor)
-		err_ignore(!ticket_put(m, f->fd, a, f->client, f->tls));
+		err_ignore(!ticket_put(m, f->fd, f->account, f->client, f->tls));
 	ipc_put_fd(m, f->fd);
 }
 

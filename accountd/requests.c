@@ -160,14 +160,9 @@ static bool do_lookup(struct peer *p)
 	ipc_begin(&self.out, verbs[status]);
 	if (status != ACCOUNT_FOUND)
 		return true;
-	ipc_put(&self.out, "user", a.user);
-	ipc_put(&self.out, "home", a.home);
-	ipc_put(&self.out, "maildir", a.maildir);
-	ipc_put_int(&self.out, "uid", a.uid);
-	ipc_put_int(&self.out, "gid", a.gid);
+	account_put(&self.out, &a);
 	ipc_put_int(&self.out, "virtual", a.virtual_user);
 	ipc_put(&self.out, "extension", a.extension);
-	quota_put(&self.out, &a.quota);
 	return true;
 }
 

@@ -53,12 +53,7 @@ static bool put_facts(struct ipc_out *m, const struct account *a,
 		      const char *client, bool tls)
 {
 	ipc_begin(m, "facts");
-	ipc_put(m, "user", a->user);
-	ipc_put_int(m, "uid", a->uid);
-	ipc_put_int(m, "gid", a->gid);
-	ipc_put(m, "home", a->home);
-	ipc_put(m, "maildir", a->maildir);
-	quota_put(m, &a->quota);
+	account_put(m, a);
 	ipc_put(m, "client", client);
 	ipc_put_int(m, "tls", tls);
 	return put_password(m, a->user);
@@ -71,7 +66,8 @@ bool ticket_put(struct ipc_out *m, int fd, const struct account *a,
 	struct seal key;
 	bool good;
 
-	good = put_facts(&facts, a, client, tls) && !facts.data.over && facts.data.len <= FACTS_MAX &&
+	good = put_facts(&facts, a, client, tls) && !facts.data.over &&
+	       facts.data.len <= FACTS_MAX &&
 	       key_of(fd, facts.data.data, facts.data.len, &key);
 	if (good) {
 		ipc_put_base64(m, "facts", facts.data.data, facts.data.len);
@@ -84,23 +80,14 @@ bool ticket_put(struct ipc_out *m, int fd, const struct account *a,
 
 static bool read_account(const struct ipc_in *m, struct ticket *t)
 {
-	struct account *a = &t->account;
-	int64_t uid, gid, tls;
+	int64_t tls;
 
-	if (!ipc_is(m, "facts") ||
-	    !ipc_int(m, "uid", 1, UINT32_MAX - 1, &uid) ||
-	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &gid) ||
-	    !ipc_int(m, "tls", 0, 1, &tls) || !quota_get(m, &a->quota))
+	if (!ipc_is(m, "facts") || !account_get(m, &t->account) ||
+	    t->account.uid == 0 || !ipc_int(m, "tls", 0, 1, &tls))
 		return false;
-	a->uid = (uid_t)uid;
-	a->gid = (gid_t)gid;
 	t->tls = tls;
 	t->knows_password = seal_get(m, "password", &t->password);
-	return str_copy(a->user, sizeof(a->user), ipc_text(m, "user")) &&
-	       str_copy(a->home, sizeof(a->home), ipc_text(m, "home")) &&
-	       str_copy(a->maildir, sizeof(a->maildir),
-			ipc_text(m, "maildir")) &&
-	       str_copy(t->client, sizeof(t->client), ipc_text(m, "client"));
+	return str_copy(t->client, sizeof(t->client), ipc_text(m, "client"));
 }
 
 /* Our own words, which have been sealed. */

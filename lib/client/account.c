@@ -90,24 +90,42 @@ void account_nearly_full(const char *user)
 		err_ignore(ipc_send(self.service.sock, &self.question, 0));
 }
 
+void account_put(struct ipc_out *m, const struct account *a)
+{
+	ipc_put(m, "user", a->user);
+	ipc_put_int(m, "uid", a->uid);
+	ipc_put_int(m, "gid", a->gid);
+	ipc_put(m, "home", a->home);
+	ipc_put(m, "maildir", a->maildir);
+	quota_put(m, &a->quota);
+}
+
+bool account_get(const struct ipc_in *m, struct account *a)
+{
+	int64_t uid, gid;
+
+	if (!ipc_int(m, "uid", 0, UINT32_MAX - 1, &uid) ||
+	    !ipc_int(m, "gid", 0, UINT32_MAX - 1, &gid) ||
+	    !quota_get(m, &a->quota))
+		return false;
+	a->uid = (uid_t)uid;
+	a->gid = (gid_t)gid;
+	return str_copy(a->user, sizeof(a->user), ipc_text(m, "user")) &&
+	       str_copy(a->home, sizeof(a->home), ipc_text(m, "home")) &&
+	       str_copy(a->maildir, sizeof(a->maildir),
+			ipc_text(m, "maildir"));
+}
+
 static bool take_account(const struct ipc_in *a, struct account *out)
 {
-	int64_t uid, gid, virtual_user;
+	int64_t virtual_user;
 
 	*out = (struct account){ 0 };
-	if (!ipc_int(a, "uid", 0, UINT32_MAX - 1, &uid) ||
-	    !ipc_int(a, "gid", 0, UINT32_MAX - 1, &gid) ||
-	    !ipc_int(a, "virtual", 0, 1, &virtual_user) ||
-	    !quota_get(a, &out->quota))
+	if (!account_get(a, out) ||
+	    !ipc_int(a, "virtual", 0, 1, &virtual_user))
 		return false;
-	out->uid = (uid_t)uid;
-	out->gid = (gid_t)gid;
 	out->virtual_user = virtual_user;
-	return str_copy(out->user, sizeof(out->user), ipc_text(a, "user")) &&
-	       str_copy(out->home, sizeof(out->home), ipc_text(a, "home")) &&
-	       str_copy(out->maildir, sizeof(out->maildir),
-			ipc_text(a, "maildir")) &&
-	       str_copy(out->extension, sizeof(out->extension),
+	return str_copy(out->extension, sizeof(out->extension),
 			ipc_text(a, "extension"));
 }
 

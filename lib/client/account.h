@@ -36,6 +36,11 @@ struct account {
 	char extension[128];	/* what followed recipient_delimiter, or "" */
 };
 
+/* What a session needs of an account, in a packet: all but virtual_user and
+ * extension. account_get leaves these as they are; false: it is not whole. */
+void account_put(struct ipc_out *m, const struct account *a);
+bool account_get(const struct ipc_in *m, struct account *a);
+
 /* Is there a mailbox, a system user or an alias for ADDRESS (local@domain,
  * its domain one of ours)? Tries virtual users, virtual_alias_maps,
  * alias_maps, system users, each with and without the extension, in the
