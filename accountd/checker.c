@@ -112,27 +112,26 @@ static const char *check(struct ipc_in *q)
 	return ipc_is(q, "pam") ? check_pam(q) : NULL;
 }
 
+static bool answer(void *context, struct ipc_in *q, int fd)
+{
+	struct ipc_out a = { .ready = false };
+	const char *verb = check(q);
+	bool good = verb != NULL;
+
+	(void)context;
+	mem_wipe(q->data, q->len);
+	if (verb) {
+		ipc_begin(&a, verb);
+		good = ipc_send(fd, &a, SEND_MS) == ERR_OK;
+	}
+	ipc_out_free(&a);
+	return good;
+}
+
 bool checker_serve(void *context, const struct prefork_listener *listener,
 		   int fd)
 {
-	struct ipc_in q = { 0 };
-	struct ipc_out a = { 0 };
-
-	(void)context;
 	(void)listener;
-	while (prefork_await(fd, -1) == ERR_OK &&
-	       ipc_recv(fd, &q, 0) == ERR_OK) {
-		const char *answer = check(&q);
-
-		mem_wipe(q.data, q.len);
-		if (!answer)
-			break;
-		ipc_begin(&a, answer);
-		if (ipc_send(fd, &a, SEND_MS))
-			break;
-	}
-	ipc_in_free(&q);
-	ipc_out_free(&a);
-	close(fd);
+	prefork_packets(fd, -1, answer, context);
 	return true;
 }

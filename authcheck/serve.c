@@ -133,9 +133,9 @@ static void put_failure(struct ipc_out *out, const char *why)
 }
 
 /* Answers IN on SOCK; false if the connection is no longer usable. */
-static bool answer(const struct serve_settings *set, struct ipc_in *in,
-		   int sock)
+static bool answer(void *context, struct ipc_in *in, int sock)
 {
+	const struct serve_settings *set = context;
 	const struct row *row = find_row(in);
 	struct ipc_out out = { .ready = false };
 	struct request r = { .set = set, .in = in, .out = &out };
@@ -168,13 +168,7 @@ static bool answer(const struct serve_settings *set, struct ipc_in *in,
 bool serve_connection(void *context, const struct prefork_listener *listener,
 		      int fd)
 {
-	struct ipc_in in = { .data = NULL };
-
 	(void)listener;
-	while (prefork_await(fd, IDLE_MS) == ERR_OK &&
-	       ipc_recv(fd, &in, 0) == ERR_OK && answer(context, &in, fd))
-		;
-	ipc_in_free(&in);
-	close(fd);
+	prefork_packets(fd, IDLE_MS, answer, context);
 	return true;
 }

@@ -62,8 +62,9 @@ static int put_text(struct ipc_out *m, const struct buf *text)
 }
 
 /* Answers IN on SOCK; false if the connection is no longer usable. */
-static bool answer(const struct decoders *d, struct ipc_in *in, int sock)
+static bool answer(void *context, struct ipc_in *in, int sock)
 {
+	const struct decoders *d = context;
 	struct ipc_out out = { .ready = false };
 	int fd = ipc_take_fd(in), code;
 	struct buf text;
@@ -88,13 +89,7 @@ static bool answer(const struct decoders *d, struct ipc_in *in, int sock)
 bool serve_connection(void *context, const struct prefork_listener *listener,
 		      int fd)
 {
-	struct ipc_in in = { .data = NULL };
-
 	(void)listener;
-	while (prefork_await(fd, IDLE_MS) == ERR_OK &&
-	       ipc_recv(fd, &in, 0) == ERR_OK && answer(context, &in, fd))
-		;
-	ipc_in_free(&in);
-	close(fd);
+	prefork_packets(fd, IDLE_MS, answer, context);
 	return true;
 }

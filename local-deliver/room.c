@@ -1,6 +1,4 @@
 /* What mailboxes have room for: the socket `room`, asked by accountd. */
-#include <unistd.h>
-
 #include "base/err.h"
 #include "base/str.h"
 #include "local-deliver/local.h"
@@ -9,7 +7,7 @@
 
 #define SEND_MS 1000
 
-static void answer(struct settings *s, const char *user, struct ipc_out *out)
+static void say_room(struct settings *s, const char *user, struct ipc_out *out)
 {
 	int64_t room;
 
@@ -22,19 +20,20 @@ static void answer(struct settings *s, const char *user, struct ipc_out *out)
 		ipc_put_int(out, "bytes", room);
 }
 
+static bool answer(void *context, struct ipc_in *in, int fd)
+{
+	struct ipc_out out = { .ready = false };
+	bool good;
+
+	if (!ipc_is(in, "room") || !ipc_get(in, "user"))
+		return false;
+	say_room(context, ipc_text(in, "user"), &out);
+	good = ipc_send(fd, &out, SEND_MS) == ERR_OK;
+	ipc_out_free(&out);
+	return good;
+}
+
 void serve_room(struct settings *settings, int fd)
 {
-	struct ipc_in in = { 0 };
-	struct ipc_out out = { 0 };
-
-	while (prefork_await(fd, -1) == ERR_OK &&
-	       ipc_recv(fd, &in, 0) == ERR_OK && ipc_is(&in, "room") &&
-	       ipc_get(&in, "user")) {
-		answer(settings, ipc_text(&in, "user"), &out);
-		if (ipc_send(fd, &out, SEND_MS) != ERR_OK)
-			break;
-	}
-	ipc_out_free(&out);
-	ipc_in_free(&in);
-	close(fd);
+	prefork_packets(fd, -1, answer, settings);
 }

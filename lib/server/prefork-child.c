@@ -62,6 +62,19 @@ int prefork_await(int fd, int ms)
 	return p[0].revents || ipc_end_input(fd) ? ERR_OK : ERR_EOF;
 }
 
+void prefork_packets(int fd, int ms,
+		     bool (*answer)(void *context, struct ipc_in *in, int fd),
+		     void *context)
+{
+	struct ipc_in in = { .data = NULL };
+
+	while (prefork_await(fd, ms) == ERR_OK &&
+	       ipc_recv(fd, &in, 0) == ERR_OK && answer(context, &in, fd))
+		;
+	ipc_in_free(&in);
+	close(fd);
+}
+
 void prefork_leave(const int *keep, size_t n)
 {
 	int all[IPC_FDS_MAX];

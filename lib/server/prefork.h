@@ -131,4 +131,11 @@ bool prefork_stopping(void);
  * limit), ERR_EOF when this instance retires and FD is quiet. */
 int prefork_await(int fd, int ms);
 
+/* Serves FD, such a connection: ANSWER gets each packet, until it is false, the
+ * connection ends, nothing comes for MS, or this instance retires. Closes FD. */
+struct ipc_in;
+void prefork_packets(int fd, int ms,
+		     bool (*answer)(void *context, struct ipc_in *in, int fd),
+		     void *context);
+
 #endif
