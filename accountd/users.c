@@ -1,3 +1,11 @@
+/*
+ * The file of virtual users is parsed as a whole (table/user-line.h) into a new
+ * map, which then replaces the one before, so that no question sees a part of
+ * it. It counts as read only if it was the same file before and after: one that
+ * is being written is looked at again a second later. What cannot be read
+ * leaves the former map in use. What is complained of is said once, not at each
+ * look.
+ */
 #include "accountd/users.h"
 
 #include <errno.h>

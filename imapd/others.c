@@ -1,3 +1,12 @@
+/*
+ * The visits of a session: who is visited, which of the two places a visit takes,
+ * and what a session that serves one must be told so that its answers are those
+ * that the client expects: what the client has enabled, what it wants to hear
+ * of (NOTIFY), and which of the owner's folders it is subscribed to, since
+ * subscriptions are the visitor's. A visit that is lost with the selected folder
+ * ends the client's session; any other is begun anew when it is wanted.
+ * others-run.c has what becomes of a command.
+ */
 #include "imapd/others.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /*
- * The life of a session, from the packet with which accountd hands it over
- * to its end, and of the next one of its user: a loop of waiting, reading a command, running it (commands.c).
- * And what all commands share: the reply, which reports changes first;
- * failures, which are reported to the client briefly and to the log in full;
- * the feed, which is told what was done.
+ * The life of a session, from the packet with which accountd hands it over to
+ * its end, and of the next one of its user: a loop of waiting, reading a
+ * command, running it (commands.c). And what all commands share: the reply,
+ * which reports changes first; failures, which are reported to the client
+ * briefly and to the log in full; the feed, which is told what was done.
  *
  * A failing command does not end the session, except when the client only
  * makes mistakes, the folder was replaced (reopen.h), or a literal was sent

@@ -1,3 +1,11 @@
+/*
+ * The criteria of SORT are a table: a key word, how a message's value is found,
+ * and what it compares, a number or a text. All values of a message are found
+ * once, into the row that qsort moves, and texts are made comparable there: the
+ * decoded field in i;unicode-casemap, without what RFC 5256 leaves out of a
+ * subject. Values come from the cached header fields, so that a message is
+ * opened only if it has never been looked at.
+ */
 #include "imapd/sort.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/*
+ * What is judged before anything of a new configuration is done, a function for
+ * each matter; all are called, so that an administrator sees all faults at
+ * once. Each line says where the value stands, what is wrong with it, and what
+ * would be right. These are matters that need more than one parameter, or the
+ * host: the table of parameters (lib/config/params.c) judges each by itself.
+ */
 #include "master/verify.h"
 
 #include <errno.h>

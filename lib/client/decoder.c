@@ -1,3 +1,13 @@
+/*
+ * First the table, as the administrator writes it: each row is checked when the
+ * configuration is read, here and by posthorn check. A row's key is a checksum
+ * of its command, by which it is asked for, so that a session and the program
+ * `decoder` that have read different tables do not take one command for
+ * another; made_by adds the command's file, so that texts of an older one are
+ * made anew. Then the question: the bytes go over as a sealed file in memory,
+ * and the text comes back as another. A connection that ends without an answer
+ * is made again, after pauses that grow.
+ */
 #include "client/decoder.h"
 
 #include <poll.h>
