@@ -201,8 +201,11 @@ r = random.Random(seed)
 bad = refused = seen = 0
 for _ in range(FIELDS):
     value = encode(broken(r))
-    # a line end that no blank follows ends the field
-    value = re.sub(rb"\r\n(?=[^ \t]|$)", b"", value)
+    # a line end that no blank follows ends the field; and what was not
+    # one may be after another is gone
+    ended = 1
+    while ended:
+        value, ended = re.subn(rb"\r?\n(?=[^ \t]|$)", b"", value)
     header = b"From: " + value + b"\r\n"
     judged = ours.ask(header)
     refused += judged[0] == "fault"
