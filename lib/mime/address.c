@@ -123,6 +123,20 @@ static bool is_domain_byte(unsigned char c)
 	return str_isalnum(c) || c >= 0x80 || (c && strchr("-_.", c));
 }
 
+/* Labels with one dot between them. */
+static bool is_name(const struct buf *b)
+{
+	char before = '.';
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (!is_domain_byte((unsigned char)b->data[i]) ||
+		    (b->data[i] == '.' && before == '.'))
+			return false;
+		before = b->data[i];
+	}
+	return before != '.';
+}
+
 /* A name, or a literal, in one piece. */
 static bool is_domain(const struct shape *s, const struct buf *b)
 {
@@ -131,10 +145,7 @@ static bool is_domain(const struct shape *s, const struct buf *b)
 	if (b->data[0] == '[')
 		return b->data[b->len - 1] == ']' &&
 		       !strpbrk(b->data + 1, "[\\");
-	for (size_t i = 0; i < b->len; i++)
-		if (!is_domain_byte((unsigned char)b->data[i]))
-			return false;
-	return true;
+	return is_name(b);
 }
 
 /* After "@". A literal may hold colons. */

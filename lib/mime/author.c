@@ -207,17 +207,17 @@ bool mime_author_domains(const char *value, size_t n, mime_author_take *take,
 	struct author w = { take, context };
 	enum mime_address_form narrow,
 		form = mime_address_list(value, n, 0, give_shown, &w);
+	bool apart = mime_words_apart(value, n), all;
 	struct buf raw;
-	bool all;
 
 	buf_init(&raw, n);
 	buf_put(&raw, value, n);
-	all = give_texts(&w, &raw, form != MIME_BY_GRAMMAR);
+	all = give_texts(&w, &raw, form != MIME_BY_GRAMMAR || !apart);
 	make_narrow(&raw);
 	if (raw.len < n) {
 		narrow = mime_address_list(raw.data, raw.len, 0, give_hidden,
 					   &w);
-		give_texts(&w, &raw, narrow != MIME_BY_GRAMMAR);
+		give_texts(&w, &raw, narrow != MIME_BY_GRAMMAR || !apart);
 	}
 	buf_free(&raw);
 	return all && form != MIME_ENTANGLED;

@@ -22,14 +22,19 @@ void mime_decode_qp(struct buf *out, const char *data, size_t n);
 void mime_decode_q(struct buf *out, const char *data, size_t n);
 
 /* A header value with its encoded words (RFC 2047) decoded, unfolded. False if
- * there may be more in them than was found: one is too long, or its charset
- * hides something (below). */
+ * there may be more in them than was found: one is too long, another begins in
+ * it, or its charset hides something (below). */
 bool mime_decode_words(struct buf *out, const char *value, size_t n);
 
 /* The same; *KNOWN becomes false if a word's charset is unknown, so that another
  * process may find another text. */
 bool mime_decode_words_known(struct buf *out, const char *value, size_t n,
 			     bool *known);
+
+/* Does each "=?" in the header value begin an encoded word that all programs
+ * find: nothing glued to it, and no character in it that separates addresses
+ * (RFC 2047 section 5)? */
+bool mime_words_apart(const char *value, size_t n);
 
 /* The text of the leaf PART of the message DATA. False, and nothing, if it
  * is not text. */

@@ -91,7 +91,8 @@ static bool put_words(struct buf *out, const char *p, const char *end,
 			if (!after_word)
 				buf_put(out, p, (size_t)(start - p));
 			*known &= put_word(out, &w);
-			all = all && !mime_charset_hides(w.charset);
+			all = all && !mime_charset_hides(w.charset) &&
+			      !memmem(w.text, w.ntext, "=?", 2);
 			after_word = true;
 			p = w.end;
 			continue;
@@ -125,6 +126,36 @@ bool mime_decode_words_known(struct buf *out, const char *value, size_t n,
 		buf_put(out, flat.data, flat.len);
 	buf_free(&flat);
 	return all;
+}
+
+static bool is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
+/* Does W, at P of VALUE … END, have nothing in it that an address could be
+ * made of, and nothing glued to it? */
+static bool stands_apart(const struct word *w, const char *p, const char *value,
+			 const char *end)
+{
+	for (size_t i = 0; i < w->ntext; i++)
+		if (is_one_of(w->text[i], "<>@()\",:; \t\r\n"))
+			return false;
+	return (p == value || is_one_of(p[-1], " \t\r\n\",:;(")) &&
+	       (w->end == end || is_one_of(*w->end, " \t\r\n\",;)<"));
+}
+
+bool mime_words_apart(const char *value, size_t n)
+{
+	const char *p = value, *end = value + n;
+	struct word w;
+
+	while ((p = memmem(p, (size_t)(end - p), "=?", 2))) {
+		if (!split_word(p, end, &w) || !stands_apart(&w, p, value, end))
+			return false;
+		p = w.end;
+	}
+	return true;
 }
 
 bool mime_decode_words(struct buf *out, const char *value, size_t n)
