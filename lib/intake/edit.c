@@ -24,9 +24,14 @@ int intake_file(struct intake *in, off_t *offset, off_t *length, off_t *body)
 	return fd;
 }
 
-bool intake_replace_body(struct intake *in, const void *data, size_t n)
+void intake_new_body(struct intake *in)
 {
 	in->new_body = true;
+	buf_reset(&in->body);
+}
+
+bool intake_put_body(struct intake *in, const void *data, size_t n)
+{
 	buf_put(&in->body, data, n);
 	return !in->body.over;
 }

@@ -26,10 +26,11 @@ struct intake_header *intake_header(struct intake *in);
  * cannot be read. */
 int intake_file(struct intake *in, off_t *offset, off_t *length, off_t *body);
 
-/* Appends to the body that the message gets instead of its own; the first
- * call of a message begins it, also with N = 0. Line ends are CRLF. False if
- * it becomes larger than message_size_limit. */
-bool intake_replace_body(struct intake *in, const void *data, size_t n);
+/* Begins a body that the message gets instead of its own, or of one that a
+ * former row gave it; appends to it. Line ends are CRLF. False if it becomes
+ * larger than message_size_limit. */
+void intake_new_body(struct intake *in);
+bool intake_put_body(struct intake *in, const void *data, size_t n);
 
 /* Changes of the envelope: TEXT is an address, "" the null sender. False if it
  * is not an address; for the last function, if there is no such recipient. A

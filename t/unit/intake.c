@@ -91,6 +91,17 @@ static bool file_is(struct intake *in, const char *text)
 	return good;
 }
 
+/* As two filters do, one after the other. */
+static void put_bodies(struct intake *in)
+{
+	intake_new_body(in);
+	ok(intake_put_body(in, "body of the first\r\n", 19), "another body");
+	intake_new_body(in);
+	ok(intake_put_body(in, "new ", 4) &&
+		   intake_put_body(in, "body\r\n", 6),
+	   "and one instead of it");
+}
+
 static enum intake_action on_end(const struct intake_question *q,
 				 struct answer *a)
 {
@@ -100,9 +111,7 @@ static enum intake_action on_end(const struct intake_question *q,
 	if (is_test(q, "edit") || is_test(q, "edit large"))
 		ok(file_is(in, "X-Gone: x\r\n"), "END sees what came");
 	if (is_test(q, "body"))
-		ok(intake_replace_body(in, "new ", 4) &&
-			   intake_replace_body(in, "body\r\n", 6),
-		   "another body");
+		put_bodies(in);
 	if (is_test(q, "envelope")) {
 		ok(intake_change_sender(in, "other@remote.test") &&
 			   intake_add_recipient(in, "ok8@Remote.Test") &&
