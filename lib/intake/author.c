@@ -113,6 +113,15 @@ static void judge_all(struct authors *w)
 	}
 }
 
+void intake_find_signer(struct intake *in)
+{
+	struct authors w = { .in = in, .status = ACCOUNT_FOUND };
+
+	judge_all(&w);
+	if (w.status != ACCOUNT_FOUND)
+		*in->signer = '\0';
+}
+
 enum intake_action intake_judge_author(const struct intake_question *q,
 				       struct answer *a)
 {

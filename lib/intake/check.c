@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "client/check.h"
 #include "log/log.h"
+#include "mime/address.h"
 
 #define VERIFY_MS 30000
 #define SIGN_MS 10000
@@ -93,31 +94,39 @@ enum intake_action intake_verify(const struct intake_question *q,
 	return INTAKE_ACCEPT;
 }
 
-/* The domain of the first address in From, or "". */
+static void take_domain(void *context, const struct mime_address *a)
+{
+	char *out = context;
+
+	if (*out || a->kind != MIME_MAILBOX)
+		return;
+	if (address_domain(a->domain.data, a->domain.len, out))
+		*out = '\0';
+}
+
+/* The domain of the first address in From; "" if readers may see another. */
 static void from_domain(const struct intake *in, char *out)
 {
 	size_t at = intake_header_find(&in->header, "From", 0);
-	struct strlist l = { 0 };
-	struct address a;
+	const struct mime_field *f = &in->header.field[at];
 
 	*out = '\0';
-	if (at == in->header.n)
-		return;
-	address_header(in->header.field[at].value, in->header.field[at].nvalue,
-		       1, &l);
-	if (l.n > 0 && address_parse(l.item[0], strlen(l.item[0]), &a) == 0)
-		str_copy(out, INTAKE_DOMAIN_SIZE, a.domain);
-	strlist_free(&l);
+	if (at < in->header.n &&
+	    mime_address_list(f->value, f->nvalue, 0, take_domain, out) !=
+		    MIME_BY_GRAMMAR)
+		*out = '\0';
 }
 
 /* A login's message is signed for its author, if the login may write as that
  * (author.c). What local programs write is not checked: it is signed for the
  * sender's domain, and with the null sender only if From is in the domain of
  * the user who sends it. */
-static bool signing_domain(const struct intake *in, char *out)
+static bool signing_domain( struct intake *in, char *out)
 {
 	const char *at = strrchr(in->envelope.sender, '@');
 
+	if (in->author_judged && in->header.changed)
+		intake_find_signer(in);
 	if (in->author_judged)
 		return str_copy(out, INTAKE_DOMAIN_SIZE, in->signer) && *out;
 	if (at)

@@ -76,6 +76,9 @@ enum intake_action intake_verify(const struct intake_question *q,
 enum intake_action intake_judge_author(const struct intake_question *q,
 				       struct answer *a);
 
+/* Judges again who signs a login's message, after its header was changed. */
+void intake_find_signer(struct intake *in);
+
 /* Signs what is in the queue file, if there is a key for the domain of the
  * author or, for local programs, of the sender. */
 void intake_sign(struct intake *in);

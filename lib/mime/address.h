@@ -4,8 +4,9 @@
  * and what makes no sense becomes the nearest thing that does. The parser also
  * says whether it had to guess: then other programs may read something else.
  *
- * This is the only parser of address lists, so that the author that is shown
- * and the author that is judged are the same.
+ * What readers are shown and what is judged or signed for comes from here, so
+ * that they are the same. Whom a message is sent to is read by address_header
+ * (address/address.h), which refuses what it does not understand.
  */
 #ifndef MIME_ADDRESS_H
 #define MIME_ADDRESS_H
