@@ -26,6 +26,9 @@ GOOD = (
     b'* 1 FETCH (BODY (("a" "b" NIL NIL NIL "7bit" 3) "mixed"))',
     b'* 1 FETCH (ENVELOPE (NIL NIL ((NIL NIL "a" "b")(NIL NIL "a" "b")) NIL '
     b'NIL NIL NIL NIL NIL NIL))', b"* VANISHED (EARLIER) 1:3,5", b"+ idling")
+UIDONLY = (b"* 9 UIDFETCH (FLAGS ())", b"* VANISHED 1,3", b"* 2 EXISTS",
+           b'* ESEARCH (TAG "a") UID ALL 1', b"* OK [UIDNEXT 3] Next.",
+           b"a1 BAD [UIDREQUIRED] Not by number.")
 # What has broken clients of some server, or is much like it.
 BAD = (
     b'* STATUS "INBOX" (MESSAGES 0) ', b'* STATUS "INBOX" (MESSAGES 0 )',
@@ -47,6 +50,9 @@ BAD = (
     b'* LIST (\\Has Children)) "/" x', b'* 1 FETCH (INTERNALDATE "1-Jan")',
     b"* THREAD (1) (2)", b"* THREAD (1 (2))", b"* THREAD ()",
     b"* THREAD (1(2)(3))", b"* FLAGS (a b )", b"+")
+
+BAD_UIDONLY = (b"* 9 FETCH (FLAGS ())", b"* 9 EXPUNGE", b"* OK [UNSEEN 1] x",
+               b'* ESEARCH (TAG "a") ALL 1', b"* ESEARCH ALL 1")
 
 # Header lines and bodies of which messages are made at random.
 TYPES = ["text/plain", "text", "text/", "/", "", "multipart/mixed",
@@ -119,6 +125,13 @@ for line in GOOD:
     tap.equal(complain(line + b"\r\n"), None, "right: %r" % line[:60])
 for line in BAD:
     tap.ok(complain(line + b"\r\n"), "wrong: %r" % line[:60])
+for line in UIDONLY:
+    tap.equal(complain(line + b"\r\n", uidonly=True), None,
+              "right with UIDONLY: %r" % line)
+for line in BAD_UIDONLY + (b"* 9 UIDFETCH FLAGS ()", b"* 0 UIDFETCH (UID 0)"):
+    tap.ok(complain(line + b"\r\n", uidonly=True),
+           "wrong with UIDONLY: %r" % line)
+tap.ok(complain(UIDONLY[0] + b"\r\n"), "wrong without UIDONLY: UIDFETCH")
 
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
 print("# SEED=%d" % seed)

@@ -3,6 +3,9 @@ with the extensions that we have)? Written from the RFCs, for no answer of
 another shape to pass unseen in any test.
 
     complain(b"* STATUS INBOX (MESSAGES 1) \\r\\n")     what is wrong, or None
+
+To a client that has enabled UIDONLY (RFC 9586) no response has the number of a
+message.
 """
 import re
 
@@ -28,8 +31,9 @@ class Wrong(Exception):
 
 
 class Parser:
-    def __init__(self, data, utf8):
+    def __init__(self, data, utf8, uidonly):
         self.data, self.at, self.utf8 = data, 0, utf8
+        self.uidonly = uidonly
 
     def wrong(self, wanted):
         raise Wrong("%s expected at %d, before %r" % (
@@ -218,7 +222,9 @@ class Parser:
     def text(self):
         """resp-text: a code, and some text in any case."""
         if self.next(b"["):
-            self.match(CODE, "response code")
+            code = self.match(CODE, "response code")
+            if self.uidonly and code.startswith(b"[UNSEEN "):
+                raise Wrong("UNSEEN has a number")
             self.take(b" ")
         if not re.compile(rb"[^\r\n\0]+\r\n$").match(self.data, self.at):
             self.wrong("text")
@@ -253,6 +259,12 @@ class Parser:
             self.sp(self.id if name == b"MAILBOXID" else
                     lambda: self.nil() or self.number())
         self.sp(self.mailbox, lambda: self.items(one))
+
+    def esearch(self):
+        if self.uidonly and not re.compile(rb"( \([^)]*\))? UID").match(
+                self.data, self.at):
+            self.wrong("UID")
+        self.values()
 
     def search(self):
         while self.next(b" ") and not self.next(b" ("):
@@ -304,7 +316,7 @@ class Parser:
         b"PREAUTH": text, b"CAPABILITY": atoms, b"ENABLED": atoms,
         b"FLAGS": lambda self: self.sp(self.flags), b"LIST": list,
         b"LSUB": list, b"STATUS": status, b"SEARCH": search, b"SORT": search,
-        b"THREAD": threads, b"VANISHED": vanished, b"ESEARCH": values,
+        b"THREAD": threads, b"VANISHED": vanished, b"ESEARCH": esearch,
         b"QUOTAROOT": quotaroot, b"METADATA": of_mailbox, b"ACL": of_mailbox,
         b"MYRIGHTS": of_mailbox, b"LISTRIGHTS": of_mailbox}
 
@@ -329,9 +341,10 @@ class Parser:
             self.number()
             self.take(b" ")
             kind = self.match(ATOM, "response")
-            if kind == b"FETCH":
+            if kind == (b"UIDFETCH" if self.uidonly else b"FETCH"):
                 self.sp(lambda: self.items(self.fetch_item, 1))
-            elif kind not in (b"EXISTS", b"RECENT", b"EXPUNGE"):
+            elif kind not in (b"EXISTS", b"RECENT") and \
+                    (kind != b"EXPUNGE" or self.uidonly):
                 self.wrong("EXISTS, RECENT, EXPUNGE or FETCH")
             return
         kind = self.match(ATOM, "response")
@@ -340,11 +353,11 @@ class Parser:
         self.KINDS.get(kind, Parser.values)(self)
 
 
-def complain(response, utf8=False):
+def complain(response, utf8=False, uidonly=False):
     """What is wrong with a RESPONSE, None if nothing; quoted strings may hold
     UTF8 when the client has asked for that."""
     try:
-        Parser(response, utf8).response()
+        Parser(response, utf8, uidonly).response()
         return None
     except Wrong as e:
         return "%s in %r" % (e, response[:300])

@@ -249,13 +249,15 @@ class Raw:
 
 class Strict(Raw):
     """One of ours: each response must be what the grammar says."""
-    utf8 = False
+    utf8 = uidonly = False
 
     def line(self):
         got = Raw.line(self)
         if re.match(rb"\* ENABLED .*(UTF8=ACCEPT|IMAP4REV2)", got, re.I):
             self.utf8 = True
-        wrong = got.endswith(b"\n") and complain(got, self.utf8)
+        if re.match(rb"\* ENABLED .*UIDONLY", got, re.I):
+            self.uidonly = True
+        wrong = got.endswith(b"\n") and complain(got, self.utf8, self.uidonly)
         if wrong:
             raise AssertionError("response: " + wrong)
         return got
