@@ -254,8 +254,20 @@ static void fail(struct fetching *t, uint32_t uid, int code)
  * section 3.2.4). */
 static unsigned changed_items(const struct session *s)
 {
-	return FETCH_FLAGS |
-	       (enabled(s, ENABLED_CONDSTORE) ? FETCH_UID | FETCH_MODSEQ : 0);
+	return FETCH_FLAGS | (enabled(s, ENABLED_CONDSTORE)
+				      ? FETCH_UID_TOO | FETCH_MODSEQ
+				      : 0);
+}
+
+static unsigned items_of(const struct fetching *t, bool fresh)
+{
+	const struct session *s = t->s;
+	unsigned what = t->f->what | (s->by_uid ? FETCH_UID_TOO : 0) |
+			(fresh ? changed_items(s) : 0);
+
+	if (what & FETCH_UID_TOO && !enabled(s, ENABLED_UIDONLY))
+		what |= FETCH_UID;
+	return what;
 }
 
 /* One response, or nothing. */
@@ -264,19 +276,18 @@ static void put_message(struct fetching *t, uint32_t seq, bool fresh)
 	struct session *s = t->s;
 	struct buf *b = &s->out;
 	struct mailbox_message m = mailbox_get(s->box, seq);
-	unsigned what = t->f->what | (s->by_uid ? FETCH_UID : 0) |
-			(fresh ? changed_items(s) : 0);
+	unsigned what = items_of(t, fresh);
 	int code;
 
 	stream_put(s->c.io, b->data, b->len);
 	buf_reset(b);
 	s->flushed = false;
-	update_put_fetch(b, seq);
+	update_put_fetch(s, b, seq, m.uid);
 	code = put_items(t, seq, &m, what);
 	if (code == ERR_NOT_FOUND && !s->flushed) {
 		t->missing++;
 		buf_reset(b);
-		update_put_fetch(b, seq);
+		update_put_fetch(s, b, seq, m.uid);
 		put_gone(t, &m, what);
 		code = ERR_OK;
 	}

@@ -57,7 +57,7 @@ static const char *read_fetch(struct asked *q, const struct arg *list)
 	struct fetch *f = arena_alloc(arena, sizeof(*f));
 	const char *why = fetch_parse(q->s, one, f);
 
-	f->what |= FETCH_UID;
+	f->what |= FETCH_UID_TOO;
 	q->n->fetch = f;
 	return why;
 }

@@ -13,10 +13,12 @@
 /* Without any of these a folder can only be read. */
 #define WRITING (ACL_INSERT | ACL_EXPUNGE | ACL_SEEN | ACL_WRITE | ACL_DELETE)
 
-/* What IMAP4rev2 does without. */
+/* What IMAP4rev2 does without; UNSEEN is a message's number. */
 static void put_rev1(struct session *s)
 {
-	uint32_t unseen = mailbox_first_unseen(s->box);
+	uint32_t unseen = enabled(s, ENABLED_UIDONLY)
+				  ? 0
+				  : mailbox_first_unseen(s->box);
 
 	conn_put(&s->c, "* %u RECENT", s->told_recent);
 	if (unseen > 0)

@@ -5,6 +5,7 @@
 #include "imapd/others.h"
 #include "imapd/reopen.h"
 #include "imapd/rights.h"
+#include "imapd/set.h"
 
 #define ANY 1000000
 
@@ -14,6 +15,7 @@
 #define ONLY_UID (COMMAND_UID | COMMAND_ONLY_UID)
 #define NO_EXPUNGE COMMAND_NO_EXPUNGE
 #define REV1 COMMAND_REV1
+#define NUMBERS (COMMAND_SELECTED | COMMAND_UID | COMMAND_NUMBERS)
 
 #define REMOVE (ACL_DELETE | ACL_EXPUNGE) /* RFC 6851 section 4.3 */
 
@@ -26,7 +28,7 @@ static const struct command commands[] = {
 	{ "CHOOSE", cmd_choose, COMMAND_VISIT | SELECTED | UID, 1, 1, PLACE_ALL, 0, 0 },
 	{ "CLOSE", cmd_close, SELECTED, 0, 0, PLACE_SELECTED, 0, 0 },
 	{ "COMPRESS", cmd_compress, 0, 1, 1, PLACE_HERE, 0, 0 },
-	{ "COPY", cmd_copy, SELECTED | UID, 2, 2, PLACE_TARGET, ACL_INSERT, 0 },
+	{ "COPY", cmd_copy, NUMBERS, 2, 2, PLACE_TARGET, ACL_INSERT, 0 },
 	{ "CREATE", cmd_create, 0, 1, 2, PLACE_NEW, ACL_CREATE, 0 },
 	{ "DELETE", cmd_delete, 0, 1, 1, PLACE_NAMED, ACL_DELETE_FOLDER, 0 },
 	{ "DELETEACL", cmd_deleteacl, 0, 2, 2, PLACE_NAMED, ACL_ADMIN, 0 },
@@ -35,7 +37,7 @@ static const struct command commands[] = {
 	{ "EXAMINE", cmd_examine, 0, 1, 2, PLACE_OPENED, 0, 0 },
 	{ "EXPUNGE", cmd_expunge, WRITES, 0, 0, PLACE_SELECTED, 0, ACL_EXPUNGE },
 	{ "EXPUNGE", cmd_uid_expunge, WRITES | ONLY_UID, 1, 1, PLACE_SELECTED, 0, ACL_EXPUNGE },
-	{ "FETCH", cmd_fetch, SELECTED | UID | NO_EXPUNGE, 2, ANY, PLACE_SELECTED, 0, 0 },
+	{ "FETCH", cmd_fetch, NUMBERS | NO_EXPUNGE, 2, ANY, PLACE_SELECTED, 0, 0 },
 	{ "GETACL", cmd_getacl, 0, 1, 1, PLACE_NAMED, ACL_ADMIN, 0 },
 	{ "GETMETADATA", cmd_getmetadata, 0, 2, ANY, PLACE_NAMED, RIGHTS_ANNOTATE, 0 },
 	{ "GETQUOTA", cmd_getquota, 0, 1, 1, PLACE_HERE, 0, 0 },
@@ -46,25 +48,25 @@ static const struct command commands[] = {
 	{ "LISTRIGHTS", cmd_listrights, 0, 2, 2, PLACE_NAMED, ACL_ADMIN, 0 },
 	{ "LOGOUT", cmd_logout, 0, 0, 0, PLACE_HERE, 0, 0 },
 	{ "LSUB", cmd_lsub, REV1, 2, 2, PLACE_ALL, 0, 0 },
-	{ "MOVE", cmd_move, WRITES | UID, 2, 2, PLACE_TARGET, ACL_INSERT, REMOVE },
+	{ "MOVE", cmd_move, WRITES | NUMBERS, 2, 2, PLACE_TARGET, ACL_INSERT, REMOVE },
 	{ "MYRIGHTS", cmd_myrights, 0, 1, 1, PLACE_NAMED, RIGHTS_ANY, 0 },
 	{ "NAMESPACE", cmd_namespace, 0, 0, 0, PLACE_HERE, 0, 0 },
 	{ "NOOP", cmd_noop, 0, 0, 0, PLACE_SELECTED, 0, 0 },
 	{ "NOTIFY", cmd_notify, 0, 1, ANY, PLACE_ALL, 0, 0 },
 	{ "REMOVABLE", cmd_noop, COMMAND_VISIT | WRITES, 0, 0, PLACE_ALL, 0, REMOVE },
 	{ "RENAME", cmd_rename, 0, 2, 2, PLACE_RENAMED, 0, 0 },
-	{ "REPLACE", cmd_replace, WRITES | UID, 2, ANY, PLACE_TARGET, ACL_INSERT, REMOVE },
-	{ "SEARCH", cmd_search, SELECTED | UID | NO_EXPUNGE, 1, ANY, PLACE_SELECTED, 0, 0 },
+	{ "REPLACE", cmd_replace, WRITES | NUMBERS, 2, ANY, PLACE_TARGET, ACL_INSERT, REMOVE },
+	{ "SEARCH", cmd_search, NUMBERS | NO_EXPUNGE, 1, ANY, PLACE_SELECTED, 0, 0 },
 	{ "SELECT", cmd_select, 0, 1, 2, PLACE_OPENED, 0, 0 },
 	{ "SETACL", cmd_setacl, 0, 3, 3, PLACE_NAMED, ACL_ADMIN, 0 },
 	{ "SETMETADATA", cmd_setmetadata, 0, 2, 2, PLACE_NAMED, RIGHTS_ANNOTATE, 0 },
 	{ "SETQUOTA", cmd_setquota, 0, 2, 2, PLACE_HERE, 0, 0 },
-	{ "SORT", cmd_sort, SELECTED | UID | NO_EXPUNGE, 3, ANY, PLACE_SELECTED, 0, 0 },
+	{ "SORT", cmd_sort, NUMBERS | NO_EXPUNGE, 3, ANY, PLACE_SELECTED, 0, 0 },
 	{ "STATUS", cmd_status, 0, 2, 2, PLACE_NAMED, ACL_READ, 0 },
-	{ "STORE", cmd_store, WRITES | UID | NO_EXPUNGE, 3, ANY, PLACE_SELECTED, 0, 0 },
+	{ "STORE", cmd_store, WRITES | NUMBERS | NO_EXPUNGE, 3, ANY, PLACE_SELECTED, 0, 0 },
 	{ "SUBSCRIBE", cmd_subscribe, 0, 1, 1, PLACE_HERE, 0, 0 },
 	{ "SUBSCRIBED", cmd_subscribed, COMMAND_VISIT, 0, ANY, PLACE_ALL, 0, 0 },
-	{ "THREAD", cmd_thread, SELECTED | UID | NO_EXPUNGE, 3, ANY, PLACE_SELECTED, 0, 0 },
+	{ "THREAD", cmd_thread, NUMBERS | NO_EXPUNGE, 3, ANY, PLACE_SELECTED, 0, 0 },
 	{ "UIDBATCHES", cmd_uidbatches, SELECTED, 1, 2, PLACE_SELECTED, 0, 0 },
 	{ "UNSELECT", cmd_unselect, SELECTED, 0, 0, PLACE_SELECTED, 0, 0 },
 	{ "UNSUBSCRIBE", cmd_unsubscribe, 0, 1, 1, PLACE_HERE, 0, 0 },
@@ -92,7 +94,10 @@ static void check_and_run(struct session *s)
 {
 	size_t n = args_count(s->c.args);
 
-	if (n < s->command->min || n > s->command->max)
+	if (s->command->flags & COMMAND_NUMBERS && !s->by_uid &&
+	    enabled(s, ENABLED_UIDONLY))
+		conn_bad(&s->c, UIDREQUIRED);
+	else if (n < s->command->min || n > s->command->max)
 		conn_bad(&s->c, "Wrong number of arguments.");
 	else if (others_run(s))
 		; /* that session has answered */

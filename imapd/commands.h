@@ -15,7 +15,9 @@ enum command_flag {
 	COMMAND_NO_EXPUNGE = 1 << 4, /* numbers must hold until its end, unless
 				      * it is by UID (RFC 3501, 7.4.1) */
 	COMMAND_REV1 = 1 << 5,	     /* IMAP4rev2 does not have it */
-	COMMAND_VISIT = 1 << 6	     /* only in a visit */
+	COMMAND_VISIT = 1 << 6,	     /* only in a visit */
+	COMMAND_NUMBERS = 1 << 7     /* names messages by number, unless it is
+				      * by UID */
 };
 
 /* Which session runs a command, when other users' folders are there (others.h):

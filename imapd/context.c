@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "imapd/enabled.h"
 #include "imapd/fetch.h"
 #include "imapd/result.h"
 #include "imapd/set.h"
@@ -48,6 +49,12 @@ struct change {
 	uint32_t *number;
 	size_t n;
 };
+
+/* Numbers of a result from before UIDONLY are UIDs from then on. */
+static bool tells_uids(const struct session *s, const struct context *c)
+{
+	return c->by_uid || enabled(s, ENABLED_UIDONLY);
+}
 
 static struct context **find(struct session *s, const char *tag)
 {
@@ -194,7 +201,7 @@ static void tell(struct session *s, const struct context *c,
 		return;
 	buf_reset(b);
 	buf_printf(b, "* ESEARCH (TAG \"%s\"%s)%s", c->tag, c->where,
-		   c->by_uid ? " UID" : "");
+		   tells_uids(s, c) ? " UID" : "");
 	put_change(c, out, b);
 	put_change(c, in, b);
 	buf_puts(b, "\r\n");
@@ -216,8 +223,8 @@ static struct news *find_news(struct news *news, size_t n, uint32_t uid)
 
 /* Takes rows out that do not match any more, from the first on: each leaves the
  * place that it has after those before it were taken out. */
-static void take_out(struct context *c, struct news *news, size_t n,
-		     struct change *out)
+static void take_out(struct session *s, struct context *c, struct news *news,
+		     size_t n, struct change *out)
 {
 	size_t i, to = 0;
 
@@ -231,7 +238,7 @@ static void take_out(struct context *c, struct news *news, size_t n,
 		if (!found || found->is)
 			c->row[to++] = c->row[i];
 		else
-			note(out, to, c->by_uid ? found->uid : found->seq);
+			note(out, to, tells_uids(s, c) ? found->uid : found->seq);
 	}
 	c->n = to;
 }
@@ -251,8 +258,8 @@ static struct sort_row *new_rows(struct context *c, const struct news *news,
 }
 
 /* Puts new rows in, from the first on: so each gets the place that it keeps. */
-static void put_in(struct context *c, struct news *news, size_t n,
-		   struct change *in)
+static void put_in(struct session *s, struct context *c, struct news *news,
+		   size_t n, struct change *in)
 {
 	size_t count, i = 0, k = 0, to;
 	struct sort_row *new = new_rows(c, news, n, &count);
@@ -266,7 +273,7 @@ static void put_in(struct context *c, struct news *news, size_t n,
 			continue;
 		}
 		of = find_news(news, n, new[k].seq);
-		note(in, to, c->by_uid ? of->uid : of->seq);
+		note(in, to, tells_uids(s, c) ? of->uid : of->seq);
 		all[to] = new[k++];
 	}
 	free(c->row);
@@ -283,8 +290,8 @@ static void apply(struct session *s, struct context *c, struct news *news,
 
 	change_begin(s, &out, "REMOVEFROM", n);
 	change_begin(s, &in, "ADDTO", n);
-	take_out(c, news, n, &out);
-	put_in(c, news, n, &in);
+	take_out(s, c, news, n, &out);
+	put_in(s, c, news, n, &in);
 	tell(s, c, &out, &in);
 }
 

@@ -17,13 +17,16 @@ enum enabled {
 	ENABLED_QRESYNC = 1 << 1,   /* VANISHED instead of EXPUNGE */
 	ENABLED_UTF8 = 1 << 2,	    /* UTF8=ACCEPT (RFC 6855) */
 	ENABLED_REV2 = 1 << 3,	    /* IMAP4rev2 (RFC 9051) */
-	ENABLED_ALL = (1 << 4) - 1
+	ENABLED_UIDONLY = 1 << 4,   /* no message numbers (RFC 9586) */
+	ENABLED_ALL = (1 << 5) - 1
 };
 
 /* What follows from any of them: names and quoted strings are in UTF-8, both
- * ways; a FETCH that nobody has asked for says the UID. */
+ * ways; a FETCH that nobody has asked for says the UID; what is gone is told by
+ * UIDs. */
 #define ENABLED_NAMES_UTF8 (ENABLED_UTF8 | ENABLED_REV2)
 #define ENABLED_FETCH_UID (ENABLED_CONDSTORE | ENABLED_REV2)
+#define ENABLED_VANISHED (ENABLED_QRESYNC | ENABLED_UIDONLY)
 
 /* Does the client know ANY of these? */
 bool enabled(const struct session *s, unsigned any);

@@ -22,7 +22,8 @@ enum fetch_what {
 	FETCH_LAZY = 1 << 9, /* PREVIEW (LAZY) */
 	FETCH_MODSEQ = 1 << 10,
 	FETCH_EMAILID = 1 << 11,
-	FETCH_THREADID = 1 << 12
+	FETCH_THREADID = 1 << 12,
+	FETCH_UID_TOO = 1 << 13 /* the UID, unless the response begins with it */
 };
 
 enum fetch_form {

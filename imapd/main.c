@@ -172,6 +172,7 @@ static int run_session(struct program *p)
 				       config_string(c, "run_directory")),
 		.public_user = public_user(c),
 		.signed_from = signed_from(c),
+		.uidonly = config_bool(c, "imap_uidonly"),
 	};
 	read_server_entries(p, c);
 	read_park_ms(&p->session, c);

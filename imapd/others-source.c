@@ -74,12 +74,15 @@ static const struct arg *words(struct copying *c, struct visit *v)
 	return args_parse(c->scratch, v->line.data, v->line.len, &limits, &why);
 }
 
-/* The items of "* n FETCH (…)", or NULL if the line is another. */
+/* The items of "* n FETCH (…)" or "* uid UIDFETCH (…)", or NULL if the line is
+ * another. */
 static const struct arg *fetched(struct copying *c, struct visit *v)
 {
 	const struct arg *a = words(c, v);
 
-	return a && args_count(a) == 4 && arg_is(&a[2], "FETCH") &&
+	return a && args_count(a) == 4 &&
+			       (arg_is(&a[2], "FETCH") ||
+				arg_is(&a[2], "UIDFETCH")) &&
 			       a[3].type == ARG_LIST
 		       ? a[3].list
 		       : NULL;
@@ -261,7 +264,7 @@ static bool begin_fetch(struct copying *c, size_t i)
 		return false;
 	buf_init(&set, 1 << 16);
 	set_put(&set, c->uid + i, n);
-	visit_ask(c->from, "UID FETCH %s (FLAGS INTERNALDATE BODY.PEEK[])",
+	visit_ask(c->from, "UID FETCH %s (UID FLAGS INTERNALDATE BODY.PEEK[])",
 		  set.data);
 	buf_free(&set);
 	c->asked = i + n;

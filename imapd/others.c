@@ -98,6 +98,7 @@ static bool tell_enabled(struct session *s, struct visit *v)
 		{ ENABLED_QRESYNC, " QRESYNC" },
 		{ ENABLED_UTF8, " UTF8=ACCEPT" },
 		{ ENABLED_REV2, " IMAP4rev2" },
+		{ ENABLED_UIDONLY, " UIDONLY" },
 	};
 	char names[64] = "";
 

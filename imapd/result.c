@@ -94,7 +94,7 @@ static bool read_update(struct result *r, const struct arg **a)
 	r->fetch = arena_alloc(arena, sizeof(*r->fetch));
 	if (fetch_parse(r->s, one, r->fetch))
 		return false;
-	r->fetch->what |= FETCH_UID;
+	r->fetch->what |= FETCH_UID_TOO;
 	return true;
 }
 

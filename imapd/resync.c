@@ -47,6 +47,8 @@ static const char *parse(struct session *s, const struct arg *a,
 			if (a->type != ARG_LIST ||
 			    !parse_qresync(s, a->list, r))
 				return "Invalid QRESYNC parameter.";
+			if (r->seq.n > 0 && enabled(s, ENABLED_UIDONLY))
+				return UIDREQUIRED;
 		}
 	}
 	return NULL;

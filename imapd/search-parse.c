@@ -105,6 +105,7 @@ struct parser {
 	int keys; /* so far */
 	unsigned texts;
 	unsigned near; /* within as many FUZZY */
+	const char *why; /* what is wrong, if more is to be said */
 	bool by_modseq;
 	bool by_score;
 };
@@ -351,6 +352,18 @@ static bool is_known(const struct parser *p, const struct word *w)
 	       (w->type != SEARCH_RECENT && w->type != SEARCH_NEW);
 }
 
+/* A set by itself (RFC 9586 section 3.5); "$" has no numbers. */
+static bool parse_numbers(struct parser *p, struct search_key *key)
+{
+	key->type = SEARCH_NUMBER;
+	p->s->by_number = true;
+	if (!parse_set(p, key))
+		return false;
+	if (key->type == SEARCH_NUMBER && enabled(p->s, ENABLED_UIDONLY))
+		p->why = UIDREQUIRED;
+	return !p->why;
+}
+
 static bool parse_word(struct parser *p, struct search_key *key)
 {
 	const struct word *w = words;
@@ -360,9 +373,7 @@ static bool parse_word(struct parser *p, struct search_key *key)
 		if (arg_is(p->a, w->name) && is_known(p, w))
 			break;
 	if (i == sizeof(words) / sizeof(*words)) {
-		key->type = SEARCH_NUMBER;
-		p->s->by_number = true;
-		return parse_set(p, key);
+		return parse_numbers(p, key);
 	}
 	key->type = w->type;
 	key->not = w->not ;
@@ -438,6 +449,6 @@ struct search_key *search_parse(struct session *s, const struct arg *a,
 	if (p.keys > KEYS_MAX)
 		conn_reply(&s->c, "NO [LIMIT] Too many search keys.");
 	else
-		conn_bad(&s->c, "Invalid search key.");
+		conn_bad(&s->c, p.why ? p.why : "Invalid search key.");
 	return NULL;
 }

@@ -537,6 +537,7 @@ static bool serve(struct handover *h, struct feed *feed,
 		.facts = h->facts,
 		.key = h->key,
 		.signed_from = rules->signed_from,
+		.uidonly = rules->uidonly,
 	};
 
 	if (s.store)

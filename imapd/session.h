@@ -100,6 +100,7 @@ struct session {
 	int64_t message_max; /* largest message accepted, never 0 */
 	uint32_t signed_from; /* folders with as many messages get signatures,
 			       * if they are searched; 0: none do */
+	bool uidonly; /* is announced (RFC 9586) */
 	struct quota quota;
 	struct metadata_watch *watch; /* metadata-watch.h; or NULL */
 	const struct metadata *server; /* entries that all may read, or NULL */
@@ -131,6 +132,7 @@ struct session_rules {
 	struct decoders decoders; /* for text of attachments */
 	const char *public_user; /* as in the session */
 	int64_t park_ms; /* as in the session */
+	bool uidonly; /* likewise */
 };
 
 /* Serves the session that accountd sends over SOCK (closed here), and further

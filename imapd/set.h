@@ -34,6 +34,10 @@ void set_saved(struct session *s, struct set *out);
 /* Is ARG "$"? */
 bool set_is_saved(const struct arg *arg);
 
+/* What a client that has enabled UIDONLY is told if it names numbers (RFC 9586
+ * section 3). */
+#define UIDREQUIRED "[UIDREQUIRED] Only UIDs, as you have enabled UIDONLY."
+
 bool set_has(const struct set *set, uint32_t number);
 
 /* The messages that ARG means in the current command, by number or by UID, as

@@ -33,11 +33,14 @@ void update_put_message_flags(struct session *s, struct buf *out,
 	buf_put(out, s->flags.data, s->flags.len);
 }
 
-void update_put_fetch(struct buf *out, uint32_t seq)
+void update_put_fetch(const struct session *s, struct buf *out, uint32_t seq,
+		      uint32_t uid)
 {
+	bool by_uid = enabled(s, ENABLED_UIDONLY);
+
 	buf_put(out, "* ", 2);
-	buf_put_uint(out, seq);
-	buf_put(out, " FETCH (", 8);
+	buf_put_uint(out, by_uid ? uid : seq);
+	buf_puts(out, by_uid ? " UIDFETCH (" : " FETCH (");
 }
 
 void update_put_uid(struct buf *out, uint32_t uid)
@@ -61,8 +64,9 @@ void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 
 	if (silent && !modseq)
 		return;
-	update_put_fetch(out, seq);
-	if (s->by_uid || s->notify || enabled(s, ENABLED_FETCH_UID))
+	update_put_fetch(s, out, seq, m->uid);
+	if (!enabled(s, ENABLED_UIDONLY) &&
+	    (s->by_uid || s->notify || enabled(s, ENABLED_FETCH_UID)))
 		update_put_uid(out, m->uid);
 	if (modseq)
 		update_put_modseq(s, out, m->modseq);
@@ -136,7 +140,7 @@ void update_put_gone(struct session *s, const uint32_t *seq,
 		     const uint32_t *uid, size_t n)
 {
 	struct buf *b = &s->out;
-	bool vanished = enabled(s, ENABLED_QRESYNC);
+	bool vanished = enabled(s, ENABLED_VANISHED);
 	size_t i;
 
 	if (n == 0)

@@ -39,13 +39,14 @@ void update_keywords(struct session *s);
 
 /* "* SEQ FETCH (FLAGS (…))", with the UID if the current command is by UID
  * (RFC 3501 section 6.4.8), with both UID and mod-sequence if the client knows
- * these, and always in IMAP4rev2. SILENT: without FLAGS; then nothing is left
+ * these, and always in IMAP4rev2, but with UIDONLY not twice. SILENT: without FLAGS; then nothing is left
  * for other clients. */
 void update_put_fetch_flags(struct session *s, struct buf *out, uint32_t seq,
 			    const struct mailbox_message *m, bool silent);
 
-/* "* SEQ FETCH (", appended to OUT. */
-void update_put_fetch(struct buf *out, uint32_t seq);
+/* "* SEQ FETCH (", or with UIDONLY "* UID UIDFETCH (", appended to OUT. */
+void update_put_fetch(const struct session *s, struct buf *out, uint32_t seq,
+		      uint32_t uid);
 
 /* "UID n " */
 void update_put_uid(struct buf *out, uint32_t uid);

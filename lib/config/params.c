@@ -96,6 +96,8 @@ const struct config_param config_params[] = {
   "A URI, such as a mailto: or https: address, under which users reach the administrator: their mail programs can ask for it (METADATA, entry /shared/admin). Empty: none." },
 { "imap_server_comment", STRING, "", NULL, "users",
   "A note about the server that the mail programs of all users can ask for (METADATA, entry /shared/comment). Empty: none." },
+{ "imap_uidonly", BOOL, "no", NULL, "services",
+  "Announce UIDONLY (RFC 9586), in which IMAP clients name messages by UIDs alone. Microsoft's new Outlook enables it and then fails." },
 { "imaps_port", INT, "993", "0-65535", "services",
   "Port of IMAP over TLS; 0: none." },
 { "inet_interfaces", LIST, "all", NULL, "services",
