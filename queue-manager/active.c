@@ -263,8 +263,7 @@ static void begin_fails(struct qmgr *q, struct slot *slot, int err)
 		leave_alone(q, slot, path, err);
 		return;
 	}
-	if (err == ERR_CORRUPT || err == ERR_SYNTAX || err == ERR_NOT_FOUND ||
-	    err == ERR_UNSUPPORTED) {
+	if (slot_was_read(err)) {
 		errand_put_aside(q, slot, "", err_why(err));
 		return;
 	}
@@ -328,6 +327,8 @@ void active_run_due(struct qmgr *q)
 			wait_add(&q->waiting, slot,
 				 (uint32_t)(slot->only->rests_until +
 					    random() % 16));
+		else if (slot->generation == GENERATION_UNREAD)
+			errand_look(q, slot);
 		else
 			begin_pass(q, slot);
 	}

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "log/log.h"
+#include "queue-manager/backoff.h"
 #include "queue-manager/clocks.h"
 #include "queue-manager/errand.h"
 #include "queue-manager/pool.h"
@@ -17,10 +18,16 @@ static struct slot *claim(struct qmgr *q, uint32_t number,
 			  enum slot_state state)
 {
 	struct slot *s = store_get(&q->store, number);
+	uint8_t asked = 0;
 
-	if (s && (s->state == SLOT_MAKING || s->state == SLOT_LOOKED_AT))
+	if (s && (s->state == SLOT_MAKING || s->state == SLOT_LOOKED_AT)) {
+		asked = s->asked;
 		store_remove(&q->store, s);
-	return store_add(&q->store, number, state);
+	}
+	s = store_add(&q->store, number, state);
+	if (s)
+		s->asked = asked;
+	return s;
 }
 
 /* The same, for slots that keeper is to deal with. */
@@ -102,6 +109,34 @@ void finding_on_rot(struct qmgr *q)
 		return;
 	q->found.damaged++;
 	errand_put_aside(q, s, ipc_text(&q->in, "id"), ipc_text(&q->in, "why"));
+}
+
+/* It waits like a message whose file cannot be read for its try (active.c): the
+ * administrator sees it, and it is looked at again when its time comes. */
+void finding_on_unread(struct qmgr *q)
+{
+	char path[QUEUE_PATH_SIZE];
+	uint16_t attempts = 0;
+	struct slot *s;
+	int64_t number;
+
+	if (!ipc_int(&q->in, "slot", 0, QUEUE_SLOT_MAX, &number))
+		return;
+	s = store_get(&q->store, (uint32_t)number);
+	if (s)
+		attempts = s->attempts;
+	s = claim(q, (uint32_t)number, SLOT_WAITING);
+	if (!s)
+		return;
+	s->generation = GENERATION_UNREAD;
+	s->arrival = (uint32_t)q->now;
+	s->attempts = attempts < UINT16_MAX ? attempts + 1 : attempts;
+	wait_add(&q->waiting, s,
+		 (uint32_t)(q->tick +
+			    backoff(&q->settings, s->attempts, false)));
+	queue_slot_path(path, s->number);
+	log_error("%s: not known yet what is in it: %s", path,
+		  ipc_text(&q->in, "why"));
 }
 
 /* A process to which a former qmgr lent it still has it. */

@@ -1,6 +1,6 @@
 /*
- * What keeper found in files of the queue: the answers found, junk, rot, busy,
- * scanned and counted of keeper.h, in q->in. A finding may be out of date when it
+ * What keeper found in files of the queue: the answers found, junk, rot, unread,
+ * busy, scanned and counted of keeper.h, in q->in. A finding may be out of date when it
  * arrives: it is believed only for a number that qmgr does not know, or that
  * it asked about (errand.h).
  */
@@ -12,6 +12,7 @@
 void finding_on_found(struct qmgr *q);
 void finding_on_junk(struct qmgr *q);
 void finding_on_rot(struct qmgr *q);
+void finding_on_unread(struct qmgr *q);
 void finding_on_busy(struct qmgr *q);
 void finding_on_scanned(struct qmgr *q);
 void finding_on_counted(struct qmgr *q);

@@ -27,6 +27,13 @@ static void decide(struct judged *j, enum verdict verdict, const char *why)
 	str_copy(j->why, sizeof(j->why), why);
 }
 
+/* It could not be judged, or is no message, as CODE says. */
+static void decide_by(struct judged *j, int code)
+{
+	decide(j, slot_was_read(code) ? VERDICT_DAMAGED : VERDICT_UNREAD,
+	       err_why(code));
+}
+
 static bool see_committed(void *context, int64_t when, const char *const *word,
 			  size_t n)
 {
@@ -49,7 +56,7 @@ static void judge_damaged(struct judged *j, int fd, const struct slot_super *s)
 	if (!committed)
 		code = journal_read(fd, s, &end, see_committed, &committed);
 	if (code)
-		decide(j, VERDICT_DAMAGED, err_why(code));
+		decide_by(j, code);
 	else if (committed)
 		decide(j, VERDICT_DAMAGED, why);
 	else
@@ -68,7 +75,7 @@ static void judge_message(struct judged *j, int fd, const struct slot_super *s)
 	if (!err)
 		err = message_load(&j->m, fd, s->generation, false);
 	if (err)
-		decide(j, VERDICT_DAMAGED, err_why(err));
+		decide_by(j, err);
 	else
 		decide(j, VERDICT_MESSAGE, "");
 }
@@ -154,7 +161,7 @@ static void judge_rest(struct judged *j, int fd, const int err[2],
 	if (!code)
 		code = look_at_rest(fd, st.st_size, err, done, &t);
 	if (code)
-		decide(j, VERDICT_DAMAGED, err_why(code));
+		decide_by(j, code);
 	else if (t.committed)
 		decide(j, VERDICT_DAMAGED, "a message without a superblock");
 	else if (done && st.st_size < SLOT_SIZE)
@@ -202,7 +209,7 @@ void judge(struct judged *j, uint32_t number, int fd)
 	for (int i = 0; i < 2; i++) {
 		err[i] = slot_super_at(fd, (uint32_t)i, &s[i]);
 		if (err[i] && err[i] != ERR_NOT_FOUND)
-			decide(j, VERDICT_DAMAGED, err_why(err[i]));
+			decide_by(j, err[i]);
 		if (err[i] == ERR_CORRUPT)
 			str_copy(j->id, sizeof(j->id), s[i].id);
 		if (err[i] == ERR_UNSUPPORTED)

@@ -15,14 +15,15 @@ enum verdict {
 	VERDICT_MESSAGE, /* promised, and complete */
 	VERDICT_UNUSED,	 /* no message, or one that is done */
 	VERDICT_TORN,	 /* a write that a crash interrupted: never promised */
-	VERDICT_DAMAGED, /* to be put aside */
-	VERDICT_STRANGE	 /* not ours to touch: another version of the format */
+	VERDICT_DAMAGED, /* what was read is wrong: to be put aside */
+	VERDICT_STRANGE, /* not ours to touch: another version of the format */
+	VERDICT_UNREAD	 /* not all could be read: to be judged again later */
 };
 
 struct judged {
 	enum verdict verdict;
 	char id[QUEUE_ID_SIZE]; /* "" if it is not known */
-	char why[256];		/* of VERDICT_DAMAGED and VERDICT_STRANGE;
+	char why[256];		/* of VERDICT_DAMAGED, STRANGE and UNREAD;
 				 * else "", or what is worth a line */
 	struct message m;	/* loaded for VERDICT_MESSAGE */
 };

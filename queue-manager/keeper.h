@@ -20,6 +20,8 @@
  *     junk    torn…, unused…      files without a promise
  *     rot     slot, id, why       a file that cannot be understood; perhaps a
  *                                 promise that cannot be kept
+ *     unread  slot, why           a file that cannot be read now, perhaps a
+ *                                 promise: to be examined again
  *     busy    slot                no message, but somebody can still write to
  *                                 it: to be examined again
  *     anew    slot…               the answer to `remove` and `corrupt`, and the

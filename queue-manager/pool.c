@@ -138,6 +138,7 @@ static const struct {
 	{ "found", finding_on_found },
 	{ "junk", finding_on_junk },
 	{ "rot", finding_on_rot },
+	{ "unread", finding_on_unread },
 	{ "busy", finding_on_busy },
 	{ "scanned", finding_on_scanned },
 	{ "counted", finding_on_counted },

@@ -80,6 +80,15 @@ static void say_rot(struct scan *s, uint32_t number, const char *id,
 	send(s, &s->out);
 }
 
+/* Nothing is known of what is in it. */
+static void say_unread(struct scan *s, uint32_t number, const char *why)
+{
+	ipc_begin(&s->out, "unread");
+	ipc_put_int(&s->out, "slot", number);
+	ipc_put(&s->out, "why", why);
+	send(s, &s->out);
+}
+
 /* A file that is not one of our slots: it stays where it is. */
 static void say_strange(struct scan *s, const char *path, const char *why)
 {
@@ -124,6 +133,9 @@ static void say_verdict(struct scan *s, uint32_t number, const char *path,
 	case VERDICT_STRANGE:
 		say_strange(s, path, j->why);
 		break;
+	case VERDICT_UNREAD:
+		say_unread(s, number, j->why);
+		break;
 	}
 }
 
@@ -141,7 +153,11 @@ static void look_into(struct scan *s, uint32_t number, const char *path, int fd)
 	struct stat st;
 	bool lent = is_lent(fd);
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+	if (fstat(fd, &st) < 0) {
+		say_unread(s, number, err_why(err_sys("look at", NULL)));
+		return;
+	}
+	if (!S_ISREG(st.st_mode)) {
 		say_strange(s, path, "is not a regular file");
 		return;
 	}
@@ -188,6 +204,10 @@ void scan_look(struct scan *s, uint32_t number)
 
 	queue_slot_path(path, number);
 	fd = open_slot(path);
+	if (fd < 0 && errno == EIO) {
+		say_unread(s, number, err_why(err_sys("open", NULL)));
+		return;
+	}
 	if (fd < 0) {
 		miss(s, path);
 		return;

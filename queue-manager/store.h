@@ -45,6 +45,9 @@ struct slot_files {
 	struct slot *next_owned;
 };
 
+/* In SLOT_WAITING: it could not be read yet whether there is a message in it. */
+#define GENERATION_UNREAD 0
+
 struct slot {
 	struct active *active;		/* SLOT_ACTIVE only */
 	struct slot_files *files;	/* or NULL */

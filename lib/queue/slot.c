@@ -197,6 +197,12 @@ int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s)
 	return ERR_OK;
 }
 
+bool slot_was_read(int code)
+{
+	return code == ERR_OK || code == ERR_NOT_FOUND || code == ERR_CORRUPT ||
+	       code == ERR_SYNTAX || code == ERR_UNSUPPORTED;
+}
+
 /* Reads a superblock; bytes beyond the end of the file count as zeros. */
 static int read_sector(int fd, off_t at, char data[SLOT_SUPER])
 {
@@ -237,8 +243,10 @@ int slot_super_find(int fd, struct slot_super *s)
 	struct slot_super even, odd;
 	int e = slot_super_at(fd, 0, &even), o = slot_super_at(fd, 1, &odd);
 
-	if (e == ERR_IO || o == ERR_IO)
-		return ERR_IO;
+	if (!slot_was_read(e))
+		return e;
+	if (!slot_was_read(o))
+		return o;
 	if (e && o)
 		return ERR_NOT_FOUND;
 	*s = o || (!e && even.generation > odd.generation) ? even : odd;

@@ -62,16 +62,21 @@ off_t slot_journal_after(off_t end);
 void slot_super_write(char out[SLOT_SUPER], const struct slot_super *s);
 int slot_super_read(const char data[SLOT_SUPER], struct slot_super *s);
 
+/* Did what gave CODE, reading a slot, see the bytes? Then CODE says what they
+ * are. Else nothing is known of them: a disk, or memory, that fails for a moment
+ * is no damage. */
+bool slot_was_read(int code);
+
 /* Reads the superblock in the half of GENERATION, which may be of an earlier
- * or later one. Like slot_super_read; or ERR_IO. */
+ * or later one. Like slot_super_read; or ERR_IO, ERR_TEMP … */
 int slot_super_at(int fd, uint32_t generation, struct slot_super *s);
 
 /* Finds the newest valid superblock. ERR_OK (look at s->freed), ERR_NOT_FOUND
- * if neither is valid, ERR_IO. */
+ * if neither is valid; ERR_IO, ERR_TEMP … */
 int slot_super_find(int fd, struct slot_super *s);
 
 /* Reads content and envelope and compares the CRC: ERR_OK, ERR_CORRUPT,
- * ERR_IO. */
+ * ERR_IO, ERR_TEMP … */
 int slot_verify(int fd, const struct slot_super *s);
 
 /* Marks on disk, unsynced, that the message is done, or that it was promised:
