@@ -7,7 +7,8 @@
  * The Maildir and its journal are made only if they turn out to be missing, so
  * the usual delivery does not check for them. A message that is already there
  * counts only if its record is marked as sure or its file was read: a power cut
- * may leave a record without its content.
+ * may leave a record without its content. If that cannot be read now, the
+ * delivery waits: another copy would be one too many.
  */
 #include "mailbox/deliver.h"
 
@@ -146,15 +147,14 @@ static int open_box(struct letterbox *b, const struct delivery *d)
 	return ERR_OK;
 }
 
-/* Finds the file by its base: its flags may have changed its name. */
-static bool find_file(struct folder *f, const struct key_found *k,
-		      struct listing *l, struct message_ref *ref)
+/* Finds the file by its base: its flags may have changed its name.
+ * ERR_NOT_FOUND: there is none; others: that is not known. */
+static int find_file(struct folder *f, const struct key_found *k,
+		     struct listing *l, struct message_ref *ref)
 {
-	size_t i;
+	int code = messages_list(f->files, BOTH_DIRS, l);
 
-	if (messages_list(f->files, BOTH_DIRS, l) != ERR_OK)
-		return false;
-	for (i = 0; i < l->n; i++) {
+	for (size_t i = 0; !code && i < l->n; i++) {
 		const struct listing_file *file = &l->file[i];
 		const char *text = listing_name(l, i);
 
@@ -163,48 +163,62 @@ static bool find_file(struct folder *f, const struct key_found *k,
 			*ref = (struct message_ref){ text, file->nbase,
 						     file->dir, file->letters,
 						     text };
-			return true;
+			return ERR_OK;
 		}
 	}
-	return false;
+	return code && code != ERR_NOT_FOUND ? code : ERR_NOT_FOUND;
 }
 
-/* Is the file of K complete and durable? What is recorded as sure was promised,
- * even if another program has changed it. Otherwise *WHAT is what is there. */
-static bool is_whole(struct folder *f, const struct key_found *k,
+/* Is the file of K complete and durable? *WHAT is what is there. */
+static int read_file(struct folder *f, const struct key_found *k,
 		     const struct message_ref *ref, enum content *what)
 {
 	const uint32_t *crc = k->add.known ? &k->add.content : NULL;
-	bool whole;
-	int fd;
+	int fd, code = messages_open(f->files, ref, &fd);
 
-	if (messages_open(f->files, ref, &fd) != ERR_OK)
-		return false;
-	whole = content_judge(fd, k->add.size, crc, k->ours, what) == ERR_OK &&
-		(k->sure ||
-		 (*what != CONTENT_EMPTY && *what != CONTENT_TORN)) &&
-		file_sync(fd) == 0;
+	if (code == ERR_NOT_FOUND)
+		return err_set(ERR_BUSY,
+			       "another program has just renamed the message");
+	if (code)
+		return code;
+	code = content_judge(fd, k->add.size, crc, k->ours, what);
+	if (!code && *what != CONTENT_EMPTY && *what != CONTENT_TORN &&
+	    file_sync(fd) < 0)
+		code = err_sys("sync", "a message file");
 	close(fd);
-	return whole;
+	return code;
 }
 
-/* The file of K decides; one that a power cut left without a message is
+/* The file at REF decides; one that a power cut left without a message is
  * withdrawn, or if that fails a session will do it. */
-static bool is_there(struct folder *f, const struct key_found *k)
+static int judge_file(struct folder *f, const struct key_found *k,
+		      const struct message_ref *ref)
 {
-	enum content what = CONTENT_RIGHT;
+	enum content what;
+	int code = read_file(f, k, ref, &what);
+
+	if (code)
+		return code;
+	if (what == CONTENT_RIGHT || what == CONTENT_CHANGED)
+		return ERR_OK;
+	if (content_put_aside(f->files, ref, what) == ERR_OK)
+		err_ignore(add_undo(f, &k->add));
+	return ERR_NOT_FOUND;
+}
+
+/* Is the file of K there? What is recorded as sure was promised, even if
+ * another program has changed it, or it cannot be read any more. ERR_NOT_FOUND:
+ * it is not; others: that is not known. */
+static int find_first_file(struct folder *f, const struct key_found *k)
+{
 	struct message_ref ref;
 	struct listing l;
-	bool there = find_file(f, k, &l, &ref);
+	int code = find_file(f, k, &l, &ref);
 
-	if (there && !is_whole(f, k, &ref, &what)) {
-		there = false;
-		if (what != CONTENT_RIGHT && what != CONTENT_CHANGED &&
-		    content_put_aside(f->files, &ref, what) == ERR_OK)
-			err_ignore(add_undo(f, &k->add));
-	}
+	if (!code && !k->sure)
+		code = judge_file(f, k, &ref);
 	listing_free(&l);
-	return there;
+	return code;
 }
 
 /* Is the message in A already there? Then *K says which. ERR_NOT_FOUND: it is
@@ -215,7 +229,7 @@ static int find_first(struct folder *f, const struct delivery *d,
 	int code = a->key != 0 ? key_find(f, a->key, d->arrival_us, k)
 			       : ERR_NOT_FOUND;
 
-	return code || k->kept || is_there(f, k) ? code : ERR_NOT_FOUND;
+	return code || k->kept ? code : find_first_file(f, k);
 }
 
 /* Its first delivery may have ended before it was durable. */

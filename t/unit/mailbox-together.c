@@ -1,5 +1,6 @@
 /* Deliveries that share lock, record and syncs: all of them are there, or
  * none; and what was there before is no reason to lose the others. */
+#include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,6 +25,29 @@ int fsync(int fd)
 	if (dies && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		_exit(0);
 	return (int)syscall(SYS_fsync, fd);
+}
+
+/* The disk cannot read messages for a moment. */
+static bool ill;
+
+static bool is_message(int fd)
+{
+	char link[40], name[600];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, name, sizeof(name) - 1);
+	name[n < 0 ? 0 : n] = '\0';
+	return strstr(name, ".posthorn,S=") != NULL;
+}
+
+ssize_t pread(int fd, void *data, size_t n, off_t where)
+{
+	if (ill && is_message(fd)) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, data, n, where);
 }
 
 static void make(size_t i, const char *text)
@@ -139,17 +163,11 @@ static void test_no_folder(void)
 	end();
 }
 
-/* The names are there, the content of one is not. Another of them, which is
- * whole, proves nothing of it. */
-static void test_one_proves_itself(size_t first, size_t torn)
+/* The power goes when the messages have their names. */
+static void deliver_and_die(void)
 {
-	struct delivered again;
-	char name[600], sign[16];
-	struct stat st;
 	pid_t pid;
-	long size;
 
-	begin();
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -157,6 +175,43 @@ static void test_one_proves_itself(size_t first, size_t torn)
 		_exit(deliver_together(box, d, N, out) == ERR_OK);
 	}
 	waitpid(pid, NULL, 0);
+}
+
+/* Whether the first copy is whole cannot be seen now: no second one is made. */
+static void test_unread(void)
+{
+	struct delivered again;
+	int code;
+
+	begin();
+	deliver_and_die();
+	ill = true;
+	code = deliver_message(&d[0], &again);
+	ill = false;
+	ok(code == ERR_IO, "if it cannot be read, the delivery has to wait: %d",
+	   code);
+	ok(deliver_message(&d[0], &again) == ERR_OK && again.duplicate,
+	   "it counts when it can be read");
+	ok(count() == N + 1, "there is one copy of each");
+	ill = true;
+	code = deliver_message(&d[0], &again);
+	ill = false;
+	ok(code == ERR_OK && again.duplicate,
+	   "what is known to be durable need not be read: %d", code);
+	end();
+}
+
+/* The names are there, the content of one is not. Another of them, which is
+ * whole, proves nothing of it. */
+static void test_one_proves_itself(size_t first, size_t torn)
+{
+	struct delivered again;
+	char name[600], sign[16];
+	struct stat st;
+	long size;
+
+	begin();
+	deliver_and_die();
 	snprintf(sign, sizeof(sign), ",U=%zu", torn + 2);
 	find_name("new", sign, name);
 	size = file_size(path(name));
@@ -183,6 +238,7 @@ int main(void)
 	test_twins();
 	test_fault();
 	test_no_folder();
+	test_unread();
 	test_one_proves_itself(0, N - 1);
 	test_one_proves_itself(N - 1, 0);
 	letterbox_free(&box);
