@@ -24,22 +24,12 @@ struct bouncer {
 	struct queue_receiver *queue;
 };
 
-bool bouncer_concerns(const struct recipient *r, unsigned kind)
+bool bouncer_concerns(const struct recipient *r, const struct told_kind *k)
 {
-	if (r->told & kind)
-		return false;
-	switch (kind) {
-	case TOLD_FAILURE:
-		return r->state == RECIPIENT_FAILED &&
-		       recipient_wants(r, NOTIFY_FAILURE);
-	case TOLD_SUCCESS:
-		return (r->state == RECIPIENT_SENT ||
-			(r->state == RECIPIENT_EXPANDED && r->list)) &&
-		       !(r->flags & RESULT_DSN_PASSED) && recipient_wants(r, NOTIFY_SUCCESS);
-	default:
-		return r->state == RECIPIENT_TODO &&
-		       recipient_wants(r, NOTIFY_DELAY);
-	}
+	return !(r->told & k->bit) && recipient_is_of(r, k) &&
+	       /* the next host tells of it */
+	       !(k->bit == TOLD_SUCCESS && r->flags & RESULT_DSN_PASSED) &&
+	       recipient_wants(r, k->notify);
 }
 
 /* Whom to tell; NULL if nobody may be told. */
@@ -50,7 +40,7 @@ static const char *address_of_notice(const struct bouncer *b,
 
 	if (*d->sender)
 		return d->sender;
-	if (d->kind != TOLD_FAILURE)
+	if (d->kind->bit != TOLD_FAILURE)
 		return NULL;
 	if (*postmaster &&
 	    strcmp(d->m->envelope.protocol, PROTOCOL_DOUBLE) != 0)
@@ -77,11 +67,6 @@ static int commit(struct bouncer *b, const struct dsn *d)
 /* Writes one notice and has it queued. */
 static int write_notice(struct bouncer *b, struct dsn *d)
 {
-	static const char *const name[] = {
-		[TOLD_FAILURE] = "non-delivery",
-		[TOLD_SUCCESS] = "delivery status",
-		[TOLD_DELAY] = "delay",
-	};
 	struct buf text;
 	int err = queue_begin(b->queue);
 
@@ -99,7 +84,7 @@ static int write_notice(struct bouncer *b, struct dsn *d)
 		queue_abandon(b->queue);
 	else
 		log_info("%s: sender %s notification: %s", d->m->super.id,
-			 name[d->kind], d->id);
+			 d->kind->logged, d->id);
 	return err;
 }
 
@@ -130,11 +115,11 @@ static int write_kind(struct bouncer *b, struct dsn *d)
 static int write_all(struct bouncer *b, const struct message *m, int fd,
 		     unsigned wanted)
 {
-	for (unsigned kind = 1; kind <= TOLD_DELAY; kind <<= 1) {
-		struct dsn d = { .m = m, .fd = fd, .kind = kind };
+	for (size_t k = 0; k < TOLD_KINDS; k++) {
+		struct dsn d = { .m = m, .fd = fd, .kind = &told_kinds[k] };
 		int err;
 
-		if (!(wanted & kind))
+		if (!(wanted & told_kinds[k].bit))
 			continue;
 		d.host = b->q->settings.myhostname;
 		d.size_limit = b->q->settings.bounce_size;

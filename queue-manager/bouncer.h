@@ -15,8 +15,8 @@
 
 struct qmgr;
 
-/* Is the sender still to be told KIND (a TOLD_ value) about R? */
-bool bouncer_concerns(const struct recipient *r, unsigned kind);
+/* Is the sender still to be told K about R? */
+bool bouncer_concerns(const struct recipient *r, const struct told_kind *k);
 
 /* Runs in the child. */
 int bouncer_run(struct qmgr *q, int sock);

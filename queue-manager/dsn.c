@@ -31,26 +31,22 @@ static const struct kind {
 	unsigned kind;
 	const char *subject;
 	const char *text;
-	const char *action; /* RFC 3464 section 2.3.3 */
 } kinds[] = {
 	{ TOLD_FAILURE, "Undelivered mail returned to sender",
 	  "Your message could not be delivered to the recipients below. It is "
-	  "not\r\ntried any more; it comes back with this notice.\r\n",
-	  "failed" },
+	  "not\r\ntried any more; it comes back with this notice.\r\n" },
 	{ TOLD_SUCCESS, "Your message was delivered",
 	  "You asked to be told: your message was delivered to the recipients "
-	  "below,\r\nor passed on to a host that tells no more.\r\n",
-	  NULL },
+	  "below,\r\nor passed on to a host that tells no more.\r\n" },
 	{ TOLD_DELAY, "Your message is delayed (no need to send it again)",
 	  "Your message could not yet be delivered to the recipients below. "
-	  "It is\r\ntried again; there is nothing that you need to do.\r\n",
-	  "delayed" },
+	  "It is\r\ntried again; there is nothing that you need to do.\r\n" },
 };
 
 static const struct kind *kind_of(const struct dsn *d)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (kinds[i].kind == d->kind)
+		if (kinds[i].kind == d->kind->bit)
 			return &kinds[i];
 	return &kinds[2];
 }
@@ -178,14 +174,6 @@ static void put_remote_mta(struct buf *out, const char *relay)
 	buf_puts(out, "\r\n");
 }
 
-/* RFC 3464 section 2.3.3: what was relayed is not known to be delivered. */
-static const char *action_of(const struct dsn *d, const struct recipient *r)
-{
-	const struct kind *k = kind_of(d);
-
-	return k->action ? k->action : (r->flags & RESULT_LOCAL) ? "delivered" : "relayed";
-}
-
 static void put_recipient_status(const struct dsn *d, struct buf *out,
 				 const struct recipient *r)
 {
@@ -202,7 +190,7 @@ static void put_recipient_status(const struct dsn *d, struct buf *out,
 		   is_ascii(r->address) ? "rfc822" : "utf-8");
 	put_text(out, r->address);
 	buf_puts(out, "\r\n");
-	put_field(out, "Action", action_of(d, r));
+	put_field(out, "Action", result_action(d->kind->status, r->flags));
 	put_field(out, "Status", *r->dsn ? r->dsn : "4.0.0");
 	if (r->flags & RESULT_REMOTE)
 		put_remote_mta(out, r->relay);
@@ -214,7 +202,7 @@ static void put_recipient_status(const struct dsn *d, struct buf *out,
 	}
 	if (r->when)
 		put_date(out, "Last-Attempt-Date", r->when);
-	if (d->kind == TOLD_DELAY)
+	if (d->kind->bit == TOLD_DELAY)
 		put_date(out, "Will-Retry-Until", d->give_up);
 }
 
@@ -276,7 +264,7 @@ static bool wants_whole(const struct dsn *d)
 	const char *ret = d->m->envelope.ret;
 
 	/* RFC 3461 section 4.3: RET is only about failures */
-	return d->kind == TOLD_FAILURE && !str_equal_ci(ret, "HDRS") &&
+	return d->kind->bit == TOLD_FAILURE && !str_equal_ci(ret, "HDRS") &&
 	       d->m->super.length <= d->size_limit;
 }
 

@@ -11,7 +11,7 @@
 struct dsn {
 	const struct message *m;
 	int fd;			/* its queue file */
-	unsigned kind;		/* TOLD_FAILURE, TOLD_SUCCESS, TOLD_DELAY */
+	const struct told_kind *kind;
 	const char *sender;	/* it is about recipients with this sender */
 	const char *to;		/* who is told: usually the sender */
 	const char *id;		/* of the new message */

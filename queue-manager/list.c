@@ -151,8 +151,6 @@ bool list_step(struct control *c)
 
 static void put_journal(struct control *c)
 {
-	static const char *const state[] = { "to do", "sent", "failed",
-					     "expanded", "dropped" };
 	const struct message *m = &c->item;
 
 	buf_printf(&c->text, "attempts %u\n", m->attempts);
@@ -160,7 +158,7 @@ static void put_journal(struct control *c)
 		const struct recipient *r = &m->rcpt[i];
 
 		buf_printf(&c->text, "recipient %zu <%s>: %s", i, r->address,
-			   state[r->state]);
+			   recipient_state_name(r));
 		if (*r->dsn)
 			buf_printf(&c->text, " %s", r->dsn);
 		if (*r->relay)

@@ -1,6 +1,6 @@
 /*
- * A message and its journal. A table has the verbs of the journal and what
- * each does to the message; records from disk and new ones both go through it.
+ * A message and its journal. Results (qmgr/result.h) and the verbs of a table
+ * are what the journal has, each with what it does to the message; records from disk and new ones both go through it.
  * A record that makes no sense is refused, which ends the reading of a
  * journal: we never wrote it. New records wait in memory until they are
  * written, in one call; if the disk refuses them they stay, and nothing is
@@ -28,7 +28,24 @@
 #define RESERVE_USUAL 160
 #define RESERVE 512
 
-/* A verb of the journal: least number of words, and what it does. */
+/* What a recipient is after a result. */
+static const enum recipient_state after[] = {
+	[RESULT_SENT] = RECIPIENT_SENT,
+	[RESULT_DEFERRED] = RECIPIENT_TODO,
+	[RESULT_FAILED] = RECIPIENT_FAILED,
+	[RESULT_EXPANDED] = RECIPIENT_EXPANDED,
+};
+
+const struct told_kind told_kinds[TOLD_KINDS] = {
+	{ TOLD_FAILURE, "failure", "non-delivery", RECIPIENT_FAILED,
+	  RESULT_FAILED, NOTIFY_FAILURE },
+	{ TOLD_SUCCESS, "success", "delivery status", RECIPIENT_SENT,
+	  RESULT_SENT, NOTIFY_SUCCESS },
+	{ TOLD_DELAY, "delay", "delay", RECIPIENT_TODO, RESULT_DEFERRED,
+	  NOTIFY_DELAY },
+};
+
+/* A verb of the journal that is no result: least number of words, and what it does. */
 struct verb {
 	const char *name;
 	size_t words;
@@ -75,25 +92,16 @@ static void keep(struct message *m, const char **place, const char *text)
 }
 
 /* STATUS INDEX DSN FLAGS RELAY REPLY */
-static bool apply_result(struct message *m, time_t when,
-			 const char *const *word, size_t n)
+static bool apply_result(struct message *m, enum result_status status,
+			 time_t when, const char *const *word)
 {
-	static const enum recipient_state state_of[] = {
-		[RESULT_SENT] = RECIPIENT_SENT,
-		[RESULT_DEFERRED] = RECIPIENT_TODO,
-		[RESULT_FAILED] = RECIPIENT_FAILED,
-	};
 	struct recipient *r = recipient_of(m, word[1]);
-	enum result_status status = RESULT_EXPANDED;
 
-	(void)n;
-	if (!result_status_of(word[0], &status) || status == RESULT_EXPANDED)
-		return false;
 	/* a part of an expanded one may fail */
 	if (!r || (r->state != RECIPIENT_TODO &&
 		   (r->state != RECIPIENT_EXPANDED || status != RESULT_FAILED)))
 		return false;
-	r->state = (unsigned char)state_of[status];
+	r->state = (unsigned char)after[status];
 	r->when = when;
 	r->flags = (unsigned char)result_flags_of(word[3]);
 	keep(m, &r->dsn, word[2]);
@@ -171,7 +179,7 @@ static bool apply_expanded(struct message *m, time_t when,
 	if (!r || r->state != RECIPIENT_TODO)
 		return false;
 	index = (unsigned)(r - m->rcpt);
-	r->state = RECIPIENT_EXPANDED;
+	r->state = (unsigned char)after[RESULT_EXPANDED];
 	r->when = when;
 	r->copied = flags & RESULT_DONE_TOO;
 	/* RFC 3461 section 5.2.7.1: delivered, as far as the sender is
@@ -197,28 +205,26 @@ static bool apply_expanded(struct message *m, time_t when,
 	return true;
 }
 
+bool recipient_is_of(const struct recipient *r, const struct told_kind *k)
+{
+	/* a list has it, as far as the sender is concerned */
+	return r->state == k->state ||
+	       (k->bit == TOLD_SUCCESS && r->list &&
+		r->state == RECIPIENT_EXPANDED);
+}
+
 /* told failure|success|delay: applies to all recipients now in that state. */
 static bool apply_told(struct message *m, time_t when, const char *const *word,
 		       size_t n)
 {
-	static const struct {
-		const char *name;
-		unsigned char bit;
-		enum recipient_state state;
-	} kind[] = {
-		{ "failure", TOLD_FAILURE, RECIPIENT_FAILED },
-		{ "success", TOLD_SUCCESS, RECIPIENT_SENT },
-		{ "delay", TOLD_DELAY, RECIPIENT_TODO },
-	};
-
 	(void)when, (void)n;
-	for (size_t k = 0; k < 3; k++) {
-		if (strcmp(word[1], kind[k].name) != 0)
+	for (size_t k = 0; k < TOLD_KINDS; k++) {
+		if (strcmp(word[1], told_kinds[k].name) != 0)
 			continue;
 		for (size_t i = 0; i < m->nrcpts; i++)
-			if (m->rcpt[i].state == kind[k].state ||
-			    (m->rcpt[i].list && kind[k].bit == TOLD_SUCCESS))
-				m->rcpt[i].told |= kind[k].bit;
+			if (recipient_is_of(&m->rcpt[i], &told_kinds[k]))
+				m->rcpt[i].told |=
+					(unsigned char)told_kinds[k].bit;
 	}
 	return true;
 }
@@ -258,9 +264,7 @@ static bool apply_born(struct message *m, time_t when, const char *const *word,
 }
 
 static const struct verb verbs[] = {
-	{ "committed", 1, apply_committed }, { "sent", 6, apply_result },
-	{ "deferred", 6, apply_result },     { "failed", 6, apply_result },
-	{ "expanded", 4, apply_expanded },   { "told", 2, apply_told },
+	{ "committed", 1, apply_committed }, { "told", 2, apply_told },
 	{ "tried", 3, apply_tried },	     { "held", 1, apply_held },
 	{ "released", 1, apply_held },	     { "born", 2, apply_born },
 };
@@ -268,6 +272,12 @@ static const struct verb verbs[] = {
 static bool apply(struct message *m, time_t when, const char *const *word,
 		  size_t n)
 {
+	enum result_status status;
+
+	if (result_status_of(word[0], &status))
+		return status == RESULT_EXPANDED
+			       ? n >= 4 && apply_expanded(m, when, word, n)
+			       : n >= 6 && apply_result(m, status, when, word);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(word[0], verbs[i].name) == 0)
 			return n >= verbs[i].words &&
@@ -454,6 +464,16 @@ time_t message_arrival(const struct message *m)
 time_t message_born(const struct message *m)
 {
 	return m->born ? m->born : message_arrival(m);
+}
+
+const char *recipient_state_name(const struct recipient *r)
+{
+	if (r->state == RECIPIENT_TODO)
+		return "to do";
+	for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++)
+		if (after[i] == r->state)
+			return result_name((enum result_status)i);
+	return "dropped";
 }
 
 bool recipient_wants(const struct recipient *r, unsigned what)

@@ -40,6 +40,20 @@ enum {
 	TOLD_DELAY = 4
 };
 
+#define TOLD_KINDS 3
+
+/* What there is to tell. */
+struct told_kind {
+	unsigned bit;			/* TOLD_… */
+	const char *name;		/* in the journal */
+	const char *logged;		/* of the notice, as Postfix says it */
+	enum recipient_state state;	/* of whom it is told */
+	enum result_status status;	/* what is said of them */
+	unsigned notify;		/* NOTIFY_…: who asked for it */
+};
+
+extern const struct told_kind told_kinds[TOLD_KINDS];
+
 struct recipient {
 	const char *address;
 	const char *orcpt;
@@ -118,6 +132,12 @@ time_t message_arrival(const struct message *m);
 /* The time from which its age counts, seconds: its arrival, unless the clock
  * was set since. */
 time_t message_born(const struct message *m);
+
+/* "sent", "failed", "expanded", as result_name says it; "to do", "dropped". */
+const char *recipient_state_name(const struct recipient *r);
+
+/* Is R in the state of which K tells? */
+bool recipient_is_of(const struct recipient *r, const struct told_kind *k);
 
 /* Is the sender to be told of FAILURE, SUCCESS or DELAY (a NOTIFY_ value) of
  * R (RFC 3461 section 4.1)? */

@@ -11,15 +11,6 @@
 #define ASKED_MAX \
 	(sizeof(((struct qmgr *)NULL)->bouncing) / sizeof(struct active *))
 
-static const struct {
-	unsigned kind;
-	const char *name;
-} kinds[] = {
-	{ TOLD_FAILURE, "failure" },
-	{ TOLD_SUCCESS, "success" },
-	{ TOLD_DELAY, "delay" },
-};
-
 static bool delay_is_due(const struct qmgr *q, const struct active *a)
 {
 	return q->settings.delay_warning > 0 &&
@@ -31,9 +22,9 @@ static unsigned kinds_needed(const struct qmgr *q, const struct active *a)
 	unsigned sum = 0;
 
 	for (size_t i = 0; i < a->m.nrcpts; i++)
-		for (size_t k = 0; k < 3; k++)
-			if (bouncer_concerns(&a->m.rcpt[i], kinds[k].kind))
-				sum |= kinds[k].kind;
+		for (size_t k = 0; k < TOLD_KINDS; k++)
+			if (bouncer_concerns(&a->m.rcpt[i], &told_kinds[k]))
+				sum |= told_kinds[k].bit;
 	if (!delay_is_due(q, a))
 		sum &= ~(unsigned)TOLD_DELAY;
 	return sum;
@@ -99,10 +90,10 @@ void notice_request(struct qmgr *q, struct active *a)
 void notice_note(struct qmgr *q, struct active *a)
 {
 	(void)q;
-	for (size_t k = 0; k < 3; k++) {
-		const char *word[] = { "told", kinds[k].name };
+	for (size_t k = 0; k < TOLD_KINDS; k++) {
+		const char *word[] = { "told", told_kinds[k].name };
 
-		if (a->kinds & kinds[k].kind)
+		if (a->kinds & told_kinds[k].bit)
 			active_record(a, word, 2);
 	}
 }

@@ -6,13 +6,16 @@
 #include "qmgr/job.h"
 
 static const struct {
-	const char *name;
+	const char *name;   /* in packets, journals and lists */
 	const char *logged; /* as log tools for Postfix expect it */
+	const char *action; /* in a notice: RFC 3464 section 2.3.3 */
+	const char *here;   /* the same, with RESULT_LOCAL */
 } words[] = {
-	[RESULT_SENT] = { "sent", "sent" },
-	[RESULT_DEFERRED] = { "deferred", "deferred" },
-	[RESULT_FAILED] = { "failed", "bounced" },
-	[RESULT_EXPANDED] = { "expanded", "sent" },
+	/* what was relayed is not known to be delivered */
+	[RESULT_SENT] = { "sent", "sent", "relayed", "delivered" },
+	[RESULT_DEFERRED] = { "deferred", "deferred", "delayed", "delayed" },
+	[RESULT_FAILED] = { "failed", "bounced", "failed", "failed" },
+	[RESULT_EXPANDED] = { "expanded", "sent", "expanded", "expanded" },
 };
 
 static const struct {
@@ -39,6 +42,11 @@ bool result_status_of(const char *word, enum result_status *status)
 			return true;
 		}
 	return false;
+}
+
+const char *result_action(enum result_status status, unsigned flags)
+{
+	return flags & RESULT_LOCAL ? words[status].here : words[status].action;
 }
 
 const char *result_letters(char out[RESULT_FLAGS_SIZE], unsigned flags)

@@ -51,6 +51,9 @@ struct result {
 const char *result_name(enum result_status status);
 bool result_status_of(const char *word, enum result_status *status);
 
+/* What a notice calls it: "delivered", "relayed" … (RFC 3464 section 2.3.3). */
+const char *result_action(enum result_status status, unsigned flags);
+
 /* The letters of FLAGS, "-" if there are none; and back. Letters of a later
  * version are ignored. */
 #define RESULT_FLAGS_SIZE 16

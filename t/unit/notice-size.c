@@ -84,7 +84,7 @@ static void with(size_t recipients, bool cut, int fd)
 					   .envid = "" } };
 	struct dsn d = { .m = &m,
 			 .fd = fd,
-			 .kind = TOLD_FAILURE,
+			 .kind = &told_kinds[0],
 			 .sender = "a@b.test",
 			 .to = "a@b.test",
 			 .id = "NOTICE2",
