@@ -139,14 +139,16 @@ CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out $(addprefix t/crash/,\
 	queue-manager/scan.c queue-manager/judge.c \
 	queue-manager/message.c accountd/shares.c)
 
+CRASH_WRAP = -Wl,--wrap=decoder_ask
+
 $(B)/t/crash/replay: $(CRASH_OBJ) $(B)/libposthorn.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CRASH_OBJ) $(B)/libposthorn.a $(LIBS_BASE)
+	$(Q)$(CC) $(LDFLAGS) $(CRASH_WRAP) -o $@ $(CRASH_OBJ) $(B)/libposthorn.a $(LIBS_BASE)
 
 # the same with a recovery that looks at no checksum: it must be found
 $(B)/t/crash/replay-blind: $(CRASH_OBJ) $(B)/t/crash/blind.o $(B)/libposthorn.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=slot_verify -o $@ $(CRASH_OBJ) \
+	$(Q)$(CC) $(LDFLAGS) $(CRASH_WRAP) -Wl,--wrap=slot_verify -o $@ $(CRASH_OBJ) \
 		$(B)/t/crash/blind.o $(B)/libposthorn.a $(LIBS_BASE)
 
 $(B)/t/crash/record.so: t/crash/record-put.c t/crash/record-put.h

@@ -13,6 +13,8 @@
 #include "mailbox/metadata.h"
 #include "mailbox/signing.h"
 #include "mailbox/store.h"
+#include "mailbox/warned.h"
+#include "t/crash/attached.h"
 #include "t/crash/check-parts.h"
 
 struct folder_check {
@@ -36,6 +38,17 @@ static unsigned flags_of(const struct folder_check *fc,
 	return flags;
 }
 
+static void check_id(struct folder_check *fc, const struct place *p)
+{
+	char id[MAILBOX_EMAIL_ID_SIZE] = "";
+	int code = mailbox_email_id(fc->m, mailbox_find(fc->m, p->uid), id);
+
+	if (code || strcmp(id, p->id) != 0)
+		check_fail(fc->c, "id: %s %s UID %u was %s, is %s", fc->user,
+			   fc->folder, p->uid, p->id,
+			   code ? err_text(code) : id);
+}
+
 static void check_place(struct folder_check *fc, struct place *p,
 			const struct mailbox_message *msg, const char *token)
 {
@@ -50,6 +63,8 @@ static void check_place(struct folder_check *fc, struct place *p,
 		check_fail(fc->c, "flags: %s %s UID %u had %u, has %u",
 			   fc->user, fc->folder, p->uid, p->flags,
 			   flags_of(fc, msg));
+	else if (*p->id)
+		check_id(fc, p);
 }
 
 /* OTHER is what FOLDER may be called now, or "". */
@@ -81,6 +96,10 @@ static void see_text(struct folder_check *fc, const struct mailbox_message *msg,
 		mail = fact_mail(f, token, rcpt);
 		if (!whole)
 			check_fail(fc->c, "half: %s: %s %s UID %u", token,
+				   fc->user, fc->folder, msg->uid);
+		if (!attached_is_right(fc->m, mailbox_find(fc->m, msg->uid),
+				       text))
+			check_fail(fc->c, "text: %s: %s %s UID %u", token,
 				   fc->user, fc->folder, msg->uid);
 		if (excluded_has(&fc->lack, mailbox_find(fc->m, msg->uid)))
 			check_fail(fc->c, "not found: %s: %s %s UID %u", token,
@@ -219,15 +238,31 @@ static void check_listed(struct folder_check *fc,
 		      row->special_use ? row->special_use : "", ERR_OK);
 }
 
-/* The comment of the account. */
+/* How full the mailbox was at the last warning; as a delivery at a level that no
+ * other has. */
+static void check_warned(struct folder_check *fc, struct store *s,
+			 const struct numbers *n)
+{
+	char level[WORD] = "";
+	unsigned former;
+	int code = store_note_level(s, 1000, &former);
+
+	if (!code && former > 0)
+		snprintf(level, sizeof(level), "%u", former);
+	check_setting(fc, "warned", &n->setting[SET_WARNED], level, code);
+}
+
+/* The comment of the account, and its warning. */
 static void check_account(struct check *c, struct store *s, const char *user)
 {
 	struct folder_check fc = { .c = c, .user = user, .folder = "" };
 
 	for (size_t i = 0; i < c->f->nnumbers; i++)
 		if (strcmp(c->f->numbers[i].user, user) == 0 &&
-		    strcmp(c->f->numbers[i].folder, NONE) == 0)
+		    strcmp(c->f->numbers[i].folder, NONE) == 0) {
 			check_comment(&fc, s, &c->f->numbers[i]);
+			check_warned(&fc, s, &c->f->numbers[i]);
+		}
 }
 
 /* What the signatures say that END is not in. */
@@ -306,6 +341,7 @@ static void check_user(struct check *c, const char *user)
 					  : store_open(path, true, &s);
 
 	if (code == ERR_OK) {
+		store_set_decoders(s, attached_decoders());
 		code = store_list(s, &list);
 		for (size_t i = 0; !code && i < list.n; i++)
 			if (list.folder[i].exists)

@@ -161,6 +161,16 @@ static bool add_flags(struct facts *f, const struct line *l)
 	return true;
 }
 
+static bool add_id(struct facts *f, const struct line *l)
+{
+	struct place *p = find_place(f, l, 2);
+
+	if (!p)
+		return false;
+	strcpy(p->id, l->word[3]);
+	return true;
+}
+
 static struct numbers *find_numbers(struct facts *f, const struct line *l)
 {
 	struct numbers *n = NULL;
@@ -215,6 +225,7 @@ static const char *const setting_verb[SETTINGS][2] = {
 	[SET_RIGHTS] = { "granting", "granted" },
 	[SET_SUBSCRIBED] = { "subscribing", "subscribed" },
 	[SET_USE] = { "using", "used" },
+	[SET_WARNED] = { "warning", "warned" },
 };
 
 static bool add_setting(struct facts *f, const struct line *l)
@@ -303,7 +314,8 @@ static const struct {
 	{ "annotated", 3, add_setting },  { "granting", 3, add_setting },
 	{ "granted", 3, add_setting },	  { "subscribing", 3, add_setting },
 	{ "subscribed", 3, add_setting }, { "using", 3, add_setting },
-	{ "used", 3, add_setting },
+	{ "used", 3, add_setting },	  { "warning", 3, add_setting },
+	{ "warned", 3, add_setting },	  { "identified", 4, add_id },
 };
 
 bool fact_add(struct facts *f, const char *line, size_t n)

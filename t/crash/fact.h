@@ -11,6 +11,7 @@
  *     gone USER FOLDER UID            that was answered with OK
  *     flagging USER FOLDER UID        a client will change its flags
  *     flags USER FOLDER UID BITS      they are these (enum mailbox_flag)
+ *     identified USER FOLDER UID ID   its EMAILID
  *     numbers USER FOLDER VALIDITY UIDNEXT HIGHESTMODSEQ, or higher ones;
  *                                     VALIDITY 0: it is there, no more
  *     annotating USER FOLDER WORD     a client will set its comment, which
@@ -24,6 +25,8 @@
  *     subscribed USER FOLDER yes      so no longer
  *     using USER FOLDER USE           a client will make it, for that use
  *     used USER FOLDER USE
+ *     warning USER - LEVEL            it will be noted that the user was warned
+ *     warned USER - LEVEL             that the mailbox is nearly full
  *     renaming USER FOLDER TO         a client will rename a folder
  *     renamed USER FOLDER TO
  *     deleting USER FOLDER            or delete it with its messages
@@ -61,6 +64,7 @@ struct mail {
 struct place {
 	char user[WORD], folder[WORD], token[WORD];
 	char other[WORD]; /* what its folder may be called as well, or "" */
+	char id[WORD];	  /* EMAILID, if a client was told */
 	uint32_t validity, uid;
 	bool leaving, gone, flags_known;
 	unsigned flags;
@@ -68,7 +72,14 @@ struct place {
 };
 
 /* What clients set in a folder. */
-enum { SET_COMMENT, SET_RIGHTS, SET_SUBSCRIBED, SET_USE, SETTINGS };
+enum {
+	SET_COMMENT,
+	SET_RIGHTS,
+	SET_SUBSCRIBED,
+	SET_USE,
+	SET_WARNED,
+	SETTINGS
+};
 
 struct setting {
 	char now[WORD], next[WORD]; /* either; "" if it was never set */

@@ -5,14 +5,14 @@
  *
  *     replay [-1o] [-n STATES] [-s SEED] [-j JOBS] [-w FOLDER] [-x KIND]
  *            RECORD
- *     replay -a [-q SEQUENCES] …
+ *     replay -a [-q SEQUENCES | -q WORDS] …
  *     replay [-q WORDS] -r TOP
  *
  * -1 stops at the first failure, -x takes all syncs of KIND (disk_kinds) as if
  * the programs did not make them, -o takes the disk as ordered (disk.h)
  * and looks only at what is visible before recovery. -a makes short records of its own, of each
  * sequence of a few operations on a mailbox, or of SEQUENCES that are drawn
- * (sequences.h). -r recovers from what is below TOP, or does what WORDS say
+ * (sequences.h), or only that of WORDS, with commas. -r recovers from what is below TOP, or does what WORDS say
  * there, and that is all: for apart_record.
  * Exit code 0: all promises hold in all states; 1: in some they do not; 2:
  * it could not be done.
@@ -134,9 +134,11 @@ static void read_options(struct options *o, int argc, char **argv)
 	if (optind + !o->all != argc || o->jobs == 0) {
 		fprintf(stderr, "usage: replay [-1o] [-n STATES] [-s SEED] "
 				"[-j JOBS] [-w FOLDER] [-x KIND] RECORD\n"
-				"       replay -a [-q SEQUENCES] …\n");
+				"       replay -a [-q SEQUENCES | -q WORDS] …\n");
 		exit(2);
 	}
+	if (words && o->sequences == 0)
+		o->words = words;
 	o->record = argv[optind];
 }
 

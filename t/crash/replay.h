@@ -25,6 +25,7 @@ struct options {
 	bool first;	     /* the first failure is enough */
 	bool all;	     /* sequences.h, not a record */
 	size_t sequences;    /* that many of them; 0: every one */
+	const char *words;   /* or this one alone */
 	const char *without; /* syncs of this kind (disk_kinds) are not made */
 	const char *folder;  /* where states are made */
 	const char *record;

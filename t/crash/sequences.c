@@ -13,18 +13,19 @@
 
 #define LONGEST 3
 
-static size_t count_words(void)
+static size_t count(const struct short_word *list)
 {
 	size_t n = 0;
 
-	while (short_words[n])
+	while (list[n].word)
 		n++;
 	return n;
 }
 
-static size_t count_all(void)
+/* Of those of every day. */
+static size_t count_common(void)
 {
-	size_t words = count_words(), power = 1, sum = 0;
+	size_t words = count(short_words), power = 1, sum = 0;
 
 	for (int i = 0; i < LONGEST; i++) {
 		power *= words;
@@ -33,20 +34,58 @@ static size_t count_all(void)
 	return sum;
 }
 
-/* Sequence NUMBER, with commas: first those of one word, then of two. */
-static void spell(size_t number, struct buf *b)
+static size_t count_all(void)
 {
-	size_t words = count_words(), size = words;
+	size_t words = count(short_words), rare = count(short_rare);
+
+	return count_common() + rare * (1 + words + rare + words);
+}
+
+static void put(struct buf *b, const char *word)
+{
+	buf_printf(b, "%s%s", b->len ? "," : "", word);
+}
+
+/* Sequence NUMBER of the common ones: first those of one word, then of two. */
+static void spell_common(size_t number, struct buf *b)
+{
+	size_t words = count(short_words), size = words;
 
 	while (number >= size) {
 		number -= size;
 		size *= words;
 	}
 	for (; size > 1; size /= words) {
-		buf_printf(b, "%s%s", b->len ? "," : "",
-			   short_words[number % words]);
+		put(b, short_words[number % words].word);
 		number /= words;
 	}
+}
+
+/* A rare word: alone, after each other, and before each of every day. */
+static void spell_rare(size_t number, struct buf *b)
+{
+	size_t words = count(short_words), rare = count(short_rare);
+	const char *word = short_rare[number % rare].word;
+	size_t beside = number / rare;
+
+	if (beside > 0 && beside <= words)
+		put(b, short_words[beside - 1].word);
+	else if (beside > words && beside <= words + rare)
+		put(b, short_rare[beside - words - 1].word);
+	put(b, word);
+	if (beside > words + rare)
+		put(b, short_words[beside - words - rare - 1].word);
+}
+
+/* Sequence NUMBER, with commas. */
+static void spell(size_t number, struct buf *b)
+{
+	size_t common = count_common();
+
+	if (number < common)
+		spell_common(number, b);
+	else
+		spell_rare(number - common, b);
 	buf_putc(b, '\0');
 }
 
@@ -101,6 +140,11 @@ void sequences_run(const struct options *o, const char *top, unsigned worker,
 	size_t *order = shuffle(o->seed, all);
 	bool go_on = true;
 
+	if (o->words) {
+		if (worker == 0)
+			try_one(o, top, o->words, o->states, c);
+		return;
+	}
 	if (worker == 0)
 		printf("# %zu of %zu sequences of up to %d operations\n", n,
 		       all, LONGEST);

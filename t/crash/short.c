@@ -5,7 +5,7 @@
  * folder, or that they are gone. A message's content is made from a token, so
  * that the checker can make it again.
  */
-#include "t/crash/short.h"
+#include "t/crash/short-parts.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,24 +28,16 @@
 #include "mailbox/opened.h"
 #include "mailbox/signing.h"
 #include "mailbox/store.h"
-#include "t/crash/fact.h"
+#include "t/crash/attached.h"
 #include "t/crash/record.h"
 
-#define USER "alice"
 #define ADDRESS USER "@example.test"
 #define SIGN_MS 1000 /* for far fewer messages than take so long */
 #define LINES 12     /* of a message: more than a sector, less than two */
+#define BELOW "low"  /* a folder below the other one */
+#define BELOW_USE "\\Junk"
 
-struct session {
-	char *maildir;
-	struct store *s;
-	struct mailbox *m; /* INBOX, open from the beginning to the end */
-	char folder[WORD]; /* the other one; "" if there is none */
-	int record;	   /* -1: nobody is told anything */
-	unsigned tokens, names;
-};
-
-static void must(int code, const char *what)
+void short_must(int code, const char *what)
 {
 	if (code == ERR_OK)
 		return;
@@ -53,9 +45,7 @@ static void must(int code, const char *what)
 	exit(2);
 }
 
-/* The client is told it, or will ask for it. */
-__attribute__((format(printf, 2, 3))) static void tell(const struct session *x,
-						       const char *fmt, ...)
+void short_tell(const struct session *x, const char *fmt, ...)
 {
 	struct record_entry e = { .magic = RECORD_MAGIC, .type = OP_FACT };
 	char text[4 * WORD];
@@ -68,16 +58,18 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct session *x,
 	e.total = sizeof(e) + e.ndata;
 	iov[1].iov_len = e.ndata;
 	if (x->record >= 0 && writev(x->record, iov, 2) != (ssize_t)e.total)
-		must(ERR_IO, "write the record");
+		short_must(ERR_IO, "write the record");
 }
 
-static void make_text(struct session *x, struct buf *b, char token[WORD])
+/* FIELDS: further ones of its header. */
+static void make_text(struct session *x, struct buf *b, const char *fields,
+		      char token[WORD])
 {
 	snprintf(token, WORD, "t%u", ++x->tokens);
-	tell(x, "mail %s %d - " ADDRESS, token, LINES);
+	short_tell(x, "mail %s %d - " ADDRESS, token, LINES);
 	buf_init(b, 1 << 20);
-	buf_printf(b, "From: <a@client.test>\r\nX-Crash: %s %d\r\n\r\n", token,
-		   LINES);
+	buf_printf(b, "From: <a@client.test>\r\n%sX-Crash: %s %d\r\n\r\n",
+		   fields, token, LINES);
 	fact_body(b, token, LINES);
 }
 
@@ -93,58 +85,62 @@ static bool do_deliver(struct session *x)
 			      .arrival_us = 1 };
 	struct buf b;
 
-	make_text(x, &b, token);
+	make_text(x, &b, "", token);
 	d.fd = memfd_create("message", MFD_CLOEXEC);
 	d.length = (off_t)b.len;
-	must(file_write(d.fd, b.data, b.len), "write a message");
-	must(deliver_message(&d, &out), "deliver");
-	tell(x, "have " USER " INBOX %u %u %s", out.uidvalidity, out.uid,
+	short_must(file_write(d.fd, b.data, b.len), "write a message");
+	short_must(deliver_message(&d, &out), "deliver");
+	short_tell(x, "have " USER " INBOX %u %u %s", out.uidvalidity, out.uid,
 	     token);
-	tell(x, "promised %s", token);
+	short_tell(x, "promised %s", token);
 	close(d.fd);
 	buf_free(&b);
 	return true;
 }
 
-static bool do_append(struct session *x)
+void short_append(struct session *x, const char *folder, const char *fields)
 {
-	const char *folder = *x->folder ? x->folder : "INBOX";
 	uint32_t validity, uid;
 	struct folder_id id;
 	struct append *a;
 	char token[WORD];
 	struct buf b;
 
-	make_text(x, &b, token);
-	must(append_new(x->s, folder, &a), "begin to append");
-	must(append_begin(a, MAILBOX_SEEN, NULL, 0, -1), "begin to append");
-	must(append_write(a, b.data, b.len), "append");
-	must(append_commit(a, &validity, &uid, &id), "append");
+	make_text(x, &b, fields, token);
+	short_must(append_new(x->s, folder, &a), "begin to append");
+	short_must(append_begin(a, MAILBOX_SEEN, NULL, 0, -1), "begin to append");
+	short_must(append_write(a, b.data, b.len), "append");
+	short_must(append_commit(a, &validity, &uid, &id), "append");
 	append_free(&a);
-	tell(x, "have " USER " %s %u %u %s", folder, validity, uid, token);
-	tell(x, "flags " USER " %s %u %u", folder, uid, MAILBOX_SEEN);
-	tell(x, "promised %s", token);
+	short_tell(x, "have " USER " %s %u %u %s", folder, validity, uid, token);
+	short_tell(x, "flags " USER " %s %u %u", folder, uid, MAILBOX_SEEN);
+	short_tell(x, "promised %s", token);
 	buf_free(&b);
+}
+
+static bool do_append(struct session *x)
+{
+	short_append(x, *x->folder ? x->folder : "INBOX", "");
 	return true;
 }
 
-static void refresh(struct session *x)
+void short_refresh(struct session *x)
 {
 	const struct mailbox_changes *changes;
 
-	must(mailbox_refresh(x->m, true, &changes), "look again");
+	short_must(mailbox_refresh(x->m, true, &changes), "look again");
 }
 
 /* What is in the message at SEQ. */
-static void token_of(struct mailbox *m, uint32_t seq, char token[WORD])
+void short_token(struct mailbox *m, uint32_t seq, char token[WORD])
 {
 	struct buf b;
 	bool whole;
 
 	buf_init(&b, 1 << 20);
-	must(mailbox_text(m, seq, &b), "read");
+	short_must(mailbox_text(m, seq, &b), "read");
 	if (!fact_token(b.data, b.len, token, &whole) || !whole)
-		must(ERR_CORRUPT, "read a message");
+		short_must(ERR_CORRUPT, "read a message");
 	buf_free(&b);
 }
 
@@ -156,14 +152,14 @@ static bool do_store(struct session *x)
 	if (seq == 0)
 		return false;
 	msg = mailbox_get(x->m, seq);
-	tell(x, "flagging " USER " INBOX %u", msg.uid);
-	must(mailbox_store(x->m, &seq, 1, MAILBOX_SET,
+	short_tell(x, "flagging " USER " INBOX %u", msg.uid);
+	short_must(mailbox_store(x->m, &seq, 1, MAILBOX_SET,
 			   msg.flags ? MAILBOX_FLAGGED
 				     : MAILBOX_SEEN | MAILBOX_ANSWERED,
 			   0, UINT64_MAX, NULL),
 	     "store");
 	msg = mailbox_get(x->m, seq);
-	tell(x, "flags " USER " INBOX %u %u", msg.uid, msg.flags);
+	short_tell(x, "flags " USER " INBOX %u %u", msg.uid, msg.flags);
 	return true;
 }
 
@@ -175,11 +171,11 @@ static bool do_expunge(struct session *x)
 	if (mailbox_count(x->m) == 0)
 		return false;
 	uid = mailbox_uid(x->m, seq);
-	token_of(x->m, seq, token);
-	tell(x, "erasing %s " USER, token);
-	tell(x, "leaving " USER " INBOX %u", uid);
-	must(mailbox_expunge(x->m, &seq, 1, false), "expunge");
-	tell(x, "gone " USER " INBOX %u", uid);
+	short_token(x->m, seq, token);
+	short_tell(x, "erasing %s " USER, token);
+	short_tell(x, "leaving " USER " INBOX %u", uid);
+	short_must(mailbox_expunge(x->m, &seq, 1, false), "expunge");
+	short_tell(x, "gone " USER " INBOX %u", uid);
 	return true;
 }
 
@@ -192,17 +188,17 @@ static bool transfer(struct session *x, uint32_t seq, bool move)
 	if (seq == 0 || seq > mailbox_count(x->m) || !*x->folder)
 		return false;
 	uid = mailbox_uid(x->m, seq);
-	token_of(x->m, seq, token);
-	tell(x, "copying %s " USER, token);
+	short_token(x->m, seq, token);
+	short_tell(x, "copying %s " USER, token);
 	if (move)
-		tell(x, "leaving " USER " INBOX %u", uid);
-	must(mailbox_copy(x->m, &seq, 1, x->folder, move, &new_uid, &validity,
+		short_tell(x, "leaving " USER " INBOX %u", uid);
+	short_must(mailbox_copy(x->m, &seq, 1, x->folder, move, &new_uid, &validity,
 			  &id),
 	     "copy");
-	tell(x, "have " USER " %s %u %u %s", x->folder, validity, new_uid,
+	short_tell(x, "have " USER " %s %u %u %s", x->folder, validity, new_uid,
 	     token);
 	if (move)
-		tell(x, "gone " USER " INBOX %u", uid);
+		short_tell(x, "gone " USER " INBOX %u", uid);
 	return true;
 }
 
@@ -221,10 +217,22 @@ static bool do_create(struct session *x)
 	char name[WORD];
 
 	snprintf(name, sizeof(name), "New%u", ++x->names);
-	must(store_create(x->s, name, NULL), "create a folder");
-	tell(x, "numbers " USER " %s 0 0 0", name);
+	short_must(store_create(x->s, name, NULL), "create a folder");
+	short_tell(x, "numbers " USER " %s 0 0 0", name);
 	strcpy(x->folder, name);
 	return true;
+}
+
+/* With VERB "renaming", what a client will do, and with "renamed" what it did:
+ * the folder, and the one below it, if it is there. */
+static void tell_renamed(struct session *x, const char *verb, const char *name)
+{
+	bool below = strcmp(x->folder, x->above) == 0;
+
+	short_tell(x, "%s " USER " %s %s", verb, x->folder, name);
+	if (below)
+		short_tell(x, "%s " USER " %s/" BELOW " %s/" BELOW, verb,
+			   x->folder, name);
 }
 
 static bool do_rename(struct session *x)
@@ -234,9 +242,11 @@ static bool do_rename(struct session *x)
 	if (!*x->folder)
 		return false;
 	snprintf(name, sizeof(name), "Other%u", ++x->names);
-	tell(x, "renaming " USER " %s %s", x->folder, name);
-	must(store_rename(x->s, x->folder, name), "rename a folder");
-	tell(x, "renamed " USER " %s %s", x->folder, name);
+	tell_renamed(x, "renaming", name);
+	short_must(store_rename(x->s, x->folder, name), "rename a folder");
+	tell_renamed(x, "renamed", name);
+	if (strcmp(x->folder, x->above) == 0)
+		strcpy(x->above, name);
 	strcpy(x->folder, name);
 	return true;
 }
@@ -245,9 +255,9 @@ static bool do_delete(struct session *x)
 {
 	if (!*x->folder)
 		return false;
-	tell(x, "deleting " USER " %s", x->folder);
-	must(store_delete(x->s, x->folder), "delete a folder");
-	tell(x, "deleted " USER " %s", x->folder);
+	short_tell(x, "deleting " USER " %s", x->folder);
+	short_must(store_delete(x->s, x->folder), "delete a folder");
+	short_tell(x, "deleted " USER " %s", x->folder);
 	x->folder[0] = '\0';
 	return true;
 }
@@ -270,25 +280,31 @@ static bool do_rewrite(struct session *x)
 	if (!code)
 		code = index_write_anew(&x->m->x);
 	index_unlock(&x->m->x);
-	must(code, "write the journal anew");
+	short_must(code, "write the journal anew");
 	return true;
 }
 
-const char *const short_words[] = { "deliver", "append", "store",   "expunge",
-				    "copy",    "move",	 "create",  "rename",
-				    "delete",  "sign",	 "rewrite", NULL };
-
-/* In the order of their words. */
-static bool (*const operation[])(struct session *x) = {
-	do_deliver, do_append, do_store,  do_expunge, do_copy,	  do_move,
-	do_create,  do_rename, do_delete, do_sign,    do_rewrite,
+const struct short_word short_words[] = {
+	{ "deliver", do_deliver },
+	{ "append", do_append },
+	{ "store", do_store },
+	{ "expunge", do_expunge },
+	{ "copy", do_copy },
+	{ "move", do_move },
+	{ "create", do_create },
+	{ "rename", do_rename },
+	{ "delete", do_delete },
+	{ "sign", do_sign },
+	{ "rewrite", do_rewrite },
+	{ NULL, NULL },
 };
 
 static void begin(struct session *x, const char *top, int record)
 {
 	*x = (struct session){ .record = record };
 	x->maildir = mem_printf("%s/mail/" USER "/Maildir", top);
-	must(store_open(x->maildir, true, &x->s), "open the mailbox");
+	short_must(store_open(x->maildir, true, &x->s), "open the mailbox");
+	store_set_decoders(x->s, attached_decoders());
 }
 
 static void end(struct session *x)
@@ -301,13 +317,14 @@ static void end(struct session *x)
 void short_prepare(const char *top)
 {
 	static const char *const dirs[] = { "", "/mail", "/mail/" USER };
+	char below[2 * WORD];
 	struct session x;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
 		char *path = mem_printf("%s%s", top, dirs[i]);
 
 		if (mkdir(path, 0700) < 0)
-			must(err_sys("make", path), "make folders");
+			short_must(err_sys("make", path), "make folders");
 		free(path);
 	}
 	begin(&x, top, -1);
@@ -315,57 +332,96 @@ void short_prepare(const char *top)
 	do_append(&x);
 	do_create(&x);
 	do_append(&x);
+	snprintf(below, sizeof(below), "%s/" BELOW, x.folder);
+	short_must(store_create(x.s, below, BELOW_USE), "create a folder");
+	short_append(&x, below, "");
 	end(&x);
 }
 
-/* What is in folder NAME, which is open as M. */
-static void look_into(struct session *x, const char *name, struct mailbox *m)
+/* What the client sees in folder NAME, which is open as M. */
+static void tell_all(const struct session *x, const char *name,
+		     struct mailbox *m)
 {
 	char token[WORD];
 
 	for (uint32_t i = 1; i <= mailbox_count(m); i++) {
 		struct mailbox_message msg = mailbox_get(m, i);
 
-		token_of(m, i, token);
-		x->tokens++;
-		tell(x, "mail %s %d - " ADDRESS, token, LINES);
-		tell(x, "promised %s", token);
-		tell(x, "have " USER " %s %u %u %s", name,
-		     mailbox_uidvalidity(m), msg.uid, token);
-		tell(x, "flags " USER " %s %u %u", name, msg.uid, msg.flags);
+		short_token(m, i, token);
+		short_tell(x, "have " USER " %s %u %u %s", name,
+			   mailbox_uidvalidity(m), msg.uid, token);
+		short_tell(x, "flags " USER " %s %u %u", name, msg.uid,
+			   msg.flags);
 	}
-	tell(x, "numbers " USER " %s %u %u %" PRIu64, name,
-	     mailbox_uidvalidity(m), mailbox_uidnext(m),
-	     mailbox_highestmodseq(m));
+	short_tell(x, "numbers " USER " %s %u %u %" PRIu64, name,
+		   mailbox_uidvalidity(m), mailbox_uidnext(m),
+		   mailbox_highestmodseq(m));
+}
+
+void short_look(const struct session *x, const char *name)
+{
+	struct mailbox *m;
+
+	short_must(mailbox_open(x->s, name, true, &m), "open a folder");
+	tell_all(x, name, m);
+	mailbox_close(&m);
+}
+
+/* As a client that knows no message yet. */
+static void look_first(struct session *x, const char *name)
+{
+	struct mailbox *m;
+	char token[WORD];
+
+	short_must(mailbox_open(x->s, name, true, &m), "open a folder");
+	for (uint32_t i = 1; i <= mailbox_count(m); i++) {
+		short_token(m, i, token);
+		x->tokens++;
+		short_tell(x, "mail %s %d - " ADDRESS, token, LINES);
+		short_tell(x, "promised %s", token);
+	}
+	tell_all(x, name, m);
+	mailbox_close(&m);
 }
 
 static void look(struct session *x)
 {
-	struct mailbox *m;
+	static const char below[] = "New1/" BELOW;
 
-	must(mailbox_open(x->s, "INBOX", false, &x->m), "open INBOX");
-	refresh(x);
-	look_into(x, "INBOX", x->m);
+	short_must(mailbox_open(x->s, "INBOX", false, &x->m), "open INBOX");
+	short_refresh(x);
+	look_first(x, "INBOX");
 	strcpy(x->folder, "New1");
+	strcpy(x->above, x->folder);
 	x->names = 1;
-	must(mailbox_open(x->s, x->folder, true, &m), "open a folder");
-	look_into(x, x->folder, m);
-	mailbox_close(&m);
+	look_first(x, x->folder);
+	look_first(x, below);
+	short_tell(x, "using " USER " %s " BELOW_USE, below);
+	short_tell(x, "used " USER " %s " BELOW_USE, below);
+}
+
+static bool (*find(const struct short_word *list, const char *word))(
+	struct session *x)
+{
+	for (; list->word; list++)
+		if (strcmp(list->word, word) == 0)
+			return list->act;
+	return NULL;
 }
 
 static bool do_word(struct session *x, const char *word)
 {
-	for (int i = 0; short_words[i]; i++)
-		if (strcmp(short_words[i], word) == 0) {
-			bool done;
+	bool (*act)(struct session *x) = find(short_words, word);
+	bool done;
 
-			refresh(x);
-			done = operation[i](x);
-			refresh(x);
-			return done;
-		}
-	must(ERR_SYNTAX, "do that");
-	return false;
+	if (!act)
+		act = find(short_rare, word);
+	if (!act)
+		short_must(ERR_SYNTAX, "do that");
+	short_refresh(x);
+	done = act(x);
+	short_refresh(x);
+	return done;
 }
 
 int short_run(const char *top, const char *words)
@@ -379,7 +435,7 @@ int short_run(const char *top, const char *words)
 	look(&x);
 	while ((word = strsep(&rest, ","))) {
 		if (!rest)
-			tell(&x, "now");
+			short_tell(&x, "now");
 		did = do_word(&x, word);
 	}
 	end(&x);

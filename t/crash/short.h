@@ -5,8 +5,18 @@
 #ifndef T_CRASH_SHORT_H
 #define T_CRASH_SHORT_H
 
-/* The operations, ended by a NULL. */
-extern const char *const short_words[];
+#include <stdbool.h>
+
+struct session;
+
+/* An operation; false: there was nothing to do. */
+struct short_word {
+	const char *word;
+	bool (*act)(struct session *x);
+};
+
+/* The operations, each list ended by a NULL: those of every day, and others. */
+extern const struct short_word short_words[], short_rare[];
 
 #define SHORT_IDLE 3 /* exit code: the last operation had nothing to do */
 
