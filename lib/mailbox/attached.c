@@ -8,13 +8,12 @@
 #include "mailbox/attached.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "client/decoder.h"
+#include "index/beside.h"
 #include "log/log.h"
-#include "mailbox/beside.h"
+#include "mailbox/opened.h"
 #include "mailbox/private.h"
 #include "mime/decode.h"
 
@@ -44,9 +43,7 @@ void mailbox_attached_allow(struct mailbox *m, int64_t ms)
 
 static void forget(struct attached *a)
 {
-	if (a->fd >= 0)
-		close(a->fd);
-	a->fd = -1;
+	beside_close(&a->fd);
 	a->ino = 0;
 	a->end = a->used = 0;
 	a->torn = false;
@@ -57,8 +54,7 @@ void attached_end(struct mailbox *m)
 {
 	struct attached *a = &m->attached;
 
-	if (a->fd >= 0)
-		close(a->fd);
+	beside_close(&a->fd);
 	buf_free(&a->known);
 	buf_free(&a->text);
 }
@@ -144,7 +140,7 @@ static void read_on(struct mailbox *m)
 	texts_walk(&w, a->fd, a->end);
 	while (texts_next(&w))
 		if (is_ours(m, &w.head) &&
-		    beside_find(m, &w.head.of, &next, &i))
+		    beside_find(&m->x, m->shown, &w.head.of, &next, &i))
 			note(a, &w.head, w.place);
 	a->torn = w.at < w.end;
 	a->end = w.at;
@@ -154,21 +150,20 @@ static void read_on(struct mailbox *m)
 static void look(struct mailbox *m)
 {
 	struct attached *a = &m->attached;
-	int fd = beside_open(m, DISK_TEXTS);
-	struct stat st;
+	int fd = beside_open(&m->x, BESIDE_TEXTS);
+	struct beside_state st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != a->ino ||
-	    st.st_size < a->end)
+	if (!beside_look(fd, &st) || st.ino != a->ino || st.end < a->end)
 		forget(a);
 	if (fd < 0)
 		return;
 	if (a->fd < 0) {
 		a->fd = fd;
-		a->ino = st.st_ino;
+		a->ino = st.ino;
 	} else {
-		close(fd);
+		beside_close(&fd);
 	}
-	if (st.st_size > a->end)
+	if (st.end > a->end)
 		read_on(m);
 }
 
@@ -186,8 +181,9 @@ static const struct known_text *get(const struct attached *a,
 	return &k[i];
 }
 
-static int copy_useful(struct mailbox *m, int from, int to)
+static int copy_useful(void *context, int from, int to)
 {
+	struct mailbox *m = context;
 	struct attached *a = &m->attached;
 	const struct known_text *k = (const void *)a->known.data;
 	size_t n = a->known.len / sizeof(*k);
@@ -237,7 +233,7 @@ static void keep(struct mailbox *m, struct texts_head *h, const struct buf *text
 	struct attached *a = &m->attached;
 	int fd, code = a->failed || m->x.renumbered
 			       ? ERR_DENIED
-			       : beside_take(m, DISK_TEXTS, &fd);
+			       : beside_take(&m->x, BESIDE_TEXTS, &fd);
 
 	if (code) {
 		a->failed |= code != ERR_BUSY;
@@ -245,10 +241,10 @@ static void keep(struct mailbox *m, struct texts_head *h, const struct buf *text
 	}
 	look(m);
 	if (is_poor(a)) /* the next one is kept in what comes of it */
-		code = beside_replace(m, DISK_TEXTS, fd, copy_useful);
+		code = beside_replace(&m->x, BESIDE_TEXTS, fd, copy_useful, m);
 	else
 		code = append(m, fd, h, text->data, text->len);
-	close(fd);
+	beside_close(&fd);
 	a->failed |= code != ERR_OK;
 }
 
@@ -374,7 +370,7 @@ const struct searched_more *attached_to(struct mailbox *m,
 {
 	struct attached *a = &m->attached;
 
-	if (!m->store->decoders || !beside_describe(m, e, &a->of))
+	if (!m->store->decoders || !beside_describe(&m->x, e, &a->of))
 		return NULL;
 	a->more = (struct searched_more){ text_of, m };
 	return &a->more;

@@ -1,21 +1,18 @@
 /*
  * The file is read from its beginning for each search that uses it: that takes
  * a quarter of a microsecond a message, and whatever is wrong in it is seen.
- * There is one maker of signatures a folder (mailbox/beside.h), who takes in what
+ * There is one maker of signatures a folder (index/beside.h), who takes in what
  * others wrote before.
  */
 #include "mailbox/signing.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "imaptext/searched.h"
+#include "index/beside.h"
 #include "mailbox/attached.h"
-#include "mailbox/beside.h"
 #include "mailbox/opened.h"
 #include "mime/part.h"
 
@@ -44,7 +41,7 @@ static bool find(const struct mailbox *m, const struct signature *s,
 		 uint32_t *next, uint32_t *index)
 {
 	return s->made_by == m->signing.maker &&
-	       beside_find(m, &s->of, next, index);
+	       beside_find(&m->x, m->shown, &s->of, next, index);
 }
 
 /* The signatures in FD, which has SIZE: HAVE gets which messages have one, X[N]
@@ -76,13 +73,13 @@ static void look(struct mailbox *m, int fd, struct excluded *x, size_t n)
 {
 	uint64_t *have = mem_array(m->shown / 64 + 1, sizeof(*have));
 	struct signing *g = &m->signing;
-	struct stat st = { .st_size = 0 };
+	struct beside_state st;
 	uint32_t i;
 
-	g->poor = fd >= 0 && fstat(fd, &st) == 0 &&
-		  !read_all(m, fd, st.st_size, have, x, n);
-	g->ino = st.st_ino;
-	g->end = st.st_size;
+	g->poor = beside_look(fd, &st) &&
+		  !read_all(m, fd, st.end, have, x, n);
+	g->ino = st.ino;
+	g->end = st.end;
 	buf_free(&g->lacking);
 	buf_init(&g->lacking, UINT32_MAX);
 	for (i = 0; i < m->shown; i++)
@@ -96,30 +93,30 @@ static void look(struct mailbox *m, int fd, struct excluded *x, size_t n)
 
 void mailbox_exclude(struct mailbox *m, struct excluded *x, size_t n)
 {
-	int fd = beside_open(m, DISK_SIGNATURES);
+	int fd = beside_open(&m->x, BESIDE_SIGNATURES);
 
 	m->signing.wanted = true;
 	look(m, fd, x, n);
-	if (fd >= 0)
-		close(fd);
+	beside_close(&fd);
 }
 
 /* Has the file another content than was seen? */
 static bool is_news(const struct signing *g, int fd)
 {
-	struct stat st;
+	struct beside_state st;
 
-	return fstat(fd, &st) < 0 || st.st_ino != g->ino ||
-	       st.st_size != g->end;
+	return !beside_look(fd, &st) || st.ino != g->ino || st.end != g->end;
 }
 
-static int copy_useful(struct mailbox *m, int from, int to)
+static int copy_useful(void *context, int from, int to)
 {
+	struct mailbox *m = context;
 	const struct signature *s;
 	struct signature_walk w;
 	uint64_t *have = mem_array(m->shown / 64 + 1, sizeof(*have));
 	uint32_t next = 0, i;
 	struct buf out;
+	off_t end = 0;
 	int code = ERR_OK;
 
 	buf_init(&out, WRITE_AT + SIGNATURE_MAX);
@@ -129,13 +126,11 @@ static int copy_useful(struct mailbox *m, int from, int to)
 			continue;
 		set_bit(have, i);
 		buf_put(&out, s, sizeof(*s) + s->words * sizeof(uint64_t));
-		if (out.len < WRITE_AT)
-			continue;
-		code = file_write(to, out.data, out.len);
-		buf_reset(&out);
+		if (out.len >= WRITE_AT)
+			code = beside_append(to, &end, &out);
 	}
 	if (!code)
-		code = file_write(to, out.data, out.len);
+		code = beside_append(to, &end, &out);
 	signature_walk_end(&w);
 	buf_free(&out);
 	free(have);
@@ -212,7 +207,7 @@ static void sign(struct mailbox *m, const struct entry *e, struct desk *d)
 	struct signature_of of;
 	bool whole = e->size <= MESSAGE_MAX;
 
-	if (!beside_describe(m, e, &of))
+	if (!beside_describe(&m->x, e, &of))
 		return;
 	buf_reset(&d->raw);
 	buf_reset(&d->header);
@@ -258,7 +253,7 @@ bool mailbox_sign(struct mailbox *m, int64_t ms)
 
 	if (!g->wanted || g->failed || m->x.renumbered)
 		return false;
-	code = beside_take(m, DISK_SIGNATURES, &fd);
+	code = beside_take(&m->x, BESIDE_SIGNATURES, &fd);
 	if (code) {
 		g->failed = code != ERR_BUSY;
 		return false;
@@ -266,12 +261,12 @@ bool mailbox_sign(struct mailbox *m, int64_t ms)
 	if (g->poor || is_news(g, fd)) /* others may have been writing */
 		look(m, fd, NULL, 0);
 	if (g->poor)
-		code = beside_replace(m, DISK_SIGNATURES, fd,
-				      copy_useful);
+		code = beside_replace(&m->x, BESIDE_SIGNATURES, fd,
+				      copy_useful, m);
 	else
 		code = sign_some(m, fd, ms, &more);
 	more |= g->poor;
-	close(fd);
+	beside_close(&fd);
 	g->failed = code != ERR_OK;
 	return more && !g->failed;
 }

@@ -6,10 +6,10 @@
 #include "fuzz.h"
 
 #include "maildir.h"
+#include "index/beside.h"
 #include "index/disk.h"
 #include "mailbox/acl.h"
 #include "mailbox/attached.h"
-#include "mailbox/beside.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/metadata.h"
 #include "mailbox/opened.h"
@@ -121,7 +121,7 @@ static void put_texts(struct mailbox *m)
 					.part = 21,
 					.failed = seq == 2 };
 
-		if (beside_describe(m, mailbox_entry(m, seq), &h.of))
+		if (beside_describe(&m->x, mailbox_entry(m, seq), &h.of))
 			texts_put(&b, &h, "the text", seq == 2 ? 0 : 8);
 	}
 	FUZZ_CHECK(fd >= 0 && file_write(fd, b.data, b.len) == ERR_OK);

@@ -5,10 +5,11 @@
  */
 #include "base/file.h"
 #include "client/decoder.h"
+#include "index/beside.h"
 #include "index/disk.h"
 #include "mailbox-lib.h"
 #include "mailbox/attached.h"
-#include "mailbox/beside.h"
+#include "mailbox/opened.h"
 #include "mime/part.h"
 
 #define DOCUMENT "Content-Type: a/b\n\n0123456789\n"
@@ -58,7 +59,7 @@ static void keep(struct mailbox *m, void (*change)(struct texts_head *h))
 	struct buf b;
 
 	buf_init(&b, 1000);
-	ok(beside_describe(m, mailbox_entry(m, 1), &h.of), "message 1");
+	ok(beside_describe(&m->x, mailbox_entry(m, 1), &h.of), "message 1");
 	if (change)
 		change(&h);
 	texts_put(&b, &h, TEXT, h.failed ? 0 : strlen(TEXT));
