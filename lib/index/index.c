@@ -250,6 +250,7 @@ void index_init(struct index *x)
 	entries_init(&x->t);
 	buf_init(&x->unsure, UINT32_MAX);
 	contents_init(&x->contents);
+	cached_init(&x->cached);
 }
 
 int index_content(struct index *x, uint32_t uid, uint32_t *crc)
@@ -264,4 +265,5 @@ void index_free(struct index *x)
 	entries_free(&x->t);
 	buf_free(&x->unsure);
 	contents_free(&x->contents);
+	cached_free(&x->cached);
 }

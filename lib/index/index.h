@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "index/batch.h"
+#include "index/cached.h"
 #include "index/contents.h"
 #include "index/folder.h"
 #include "index/table.h"
@@ -35,6 +36,7 @@ struct index {
 	bool renumbered; /* new UIDVALIDITY: nothing more can be done here */
 	struct buf unsure; /* struct unsure, in the journal's order */
 	struct contents contents;
+	struct cached cached;
 	/* A UIDVALIDITY that no folder of this user ever had. Called without
 	 * the lock. */
 	int (*next_validity)(void *context, uint32_t *validity);

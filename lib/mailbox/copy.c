@@ -86,7 +86,7 @@ static bool describe(struct copying *c, struct addition *a, uint32_t seq)
 		return false;
 	addition_init(a, e->flags & ~c->m->dropped, translated(c, e->keywords),
 		      e->received);
-	mailbox_cached(c->m, e, &a->cached);
+	cached_entry(&c->m->x, e, &a->cached);
 	a->e.ncache = (uint32_t)a->cached.len;
 	return true;
 }

@@ -68,7 +68,7 @@ static void keep(struct mailbox *m, uint32_t uid, const char *id)
 
 	buf_init(&b, CACHE_ENTRY_MAX);
 	if (e)
-		mailbox_cached(m, e, &b);
+		cached_entry(&m->x, e, &b);
 	if (b.len > 0) {
 		cache_add_id(&b, id);
 		mailbox_keep_cached(m, e, &b);

@@ -181,18 +181,14 @@ static int open_dir(struct store *s, const char *disk, bool read_only,
 	index_init(&m->x);
 	m->x.next_validity = next_validity;
 	m->x.context = s;
-	buf_init(&m->window, RECORD_MAX * 2);
 	buf_init(&m->text, UINT32_MAX);
 	buf_init(&m->facts, CACHE_ENTRY_MAX);
-	buf_init(&m->made, 2 * CACHE_ENTRY_MAX);
-	buf_init(&m->made_uids, CACHE_ENTRY_MAX);
 	buf_init(&m->sizes, RECORD_MAX);
 	removal_init(&m->removal);
 	m->store = s;
 	m->read_only = read_only;
 	m->unclaimed = unclaimed;
 	m->opened = clock_wall();
-	m->cache = -1;
 	attached_begin(m);
 	m->signing.maker =
 		signature_maker(s->decoders ? s->decoders->made_by : 0);
@@ -262,16 +258,11 @@ void mailbox_close(struct mailbox **out)
 	finder_end(&m->moved);
 	index_free(&m->x);
 	folder_close(&m->x.f);
-	buf_free(&m->window);
 	buf_free(&m->text);
 	buf_free(&m->facts);
-	buf_free(&m->made);
-	buf_free(&m->made_uids);
 	buf_free(&m->sizes);
 	buf_free(&m->signing.lacking);
 	attached_end(m);
-	if (m->cache >= 0)
-		close(m->cache);
 	free(m->changes.expunged);
 	free(m->changes.expunged_uid);
 	free(m->changes.flagged);

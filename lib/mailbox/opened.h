@@ -38,13 +38,8 @@ struct mailbox {
 	bool dirty; /* some entry has ENTRY_DIRTY or ENTRY_CACHED */
 	struct mailbox_changes changes;
 	size_t changes_room;
-	struct buf window; /* of the cache, from window_at on */
-	uint64_t window_at;
 	struct buf text;  /* of the current message */
 	struct buf facts; /* the entry made from it */
-	int cache;	  /* or -1 */
-	struct buf made;  /* entries for the cache, not yet written */
-	struct buf made_uids;
 	struct buf sizes; /* struct record_size, not yet written */
 	struct removal removal;
 	unsigned dropped; /* flags that copies do not keep */
@@ -109,11 +104,7 @@ int mailbox_expunge_moved(struct mailbox *m, const uint32_t *seq, size_t n,
 bool mailbox_ref(const struct mailbox *m, const struct entry *e,
 		 struct message_ref *r);
 
-/* Writes the cache anew if most of it belongs to messages that are gone. */
-void mailbox_pack_cache(struct mailbox *m);
-
-/* Appends to the cache what was made for it since: to be called before
- * E->cache of any entry is written to a file. */
+/* cached_write: to be called before places in the cache are recorded. */
 void mailbox_write_cache(struct mailbox *m);
 
 /* Writes the sizes that were found by reading. If that fails they are only
@@ -124,15 +115,9 @@ void mailbox_write_sizes(struct mailbox *m);
 int mailbox_raw(struct mailbox *m, const struct entry *e, bool whole,
 		struct buf *b);
 
-/* Forgets the open cache file: another took its place. */
-void mailbox_drop_cache(struct mailbox *m);
-
-/* Writes ENTRY, a new one for E, to the cache, not necessarily at once. */
+/* cached_put: ENTRY is a new one for E. */
 void mailbox_keep_cached(struct mailbox *m, struct entry *e,
 			 const struct buf *entry);
-
-/* Appends E's entry of the cache to B, if there is one. */
-void mailbox_cached(struct mailbox *m, const struct entry *e, struct buf *b);
 
 /* mailbox_open that leaves \Recent of new messages to the next refresh, which
  * shows them. */

@@ -173,7 +173,7 @@ bool mailbox_settle(struct mailbox *m)
 		return true;
 	if (m->dirty)
 		return false;
-	mailbox_pack_cache(m);
+	cached_pack(&m->x);
 	if (index_rotation_is_due(&m->x) && mailbox_prove(m))
 		index_rotate(&m->x);
 	if (index_snapshot_is_due(&m->x) && mailbox_prove(m))
