@@ -76,6 +76,14 @@ static inline struct entry *entries_at(const struct table *t, uint32_t i)
 	return &t->memory[i];
 }
 
+/* The next entry from *I on that is not gone, or NULL; *I moves behind it. */
+static inline struct entry *entries_next(const struct table *t, uint32_t *i)
+{
+	while (*i < t->n && entries_at(t, *i)->state & ENTRY_GONE)
+		++*i;
+	return *i < t->n ? entries_at(t, (*i)++) : NULL;
+}
+
 /* The first index from I on, or t->n, where an entry can be without \Seen, with
  * a file to be renamed, or changed by this session: passes parts that are not
  * checked and have none. */

@@ -6,10 +6,8 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
-#include "index/folder.h"
+#include "index/check.h"
 #include "index/journal.h"
-#include "mailbox/inspect.h"
-#include "mailbox/private.h"
 
 #define LINE_MAX_BYTES 4096
 
@@ -96,7 +94,7 @@ static const struct {
 };
 
 struct dump {
-	inspect_line *line;
+	dump_line *line;
 	void *context;
 	int64_t at;
 	struct buf b;
@@ -212,22 +210,16 @@ static void dump_head(struct dump *d, const struct journal_head *h)
 	end_line(d);
 }
 
-int inspect_dump(struct store *s, const char *name, inspect_line *line,
-		 void *context)
+int dump_journal(struct folder *f, dump_line *line, void *context)
 {
 	struct dump d = { .line = line, .context = context };
-	struct folder f;
-	int code = inspect_open(s, name, &f);
+	int code = folder_open_journal(f);
 
 	if (code)
 		return code;
 	buf_init(&d.b, LINE_MAX_BYTES);
-	code = folder_open_journal(&f);
-	if (!code) {
-		dump_head(&d, &f.head);
-		code = dump_records(&d, f.journal);
-	}
+	dump_head(&d, &f->head);
+	code = dump_records(&d, f->journal);
 	buf_free(&d.b);
-	folder_close(&f);
 	return code;
 }
