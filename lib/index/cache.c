@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "imaptext/imaptext.h"
 #include "index/disk.h"
+#include "index/folder.h"
 #include "mime/crlf.h"
 #include "mime/field.h"
 #include "mime/part.h"
@@ -105,9 +106,9 @@ void cache_add_id(struct buf *b, const char *id)
 	seal(b);
 }
 
-bool cache_append(int dir, const struct buf *b, uint64_t *at)
+bool cache_append(const struct folder *f, const struct buf *b, uint64_t *at)
 {
-	int fd = openat(dir, DISK_CACHE,
+	int fd = openat(f->dir, DISK_CACHE,
 			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
 				O_NONBLOCK,
 			0600);

@@ -35,6 +35,8 @@ struct mailbox_facts {
 
 #define CACHE_ENTRY_MAX (4u << 20)
 
+struct folder;
+
 /* Makes the entry for UID in B, which is empty, from the message TEXT, N (any
  * line ends); or, if it is not WHOLE, from its header: the entry then lacks
  * the structure. B stays empty if it would get larger than its maximum. */
@@ -47,9 +49,10 @@ void cache_rename(struct buf *b, uint32_t validity, uint32_t uid);
 /* Adds ID, of CACHE_ID_SIZE bytes, to the entry in B, which has none. */
 void cache_add_id(struct buf *b, const char *id);
 
-/* Appends entries B to the cache of DIR at *AT; false if that failed, which
+/* Appends entries B to the cache of F, at *AT; false if that failed, which
  * only costs time later. */
-MUST_CHECK bool cache_append(int dir, const struct buf *b, uint64_t *at);
+MUST_CHECK bool cache_append(const struct folder *f, const struct buf *b,
+			     uint64_t *at);
 
 /* Parses the entry DATA, N; body_len is 0 if it lacks the structure. False:
  * not that of UID, or damaged. */

@@ -124,7 +124,7 @@ bool cached_write(struct index *x)
 
 	if (n == 0)
 		return false;
-	good = cache_append(x->f.dir, &c->made, &at);
+	good = cache_append(&x->f, &c->made, &at);
 	for (i = 0; i < n; i++) {
 		struct entry *e = entries_get(&x->t, uid[i]);
 

@@ -134,12 +134,13 @@ static void compare_tables(struct check *c, const struct table *t,
 
 static void check_snapshot(struct check *c)
 {
-	struct index y = { .f = c->x->f };
+	struct index y;
 
 	if (faccessat(c->x->f.dir, DISK_SNAPSHOT, F_OK, AT_SYMLINK_NOFOLLOW) <
 	    0)
 		return;
 	index_init(&y);
+	y.f = c->x->f;
 	if (!index_snapshot_load(&y) || !parts_are_right(&y.t))
 		check_tell(
 			c, DISK_SNAPSHOT, -1, "it is ignored, and made anew",

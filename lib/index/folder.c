@@ -316,6 +316,24 @@ void folder_unlock(struct folder *f)
 	f->held += f->released - f->taken;
 }
 
+void folder_write_out(struct folder *f)
+{
+	/* what fails here fails again in the sync */
+	err_ignore(sync_file_range(f->journal, 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
+int folder_sync_all(struct folder *f)
+{
+	return file_sync_all(f->dir) < 0 ? err_sys("sync", "the file system")
+					 : ERR_OK;
+}
+
+void folder_make_sure(struct folder *f, off_t record)
+{
+	/* or they are examined again */
+	err_ignore(journal_make_sure(f->journal, record));
+}
+
 #define FRESH INT64_C(600000000) /* 10 minutes, in microseconds */
 
 #define RESERVE 8192 /* for some eighty changes of flags, say */

@@ -22,6 +22,7 @@
 #include "base/folder-id.h"
 #include "index/disk.h"
 
+/* Its fields are for lib/index; others use the functions. */
 struct folder {
 	int dir; /* the folder's directory */
 	struct messages *files;
@@ -56,6 +57,44 @@ struct folder {
 int folder_open(int store, const char *name, messages_opener *opener, bool make,
 		struct folder *f) MUST_CHECK;
 void folder_close(struct folder *f);
+
+/* The folder's directory, where others may have files of their own. */
+static inline int folder_dir(const struct folder *f)
+{
+	return f->dir;
+}
+
+static inline struct messages *folder_messages(const struct folder *f)
+{
+	return f->files;
+}
+
+static inline struct folder_id folder_id(const struct folder *f)
+{
+	return f->id;
+}
+
+/* These three are known once the journal is open. The last record's totals; */
+static inline const struct totals *folder_last(const struct folder *f)
+{
+	return &f->last;
+}
+
+static inline uint32_t folder_uidvalidity(const struct folder *f)
+{
+	return f->head.uidvalidity;
+}
+
+/* and, under the lock, the place of the next record. */
+static inline off_t folder_end(const struct folder *f)
+{
+	return f->end;
+}
+
+static inline bool folder_is_locked(const struct folder *f)
+{
+	return f->locked;
+}
 
 /* The id of the folder whose directory is ST. */
 struct stat;
@@ -99,6 +138,17 @@ struct totals folder_next(const struct folder *f);
  * the next one may succeed: so the journal is then written anew, and the
  * failure is still reported. */
 int folder_sync(struct folder *f) MUST_CHECK;
+
+/* Begins to write the journal out, so that the sync of another file and then that
+ * of the journal share one commit of the file system. Promises nothing. */
+void folder_write_out(struct folder *f);
+
+/* Syncs the file system that the journal and the folder's directory are on. */
+int folder_sync_all(struct folder *f) MUST_CHECK;
+
+/* Marks the record at RECORD: its messages are durable. If the mark is not
+ * written, they are examined again. */
+void folder_make_sure(struct folder *f, off_t record);
 
 /* May a record of TIME (microseconds) not be durable yet? Its writer synced
  * it, unless it died; the kernel writes within a minute. */

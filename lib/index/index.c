@@ -5,11 +5,12 @@
 #include "index/index.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "index/batch.h"
+#include "index/history.h"
 #include "index/journal.h"
 #include "log/log.h"
 
@@ -247,6 +248,7 @@ int index_look(struct index *x)
 
 void index_init(struct index *x)
 {
+	memset(x, 0, sizeof(*x));
 	entries_init(&x->t);
 	buf_init(&x->unsure, UINT32_MAX);
 	contents_init(&x->contents);
@@ -266,4 +268,122 @@ void index_free(struct index *x)
 	buf_free(&x->unsure);
 	contents_free(&x->contents);
 	cached_free(&x->cached);
+}
+
+int index_open(struct index *x, int store, const char *name,
+	       messages_opener *opener, bool make)
+{
+	return folder_open(store, name, opener, make, &x->f);
+}
+
+void index_number_by(struct index *x, index_validity *next, void *context)
+{
+	x->next_validity = next;
+	x->context = context;
+}
+
+void index_close(struct index *x)
+{
+	index_free(x);
+	folder_close(&x->f);
+}
+
+int index_put_gone(struct index *x, const struct record_range *r, size_t n,
+		   uint32_t gone, uint64_t modseq)
+{
+	if (!entries_reserve(&x->t, x->t.n + gone))
+		return ERR_LIMIT;
+	entries_put_gone(&x->t, r, n, gone, modseq);
+	return ERR_OK;
+}
+
+bool index_take_changed(struct index *x)
+{
+	bool changed = x->t.changed;
+
+	x->t.changed = false;
+	return changed;
+}
+
+bool index_take_new_keywords(struct index *x)
+{
+	bool any = x->t.new_keywords;
+
+	x->t.new_keywords = false;
+	return any;
+}
+
+void index_trust(struct index *x)
+{
+	x->suspect = x->recover = x->f.regressed = false;
+}
+
+void index_take_unsure(struct index *x, struct buf *out)
+{
+	*out = x->unsure;
+	buf_init(&x->unsure, UINT32_MAX);
+}
+
+void index_put_unsure(struct index *x, const struct unsure *u)
+{
+	buf_put(&x->unsure, u, sizeof(*u));
+}
+
+bool index_is_sure(const struct index *x, int64_t record)
+{
+	return journal_is_sure(x->f.journal, record);
+}
+
+bool index_drop_sure(struct index *x)
+{
+	struct unsure *u = (struct unsure *)(void *)x->unsure.data;
+	size_t i, n = x->unsure.len / sizeof(*u), kept = 0;
+	bool sure = false;
+
+	for (i = 0; i < n; i++) {
+		if (i == 0 || u[i].record != u[i - 1].record)
+			sure = index_is_sure(x, u[i].record);
+		if (!sure)
+			u[kept++] = u[i];
+	}
+	buf_truncate(&x->unsure, kept * sizeof(*u));
+	return kept == 0;
+}
+
+void index_make_sure(struct index *x, const int64_t *record, size_t n)
+{
+	x->unsynced = true;
+	if (index_sync(x) != ERR_OK)
+		return;
+	for (size_t i = 0; i < n; i++)
+		folder_make_sure(&x->f, record[i]);
+}
+
+struct index_point index_end(const struct index *x)
+{
+	return (struct index_point){ x->f.head.id, x->f.end };
+}
+
+bool index_expunged_last(const struct index *x, const struct index_point *p)
+{
+	const struct record *next;
+	struct journal_walk w;
+	bool last = x->f.head.id == p->journal;
+
+	journal_walk(&w, x->f.journal, p->end);
+	while (last && w.at < x->f.end && (next = journal_next(&w)))
+		last = next->type != RECORD_EXPUNGE;
+	last = last && w.at == x->f.end;
+	return journal_walk_end(&w) == ERR_OK && last;
+}
+
+void index_walk(const struct index *x, struct journal_walk *w)
+{
+	journal_walk(w, x->f.journal, sizeof(struct journal_head));
+}
+
+bool index_history(const struct index *x, uint64_t since, struct buf *ranges)
+{
+	return !x->behind && !x->renumbered && since <= x->f.last.modseq &&
+	       history_since(x->f.journal, x->read, since, ranges);
 }

@@ -295,6 +295,51 @@ void entries_mark_gone(struct table *t, uint32_t i)
 		t->first_gone = i;
 }
 
+void entries_take_out(struct table *t, entries_taken *taken, void *context)
+{
+	uint32_t from, to;
+
+	if (t->gone == 0)
+		return;
+	for (from = to = t->first_gone; from < t->n; from++) {
+		struct entry *e = entries_at(t, from);
+
+		if (e->state & ENTRY_GONE)
+			taken(context, from, to, e);
+		else
+			*entries_at(t, to++) = *e;
+	}
+	t->n = to;
+	t->gone = 0;
+}
+
+void entries_put_gone(struct table *t, const struct record_range *r, size_t n,
+		      uint32_t gone, uint64_t modseq)
+{
+	uint32_t from = t->n, to = t->n + gone;
+
+	/* from the end on: all move to where they have room among them */
+	t->n = to;
+	while (n-- > 0) {
+		uint32_t uid = r[n].last;
+
+		while (from > 0 && entries_at(t, from - 1)->uid > uid)
+			*entries_at(t, --to) = *entries_at(t, --from);
+		for (;; uid--) {
+			if (from > 0 && entries_at(t, from - 1)->uid == uid) {
+				*entries_at(t, --to) = *entries_at(t, --from);
+			} else {
+				*entries_at(t, --to) =
+					(struct entry){ .uid = uid,
+							.modseq = modseq };
+				entries_mark_gone(t, to);
+			}
+			if (uid == r[n].first)
+				break;
+		}
+	}
+}
+
 static void apply_range(struct table *t, const void *item, uint64_t modseq)
 {
 	struct record_range range;

@@ -43,6 +43,7 @@ enum entry_state {
 	ENTRY_SEEN = 1 << 5	/* found by the current scan */
 };
 
+/* Its fields are for lib/index; others use the functions of index.h. */
 struct table {
 	struct entry *memory; /* only by entries_at */
 	uint32_t n;
@@ -113,6 +114,18 @@ void entries_follow(struct table *t, uint32_t i, const struct entry *now);
 void entries_mark_gone(struct table *t, uint32_t i);
 void entries_copy(struct table *t, const struct entry *now, const char *name);
 void entries_follow_keywords(struct table *t, const struct table *now);
+
+/* Takes out all that is gone; calls TAKEN for each,
+ * with its index before and the index that the next one gets. */
+typedef void entries_taken(void *context, uint32_t was, uint32_t now,
+			   const struct entry *e);
+void entries_take_out(struct table *t, entries_taken *taken, void *context);
+
+/* Gives GONE messages that are in the N ranges of UIDs at R, ascending and apart,
+ * and not in the table, their place there: as gone, with nothing but MODSEQ. All
+ * of the table's up to the last of R are in them. There is room for GONE more. */
+void entries_put_gone(struct table *t, const struct record_range *r, size_t n,
+		      uint32_t gone, uint64_t modseq);
 
 /* Index of the first entry with UID or higher, or t->n. */
 uint32_t entries_find(const struct table *t, uint32_t uid);

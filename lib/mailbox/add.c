@@ -42,7 +42,7 @@ int addition_begin(struct addition *a, struct folder *f, unsigned flags,
 		   uint64_t keywords, int64_t received)
 {
 	addition_init(a, flags, keywords, received);
-	return incoming_begin(&a->in, f->files, a->e.dir);
+	return incoming_begin(&a->in, folder_messages(f), a->e.dir);
 }
 
 int addition_finish(struct addition *a)
@@ -101,12 +101,12 @@ static void number(struct addition *a, const struct folder *f, uint32_t uid,
 	a->e.size = (uint32_t)a->in.size;
 	a->e.wire = (uint32_t)a->in.wire;
 	a->e.saved = (uint32_t)clock_wall();
-	message_base(a->base, f->head.uidvalidity, uid, a->e.size, a->e.wire);
+	message_base(a->base, folder_uidvalidity(f), uid, a->e.size, a->e.wire);
 	a->e.nname = (uint8_t)strlen(a->base);
 	if (a->e.ncache == 0)
 		return;
-	cache_rename(&a->cached, f->head.uidvalidity, uid);
-	if (!cache_append(f->dir, &a->cached, &a->e.cache))
+	cache_rename(&a->cached, folder_uidvalidity(f), uid);
+	if (!cache_append(f, &a->cached, &a->e.cache))
 		a->e.ncache = 0;
 }
 
@@ -162,11 +162,12 @@ static int link_one(struct folder *f, const struct addition *a,
 		    const struct message_ref *to, struct finder *w)
 {
 	struct message_ref from = a->from;
-	int tries, code = messages_link(f->files, to, a->from_ms, &from);
+	struct messages *ms = folder_messages(f);
+	int tries, code = messages_link(ms, to, a->from_ms, &from);
 
 	for (tries = 0; code == ERR_NOT_FOUND && tries < FINDER_TRIES; tries++)
 		if (finder_find(w, tries > 0, &a->from, &from))
-			code = messages_link(f->files, to, a->from_ms, &from);
+			code = messages_link(ms, to, a->from_ms, &from);
 	return code;
 }
 
@@ -183,8 +184,8 @@ static int link_all(struct folder *f, struct addition *a, size_t n)
 		if (a[i].from_ms && !w.ms)
 			finder_begin(&w, a[i].from_ms);
 		code = a[i].from_ms ? link_one(f, &a[i], &to, &w)
-				    : messages_name(f->files, &a[i].in.file,
-						    &to);
+				    : messages_name(folder_messages(f),
+						    &a[i].in.file, &to);
 		a[i].linked = !code;
 	}
 	finder_end(&w);
@@ -198,7 +199,7 @@ static void record_marks(struct folder *f, const struct marks *k)
 	struct totals t = folder_next(f);
 	struct buf b;
 
-	marks_end(k, f->files, &t);
+	marks_end(k, folder_messages(f), &t);
 	buf_init(&b, RECORD_MAX);
 	record_begin(&b, RECORD_MARK, 0);
 	record_end(&b, 0, &t);
@@ -211,7 +212,7 @@ int add_sync(struct folder *f, unsigned dirs)
 {
 	int code = folder_sync(f);
 
-	return code ? code : messages_sync(f->files, dirs);
+	return code ? code : messages_sync(folder_messages(f), dirs);
 }
 
 /* Bits of the directories that get something. */
@@ -230,9 +231,8 @@ static int sync_all(struct folder *f, struct addition *a, size_t n)
 	size_t i;
 	int code = ERR_OK;
 
-	/* Started together, they share one commit of the file system; what
-	 * fails here fails again below. */
-	err_ignore(sync_file_range(f->journal, 0, 0, SYNC_FILE_RANGE_WRITE));
+	/* Started together, they share one commit of the file system. */
+	folder_write_out(f);
 	for (i = 0; !code && i < n; i++)
 		if (!a[i].from_ms)
 			code = incoming_sync(&a[i].in);
@@ -283,13 +283,15 @@ static void take_back(struct folder *f, struct addition *a, size_t n)
 	 * that comes back after a power cut must not be without */
 	for (i = 0; i < n; i++) {
 		struct message_ref ref = ref_of(&a[i]);
-		int err = a[i].linked ? messages_remove(f->files, &ref) : ERR_OK;
+		int err = a[i].linked
+				  ? messages_remove(folder_messages(f), &ref)
+				  : ERR_OK;
 
 		if (!code && err != ERR_NOT_FOUND)
 			code = err;
 	}
 	if (!code && n > 0)
-		code = messages_sync(f->files, dirs_of(a, n));
+		code = messages_sync(folder_messages(f), dirs_of(a, n));
 	if (!code && n > 0)
 		code = folder_lock(f);
 	for (i = 0; !code && i < n; i++)
@@ -308,7 +310,7 @@ static int put(struct folder *f, struct addition *a, size_t n, size_t *recorded)
 	struct marks k;
 	int code = record_all(f, a, n, recorded);
 
-	marks_begin(&k, f->files, dirs_of(a, n));
+	marks_begin(&k, folder_messages(f), dirs_of(a, n));
 	if (!code)
 		code = link_all(f, a, n);
 	if (!code)
@@ -320,7 +322,7 @@ static int put(struct folder *f, struct addition *a, size_t n, size_t *recorded)
 int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 {
 	size_t recorded = 0;
-	off_t record = f->end; /* of the first, usually the only one */
+	off_t record = folder_end(f); /* of the first, usually the only one */
 	int code = put(f, a, n, &recorded);
 
 	if (!code)
@@ -330,7 +332,7 @@ int add_commit(struct folder *f, struct addition *a, size_t n, uint32_t *uid)
 		return code;
 	}
 	/* If this mark fails, the file is examined again. */
-	err_ignore(journal_make_sure(f->journal, record));
+	folder_make_sure(f, record);
 	*uid = a[0].e.uid;
 	return code;
 }
@@ -341,7 +343,7 @@ int add_unsynced(struct folder *f, struct addition *a, size_t n, uint32_t *uid,
 	size_t recorded = 0;
 	int code;
 
-	*record = f->end;
+	*record = folder_end(f);
 	code = put(f, a, n, &recorded);
 	if (code)
 		take_back(f, a, recorded);

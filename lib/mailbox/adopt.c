@@ -27,10 +27,9 @@
 static uint32_t old_uid(const struct scan *s, const struct listing_file *file)
 {
 	const struct index *x = &s->m->x;
-	bool lost =
-		x->recover || (x->f.regressed && file->uid >= x->f.lost_uid);
 
-	return lost && file->validity == x->f.head.uidvalidity &&
+	return index_may_have_lost(x, file->uid) &&
+			       file->validity == index_uidvalidity(x) &&
 			       file->uid < s->b.t.uidnext
 		       ? file->uid
 		       : 0;
@@ -111,7 +110,7 @@ static void tell_tallies(const struct scan *s)
 static bool look_at(struct scan *s, const struct message_ref *ref,
 		    struct message_state *st)
 {
-	int code = messages_state(s->m->x.f.files, ref, st);
+	int code = messages_state(index_messages(&s->m->x), ref, st);
 
 	if (code && code != ERR_NOT_FOUND) {
 		s->waiting = true;
@@ -128,7 +127,7 @@ static bool look_at(struct scan *s, const struct message_ref *ref,
 static void finish_expunge(struct scan *s, const struct message_ref *ref,
 			   bool proven)
 {
-	struct messages *ms = s->m->x.f.files;
+	struct messages *ms = index_messages(&s->m->x);
 	int code =
 		proven ? messages_remove(ms, ref) : messages_put_aside(ms, ref);
 
@@ -186,7 +185,8 @@ static void adopt(struct scan *s, struct newcomer *c, uint32_t last)
 	if (left != LEFT_NOT)
 		return;
 	if (left_of_delivery(s->m, file, &ref, &what)) {
-		if (content_put_aside(s->m->x.f.files, &ref, what) != ERR_OK)
+		if (content_put_aside(index_messages(&s->m->x), &ref, what) !=
+		    ERR_OK)
 			s->waiting = true;
 		return;
 	}
@@ -214,8 +214,8 @@ static int find_dates(struct scan *s, struct leftover_date **dates)
 	size_t i;
 
 	*dates = NULL;
-	if (s->nfresh == 0 || s->m->x.recover ||
-	    !mark_is_pending(&s->m->x.f.last))
+	if (s->nfresh == 0 || index_is_recovering(&s->m->x) ||
+	    !mark_is_pending(index_totals(&s->m->x)))
 		return ERR_OK;
 	*dates = date = mem_array(s->nfresh, sizeof(*date));
 	for (i = 0; i < s->nfresh; i++) {
@@ -271,8 +271,8 @@ static void part_twins(struct scan *s)
 static void adopt_all(struct scan *s, const struct leftover_date *date)
 {
 	struct newcomer *c = mem_array(s->nfresh + 1, sizeof(*c));
-	const struct table *t = &s->m->x.t;
-	uint32_t last = t->n > 0 ? entries_at(t, t->n - 1)->uid : 0;
+	const struct index *x = &s->m->x;
+	uint32_t n = index_count(x), last = n > 0 ? index_at(x, n - 1)->uid : 0;
 	size_t i;
 
 	for (i = 0; i < s->nfresh; i++) {

@@ -125,11 +125,11 @@ int append_commit(struct append *a, uint32_t *uidvalidity, uint32_t *uid,
 		folder_unlock(&a->f);
 		return code == ERR_CORRUPT ? ERR_IO : code;
 	}
-	*uidvalidity = a->f.head.uidvalidity;
-	*id = a->f.id;
+	*uidvalidity = folder_uidvalidity(&a->f);
+	*id = folder_id(&a->f);
 	if (a->n > 0)
 		return add_commit(&a->f, a->message, a->n, uid);
-	*uid = a->f.last.uidnext;
+	*uid = folder_last(&a->f)->uidnext;
 	folder_unlock(&a->f);
 	return ERR_OK;
 }

@@ -231,7 +231,7 @@ static int append(struct mailbox *m, int fd, struct texts_head *h,
 static void keep(struct mailbox *m, struct texts_head *h, const struct buf *text)
 {
 	struct attached *a = &m->attached;
-	int fd, code = a->failed || m->x.renumbered
+	int fd, code = a->failed || index_is_renumbered(&m->x)
 			       ? ERR_DENIED
 			       : beside_take(&m->x, BESIDE_TEXTS, &fd);
 

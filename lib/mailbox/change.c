@@ -27,8 +27,8 @@ static int keyword_find(const struct mailbox *m, const char *name)
 {
 	unsigned i;
 
-	for (i = 0; i < m->x.t.nkeywords; i++)
-		if (str_equal_ci(m->x.t.keyword[i], name))
+	for (i = 0; i < index_keywords(&m->x); i++)
+		if (str_equal_ci(index_keyword(&m->x, i), name))
 			return (int)i;
 	return -1;
 }
@@ -49,11 +49,11 @@ int mailbox_keyword_bit(struct mailbox *m, const char *name, bool create,
 		if (code)
 			return code;
 		i = keyword_find(m, name); /* another may have added it */
-		if (i < 0 && m->x.t.nkeywords == MAILBOX_KEYWORDS_MAX)
+		if (i < 0 && index_keywords(&m->x) == MAILBOX_KEYWORDS_MAX)
 			code = ERR_LIMIT;
 		if (i < 0 && !code) {
-			i = (int)m->x.t.nkeywords;
-			batch_begin(&b, &m->x.f, false);
+			i = (int)index_keywords(&m->x);
+			index_begin(&m->x, &b, false);
 			batch_keyword(&b, (uint32_t)i, name);
 			code = index_commit(&m->x, &b, true);
 		}
@@ -154,7 +154,7 @@ static int change_begin(struct mailbox *m, struct batch *b, bool removes)
 	int code = m->read_only ? ERR_DENIED : index_lock(&m->x);
 
 	if (!code) {
-		batch_begin(b, &m->x.f, true);
+		index_begin(&m->x, b, true);
 		b->needed = removes;
 	}
 	return code;
@@ -211,13 +211,13 @@ static int expunge_full(struct mailbox *m, const uint32_t *seq, size_t n,
 	code = removal_of_all(m);
 	index_unlock(&m->x);
 	if (!code)
-		code = messages_sync(m->x.f.files, BOTH_DIRS);
-	m->x.suspect = true;
+		code = messages_sync(index_messages(&m->x), BOTH_DIRS);
+	index_suspect(&m->x);
 	if (!code)
 		code = mailbox_scan(m);
 	for (i = 0; code == ERR_NO_SPACE && i < n; i++)
 		if (chosen[i])
-			entries_mark_gone(&m->x.t, seq[i] - 1);
+			index_mark_gone(&m->x, seq[i] - 1);
 	return code == ERR_NO_SPACE ? ERR_OK : code;
 }
 
@@ -230,7 +230,8 @@ static bool is_linked(struct mailbox *m, const struct entry *e)
 	struct message_ref ref;
 
 	return !mailbox_ref(m, e, &ref) ||
-	       messages_state(m->x.f.files, &ref, &st) != ERR_OK || st.shared;
+	       messages_state(index_messages(&m->x), &ref, &st) != ERR_OK ||
+	       st.shared;
 }
 
 /* Is E to be removed? What another program wrote to is not, but a new message;

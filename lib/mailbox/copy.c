@@ -55,8 +55,8 @@ static int translate(struct copying *c, uint64_t used)
 	unsigned i;
 	int code = ERR_OK;
 
-	for (i = 0; !code && i < m->x.t.nkeywords; i++) {
-		const char *name = m->x.t.keyword[i];
+	for (i = 0; !code && i < index_keywords(&m->x); i++) {
+		const char *name = index_keyword(&m->x, i);
 
 		if (used & UINT64_C(1) << i)
 			code = add_prepare(m->store, c->to, &name, 1,
@@ -98,7 +98,7 @@ static int take_file(struct copying *c, struct addition *a, uint32_t seq)
 
 	if (!describe(c, a, seq))
 		return ERR_NOT_FOUND;
-	a->from_ms = c->m->x.f.files;
+	a->from_ms = index_messages(&c->m->x);
 	a->in.size = e->size;
 	a->in.wire = e->wire;
 	return ERR_OK;
@@ -126,7 +126,7 @@ static int copy_once(struct copying *c, struct addition *a, uint32_t seq,
 		return ERR_NOT_FOUND;
 	if (fstat(fd, &st) < 0)
 		return err_sys("look at", "a message file");
-	code = incoming_begin(&a->in, c->f.files, a->e.dir);
+	code = incoming_begin(&a->in, folder_messages(&c->f), a->e.dir);
 	if (!code)
 		code = incoming_copy(&a->in, fd, e->size);
 	a->in.wire = e->wire;
@@ -167,7 +167,7 @@ static bool look_at(struct mailbox *m, uint32_t seq, struct message_state *st)
 
 	*st = (struct message_state){ 0 };
 	return e && !(e->state & ENTRY_GONE) && mailbox_ref(m, e, &ref) &&
-	       messages_state(m->x.f.files, &ref, st) == ERR_OK &&
+	       messages_state(index_messages(&m->x), &ref, st) == ERR_OK &&
 	       st->size == e->size;
 }
 
@@ -264,16 +264,18 @@ static int sync_each(struct copying *c)
 static int sync_contents(struct copying *c)
 {
 	size_t i, files = 0;
+	int code;
 
 	for (i = 0; i < c->na; i++)
 		files += !c->a[i].from_ms || is_fresh(c, i);
 	if (files <= SYNC_EACH && c->record == 0)
 		return sync_each(c);
-	if (file_sync_all(c->f.dir) < 0)
-		return err_sys("sync", "the file system");
+	code = folder_sync_all(&c->f);
+	if (code)
+		return code;
 	/* If this mark fails, the files are examined again. */
 	if (c->record > 0)
-		err_ignore(journal_make_sure(c->f.journal, c->record));
+		folder_make_sure(&c->f, c->record);
 	c->record = 0;
 	for (i = 0; i < c->na; i++)
 		c->a[i].in.durable = true;
@@ -301,16 +303,17 @@ static int lock_destination(struct copying *c)
 	uint64_t none;
 	int code = folder_lock(&c->f);
 
-	if ((code == ERR_NOT_FOUND || code == ERR_CORRUPT) && c->f.locked) {
+	if ((code == ERR_NOT_FOUND || code == ERR_CORRUPT) &&
+	    folder_is_locked(&c->f)) {
 		folder_unlock(&c->f);
 		code = add_prepare(c->m->store, c->to, NULL, 0, &none);
 		if (!code)
 			code = folder_lock(&c->f);
 	}
-	if (!code && c->validity && c->validity != c->f.head.uidvalidity)
+	if (!code && c->validity && c->validity != folder_uidvalidity(&c->f))
 		code = err_set(ERR_TEMP, "%s was renumbered", c->to);
 	if (!code)
-		c->validity = c->f.head.uidvalidity;
+		c->validity = folder_uidvalidity(&c->f);
 	return code;
 }
 
@@ -477,7 +480,7 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 	int code;
 
 	*uidvalidity = 0;
-	if (m->x.renumbered)
+	if (index_is_renumbered(&m->x))
 		return ERR_CORRUPT;
 	if (move && m->read_only)
 		return ERR_DENIED;
@@ -485,8 +488,8 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 	if (code)
 		return code;
 	code = copy_or_move(&c, uid);
-	*uidvalidity = c.validity ? c.validity : m->x.f.head.uidvalidity;
-	*id = c.f.id;
+	*uidvalidity = c.validity ? c.validity : index_uidvalidity(&m->x);
+	*id = folder_id(&c.f);
 	folder_close(&c.f);
 	return code;
 }

@@ -104,7 +104,7 @@ static bool is_open_at(const struct letterbox *b, const char *path)
 
 	return b->open && b->changed && strcmp(b->path, path) == 0 &&
 	       stat(path, &st) == 0 && ctime_of(&st) == b->changed &&
-	       folder_id_equal(folder_id_of(&st), b->f.id);
+	       folder_id_equal(folder_id_of(&st), folder_id(&b->f));
 }
 
 /* The folder's directory in the Maildir. */
@@ -141,7 +141,7 @@ static int open_box(struct letterbox *b, const struct delivery *d)
 		return code;
 	b->open = true;
 	memcpy(b->path, path, sizeof(path));
-	b->changed = fstat(b->f.dir, &st) == 0 ? ctime_of(&st) : 0;
+	b->changed = fstat(folder_dir(&b->f), &st) == 0 ? ctime_of(&st) : 0;
 	if (!marks_is_old(b->changed))
 		b->changed = 0;
 	return ERR_OK;
@@ -152,7 +152,7 @@ static int open_box(struct letterbox *b, const struct delivery *d)
 static int find_file(struct folder *f, const struct key_found *k,
 		     struct listing *l, struct message_ref *ref)
 {
-	int code = messages_list(f->files, BOTH_DIRS, l);
+	int code = messages_list(folder_messages(f), BOTH_DIRS, l);
 
 	for (size_t i = 0; !code && i < l->n; i++) {
 		const struct listing_file *file = &l->file[i];
@@ -174,7 +174,7 @@ static int read_file(struct folder *f, const struct key_found *k,
 		     const struct message_ref *ref, enum content *what)
 {
 	const uint32_t *crc = k->add.known ? &k->add.content : NULL;
-	int fd, code = messages_open(f->files, ref, &fd);
+	int fd, code = messages_open(folder_messages(f), ref, &fd);
 
 	if (code == ERR_NOT_FOUND)
 		return err_set(ERR_BUSY,
@@ -201,7 +201,7 @@ static int judge_file(struct folder *f, const struct key_found *k,
 		return code;
 	if (what == CONTENT_RIGHT || what == CONTENT_CHANGED)
 		return ERR_OK;
-	if (content_put_aside(f->files, ref, what) == ERR_OK)
+	if (content_put_aside(folder_messages(f), ref, what) == ERR_OK)
 		err_ignore(add_undo(f, &k->add));
 	return ERR_NOT_FOUND;
 }
@@ -240,7 +240,7 @@ static int sync_first(struct folder *f, const struct key_found *k)
 	/* The file says nothing about others in the record. If the mark fails,
 	 * it is examined again. */
 	if (!code && k->record > 0 && k->alone)
-		err_ignore(journal_make_sure(f->journal, k->record));
+		folder_make_sure(f, k->record);
 	return code;
 }
 
@@ -292,7 +292,7 @@ static int add(struct folder *f, const struct delivery *d, struct addition *a,
 		return code;
 	}
 	for (size_t i = 0; i < n; i++)
-		out[i].uidvalidity = f->head.uidvalidity;
+		out[i].uidvalidity = folder_uidvalidity(f);
 	return add_new(f, d, a, n, out);
 }
 
@@ -313,7 +313,7 @@ static int deliver_all(struct folder *f, const struct delivery *d, size_t n,
 	int code = ERR_OK;
 
 	while (!code && taken < n) {
-		out[taken].folder = f->id;
+		out[taken].folder = folder_id(f);
 		code = take(&d[taken], f, &a[taken]);
 		taken++;
 	}

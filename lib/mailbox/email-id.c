@@ -51,7 +51,7 @@ static int make(struct mailbox *m, uint32_t uid, char id[CACHE_ID_SIZE])
 	else
 		code = mailbox_open_file(m, uid, &fd);
 	if (!code)
-		code = digest_file(fd, entries_get(&m->x.t, uid)->size, c);
+		code = digest_file(fd, index_get(&m->x, uid)->size, c);
 	if (!code && EVP_DigestFinal_ex(c, (unsigned char *)id, NULL) != 1)
 		code = err_set(ERR_IO, "no digest");
 	if (fd >= 0)
@@ -63,7 +63,7 @@ static int make(struct mailbox *m, uint32_t uid, char id[CACHE_ID_SIZE])
 /* Adds ID to the entry of the cache. */
 static void keep(struct mailbox *m, uint32_t uid, const char *id)
 {
-	struct entry *e = entries_get(&m->x.t, uid);
+	struct entry *e = index_get(&m->x, uid);
 	struct buf b;
 
 	buf_init(&b, CACHE_ENTRY_MAX);

@@ -26,7 +26,7 @@ static bool same_facts(const struct mailbox_facts *a,
 
 bool mailbox_is_as_cached(struct mailbox *m, const struct entry *e, int fd)
 {
-	uint32_t validity = m->x.f.head.uidvalidity;
+	uint32_t validity = index_uidvalidity(&m->x);
 	struct mailbox_facts was, is;
 	struct buf text, made;
 	bool same = true;
@@ -74,7 +74,7 @@ static int find_out(struct mailbox *m, uint32_t seq, bool structure)
 	e = mailbox_entry(m, seq);
 	buf_reset(&m->facts);
 	if (!code) {
-		cache_make(&m->facts, m->x.f.head.uidvalidity, e->uid,
+		cache_make(&m->facts, index_uidvalidity(&m->x), e->uid,
 			   text->data, text->len, structure);
 		if (m->facts.len == 0)
 			code = ERR_TOO_LONG;
@@ -96,7 +96,7 @@ int mailbox_facts(struct mailbox *m, uint32_t seq, bool structure,
 		  struct mailbox_facts *f)
 {
 	const struct entry *e = mailbox_entry(m, seq);
-	uint32_t validity = m->x.f.head.uidvalidity;
+	uint32_t validity = index_uidvalidity(&m->x);
 	int code;
 
 	if (!e)

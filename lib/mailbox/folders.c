@@ -223,7 +223,8 @@ static bool is_empty(struct store *s, const char *name)
 	if (disk_name_in(s->dir, name, disk) != ERR_OK ||
 	    folder_open(s->dir, disk, s->opener, false, &f) != ERR_OK)
 		return false;
-	empty = messages_list(f.files, BOTH_DIRS, &l) == ERR_OK && l.n == 0;
+	empty = messages_list(folder_messages(&f), BOTH_DIRS, &l) == ERR_OK &&
+		l.n == 0;
 	listing_free(&l);
 	folder_close(&f);
 	return empty;

@@ -24,12 +24,12 @@ static void file_path(char out[300], unsigned dir, const char *name, size_t n)
 static void check_content(struct check *c, const struct entry *e,
 			  const char *raw, const struct listing_file *l)
 {
-	struct message_ref r = { entries_name(&c->x->t, e), e->nname, l->dir,
+	struct message_ref r = { index_name(c->x, e), e->nname, l->dir,
 				 l->letters, raw };
 	enum content what = CONTENT_RIGHT;
 	char path[300];
 	uint32_t crc;
-	int fd, code = messages_open(c->x->f.files, &r, &fd);
+	int fd, code = messages_open(index_messages(c->x), &r, &fd);
 
 	file_path(path, l->dir, raw, strlen(raw));
 	if (!code) {
@@ -103,8 +103,8 @@ static void check_files(struct check *c, const struct listing *all)
 	size_t pos = 0;
 	void *value;
 
-	while ((e = entries_next(&c->x->t, &i))) {
-		const char *name = entries_name(&c->x->t, e);
+	while ((e = index_next(c->x, &i))) {
+		const char *name = index_name(c->x, e);
 		char *key = mem_strndup(name ? name : "", name ? e->nname : 0);
 		struct listing_file *l = map_remove(m, key);
 
@@ -137,9 +137,9 @@ static void check_entries(struct check *c, const char *file, int code,
 
 static void check_entry_files(struct check *c)
 {
-	check_entries(c, DISK_METADATA, metadata_check(c->x->f.dir),
+	check_entries(c, DISK_METADATA, metadata_check(index_dir(c->x)),
 		      "it is kept aside, and the folder has no annotations");
-	check_entries(c, DISK_ACL, acl_check(c->x->f.dir),
+	check_entries(c, DISK_ACL, acl_check(index_dir(c->x)),
 		      "it is kept aside, and others may do nothing there");
 }
 
@@ -151,7 +151,7 @@ static int check_all(struct check *c)
 
 	if (code || !read)
 		return code;
-	code = messages_list(c->x->f.files, BOTH_DIRS, &all);
+	code = messages_list(index_messages(c->x), BOTH_DIRS, &all);
 	if (!code) {
 		check_rest(c);
 		check_files(c, &all);
@@ -160,13 +160,19 @@ static int check_all(struct check *c)
 	return code;
 }
 
-int inspect_open(struct store *s, const char *name, struct folder *f)
+/* The directory DISK of the folder NAME, which is there. */
+static int find(struct store *s, const char *name, char disk[DISK_NAME_SIZE])
 {
-	char disk[DISK_NAME_SIZE];
 	int code = disk_name_in(s->dir, name, disk);
 
-	if (!code)
-		code = store_exists(s, name);
+	return code ? code : store_exists(s, name);
+}
+
+static int open_folder(struct store *s, const char *name, struct folder *f)
+{
+	char disk[DISK_NAME_SIZE];
+	int code = find(s, name, disk);
+
 	return code ? code : folder_open(s->dir, disk, s->opener, false, f);
 }
 
@@ -191,25 +197,26 @@ int inspect_check(struct store *s, const char *name, inspect_found *found,
 	struct teller to = { found, context };
 	struct index x;
 	struct check c = { .x = &x, .found = tell, .context = &to };
-	int code;
+	char disk[DISK_NAME_SIZE];
+	int code = find(s, name, disk);
 
-	memset(&x, 0, sizeof(x));
-	code = inspect_open(s, name, &x.f);
 	if (code)
 		return code;
 	index_init(&x);
-	check_entry_files(&c);
-	code = check_all(&c);
-	check_end(&c);
-	index_free(&x);
-	folder_close(&x.f);
+	code = index_open(&x, s->dir, disk, s->opener, false);
+	if (!code) {
+		check_entry_files(&c);
+		code = check_all(&c);
+		check_end(&c);
+	}
+	index_close(&x);
 	return code;
 }
 
 int inspect_forget(struct store *s, const char *name)
 {
 	struct folder f;
-	int code = inspect_open(s, name, &f);
+	int code = open_folder(s, name, &f);
 
 	if (code)
 		return code;
@@ -222,7 +229,7 @@ int inspect_dump(struct store *s, const char *name, inspect_line *line,
 		 void *context)
 {
 	struct folder f;
-	int code = inspect_open(s, name, &f);
+	int code = open_folder(s, name, &f);
 
 	if (code)
 		return code;

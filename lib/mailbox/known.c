@@ -51,7 +51,7 @@ int mailbox_know(const struct mailbox *m, struct mailbox_known *k)
 	k->looked = m->looked;
 	k->claimed = m->claimed;
 	for (uint32_t i = 0; i < m->shown; i++) {
-		const struct entry *e = entries_at(&m->x.t, i);
+		const struct entry *e = index_at(&m->x, i);
 
 		put(&k->uids, e->uid);
 		if (e->state & ENTRY_RECENT)
@@ -82,81 +82,49 @@ static bool is_sound(const struct buf *b, uint32_t next, uint64_t *count)
 }
 
 /* How many of the table's messages are in R. */
-static uint32_t count_present(const struct table *t,
+static uint32_t count_present(const struct index *x,
 			      const struct mailbox_range *r, size_t n)
 {
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < n; i++)
-		count += entries_find(t, r[i].last + 1) -
-			 entries_find(t, r[i].first);
+		count += index_find(x, r[i].last + 1) -
+			 index_find(x, r[i].first);
 	return count;
-}
-
-/* Moves the table's messages to where they have room for GONE more among
- * them, from the end on, and fills in these. */
-static void spread(struct table *t, uint32_t gone, const struct buf *uids,
-		   uint64_t modseq)
-{
-	size_t n;
-	const struct mailbox_range *r = ranges(uids, &n);
-	uint32_t from = t->n, to = t->n + gone;
-
-	t->n = to;
-	while (n-- > 0) {
-		uint32_t uid = r[n].last;
-
-		while (from > 0 && entries_at(t, from - 1)->uid > uid)
-			*entries_at(t, --to) = *entries_at(t, --from);
-		for (;; uid--) {
-			if (from > 0 && entries_at(t, from - 1)->uid == uid) {
-				*entries_at(t, --to) = *entries_at(t, --from);
-			} else {
-				*entries_at(t, --to) =
-					(struct entry){ .uid = uid,
-							.modseq = modseq };
-				entries_mark_gone(t, to);
-			}
-			if (uid == r[n].first)
-				break;
-		}
-	}
 }
 
 /* Others have changed what has a higher mod-sequence than was reported. */
 static void mark_changed(struct mailbox *m, uint64_t modseq)
 {
-	struct table *t = &m->x.t;
+	struct index *x = &m->x;
 
-	if (modseq >= m->x.f.last.modseq)
+	if (modseq >= index_totals(x)->modseq)
 		return;
 	for (uint32_t i = 0; i < m->shown; i++)
-		if (entries_at(t, i)->modseq > modseq &&
-		    !(entries_at(t, i)->state & ENTRY_GONE)) {
-			entries_at(t, i)->state |= ENTRY_CHANGED;
-			t->changed = true;
-		}
+		if (index_at(x, i)->modseq > modseq &&
+		    !(index_at(x, i)->state & ENTRY_GONE))
+			index_mark_changed(x, index_at(x, i));
 }
 
 static void mark_recent(struct mailbox *m, const struct mailbox_known *k)
 {
 	size_t n;
 	const struct mailbox_range *r = ranges(&k->recent, &n);
-	struct table *t = &m->x.t;
+	struct index *x = &m->x;
 
 	if (m->read_only)
 		m->claimed = k->claimed;
 	if (n > 0)
 		m->recent_from = r->first;
 	for (; n > 0; n--, r++)
-		for (uint32_t i = entries_find(t, r->first);
-		     i < t->n && entries_at(t, i)->uid <= r->last; i++)
-			entries_at(t, i)->state |= ENTRY_RECENT;
+		for (uint32_t i = index_find(x, r->first);
+		     i < index_count(x) && index_at(x, i)->uid <= r->last; i++)
+			index_at(x, i)->state |= ENTRY_RECENT;
 }
 
 static int make_known(struct mailbox *m, const struct mailbox_known *k)
 {
-	struct table *t = &m->x.t;
+	struct index *x = &m->x;
 	uint32_t next = mailbox_uidnext(m), present;
 	uint64_t count, recent;
 	size_t n;
@@ -164,21 +132,20 @@ static int make_known(struct mailbox *m, const struct mailbox_known *k)
 
 	if (mailbox_uidvalidity(m) != k->uidvalidity)
 		return ERR_CORRUPT;
-	if (k->modseq > k->looked || k->looked > m->x.f.last.modseq ||
+	if (k->modseq > k->looked || k->looked > index_totals(&m->x)->modseq ||
 	    !is_sound(&k->uids, next, &count) ||
 	    !is_sound(&k->recent, next, &recent))
 		return ERR_SYNTAX;
-	present = count_present(t, r, n);
+	present = count_present(x, r, n);
 	/* one that came back among them would shift the numbers of others */
-	if (n > 0 && entries_find(t, r[n - 1].last + 1) != present)
+	if (n > 0 && index_find(x, r[n - 1].last + 1) != present)
 		return ERR_CORRUPT;
 	if (count - present > GONE_MAX)
 		return ERR_LIMIT;
 	if (count > present &&
-	    !entries_reserve(t, t->n + (uint32_t)(count - present)))
+	    index_put_gone(x, (const void *)r, n, (uint32_t)(count - present),
+			   k->modseq + 1) != ERR_OK)
 		return ERR_LIMIT;
-	if (count > present)
-		spread(t, (uint32_t)(count - present), &k->uids, k->modseq + 1);
 	m->shown = (uint32_t)count;
 	m->reported = k->modseq;
 	m->looked = k->looked;

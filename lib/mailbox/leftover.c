@@ -19,7 +19,7 @@
 
 static bool is_live(struct mailbox *m, uint32_t uid)
 {
-	const struct entry *e = entries_get(&m->x.t, uid);
+	const struct entry *e = index_get(&m->x, uid);
 
 	return e && !(e->state & ENTRY_GONE);
 }
@@ -116,7 +116,7 @@ static int all_added(struct mailbox *m, struct past *p, size_t n, add_use *use)
 	struct journal_walk w;
 	const struct record *r;
 
-	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
+	index_walk(&m->x, &w);
 	while ((r = journal_next(&w)))
 		each_added(r, p, n, use);
 	return journal_walk_end(&w);
@@ -171,7 +171,7 @@ static int find_expunges(struct mailbox *m, struct past *p, size_t n,
 
 	*settled = 0;
 	qsort(p, n, sizeof(*p), by_uid);
-	journal_walk(&w, m->x.f.journal, sizeof(struct journal_head));
+	index_walk(&m->x, &w);
 	while ((r = journal_next(&w))) {
 		set_expunged(r, p, n, ++number);
 		if (!mark_is_pending(&r->t))
@@ -203,12 +203,13 @@ int leftover_find_dates(struct mailbox *m, struct leftover_date *date, size_t n)
 
 static bool is_ours(const struct mailbox *m, const struct listing_file *file)
 {
-	return !m->x.recover && file->validity == m->x.f.head.uidvalidity;
+	return !index_is_recovering(&m->x) &&
+	       file->validity == index_uidvalidity(&m->x);
 }
 
 static bool was_given(const struct mailbox *m, uint32_t uid)
 {
-	return uid < m->x.f.last.uidnext;
+	return uid < index_totals(&m->x)->uidnext;
 }
 
 int64_t leftover_busy_us = 10000000;
@@ -243,10 +244,10 @@ enum leftover left_of_expunge(struct mailbox *m,
 {
 	int64_t when = date->expunged;
 
-	if (m->x.recover || when == 0)
+	if (index_is_recovering(&m->x) || when == 0)
 		return LEFT_NOT;
-	if (st && !is_recent(m->x.f.last.time) &&
-	    put_since(st, m->x.f.last.time))
+	if (st && !is_recent(index_totals(&m->x)->time) &&
+	    put_since(st, index_totals(&m->x)->time))
 		return LEFT_NOT;
 	if (st && is_recent(date->busy))
 		return LEFT_BUSY;
@@ -260,7 +261,7 @@ bool left_of_delivery(struct mailbox *m, const struct listing_file *file,
 
 	if (!is_ours(m, file) || file->size <= 0)
 		return false;
-	if (messages_open(m->x.f.files, ref, &fd) != ERR_OK ||
+	if (messages_open(index_messages(&m->x), ref, &fd) != ERR_OK ||
 	    content_judge(fd, (uint32_t)file->size, NULL, CONTENT_ANY_TIME,
 			  what) != ERR_OK)
 		*what = CONTENT_RIGHT;

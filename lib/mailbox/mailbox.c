@@ -27,7 +27,7 @@
 
 struct entry *mailbox_entry(const struct mailbox *m, uint32_t seq)
 {
-	return seq >= 1 && seq <= m->shown ? entries_at(&m->x.t, seq - 1) : NULL;
+	return seq >= 1 && seq <= m->shown ? index_at(&m->x, seq - 1) : NULL;
 }
 
 static bool is_recent(const struct mailbox *m, const struct entry *e)
@@ -39,7 +39,7 @@ static bool is_recent(const struct mailbox *m, const struct entry *e)
  * files move on to `cur`. */
 static int claim(struct mailbox *m)
 {
-	uint32_t from = m->x.f.last.claimed;
+	uint32_t from = index_totals(&m->x)->claimed;
 	struct batch b;
 	uint32_t i;
 	int code;
@@ -48,21 +48,22 @@ static int claim(struct mailbox *m)
 		m->claimed = from;
 		return ERR_OK;
 	}
-	if (m->unclaimed || m->x.t.n == 0 ||
-	    entries_at(&m->x.t, m->x.t.n - 1)->uid <= from)
+	if (m->unclaimed || index_count(&m->x) == 0 ||
+	    index_at(&m->x, index_count(&m->x) - 1)->uid <= from)
 		return ERR_OK;
 	code = index_lock(&m->x);
 	if (code)
 		return code;
-	from = m->x.f.last.claimed;
-	batch_begin(&b, &m->x.f, false);
+	from = index_totals(&m->x)->claimed;
+	index_begin(&m->x, &b, false);
 	b.t.claimed = b.t.uidnext - 1;
 	b.t.recent = 0;
 	batch_mark(&b, RECORD_CLAIM);
 	code = index_commit(&m->x, &b, true);
 	index_unlock(&m->x);
-	for (i = entries_find(&m->x.t, from + 1); !code && i < m->x.t.n; i++)
-		entries_at(&m->x.t, i)->state |= ENTRY_RECENT | ENTRY_DIRTY;
+	for (i = index_find(&m->x, from + 1); !code && i < index_count(&m->x);
+	     i++)
+		index_at(&m->x, i)->state |= ENTRY_RECENT | ENTRY_DIRTY;
 	if (m->recent_from == 0)
 		m->recent_from = from + 1;
 	m->dirty = true;
@@ -75,44 +76,45 @@ void mailbox_count_recent(struct mailbox *m)
 
 	m->nrecent = 0;
 	if (m->read_only) {
-		i = entries_find(&m->x.t, m->claimed + 1);
+		i = index_find(&m->x, m->claimed + 1);
 		m->nrecent = i < m->shown ? m->shown - i : 0;
 		return;
 	}
-	i = m->recent_from > 0 ? entries_find(&m->x.t, m->recent_from)
-			       : m->x.t.n;
+	i = m->recent_from > 0 ? index_find(&m->x, m->recent_from)
+			       : index_count(&m->x);
 	for (; i < m->shown; i++)
-		m->nrecent += (entries_at(&m->x.t, i)->state & ENTRY_RECENT) != 0;
+		m->nrecent += (index_at(&m->x, i)->state & ENTRY_RECENT) != 0;
 }
 
-/* Removes from the table what is gone. */
+/* What is gone leaves the table. */
+struct taking {
+	struct mailbox *m;
+	uint32_t shown; /* before */
+	bool tell;
+};
+
+static void taken(void *context, uint32_t was, uint32_t now,
+		  const struct entry *e)
+{
+	struct taking *t = context;
+	struct mailbox_changes *c = &t->m->changes;
+
+	if (was >= t->shown)
+		return;
+	t->m->shown--;
+	if (e->state & ENTRY_RECENT)
+		t->m->nrecent--;
+	if (!t->tell)
+		return;
+	c->expunged[c->nexpunged] = now + 1;
+	c->expunged_uid[c->nexpunged++] = e->uid;
+}
+
 static void take_out(struct mailbox *m, bool tell)
 {
-	struct table *t = &m->x.t;
-	struct mailbox_changes *c = &m->changes;
-	uint32_t from, to, shown = m->shown;
+	struct taking t = { m, m->shown, tell };
 
-	if (t->gone == 0)
-		return;
-	for (from = to = t->first_gone; from < t->n; from++) {
-		struct entry *e = entries_at(t, from);
-
-		if (!(e->state & ENTRY_GONE)) {
-			*entries_at(t, to++) = *e;
-			continue;
-		}
-		if (from >= shown)
-			continue;
-		m->shown--;
-		if (e->state & ENTRY_RECENT)
-			m->nrecent--;
-		if (!tell)
-			continue;
-		c->expunged[c->nexpunged] = to + 1;
-		c->expunged_uid[c->nexpunged++] = e->uid;
-	}
-	t->n = to;
-	t->gone = 0;
+	index_take_out(&m->x, taken, &t);
 }
 
 /* Takes in what other programs did to the directories, and makes sure that the
@@ -128,7 +130,7 @@ static int scan_and_prove(struct mailbox *m)
 	code = mailbox_scan(m);
 	if (code && code != ERR_NO_SPACE)
 		return code;
-	if (!mailbox_prove(m) && m->x.suspect) {
+	if (!mailbox_prove(m) && index_is_suspect(&m->x)) {
 		code = mailbox_scan(m);
 		mailbox_prove(m);
 	}
@@ -154,15 +156,15 @@ static int catch_up(struct mailbox *m)
  * stay in the table. */
 static void note_reported(struct mailbox *m)
 {
-	const struct table *t = &m->x.t;
-	uint64_t modseq = m->x.f.last.modseq;
+	const struct index *x = &m->x;
+	uint64_t modseq = index_totals(x)->modseq;
 	uint32_t i;
 
 	m->looked = modseq;
-	for (i = t->gone ? t->first_gone : t->n; i < m->shown; i++)
-		if (entries_at(t, i)->state & ENTRY_GONE &&
-		    entries_at(t, i)->modseq <= modseq)
-			modseq = entries_at(t, i)->modseq - 1;
+	for (i = index_first_gone(x); i < m->shown; i++)
+		if (index_at(x, i)->state & ENTRY_GONE &&
+		    index_at(x, i)->modseq <= modseq)
+			modseq = index_at(x, i)->modseq - 1;
 	if (modseq > m->reported)
 		m->reported = modseq;
 }
@@ -179,8 +181,7 @@ static int open_dir(struct store *s, const char *disk, bool read_only,
 	int code;
 
 	index_init(&m->x);
-	m->x.next_validity = next_validity;
-	m->x.context = s;
+	index_number_by(&m->x, next_validity, s);
 	buf_init(&m->text, UINT32_MAX);
 	buf_init(&m->facts, CACHE_ENTRY_MAX);
 	buf_init(&m->sizes, RECORD_MAX);
@@ -192,8 +193,8 @@ static int open_dir(struct store *s, const char *disk, bool read_only,
 	attached_begin(m);
 	m->signing.maker =
 		signature_maker(s->decoders ? s->decoders->made_by : 0);
-	code = folder_open(s->dir, disk, s->opener, true, &m->x.f);
-	finder_begin(&m->moved, m->x.f.files);
+	code = index_open(&m->x, s->dir, disk, s->opener, true);
+	finder_begin(&m->moved, index_messages(&m->x));
 	if (!code)
 		code = index_load(&m->x);
 	if (!code)
@@ -204,9 +205,10 @@ static int open_dir(struct store *s, const char *disk, bool read_only,
 		mailbox_close(&m);
 		return code;
 	}
-	m->shown = m->x.t.n;
+	m->shown = index_count(&m->x);
 	take_out(m, false);
-	m->x.t.changed = m->x.t.new_keywords = false;
+	index_take_changed(&m->x);
+	index_take_new_keywords(&m->x);
 	mailbox_count_recent(m);
 	note_reported(m);
 	m->unclaimed = false;
@@ -256,8 +258,7 @@ void mailbox_close(struct mailbox **out)
 			;
 	removal_free(&m->removal);
 	finder_end(&m->moved);
-	index_free(&m->x);
-	folder_close(&m->x.f);
+	index_close(&m->x);
 	buf_free(&m->text);
 	buf_free(&m->facts);
 	buf_free(&m->sizes);
@@ -273,7 +274,7 @@ void mailbox_close(struct mailbox **out)
 static void reserve_changes(struct mailbox *m)
 {
 	struct mailbox_changes *c = &m->changes;
-	size_t n = m->x.t.n;
+	size_t n = index_count(&m->x);
 
 	c->nexpunged = c->nflagged = 0;
 	c->new_messages = c->new_keywords = false;
@@ -292,18 +293,17 @@ static void collect_flagged(struct mailbox *m)
 	struct mailbox_changes *c = &m->changes;
 	uint32_t i;
 
-	if (!m->x.t.changed)
+	if (!index_take_changed(&m->x))
 		return;
-	for (i = entries_skip(&m->x.t, 0, ENTRIES_TOUCHED); i < m->x.t.n;
-	     i = entries_skip(&m->x.t, i + 1, ENTRIES_TOUCHED)) {
-		struct entry *e = entries_at(&m->x.t, i);
+	for (i = index_skip(&m->x, 0, ENTRIES_TOUCHED); i < index_count(&m->x);
+	     i = index_skip(&m->x, i + 1, ENTRIES_TOUCHED)) {
+		struct entry *e = index_at(&m->x, i);
 
 		if (i < m->shown && e->state & ENTRY_CHANGED &&
 		    !(e->state & ENTRY_GONE))
 			c->flagged[c->nflagged++] = i + 1;
 		e->state &= (uint8_t)~ENTRY_CHANGED;
 	}
-	m->x.t.changed = false;
 }
 
 int mailbox_refresh(struct mailbox *m, bool may_expunge,
@@ -321,20 +321,19 @@ int mailbox_refresh(struct mailbox *m, bool may_expunge,
 	*out = c;
 	if (code)
 		return code;
-	if (m->x.t.gone > 0 && may_expunge)
+	if (index_gone(&m->x) > 0 && may_expunge)
 		take_out(m, true);
 	recent = m->nrecent;
-	c->new_messages = m->x.t.n > m->shown;
+	c->new_messages = index_count(&m->x) > m->shown;
 	collect_flagged(m);
 	if (c->new_messages) {
 		/* New ones may already be gone, and cannot be reported. */
-		m->shown = m->x.t.n;
+		m->shown = index_count(&m->x);
 		mailbox_count_recent(m);
 	}
 	if (recent != m->nrecent)
 		c->new_messages = true;
-	c->new_keywords = m->x.t.new_keywords;
-	m->x.t.new_keywords = false;
+	c->new_keywords = index_take_new_keywords(&m->x);
 	note_reported(m);
 	return ERR_OK;
 }
@@ -346,24 +345,24 @@ bool mailbox_is_removing(const struct mailbox *m)
 
 void mailbox_totals(const struct mailbox *m, struct totals *t)
 {
-	*t = m->x.f.last;
+	*t = *index_totals(&m->x);
 }
 
 uint32_t mailbox_uidvalidity(const struct mailbox *m)
 {
-	return m->x.f.head.uidvalidity;
+	return index_uidvalidity(&m->x);
 }
 
 uint32_t mailbox_uidnext(const struct mailbox *m)
 {
-	return m->shown == m->x.t.n || m->x.t.n == 0
-		       ? m->x.f.last.uidnext
-		       : entries_at(&m->x.t, m->shown)->uid;
+	return m->shown == index_count(&m->x) || index_count(&m->x) == 0
+		       ? index_totals(&m->x)->uidnext
+		       : index_at(&m->x, m->shown)->uid;
 }
 
 uint64_t mailbox_highestmodseq(const struct mailbox *m)
 {
-	return m->x.f.last.modseq;
+	return index_totals(&m->x)->modseq;
 }
 
 uint64_t mailbox_reported(const struct mailbox *m)
@@ -385,31 +384,31 @@ uint32_t mailbox_recent(const struct mailbox *m)
  * have to be examined. */
 static bool all_seen(const struct mailbox *m)
 {
-	return m->x.f.last.unseen == 0 && m->x.t.gone == 0;
+	return index_totals(&m->x)->unseen == 0 && index_gone(&m->x) == 0;
 }
 
 uint32_t mailbox_first_unseen(const struct mailbox *m)
 {
-	const struct table *t = &m->x.t;
+	const struct index *x = &m->x;
 	uint32_t i;
 
 	if (all_seen(m))
 		return 0;
-	for (i = entries_skip(t, 0, ENTRIES_UNSEEN); i < m->shown;
-	     i = entries_skip(t, i + 1, ENTRIES_UNSEEN))
-		if (!(entries_at(t, i)->flags & MAILBOX_SEEN))
+	for (i = index_skip(x, 0, ENTRIES_UNSEEN); i < m->shown;
+	     i = index_skip(x, i + 1, ENTRIES_UNSEEN))
+		if (!(index_at(x, i)->flags & MAILBOX_SEEN))
 			return i + 1;
 	return 0;
 }
 
 struct folder_id mailbox_id(const struct mailbox *m)
 {
-	return m->x.f.id;
+	return index_id(&m->x);
 }
 
 int mailbox_handle(const struct mailbox *m)
 {
-	return m->x.f.dir;
+	return index_dir(&m->x);
 }
 
 struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq)
@@ -443,12 +442,12 @@ const char *mailbox_base(const struct mailbox *m, uint32_t seq, size_t *n)
 	const struct entry *e = mailbox_entry(m, seq);
 
 	*n = e ? e->nname : 0;
-	return e ? entries_name(&m->x.t, e) : NULL;
+	return e ? index_name(&m->x, e) : NULL;
 }
 
 uint32_t mailbox_from(const struct mailbox *m, uint32_t uid)
 {
-	uint32_t i = entries_find(&m->x.t, uid);
+	uint32_t i = index_find(&m->x, uid);
 
 	return i < m->shown ? i + 1 : m->shown + 1;
 }
@@ -462,5 +461,5 @@ uint32_t mailbox_find(const struct mailbox *m, uint32_t uid)
 
 const char *mailbox_keyword(const struct mailbox *m, unsigned i)
 {
-	return i < m->x.t.nkeywords ? m->x.t.keyword[i] : NULL;
+	return index_keyword(&m->x, i);
 }

@@ -84,12 +84,6 @@ bool store_is_below(const char *name, const char *parent);
 int mailbox_open_dir(struct store *s, const char *disk, bool read_only,
 		     struct mailbox **m) MUST_CHECK;
 
-/* Opens the folder NAME as it is on disk, making and mending nothing, for those
- * who examine it. */
-struct folder;
-int inspect_open(struct store *s, const char *name,
-		 struct folder *f) MUST_CHECK;
-
 /* The counts of an open folder. */
 void mailbox_totals(const struct mailbox *m, struct totals *t);
 

@@ -27,8 +27,9 @@ static enum verdict is_named(struct mailbox *m, const struct message_ref *ref)
 {
 	struct message_state st;
 
-	return messages_state(m->x.f.files, ref, &st) == ERR_OK ? DONE
-								: WAITING;
+	return messages_state(index_messages(&m->x), ref, &st) == ERR_OK
+		       ? DONE
+		       : WAITING;
 }
 
 /* A right one is synced. */
@@ -38,7 +39,7 @@ static enum verdict look_into(struct mailbox *m, const struct entry *e,
 	enum verdict v = WAITING;
 	int fd;
 
-	if (messages_open(m->x.f.files, ref, &fd) != ERR_OK)
+	if (messages_open(index_messages(&m->x), ref, &fd) != ERR_OK)
 		return WAITING;
 	if (content_judge(fd, e->size, &u->content, u->ours, &u->what) !=
 	    ERR_OK)
@@ -53,7 +54,7 @@ static enum verdict look_into(struct mailbox *m, const struct entry *e,
 
 static enum verdict look_at(struct mailbox *m, struct unsure *u)
 {
-	struct entry *e = entries_get(&m->x.t, u->uid);
+	struct entry *e = index_get(&m->x, u->uid);
 	struct message_ref ref;
 	enum verdict v;
 
@@ -63,7 +64,7 @@ static enum verdict look_at(struct mailbox *m, struct unsure *u)
 		return WAITING;
 	v = u->known ? look_into(m, e, &ref, u) : is_named(m, &ref);
 	if (v == WAITING) /* moved, removed or never named: see a scan */
-		m->x.suspect = true;
+		index_suspect(&m->x);
 	return v;
 }
 
@@ -73,12 +74,12 @@ static void take_back(struct mailbox *m, struct batch *b,
 		      const struct unsure *u)
 {
 	struct record_range range = { u->uid, u->uid };
-	const struct entry *e = entries_get(&m->x.t, u->uid);
+	const struct entry *e = index_get(&m->x, u->uid);
 	struct message_ref ref;
 
 	if (!e || e->state & ENTRY_GONE || !mailbox_ref(m, e, &ref) ||
-	    journal_is_sure(m->x.f.journal, u->record) ||
-	    content_put_aside(m->x.f.files, &ref, u->what) != ERR_OK)
+	    index_is_sure(&m->x, u->record) ||
+	    content_put_aside(index_messages(&m->x), &ref, u->what) != ERR_OK)
 		return;
 	totals_add(&b->t, e, -1);
 	batch_item(b, RECORD_UNDO, &range, sizeof(range));
@@ -88,25 +89,25 @@ static void take_back_all(struct mailbox *m, const struct buf *bad)
 {
 	const struct unsure *u = (const void *)bad->data;
 	size_t i, n = bad->len / sizeof(*u);
-	uint64_t journal = m->x.f.head.id;
+	uint64_t journal = index_end(&m->x).journal;
 	struct batch b;
 	int code = index_lock(&m->x);
 
 	if (!code) {
-		batch_begin(&b, &m->x.f, true);
+		index_begin(&m->x, &b, true);
 		b.needed = true;
 		/* a new journal: all of its records are looked at again */
-		for (i = 0; i < n && m->x.f.head.id == journal; i++)
+		for (i = 0; i < n && index_end(&m->x).journal == journal; i++)
 			take_back(m, &b, &u[i]);
 		code = index_commit(&m->x, &b, false);
 		index_unlock(&m->x);
 	}
 	/* Nobody is told of them, however full the disk is. */
 	for (i = 0; code && i < n; i++)
-		entries_mark_gone(&m->x.t, entries_find(&m->x.t, u[i].uid));
+		index_mark_gone(&m->x, index_find(&m->x, u[i].uid));
 }
 
-/* Judges the N messages of one record; keeps in m->x.unsure what is not bad.
+/* Judges the N messages of one record; puts back what is not bad.
  * Its place goes to GOOD if all can be made sure. */
 static void prove_record(struct mailbox *m, const struct unsure *u, size_t n,
 			 struct buf *good, struct buf *bad)
@@ -120,7 +121,7 @@ static void prove_record(struct mailbox *m, const struct unsure *u, size_t n,
 		if (v == BAD)
 			buf_put(bad, &one, sizeof(one));
 		else
-			buf_put(&m->x.unsure, &one, sizeof(one));
+			index_put_unsure(&m->x, &one);
 		done += v == DONE;
 	}
 	if (done == n)
@@ -132,32 +133,10 @@ static void prove_record(struct mailbox *m, const struct unsure *u, size_t n,
 static void make_sure(struct mailbox *m, const struct buf *good)
 {
 	const int64_t *record = (const void *)good->data;
-	size_t i, n = good->len / sizeof(*record);
+	size_t n = good->len / sizeof(*record);
 
-	if (n == 0 || messages_sync(m->x.f.files, BOTH_DIRS) != ERR_OK)
-		return;
-	m->x.unsynced = true;
-	if (index_sync(&m->x) != ERR_OK)
-		return;
-	for (i = 0; i < n; i++)
-		err_ignore(journal_make_sure(m->x.f.journal, record[i]));
-}
-
-/* Forgets those whose records are sure by now, usually because their delivery
- * went on. */
-static void drop_sure(struct mailbox *m)
-{
-	struct unsure *u = (struct unsure *)(void *)m->x.unsure.data;
-	size_t i, n = m->x.unsure.len / sizeof(*u), kept = 0;
-	bool sure = false;
-
-	for (i = 0; i < n; i++) {
-		if (i == 0 || u[i].record != u[i - 1].record)
-			sure = journal_is_sure(m->x.f.journal, u[i].record);
-		if (!sure)
-			u[kept++] = u[i];
-	}
-	buf_truncate(&m->x.unsure, kept * sizeof(*u));
+	if (n > 0 && messages_sync(index_messages(&m->x), BOTH_DIRS) == ERR_OK)
+		index_make_sure(&m->x, record, n);
 }
 
 /* Records and names are made under the same lock: when it is free, recorded
@@ -174,15 +153,15 @@ bool mailbox_prove(struct mailbox *m)
 	struct buf old, good, bad;
 	const struct unsure *u;
 	size_t i, k, n;
+	bool sure;
 
-	drop_sure(m);
-	if (m->x.unsure.len == 0)
+	/* usually because their delivery went on */
+	if (index_drop_sure(&m->x))
 		return true;
 	wait_for_names(m);
-	old = m->x.unsure;
+	index_take_unsure(&m->x, &old);
 	u = (const void *)old.data;
 	n = old.len / sizeof(*u);
-	buf_init(&m->x.unsure, UINT32_MAX);
 	buf_init(&good, UINT32_MAX);
 	buf_init(&bad, UINT32_MAX);
 	for (i = 0; i < n; i = k) {
@@ -193,9 +172,9 @@ bool mailbox_prove(struct mailbox *m)
 	make_sure(m, &good);
 	if (bad.len > 0)
 		take_back_all(m, &bad);
-	drop_sure(m);
+	sure = index_drop_sure(&m->x);
 	buf_free(&good);
 	buf_free(&bad);
 	buf_free(&old);
-	return m->x.unsure.len == 0;
+	return sure;
 }

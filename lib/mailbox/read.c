@@ -39,19 +39,19 @@ struct mailbox_reader {
 bool mailbox_ref(const struct mailbox *m, const struct entry *e,
 		 struct message_ref *r)
 {
-	*r = (struct message_ref){ entries_name(&m->x.t, e), e->nname, e->dir,
+	*r = (struct message_ref){ index_name(&m->x, e), e->nname, e->dir,
 				   e->letters, NULL };
 	return r->base != NULL;
 }
 
 static int try_open(struct mailbox *m, uint32_t uid, int *fd)
 {
-	const struct entry *e = entries_get(&m->x.t, uid);
+	const struct entry *e = index_get(&m->x, uid);
 	struct message_ref ref;
 
 	*fd = -1;
 	return e && mailbox_ref(m, e, &ref)
-		       ? messages_open(m->x.f.files, &ref, fd)
+		       ? messages_open(index_messages(&m->x), &ref, fd)
 		       : err_set(ERR_NOT_FOUND, "no message %u", uid);
 }
 
@@ -70,7 +70,7 @@ static int open_scanned(struct mailbox *m, uint32_t uid, int *fd)
 {
 	int code;
 
-	m->x.suspect = true;
+	index_suspect(&m->x);
 	code = mailbox_scan(m);
 	if (code)
 		return code;
@@ -82,18 +82,18 @@ static int open_scanned(struct mailbox *m, uint32_t uid, int *fd)
  * is looked for in a listing. */
 static int open_moved(struct mailbox *m, uint32_t uid, bool anew, int *fd)
 {
-	const struct entry *e = entries_get(&m->x.t, uid);
+	const struct entry *e = index_get(&m->x, uid);
 	struct message_ref ref, now;
 
 	if (!e || !mailbox_ref(m, e, &ref) ||
 	    !finder_find(&m->moved, anew, &ref, &now))
 		return err_set(ERR_NOT_FOUND, "no file of message %u", uid);
-	return messages_open(m->x.f.files, &now, fd);
+	return messages_open(index_messages(&m->x), &now, fd);
 }
 
 static bool is_there(struct mailbox *m, uint32_t uid)
 {
-	const struct entry *e = entries_get(&m->x.t, uid);
+	const struct entry *e = index_get(&m->x, uid);
 
 	return e && !(e->state & ENTRY_GONE);
 }
@@ -125,7 +125,7 @@ int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd)
 
 	if (code)
 		return code;
-	e = entries_get(&m->x.t, uid);
+	e = index_get(&m->x, uid);
 	if (fstat(*fd, &st) < 0)
 		code = err_sys("look at", "a message file");
 	else if (!S_ISREG(st.st_mode))
@@ -144,7 +144,7 @@ int mailbox_open_file(struct mailbox *m, uint32_t uid, int *fd)
 static void put_size(struct mailbox *m, struct batch *b,
 		     const struct record_size *item)
 {
-	const struct entry *e = entries_get(&m->x.t, item->uid);
+	const struct entry *e = index_get(&m->x, item->uid);
 
 	/* Another session may have been faster. */
 	if (!e || e->state & ENTRY_GONE || e->wire > 0)
@@ -160,7 +160,7 @@ void mailbox_write_sizes(struct mailbox *m)
 	struct batch b;
 
 	if (n > 0 && index_lock(&m->x) == ERR_OK) {
-		batch_begin(&b, &m->x.f, false);
+		index_begin(&m->x, &b, false);
 		for (i = 0; i < n; i++)
 			put_size(m, &b, &item[i]);
 		err_ignore(index_commit(&m->x, &b, true));
@@ -236,7 +236,7 @@ int mailbox_size(struct mailbox *m, uint32_t seq, uint32_t *size)
 	code = mailbox_open_file(m, uid, &fd);
 	if (code)
 		return code;
-	code = measure(fd, entries_get(&m->x.t, uid)->size, size);
+	code = measure(fd, index_get(&m->x, uid)->size, size);
 	if (code == ERR_EOF)
 		code = mailbox_restate(m, uid, fd, true);
 	close(fd);
@@ -303,7 +303,7 @@ int mailbox_read_open(struct mailbox *m, uint32_t seq,
 		code = mailbox_open_file(m, uid, &fd);
 	if (code)
 		return code;
-	e = entries_get(&m->x.t, uid);
+	e = index_get(&m->x, uid);
 	r = mem_alloc(sizeof(*r));
 	r->m = m;
 	r->uid = uid;
@@ -448,7 +448,7 @@ int mailbox_raw(struct mailbox *m, const struct entry *e, bool whole,
 
 	if (code)
 		return code;
-	e = entries_get(&m->x.t, uid);
+	e = index_get(&m->x, uid);
 	size = e->size;
 	code = whole ? read_whole(m, uid, fd, size, b)
 		     : read_header(fd, size, b);

@@ -84,7 +84,7 @@ void removal_put(struct removal *r, const struct mailbox *m,
 	if (!mailbox_ref(m, e, &ref))
 		return;
 	if (removal_is_over(r))
-		r->waiting = mark_is_pending(&m->x.f.last);
+		r->waiting = mark_is_pending(index_totals(&m->x));
 	buf_put(&r->names, ref.base, ref.nbase);
 	buf_put(&r->gone, &g, sizeof(g));
 }
@@ -96,24 +96,8 @@ void removal_forget(struct removal *r, size_t n)
 
 void removal_recorded(struct mailbox *m)
 {
-	m->removal.journal = m->x.f.head.id;
-	m->removal.end = m->x.f.end;
+	m->removal.recorded = index_end(&m->x);
 	m->removal.said = clock_ms();
-}
-
-/* Did nobody begin an expunge after R's? Under the lock. */
-static bool is_last(const struct mailbox *m, const struct removal *r)
-{
-	const struct folder *f = &m->x.f;
-	const struct record *next;
-	struct journal_walk w;
-	bool last = f->head.id == r->journal;
-
-	journal_walk(&w, f->journal, r->end);
-	while (last && w.at < f->end && (next = journal_next(&w)))
-		last = next->type != RECORD_EXPUNGE;
-	last = last && w.at == f->end;
-	return journal_walk_end(&w) == ERR_OK && last;
 }
 
 /* Records that nothing is left to remove, if so: after the sync, since readers
@@ -125,8 +109,8 @@ static void removed(struct mailbox *m, const struct removal *r)
 
 	if (r->missing > 0 || r->waiting || index_lock(&m->x) != ERR_OK)
 		return;
-	if (is_last(m, r)) {
-		batch_begin(&b, &m->x.f, false);
+	if (index_expunged_last(&m->x, &r->recorded)) {
+		index_begin(&m->x, &b, false);
 		mark_removed(&b.t);
 		batch_mark(&b, RECORD_MARK);
 		err_ignore(index_commit(&m->x, &b, true));
@@ -141,7 +125,7 @@ static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
 {
 	struct listing l;
 	size_t i;
-	int code = messages_list(m->x.f.files, BOTH_DIRS, &l);
+	int code = messages_list(index_messages(&m->x), BOTH_DIRS, &l);
 
 	for (i = 0; !code && i < l.n; i++) {
 		const struct listing_file *file = &l.file[i];
@@ -151,7 +135,7 @@ static int remove_listed(struct mailbox *m, const struct message_ref *wanted,
 
 		if (!bsearch(&ref, wanted, n, sizeof(ref), finder_by_base))
 			continue;
-		code = messages_remove(m->x.f.files, &ref);
+		code = messages_remove(index_messages(&m->x), &ref);
 		*removed += code == ERR_OK;
 		if (code == ERR_NOT_FOUND)
 			code = ERR_OK;
@@ -213,7 +197,7 @@ static void remove_some(struct mailbox *m, struct removal *r)
 		struct message_ref ref = ref_of(r, i);
 
 		item(r, i)->missing =
-			messages_remove(m->x.f.files, &ref) != ERR_OK;
+			messages_remove(index_messages(&m->x), &ref) != ERR_OK;
 		r->missing += item(r, i)->missing;
 	}
 	r->next = i;
@@ -246,19 +230,19 @@ static int portion(struct mailbox *m, struct removal *r)
 
 	if (code)
 		return code;
-	last = is_last(m, r);
-	marks_begin(&k, m->x.f.files, BOTH_DIRS);
+	last = index_expunged_last(&m->x, &r->recorded);
+	marks_begin(&k, index_messages(&m->x), BOTH_DIRS);
 	remove_some(m, r);
-	batch_begin(&b, &m->x.f, false);
+	index_begin(&m->x, &b, false);
 	b.needed = true;
-	marks_end(&k, m->x.f.files, &b.t);
+	marks_end(&k, index_messages(&m->x), &b.t);
 	if (due)
 		say(r, &b);
 	batch_mark(&b, RECORD_MARK);
 	/* only for speed: without it the directories are read */
 	err_ignore(index_commit(&m->x, &b, true));
 	if (due && last)
-		r->end = m->x.f.end;
+		r->recorded = index_end(&m->x);
 	index_unlock(&m->x);
 	return ERR_OK;
 }
@@ -278,7 +262,7 @@ int removal_go_on(struct mailbox *m, int64_t for_us)
 	}
 	/* A name that came back after a power cut would be a new message. */
 	if (!code) {
-		code = messages_sync(m->x.f.files, BOTH_DIRS);
+		code = messages_sync(index_messages(&m->x), BOTH_DIRS);
 		if (!code)
 			removed(m, r);
 	} else {

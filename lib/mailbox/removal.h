@@ -14,10 +14,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "index/index.h"
 #include "messages/messages.h"
 
 struct mailbox;
-struct entry;
 
 struct removal {
 	struct buf gone;  /* struct gone */
@@ -25,8 +25,7 @@ struct removal {
 	size_t next;	  /* the first whose file was not yet looked for */
 	size_t missing;	  /* those before it that had another name */
 	bool waiting;	  /* files of an earlier expunge may still exist */
-	uint64_t journal; /* its id */
-	off_t end;	  /* of the expunge in it */
+	struct index_point recorded; /* behind the expunge */
 	int64_t said;	  /* when it was last recorded, clock_ms */
 };
 

@@ -32,7 +32,7 @@ bool mailbox_written_lately(int64_t when, int seconds)
 void mailbox_put_anew(struct mailbox *m, struct batch *b, const struct entry *e,
 		      uint32_t size)
 {
-	const char *name = entries_name(&m->x.t, e);
+	const char *name = index_name(&m->x, e);
 	struct entry now = *e;
 
 	totals_add(&b->t, e, -1);
@@ -113,14 +113,14 @@ bool mailbox_is_restated(struct mailbox *m, const struct entry *e,
 	int fd;
 
 	if (!mailbox_ref(m, e, &ref) ||
-	    messages_state(m->x.f.files, &ref, &st) != ERR_OK || !st.is_file ||
-	    st.size > UINT32_MAX)
+	    messages_state(index_messages(&m->x), &ref, &st) != ERR_OK ||
+	    !st.is_file || st.size > UINT32_MAX)
 		return false;
 	*size = (uint32_t)st.size;
 	if (st.size != e->size)
 		return true;
 	if (!is_written_since(e, st.written) ||
-	    messages_open(m->x.f.files, &ref, &fd) != ERR_OK)
+	    messages_open(index_messages(&m->x), &ref, &fd) != ERR_OK)
 		return false;
 	/* a time in the future means nothing */
 	other = differs(m, e, fd,
@@ -164,9 +164,9 @@ int mailbox_restate(struct mailbox *m, uint32_t uid, int fd, bool wrong)
 		code = index_lock(&m->x);
 	if (code)
 		return code;
-	e = entries_get(&m->x.t, uid);
+	e = index_get(&m->x, uid);
 	if (e && !(e->state & ENTRY_GONE) && (wrong || e->size != st.st_size)) {
-		batch_begin(&b, &m->x.f, true);
+		index_begin(&m->x, &b, true);
 		mailbox_put_anew(m, &b, e, (uint32_t)st.st_size);
 		code = index_commit(&m->x, &b, false);
 	}

@@ -26,17 +26,17 @@
 
 static void hash_entries(struct scan *s)
 {
-	struct table *t = &s->m->x.t;
+	struct index *x = &s->m->x;
 	size_t size = 64;
 	uint32_t i;
 
-	while (size < 2 * (size_t)t->n)
+	while (size < 2 * (size_t)index_count(x))
 		size *= 2;
 	s->slot = mem_array(size, sizeof(*s->slot));
 	s->mask = size - 1;
-	for (i = 0; i < t->n; i++) {
-		struct entry *e = entries_at(t, i);
-		const char *name = entries_name(t, e);
+	for (i = 0; i < index_count(x); i++) {
+		struct entry *e = index_at(x, i);
+		const char *name = index_name(x, e);
 		size_t at;
 
 		e->state &= (uint8_t)~ENTRY_SEEN;
@@ -51,13 +51,13 @@ static void hash_entries(struct scan *s)
 
 static struct entry *find_entry(struct scan *s, const char *base, size_t n)
 {
-	struct table *t = &s->m->x.t;
+	struct index *x = &s->m->x;
 	size_t at = map_hash(base, n) & s->mask;
 
 	for (; s->slot[at]; at = (at + 1) & s->mask) {
-		struct entry *e = entries_at(t, s->slot[at] - 1);
+		struct entry *e = index_at(x, s->slot[at] - 1);
 
-		if (e->nname == n && memcmp(entries_name(t, e), base, n) == 0)
+		if (e->nname == n && memcmp(index_name(x, e), base, n) == 0)
 			return e;
 	}
 	return NULL;
@@ -83,7 +83,7 @@ static int respell(struct scan *s, size_t i, unsigned dir)
 		return ERR_OK;
 	to.dir = dir;
 	to.raw = NULL;
-	code = messages_rename(s->m->x.f.files, &from, &to);
+	code = messages_rename(index_messages(&s->m->x), &from, &to);
 	if (code)
 		return code;
 	file->dir = (uint8_t)dir;
@@ -139,7 +139,7 @@ static bool is_as_known(const struct listing_file *file, const struct entry *e)
 static bool is_found(const struct scan *s, const struct entry *e,
 		     struct message_ref *there)
 {
-	uint32_t place = s->place[e - s->m->x.t.memory];
+	uint32_t place = s->place[index_of(&s->m->x, e)];
 	struct message_state st;
 
 	if (place > 0) {
@@ -148,7 +148,8 @@ static bool is_found(const struct scan *s, const struct entry *e,
 	}
 	/* one that cannot be looked at is there: twins_part will not open it */
 	return !(s->l.dirs & 1u << e->dir) && mailbox_ref(s->m, e, there) &&
-	       messages_state(s->m->x.f.files, there, &st) != ERR_NOT_FOUND;
+	       messages_state(index_messages(&s->m->x), there, &st) !=
+		       ERR_NOT_FOUND;
 }
 
 /* File I is that of E, if E has none yet. Else there are two of one name: the
@@ -167,7 +168,7 @@ static void match(struct scan *s, size_t i, struct entry *e)
 	code = scan_settle_name(s, i);
 	if (!code) {
 		compare(s, i, e);
-		s->place[e - s->m->x.t.memory] = (uint32_t)i + 1;
+		s->place[index_of(&s->m->x, e)] = (uint32_t)i + 1;
 	} else if (code != ERR_NOT_FOUND) {
 		e->state |= ENTRY_SEEN; /* it keeps its name, but is there */
 	}
@@ -180,7 +181,8 @@ static void sort_out(struct scan *s)
 	size_t *other = mem_array(s->l.n + 1, sizeof(*other)), nother = 0, i;
 
 	s->fresh = mem_array(s->l.n + 1, sizeof(*s->fresh));
-	s->place = mem_array((size_t)s->m->x.t.n + 1, sizeof(*s->place));
+	s->place =
+		mem_array((size_t)index_count(&s->m->x) + 1, sizeof(*s->place));
 	for (i = 0; i < s->l.n; i++) {
 		const char *text = listing_name(&s->l, i);
 		struct entry *e = find_entry(s, text, s->l.file[i].nbase);
@@ -209,8 +211,8 @@ static bool any_missing(const struct scan *s)
 {
 	uint32_t i;
 
-	for (i = 0; i < s->m->x.t.n; i++)
-		if (is_missing(s, entries_at(&s->m->x.t, i)))
+	for (i = 0; i < index_count(&s->m->x); i++)
+		if (is_missing(s, index_at(&s->m->x, i)))
 			return true;
 	return false;
 }
@@ -220,8 +222,8 @@ static void expunge_missing(struct scan *s)
 	bool joins = false;
 	uint32_t i;
 
-	for (i = 0; i < s->m->x.t.n; i++) {
-		struct entry *e = entries_at(&s->m->x.t, i);
+	for (i = 0; i < index_count(&s->m->x); i++) {
+		struct entry *e = index_at(&s->m->x, i);
 		bool missing = is_missing(s, e);
 
 		if (missing) {
@@ -239,7 +241,7 @@ static bool settles(const struct scan *s)
 {
 	return mark_is_pending(&s->b.t) && !s->waiting &&
 	       s->l.dirs == BOTH_DIRS &&
-	       messages_sync(s->m->x.f.files, BOTH_DIRS) == ERR_OK;
+	       messages_sync(index_messages(&s->m->x), BOTH_DIRS) == ERR_OK;
 }
 
 /* After our own renames the times are ours; a later change by others shows as
@@ -253,7 +255,7 @@ static void mark(struct scan *s, const int64_t start[DIRS])
 
 	if (settles(s))
 		mark_removed(t);
-	if (messages_stamps(s->m->x.f.files, BOTH_DIRS, end) != ERR_OK)
+	if (messages_stamps(index_messages(&s->m->x), BOTH_DIRS, end) != ERR_OK)
 		return;
 	for (d = 0; d < DIRS; d++) {
 		if (!(s->l.dirs & 1u << d))
@@ -289,9 +291,9 @@ static int judge(struct scan *s, bool confirmed)
 	struct mailbox *m = s->m;
 	int code;
 
-	batch_begin(&s->b, &m->x.f, true);
+	index_begin(&m->x, &s->b, true);
 	s->waiting = false;
-	twins_begin(&s->twins, m->x.f.files);
+	twins_begin(&s->twins, index_messages(&m->x));
 	hash_entries(s);
 	/* this has looked at all; what was lost must not seem to be missing */
 	if (index_is_over(&m->x))
@@ -317,9 +319,9 @@ static unsigned dirs_to_read(const struct mailbox *m, const int64_t now[DIRS])
 	unsigned d, dirs = 0;
 
 	for (d = 0; d < DIRS; d++)
-		if (m->x.suspect || m->x.f.regressed ||
-		    mark_is_pending(&m->x.f.last) ||
-		    m->x.f.last.mark[d] != now[d])
+		if (index_is_suspect(&m->x) || index_is_regressed(&m->x) ||
+		    mark_is_pending(index_totals(&m->x)) ||
+		    index_totals(&m->x)->mark[d] != now[d])
 			dirs |= 1u << d;
 	return dirs;
 }
@@ -329,7 +331,7 @@ static bool changed_since(struct scan *s)
 	int64_t now[DIRS];
 	unsigned d;
 
-	if (messages_stamps(s->m->x.f.files, BOTH_DIRS, now) != ERR_OK)
+	if (messages_stamps(index_messages(&s->m->x), BOTH_DIRS, now) != ERR_OK)
 		return true;
 	for (d = 0; d < DIRS; d++)
 		if (s->l.dirs & 1u << d && now[d] != s->l.before[d])
@@ -342,21 +344,22 @@ int mailbox_scan(struct mailbox *m)
 	struct scan s = { .m = m };
 	int64_t now[DIRS];
 	unsigned dirs;
-	int code = messages_stamps(m->x.f.files, BOTH_DIRS, now);
+	int code = messages_stamps(index_messages(&m->x), BOTH_DIRS, now);
 
 	if (code)
 		return code;
 	dirs = dirs_to_read(m, now);
 	if (dirs == 0)
 		return ERR_OK;
-	code = messages_list(m->x.f.files, dirs, &s.l);
+	code = messages_list(index_messages(&m->x), dirs, &s.l);
 	if (!code)
 		code = index_lock(&m->x);
 	if (!code) {
 		code = changed_since(&s) ? ERR_BUSY : judge(&s, false);
 		if (code == ERR_BUSY) {
 			drop(&s);
-			code = messages_list(m->x.f.files, BOTH_DIRS, &s.l);
+			code = messages_list(index_messages(&m->x), BOTH_DIRS,
+					     &s.l);
 			if (!code)
 				code = judge(&s, true);
 		}
@@ -364,6 +367,6 @@ int mailbox_scan(struct mailbox *m)
 	}
 	drop(&s);
 	if (!code)
-		m->x.suspect = m->x.recover = m->x.f.regressed = false;
+		index_trust(&m->x);
 	return code;
 }

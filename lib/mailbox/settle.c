@@ -31,7 +31,7 @@ static bool rename_one(struct mailbox *m, struct batch *b, struct entry *e)
 	now.letters = letters;
 	now.dir = DIR_CUR;
 	if (!mailbox_ref(m, e, &from) || !mailbox_ref(m, &now, &to) ||
-	    messages_rename(m->x.f.files, &from, &to) != ERR_OK)
+	    messages_rename(index_messages(&m->x), &from, &to) != ERR_OK)
 		return false;
 	batch_item(b, RECORD_NAMED, &named, sizeof(named));
 	return letters != e->letters;
@@ -48,7 +48,7 @@ static bool is_dirty(const struct entry *e)
 /* The first from I on that may have something to be recorded. */
 static uint32_t next(const struct mailbox *m, uint32_t i)
 {
-	return entries_skip(&m->x.t, i, ENTRIES_UNSETTLED);
+	return index_skip(&m->x, i, ENTRIES_UNSETTLED);
 }
 
 /* The entries from FROM on to *TO, of which at most AT_ONCE have something to be
@@ -57,9 +57,9 @@ static size_t portion(const struct mailbox *m, uint32_t from, uint32_t *to)
 {
 	size_t n = 0;
 
-	for (*to = next(m, from); *to < m->x.t.n && n < AT_ONCE;
+	for (*to = next(m, from); *to < index_count(&m->x) && n < AT_ONCE;
 	     *to = next(m, *to + 1)) {
-		const struct entry *e = entries_at(&m->x.t, *to);
+		const struct entry *e = index_at(&m->x, *to);
 
 		n += e->state & ENTRY_CACHED || is_dirty(e);
 	}
@@ -72,8 +72,8 @@ static bool rename_some(struct mailbox *m, struct batch *b, uint32_t from,
 	bool renamed = false;
 
 	for (from = next(m, from); from < to; from = next(m, from + 1))
-		if (is_dirty(entries_at(&m->x.t, from)))
-			renamed |= rename_one(m, b, entries_at(&m->x.t, from));
+		if (is_dirty(index_at(&m->x, from)))
+			renamed |= rename_one(m, b, index_at(&m->x, from));
 	return renamed;
 }
 
@@ -82,7 +82,7 @@ static void place_some(const struct mailbox *m, struct batch *b, uint32_t from,
 		       uint32_t to)
 {
 	for (from = next(m, from); from < to; from = next(m, from + 1)) {
-		const struct entry *e = entries_at(&m->x.t, from);
+		const struct entry *e = index_at(&m->x, from);
 		struct record_cached c = { e->uid, e->ncache, e->cache };
 
 		if (e->state & ENTRY_CACHED && !(e->state & ENTRY_GONE))
@@ -102,7 +102,7 @@ static size_t room_for(size_t n)
 static void settled(struct mailbox *m, uint32_t *from, uint32_t to)
 {
 	for (*from = next(m, *from); *from < to; *from = next(m, *from + 1))
-		entries_at(&m->x.t, *from)->state &=
+		index_at(&m->x, *from)->state &=
 			(uint8_t) ~(ENTRY_DIRTY | ENTRY_CACHED);
 }
 
@@ -118,22 +118,21 @@ static int settle_some(struct mailbox *m, uint32_t *from)
 	int code = index_lock(&m->x);
 
 	if (!code)
-		code = folder_keep_room(&m->x.f,
-					room_for(portion(m, *from, &to)));
+		code = index_keep_room(&m->x, room_for(portion(m, *from, &to)));
 	if (code) {
 		index_unlock(&m->x);
 		return code;
 	}
-	batch_begin(&b, &m->x.f, false);
-	marks_begin(&k, m->x.f.files, BOTH_DIRS);
+	index_begin(&m->x, &b, false);
+	marks_begin(&k, index_messages(&m->x), BOTH_DIRS);
 	renamed = rename_some(m, &b, *from, to);
 	place_some(m, &b, *from, to);
 	batch_close(&b);
-	marks_end(&k, m->x.f.files, &b.t);
+	marks_end(&k, index_messages(&m->x), &b.t);
 	/* If a recorded name were missing after a power cut, the old one would
 	 * look as if another program had changed flags. */
 	if (renamed)
-		code = messages_sync(m->x.f.files, 1u << DIR_CUR);
+		code = messages_sync(index_messages(&m->x), 1u << DIR_CUR);
 	if (b.any)
 		batch_mark(&b, RECORD_MARK);
 	if (code)
@@ -162,13 +161,13 @@ bool mailbox_settle(struct mailbox *m)
 {
 	uint32_t from = 0;
 
-	if (m->x.renumbered)
+	if (index_is_renumbered(&m->x))
 		return false;
 	mailbox_write_cache(m);
-	while (m->dirty && from < m->x.t.n)
+	while (m->dirty && from < index_count(&m->x))
 		if (settle_some(m, &from) != ERR_OK)
 			break;
-	m->dirty = m->dirty && from < m->x.t.n;
+	m->dirty = m->dirty && from < index_count(&m->x);
 	if (remove_gone(m))
 		return true;
 	if (m->dirty)

@@ -84,7 +84,7 @@ static void look(struct mailbox *m, int fd, struct excluded *x, size_t n)
 	buf_init(&g->lacking, UINT32_MAX);
 	for (i = 0; i < m->shown; i++)
 		if (!has_bit(have, i))
-			buf_put(&g->lacking, &entries_at(&m->x.t, i)->uid,
+			buf_put(&g->lacking, &index_at(&m->x, i)->uid,
 				sizeof(uint32_t));
 	g->next = 0;
 	g->upto = mailbox_uid(m, m->shown);
@@ -148,12 +148,12 @@ static const struct entry *next_lacking(struct mailbox *m)
 		uid = *(const uint32_t *)(const void *)(g->lacking.data +
 							 g->next);
 		g->next += sizeof(uid);
-		e = entries_get(&m->x.t, uid);
+		e = index_get(&m->x, uid);
 		if (e && !(e->state & ENTRY_GONE))
 			return e;
 	}
-	for (i = entries_find(&m->x.t, g->upto + 1); i < m->shown; i++) {
-		e = entries_at(&m->x.t, i);
+	for (i = index_find(&m->x, g->upto + 1); i < m->shown; i++) {
+		e = index_at(&m->x, i);
 		g->upto = e->uid;
 		if (!(e->state & ENTRY_GONE))
 			return e;
@@ -251,7 +251,7 @@ bool mailbox_sign(struct mailbox *m, int64_t ms)
 	bool more = false;
 	int fd, code;
 
-	if (!g->wanted || g->failed || m->x.renumbered)
+	if (!g->wanted || g->failed || index_is_renumbered(&m->x))
 		return false;
 	code = beside_take(&m->x, BESIDE_SIGNATURES, &fd);
 	if (code) {

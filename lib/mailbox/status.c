@@ -12,22 +12,26 @@
 
 #define TRIES 5 /* while folders are renamed */
 
-/* Reads the last record; with DURABLE it is also on stable storage. */
+/* Reads the last record into *T; with DURABLE it is also on stable storage. */
 static bool quick_status(struct store *s, const char *disk, bool durable,
-			 struct folder *f)
+			 uint32_t *validity, struct totals *t)
 {
 	int64_t now[DIRS];
-	bool good = folder_open(s->dir, disk, s->opener, false, f) == ERR_OK;
+	struct folder f;
+	bool good = folder_open(s->dir, disk, s->opener, false, &f) == ERR_OK;
 
 	if (!good)
 		return false;
-	good = folder_peek(f) == ERR_OK &&
-	       messages_stamps(f->files, BOTH_DIRS, now) == ERR_OK &&
-	       now[DIR_NEW] == f->last.mark[DIR_NEW] &&
-	       now[DIR_CUR] == f->last.mark[DIR_CUR] &&
-	       (!durable || !folder_fresh(f->last.time) ||
-		folder_sync(f) == ERR_OK);
-	folder_close(f);
+	good = folder_peek(&f) == ERR_OK;
+	*t = *folder_last(&f);
+	*validity = folder_uidvalidity(&f);
+	good = good &&
+	       messages_stamps(folder_messages(&f), BOTH_DIRS, now) == ERR_OK &&
+	       now[DIR_NEW] == t->mark[DIR_NEW] &&
+	       now[DIR_CUR] == t->mark[DIR_CUR] &&
+	       (!durable || !folder_fresh(t->time) ||
+		folder_sync(&f) == ERR_OK);
+	folder_close(&f);
 	return good;
 }
 
@@ -57,31 +61,32 @@ int store_status(struct store *s, const char *name, bool sizes,
 		 struct store_status *st)
 {
 	char disk[DISK_NAME_SIZE];
-	struct folder f;
+	struct totals t;
 	struct mailbox *m;
+	uint32_t validity;
 	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;
-	if (sizes || !quick_status(s, disk, true, &f)) {
+	if (sizes || !quick_status(s, disk, true, &validity, &t)) {
 		code = mailbox_open(s, name, true, &m);
 		if (code)
 			return code;
-		mailbox_totals(m, &f.last);
+		mailbox_totals(m, &t);
 		if (sizes)
-			f.last.bytes = sum_sizes(m);
-		f.head.uidvalidity = mailbox_uidvalidity(m);
+			t.bytes = sum_sizes(m);
+		validity = mailbox_uidvalidity(m);
 		mailbox_close(&m);
 	}
 	*st = (struct store_status){
-		.messages = f.last.messages,
-		.recent = f.last.recent,
-		.unseen = f.last.unseen,
-		.deleted = f.last.deleted,
-		.uidnext = f.last.uidnext,
-		.uidvalidity = f.head.uidvalidity,
-		.highestmodseq = f.last.modseq,
-		.size = f.last.bytes,
+		.messages = t.messages,
+		.recent = t.recent,
+		.unseen = t.unseen,
+		.deleted = t.deleted,
+		.uidnext = t.uidnext,
+		.uidvalidity = validity,
+		.highestmodseq = t.modseq,
+		.size = t.bytes,
 	};
 	return ERR_OK;
 }
@@ -90,16 +95,14 @@ int store_status(struct store *s, const char *name, bool sizes,
 static int peek(struct store *s, const char *name, struct totals *t)
 {
 	char disk[DISK_NAME_SIZE];
-	struct folder f;
 	struct mailbox *m;
+	uint32_t validity;
 	int code = disk_name_in(s->dir, name, disk);
 
 	if (code)
 		return ERR_NOT_FOUND;
-	if (quick_status(s, disk, false, &f)) {
-		*t = f.last;
+	if (quick_status(s, disk, false, &validity, t))
 		return ERR_OK;
-	}
 	code = mailbox_open(s, name, true, &m);
 	if (code)
 		return code;

@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "index/history.h"
 #include "mailbox/opened.h"
 
 static int by_first(const void *a, const void *b)
@@ -34,24 +33,15 @@ static void put(struct buf *ranges, uint64_t first, uint64_t last)
 static void put_missing(const struct mailbox *m, struct buf *ranges,
 			uint64_t from, uint64_t to)
 {
-	uint32_t i = entries_find(&m->x.t, (uint32_t)from);
+	uint32_t i = index_find(&m->x, (uint32_t)from);
 
-	for (; i < m->shown && entries_at(&m->x.t, i)->uid <= to; i++) {
-		uint32_t uid = entries_at(&m->x.t, i)->uid;
+	for (; i < m->shown && index_at(&m->x, i)->uid <= to; i++) {
+		uint32_t uid = index_at(&m->x, i)->uid;
 
 		put(ranges, from, (uint64_t)uid - 1);
 		from = (uint64_t)uid + 1;
 	}
 	put(ranges, from, to);
-}
-
-/* Puts the history since SINCE into PAST. False: it does not reach so far. */
-static bool read_history(const struct mailbox *m, uint64_t since,
-			 struct buf *past)
-{
-	return !m->x.behind && !m->x.renumbered &&
-	       since <= m->x.f.last.modseq &&
-	       history_since(m->x.f.journal, m->x.read, since, past);
 }
 
 void mailbox_vanished(const struct mailbox *m, uint64_t since,
@@ -64,7 +54,7 @@ void mailbox_vanished(const struct mailbox *m, uint64_t since,
 	size_t i, n;
 
 	buf_init(&past, UINT32_MAX);
-	if (!read_history(m, since, &past)) {
+	if (!index_history(&m->x, since, &past)) {
 		buf_reset(&past);
 		put(&past, 1, last);
 	}

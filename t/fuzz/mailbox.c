@@ -112,7 +112,7 @@ static void decode(struct mailbox *m)
 /* Texts of some messages; of one there is none. */
 static void put_texts(struct mailbox *m)
 {
-	int fd = openat(m->x.f.dir, DISK_TEXTS, O_WRONLY | O_CREAT, 0600);
+	int fd = openat(index_dir(&m->x), DISK_TEXTS, O_WRONLY | O_CREAT, 0600);
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
