@@ -28,7 +28,6 @@
 #include "queue/id.h"
 #include "queue/slot.h"
 
-#define SCAN_AGAIN_MS 1000
 #define ASIDE_TRIES 100 /* names in corrupt/ */
 
 struct keeper {
@@ -312,7 +311,7 @@ static void serve(struct keeper *k)
 /* How long poll waits for a request. */
 static int patience(const struct keeper *k)
 {
-	return k->scan.queue ? 0 : k->scan.again ? SCAN_AGAIN_MS : -1;
+	return k->scan.queue ? 0 : k->scan.again ? k->scan.pause_ms : -1;
 }
 
 int keeper_run(struct qmgr *q, int sock)

@@ -20,6 +20,10 @@
 #include "queue-manager/keeper.h"
 #include "queue/id.h"
 
+/* Before the scan is repeated: doubled each time, since it reads all files. */
+#define PAUSE_FIRST_MS 1000
+#define PAUSE_MAX_MS 60000
+
 static void send(struct scan *s, struct ipc_out *m)
 {
 	/* qmgr reads when it can: waiting here delays nobody */
@@ -169,11 +173,12 @@ static void look_into(struct scan *s, uint32_t number, const char *path, int fd)
 	judge_end(&j);
 }
 
-/* PATH cannot be opened. If that is temporary, the scan is not done without
+/* PATH, a slot or a folder of them, cannot be opened. If that is temporary, the scan is not done without
  * it: it may hold a promised message. */
 static void miss(struct scan *s, const char *path)
 {
-	bool passes = errno == ENOMEM || err_from_errno(errno) == ERR_TEMP;
+	bool passes = errno == ENOMEM || errno == EIO ||
+		      err_from_errno(errno) == ERR_TEMP;
 
 	if (errno == ENOENT)
 		return;
@@ -243,6 +248,7 @@ static void scan_ends(struct scan *s)
 	s->again = s->missed;
 	if (s->again)
 		return;
+	s->pause_ms = 0;
 	ipc_begin(&s->out, "scanned");
 	ipc_put_int(&s->out, "strange", s->strange);
 	send(s, &s->out);
@@ -306,6 +312,9 @@ void scan_begin(struct scan *s)
 	s->missed = false;
 	s->strange = 0;
 	s->queue = opendir("queue");
+	s->pause_ms = s->pause_ms ? 2 * s->pause_ms : PAUSE_FIRST_MS;
+	if (s->pause_ms > PAUSE_MAX_MS)
+		s->pause_ms = PAUSE_MAX_MS;
 	s->again = !s->queue;
 	if (!s->queue)
 		log_error("cannot read the folder queue, tried again: %m");

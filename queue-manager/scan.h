@@ -19,7 +19,8 @@ struct scan {
 	DIR *queue, *dir;	/* NULL when there is no scan; no folder open */
 	int64_t strange;	/* files that it left alone so far */
 	bool missed;		/* something could not be examined */
-	bool again;		/* so the scan is to be repeated soon */
+	bool again;		/* so the scan is to be repeated … */
+	int pause_ms;		/* … after so long */
 	char dirname[16];	/* of `dir` */
 };
 
