@@ -23,22 +23,46 @@ static struct {
 	struct seal key;
 } self;
 
-static bool read_key(const char *path)
+/* One of zeros is what a crash may leave, and anybody would know it. */
+static bool is_key(const struct buf *b)
+{
+	static const char zeros[KEY];
+
+	return b->len == KEY && memcmp(b->data, zeros, KEY) != 0;
+}
+
+/* ERR_NOT_FOUND: there is none. ERR_CORRUPT: what is there is none. Others: it
+ * cannot be read now, and may be one. */
+static int read_key(const char *path)
 {
 	struct buf b;
-	bool good;
+	int code;
 
 	buf_init(&b, KEY);
-	good = file_read(path, &b) == ERR_OK && b.len == KEY;
-	if (good)
+	code = file_read(path, &b);
+	if (code == ERR_TOO_LONG || code == ERR_UNSUPPORTED ||
+	    (!code && !is_key(&b)))
+		code = err_set(ERR_CORRUPT, "%s is no key", path);
+	if (!code)
 		memcpy(self.key.byte, b.data, KEY);
 	mem_wipe(b.data, b.len);
 	buf_free(&b);
-	return good;
+	return code;
 }
 
-/* Another instance may do the same: what is at PATH then counts. A key of
- * another length is none. */
+/* FRESH could not become PATH, where there is a file. */
+static int replace_key(const char *fresh, const char *path)
+{
+	int code = read_key(path);
+
+	if (code == ERR_CORRUPT)
+		code = rename(fresh, path) < 0 ? err_sys("replace", path)
+					       : ERR_OK;
+	return code;
+}
+
+/* Another instance may do the same: what is at PATH then counts, if it is a
+ * key. */
 static int write_key(const char *path)
 {
 	char *fresh = mem_printf("%s.%ld", path, (long)getpid());
@@ -51,10 +75,9 @@ static int write_key(const char *path)
 		code = err_sys("sync", fresh);
 	if (fd >= 0)
 		close(fd);
-	if (!code && link(fresh, path) < 0 && errno != EEXIST)
-		code = err_sys("make", path);
-	else if (!code && !read_key(path) && rename(fresh, path) < 0)
-		code = err_sys("replace", path);
+	if (!code && link(fresh, path) < 0)
+		code = errno == EEXIST ? replace_key(fresh, path)
+				       : err_sys("make", path);
 	if (fd >= 0)
 		err_ignore(unlink(fresh)); /* renamed, or of no use */
 	free(fresh);
@@ -78,16 +101,25 @@ static void bind_to_boot(void)
 	buf_free(&boot);
 }
 
+static void make_key(void)
+{
+	if (getrandom(self.key.byte, KEY, 0) != KEY)
+		log_die(EX_OSERR, "no randomness: %m");
+}
+
 void badge_begin(const char *dir)
 {
 	char *path = mem_printf("%s/key", dir);
-	int code = ERR_OK;
+	int code = read_key(path);
 
-	if (!read_key(path)) {
-		if (getrandom(self.key.byte, KEY, 0) != KEY)
-			log_die(EX_OSERR, "no randomness: %m");
+	if (code)
+		make_key();
+	if (code == ERR_CORRUPT)
+		log_warn("%s, and is replaced: sessions of before lose the "
+			 "folders of other users",
+			 err_why(code));
+	if (code == ERR_NOT_FOUND || code == ERR_CORRUPT)
 		code = write_key(path);
-	}
 	if (code)
 		log_warn("sessions will lose the folders of other users when "
 			 "accountd restarts: %s",

@@ -122,9 +122,11 @@ int shares_add(const char *owner, const char *identifier)
 	if (!code)
 		code = make_dirs(identifier);
 	if (!code) {
-		fd = open(b.data, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-		code = fd < 0 ? err_sys("make", b.data)
-			      : sync_entry(identifier);
+		/* whatever has the name says so: it is not opened */
+		fd = open(b.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			  0600);
+		code = fd < 0 && errno != EEXIST ? err_sys("make", b.data)
+						 : sync_entry(identifier);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -143,12 +145,19 @@ int shares_remove(const char *owner, const char *identifier)
 	return code;
 }
 
+/* *D is NULL if there is no such folder, or after an error. */
+static int open_folder(const char *path, DIR **d)
+{
+	*d = opendir(path);
+	return *d || errno == ENOENT ? ERR_OK : err_sys("open", path);
+}
+
 /* Removes OWNER's entries that are not among IDENTIFIERS. */
 static int remove_others(const char *owner, const struct strlist *identifiers)
 {
-	DIR *d = opendir(self.dir);
+	DIR *d;
 	struct dirent *e;
-	int code = ERR_OK;
+	int code = open_folder(self.dir, &d);
 
 	while (d && !code && !(code = file_next(d, self.dir, &e)) && e)
 		if (read_name(e->d_name) &&
@@ -192,7 +201,7 @@ static void add_owners(const char *identifier, const char *user,
 	int code = path_of(&b, identifier, NULL);
 
 	if (!code)
-		d = opendir(b.data);
+		code = open_folder(b.data, &d);
 	while (d && owners->n < SHARES_MAX &&
 	       !(code = file_next(d, b.data, &e)) && e)
 		if (read_name(e->d_name) && !str_equal(e->d_name, user))
