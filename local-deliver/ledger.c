@@ -131,6 +131,48 @@ static struct ledger *fail(const char *name, int fd)
 	return NULL;
 }
 
+void ledger_close(struct ledger **l)
+{
+	if (!*l)
+		return;
+	/* a process forked meanwhile also has it */
+	err_ignore(flock((*l)->fd, LOCK_UN));
+	close((*l)->fd);
+	buf_free(&(*l)->text);
+	free((*l)->address);
+	free(*l);
+	*l = NULL;
+}
+
+/* -1 with errno. One on a file system that takes nothing now can be read. */
+static int open_page(const char *name)
+{
+	const int flags = O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd = openat(self.dir, name, O_RDWR | O_CREAT | flags, 0600);
+	struct stat st;
+
+	if (fd < 0 && errno == EROFS)
+		fd = openat(self.dir, name, O_RDONLY | flags);
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = ENOTSUP;
+	return -1;
+}
+
+/* False: it cannot be seen now what was done. One that is longer than any of
+ * ours is read as far as it can be. */
+static bool read_page(struct ledger *l, const char *name)
+{
+	int err;
+
+	buf_init(&l->text, PAGE_MAX);
+	err = file_read_fd(l->fd, &l->text);
+	if (err)
+		log_warn("ledger: %s: %s", name, err_why(err));
+	return !err || err == ERR_TOO_LONG;
+}
+
 bool ledger_open(const char *id, const char *address, struct ledger **l)
 {
 	char name[NAME_SIZE];
@@ -139,8 +181,7 @@ bool ledger_open(const char *id, const char *address, struct ledger **l)
 	*l = NULL;
 	if (self.dir < 0 || !make_name(name, id, address))
 		return true;
-	fd = openat(self.dir, name,
-		    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open_page(name);
 	if (fd < 0) {
 		*l = fail(name, fd);
 		return true;
@@ -156,23 +197,10 @@ bool ledger_open(const char *id, const char *address, struct ledger **l)
 	*l = mem_alloc(sizeof(**l));
 	(*l)->fd = fd;
 	(*l)->address = mem_strdup(address);
-	buf_init(&(*l)->text, PAGE_MAX);
-	if (file_read_fd(fd, &(*l)->text))
-		log_warn("ledger: %s: cannot be read", name);
-	return true;
-}
-
-void ledger_close(struct ledger **l)
-{
-	if (!*l)
-		return;
-	/* a process forked meanwhile also has it */
-	err_ignore(flock((*l)->fd, LOCK_UN));
-	close((*l)->fd);
-	buf_free(&(*l)->text);
-	free((*l)->address);
-	free(*l);
-	*l = NULL;
+	if (read_page(*l, name))
+		return true;
+	ledger_close(l);
+	return false;
 }
 
 /* "N address what ": identifies the act in full, since a checksum might

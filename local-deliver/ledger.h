@@ -28,7 +28,8 @@ void ledger_prepare(const char *run_directory);
 
 /* The page of the message ID for ADDRESS, locked. *L is NULL if it cannot be
  * opened (the log says why): then nothing is known and nothing recorded.
- * False: another process is delivering that message to that address. */
+ * False: another process is delivering that message to that address, or the page
+ * cannot be read now; the delivery has to wait. */
 bool ledger_open(const char *id, const char *address, struct ledger **l)
 	MUST_CHECK;
 void ledger_close(struct ledger **l);
