@@ -115,10 +115,8 @@ static const char *why_never(int errnum)
 
 /* Checks that it is a proper file, not a link to one that the sender may not
  * read. NULL, or what is wrong. */
-static const char *unfit(int fd, struct stat *st)
+static const char *unfit(const struct stat *st)
 {
-	if (fstat(fd, st) < 0)
-		return strerror(errno);
 	if (!S_ISREG(st->st_mode))
 		return "is no regular file";
 	if (st->st_nlink != 1)
@@ -169,8 +167,13 @@ static bool take_file(struct pickup *p, const char *name, int fd,
 {
 	struct answer reply;
 	struct stat st;
-	const char *wrong = unfit(fd, &st);
+	const char *wrong;
 
+	if (fstat(fd, &st) < 0) {
+		log_warn("drop folder: %s waits: %m", name);
+		return false;
+	}
+	wrong = unfit(&st);
 	if (wrong) {
 		put_aside(name, wrong);
 		return true;

@@ -111,7 +111,7 @@ static bool read_posting(struct taking *t)
 			       &t->length);
 	int64_t limit = t->pickup->size_limit;
 
-	if (err == ERR_IO) {
+	if (err && err != ERR_SYNTAX && err != ERR_TOO_LONG) {
 		log_warn("a posting cannot be read: %s", err_why(err));
 		return refuse(t, "451 4.3.0 Error: cannot be read");
 	}

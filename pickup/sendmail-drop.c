@@ -28,8 +28,9 @@ static void make_id(char out[ID_SIZE], const char *name)
 	out[n] = '\0';
 }
 
-/* Calls EACH for the posting FD. If it is not one, pickup puts it aside. */
-static void tell(struct sendmail *s, const char *name, int fd,
+/* Calls EACH for the posting FD. If it is not one, pickup puts it aside. An
+ * error: it cannot be read now. */
+static int tell(struct sendmail *s, const char *name, int fd,
 		 bool (*each)(void *context, const struct queue_item *m),
 		 void *context)
 {
@@ -39,10 +40,15 @@ static void tell(struct sendmail *s, const char *name, int fd,
 	off_t offset, length;
 	char id[ID_SIZE];
 	struct stat st;
+	int err;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    posting_read(s->arena, fd, &e, &offset, &length))
-		return;
+	if (fstat(fd, &st) < 0)
+		return err_sys("look at", name);
+	if (!S_ISREG(st.st_mode))
+		return ERR_OK;
+	err = posting_read(s->arena, fd, &e, &offset, &length);
+	if (err)
+		return err == ERR_SYNTAX || err == ERR_TOO_LONG ? ERR_OK : err;
 	r = arena_alloc(s->arena, (e.nrecipients + 1) * sizeof(*r));
 	for (size_t i = 0; i < e.nrecipients; i++)
 		r[i] = (struct queue_item_recipient){
@@ -57,6 +63,7 @@ static void tell(struct sendmail *s, const char *name, int fd,
 	m.recipient = r;
 	m.nrecipients = e.nrecipients;
 	each(context, &m);
+	return ERR_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -89,14 +96,15 @@ static int list_one(struct sendmail *s, const char *path,
 		    void *context)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int err;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ELOOP || errno == ENXIO
 			       ? ERR_OK
 			       : err_sys("open", path);
-	tell(s, strrchr(path, '/') + 1, fd, each, context);
+	err = tell(s, strrchr(path, '/') + 1, fd, each, context);
 	close(fd);
-	return ERR_OK;
+	return err;
 }
 
 int sendmail_list_drop(struct sendmail *s,

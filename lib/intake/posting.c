@@ -219,7 +219,7 @@ int posting_read(struct arena *a, int fd, struct envelope *e, off_t *offset,
 	int err;
 
 	if (fstat(fd, &st) < 0)
-		return err_from_errno(errno);
+		return err_sys("look at", "a posting");
 	buf_init(&b, POSTING_ENVELOPE_MAX);
 	err = read_records(fd, st.st_size, &b, &end);
 	if (!err)
