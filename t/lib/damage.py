@@ -6,6 +6,7 @@ open descriptor, so that a test can see whether a damaged file was unlinked.
 import os
 import shutil
 import subprocess
+import sys
 
 
 def missing(path):
@@ -82,6 +83,28 @@ def read_only(path):
 WAYS = {f.__name__.replace("_", " "): f for f in (
     missing, empty, cut, longer, one_bit, zeroed, version, directory, fifo,
     symlink, unreadable, read_only)}
+ROOT = os.geteuid() == 0
+
+
+def ways():
+    """Those that can be tried here."""
+    return [way for way in WAYS if ROOT or way not in ("read only",
+                                                       "unreadable")]
+
+
+def in_own_mounts():
+    """To be called first: read-only mounts are nobody else's. Begins the test
+    again, or leaves them out."""
+    if not ROOT or os.environ.get("DAMAGE_INSIDE"):
+        return
+    os.environ["DAMAGE_INSIDE"] = "1"
+    try:
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private",
+                              sys.executable, *sys.argv])
+    except OSError:
+        WAYS.pop("read only")
+
+
 GONE = ("missing", "directory", "fifo", "symlink")  # the file itself goes
 
 

@@ -11,16 +11,17 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import BIN, Tap  # noqa: E402
-from damage import GONE, WAYS, Harm, copy_owned, replaced  # noqa: E402
+from damage import (GONE, ROOT, Harm, copy_owned,  # noqa: E402
+                    in_own_mounts, replaced, ways)
 from imapsession import Raw  # noqa: E402
 from instance import Instance, message, wait_for  # noqa: E402
 from smtppeer import Peer  # noqa: E402
 
-ROOT = os.geteuid() == 0
 HASH = "$5$rounds=1000$benchbench$eD.lwpTEs1cDocuYAIm6q71z0ynpqeujFJioPwGstW2"
 WHEN = ("at start", "in use")
 MESSAGES = 3
 PARTS = os.environ.get("DAMAGE_ONLY", "")   # mailbox, slot, drop, suite
+FILES = os.environ.get("DAMAGE_FILES", "")  # of a mailbox, with commas: all
 # a mailbox's files: name, and whether it may be thrown away and made again;
 # LINES: it is written anew with every line that it has left
 LINES = "lines"
@@ -29,6 +30,7 @@ MAILBOX = {
     "lock": ("posthorn-lock", False),
     "cache": ("posthorn-cache", True),
     "snapshot": ("posthorn-snapshot", True),
+    "signatures": ("posthorn-signatures", True),
     "uidvalidity": ("posthorn-uidvalidity", False),
     "user lock": ("posthorn-user-lock", False),
     "subscriptions": ("subscriptions", False),
@@ -36,9 +38,14 @@ MAILBOX = {
     "annotations": ("posthorn-metadata", False),
     "annotations of the account": ("posthorn-metadata-account", False),
     "access list": ("posthorn-acl", False),
+    "text of attachments": ("posthorn-texts", True),
+    "level of the quota": ("posthorn-quota-warned", True),
     "folders made": ("posthorn-autocreated", LINES),
     "message": (None, False),
 }
+ATTACHED = ("Subject: a\r\nMIME-Version: 1.0\r\nContent-Type: application/"
+            "x-words\r\nContent-Disposition: attachment; filename=a.words"
+            "\r\n\r\nattached words\r\n")
 # files of the whole suite, by their path in its folder
 SUITE = {"users file": "users", "aliases": "aliases",
          "tls-policy database": "state/tls-policy.db"}
@@ -61,17 +68,13 @@ def report(what, way, when, problems):
            "; ".join(problems)[:500])
 
 
-def ways():
-    return [way for way in WAYS if ROOT or way not in ("read only",
-                                                       "unreadable")]
-
-
 class Case:
     """One user whose mailbox has one damaged file."""
 
     def __init__(self, n, what, way, when):
         self.user, self.what, self.way, self.when = "u%d" % n, what, way, when
         self.problems, self.harm, self.granted = [], None, False
+        self.found = None
 
     def maildir(self, s):
         return os.path.join(s.MAILROOT, self.user, "Maildir")
@@ -114,13 +117,15 @@ class Case:
                         'GETMETADATA "" /private/comment',
                         'SETMETADATA "" (/private/comment "new")',
                         'SETMETADATA INBOX (/private/comment "new")',
-                        "GETACL INBOX",
+                        "GETACL INBOX", "SEARCH TEXT attached",
                         "FETCH 1:* (FLAGS BODY.PEEK[])"):
             lines, last = raw.ask(command)
             if not last:
                 self.problems.append("%s: the connection ends %s" % (
                     command, lines[-1:]))
                 return None
+            if command.startswith("SEARCH"):
+                self.found = lines
             if command == "GETACL INBOX":
                 self.granted = b"anyone" in b"".join(lines)
         raw.close()
@@ -182,6 +187,9 @@ class Case:
                 self.way != "missing" and not any(
                     self.user in line for line in log):
             self.problems.append("silence about it")
+        if disposable is True and self.found is not None and not any(
+                line.startswith(b"* SEARCH ") for line in self.found):
+            self.problems.append("a search does not find: %s" % self.found)
         # one that can be read is whole
         if self.what == "access list" and self.granted and \
                 self.way != "read only":
@@ -205,12 +213,20 @@ def template(s):
     for n in range(MESSAGES):
         text = message("a@client.test", "u0@example.test", "kept %d" % n)
         m.ask("APPEND INBOX {%d+}\r\n%s" % (len(text), text.decode()))
+    m.ask("APPEND INBOX {%d+}\r\n%s" % (len(ATTACHED), ATTACHED))
     # enough for a snapshot
-    small = b"Subject: x\r\n\r\n"
+    small = b"Subject: x\r\n\r\nx\r\n"
     m.ask("APPEND INBOX" + (" {%d+}\r\n%s" % (len(small), small.decode())) *
           600)
     m.ask("SELECT INBOX")
     m.ask("FETCH 1:3 (ENVELOPE BODYSTRUCTURE)")
+    # one who searches, and then has nothing to do, makes signatures
+    m.ask("SEARCH TEXT attached")
+    kept = os.path.join(s.MAILROOT, "u0", "Maildir", "posthorn-")
+    others_go_on(s, "enough to be warned of")
+    for name in "signatures", "texts", "quota-warned":
+        tap.ok(wait_for(lambda: os.path.exists(kept + name), 60),
+               "there is a file of each kind: " + name)
     m.ask("CLOSE")
     m.ask("LOGOUT")
     m.close()
@@ -255,10 +271,14 @@ def crashed(s):
 
 def mailboxes():
     cases = [Case(n + 1, *what) for n, what in enumerate(
-        (what, way, when) for what in MAILBOX for way in ways()
+        (what, way, when) for what in MAILBOX
+        if not FILES or what in FILES.split(",") for way in ways()
         for when in WHEN)]
     s = Instance("disable_plaintext_auth=no", "authcheck_incoming=no",
-                 "minimal_backoff_time=300s", "mailbox_autocreate=Drafts")
+                 "minimal_backoff_time=300s", "mailbox_autocreate=Drafts",
+                 "mailbox_quota=500K", "mailbox_quota_warnings=1",
+                 "fts_message_minimum=100",
+                 "fts_decoder={application/x-words .words: /bin/cat}")
     owner = "64199:64199" if ROOT else "%d:%d" % (os.getuid(), os.getgid())
     with open(s.path("users"), "w") as f:
         f.write(make_users(len(cases) + 1).replace(
@@ -506,14 +526,7 @@ def suite_file(s, what, way):
     return problems
 
 
-if ROOT and not os.environ.get("DAMAGE_INSIDE"):
-    # read-only mounts are nobody else's
-    os.environ["DAMAGE_INSIDE"] = "1"
-    try:
-        os.execvp("unshare", ["unshare", "-m", "--propagation", "private",
-                              sys.executable, *sys.argv])
-    except OSError:
-        WAYS.pop("read only")
+in_own_mounts()
 if PARTS in ("", "mailbox"):
     mailboxes()
 if PARTS in ("", "slot"):
