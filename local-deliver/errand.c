@@ -10,6 +10,7 @@
 #include "base/heartbeat.h"
 #include "local-deliver/identity.h"
 #include "log/log.h"
+#include "log/relay.h"
 #include "server/child.h"
 #include "server/sandbox.h"
 
@@ -69,7 +70,7 @@ int errand_run(const struct identity *id, int keep,
 
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		return -1;
-	pid = fork();
+	pid = relay_fork();
 	if (pid == 0) {
 		const int kept[] = { fd[1], keep };
 

@@ -7,6 +7,7 @@
 #include "local-deliver/ledger.h"
 #include "local-deliver/local.h"
 #include "log/log.h"
+#include "log/relay.h"
 #include "qmgr/job.h"
 #include "service/service.h"
 
@@ -133,5 +134,6 @@ int main(int argc, char **argv)
 		(int)config_int(s.config, "local_process_limit");
 	ledger_prepare(config_string(s.config, "run_directory"));
 	sandbox_prepare(SANDBOX_OPEN); /* of the workers */
+	relay_let_fork();
 	return service_prefork(&s, &p);
 }

@@ -24,6 +24,7 @@
 #include "local-deliver/targets.h"
 #include "local-deliver/worker.h"
 #include "log/log.h"
+#include "log/relay.h"
 #include "server/child.h"
 #include "server/watch.h"
 
@@ -112,7 +113,7 @@ static struct worker *start(const struct account *account)
 	if (!prepare_watch(w) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return NULL;
-	w->pid = fork();
+	w->pid = relay_fork();
 	if (w->pid == 0)
 		worker_main(pair[1], account, w->watched);
 	close(pair[1]);

@@ -39,11 +39,12 @@ struct set *accept_first(struct config *c, const char *config_path,
 	return set;
 }
 
-/* A descriptor of the log for services that stay and cannot open it. */
+/* A descriptor of the log for those that cannot open it: services that stay, and
+ * former instances, whose sessions may last for days. */
 static void hand_out_log(const char *target)
 {
 	for (struct process *p = process_first(); p; p = p->next)
-		if (p->service->row->flags & FLAG_IN_PLACE &&
+		if (p->links.link >= 0 &&
 		    !link_log(p->links.link, target, log_fd()))
 			log_warn("%s cannot be given the log file", p->name);
 }

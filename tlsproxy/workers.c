@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "log/log.h"
+#include "log/relay.h"
 #include "server/child.h"
 #include "server/watch.h"
 
@@ -64,7 +65,7 @@ static void start(int i)
 	pid_t parent = getpid(), pid;
 
 	watch_prepare(&self.watched[i]);
-	pid = fork();
+	pid = relay_fork();
 	if (pid == 0)
 		become_worker(parent, &self.watched[i]);
 	if (pid < 0)
@@ -183,13 +184,15 @@ int workers_supervise(const char *why)
 
 	self.end_ms = why ? clock_ms() + PREFORK_POOR_MS : INT64_MAX;
 	for (;;) {
-		struct pollfd p[2] = { { .fd = self.signals, .events = POLLIN },
-				       { .fd = l->fd, .events = POLLIN } };
+		struct pollfd p[] = { { .fd = self.signals, .events = POLLIN },
+				      { .fd = l->fd, .events = POLLIN },
+				      { .fd = relay_fd(), .events = POLLIN } };
 
 		start_missing();
-		if (poll(p, 2, turn()) < 0 && errno != EINTR)
+		if (poll(p, 3, relay_turn(turn())) < 0 && errno != EINTR)
 			return EX_OSERR;
 		take_signals();
+		relay_read(); /* before it is said how they ended */
 		collect();
 		if (p[1].revents && link_read(l) == LINK_ENDED)
 			prefork_abandon(self.service->listener,
@@ -197,7 +200,9 @@ int workers_supervise(const char *why)
 		look_at_workers();
 		if (!self.stopping && clock_ms() >= self.end_ms)
 			end_because(why);
-		if (self.stopping && count() == 0)
+		if (self.stopping && count() == 0) {
+			relay_drain();
 			return self.status;
+		}
 	}
 }

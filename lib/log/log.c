@@ -3,20 +3,22 @@
  * lines of several processes in one file do not mix. All of it after the stamp
  * is escaped: what a peer sent cannot make a second line or a false stamp.
  * errno is preserved, so that %m works in a series of calls. A file is
- * replaced under its descriptor number (log_replace): children that were
- * forked before go on with the former file.
+ * replaced under its descriptor number (log_replace).
  */
 #include "log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 
-#define LINE_MAX_BYTES 4096
+#define WAIT_MS 1000 /* for the reader of a relayed line */
 
 static struct {
 	char *program;
@@ -33,6 +35,8 @@ static struct {
 	int fd;
 	int last_words; /* where log_die also writes; or -1 */
 	bool syslog;
+	bool relayed;  /* fd is a socket: log/relay.h */
+	unsigned lost; /* lines that it did not take */
 	bool debug;
 	char host[65];
 	pid_t pid; /* 0: to be asked for */
@@ -189,25 +193,121 @@ static pid_t our_pid(void)
 	return self.pid;
 }
 
-static void emit(int priority, const char *text, size_t n)
+/* TEXT[N] as a line of PID. Gives the length of it. */
+static size_t put_line(int priority, pid_t pid, const char *text, size_t n)
 {
 	struct buf *b = &self.line;
 
 	if (b->max == 0)
-		buf_init(b, 4 * LINE_MAX_BYTES + 256);
+		buf_init(b, 4 * LOG_LINE_MAX + 256);
 	buf_reset(b);
 	if (self.path)
 		buf_printf(b, "%s %s ", stamp(), self.host);
 	if (!self.syslog)
-		buf_printf(b, "%s[%ld]: ", program(), (long)our_pid());
+		buf_printf(b, "%s[%ld]: ", program(), (long)pid);
 	encode_visible(b, text, n);
 	if (self.syslog) {
 		syslog(priority, "%s", b->data);
-		return;
+		return b->len;
 	}
 	buf_putc(b, '\n');
 	while (write(self.fd, b->data, b->len) < 0 && errno == EINTR)
 		;
+	return b->len;
+}
+
+/* Waits for the reader, but not for each line again while it stands still. */
+static bool reader_takes(void)
+{
+	struct pollfd p = { .fd = self.fd, .events = POLLOUT };
+
+	return self.lost == 0 && poll(&p, 1, WAIT_MS) > 0;
+}
+
+static bool send_line(const char *text, size_t n)
+{
+	ssize_t sent;
+
+	do
+		sent = send(self.fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 &&
+	       (errno == EINTR || (errno == EAGAIN && reader_takes())));
+	return sent >= 0;
+}
+
+/* The reader makes a line of it. */
+static void relay(const char *text, size_t n)
+{
+	char lost[80];
+	int len = snprintf(lost, sizeof(lost),
+			   "warning: %u lines of this process are lost",
+			   self.lost);
+
+	if (self.lost > 0 && !send_line(lost, (size_t)len))
+		self.lost++;
+	else
+		self.lost = send_line(text, n) ? 0 : 1;
+}
+
+static void emit(int priority, const char *text, size_t n)
+{
+	if (self.relayed)
+		relay(text, n);
+	else
+		put_line(priority, our_pid(), text, n);
+}
+
+bool log_can_relay(void)
+{
+	return !self.syslog;
+}
+
+void log_to_relay(int sock)
+{
+	if (dup2(sock, STDERR_FILENO) < 0)
+		log_die(EX_OSERR, "no standard error: %m");
+	close(sock);
+	if (self.path)
+		close(self.fd);
+	free(self.path);
+	self.path = NULL;
+	self.fd = STDERR_FILENO;
+	self.relayed = true;
+	self.lost = 0;
+}
+
+bool log_pass(int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = { 0 };
+	char nothing = '\n';
+	struct iovec text = { &nothing, 1 };
+	struct msghdr m = { .msg_iov = &text,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	if (!self.relayed)
+		return false;
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	while (sendmsg(self.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+	       (errno == EINTR || (errno == EAGAIN && reader_takes())))
+		;
+	close(fd);
+	return true;
+}
+
+size_t log_relayed(pid_t pid, const char *text, size_t n)
+{
+	return put_line(LOG_INFO, pid, text, n);
+}
+
+bool log_takes(void)
+{
+	struct pollfd p = { .fd = self.fd, .events = POLLOUT };
+
+	return self.syslog || poll(&p, 1, 0) != 0;
 }
 
 __attribute__((format(printf, 3, 0))) static void format(int priority,
@@ -215,7 +315,7 @@ __attribute__((format(printf, 3, 0))) static void format(int priority,
 							 const char *fmt,
 							 va_list ap)
 {
-	char text[LINE_MAX_BYTES];
+	char text[LOG_LINE_MAX];
 	size_t n = strlen(label);
 	int more;
 
@@ -288,7 +388,7 @@ void log_last_words(int fd)
 __attribute__((format(printf, 1, 0))) static void say_last_words(
 	const char *fmt, va_list ap)
 {
-	char text[LINE_MAX_BYTES];
+	char text[LOG_LINE_MAX];
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
 
 	/* there may be no reader */

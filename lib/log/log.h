@@ -12,6 +12,10 @@
 #define LOG_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define LOG_LINE_MAX 4096 /* bytes of a line, as it is given */
 
 /* Opens TARGET for lines of PROGRAM ("posthorn/smtpd[pid]: "). False, with
  * errno, if a file cannot be opened: lines then go to standard error. Before
@@ -19,7 +23,7 @@
 bool log_open(const char *program, const char *target);
 
 /* Programs that gave up their rights cannot reopen the log: master does it for
- * them. From now on lines go to TARGET, as in log_open; if that is a file it
+ * them, and their children have none (log/relay.h). From now on lines go to TARGET, as in log_open; if that is a file it
  * is open at FD, which belongs to the log from now on, else FD is -1. */
 void log_replace(const char *target, int fd);
 
@@ -39,6 +43,24 @@ int log_trouble(void);
  * go there, or -1. A connection to syslog is closed here; the next line makes
  * it again. */
 int log_keep_fd(void);
+
+/* What log/relay.h is made of; nobody else calls these. Can lines go over a
+ * socket, or do they go to syslog? */
+bool log_can_relay(void);
+
+/* From now on lines go as packets over SOCK, which becomes standard error, and
+ * this process has the log's file no more. */
+void log_to_relay(int sock);
+
+/* If lines go over such a socket: FD, which belongs to the log from now on, goes
+ * there, too. */
+bool log_pass(int fd);
+
+/* Logs TEXT[N], a line of the process PID; gives the bytes of it in the log. */
+size_t log_relayed(pid_t pid, const char *text, size_t n);
+
+/* Would a line be taken now, without waiting? */
+bool log_takes(void);
 
 /* Are debugging lines wanted (parameter `debug_log`)? */
 void log_set_debug(bool on);

@@ -253,6 +253,7 @@ _Noreturn void prefork_child(struct board_place *me)
 	close(prefork_now.retire[1]);
 	close(prefork_now.wake[0]);
 	close(prefork_now.signals);
+	setrlimit(RLIMIT_NOFILE, &prefork_now.files);
 	if (prefork_now.set->link)
 		link_close(prefork_now.set->link);
 	prefork_now.me = me;

@@ -6,6 +6,7 @@
 #define SERVER_PREFORK_PARTS_H
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "server/board.h"
@@ -18,6 +19,7 @@ extern struct prefork_now {
 	int stop[2];   /* its end: nor the present one */
 	int signals;   /* of the parent */
 	sigset_t former;
+	struct rlimit files; /* of a child */
 	pid_t parent;
 	struct board_place *me; /* in a child */
 } prefork_now;

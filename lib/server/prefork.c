@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "log/relay.h"
 #include "server/board.h"
 #include "server/child.h"
 #include "server/link.h"
@@ -35,6 +37,8 @@
 
 #define KILLED_MS 2000	    /* for killed children to be gone */
 #define FAULT_PAUSE_MS 1000 /* no new child so soon after an idle one failed */
+
+#define FILES_MAX 65536 /* of the parent */
 
 enum ending { ENDING_NOT, ENDING_RETIRE, ENDING_STOP, ENDING_AT_ONCE };
 
@@ -54,7 +58,7 @@ static bool start_child(struct board_place *place, enum board_state state)
 
 	watch_prepare(&place->watched);
 	atomic_store(&place->state, state);
-	pid = fork();
+	pid = relay_fork();
 	if (pid == 0)
 		prefork_child(place);
 	if (pid < 0) {
@@ -242,18 +246,20 @@ static int turn(int ms)
 static void wait_and_answer(int ms)
 {
 	struct link *l = prefork_now.set->link;
-	struct pollfd p[3] = { { .fd = prefork_now.signals, .events = POLLIN },
-			       { .fd = prefork_now.wake[0], .events = POLLIN },
-			       { .fd = l ? l->fd : -1, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = prefork_now.signals, .events = POLLIN },
+			      { .fd = prefork_now.wake[0], .events = POLLIN },
+			      { .fd = l ? l->fd : -1, .events = POLLIN },
+			      { .fd = relay_fd(), .events = POLLIN } };
 	char drain[256];
 
-	poll(p, 3, turn(ms));
+	poll(p, sizeof(p) / sizeof(p[0]), relay_turn(turn(ms)));
 	handle_signals();
 	if (p[2].revents && link_read(l) == LINK_ENDED)
 		prefork_abandon(prefork_now.set->listener,
 				prefork_now.set->nlisteners);
 	while (read(prefork_now.wake[0], drain, sizeof(drain)) > 0)
 		;
+	relay_read(); /* before it is said how they ended */
 	collect_children();
 	look_at_children();
 }
@@ -321,6 +327,20 @@ static void parent_loop(void)
 	}
 }
 
+/* A parent has a descriptor of each child's log. */
+static void raise_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	prefork_now.files = r;
+	if (r.rlim_cur < FILES_MAX)
+		r.rlim_cur = r.rlim_max < FILES_MAX ? r.rlim_max : FILES_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_warn("cannot raise the limit of open files: %m");
+}
+
 static void prepare(const struct prefork *p)
 {
 	static const int list[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD };
@@ -343,6 +363,7 @@ static void prepare(const struct prefork *p)
 	prefork_now.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (prefork_now.signals < 0)
 		log_die(EX_OSERR, "cannot prepare for signals: %m");
+	raise_files();
 	mem_tidy();
 }
 
@@ -351,5 +372,6 @@ int prefork_run(const struct prefork *p)
 	prepare(p);
 	parent_loop();
 	end_children();
+	relay_drain();
 	return EX_OK;
 }
