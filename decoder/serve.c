@@ -1,14 +1,18 @@
 #include "decoder/serve.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "client/decoder.h"
 #include "decoder/run.h"
 #include "decoder/xml.h"
+#include "io/wait.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 
@@ -22,6 +26,48 @@ static bool is_part(int fd)
 
 	return fd >= 0 && file_is_sealed(fd) && fstat(fd, &st) == 0 &&
 	       st.st_size <= (off_t)DECODER_INPUT_MAX;
+}
+
+/* What a pipe brings, in a file that is ours. The sender has as long for it as a
+ * command. */
+static int take_pipe(int pipe, int fd)
+{
+	const int64_t until = clock_ms() + RUN_MS;
+	char piece[65536];
+	size_t size = 0;
+	ssize_t n;
+	int code;
+
+	file_set_nonblock(pipe, true);
+	while ((n = read(pipe, piece, sizeof(piece))) != 0) {
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return err_sys("read", "a pipe");
+		code = n < 0 ? wait_until(pipe, POLLIN, until)
+			     : file_write(fd, piece, (size_t)n);
+		size += n < 0 ? 0 : (size_t)n;
+		if (size > DECODER_INPUT_MAX)
+			code = err_set(ERR_TOO_LONG, "too large");
+		if (code)
+			return code;
+	}
+	return file_seal(fd);
+}
+
+/* *FD is a pipe: then a file with what it brings takes its place. */
+static int take_part(int *fd)
+{
+	struct stat st;
+	int code, file;
+
+	if (*fd < 0 || fstat(*fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return ERR_OK;
+	file = memfd_create("part", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (file < 0)
+		return err_sys("make", "a file in memory");
+	code = take_pipe(*fd, file);
+	close(*fd);
+	*fd = file;
+	return code;
 }
 
 /* The question's text into OUT. */
@@ -71,7 +117,9 @@ static bool answer(void *context, struct ipc_in *in, int sock)
 
 	err_clear();
 	buf_init(&text, DECODER_TEXT_MAX);
-	code = decode(d, in, fd, &text);
+	code = take_part(&fd);
+	if (!code)
+		code = decode(d, in, fd, &text);
 	if (!code)
 		code = put_text(&out, &text);
 	if (code) {

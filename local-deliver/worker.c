@@ -309,6 +309,7 @@ static void confine(const struct account *account)
 	if (!inside)
 		make_dirs(account->maildir);
 	sandbox_only_dirs(dirs, writable, inside ? 1 : 2);
+	sandbox_limit_own();
 	sandbox_enter(SANDBOX_OPEN);
 }
 

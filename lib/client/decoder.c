@@ -4,15 +4,16 @@
  * of its command, by which it is asked for, so that a session and the program
  * `decoder` that have read different tables do not take one command for
  * another; made_by adds the command's file, so that texts of an older one are
- * made anew. Then the question: the bytes go over as a sealed file in memory,
- * and the text comes back as another. A connection that ends without an answer
+ * made anew. Then the question: the bytes go over in a pipe, and the text comes
+ * back as a sealed file in memory. A connection that ends without an answer
  * is made again, after pauses that grow.
  */
 #include "client/decoder.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "base/crc32c.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/wait.h"
 #include "ipc/ipc.h"
 
 #define WAIT_MS 30000
@@ -166,22 +168,6 @@ const struct decoder *decoders_get(const struct decoders *d, uint32_t key)
 	return NULL;
 }
 
-/* A file in memory, sealed, that holds DATA, N. */
-static int put_file(const char *data, size_t n, int *fd)
-{
-	int code;
-
-	*fd = memfd_create("part", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (*fd < 0)
-		return err_sys("make", "a file in memory");
-	code = file_write(*fd, data, n);
-	if (!code)
-		code = file_seal(*fd);
-	if (code)
-		close(*fd);
-	return code;
-}
-
 static int take_text(int fd, struct buf *out)
 {
 	struct stat st;
@@ -210,32 +196,85 @@ static int take_answer(struct ipc_in *a, struct buf *out)
 	return code;
 }
 
-static int ask_once(const struct decoders *d, const struct ipc_out *q,
-		    struct ipc_in *a, int64_t ms)
+/* What is asked: the text of DATA, N, by the command KEY. */
+struct question {
+	const char *socket;
+	uint32_t key;
+	const char *data;
+	size_t n;
+};
+
+/* The reading end in the packet; gives the other one, or -1. A session may make
+ * no file in memory, which would be nobody's. */
+static int begin_question(struct ipc_out *m, const struct question *q)
 {
-	int code, sock = ipc_connect_within(d->socket, ms);
+	int end[2];
+
+	if (pipe2(end, O_CLOEXEC) < 0)
+		return -1;
+	file_set_nonblock(end[1], true);
+	ipc_begin(m, "decode");
+	ipc_put_int(m, "command", q->key);
+	ipc_put_own_fd(m, end[0]);
+	return end[1];
+}
+
+/* That nobody reads is said by the answer, or that there is none. */
+static void pour(int fd, const struct question *q, int64_t until)
+{
+	for (size_t at = 0; at < q->n;) {
+		ssize_t n = write(fd, q->data + at, q->n - at);
+
+		if (n > 0)
+			at += (size_t)n;
+		else if (errno != EINTR &&
+			 (errno != EAGAIN ||
+			  wait_until(fd, POLLOUT, until) != ERR_OK))
+			return;
+	}
+}
+
+static int ask_on(int sock, const struct question *q, struct ipc_in *a,
+		  int64_t until)
+{
+	struct ipc_out m = { .ready = false };
+	int fd = begin_question(&m, q), code;
+
+	if (fd < 0)
+		return err_sys("make", "a pipe");
+	code = ipc_send(sock, &m, until - clock_ms());
+	ipc_out_free(&m);
+	if (!code)
+		pour(fd, q, until);
+	close(fd);
+	return code ? code : ipc_recv(sock, a, until - clock_ms());
+}
+
+static int ask_once(const struct question *q, struct ipc_in *a, int64_t ms)
+{
+	int64_t until = clock_ms() + ms;
+	int code, sock = ipc_connect_within(q->socket, ms);
 
 	if (sock < 0)
-		return err_sys("connect to", d->socket);
-	code = ipc_call(sock, q, a, ms);
+		return err_sys("connect to", q->socket);
+	code = ask_on(sock, q, a, until);
 	close(sock);
 	return code;
 }
 
 /* One of our own uid may just be asking there, and then we are one too many; or
  * a process ends before it has taken the question. */
-static int ask(const struct decoders *d, const struct ipc_out *q,
-	       struct buf *out)
+static int ask(const struct question *q, struct buf *out)
 {
 	int64_t until = clock_ms() + WAIT_MS;
 	struct ipc_in a = { .data = NULL };
 	int pause = PAUSE_MS;
-	int code = ask_once(d, q, &a, WAIT_MS);
+	int code = ask_once(q, &a, WAIT_MS);
 
 	while (code == ERR_EOF && clock_ms() + pause < until) {
 		poll(NULL, 0, pause);
 		pause *= 2;
-		code = ask_once(d, q, &a, until - clock_ms());
+		code = ask_once(q, &a, until - clock_ms());
 	}
 	code = code ? err_set(ERR_TEMP, "decoder: %s", err_why(code))
 		    : take_answer(&a, out);
@@ -246,18 +285,9 @@ static int ask(const struct decoders *d, const struct ipc_out *q,
 int decoder_ask(const struct decoders *d, const struct decoder *row,
 		const char *data, size_t n, struct buf *out)
 {
-	struct ipc_out q = { .ready = false };
-	int code, fd;
+	const struct question q = { d->socket, row->key, data, n };
 
 	if (n > DECODER_INPUT_MAX)
 		return err_set(ERR_UNSUPPORTED, "too large");
-	code = put_file(data, n, &fd);
-	if (code)
-		return err_set(ERR_TEMP, "%s", err_why(code));
-	ipc_begin(&q, "decode");
-	ipc_put_int(&q, "command", row->key);
-	ipc_put_own_fd(&q, fd);
-	code = ask(d, &q, out);
-	ipc_out_free(&q);
-	return code;
+	return ask(&q, out);
 }

@@ -108,6 +108,7 @@ static void confine(struct handover *h, struct feed *feed, uid_t uid,
 				   &h->store);
 	if (h->store_code == ERR_OK)
 		sandbox_only_dirs(&h->maildir, &writable, 1);
+	sandbox_limit_own();
 	sandbox_enter(SANDBOX_OPEN);
 }
 

@@ -32,6 +32,8 @@
 #include "server/landlock.h"
 
 #define CALL(name) SCMP_SYS(name)
+#define OWN_MAX (INT64_C(2) << 30) /* bytes; a session has a hundredth of it */
+#define ROOM_MAX (1 << 30) /* bytes of a fallocate(2) */
 
 static struct {
 	unsigned rights; /* that are left */
@@ -143,6 +145,11 @@ static const int signalling[] = {
 	CALL(sched_setattr),
 };
 
+/* Memory that is no process's: it counts for nobody, and who has it is not ended
+ * when memory is short. */
+static const int nobodys[] = { CALL(memfd_create),
+			       447 /* memfd_secret */ };
+
 /* Ways to other processes that no right of ours covers, and that Landlock does
  * not see. */
 static const int meeting[] = {
@@ -224,6 +231,23 @@ static void refuse_names(scmp_filter_ctx ctx)
 			 SCMP_A0(SCMP_CMP_NE, 0));
 }
 
+/* The same without a name; and more room on disk at once than a journal of
+ * millions of changes needs. */
+static void refuse_memory(scmp_filter_ctx ctx)
+{
+	REFUSE(ctx, nobodys);
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(mmap), 1,
+			 SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE | MAP_ANONYMOUS,
+				 MAP_SHARED | MAP_ANONYMOUS));
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(fallocate), 1,
+			 SCMP_A1(SCMP_CMP_EQ, 0));
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(fallocate), 1,
+			 SCMP_A1(SCMP_CMP_GT, FALLOC_FL_KEEP_SIZE |
+						      FALLOC_FL_PUNCH_HOLE));
+	seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(fallocate), 1,
+			 SCMP_A3(SCMP_CMP_GT, ROOM_MAX));
+}
+
 /* The filter that leaves this process only the rights in TO. It adds to the
  * existing one. */
 static scmp_filter_ctx make_filter(unsigned to)
@@ -247,6 +271,9 @@ static scmp_filter_ctx make_filter(unsigned to)
 		refuse_fork(ctx);
 		refuse_signals(ctx);
 	}
+	/* programs of others have limits of their own (decoder/run.c) */
+	if (lost & SANDBOX_FORK && !(to & SANDBOX_EXEC))
+		refuse_memory(ctx);
 	if (lost & (SANDBOX_OPEN | SANDBOX_FORK))
 		refuse_names(ctx);
 	if (!self.entered || lost & SANDBOX_INET)
@@ -420,6 +447,16 @@ void sandbox_limit(int memory_mib, int files)
 	r.rlim_cur = (rlim_t)files < r.rlim_max ? (rlim_t)files : r.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
 		log_warn("cannot limit open files: %m");
+}
+
+void sandbox_limit_own(void)
+{
+#ifndef SANITIZED
+	const struct rlimit r = { OWN_MAX, OWN_MAX };
+
+	if (setrlimit(RLIMIT_DATA, &r) < 0)
+		log_warn("cannot limit memory: %m");
+#endif
 }
 
 void sandbox_report(void)

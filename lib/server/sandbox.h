@@ -54,6 +54,10 @@ void sandbox_keep_only(const int *keep, size_t n);
  * failure. */
 void sandbox_chroot(const char *dir);
 
+/* For a process that becomes a user: limits the memory that is its own to far more
+ * than the largest folder needs. */
+void sandbox_limit_own(void);
+
 /* Limits address space, in MiB (0: no limit), and open files. */
 void sandbox_limit(int memory_mib, int files);
 

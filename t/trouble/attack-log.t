@@ -95,6 +95,16 @@ def taken_over(s, pid, what):
            what + ": changes no line, and none is another's")
 
 
+def greedy(s, pid):
+    """Memory that would be there for nobody."""
+    got = run_in(
+        pid, "((int(*)(const char*,unsigned))memfd_create)(\"x\",0)",
+        "((void*(*)(void*,long,int,int,int,long))mmap)(0,4096,3,33,-1,0)",
+        "((void*(*)(void*,long,int,int,int,long))mmap)(0,3L<<30,3,34,-1,0)")
+    tap.equal(got, [-1, -1, -1], "it gets no memory that is nobody's, and "
+              "not all of its own")
+
+
 def rotated(s, session):
     """A session that lasts longer than the log's file."""
     os.rename(s.path("log"), s.path("log.1"))
@@ -112,6 +122,8 @@ with Instance("imap_hibernate_timeout=0", "smtpd_pregreet_reject=no") as s:
     nobody_has_it(s)
     if ROOT and shutil.which("gdb"):
         taken_over(s, of_user(s, "imap-session"), "a session of a user's")
+        taken_over(s, of_user(s, "pop3-session"), "another")
+        greedy(s, of_user(s, "imap-session"))
     rotated(s, pop3)
     imap.logout()
     steady(s, "the log")

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -124,6 +125,47 @@ static bool memory(void)
 	return denied(shmget(IPC_PRIVATE, 4096, 0600));
 }
 
+/* What a process has, and what is nobody's. */
+static bool own_memory(void)
+{
+	const int both = PROT_READ | PROT_WRITE;
+	void *own = mmap(NULL, 4096, both, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *all = mmap(NULL, 4096, both, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return own != MAP_FAILED && all == MAP_FAILED && errno == EPERM &&
+	       denied(memfd_create("x", 0));
+}
+
+/* Room on disk is kept for what comes, and no more. */
+static bool room(void)
+{
+	char name[] = "/tmp/sandbox-test.XXXXXX";
+	int fd = mkstemp(name);
+	bool good = fd >= 0 &&
+		    (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 8192) == 0 ||
+		     errno == EOPNOTSUPP) &&
+		    denied(fallocate(fd, 0, 0, 8192)) &&
+		    denied(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 1L << 31));
+
+	unlink(name);
+	return good;
+}
+
+/* A limit for all that is a process's own. */
+static bool too_much(void)
+{
+	const size_t size = (size_t)3 << 30;
+
+	sandbox_limit_own();
+#ifdef SANITIZED
+	return size > 0;
+#else
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		    0) == MAP_FAILED;
+#endif
+}
+
 /* Only a filter of the kernel's own refuses this: no seccomp here. */
 static bool scoped_signals(void)
 {
@@ -231,6 +273,9 @@ int main(void)
 	ok(within(0, signals_by_descriptor), "nor by a descriptor's signals");
 	ok(within(SANDBOX_OPEN, watches), "files of others are not watched");
 	ok(within(~0u, memory), "no memory that would stay");
+	ok(within(SANDBOX_OPEN, own_memory), "nor any that counts for nobody");
+	ok(within(SANDBOX_OPEN, too_much), "nor too much that does");
+	ok(within(SANDBOX_OPEN, room), "room on disk: some, after the end");
 	ok(landlock_version() < 6 || scoped_signals(),
 	   "nothing outside of a tree gets signals");
 	ok(within(~0u, kept), "descriptors: only those that are kept");
