@@ -182,7 +182,9 @@ def unreachable(p):
               "without the program what was kept is found")
     tap.equal(said, [b"* NO [UNAVAILABLE] Text in attachments of 2 messages "
                      b"could not be searched."], "and the rest is told")
-    tap.equal(p.all.folder.read_log().count("searched without its text"), 1,
+    said = "searched without its text"
+    tap.ok(said in p.all.folder.read_log() and
+           p.all.folder.read_log().count(said) == 1,
               "and logged once")
     r.close()
     p.decoder = decoding.start(p.all.folder)

@@ -18,6 +18,24 @@ BIN = os.environ.get("POSTHORN_BIN") or os.path.join(TOP, "bin")
 PACKET_MAX = 131072
 
 
+class Log(str):
+    """The text of a log. What a process has said may be on its way: its parent
+    writes it. So `in` looks again for a while."""
+
+    def __new__(cls, path):
+        try:
+            with open(path, errors="replace") as f:
+                made = super().__new__(cls, f.read())
+        except FileNotFoundError:
+            made = super().__new__(cls, "")
+        made.path = path
+        return made
+
+    def __contains__(self, text):
+        return super().__contains__(text) or wait_for(
+            lambda: str(Log(self.path)).find(text) >= 0, 3)
+
+
 class Tap:
     def __init__(self):
         self.run = self.failed = 0
@@ -100,10 +118,7 @@ class Folder:
         return self.path(name)
 
     def read_log(self):
-        if not os.path.exists(self.log):
-            return ""
-        with open(self.log, errors="replace") as f:
-            return f.read()
+        return Log(self.log)
 
     def start(self, program, name=None, chroot=True, also=(), user=""):
         """ALSO are further sockets of the program. USER is uid:gid."""

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 
-from alone import TOP
+from alone import TOP, Log
 
 SANDBOX = os.path.join(TOP, "t", "sandbox")
 
@@ -71,11 +71,7 @@ class Instance:
         self.end()
 
     def read_log(self):
-        try:
-            with open(self.path("log"), errors="replace") as f:
-                return f.read()
-        except FileNotFoundError:
-            return ""
+        return Log(self.path("log"))
 
     def wait_log(self, text, seconds=60, times=1):
         return wait_for(lambda: self.read_log().count(text) >= times,

@@ -173,6 +173,7 @@ def plain_delivery(t, s):
     t.ok("MAIL FROM:<from@home.test> SIZE=%d BODY=8BITMIME"
          % (len(TEXT) + 12) in p.heard, "… SIZE and BODY are told")
     t.ok(3 in p.writes, "… MAIL, RCPT and DATA come in one piece")
+    wait_for(lambda: "4bZ1: to=<" in s.folder.read_log())
     log = s.folder.read_log()
     t.ok(re.search(r"4bZ1: to=<to@one\.test>, relay=mx\.one\.test\[127\.0\.0"
                    r"\.11\]:\d+, delay=[\d.]+, delays=[\d.]+/0/[\d.]+/[\d.]+,"

@@ -394,7 +394,8 @@ def while_down(s):
            "all mail is taken from the drop folder")
     aside = [f for f in os.listdir(drop) if f.startswith("bad.")]
     tap.equal(len(aside), 12 + 2 * immutable, "what is no mail is put aside")
-    tap.ok(s.read_log().count("it is now called bad.") == 10 + 2 * immutable,
+    tap.ok(wait_for(lambda: s.read_log().count("it is now called bad.") ==
+                    10 + 2 * immutable),
            "and logged")
     for line in ("mail.1link: is a symbolic link", "mail.1loop: is a symbolic",
                  "mail.1socket: is a socket", "mail.2fifo: is no regular file",
