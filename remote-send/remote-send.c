@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/heartbeat.h"
+#include "io/wait.h"
 #include "log/log.h"
 #include "remote-send/deliver.h"
 #include "service/service.h"
@@ -141,16 +142,26 @@ static void hang_up(int fd)
 	close(fd);
 }
 
+/* One that a qmgr has left behind was not sent, and the next qmgr sends it. */
+static bool take_job(int fd)
+{
+	return wait_for_job(fd) && ipc_recv(fd, &self.in, 0) == ERR_OK &&
+	       !session_is_deserted(&self.session);
+}
+
 static bool serve(void *context, const struct prefork_listener *listener,
 		  int fd)
 {
 	(void)context;
 	(void)listener;
-	while (wait_for_job(fd) && ipc_recv(fd, &self.in, 0) == ERR_OK &&
-	       do_job(fd))
+	self.session.client = wait_hang_up(fd);
+	while (take_job(fd) && do_job(fd))
 		if (!deliver_may_keep(&self.session))
 			session_close(&self.session, true);
 	session_close(&self.session, true);
+	if (self.session.client >= 0)
+		close(self.session.client);
+	self.session.client = -1;
 	hang_up(fd);
 	return true;
 }
@@ -173,6 +184,7 @@ int main(int argc, char **argv)
 	p.max = (1 + JOB_SLOW_SHARE) *
 		(int)config_int(self.service.config, "remote_process_limit");
 	self.session.set = &self.set;
+	self.session.client = -1;
 	self.arena = arena_new();
 	service_confine(&self.service, SANDBOX_INET | SANDBOX_FORK);
 	sandbox_prepare(SANDBOX_INET);

@@ -8,6 +8,7 @@
 #include "remote-send/session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "client/tls.h"
 #include "log/log.h"
 #include "io/connect.h"
+#include "io/wait.h"
 
 /* "host[ip]" of the relay, for texts. */
 #define WHO(s) (int)(strcspn((s)->relay, "]") + 1), (s)->relay
@@ -25,7 +27,10 @@
 static void fault_of_io(const struct session *s, int err, const char *when,
 			struct fault *f)
 {
-	if (err == ERR_TIMEOUT)
+	if (err == ERR_STOPPING)
+		fault_set(f, "4.3.2", "nobody waits for the result while %s",
+			  when);
+	else if (err == ERR_TIMEOUT)
 		fault_set(f, "4.4.2",
 			  "conversation with %.*s timed out while %s", WHO(s),
 			  when);
@@ -38,10 +43,33 @@ static void fault_of_io(const struct session *s, int err, const char *when,
 	str_copy(f->relay, sizeof(f->relay), s->relay);
 }
 
+bool session_is_deserted(const struct session *s)
+{
+	return !s->final && s->client >= 0 &&
+	       wait_until(s->client, POLLIN, 0) == ERR_OK;
+}
+
+void session_set_final(struct session *s, bool final)
+{
+	s->final = final;
+	if (s->stream)
+		stream_set_stop(s->stream, final ? -1 : s->client);
+}
+
+/* FD is connected with the host. */
+static void begin_stream(struct session *s, int fd)
+{
+	s->stream = stream_new(fd, REPLY_MAX);
+	stream_stop_sends(s->stream);
+	session_set_final(s, false);
+}
+
 int64_t session_limit(const struct session *s, int64_t ms)
 {
 	int64_t left = s->patience_ms - clock_ms();
 
+	if (session_is_deserted(s))
+		return 1;
 	if (!s->patience_ms || left > ms)
 		return ms;
 	return left > 0 ? left : 1;
@@ -49,7 +77,8 @@ int64_t session_limit(const struct session *s, int64_t ms)
 
 bool session_is_late(const struct session *s)
 {
-	return s->patience_ms && s->patience_ms <= clock_ms();
+	return (s->patience_ms && s->patience_ms <= clock_ms()) ||
+	       session_is_deserted(s);
 }
 
 /* Waits for a whole reply at the front of the window, which it leaves there:
@@ -109,13 +138,13 @@ static bool connect_peer(struct session *s, const struct peer *p,
 
 	session_relay(p, s->relay, sizeof(s->relay));
 	fd = connect_to(p->ip, p->port,
-			session_limit(s, s->set->connect_ms));
+			session_limit(s, s->set->connect_ms), s->client);
 	if (fd < 0) {
 		fault_set(f, "4.4.1", "connect to %s: %s", s->relay,
 			  strerror(errno));
 		return false;
 	}
-	s->stream = stream_new(fd, REPLY_MAX);
+	begin_stream(s, fd);
 	s->features = 0;
 	s->uses = 0;
 	s->tls = s->reset_due = s->ends = s->only = false;
@@ -224,7 +253,8 @@ static bool handshake(struct session *s, const struct peer *p,
 	struct tls_info info = { .why = "" };
 	int fd = stream_release(&s->stream);
 
-	fd = tls_connect(fd, &q, &info, session_limit(s, s->set->helo_ms));
+	fd = tls_connect(fd, &q, &info, session_limit(s, s->set->helo_ms),
+			 s->client);
 	if (fd < 0) {
 		fault_set(f, need->verify ? "4.7.5" : "4.7.4",
 			  "Cannot start TLS with %.*s: %s", WHO(s), info.why);
@@ -232,7 +262,7 @@ static bool handshake(struct session *s, const struct peer *p,
 		f->ours = info.away;
 		return false;
 	}
-	s->stream = stream_new(fd, REPLY_MAX);
+	begin_stream(s, fd);
 	s->tls = true;
 	log_tls(s, &info);
 	return true;

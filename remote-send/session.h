@@ -35,6 +35,9 @@ struct session {
 	int64_t size_limit; /* 0: none */
 	int uses;	    /* messages it was used for */
 	int64_t opened_ms;
+	int client; /* as of wait_hang_up: nobody waits for what becomes of a
+		     * message; or -1 */
+	bool final; /* … but it may be the host's already */
 	int64_t patience_ms; /* by clock_ms, until then replies must have
 			      * come; 0: each has its own time limit only */
 	bool tls;
@@ -60,8 +63,15 @@ struct tls_need {
 /* MS, a time limit, or what is left of S's patience if that is less. */
 int64_t session_limit(const struct session *s, int64_t ms);
 
-/* Is its patience over? */
+/* Is its patience over, or is nobody there who waits? */
 bool session_is_late(const struct session *s);
+
+/* Is nobody there who waits? A message that no host may have yet is not sent. */
+bool session_is_deserted(const struct session *s);
+
+/* The host may have the message from here on: its answer is worth waiting for,
+ * whoever is there. False: before. */
+void session_set_final(struct session *s, bool final);
 
 /* "host[ip]:port", as in S->relay. */
 void session_relay(const struct peer *p, char *out, size_t size);

@@ -67,7 +67,8 @@ static int connect_host(struct arena *a, const struct sts_settings *set,
 			if (left <= 0)
 				break;
 			fd = connect_to(d->record[i].text, set->port,
-					left < CONNECT_MS ? left : CONNECT_MS);
+					left < CONNECT_MS ? left : CONNECT_MS,
+					-1);
 			if (fd >= 0)
 				return fd;
 		}
@@ -94,7 +95,7 @@ static struct stream *open_host(struct arena *a, const struct sts_settings *set,
 		return NULL;
 	}
 	left = until - clock_ms();
-	fd = tls_connect(fd, &q, &info, left > 0 ? left : 1);
+	fd = tls_connect(fd, &q, &info, left > 0 ? left : 1, -1);
 	if (fd < 0) {
 		failed(f, host, info.why);
 		return NULL;

@@ -206,6 +206,8 @@ static int send_as_it_is(struct run *r, struct smtp_data_writer *w)
 		/* what is sent before more is read shows a dead peer early */
 		if (at > 0)
 			err = stream_flush(out);
+		if (!err && session_is_deserted(r->s))
+			err = ERR_STOPPING;
 		if (!err && file_pread(j->fd, self.block, n, j->offset + at))
 			err = ERR_CORRUPT;
 		if (!err)
@@ -239,12 +241,15 @@ static enum transaction_end finish(struct run *r)
 {
 	struct reply reply;
 	struct fault f;
-	bool dsn = r->s->features & FEATURE_DSN;
+	bool dsn = r->s->features & FEATURE_DSN, good;
 
-	if (!session_reply(r->s, r->d->set->data_done_ms,
+	session_set_final(r->s, true);
+	good = session_reply(r->s, r->d->set->data_done_ms,
 			   "sending end of data -- message may be sent more "
 			   "than once",
-			   &reply, &f)) {
+			   &reply, &f);
+	session_set_final(r->s, false);
+	if (!good) {
 		outcome_fail_accepted(r->d, &f);
 		return TRANSACTION_BROKEN;
 	}

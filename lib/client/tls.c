@@ -157,8 +157,9 @@ void tls_describe(const struct tls_info *info, char *out, size_t size)
 }
 
 int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
-		int64_t ms)
+		int64_t ms, int stop)
 {
+	self.client.stop = stop;
 	ipc_begin(&self.question, "connect");
 	ipc_put(&self.question, "level", level_names[r->level]);
 	ipc_put(&self.question, "sni", r->sni ? r->sni : "");

@@ -58,9 +58,9 @@ struct tls_request {
 	size_t ntlsa;
 };
 
-/* Client side, the same. */
+/* Client side, the same; it ends with STOP, too. */
 int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
-		int64_t ms);
+		int64_t ms, int stop);
 
 /* After the end of file on the plain descriptor FD: did the peer end in order
  * (close_notify)? False: the connection broke, and the data may be truncated.

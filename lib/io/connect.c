@@ -31,20 +31,22 @@ static socklen_t fill_address(struct sockaddr_storage *a, const char *ip,
 	return 0;
 }
 
-static bool finish(int fd, int64_t ms)
+static bool finish(int fd, int64_t ms, int stop)
 {
-	int err = wait_until(fd, POLLOUT, clock_ms() + ms), so_error = 0;
+	int err = wait_beside(fd, POLLOUT, stop, clock_ms() + ms), so_error = 0;
 	socklen_t len = sizeof(so_error);
 
 	if (err == ERR_TIMEOUT)
 		errno = ETIMEDOUT;
+	if (err == ERR_STOPPING)
+		errno = ECANCELED;
 	if (err || getsockopt(fd, SOL_SOCKET, SO_ERROR, &so_error, &len) < 0)
 		return false;
 	errno = so_error;
 	return so_error == 0;
 }
 
-int connect_to(const char *ip, int port, int64_t ms)
+int connect_to(const char *ip, int port, int64_t ms, int stop)
 {
 	struct sockaddr_storage a;
 	socklen_t len = fill_address(&a, ip, port);
@@ -60,7 +62,7 @@ int connect_to(const char *ip, int port, int64_t ms)
 	/* the end of a message must not wait for an acknowledgement */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, (struct sockaddr *)&a, len) == 0 ||
-	    (errno == EINPROGRESS && finish(fd, ms))) {
+	    (errno == EINPROGRESS && finish(fd, ms, stop))) {
 		file_set_nonblock(fd, false);
 		return fd;
 	}

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Connects to IP, PORT within MS milliseconds. The descriptor, which
- * blocks, or -1 with errno. */
-int connect_to(const char *ip, int port, int64_t ms);
+/* Connects to IP, PORT within MS milliseconds, unless STOP (-1: none) becomes
+ * readable. The descriptor, which blocks, or -1 with errno. */
+int connect_to(const char *ip, int port, int64_t ms, int stop);
 
 #endif

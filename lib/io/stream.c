@@ -57,6 +57,7 @@ struct stream {
 	int64_t read_ms;	 /* … at most, 0: no limit */
 	int64_t look_ms;	 /* … where a stop is watched */
 	int stop_fd;		 /* or -1 */
+	bool stop_sends;
 	struct deflate *deflate; /* or NULL */
 	int in_error;		 /* of it */
 };
@@ -136,6 +137,11 @@ void stream_set_stop(struct stream *s, int fd)
 	s->read_ms = s->look_ms;
 }
 
+void stream_stop_sends(struct stream *s)
+{
+	s->stop_sends = true;
+}
+
 void stream_set_look(struct stream *s, int64_t ms)
 {
 	s->look_ms = ms;
@@ -196,7 +202,8 @@ static int send_all(void *context, const char *data, size_t n)
 		if (!until)
 			until = limit(s,
 				      s->send_ms ? s->send_ms : s->timeout_ms);
-		err = wait_until(s->fd, POLLOUT, until);
+		err = wait_beside(s->fd, POLLOUT,
+				  s->stop_sends ? s->stop_fd : -1, until);
 		if (err)
 			return err;
 	}

@@ -72,6 +72,9 @@ void stream_set_deadline(struct stream *s, int64_t at_ms);
  * it costs nothing while the peer answers quickly. */
 void stream_set_stop(struct stream *s, int fd);
 
+/* From now on it also ends a wait for output. */
+void stream_stop_sends(struct stream *s);
+
 /* The silence in ms after which the stop is watched; by default a second. */
 void stream_set_look(struct stream *s, int64_t ms);
 

@@ -9,7 +9,16 @@
  * the other side has closed), ERR_TIMEOUT, or ERR_IO with errno. */
 int wait_until(int fd, short events, int64_t until_ms);
 
-/* The same for input; ERR_STOPPING when STOP is readable and FD is not. */
+/* The same; ERR_STOPPING when STOP is readable and FD has none of EVENTS. STOP
+ * below 0: there is none. */
+int wait_beside(int fd, short events, int stop, int64_t until_ms);
+
+/* The same for input. */
 int wait_input_beside(int fd, int stop, int64_t until_ms);
+
+/* A descriptor, for STOP above, that becomes readable when the other end of the
+ * socket FD is closed, whatever has come from there and is not read; it is the
+ * caller's. -1 with errno. */
+int wait_hang_up(int fd);
 
 #endif

@@ -106,7 +106,8 @@ class PairResolver(StandIn):
 
 
 class Stage:
-    def __init__(self, t, lines=(), protocols="ipv4", resolver=None):
+    def __init__(self, t, lines=(), protocols="ipv4", resolver=None,
+                 patience="2s"):
         self.t = t
         self.port = free_port()
         self.folder = Folder()
@@ -117,12 +118,10 @@ class Stage:
             "smtp_tcp_port = %d" % self.port,
             "inet_protocols = " + protocols,
             "remote_process_limit = 5",
-            "smtp_connect_timeout = 2s",
-            "smtp_helo_timeout = 2s",
-            "smtp_mail_timeout = 2s",
-            "smtp_rcpt_timeout = 2s",
-            "smtp_data_init_timeout = 2s",
-            "smtp_data_done_timeout = 2s"] + list(lines))
+            "smtp_connect_timeout = 2s"] +
+            ["smtp_%s_timeout = %s" % (step, patience) for step in (
+                "helo", "mail", "rcpt", "data_init", "data_done")] +
+            list(lines))
         if resolver:
             resolver(self.folder)
         else:
@@ -637,6 +636,45 @@ def relayhost(t):
     s.end()
 
 
+def deserted(t):
+    """qmgr is gone, and hosts say nothing for a long time."""
+    silence = threading.Event()
+
+    def later():
+        silence.wait(300)
+        return "250 2.0.0 after all"
+    s = Stage(t, patience="300s")
+    big = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n"
+    for key in ("", "EHLO", "MAIL", "RCPT", "DATA"):
+        p = s.peer("127.0.0.12", {key: later})
+        other = s.peer("127.0.0.11")
+        crowd = [s.qmgr() for _ in range(20)]  # as many processes as may be
+        for q in crowd:
+            q.send("[127.0.0.12]")
+            q.send("one.test")
+        t.ok(wait_for(lambda: p.connections >= 20), "all wait at " + (
+            key or "the greeting"))
+        for q in crowd:
+            q.close()
+        q = s.qmgr()
+        q.sock.settimeout(60)
+        t.equal(status(q.deliver("one.test")), ("sent", "2.0.0"),
+                "… and serve the next qmgr when theirs is gone")
+        q.close()
+        t.equal(len(other.messages), 1, "… and send nothing of the former's")
+        s.clear()
+    p = s.peer("127.0.0.12", {".": later})
+    q = s.qmgr()
+    q.send("[127.0.0.12]", text=big)
+    wait_for(lambda: p.messages)
+    q.close()
+    t.ok(not wait_for(lambda: p.heard[-1] == "QUIT", 3),
+         "a host that has all of a message is waited for")
+    silence.set()
+    t.ok(wait_for(lambda: p.heard[-1] == "QUIT"), "… until it answers")
+    s.end()
+
+
 def main():
     t = Tap()
     s = Stage(t)
@@ -649,6 +687,7 @@ def main():
             part(t, s)
         ipv6(t)
         relayhost(t)
+        deserted(t)
         t.ok("ended by signal" not in s.folder.read_log(),
              "no process died")
     finally:
