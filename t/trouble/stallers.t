@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Two thousand clients that stall, from as many addresses: at EHLO, after
 MAIL, at DATA, within a message, dripping. Mail of others gets through within a
-second. On a loaded machine a message takes longer anywhere: one that did may
-take that second more than one to a suite that nobody stalls, right after it."""
+second, and as a rule as fast as if there were none of them. The measure is a
+suite that nobody stalls, which gets a message after each: on a loaded machine
+they take longer there, too. There any one message may wait for the processor;
+what stallers cause would not be over when three more are sent at once."""
 import os
 import random
 import resource
@@ -62,29 +64,48 @@ def one_mail(s, port, n, login=None):
     return time.monotonic() - start
 
 
+def send_pairs(s, rest, port, first, count, login):
+    """[(seconds, seconds of one to the suite at rest)]"""
+    at_rest = rest.SMTP_PORT if port == s.SMTP_PORT else rest.SUBMISSION_PORT
+    pairs = []
+    for n in range(first, first + count):
+        pairs.append((one_mail(s, port, n, login),
+                      one_mail(rest, at_rest, n, login) or 0))
+        time.sleep(random.uniform(0, 0.2))
+    return pairs
+
+
+def late(pairs):
+    return [(t, r) for t, r in pairs
+            if t is not None and t >= 1.0 and t - r >= 1.0]
+
+
+def middle(times):
+    return sorted(times)[len(times) // 2]
+
+
 def try_all(s, rest, name, port, kinds, login=None):
-    ports = {s.SMTP_PORT: rest.SMTP_PORT,
-             s.SUBMISSION_PORT: rest.SUBMISSION_PORT}
     crowd = Crowd(lambda n: staller(port, n, kinds[n % len(kinds)]), TOTAL,
                   0.3)
     wait_for(lambda: crowd.stalls() > TOTAL * 0.5 or crowd.sent_away > 100,
              20, 0.2)
     time.sleep(1)
-    times, late = [], []
-    for n in range(15):
-        times.append(one_mail(s, port, n, login))
-        if times[-1] is not None and times[-1] >= 1.0:
-            at_rest = one_mail(rest, ports[port], n, login) or 0
-            if times[-1] - at_rest >= 1.0:
-                late.append((times[-1], at_rest))
-        time.sleep(random.uniform(0, 0.2))
-    good = sorted(t for t in times if t is not None)
-    print("# %s: %d stalled, %d sent away; messages took %s" % (
-        name, crowd.stalls(), crowd.sent_away,
-        " ".join("%.2f" % t for t in good[-4:])))
-    tap.ok(len(good) == len(times), "%s: each message gets through" % name,
-           "%d of %d" % (len(good), len(times)))
-    tap.ok(good and not late, "%s: within a second" % name, late)
+    pairs = send_pairs(s, rest, port, 0, 15, login)
+    slow, again = late(pairs), []
+    if len(slow) == 1:
+        again = send_pairs(s, rest, port, 15, 3, login)
+    lost = sum(t is None for t, _ in pairs + again)
+    good = sorted(t for t, _ in pairs if t is not None) or [0]
+    usual = middle([r for _, r in pairs])
+    print("# %s: %d stalled, %d sent away; messages took %s, usually %.2f; "
+          "at rest %.2f" % (name, crowd.stalls(), crowd.sent_away,
+                            " ".join("%.2f" % t for t in good[-4:]),
+                            middle(good), usual))
+    tap.ok(lost == 0, "%s: each message gets through" % name, lost)
+    tap.ok(len(slow) < 2 and not late(again), "%s: within a second" % name,
+           slow + late(again))
+    tap.ok(middle(good) < 2 * usual + 0.2, "%s: as a rule as fast as at rest" %
+           name, (middle(good), usual))
     crowd.end()
 
 
