@@ -1,12 +1,18 @@
 /*
- * A record of the database is one policy as text, with the domain as key, and
- * is checked when it is read like anything else from outside. All of them are
- * also in memory; to make room an expired one is dropped, or else any. A new
- * policy is synced before the next is fetched.
+ * All policies are in memory, and as lines in a file that only grows: a line that
+ * was synced is never written again, so a power cut takes none away. What it
+ * leaves of the last line is no line, since each has its checksum. When most
+ * lines are of policies that were replaced, the others are written to a second
+ * file, whose head then gets a higher number: the file with the highest one
+ * counts. Both stay open, since this process opens nothing later. To make room
+ * an expired policy is dropped, or else any.
  */
 #include "remote-send/tls-policy-cache.h"
 
-#include <db.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +20,27 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "log/log.h"
 
-#define VALUE_MAX 32768
+#define LINE_MAX_BYTES 32768
+#define FILE_MAX (256u << 20)
+#define CRC 9 /* "%08x " */
+#define HEAD "posthorn-tls-policies 1 "
+#define HEAD_SIZE (CRC + sizeof(HEAD) - 1 + 10 + 1)
+#define WASTE_MIN 1000 /* lines not worth the work */
 
 struct cache {
 	struct map *map; /* domain to struct cached */
-	DB *db;		 /* or NULL */
+	int fd[2];	 /* or -1 */
+	int now;	 /* which of them counts; -1: none */
+	uint32_t number; /* its number */
+	off_t end;
+	size_t lines;
 };
 
 static const char *const modes[] = { "none", "testing", "enforce" };
@@ -41,13 +58,39 @@ static bool expired(const struct cached *e, time_t now)
 	return now - e->fetched >= e->policy.max_age;
 }
 
-/* The value in the file: "id mode fetched max_age mx mx …". */
-static void write_value(struct buf *b, const struct cached *e)
+/* "domain id mode fetched max_age mx mx …" */
+static void put_policy(struct buf *b, const char *domain, const struct cached *e)
 {
-	buf_printf(b, "%s %s %lld %lld", e->id, modes[e->policy.mode],
-		   (long long)e->fetched, (long long)e->policy.max_age);
+	buf_printf(b, "%s %s %s %lld %lld", domain, e->id,
+		   modes[e->policy.mode], (long long)e->fetched,
+		   (long long)e->policy.max_age);
 	for (size_t i = 0; i < e->policy.mx.n; i++)
 		buf_printf(b, " %s", e->policy.mx.item[i]);
+}
+
+/* Appends TEXT as a line. */
+static void put_line(struct buf *out, const struct buf *text)
+{
+	buf_printf(out, "%08" PRIx32 " %s\n", crc32c(0, text->data, text->len),
+		   text->data);
+}
+
+/* The text of the line at *AT, which moves to the next; NULL: it is none, or
+ * there is none. */
+static char *take_line(const char *data, size_t n, size_t *at)
+{
+	const char *line = data + *at, *lf = memchr(line, '\n', n - *at);
+	size_t size = lf ? (size_t)(lf - line) : n - *at;
+	char crc[CRC + 1] = "";
+
+	*at += lf ? size + 1 : size;
+	if (!lf || size < CRC)
+		return NULL;
+	snprintf(crc, sizeof(crc), "%08" PRIx32 " ",
+		 crc32c(0, line + CRC, size - CRC));
+	return memcmp(line, crc, CRC) == 0
+		       ? mem_strndup(line + CRC, size - CRC)
+		       : NULL;
 }
 
 static bool read_mode(const char *word, enum policy_mode *mode)
@@ -60,6 +103,7 @@ static bool read_mode(const char *word, enum policy_mode *mode)
 	return false;
 }
 
+/* What put_policy wrote, behind the domain. */
 static struct cached *read_value(const char *text)
 {
 	struct cached *e = mem_alloc(sizeof(*e));
@@ -86,49 +130,163 @@ static void keep(struct cache *c, const char *domain, struct cached *e)
 	cached_free(map_put(c->map, domain, e));
 }
 
-/* One record of the file into memory; false if it is not one of ours. */
-static bool load_record(struct cache *c, const DBT *key, const DBT *value)
+static void forget(struct cache *c, const char *domain)
 {
-	char *domain = mem_strndup(key->data, key->size);
-	char *text = mem_strndup(value->data, value->size);
-	struct cached *e = read_value(text);
-
-	if (e)
-		keep(c, domain, e);
-	free(domain);
-	free(text);
-	return e != NULL;
+	/* its line stays until the file is written anew: it has expired when
+	 * it is read again, or is one too many */
+	cached_free(map_remove(c->map, domain));
 }
 
-static int load(struct cache *c)
+/* Makes room by dropping an expired policy, or else any. */
+static void make_room(struct cache *c, time_t now)
 {
-	DBT key = { 0 }, value = { 0 };
-	DBC *cursor;
-	int err = c->db->cursor(c->db, NULL, &cursor, 0);
+	const char *domain, *any = NULL;
+	size_t pos = 0;
+	void *value;
 
-	if (err)
-		return err;
-	while ((err = cursor->get(cursor, &key, &value, DB_NEXT)) == 0 &&
-	       map_count(c->map) < CACHE_MAX)
-		if (!load_record(c, &key, &value))
-			log_warn("dropping a malformed TLS policy from the "
-				 "cache");
-	cursor->close(cursor);
-	return err == DB_NOTFOUND ? 0 : err;
+	while ((domain = map_next(c->map, &pos, &value))) {
+		any = domain;
+		if (expired(value, now))
+			break;
+	}
+	if (any) {
+		char *copy = mem_strdup(any);
+
+		forget(c, copy);
+		free(copy);
+	}
 }
 
-/* A file that was torn by a power cut may open and fail later, or worse, so it
- * is verified first. */
-static bool is_sound(const char *path)
+/* One line of the file into memory; false if it is not one of ours. */
+static bool load_line(struct cache *c, char *text)
 {
-	DB *db;
+	char *rest = strchr(text, ' ');
+	struct cached *e = rest ? read_value(rest + 1) : NULL;
 
-	if (access(path, F_OK) < 0)
-		return true;
-	if (db_create(&db, NULL, 0))
+	if (!e)
 		return false;
-	db->set_errfile(db, NULL);
-	return db->verify(db, path, NULL, NULL, 0) == 0;
+	*rest = '\0';
+	if (map_count(c->map) >= CACHE_MAX && !map_get(c->map, text))
+		make_room(c, clock_wall());
+	keep(c, text, e);
+	return true;
+}
+
+/* All lines. False: there is one after what is none, or one that says nothing;
+ * a power cut leaves no such thing. */
+static bool load(struct cache *c, const struct buf *b)
+{
+	size_t at = HEAD_SIZE;
+	bool sound = true, torn = false;
+
+	c->end = HEAD_SIZE;
+	while (at < b->len) {
+		char *text = take_line(b->data, b->len, &at);
+
+		if (text) {
+			sound = load_line(c, text) && !torn && sound;
+			c->end = (off_t)at;
+			c->lines++;
+		}
+		torn = torn || !text;
+		free(text);
+	}
+	return sound;
+}
+
+static void put_head(struct buf *b, uint32_t number)
+{
+	struct buf text;
+
+	buf_init(&text, HEAD_SIZE);
+	buf_printf(&text, HEAD "%010" PRIu32, number);
+	put_line(b, &text);
+	buf_free(&text);
+}
+
+/* The number of a file that is B. 0: it was not written to its end, or not
+ * begun. False: its head is damaged, or of another version. */
+static bool read_head(const struct buf *b, uint32_t *number)
+{
+	static const char nothing[HEAD_SIZE];
+	struct buf head;
+	bool same;
+
+	*number = 0;
+	if (b->len < HEAD_SIZE)
+		return b->len == 0 || memcmp(b->data, nothing, b->len) == 0;
+	if (memcmp(b->data, nothing, HEAD_SIZE) == 0)
+		return true;
+	*number = (uint32_t)strtoul(b->data + CRC + sizeof(HEAD) - 1, NULL, 10);
+	buf_init(&head, HEAD_SIZE + 1);
+	put_head(&head, *number);
+	same = *number > 0 && memcmp(head.data, b->data, HEAD_SIZE) == 0;
+	buf_free(&head);
+	return same;
+}
+
+/* The lines, then the head: so what is there of them means nothing before all
+ * of it is durable. */
+static int write_file(int fd, struct buf *b)
+{
+	int err = ftruncate(fd, 0) < 0 ? err_sys("cut", "a file") : ERR_OK;
+
+	if (!err)
+		err = file_pwrite(fd, b->data + HEAD_SIZE, b->len - HEAD_SIZE,
+				  HEAD_SIZE);
+	if (!err && file_sync(fd) < 0)
+		err = err_sys("sync", "a file");
+	if (!err)
+		err = file_pwrite(fd, b->data, HEAD_SIZE, 0);
+	if (!err && file_sync(fd) < 0)
+		err = err_sys("sync", "a file");
+	return err;
+}
+
+/* All into B, with the head NUMBER; expired ones too, since the clock may be
+ * wrong now. Gives the lines. */
+static size_t put_all(struct cache *c, struct buf *b, uint32_t number)
+{
+	const char *domain;
+	struct buf text;
+	size_t pos = 0, n = 0;
+	void *value;
+
+	buf_init(&text, LINE_MAX_BYTES);
+	put_head(b, number);
+	while ((domain = map_next(c->map, &pos, &value))) {
+		buf_reset(&text);
+		put_policy(&text, domain, value);
+		if (text.over)
+			continue;
+		put_line(b, &text);
+		n++;
+	}
+	buf_free(&text);
+	return n;
+}
+
+/* To the file that does not count, which then does. */
+static int write_anew(struct cache *c)
+{
+	int to = c->now == 0;
+	struct buf b;
+	size_t lines;
+	int err;
+
+	if (c->fd[to] < 0)
+		return err_set(ERR_IO, "there is no second file");
+	buf_init(&b, FILE_MAX);
+	lines = put_all(c, &b, c->number + 1);
+	err = b.over ? ERR_TOO_LONG : write_file(c->fd[to], &b);
+	if (!err) {
+		c->now = to;
+		c->number++;
+		c->lines = lines;
+		c->end = (off_t)b.len;
+	}
+	buf_free(&b);
+	return err;
 }
 
 /* What cannot be understood may be from another version: it is kept. */
@@ -145,28 +303,72 @@ static int put_aside(const char *path)
 	return err;
 }
 
-static int open_database(struct cache *c, const char *path)
+static int open_one(const char *path)
 {
-	int err = db_create(&c->db, NULL, 0);
-
-	if (err)
-		return err_set(ERR_IO, "%s", db_strerror(err));
-	c->db->set_errfile(c->db, NULL);
-	err = c->db->open(c->db, NULL, path, NULL, DB_BTREE, DB_CREATE, 0600);
-	if (!err)
-		err = load(c);
-	if (!err)
-		return ERR_OK;
-	c->db->close(c->db, 0);
-	c->db = NULL;
-	return err_set(ERR_IO, "cannot open %s: %s", path, db_strerror(err));
+	return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		    0600);
 }
 
-static int open_file(struct cache *c, const char *path)
+/* File I at PATH: it counts if its number is the highest so far. */
+static int read_one(struct cache *c, int i, const char *path)
 {
-	int err = is_sound(path) ? ERR_OK : put_aside(path);
+	struct buf b;
+	uint32_t number;
+	int err;
 
-	return err ? err : open_database(c, path);
+	buf_init(&b, FILE_MAX);
+	c->fd[i] = open_one(path);
+	err = c->fd[i] < 0 ? err_sys("open", path)
+			   : file_read_fd(c->fd[i], &b);
+	if (!err && !read_head(&b, &number)) {
+		close(c->fd[i]);
+		err = put_aside(path);
+		c->fd[i] = err ? -1 : open_one(path);
+	} else if (!err && number > c->number) {
+		c->number = number;
+		c->now = i;
+	}
+	buf_free(&b);
+	return err;
+}
+
+/* What the file that counts holds. */
+static int load_it(struct cache *c, const char *path)
+{
+	int i = c->now, err;
+	struct buf b;
+
+	buf_init(&b, FILE_MAX);
+	err = file_read(path, &b);
+	if (!err && !load(c, &b)) {
+		err = write_anew(c);
+		if (!err)
+			err = put_aside(path);
+		if (!err) {
+			close(c->fd[i]);
+			c->fd[i] = open_one(path);
+		}
+	}
+	buf_free(&b);
+	return err;
+}
+
+static int open_files(struct cache *c, const char *path)
+{
+	char *second = mem_printf("%s.2", path), *copy = mem_strdup(path);
+	int err = read_one(c, 0, path);
+
+	if (!err)
+		err = read_one(c, 1, second);
+	if (!err && c->now >= 0)
+		err = load_it(c, c->now ? second : path);
+	else if (!err)
+		err = write_anew(c);
+	if (!err)
+		err = file_sync_dir(dirname(copy));
+	free(second);
+	free(copy);
+	return err;
 }
 
 struct cache *cache_open(const char *path)
@@ -174,23 +376,54 @@ struct cache *cache_open(const char *path)
 	struct cache *c = mem_alloc(sizeof(*c));
 	int err;
 
-	c->map = map_new();
-	err = open_file(c, path);
-	if (err)
+	*c = (struct cache){ .map = map_new(), .fd = { -1, -1 }, .now = -1 };
+	err = open_files(c, path);
+	if (err) {
 		log_error("%s; TLS policies are kept in memory alone",
 			  err_why(err));
+		c->now = -1;
+	}
 	return c;
 }
 
-static void forget(struct cache *c, const char *domain)
+/* Behind the last line; what a power cut left there is overwritten, and what is
+ * longer cut off. */
+static int append(struct cache *c, const struct buf *line)
 {
-	DBT key = { .data = mem_strdup(domain),
-		    .size = (u_int32_t)strlen(domain) };
+	int fd = c->fd[c->now];
+	int err = ftruncate(fd, c->end) < 0 ? err_sys("cut", "a file") : ERR_OK;
 
-	cached_free(map_remove(c->map, domain));
-	if (c->db) /* if it stays, it has expired when it is read again */
-		c->db->del(c->db, NULL, &key, 0);
-	free(key.data);
+	if (!err)
+		err = file_pwrite(fd, line->data, line->len, c->end);
+	if (!err && file_sync(fd) < 0)
+		err = err_sys("sync", "a file");
+	if (!err) {
+		c->end += (off_t)line->len;
+		c->lines++;
+	}
+	return err;
+}
+
+static void store(struct cache *c, const char *domain, const struct cached *e)
+{
+	struct buf text, line;
+	int err = ERR_OK;
+
+	if (c->now < 0)
+		return;
+	buf_init(&text, LINE_MAX_BYTES);
+	buf_init(&line, LINE_MAX_BYTES + CRC + 1);
+	put_policy(&text, domain, e);
+	put_line(&line, &text);
+	if (!text.over)
+		err = append(c, &line);
+	if (!err && c->lines > 2 * map_count(c->map) + WASTE_MIN)
+		err = write_anew(c);
+	if (err)
+		log_error("cannot keep the TLS policy of %s: %s", domain,
+			  err_why(err));
+	buf_free(&text);
+	buf_free(&line);
 }
 
 const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
@@ -208,49 +441,6 @@ const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
 	return e;
 }
 
-/* Makes room by dropping an expired policy, or else any. */
-static void make_room(struct cache *c, time_t now)
-{
-	const char *domain, *any = NULL;
-	size_t pos = 0;
-	void *value;
-
-	while ((domain = map_next(c->map, &pos, &value))) {
-		any = domain;
-		if (expired(value, now))
-			break;
-	}
-	if (any) {
-		char *copy = mem_strdup(domain ? domain : any);
-
-		forget(c, copy);
-		free(copy);
-	}
-}
-
-static void store(struct cache *c, const char *domain, const struct cached *e)
-{
-	DBT key = { 0 }, value = { 0 };
-	struct buf b;
-	char *name = mem_strdup(domain);
-	int err;
-
-	buf_init(&b, VALUE_MAX);
-	write_value(&b, e);
-	key.data = name;
-	key.size = (u_int32_t)strlen(name);
-	value.data = b.data;
-	value.size = (u_int32_t)b.len;
-	err = b.over ? 0 : c->db->put(c->db, NULL, &key, &value, 0);
-	if (!err)
-		err = c->db->sync(c->db, 0);
-	if (err)
-		log_error("cannot keep the TLS policy of %s: %s", domain,
-			  db_strerror(err));
-	buf_free(&b);
-	free(name);
-}
-
 void cache_put(struct cache *c, const char *domain, const char *id,
 	       const struct sts_policy *p, time_t now)
 {
@@ -265,8 +455,7 @@ void cache_put(struct cache *c, const char *domain, const char *id,
 	if (map_count(c->map) >= CACHE_MAX)
 		make_room(c, now);
 	keep(c, domain, e);
-	if (c->db)
-		store(c, domain, e);
+	store(c, domain, e);
 }
 
 void cache_close(struct cache **cp)
@@ -278,8 +467,9 @@ void cache_close(struct cache **cp)
 	while (map_next(c->map, &pos, &value))
 		cached_free(value);
 	map_free(&c->map);
-	if (c->db)
-		c->db->close(c->db, 0);
+	for (int i = 0; i < 2; i++)
+		if (c->fd[i] >= 0)
+			close(c->fd[i]);
 	free(c);
 	*cp = NULL;
 }

@@ -1,7 +1,8 @@
 /*
- * The stored policies: in memory, and in one Berkeley DB file, so that a
- * restart forgets none. Only this process opens the file. Unreadable records
- * are dropped with a warning: they are fetched again when needed.
+ * The stored policies: in memory, and in two files, so that neither a restart
+ * nor a power cut forgets any. Only this process opens the files. A damaged one
+ * is put aside, with a line in the log; what is lost is fetched again when it is
+ * needed.
  */
 #ifndef REMOTE_SEND_TLS_POLICY_CACHE_H
 #define REMOTE_SEND_TLS_POLICY_CACHE_H
@@ -21,7 +22,7 @@ struct cached {
 
 struct cache;
 
-/* Opens or makes the file PATH. Never fails: without a file (which is logged)
+/* Opens or makes the file PATH, and PATH.2. Never fails: without files (which is logged)
  * policies are only kept in memory. */
 struct cache *cache_open(const char *path);
 

@@ -264,7 +264,7 @@ static void wait_for_former(const char *dir)
 
 static void open_cache(const struct config *c)
 {
-	char *path = mem_printf("%s/tls-policy.db",
+	char *path = mem_printf("%s/tls-policies",
 				config_string(c, "data_directory"));
 
 	self.cache = cache_open(path);

@@ -177,15 +177,14 @@ def restart(t, folder, program, https):
             "after a restart the policy is there")
     t.equal(len(https.requests), n, "… without being fetched")
     program.stop()
-    with open(folder.data + "/tls-policy.db", "r+b") as f:
-        f.seek(4096)
-        f.write(b"\xff" * 4096)
+    with open(folder.data + "/tls-policies", "r+b") as f:
+        f.write(b"\xff" * 40)
     program = folder.start("tls-policy", chroot=False)
     t.equal(Client(program).ask("good.test"), ("enforce", ["mx.good.test"]),
             "a damaged file: it begins anew")
     t.ok("is damaged" in folder.read_log(), "… loudly")
     t.equal(len([n for n in os.listdir(folder.data)
-                 if n.startswith("tls-policy.db.damaged-")]), 1,
+                 if n.startswith("tls-policies.damaged-")]), 1,
             "… and what it was is kept")
     return program
 

@@ -48,7 +48,7 @@ ATTACHED = ("Subject: a\r\nMIME-Version: 1.0\r\nContent-Type: application/"
             "\r\n\r\nattached words\r\n")
 # files of the whole suite, by their path in its folder
 SUITE = {"users file": "users", "aliases": "aliases",
-         "tls-policy database": "state/tls-policy.db"}
+         "TLS policies": "state/tls-policies"}
 # another text of a table would be so, too
 JUST_TEXT = ("empty", "cut", "longer", "one bit", "version", "symlink")
 # slots at start of which nothing is left that could be kept, so that they may
@@ -519,8 +519,7 @@ def suite_file(s, what, way):
     harm, before = Harm(way, path), len(s.read_log())
     told = s.posthorn("reload").stderr
     problems = ask_recipients(s, what, way, before, told)
-    # what is fetched again may be thrown away
-    if harm.unlinked() and not what.endswith("database"):
+    if harm.unlinked():
         problems.append("was unlinked")
     harm.end()
     return problems
