@@ -137,7 +137,8 @@ $(B)/t/lib/%.so: t/lib/%.c
 CRASH_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out $(addprefix t/crash/,\
 	record.c record-put.c blind.c fault.c killer.c mutant.c),$(wildcard t/crash/*.c)) queue-manager/keeper.c \
 	queue-manager/scan.c queue-manager/judge.c \
-	queue-manager/message.c accountd/shares.c)
+	queue-manager/message.c accountd/shares.c \
+	remote-send/tls-policy-cache.c)
 
 CRASH_WRAP = -Wl,--wrap=decoder_ask
 

@@ -112,7 +112,9 @@ static _Noreturn void run_recorded(const char *program, const char *words,
 	setenv("CRASH_RECORD", record, 1);
 	setenv("CRASH_RECORD_ALL", "1", 1);
 	setenv("CRASH_TREES",
-	       mem_printf("%s/spool:%s/mail:%s/accountd", top, top, top), 1);
+	       mem_printf("%s/spool:%s/mail:%s/accountd:%s/tls-policy", top,
+			  top, top, top),
+	       1);
 	alarm(SECONDS);
 	if (words)
 		execl(self, self, "-q", words, "-r", top, (char *)NULL);

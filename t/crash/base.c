@@ -86,10 +86,11 @@ static void put_tree(const struct base *b, const char *path, const char *name,
 
 void base_write(int fd, const char *top, bool end)
 {
-	static const char *const tree[] = { "spool", "mail", "accountd" };
+	static const char *const tree[] = { "spool", "mail", "accountd",
+					    "tls-policy" };
 	struct base b = { fd, end };
 
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(tree) / sizeof(*tree); i++) {
 		char *path = mem_printf("%s/%s", top, tree[i]);
 
 		put_tree(&b, path, tree[i], DISK_TOP);

@@ -186,11 +186,6 @@ static int read_comment(struct folder_check *fc, struct store *s,
 	return code;
 }
 
-static bool is_told(const char *has, const char *told)
-{
-	return strcmp(has, strcmp(told, NONE) == 0 ? "" : told) == 0;
-}
-
 /* HAS is "" if nothing is set. */
 static void check_setting(struct folder_check *fc, const char *what,
 			  const struct setting *told, const char *has, int code)
@@ -198,7 +193,7 @@ static void check_setting(struct folder_check *fc, const char *what,
 	if (code)
 		check_fail(fc->c, "%s: %s %s cannot be read: %s", what,
 			   fc->user, fc->folder, err_text(code));
-	else if (!is_told(has, told->now) && !is_told(has, told->next))
+	else if (!check_is_told(told, has))
 		check_fail(fc->c, "%s: %s %s had \"%s\", has \"%s\"", what,
 			   fc->user, fc->folder, told->now, has);
 }
@@ -307,28 +302,6 @@ static void check_folder(struct check *c, struct store *s, const char *user,
 			check_listed(&fc, row, &c->f->numbers[i]);
 		}
 	mailbox_close(&fc.m);
-}
-
-/* A file that was put aside as damaged, in DIR or a folder of it. */
-static void check_damage(struct check *c, const char *dir, int depth)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		char *inner;
-
-		if (strstr(e->d_name, ".damaged-"))
-			check_fail(c, "false alarm: %s/%s", dir, e->d_name);
-		if (e->d_name[0] != '.' || !e->d_name[1] ||
-		    e->d_name[1] == '.' || depth == 0)
-			continue;
-		inner = mem_printf("%s/%s", dir, e->d_name);
-		check_damage(c, inner, depth - 1);
-		free(inner);
-	}
-	if (d)
-		closedir(d);
 }
 
 static void check_user(struct check *c, const char *user)

@@ -30,6 +30,16 @@ void check_pending(struct check *c, const char *token);
 /* Opens all folders and compares them with what clients were told. */
 void check_mailboxes(struct check *c);
 
+/* Compares what tls-policy keeps, if it is there, with what it had fetched. */
+void check_policies(struct check *c);
+
+/* Fails if a file in DIR was put aside as damaged, or in a folder that is hidden
+ * there, DEPTH deep. */
+void check_damage(struct check *c, const char *dir, int depth);
+
+/* Is HAS, "" for nothing, what was told last, or will be next? */
+bool check_is_told(const struct setting *told, const char *has);
+
 /* Is it known that USER has opened folders to IDENTIFIER? True as well if
  * nothing of accountd is there. */
 bool check_is_shared(const struct check *c, const char *user,

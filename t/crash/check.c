@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,37 @@ bool check_is_shared(const struct check *c, const char *user,
 	return shared;
 }
 
+void check_damage(struct check *c, const char *dir, int depth)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char *inner;
+
+		if (strstr(e->d_name, ".damaged-"))
+			check_fail(c, "false alarm: %s/%s", dir, e->d_name);
+		if (e->d_name[0] != '.' || !e->d_name[1] ||
+		    e->d_name[1] == '.' || depth == 0)
+			continue;
+		inner = mem_printf("%s/%s", dir, e->d_name);
+		check_damage(c, inner, depth - 1);
+		free(inner);
+	}
+	if (d)
+		closedir(d);
+}
+
+static bool is_told(const char *has, const char *told)
+{
+	return strcmp(has, strcmp(told, NONE) == 0 ? "" : told) == 0;
+}
+
+bool check_is_told(const struct setting *told, const char *has)
+{
+	return is_told(has, told->now) || is_told(has, told->next);
+}
+
 static void check_mail(struct check *c, const struct mail *m)
 {
 	if (!m->copies && m->found)
@@ -72,6 +104,7 @@ bool check_state(struct facts *f, const char *top, char *why, size_t size)
 	if (has_queue)
 		check_queue(&c);
 	check_mailboxes(&c);
+	check_policies(&c);
 	for (size_t i = 0; i < f->nmails; i++)
 		check_mail(&c, &f->mail[i]);
 	return !c.failed;

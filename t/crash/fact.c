@@ -226,6 +226,7 @@ static const char *const setting_verb[SETTINGS][2] = {
 	[SET_SUBSCRIBED] = { "subscribing", "subscribed" },
 	[SET_USE] = { "using", "used" },
 	[SET_WARNED] = { "warning", "warned" },
+	[SET_POLICY] = { "fetching", "fetched" },
 };
 
 static bool add_setting(struct facts *f, const struct line *l)
@@ -315,7 +316,8 @@ static const struct {
 	{ "granted", 3, add_setting },	  { "subscribing", 3, add_setting },
 	{ "subscribed", 3, add_setting }, { "using", 3, add_setting },
 	{ "used", 3, add_setting },	  { "warning", 3, add_setting },
-	{ "warned", 3, add_setting },	  { "identified", 4, add_id },
+	{ "warned", 3, add_setting },	  { "fetching", 3, add_setting },
+	{ "fetched", 3, add_setting },	  { "identified", 4, add_id },
 };
 
 bool fact_add(struct facts *f, const char *line, size_t n)

@@ -27,6 +27,8 @@
  *     used USER FOLDER USE
  *     warning USER - LEVEL            it will be noted that the user was warned
  *     warned USER - LEVEL             that the mailbox is nearly full
+ *     fetching tls-policy DOMAIN ID   the domain's policy will be kept
+ *     fetched tls-policy DOMAIN ID
  *     renaming USER FOLDER TO         a client will rename a folder
  *     renamed USER FOLDER TO
  *     deleting USER FOLDER            or delete it with its messages
@@ -78,6 +80,7 @@ enum {
 	SET_SUBSCRIBED,
 	SET_USE,
 	SET_WARNED,
+	SET_POLICY,
 	SETTINGS
 };
 

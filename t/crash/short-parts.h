@@ -4,6 +4,7 @@
 
 #include "mailbox/mailbox.h"
 #include "mailbox/store.h"
+#include "remote-send/tls-policy-cache.h"
 #include "t/crash/fact.h"
 #include "t/crash/short.h"
 
@@ -11,6 +12,7 @@
 
 struct session {
 	char *maildir;
+	struct cache *policies; /* of other domains */
 	struct store *s;
 	struct mailbox *m; /* INBOX, open from the beginning to the end */
 	char folder[WORD]; /* the other one; "" if there is none */
@@ -34,6 +36,9 @@ void short_token(struct mailbox *m, uint32_t seq, char token[WORD]);
 
 /* APPEND of a message with FIELDS, whole lines, in its header. */
 void short_append(struct session *x, const char *folder, const char *fields);
+
+/* A policy of the domain D<NUMBER>.test comes, the ID-th of all. */
+void short_policy(struct session *x, unsigned number, unsigned id);
 
 /* The client opens the folder NAME. */
 void short_look(const struct session *x, const char *name);

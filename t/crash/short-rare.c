@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "mailbox/warned.h"
 #include "t/crash/attached.h"
@@ -94,7 +95,30 @@ static bool do_warn(struct session *x)
 	return true;
 }
 
+void short_policy(struct session *x, unsigned number, unsigned id)
+{
+	struct sts_policy p = { .mode = POLICY_ENFORCE, .max_age = 86400 };
+	char domain[WORD], text[STS_ID_SIZE];
+
+	snprintf(domain, sizeof(domain), "d%u.test", number);
+	snprintf(text, sizeof(text), "%u", id);
+	strlist_add(&p.mx, "mail.example.test");
+	short_tell(x, "fetching tls-policy %s %s", domain, text);
+	cache_put(x->policies, domain, text, &p, clock_wall());
+	short_tell(x, "fetched tls-policy %s %s", domain, text);
+	strlist_free(&p.mx);
+}
+
+/* One of a domain that had none, and a newer one. */
+static bool do_policy(struct session *x)
+{
+	short_policy(x, 1000 + ++x->names, 1);
+	short_policy(x, 0, ++x->names);
+	return true;
+}
+
 const struct short_word short_rare[] = {
 	{ "inbox", do_inbox }, { "many", do_many }, { "attach", do_attach },
-	{ "id", do_id },       { "warn", do_warn }, { NULL, NULL },
+	{ "id", do_id },       { "warn", do_warn }, { "policy", do_policy },
+	{ NULL, NULL },
 };

@@ -34,6 +34,7 @@
 #define ADDRESS USER "@example.test"
 #define SIGN_MS 1000 /* for far fewer messages than take so long */
 #define LINES 12     /* of a message: more than a sector, less than two */
+#define POLICIES 20  /* from the beginning */
 #define BELOW "low"  /* a folder below the other one */
 #define BELOW_USE "\\Junk"
 
@@ -301,7 +302,11 @@ const struct short_word short_words[] = {
 
 static void begin(struct session *x, const char *top, int record)
 {
+	char *policies = mem_printf("%s/tls-policy/tls-policies", top);
+
 	*x = (struct session){ .record = record };
+	x->policies = cache_open(policies);
+	free(policies);
 	x->maildir = mem_printf("%s/mail/" USER "/Maildir", top);
 	short_must(store_open(x->maildir, true, &x->s), "open the mailbox");
 	store_set_decoders(x->s, attached_decoders());
@@ -311,12 +316,14 @@ static void end(struct session *x)
 {
 	mailbox_close(&x->m);
 	store_close(&x->s);
+	cache_close(&x->policies);
 	free(x->maildir);
 }
 
 void short_prepare(const char *top)
 {
-	static const char *const dirs[] = { "", "/mail", "/mail/" USER };
+	static const char *const dirs[] = { "", "/mail", "/mail/" USER,
+					    "/tls-policy" };
 	char below[2 * WORD];
 	struct session x;
 
@@ -328,6 +335,8 @@ void short_prepare(const char *top)
 		free(path);
 	}
 	begin(&x, top, -1);
+	for (unsigned i = 0; i < POLICIES; i++)
+		short_policy(&x, i, 1);
 	do_deliver(&x);
 	do_append(&x);
 	do_create(&x);
@@ -398,6 +407,8 @@ static void look(struct session *x)
 	look_first(x, below);
 	short_tell(x, "using " USER " %s " BELOW_USE, below);
 	short_tell(x, "used " USER " %s " BELOW_USE, below);
+	for (unsigned i = 0; i < POLICIES; i++)
+		short_tell(x, "fetched tls-policy d%u.test 1", i);
 }
 
 static bool (*find(const struct short_word *list, const char *word))(
