@@ -24,7 +24,8 @@ SECONDS = float(os.environ.get("CRASH_SECONDS", "0"))
 FAULTS = int(os.environ.get("CRASH_FAULTS", "1"))
 SEED = int(os.environ.get("CRASH_SEED", str(os.getpid())))
 WRITE, SYNC, OPEN, NAME, ALLOC = 1, 2, 4, 8, 16
-ACTS = ("smtp", "submission", "relay", "sendmail", "imap", "pop")
+ACTS = ("smtp", "submission", "relay", "sendmail", "imap", "folders", "file",
+        "pop")
 KINDS = (("a write", WRITE, (errno.ENOSPC, errno.EIO)),
          ("a sync", SYNC, (errno.EIO,)),
          ("an open", OPEN, (errno.EMFILE, errno.ENFILE)),

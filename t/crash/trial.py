@@ -43,11 +43,28 @@ class Sink(Peer):
                 for m in list(self.messages)]
 
 
+BOX = "box@localhost.example.test"     # an alias for a file
+
+
 def instance(sink):
-    return Instance("relayhost=[next.test]:%d" % sink.port,
-                    "smtp_tls_security_level=none",
-                    "minimal_backoff_time=1s", "maximal_backoff_time=2s",
-                    zone="next.test. A 127.0.0.1\n")
+    suite = Instance("relayhost=[next.test]:%d" % sink.port,
+                     "smtp_tls_security_level=none",
+                     "minimal_backoff_time=1s", "maximal_backoff_time=2s",
+                     zone="next.test. A 127.0.0.1\n")
+    os.mkdir(suite.path("out"))
+    os.chmod(suite.path("out"), 0o777)
+    with open(suite.path("aliases"), "w") as f:
+        f.write("box: %s\n" % suite.path("out/box"))
+    return suite
+
+
+def mbox(path):
+    """The messages of an mbox, with CRLF."""
+    if not os.path.exists(path):
+        return []
+    with open(path, newline="") as f:
+        parts = re.split(r"(?m)^From \S+ .*\n", f.read())
+    return [part[:-1].replace("\n", "\r\n") for part in parts[1:]]
 
 
 class Trial:
@@ -61,8 +78,10 @@ class Trial:
         self.count = self.tries = self.fired = 0
         self.promised, self.refused = set(), set()
         self.flags = {}     # token: must be \Seen, or must not
+        self.trees = {}     # token: what the folder of it may be called
         self.erased, self.erasing = set(), set()
         self.found, self.half, self.wrong, self.inbox = {}, [], [], set()
+        self.torn = []
 
     def token(self):
         with self.lock:
@@ -98,6 +117,9 @@ class Trial:
     def by_relay(self):
         self.send(self.s.submission, "x@far.test", self.s.address())
 
+    def by_file(self):
+        self.send(self.s.smtp, BOX)
+
     def by_sendmail(self, *before):
         """BEFORE: a command that starts it. It waits for five minutes, while
         master lets a pickup that dies again and again rest, and then puts
@@ -111,15 +133,31 @@ class Trial:
             self.settle(removed)
         return done.stdout.decode()
 
-    def by_imap(self):
+    def by_imap(self, change=None):
         try:
             m = self.s.imap()
             try:
-                self.change_mailbox(m)
+                (change or self.change_mailbox)(m)
             finally:
                 m.logout()
         except ERRORS:
             pass
+
+    def by_folders(self):
+        self.by_imap(self.change_folders)
+
+    def change_folders(self, m):
+        """RENAME of one with another below it, and of INBOX."""
+        token = self.token()
+        old, new = "Old" + token, "New" + token
+        if m.create(old)[0] != "OK" or m.create(old + "/low")[0] != "OK":
+            return
+        answer = m.append(old + "/low", None, None, text(token))[0]
+        {"OK": self.promised, "NO": self.refused}[answer].add(token)
+        self.trees[token] = [old, new]
+        answer = m.rename(old, new)[0]
+        self.trees[token] = [new if answer == "OK" else old]
+        m.rename("INBOX", "Former" + token)
 
     def change_mailbox(self, m):
         token = self.token()
@@ -161,20 +199,30 @@ class Trial:
         m.create("Other")
         m.logout()
 
-    def read(self, folder):
-        """(text, seen?) of each message in FOLDER."""
+    def read(self, m, folder):
+        """(folder, text, seen?) of each message in FOLDER."""
+        if m.select(folder, readonly=True)[1] == [b"0"]:
+            return
+        for part in m.fetch("1:*", "(FLAGS BODY.PEEK[])")[1]:
+            if isinstance(part, tuple):
+                yield folder, part[1].decode(), b"\\Seen" in part[0]
+
+    def read_all(self):
+        """The same of all folders; their names."""
         m = self.s.imap()
-        found = []
         try:
-            if m.select(folder, readonly=True)[1] == [b"0"]:
-                return []
-            data = m.fetch("1:*", "(FLAGS BODY.PEEK[])")[1]
-            for part in data:
-                if isinstance(part, tuple):
-                    found.append((part[1].decode(), b"\\Seen" in part[0]))
+            names = [row.decode().split()[-1].strip('"')
+                     for row in m.list()[1]]
+            return names, [mail for name in names
+                           for mail in self.read(m, name)]
         finally:
             m.logout()
-        return found
+
+    def torn_trees(self, names):
+        """Those that have not one of their names, or not what is below it."""
+        return [(token, may) for token, may in sorted(self.trees.items())
+                if sum(tree in names and tree + "/low" in names
+                       for tree in may) != 1]
 
     def is_well(self):
         return self.s.posthorn("status").returncode == 0
@@ -185,11 +233,13 @@ class Trial:
         self.found, self.half, self.wrong = {}, [], []
         self.inbox = set()
         mails = [("next host", m, False) for m in self.sink.texts()]
+        mails += [("a file", m, False) for m in mbox(self.s.path("out/box"))]
         try:
-            for folder in ("INBOX", "Box", "Other"):
-                mails += [(folder, *m) for m in self.read(folder)]
+            names, there = self.read_all()
         except ERRORS:
             return False
+        mails += there
+        self.torn = self.torn_trees(names)
         self.inbox = {token_of(m[1]) for m in mails if m[0] == "INBOX"}
         for folder, mail, seen in mails:
             token = token_of(mail)
@@ -214,4 +264,5 @@ class Trial:
                               (self.erased & self.inbox)), [],
                        "%s: what was refused, or removed, is not there" % name)
         self.tap.equal(self.wrong, [], "%s: flags are kept" % name)
+        self.tap.equal(self.torn, [], "%s: folders are renamed, or not" % name)
         self.tries = self.fired = 0
