@@ -35,7 +35,7 @@
 #define WASTE_MIN 1000 /* lines not worth the work */
 
 struct cache {
-	struct map *map; /* domain to struct cached */
+	struct map *map; /* domain to struct cached_policy */
 	int fd[2];	 /* or -1 */
 	int now;	 /* which of them counts; -1: none */
 	uint32_t number; /* its number */
@@ -45,7 +45,7 @@ struct cache {
 
 static const char *const modes[] = { "none", "testing", "enforce" };
 
-static void cached_free(struct cached *e)
+static void cached_free(struct cached_policy *e)
 {
 	if (!e)
 		return;
@@ -53,13 +53,14 @@ static void cached_free(struct cached *e)
 	free(e);
 }
 
-static bool expired(const struct cached *e, time_t now)
+static bool expired(const struct cached_policy *e, time_t now)
 {
 	return now - e->fetched >= e->policy.max_age;
 }
 
 /* "domain id mode fetched max_age mx mx …" */
-static void put_policy(struct buf *b, const char *domain, const struct cached *e)
+static void put_policy(struct buf *b, const char *domain,
+		       const struct cached_policy *e)
 {
 	buf_printf(b, "%s %s %s %lld %lld", domain, e->id,
 		   modes[e->policy.mode], (long long)e->fetched,
@@ -104,9 +105,9 @@ static bool read_mode(const char *word, enum policy_mode *mode)
 }
 
 /* What put_policy wrote, behind the domain. */
-static struct cached *read_value(const char *text)
+static struct cached_policy *read_value(const char *text)
 {
-	struct cached *e = mem_alloc(sizeof(*e));
+	struct cached_policy *e = mem_alloc(sizeof(*e));
 	struct strlist word = { 0 };
 	bool good;
 
@@ -125,7 +126,7 @@ static struct cached *read_value(const char *text)
 	return NULL;
 }
 
-static void keep(struct cache *c, const char *domain, struct cached *e)
+static void keep(struct cache *c, const char *domain, struct cached_policy *e)
 {
 	cached_free(map_put(c->map, domain, e));
 }
@@ -161,7 +162,7 @@ static void make_room(struct cache *c, time_t now)
 static bool load_line(struct cache *c, char *text)
 {
 	char *rest = strchr(text, ' ');
-	struct cached *e = rest ? read_value(rest + 1) : NULL;
+	struct cached_policy *e = rest ? read_value(rest + 1) : NULL;
 
 	if (!e)
 		return false;
@@ -404,7 +405,8 @@ static int append(struct cache *c, const struct buf *line)
 	return err;
 }
 
-static void store(struct cache *c, const char *domain, const struct cached *e)
+static void store(struct cache *c, const char *domain,
+		  const struct cached_policy *e)
 {
 	struct buf text, line;
 	int err = ERR_OK;
@@ -426,9 +428,10 @@ static void store(struct cache *c, const char *domain, const struct cached *e)
 	buf_free(&line);
 }
 
-const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
+const struct cached_policy *cache_get(struct cache *c, const char *domain,
+				      time_t now)
 {
-	struct cached *e = map_get(c->map, domain);
+	struct cached_policy *e = map_get(c->map, domain);
 
 	/* the clock was set back: it counts from now, so it is not forgotten,
 	 * and lasts no longer than its domain asked for */
@@ -444,7 +447,7 @@ const struct cached *cache_get(struct cache *c, const char *domain, time_t now)
 void cache_put(struct cache *c, const char *domain, const char *id,
 	       const struct sts_policy *p, time_t now)
 {
-	struct cached *e = mem_alloc(sizeof(*e));
+	struct cached_policy *e = mem_alloc(sizeof(*e));
 
 	str_copy(e->id, sizeof(e->id), id);
 	e->fetched = now;

@@ -14,7 +14,7 @@
 
 #define CACHE_MAX 20000 /* policies */
 
-struct cached {
+struct cached_policy {
 	char id[STS_ID_SIZE];
 	struct sts_policy policy;
 	int64_t fetched; /* wall clock, seconds */
@@ -22,12 +22,14 @@ struct cached {
 
 struct cache;
 
-/* Opens or makes the file PATH, and PATH.2. Never fails: without files (which is logged)
+/* Opens or makes the file PATH, and PATH.2. Never fails: without files (which is
+ * logged)
  * policies are only kept in memory. */
 struct cache *cache_open(const char *path);
 
 /* The policy of DOMAIN that still holds at NOW, or NULL. */
-const struct cached *cache_get(struct cache *c, const char *domain, time_t now);
+const struct cached_policy *cache_get(struct cache *c, const char *domain,
+				      time_t now);
 
 /* Keeps a policy, which is copied, from NOW on. */
 void cache_put(struct cache *c, const char *domain, const char *id,

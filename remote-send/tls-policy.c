@@ -79,7 +79,7 @@ static void peer_close(struct peer *p)
 static void answer(struct peer *p, const char *name)
 {
 	static const char *const modes[] = { "none", "testing", "enforce" };
-	const struct cached *e = cache_get(self.cache, name, clock_wall());
+	const struct cached_policy *e = cache_get(self.cache, name, clock_wall());
 
 	ipc_begin(&self.out, "answer");
 	ipc_put(&self.out, "mode", modes[e ? e->policy.mode : POLICY_NONE]);
@@ -162,7 +162,7 @@ static struct domain *domain_get(const char *name)
 static const char *known_id(const char *name)
 {
 	time_t now = clock_wall();
-	const struct cached *e = cache_get(self.cache, name, now);
+	const struct cached_policy *e = cache_get(self.cache, name, now);
 
 	return e && now - e->fetched < REFRESH_S ? e->id : "";
 }

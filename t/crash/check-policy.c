@@ -11,7 +11,7 @@
 static void see_domain(struct check *c, struct cache *policies,
 		       const struct numbers *n)
 {
-	const struct cached *e = cache_get(policies, n->folder, clock_wall());
+	const struct cached_policy *e = cache_get(policies, n->folder, clock_wall());
 	const struct setting *told = &n->setting[SET_POLICY];
 
 	if (!check_is_told(told, e ? e->id : ""))

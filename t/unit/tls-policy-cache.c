@@ -37,7 +37,7 @@ static void put(struct cache *c, const char *domain, int id)
 /* The id of DOMAIN's policy; 0: there is none, -1: it is another one. */
 static int id_of(struct cache *c, const char *domain)
 {
-	const struct cached *e = cache_get(c, domain, NOW + 1);
+	const struct cached_policy *e = cache_get(c, domain, NOW + 1);
 
 	if (!e)
 		return 0;
