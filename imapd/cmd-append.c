@@ -13,9 +13,8 @@ static void commit(struct upload *u, const char *name)
 	/* the literals may have taken long to come */
 	if (!rights_have(s, name, ACL_INSERT))
 		return;
-	u->code = append_commit(u->to, &uidvalidity, &first, &folder);
-	if (u->code != ERR_OK) {
-		session_fail(s, u->code);
+	if (!upload_commit(u, &uidvalidity, &first, &folder)) {
+		upload_fail(u);
 		return;
 	}
 	last = first + (uint32_t)u->count - 1;

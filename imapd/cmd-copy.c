@@ -98,12 +98,11 @@ static void copy(struct session *s, bool move)
 	if (!quota_may_copy(s, seq, n, name, move))
 		return;
 	code = keep_flags(s, name);
-	if (code != ERR_OK) {
-		fail(s, code, 0);
-		return;
-	}
 	uid = arena_alloc(s->c.arena, n * sizeof(*uid));
-	code = mailbox_copy(s->box, seq, n, name, move, uid, &uidvalidity, &to);
+	if (code == ERR_OK)
+		code = mailbox_copy(s->box, seq, n, name, move, uid,
+				    &uidvalidity, &to);
+	quota_release(s);
 	if (code != ERR_OK) {
 		fail(s, code, uidvalidity);
 		return;

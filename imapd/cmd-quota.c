@@ -23,29 +23,52 @@ int quota_usage(struct session *s, struct usage *u)
 				       : ERR_OK;
 }
 
+int quota_claim(struct session *s, const struct quota_change *c, bool *fits)
+{
+	struct usage u;
+	int code;
+
+	*fits = true;
+	if (!quota_exists(&s->quota))
+		return ERR_OK;
+	code = store_quota_hold(s->store);
+	if (!code)
+		code = quota_usage(s, &u);
+	*fits = !code && quota_allows(&s->quota, &u, c, 0);
+	if (!*fits)
+		quota_release(s);
+	return code;
+}
+
+void quota_release(struct session *s)
+{
+	if (quota_exists(&s->quota))
+		store_quota_release(s->store);
+}
+
 bool quota_may_copy(struct session *s, const uint32_t *seq, size_t n,
 		    const char *to, bool move)
 {
 	struct quota_change c = { .from = move ? s->name : NULL,
 				  .to = to,
 				  .messages = n };
-	struct usage u;
+	bool fits;
 	int code;
 
 	/* most folders count for the same limits */
 	if (!quota_exists(&s->quota) || (move && !*s->quota.rules))
 		return true;
-	code = quota_usage(s, &u);
-	for (size_t i = 0; i < n && code == ERR_OK; i++) {
+	for (size_t i = 0; i < n; i++) {
 		uint32_t size = 0;
 
 		/* one that is gone is found by the copy itself */
 		if (mailbox_size(s->box, seq[i], &size) == ERR_OK)
 			c.bytes += size;
 	}
+	code = quota_claim(s, &c, &fits);
 	if (code != ERR_OK)
 		session_fail(s, code);
-	else if (!quota_allows(&s->quota, &u, &c, 0))
+	else if (!fits)
 		session_reply(s, "NO " QUOTA_OVER);
 	else
 		return true;

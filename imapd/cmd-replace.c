@@ -47,8 +47,7 @@ static void replace(struct upload *u, uint32_t old)
 	struct folder_id folder;
 	int code;
 
-	u->code = append_commit(u->to, &uidvalidity, &uid, &folder);
-	if (u->code != ERR_OK) {
+	if (!upload_commit(u, &uidvalidity, &uid, &folder)) {
 		upload_fail(u);
 		return;
 	}

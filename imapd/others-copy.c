@@ -115,10 +115,20 @@ static bool end_there(struct copying *c)
 
 static bool end_here(struct copying *c)
 {
+	const struct quota_change more = { .to = c->name,
+					   .messages = c->n,
+					   .bytes = c->taken };
 	struct folder_id id;
+	bool fits, good;
 
-	if (!copying_failed(c, append_commit(c->append, &c->uidvalidity,
-					     &c->first, &id)))
+	if (!copying_failed(c, quota_claim(c->s, &more, &fits)))
+		return false;
+	if (!fits)
+		return copying_refused(c, QUOTA_OVER);
+	good = copying_failed(c, append_commit(c->append, &c->uidvalidity,
+					       &c->first, &id));
+	quota_release(c->s);
+	if (!good)
 		return false;
 	session_added(c->s, id, c->first, c->first + (uint32_t)c->n - 1);
 	return true;

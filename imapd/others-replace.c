@@ -56,16 +56,14 @@ static bool add_here(struct copying *c)
 	struct folder_id id;
 	struct upload u;
 	bool good = upload_begin(&u, c->s, &c->s->c.args[2], c->name) &&
-		    upload_message(&u) && upload_is_over(&u);
+		    upload_message(&u) && upload_is_over(&u) &&
+		    upload_commit(&u, &c->uidvalidity, &c->first, &id);
 
-	if (good)
-		u.code = append_commit(u.to, &c->uidvalidity, &c->first, &id);
-	if (good && u.code == ERR_OK) {
+	if (good) {
 		session_added(c->s, id, c->first, c->first);
 	} else {
 		upload_fail(&u);
 		c->told = true;
-		good = false;
 	}
 	upload_end(&u);
 	return good;

@@ -281,6 +281,26 @@ bool upload_message(struct upload *u)
 	return true;
 }
 
+/* While it came, other sessions may have filled the mailbox. */
+bool upload_commit(struct upload *u, uint32_t *uidvalidity, uint32_t *first,
+		   struct folder_id *folder)
+{
+	struct quota_change c = {
+		.to = u->name,
+		.messages = u->count - (u->freed > 0),
+		.bytes = u->taken > u->freed ? u->taken - u->freed : 0
+	};
+	bool fits;
+
+	if (!good(u, quota_claim(u->s, &c, &fits)))
+		return false;
+	if (!fits)
+		return upload_refuse(u, QUOTA_OVER);
+	u->code = append_commit(u->to, uidvalidity, first, folder);
+	quota_release(u->s);
+	return u->code == ERR_OK;
+}
+
 bool upload_is_over(const struct upload *u)
 {
 	return u->at->type == ARG_END && !u->s->c.literal;

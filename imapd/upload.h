@@ -47,6 +47,11 @@ bool upload_message(struct upload *u);
 /* Is that the end of the command? */
 bool upload_is_over(const struct upload *u);
 
+/* Adds all that was taken to the folder, if there is still room: as
+ * append_commit. False: upload_fail. */
+bool upload_commit(struct upload *u, uint32_t *uidvalidity, uint32_t *first,
+		   struct folder_id *folder);
+
 /* The tagged reply to a failure. */
 void upload_fail(struct upload *u);
 

@@ -16,6 +16,7 @@
 /* Files in the Maildir itself, posthorn-mailbox(5). */
 #define DISK_COUNTER "posthorn-uidvalidity"
 #define DISK_USER_LOCK "posthorn-user-lock"
+#define DISK_QUOTA_LOCK "posthorn-quota-lock"
 #define DISK_USES "posthorn-special-use"
 #define DISK_AUTOCREATED "posthorn-autocreated"
 #define DISK_WARNED "posthorn-quota-warned"
@@ -30,6 +31,7 @@ struct store {
 	char *path;
 	int dir;  /* the Maildir */
 	int lock; /* the user's lock file, or -1 while not needed */
+	int quota_lock; /* the same */
 	messages_opener *opener; /* of the messages of its folders */
 	const struct decoders *decoders; /* or NULL */
 };

@@ -94,7 +94,7 @@ int store_open(const char *path, bool create, struct store **s)
 	*s = mem_alloc(sizeof(**s));
 	(*s)->path = mem_strdup(path);
 	(*s)->dir = dir;
-	(*s)->lock = -1;
+	(*s)->lock = (*s)->quota_lock = -1;
 	(*s)->opener = maildir_open;
 	return ERR_OK;
 }
@@ -106,6 +106,8 @@ void store_close(struct store **s)
 	close((*s)->dir);
 	if ((*s)->lock >= 0)
 		close((*s)->lock);
+	if ((*s)->quota_lock >= 0)
+		close((*s)->quota_lock);
 	free((*s)->path);
 	free(*s);
 	*s = NULL;
@@ -121,18 +123,34 @@ bool store_is_moved(const struct store *s)
 	       (open.st_dev != there.st_dev || open.st_ino != there.st_ino);
 }
 
+static int take_lock(struct store *s, int *lock, const char *name)
+{
+	if (*lock < 0)
+		*lock = lock_open(s->dir, name);
+	if (*lock < 0)
+		return err_sys("open", name);
+	return lock_take(*lock, USER_LOCK_MS);
+}
+
 int store_lock(struct store *s)
 {
-	if (s->lock < 0)
-		s->lock = lock_open(s->dir, DISK_USER_LOCK);
-	if (s->lock < 0)
-		return err_sys("open", DISK_USER_LOCK);
-	return lock_take(s->lock, USER_LOCK_MS);
+	return take_lock(s, &s->lock, DISK_USER_LOCK);
 }
 
 void store_unlock(struct store *s)
 {
 	lock_release(s->lock);
+}
+
+int store_quota_hold(struct store *s)
+{
+	return take_lock(s, &s->quota_lock, DISK_QUOTA_LOCK);
+}
+
+void store_quota_release(struct store *s)
+{
+	if (s->quota_lock >= 0)
+		lock_release(s->quota_lock);
 }
 
 int store_replace_file(int dir, const char *name, const char *text, size_t n)

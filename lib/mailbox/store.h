@@ -127,6 +127,12 @@ int store_deleted_size(struct store *s, const char *name,
 int store_usage(struct store *s, const struct quota *q,
 		struct usage *u) MUST_CHECK;
 
+/* From the first call to the second no other process of the user is between
+ * them: what store_usage said is still so when messages are added. Waits 10 s:
+ * ERR_BUSY. Nothing is locked but that. */
+int store_quota_hold(struct store *s) MUST_CHECK;
+void store_quota_release(struct store *s);
+
 /* The folder's name between UTF-8 and modified UTF-7 (RFC 3501 section
  * 5.1.3), '/' unchanged: for the wire. From modified UTF-7, INBOX becomes
  * "INBOX" however it was spelt. False: not valid; OUT is then "". */

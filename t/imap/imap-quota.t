@@ -109,6 +109,25 @@ def with_limits(all_sessions):
     r.close()
 
 
+def at_once(all_sessions):
+    """What there is room for when a literal begins may be too much when all
+    of it is there."""
+    r = [all_sessions.raw(**LIMITS) for _ in range(8)]
+    for c in r:
+        c.send(b"x APPEND INBOX {30000}\r\n")
+    for c in r:
+        c.line()    # "+"
+        c.send(text(1, 30000))
+    for c in r:
+        c.send(b"\r\n")
+    got = sorted(c.until("x")[-1][:10] for c in r)
+    tap.equal(got, [b"x NO [OVER"] * 5 + [b"x OK [APPE"] * 3,
+              "of eight messages at once those are added that fit")
+    tap.equal(usage(r[0]), [88, 3], "and no more")
+    for c in r:
+        c.close()
+
+
 def clients(all_sessions):
     m = Client(all_sessions.socket(**LIMITS))
     kind, (roots, limits) = m.getquotaroot("INBOX")
@@ -425,6 +444,8 @@ with Sessions() as sessions:
     with_limits(sessions)
     clients(sessions)
     as_dovecot(sessions)
+with Sessions() as sessions:
+    at_once(sessions)
 with Sessions() as sessions:
     trees(sessions)
 delivery()
