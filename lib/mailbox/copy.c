@@ -484,7 +484,10 @@ int mailbox_copy(struct mailbox *m, const uint32_t *seq, size_t n,
 		return ERR_CORRUPT;
 	if (move && m->read_only)
 		return ERR_DENIED;
-	code = open_destination(&c);
+	/* flags that others have set go with the messages */
+	code = index_look(&m->x);
+	if (!code)
+		code = open_destination(&c);
 	if (code)
 		return code;
 	code = copy_or_move(&c, uid);

@@ -112,8 +112,33 @@ static void test_some_lost(void)
 	ok(count_in("Box") == 2 && count_in("INBOX") == 0, "both are in Box");
 }
 
+/* A flag that another session has set is not lost with the message that had
+ * it. */
+static void test_flags(bool is_move)
+{
+	struct store *s, *s2;
+	struct mailbox *m = begin(&s), *other = open_folder("INBOX", false, &s2);
+	uint32_t seq = 1, uid, validity;
+	struct folder_id id;
+
+	ok(mailbox_store(other, &seq, 1, MAILBOX_ADD, MAILBOX_FLAGGED, 0,
+			 UINT64_MAX, NULL) ==
+		   ERR_OK,
+	   "another session sets a flag");
+	ok(mailbox_copy(m, &seq, 1, "Box", is_move, &uid, &validity, &id) ==
+		   ERR_OK,
+	   is_move ? "the message is moved" : "the message is copied");
+	close_folder(&other, &s2);
+	close_folder(&m, &s);
+	m = open_folder("Box", true, &s);
+	ok(mailbox_get(m, 1).flags & MAILBOX_FLAGGED, "it has the flag there");
+	close_folder(&m, &s);
+}
+
 int main(void)
 {
+	test_flags(true);
+	test_flags(false);
 	test_lost();
 	test_some_lost();
 	clean();
