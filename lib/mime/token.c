@@ -5,7 +5,8 @@
 #include "base/str.h"
 
 /* Appends the current byte unless it is a line end or NUL, which no value may
- * contain. */
+ * contain. A tab from folding is a space to a reader, as in mime_unfold; what
+ * is scanned has a byte before it. */
 static void put_text(struct mime_scan *s, struct buf *out)
 {
 	char c = *s->p;
@@ -13,7 +14,7 @@ static void put_text(struct mime_scan *s, struct buf *out)
 	if (c == '\r' || c == '\n' || c == '\0')
 		s->broken = true;
 	else if (out)
-		buf_putc(out, c);
+		buf_putc(out, c == '\t' && s->p[-1] == '\n' ? ' ' : c);
 }
 
 static void scan_comment(struct mime_scan *s, struct buf *comment)

@@ -23,7 +23,7 @@ struct mime_scan {
  * content of COMMENT, if that is not NULL. */
 void mime_scan_blank(struct mime_scan *s, struct buf *comment);
 
-/* At a '"': appends the quoted text, unescaped and without line ends, to OUT
+/* At a '"': appends the quoted text, unescaped and unfolded, to OUT
  * and skips it. False at any other byte. */
 bool mime_scan_quoted(struct mime_scan *s, struct buf *out);
 

@@ -35,6 +35,7 @@ ON_PURPOSE = {"msg_%02d.txt" % n
 OWN = [b"From: " + value + b"\n\nx\n" for value in (
     b"us: a@b, c@d;", b"us:;", b"us: a@b", b"John Doe", b"John",
     b'"John Doe"', b"John Doe <>", b"<>", b"John <john>", b"john (John Doe)",
+    b'"John\n\tDoe" <j@x>', b'"John\n Doe" <j@x>', b"John\n\tDoe <j@x>",
     b"John Doe, jo@x", b"jo@", b"@x", b"g: John Doe;", b"a b c: d e;, f",
     b"Doe, John <j@x>", b"John Doe (c)", b"<@a:b@c>", b"a@[1.2.3.4]")]
 OWN += [b"Content-Type: application/x; " + value + b"\n\nx\n" for value in (

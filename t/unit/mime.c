@@ -41,6 +41,8 @@ static const struct {
 	  "(({3}\r\nJ\xc3\xb6 NIL \"a\" \"b\"))" },
 	{ "an address as a name", "'a@b' (x) c <d@e.f>",
 	  "((\"'a@b' (x) c\" NIL \"d\" \"e.f\"))" },
+	{ "folding with a tab in quotes", "\"Jo\r\n\tDoe\ta\" <a@b>",
+	  "((\"Jo Doe\ta\" NIL \"a\" \"b\"))" },
 	{ "folding", "Jo\r\n Doe\r\n <a@b>,\r\n\tc@d",
 	  "((\"Jo Doe\" NIL \"a\" \"b\")(NIL NIL \"c\" \"d\"))" },
 };
