@@ -33,8 +33,12 @@ struct idle {
 
 static void watch(struct idle *i)
 {
-	if (i->s->box && !i->s->notify)
-		i->watched = feed_watch(i->s->feed, mailbox_handle(i->s->box));
+	struct folder_token t;
+
+	if (!i->s->box || i->s->notify)
+		return;
+	t = mailbox_token(i->s->box);
+	i->watched = feed_watch(i->s->feed, &t);
 }
 
 /* The feed does not wake us, or the folder was replaced under us; of
@@ -174,7 +178,7 @@ void idle_go_on(struct session *s)
 	while (!s->ended && !is_done(s) && turn(&i))
 		;
 	if (i.watched && !s->parked)
-		feed_watch(s->feed, -1);
+		feed_watch(s->feed, NULL);
 }
 
 void cmd_idle(struct session *s)

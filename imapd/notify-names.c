@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/map.h"
@@ -13,7 +12,6 @@
 #include "base/str.h"
 #include "imapd/metadata-watch.h"
 #include "imapd/notify.h"
-#include "mailbox/watch.h"
 
 #define ROWS_MAX 10000
 #define WATCHED_MAX (FEED_WATCHES_MAX - 2) /* INBOX, and the selected one */
@@ -49,12 +47,7 @@ static unsigned wanted(const struct session *s, const struct notify *n,
 
 static void find_id(struct session *s, struct notify_row *r)
 {
-	int handle = -1;
-
-	r->exists = store_handle(s->store, r->name, &handle) == ERR_OK &&
-		    watch_id(handle, &r->id);
-	if (handle >= 0)
-		close(handle);
+	r->exists = store_id(s->store, r->name, &r->id) == ERR_OK;
 }
 
 static int make_rows(struct compare *c)
@@ -375,7 +368,7 @@ int notify_names(struct session *s, struct notify *n, bool first,
 
 	if (!code) {
 		if (first) /* what was watched before */
-			n->fed &= feed_watch(s->feed, -1);
+			n->fed &= feed_watch(s->feed, NULL);
 		index_old(&c);
 		match(&c);
 		if (!first)

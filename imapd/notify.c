@@ -7,7 +7,6 @@
 #include "imapd/notify.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -17,7 +16,6 @@
 #include "imapd/rights.h"
 #include "imapd/status.h"
 #include "imapd/update.h"
-#include "mailbox/watch.h"
 
 #define LOOK_MS 10000 /* without the feed we look for ourselves */
 
@@ -71,16 +69,16 @@ static bool needs_feed(const struct session *s)
 
 void notify_watch(struct session *s, struct notify *n, struct notify_row *r)
 {
-	int handle;
+	struct folder_token t;
 	bool inbox = str_equal(r->name, "INBOX");
 
 	if (!inbox && !(r->events & (NOTIFY_MESSAGES | NOTIFY_METADATA)))
 		return;
-	if (store_handle(s->store, r->name, &handle) != ERR_OK)
+	if (store_token(s->store, r->name, &t) != ERR_OK)
 		return;
-	r->watched = feed_watch_also(s->feed, handle, inbox);
+	r->watched = feed_watch_also(s->feed, &t, inbox);
 	n->fed &= r->watched;
-	close(handle);
+	folder_token_end(&t);
 }
 
 static struct notify_row *find_row(const struct notify *n, struct folder_id id)
@@ -95,6 +93,7 @@ void notify_selected(struct session *s)
 {
 	struct notify *n = s->notify;
 	struct notify_row *r;
+	struct folder_token t;
 
 	if (!n || !s->box || !n->selected)
 		return;
@@ -103,8 +102,8 @@ void notify_selected(struct session *s)
 	r = find_row(n, n->selected_id);
 	if (r && r->watched)
 		return;
-	n->selected_watched =
-		feed_watch_also(s->feed, mailbox_handle(s->box), false);
+	t = mailbox_token(s->box);
+	n->selected_watched = feed_watch_also(s->feed, &t, false);
 	n->fed &= n->selected_watched;
 }
 
@@ -281,7 +280,7 @@ static void overflow(struct session *s)
 	n->n = 0;
 	n->selected = 0;
 	n->fetch = NULL;
-	feed_watch(s->feed, -1);
+	feed_watch(s->feed, NULL);
 	conn_put(&s->c, "* OK [NOTIFICATIONOVERFLOW] Too many mailboxes: no "
 			"more notifications.");
 }
@@ -347,13 +346,9 @@ int notify_fd(const struct session *s)
 static void tell_feed(struct session *s, const char *name, unsigned what)
 {
 	struct feed_change c = { .what = what, .user = s->user };
-	int handle;
 
-	if (store_handle(s->store, name, &handle) != ERR_OK)
-		return;
-	if (watch_id(handle, &c.folder))
+	if (store_id(s->store, name, &c.folder) == ERR_OK)
 		feed_tell(s->feed, &c);
-	close(handle);
 }
 
 void notify_own_names(struct session *s, const char *from, const char *to)
@@ -390,7 +385,7 @@ int notify_begin(struct session *s, struct notify *n, bool status)
 	if (n->n > 0)
 		code = notify_names(s, n, true, NULL, NULL);
 	else
-		n->fed &= feed_watch(s->feed, -1);
+		n->fed &= feed_watch(s->feed, NULL);
 	if (code)
 		return code;
 	n->serial = s->notify ? s->notify->serial + 1 : 1;

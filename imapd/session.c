@@ -147,7 +147,7 @@ void session_deselect(struct session *s)
 	s->modseq = 0;
 	buf_reset(&s->flags);
 	if (!s->notify)
-		feed_watch(s->feed, -1);
+		feed_watch(s->feed, NULL);
 }
 
 void session_added(struct session *s, struct folder_id id, uint32_t first,
@@ -449,7 +449,7 @@ static void finish(struct session *s)
 		session_deselect(s);
 	metadata_watch_end(s);
 	if (s->notify && !s->parked)
-		feed_watch(s->feed, -1);
+		feed_watch(s->feed, NULL);
 	notify_free(&s->notify);
 	others_free(s);
 	store_close(&s->store);

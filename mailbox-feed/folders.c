@@ -1,38 +1,24 @@
 /*
- * A folder is kept here as long as somebody watches it, found by its id and by
- * the numbers of its two inotify watches. What our own programs report is
- * passed on at once. What only inotify saw is passed on a second later, once
- * for all that happened in that time; if it was our own delivery after all,
- * its report comes earlier and replaces this.
+ * A folder is kept here as long as somebody watches it, found by its id. What
+ * our own programs report is passed on at once. What was only seen from outside
+ * (mailbox/lookout.h) is passed on a second later, once for all that happened in
+ * that time; if it was our own delivery after all, its report comes earlier and
+ * replaces this.
  *
- * If the kernel gives no watch, watchers are told to look now and then.
+ * If not all can be seen, watchers are told to look now and then.
  */
 #include "mailbox-feed/folders.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "log/log.h"
-#include "mailbox/watch.h"
+#include "mailbox/lookout.h"
 
-/* Our own programs report changes when they are complete. What only inotify saw
+/* Our own programs report changes when they are complete. What was only seen
  * waits this long, so that nobody looks at half a delivery. */
 #define SETTLE_S 1
-#define LOOK_S 30 /* if the kernel does not tell us */
-
-#define EVENTS                                                              \
-	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | \
-	 IN_DONT_FOLLOW)
-
-#define KEY_SIZE 48
+#define LOOK_S 30 /* if not all is seen */
 
 /* One watcher's of one folder. */
 struct watch {
@@ -45,10 +31,10 @@ struct watch {
 struct folder {
 	struct folders *all;
 	struct folder_id id;
-	int wd[WATCH_PLACES + 1]; /* -1: not watched; the last is of NAMES */
-	unsigned seen;		  /* by inotify, not yet told */
+	bool names;    /* somebody wants to hear of them */
+	unsigned seen; /* from outside, not yet told */
 	struct event *settle;
-	struct event *look; /* NULL: inotify tells of all changes */
+	struct event *look; /* NULL: all changes are seen */
 	LIST_HEAD(, watch) watches;
 	LIST_ENTRY(folder) next;
 };
@@ -59,23 +45,16 @@ struct folders {
 	void *context;
 	LIST_HEAD(, folder) list;
 	struct map *by_id;
-	struct map *by_wd;
-	int inotify; /* -1: the kernel gave none */
+	struct lookout *lookout;
 	struct event *readable;
-	bool full_said;
 };
-
-static void wd_key(char *key, int wd)
-{
-	snprintf(key, KEY_SIZE, "%d", wd);
-}
 
 static void tell(struct folder *f, const struct feed_change *c,
 		 const struct watcher *by)
 {
 	struct watch *w;
 
-	/* who reports tells all that inotify saw of it */
+	/* who reports tells all that was seen of it */
 	if (c->what & FEED_ANY)
 		f->seen &= ~(unsigned)FEED_ANY;
 	if (c->what & FEED_NAMES)
@@ -85,11 +64,6 @@ static void tell(struct folder *f, const struct feed_change *c,
 	LIST_FOREACH(w, &f->watches, next)
 		if (w->by != by)
 			w->by->changed(w->by, c);
-}
-
-static bool has_names(const struct folder *f)
-{
-	return f->wd[WATCH_PLACES] >= 0;
 }
 
 static struct feed_change change_of(const struct folder *f, unsigned what)
@@ -134,46 +108,31 @@ static void settle_soon(struct folder *f, unsigned what)
 		event_add(f->settle, &delay);
 }
 
-/* Something was done to NAME in the Maildir itself. */
-static void on_name(struct folder *f, const char *name)
+static struct folder *find(const struct folders *all, struct folder_id id)
 {
-	if (watch_is_of_names(name))
-		settle_soon(f, FEED_NAMES);
+	char key[FOLDER_ID_SIZE];
+
+	folder_id_text(id, key);
+	return map_get(all->by_id, key);
 }
 
-static void on_inotify_event(struct folders *all, const struct inotify_event *e)
+static void on_seen(void *context, struct folder_id id, unsigned what)
 {
-	char key[KEY_SIZE];
-	struct folder *f;
+	struct folder *f = find(context, id);
 
-	/* the kernel's queue was full: it may have been any of them */
-	if (e->mask & IN_Q_OVERFLOW) {
-		LIST_FOREACH(f, &all->list, next)
-			settle_soon(f, has_names(f) ? FEED_ANY | FEED_NAMES
-						    : FEED_ANY);
-		return;
-	}
-	wd_key(key, e->wd);
-	f = map_get(all->by_wd, key);
-	if (f && e->wd == f->wd[WATCH_PLACES])
-		on_name(f, e->len > 0 ? e->name : "");
-	else if (f)
+	if (f && what & LOOKOUT_MESSAGES)
 		settle_soon(f, FEED_ANY);
+	if (f && what & LOOKOUT_NAMES)
+		settle_soon(f, FEED_NAMES);
 }
 
 static void on_readable(int fd, short what, void *arg)
 {
-	_Alignas(struct inotify_event) char data[16384];
-	const struct inotify_event *e;
-	ssize_t n = read(fd, data, sizeof(data));
-	const char *p = data;
+	struct folders *all = arg;
 
+	(void)fd;
 	(void)what;
-	while (n > 0 && p < data + n) {
-		e = (const void *)p;
-		on_inotify_event(arg, e);
-		p += sizeof(*e) + e->len;
-	}
+	lookout_look(all->lookout);
 }
 
 struct folders *folders_new(struct event_base *base,
@@ -187,15 +146,11 @@ struct folders *folders_new(struct event_base *base,
 	all->context = context;
 	LIST_INIT(&all->list);
 	all->by_id = map_new();
-	all->by_wd = map_new();
-	all->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (all->inotify < 0) {
-		log_warn("no inotify, changes by foreign programs are seen "
-			 "late: %m");
+	all->lookout = lookout_begin(on_seen, all);
+	if (lookout_fd(all->lookout) < 0)
 		return all;
-	}
-	all->readable = event_new(base, all->inotify, EV_READ | EV_PERSIST,
-				  on_readable, all);
+	all->readable = event_new(base, lookout_fd(all->lookout),
+				  EV_READ | EV_PERSIST, on_readable, all);
 	event_add(all->readable, NULL);
 	return all;
 }
@@ -211,77 +166,41 @@ static void look_often(struct folder *f)
 	event_add(f->look, &pause);
 }
 
-/* Watches the place PATH of F; its number, or -1. */
-static int add_place(struct folders *all, struct folder *f, const char *path)
-{
-	char key[KEY_SIZE];
-	int wd = inotify_add_watch(all->inotify, path, EVENTS);
-
-	if (wd < 0) {
-		if (errno == ENOSPC && !all->full_said) {
-			all->full_said = true;
-			log_warn("fs.inotify.max_user_watches is reached: "
-				 "changes by foreign programs are seen late");
-		}
-		look_often(f);
-		return -1;
-	}
-	wd_key(key, wd);
-	if (map_get(all->by_wd, key))
-		return -1; /* one directory in two folders */
-	map_put(all->by_wd, key, f);
-	return wd;
-}
-
-static void add_inotify(struct folders *all, struct folder *f, int handle)
-{
-	char path[64];
-
-	f->wd[WATCH_PLACES] = -1;
-	for (unsigned i = 0; i < WATCH_PLACES; i++) {
-		watch_place(handle, i, path, sizeof(path));
-		f->wd[i] = add_place(all, f, path);
-	}
-}
-
-static void add_names(struct folders *all, struct folder *f, int handle)
-{
-	char path[64];
-
-	if (has_names(f))
-		return;
-	watch_names_place(handle, path, sizeof(path));
-	f->wd[WATCH_PLACES] = add_place(all, f, path);
-}
-
-static struct folder *folder_new(struct folders *all, struct folder_id id,
-				 int handle)
+static struct folder *folder_new(struct folders *all, struct folder_id id)
 {
 	struct folder *f = mem_alloc(sizeof(*f));
-	char key[KEY_SIZE];
+	char key[FOLDER_ID_SIZE];
 
 	f->all = all;
 	f->id = id;
 	LIST_INIT(&f->watches);
 	f->settle = evtimer_new(all->base, on_settled, f);
-	add_inotify(all, f, handle);
 	LIST_INSERT_HEAD(&all->list, f, next);
 	folder_id_text(id, key);
 	map_put(all->by_id, key, f);
 	return f;
 }
 
+/* The folder of T, which is watched from now on; with NAMES, these too. */
+static struct folder *folder_of(struct folders *all,
+				const struct folder_token *t, bool names)
+{
+	struct folder *f = find(all, t->id);
+	bool more = !f || (names && !f->names);
+
+	if (!f)
+		f = folder_new(all, t->id);
+	f->names |= names;
+	if (more && !lookout_add(all->lookout, t, names))
+		look_often(f);
+	return f;
+}
+
 static void folder_free(struct folders *all, struct folder *f)
 {
-	char key[KEY_SIZE];
+	char key[FOLDER_ID_SIZE];
 
-	for (int i = 0; i <= WATCH_PLACES; i++) {
-		if (f->wd[i] < 0)
-			continue;
-		inotify_rm_watch(all->inotify, f->wd[i]);
-		wd_key(key, f->wd[i]);
-		map_remove(all->by_wd, key);
-	}
+	lookout_remove(all->lookout, f->id);
 	event_free(f->settle);
 	if (f->look)
 		event_free(f->look);
@@ -289,14 +208,6 @@ static void folder_free(struct folders *all, struct folder *f)
 	folder_id_text(f->id, key);
 	map_remove(all->by_id, key);
 	free(f);
-}
-
-static struct folder *find(const struct folders *all, struct folder_id id)
-{
-	char key[KEY_SIZE];
-
-	folder_id_text(id, key);
-	return map_get(all->by_id, key);
 }
 
 static struct watch *watch_of(const struct folder *f, const struct watcher *by)
@@ -338,20 +249,15 @@ static void watch_end(struct folders *all, struct watch *w)
 		folder_free(all, f);
 }
 
-bool folders_watch(struct folders *all, struct watcher *w, int handle,
-		   bool names)
+bool folders_watch(struct folders *all, struct watcher *w, int fd, bool names)
 {
 	struct feed_change first;
-	struct folder_id id;
+	struct folder_token t;
 	struct folder *f;
 
-	if (!watch_id(handle, &id))
+	if (!lookout_identify(all->lookout, fd, &t))
 		return false;
-	f = find(all, id);
-	if (!f)
-		f = folder_new(all, id, handle);
-	if (names)
-		add_names(all, f, handle);
+	f = folder_of(all, &t, names);
 	if (!watch_new(f, w)) {
 		if (LIST_EMPTY(&f->watches))
 			folder_free(all, f);

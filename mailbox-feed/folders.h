@@ -1,6 +1,6 @@
 /*
- * The watched folders, by their id, and the inotify instance that notices
- * changes by other programs in them.
+ * The watched folders, by their id, and who hears of changes in them, also of
+ * those by other programs.
  */
 #ifndef MAILBOX_FEED_FOLDERS_H
 #define MAILBOX_FEED_FOLDERS_H
@@ -28,12 +28,11 @@ struct folders *folders_new(struct event_base *base,
 					    const struct feed_change *c),
 			    void *context);
 
-/* From now on W hears of the folder HANDLE (mailbox/watch.h), too, and at once
- * gets FEED_ANY, since nobody was told of earlier changes. With NAMES, HANDLE
- * is an INBOX, and W hears of what other programs do to the user's folders.
- * False if HANDLE is not a folder, or W has FEED_WATCHES_MAX. */
-bool folders_watch(struct folders *all, struct watcher *w, int handle,
-		   bool names);
+/* From now on W hears of the folder whose token came as FD, too, and at once
+ * gets FEED_ANY, since nobody was told of earlier changes. With NAMES it is an
+ * INBOX, and W hears of what other programs do to the user's folders. False if
+ * it is not a folder's, or W has FEED_WATCHES_MAX. */
+bool folders_watch(struct folders *all, struct watcher *w, int fd, bool names);
 void folders_unwatch(struct folders *all, struct watcher *w,
 		     struct folder_id id);
 void folders_unwatch_all(struct folders *all, struct watcher *w);

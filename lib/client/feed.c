@@ -80,23 +80,25 @@ void feed_tell(struct feed *f, const struct feed_change *c)
 	say(f, 0);
 }
 
-bool feed_watch(struct feed *f, int handle)
+bool feed_watch(struct feed *f, const struct folder_token *t)
 {
-	if (handle < 0 && f->sock < 0)
+	if (!t && f->sock < 0)
 		return true;
 	ipc_begin(&f->out, "watch");
-	if (handle >= 0)
-		ipc_put_fd(&f->out, handle);
-	return say(f, 0);
+	if (t && t->fd >= 0)
+		ipc_put_fd(&f->out, t->fd);
+	return say(f, 0) && (!t || t->fd >= 0);
 }
 
-bool feed_watch_also(struct feed *f, int handle, bool names)
+bool feed_watch_also(struct feed *f, const struct folder_token *t, bool names)
 {
+	if (t->fd < 0)
+		return false;
 	ipc_begin(&f->out, "watch");
 	ipc_put(&f->out, "also", "yes");
 	if (names)
 		ipc_put(&f->out, "names", "yes");
-	ipc_put_fd(&f->out, handle);
+	ipc_put_fd(&f->out, t->fd);
 	return say(f, WATCH_MS);
 }
 

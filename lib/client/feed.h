@@ -3,7 +3,7 @@
  * it. The client of mailbox-feed.
  *
  * A program that changes a folder tells the feed afterwards. A subscriber has
- * one folder or some, each named by a handle that proves that it may read it;
+ * one folder or some, each named by a token that proves that it may read it;
  * or, over another socket, all folders of all users.
  *
  * All of this is best effort: without the feed nobody is told, mail is not
@@ -36,16 +36,16 @@ void feed_close(struct feed **f);
 /* Says what changed. Never waits. */
 void feed_tell(struct feed *f, const struct feed_change *c);
 
-/* From now on hears of changes of the folder HANDLE (mailbox/watch.h; instead
- * of the former ones; -1: none). The first change, FEED_ANY, comes at once, so
+/* From now on hears of changes of the folder T (instead of the former ones;
+ * NULL: none). The first change, FEED_ANY, comes at once, so
  * that the caller looks for what happened before the watch began. False: the
  * feed is not available, look for yourself. */
-bool feed_watch(struct feed *f, int handle);
+bool feed_watch(struct feed *f, const struct folder_token *t);
 
 /* The same for one folder more, up to FEED_WATCHES_MAX. With NAMES, for INBOX,
  * it hears also of what other programs do to the user's folders. Waits a second
  * at most. */
-bool feed_watch_also(struct feed *f, int handle, bool names);
+bool feed_watch_also(struct feed *f, const struct folder_token *t, bool names);
 /* Not of the folder ID any more. */
 void feed_unwatch(struct feed *f, struct folder_id id);
 

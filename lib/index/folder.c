@@ -30,16 +30,10 @@
 #define HELD_MS 50		  /* so long others are kept out */
 #define LET_MS (LOCK_LOOK_MS + 5) /* then so long they may come */
 
-struct folder_id folder_id_of(const struct stat *st)
-{
-	return (struct folder_id){ .high = st->st_dev, .low = st->st_ino };
-}
-
 int folder_open(int store, const char *name, messages_opener *opener, bool make,
 		struct folder *f)
 {
-	struct stat st;
-	int code = ERR_OK;
+	int code;
 
 	memset(f, 0, sizeof(*f));
 	f->lock = f->journal = -1;
@@ -49,15 +43,12 @@ int folder_open(int store, const char *name, messages_opener *opener, bool make,
 		return errno == ENOTDIR || errno == ELOOP
 			       ? err_set(ERR_NOT_FOUND, "%s is no folder", name)
 			       : err_sys("open", name);
-	if (fstat(f->dir, &st) < 0)
-		code = err_sys("look at", name);
-	if (!code)
-		code = opener(f->dir, make, &f->files);
+	code = opener(f->dir, make, &f->files);
 	if (code) {
 		folder_close(f);
 		return code;
 	}
-	f->id = folder_id_of(&st);
+	f->id = messages_id(f->files);
 	return ERR_OK;
 }
 

@@ -96,10 +96,6 @@ static inline bool folder_is_locked(const struct folder *f)
 	return f->locked;
 }
 
-/* The id of the folder whose directory is ST. */
-struct stat;
-struct folder_id folder_id_of(const struct stat *st);
-
 /* Was the directory removed since it was opened? */
 bool folder_is_gone(const struct folder *f);
 

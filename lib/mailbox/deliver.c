@@ -104,7 +104,7 @@ static bool is_open_at(const struct letterbox *b, const char *path)
 
 	return b->open && b->changed && strcmp(b->path, path) == 0 &&
 	       stat(path, &st) == 0 && ctime_of(&st) == b->changed &&
-	       folder_id_equal(folder_id_of(&st), folder_id(&b->f));
+	       folder_id_equal(maildir_id(&st), folder_id(&b->f));
 }
 
 /* The folder's directory in the Maildir. */

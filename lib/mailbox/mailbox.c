@@ -406,9 +406,9 @@ struct folder_id mailbox_id(const struct mailbox *m)
 	return index_id(&m->x);
 }
 
-int mailbox_handle(const struct mailbox *m)
+struct folder_token mailbox_token(const struct mailbox *m)
 {
-	return index_dir(&m->x);
+	return messages_token(index_messages(&m->x));
 }
 
 struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq)

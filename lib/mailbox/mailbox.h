@@ -73,9 +73,8 @@ struct folder_id mailbox_id(const struct mailbox *m);
  * caller reports that, too, since no directory has changed. */
 bool mailbox_found_edited(struct mailbox *m);
 
-/* A descriptor that stands for the folder, for feed_watch (watch.h evaluates
- * it); it stays the mailbox's. -1: this folder cannot be watched. */
-int mailbox_handle(const struct mailbox *m);
+/* What stands for the folder in feed_watch; it stays the mailbox's. */
+struct folder_token mailbox_token(const struct mailbox *m);
 
 /* The message at SEQ, 1 to mailbox_count. */
 struct mailbox_message mailbox_get(const struct mailbox *m, uint32_t seq);

@@ -10,6 +10,7 @@
 #include "index/disk.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/store.h"
+#include "maildir/maildir.h"
 
 #define DISK_NAME_SIZE 256 /* of a folder's directory, with the NUL */
 
@@ -20,7 +21,7 @@
 #define DISK_USES "posthorn-special-use"
 #define DISK_AUTOCREATED "posthorn-autocreated"
 #define DISK_WARNED "posthorn-quota-warned"
-#define DISK_SUBSCRIPTIONS "subscriptions"
+#define DISK_SUBSCRIPTIONS MAILDIR_SUBSCRIPTIONS
 #define DISK_METADATA_ACCOUNT "posthorn-metadata-account"
 
 /* And in the directory of each folder. */

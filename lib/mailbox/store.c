@@ -230,14 +230,22 @@ int store_exists(struct store *s, const char *name)
 	return S_ISDIR(st.st_mode) ? ERR_OK : ERR_NOT_FOUND;
 }
 
-int store_handle(struct store *s, const char *name, int *handle)
+int store_token(struct store *s, const char *name, struct folder_token *t)
 {
 	char disk[DISK_NAME_SIZE];
 	int code = disk_name_in(s->dir, name, disk);
 
-	*handle = code ? -1
-		       : openat(s->dir, disk,
-				O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-					O_CLOEXEC);
-	return code || *handle >= 0 ? code : err_from_errno(errno);
+	t->fd = -1;
+	return code ? code : maildir_token(s->dir, disk, t);
+}
+
+int store_id(struct store *s, const char *name, struct folder_id *id)
+{
+	struct folder_token t;
+	int code = store_token(s, name, &t);
+
+	if (!code)
+		*id = t.id;
+	folder_token_end(&t);
+	return code;
 }

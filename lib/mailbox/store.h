@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/folder-id.h"
 #include "client/quota.h"
 
 #define STORE_NAME_MAX 200 /* bytes of a folder's name on disk */
@@ -76,8 +77,13 @@ int store_check_name(const char *name);
 /* ERR_OK if the folder is there, else ERR_NOT_FOUND (or as check_name). */
 int store_exists(struct store *s, const char *name);
 
-/* A descriptor, the caller's, that stands for the folder (watch.h). */
-int store_handle(struct store *s, const char *name, int *handle) MUST_CHECK;
+/* The folder's id, as mailbox_id. */
+int store_id(struct store *s, const char *name,
+	     struct folder_id *id) MUST_CHECK;
+
+/* The folder's token, as mailbox_token, but the caller's to end. */
+int store_token(struct store *s, const char *name,
+		struct folder_token *t) MUST_CHECK;
 
 /* The calls from here on leave all as it was if they fail, on a full disk, say.
  *

@@ -22,16 +22,18 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "maildir/name.h"
 
 #define ASIDE_TRIES 1000 /* files of one name in `tmp` */
 #define ASIDE_MAX 240	 /* bytes of it that are kept */
 
-static const char *const place[DIRS] = MAILDIR_PLACES;
+static const char *const place[DIRS] = { "new", "cur" };
 
 struct maildir {
 	struct messages m; /* must be first: same pointer */
 	int dir;	   /* the caller's */
+	struct folder_id id;
 	int sub[DIRS];	   /* -1 while not needed */
 	bool asked, exact; /* the clock's kind, once asked for */
 };
@@ -39,6 +41,22 @@ struct maildir {
 static struct maildir *of(struct messages *ms)
 {
 	return (struct maildir *)(void *)ms;
+}
+
+/* A directory keeps its inode when it is renamed. */
+struct folder_id maildir_id(const struct stat *st)
+{
+	return (struct folder_id){ .high = st->st_dev, .low = st->st_ino };
+}
+
+static struct folder_id id(struct messages *ms)
+{
+	return of(ms)->id;
+}
+
+static struct folder_token token(struct messages *ms)
+{
+	return (struct folder_token){ of(ms)->id, of(ms)->dir };
 }
 
 static int sub(struct maildir *d, unsigned which, int *fd)
@@ -396,6 +414,8 @@ static void close_maildir(struct messages *ms)
 }
 
 static const struct messages_ops ops = {
+	.id = id,
+	.token = token,
 	.stamps = stamps,
 	.exact = exact,
 	.list = list,
@@ -423,15 +443,43 @@ int maildir_make(int dir)
 	return ERR_OK;
 }
 
+bool maildir_is_of_names(const char *entry)
+{
+	return entry[0] == '.' || str_equal(entry, MAILDIR_SUBSCRIPTIONS);
+}
+
+int maildir_token(int store, const char *folder, struct folder_token *t)
+{
+	struct stat st;
+	int code = ERR_OK;
+
+	t->fd = openat(store, folder,
+		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (t->fd < 0)
+		return err_from_errno(errno);
+	if (fstat(t->fd, &st) < 0)
+		code = err_sys("look at", folder);
+	if (code)
+		folder_token_end(t);
+	else
+		t->id = maildir_id(&st);
+	return code;
+}
+
 int maildir_open(int dir, bool make, struct messages **ms)
 {
 	struct maildir *d = mem_alloc(sizeof(*d));
+	struct stat st;
 	int fd, code = ERR_OK;
 
 	d->m.ops = &ops;
 	d->dir = dir;
 	d->sub[DIR_NEW] = d->sub[DIR_CUR] = -1;
-	if (make)
+	if (fstat(dir, &st) < 0)
+		code = err_sys("look at", "a folder");
+	else
+		d->id = maildir_id(&st);
+	if (make && !code)
 		code = sub(d, DIR_CUR, &fd);
 	if (make && !code && sub(d, DIR_NEW, &fd) != ERR_OK)
 		code = maildir_make(dir);

@@ -15,6 +15,16 @@ void message_base(char out[MESSAGE_BASE_MAX + 1], uint32_t validity,
 		 validity, size, wire, uid);
 }
 
+struct folder_id messages_id(struct messages *ms)
+{
+	return ms->ops->id(ms);
+}
+
+struct folder_token messages_token(struct messages *ms)
+{
+	return ms->ops->token(ms);
+}
+
 int messages_stamps(struct messages *ms, unsigned dirs, int64_t when[DIRS])
 {
 	return ms->ops->stamps(ms, dirs, when);

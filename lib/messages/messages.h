@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/folder-id.h"
 #include "messages/listing.h"
 
 enum { DIR_NEW, DIR_CUR, DIRS };
@@ -55,6 +56,11 @@ struct message_state {
 struct messages;
 
 struct messages_ops {
+	/* Which folder this is: the store makes ids as it likes. */
+	struct folder_id (*id)(struct messages *ms);
+	/* What another process needs to watch it (messages/lookout.h); it is
+	 * valid as long as MS is open. */
+	struct folder_token (*token)(struct messages *ms);
 	/* A number for each place whose bit is in DIRS, which differs after
 	 * any change there. */
 	int (*stamps)(struct messages *ms, unsigned dirs, int64_t when[DIRS]);
@@ -107,6 +113,8 @@ void message_base(char out[MESSAGE_BASE_MAX + 1], uint32_t validity,
 		  uint32_t uid, uint32_t size, uint32_t wire);
 
 /* The calls, by name. */
+struct folder_id messages_id(struct messages *ms);
+struct folder_token messages_token(struct messages *ms);
 int messages_stamps(struct messages *ms, unsigned dirs,
 		    int64_t when[DIRS]) MUST_CHECK;
 bool messages_exact(struct messages *ms);

@@ -204,17 +204,17 @@ void feed_tell(struct feed *n, const struct feed_change *c)
 	(void)c;
 }
 
-bool feed_watch(struct feed *n, int handle)
+bool feed_watch(struct feed *n, const struct folder_token *t)
 {
 	(void)n;
 	(void)handle;
 	return false;
 }
 
-bool feed_watch_also(struct feed *n, int handle, bool names)
+bool feed_watch_also(struct feed *n, const struct folder_token *t, bool names)
 {
 	(void)names;
-	return feed_watch(n, handle);
+	return feed_watch(n, t);
 }
 
 void feed_unwatch(struct feed *n, struct folder_id id)

@@ -55,6 +55,16 @@ static struct memory_message *memory_find(struct messages *ms,
 	return NULL;
 }
 
+static struct folder_id memory_id(struct messages *ms)
+{
+	return (struct folder_id){ 0, memory_of(ms)->ino };
+}
+
+static struct folder_token memory_token(struct messages *ms)
+{
+	return (struct folder_token){ memory_id(ms), -1 };
+}
+
 static bool memory_exact(struct messages *ms)
 {
 	(void)ms;
@@ -194,6 +204,8 @@ static void memory_close(struct messages *ms)
 }
 
 static const struct messages_ops memory_ops = {
+	.id = memory_id,
+	.token = memory_token,
 	.stamps = memory_stamps,
 	.exact = memory_exact,
 	.list = memory_list,
