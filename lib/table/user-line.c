@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "server/user.h"
+#include "table/proxy.h"
 #include "table/quota-rule.h"
 
 enum { NAME, PASSWORD, UID, GID, GECOS, HOME, SHELL, EXTRA, FIELDS };
@@ -119,6 +120,9 @@ void user_free(struct user *u)
 	free(u->home);
 	free(u->maildir);
 	free(u->quota_rules);
+	if (u->proxy)
+		mem_wipe(u->proxy, strlen(u->proxy));
+	free(u->proxy);
 	free(u);
 }
 
@@ -133,6 +137,20 @@ static bool take_rules(struct user *u, const char *extra)
 		u->quota_rules = mem_strdup(trees.data);
 	buf_free(&trees);
 	return good;
+}
+
+/* A fault keeps the user from logging in, and no mail. */
+static const char *take_proxy(struct user *u, const char *extra)
+{
+	struct proxy_target t;
+	const char *fault;
+
+	if (!proxy_is_meant(extra))
+		return NULL;
+	u->proxy = mem_strdup(extra);
+	fault = proxy_read(extra, true, &t);
+	mem_wipe(&t, sizeof(t));
+	return fault;
 }
 
 /* U exists, but its line cannot be used. */
@@ -164,6 +182,7 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why)
 {
 	char *field[FIELDS];
+	const char *proxy;
 	struct user *u;
 
 	*why = NULL;
@@ -197,6 +216,9 @@ struct user *user_parse(char *line, const struct user_defaults *defaults,
 		*why = "userdb_quota_rule is not of the form "
 		       "*:storage=1G:messages=1000, or Trash:storage=+10%: "
 		       "the limits of all hold";
+	proxy = take_proxy(u, field[EXTRA]);
+	if (proxy)
+		*why = proxy;
 	u->maildir = find_maildir(u->home, field[EXTRA]);
 	if (!u->maildir)
 		return refuse(u, why, "userdb_mail is not an absolute path");

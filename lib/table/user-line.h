@@ -20,6 +20,8 @@ struct user {
 	gid_t gid;
 	struct quota_limits quota; /* QUOTA_DEFAULT where the line has none */
 	char *quota_rules; /* of trees of folders; NULL: those of all */
+	char *proxy; /* words of table/proxy.h, which may be wrong, if logins go
+		      * elsewhere; or NULL */
 	bool refused; /* the user exists, but the rest of the line is
 		       * wrong */
 };
@@ -42,7 +44,7 @@ void users_parse(const struct text_reading *r, char *text, size_t n,
  * *WHY NULL for an empty line or a comment, else *WHY says what is wrong. A
  * fault after a valid name gives a user that is refused, an unusable password
  * one that cannot log in, and limits that are not understood one with those of
- * all: these also set *WHY. */
+ * all: these also set *WHY, and so does what is wrong with U->proxy. */
 struct user *user_parse(char *line, const struct user_defaults *defaults,
 			const char **why);
 void user_free(struct user *u);
