@@ -287,6 +287,27 @@ struct dns_answer *dns_query(struct arena *a, const char *name,
 	return dns_query_within(a, name, type, &p);
 }
 
+int dns_query_begin(const char *name, const char *type)
+{
+	ipc_begin(&self.question, "query");
+	ipc_put(&self.question, "name", name);
+	ipc_put(&self.question, "type", type);
+	ipc_put_int(&self.question, "id", 0);
+	return ipc_client_begin(self.client.service, &self.question);
+}
+
+struct dns_answer *dns_query_end(struct arena *a, int sock, const char *name,
+				 const char *type)
+{
+	int err = ipc_recv(sock, &self.answer, 0);
+	struct dns_answer *d = err ? no_answer(a, name, err_why(err))
+				   : read_answer(a, &self.answer, name, type);
+
+	ipc_in_reset(&self.answer);
+	close(sock);
+	return d;
+}
+
 static void reverse_v6(const struct in6_addr *in, char *out)
 {
 	static const char digits[] = "0123456789abcdef";

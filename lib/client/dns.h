@@ -1,5 +1,6 @@
 /*
- * Questions to the resolver. Blocking, with a deadline. Names are given and
+ * Questions to the resolver. Blocking, with a deadline, unless it is said
+ * otherwise. Names are given and
  * come back in ASCII form, lower case, without the final dot.
  */
 #ifndef CLIENT_DNS_H
@@ -74,6 +75,15 @@ struct dns_patience {
 struct dns_answer *dns_query_within(struct arena *a, const char *name,
 				    const char *type,
 				    const struct dns_patience *p);
+
+/* The same for event loops, which never wait: asks on a connection of its own and
+ * gives the socket, which becomes readable with the answer; -1, with a cause, if
+ * the resolver cannot be asked now. */
+int dns_query_begin(const char *name, const char *type);
+
+/* Takes the answer to that question from SOCK, and closes it. */
+struct dns_answer *dns_query_end(struct arena *a, int sock, const char *name,
+				 const char *type);
 
 /* The name of an IP address for PTR questions ("4.3.2.1.in-addr.arpa");
  * false if IP is not an address. */

@@ -156,10 +156,8 @@ void tls_describe(const struct tls_info *info, char *out, size_t size)
 		 info->cipher, info->bits);
 }
 
-int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
-		int64_t ms, int stop)
+static void put_request(const struct tls_request *r)
 {
-	self.client.stop = stop;
 	ipc_begin(&self.question, "connect");
 	ipc_put(&self.question, "level", level_names[r->level]);
 	ipc_put(&self.question, "sni", r->sni ? r->sni : "");
@@ -167,7 +165,31 @@ int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
 		ipc_put(&self.question, "name", r->names[i]);
 	for (size_t i = 0; i < r->ntlsa; i++)
 		ipc_put(&self.question, "tlsa", r->tlsa[i]);
+}
+
+int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
+		int64_t ms, int stop)
+{
+	self.client.stop = stop;
+	put_request(r);
 	return ask(&self.client, fd, info, ms);
+}
+
+int tls_connect_begin(int fd, const struct tls_request *r, int64_t ms)
+{
+	put_request(r);
+	ipc_put_int(&self.question, "timeout", ms > 0 ? ms : 1);
+	ipc_put_fd(&self.question, fd);
+	return ipc_client_begin(self.client.service, &self.question);
+}
+
+int tls_connect_end(int sock, struct tls_info *info)
+{
+	int err = ipc_recv(sock, &self.answer, 0);
+
+	*info = (struct tls_info){ 0 };
+	close(sock);
+	return err ? no_answer(info, err) : take_connection(info);
 }
 
 bool tls_ended(int fd)

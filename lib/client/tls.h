@@ -62,6 +62,11 @@ struct tls_request {
 int tls_connect(int fd, const struct tls_request *r, struct tls_info *info,
 		int64_t ms, int stop);
 
+/* The same for callers that do something else meanwhile, as tls_accept_begin and
+ * tls_accept_end. */
+int tls_connect_begin(int fd, const struct tls_request *r, int64_t ms);
+int tls_connect_end(int sock, struct tls_info *info);
+
 /* After the end of file on the plain descriptor FD: did the peer end in order
  * (close_notify)? False: the connection broke, and the data may be truncated.
  * Only protocols in which the end of the connection ends the data must ask. */

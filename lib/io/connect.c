@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,26 +30,39 @@ static socklen_t fill_address(struct sockaddr_storage *a, const char *ip,
 	return 0;
 }
 
-static bool finish(int fd, int64_t ms, int stop)
+bool connect_end(int fd)
 {
-	int err = wait_beside(fd, POLLOUT, stop, clock_ms() + ms), so_error = 0;
+	int so_error = 0;
 	socklen_t len = sizeof(so_error);
 
-	if (err == ERR_TIMEOUT)
-		errno = ETIMEDOUT;
-	if (err == ERR_STOPPING)
-		errno = ECANCELED;
-	if (err || getsockopt(fd, SOL_SOCKET, SO_ERROR, &so_error, &len) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &so_error, &len) < 0)
 		return false;
 	errno = so_error;
 	return so_error == 0;
 }
 
-int connect_to(const char *ip, int port, int64_t ms, int stop)
+static bool finish(int fd, int64_t ms, int stop)
+{
+	int err = wait_beside(fd, POLLOUT, stop, clock_ms() + ms);
+
+	if (err == ERR_TIMEOUT)
+		errno = ETIMEDOUT;
+	if (err == ERR_STOPPING)
+		errno = ECANCELED;
+	return !err && connect_end(fd);
+}
+
+static void close_with(int fd, int err)
+{
+	close(fd);
+	errno = err;
+}
+
+int connect_begin(const char *ip, int port)
 {
 	struct sockaddr_storage a;
 	socklen_t len = fill_address(&a, ip, port);
-	int fd, err, on = 1;
+	int fd, on = 1;
 
 	if (len == 0) {
 		errno = EINVAL;
@@ -62,12 +74,22 @@ int connect_to(const char *ip, int port, int64_t ms, int stop)
 	/* the end of a message must not wait for an acknowledgement */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, (struct sockaddr *)&a, len) == 0 ||
-	    (errno == EINPROGRESS && finish(fd, ms, stop))) {
+	    errno == EINPROGRESS)
+		return fd;
+	close_with(fd, errno);
+	return -1;
+}
+
+int connect_to(const char *ip, int port, int64_t ms, int stop)
+{
+	int fd = connect_begin(ip, port);
+
+	if (fd < 0)
+		return -1;
+	if (finish(fd, ms, stop)) {
 		file_set_nonblock(fd, false);
 		return fd;
 	}
-	err = errno;
-	close(fd);
-	errno = err;
+	close_with(fd, errno);
 	return -1;
 }

@@ -65,3 +65,24 @@ int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 		err = ipc_client_once(c, q, a, until - clock_ms());
 	return err == ERR_EOF ? err_set(ERR_TEMP, "%s", err_why(err)) : err;
 }
+
+int ipc_client_begin(const char *service, const struct ipc_out *q)
+{
+	int err = ERR_EOF;
+
+	/* as above */
+	for (int i = 0; i < TRIES && err == ERR_EOF; i++) {
+		int sock = ipc_connect_now(service);
+
+		if (sock < 0) {
+			err_sys("reach", service);
+			return -1;
+		}
+		err = ipc_send(sock, q, 0);
+		if (!err)
+			return sock;
+		close(sock);
+	}
+	err_set(err, "%s: %s", service, err_why(err));
+	return -1;
+}

@@ -28,4 +28,9 @@ int ipc_client_call(struct ipc_client *c, const struct ipc_out *q,
 int ipc_client_once(struct ipc_client *c, const struct ipc_out *q,
 		    struct ipc_in *a, int64_t ms);
 
+/* For event loops, which never wait: sends Q to SERVICE on a connection of its
+ * own, and gives the socket, which becomes readable with the answer. -1, with a
+ * cause: it cannot be asked now. */
+int ipc_client_begin(const char *service, const struct ipc_out *q);
+
 #endif
