@@ -13,8 +13,8 @@ endif
 # Each program: name, folder, libraries. A folder's files belong to its first
 # program; the others (OWN_x) are made of the files named after them.
 PROGRAMS = master gate smtpd submit pickup sendmail qmgr remote-send \
-	tls-policy local-deliver imapd mailbox-feed pop3d authcheck decoder \
-	accountd tlsproxy resolver posthorn
+	tls-policy local-deliver imapd mailbox-feed pop3d login-proxy authcheck \
+	decoder accountd tlsproxy resolver posthorn
 
 DIR_master = master
 DIR_gate = smtpd
@@ -29,6 +29,7 @@ DIR_local-deliver = local-deliver
 DIR_imapd = imapd
 DIR_mailbox-feed = mailbox-feed
 DIR_pop3d = pop3d
+DIR_login-proxy = login-proxy
 DIR_authcheck = authcheck
 DIR_decoder = decoder
 DIR_accountd = accountd

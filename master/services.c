@@ -24,6 +24,8 @@ const struct service_row service_rows[] = {
 	{ PRIVATE("tls-client") }, USER_NET },
 { "accountd", "accountd", STAGE_HELPERS, USER_ACCOUNT, 0,
 	{ PRIVATE("accountd"), PUBLIC("accountd") }, USER_NET },
+{ "login-proxy", "login-proxy", STAGE_DOORS, USER_NET, FLAG_CHROOT,
+	{ PRIVATE("login-proxy") }, USER_ACCOUNT },
 { "authcheck", "authcheck", STAGE_HELPERS, USER_CHECK, FLAG_CHROOT,
 	{ PRIVATE("authcheck") }, USER_NET },
 { "decoder", "decoder", STAGE_HELPERS, USER_DECODER, FLAG_NEEDS_DECODERS,
