@@ -4,7 +4,8 @@
  * comes (guess.h: after wrong guesses it takes longer); the password is
  * checked (check.h), or was checked recently (memo.h); a negative answer is
  * held back for half a second; and a session, if one was asked for, gets the
- * connection (handover.h). Each of these is a callback from the loop, and
+ * connection (handover.h), or the login is made once more at the host that serves
+ * the user (passing.h), which may be who checks the password. Each of these is a callback from the loop, and
  * exchange_free may be called in any of them.
  */
 #include "accountd/exchange.h"
@@ -16,11 +17,13 @@
 #include <unistd.h>
 
 #include "accountd/check.h"
+#include "accountd/elsewhere.h"
 #include "accountd/find.h"
 #include "accountd/guess.h"
 #include "accountd/handover.h"
 #include "accountd/master.h"
 #include "accountd/memo.h"
+#include "accountd/passing.h"
 #include "accountd/recent.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -29,6 +32,9 @@
 #include "sasl/server.h"
 
 #define FAIL_MS 500
+#define HOST_FAIL_MS_MAX 5000
+#define HOST_FAIL_KEPT_MS 3600000
+#define TTL_MAX 5 /* how often a login is passed on */
 #define PENDING_MAX 90000 /* base64 */
 
 struct exchange {
@@ -54,12 +60,18 @@ struct exchange {
 	struct event delay;
 	struct check *check;
 	struct handover *handover;
+	int64_t ttl;
+	enum elsewhere where;
+	struct proxy_target target; /* if that is elsewhere */
+	struct passing *passing;
 	struct ipc_out out;
 };
 
 static struct {
 	struct event_base *base;
 	bool pam;
+	int64_t host_fail_ms; /* what a host took to refuse a password … */
+	int64_t host_fail_until_ms; /* … lately */
 } self;
 
 void exchange_setup(struct event_base *base, bool pam)
@@ -102,10 +114,32 @@ static void answer_temp(struct exchange *x, const char *why)
 	x->answer(x->context, &x->out, true);
 }
 
+/* A host took so long to refuse what nobody here could judge: all failures do so
+ * for a while, or the time would tell whose they are. */
+static void note_host_failure(const struct exchange *x)
+{
+	int64_t now = clock_ms(), ms = now - x->begun_ms;
+
+	if (ms > HOST_FAIL_MS_MAX)
+		ms = HOST_FAIL_MS_MAX;
+	if (ms < self.host_fail_ms && now < self.host_fail_until_ms)
+		return;
+	self.host_fail_ms = ms;
+	self.host_fail_until_ms = now + HOST_FAIL_KEPT_MS;
+}
+
+static int64_t fail_ms(void)
+{
+	return self.host_fail_ms > FAIL_MS &&
+			       clock_ms() < self.host_fail_until_ms
+		       ? self.host_fail_ms
+		       : FAIL_MS;
+}
+
 /* Sends the prepared answer when a failure may be sent. */
 static void answer_late(struct exchange *x)
 {
-	int64_t left = x->begun_ms + FAIL_MS - clock_ms();
+	int64_t left = x->begun_ms + fail_ms() - clock_ms();
 
 	start_timer(&x->delay, left > 0 ? left : 0);
 }
@@ -163,14 +197,21 @@ static void on_delay(evutil_socket_t fd, short what, void *arg)
 	x->answer(x->context, &x->out, true);
 }
 
-static void succeed(struct exchange *x)
+/* HOST: which other one serves the user, or NULL. */
+static void succeed_at(struct exchange *x, const char *host)
 {
-	log_info("login: client=%s, service=%s, method=%s, user=%s, tls=%s",
+	log_info("login: client=%s, service=%s, method=%s, user=%s, tls=%s%s%s",
 		 x->client, x->service, sasl_server_mechanism(x->sasl),
-		 shown(x), x->tls ? "yes" : "no");
+		 shown(x), x->tls ? "yes" : "no", host ? ", host=" : "",
+		 host ? host : "");
 	ipc_begin(&x->out, "ok");
 	ipc_put(&x->out, "user", x->account.user);
 	x->answer(x->context, &x->out, true);
+}
+
+static void succeed(struct exchange *x)
+{
+	succeed_at(x, NULL);
 }
 
 /* The password is right, so this is no failure. */
@@ -202,6 +243,99 @@ static void on_handover(void *context, enum handover_end end, const char *why)
 	succeed(x);
 }
 
+static void refuse_login(struct exchange *x, const char *why)
+{
+	guess_failed(x->client, x->who, sasl_server_password(x->sasl),
+		     clock_ms());
+	fail(x, why);
+}
+
+/* The host that serves the user does not want: that was no guess. */
+static void say_refused(struct exchange *x, const char *reply, const char *why)
+{
+	log_info("login refused: client=%s, service=%s, method=%s, user=%s: "
+		 "%s says %s",
+		 x->client, x->service, sasl_server_mechanism(x->sasl),
+		 shown(x), why, reply);
+	ipc_begin(&x->out, "refused");
+	ipc_put(&x->out, "reply", reply);
+	answer_late(x);
+}
+
+/* Does the host alone know the password? */
+static bool is_checked_there(const struct exchange *x)
+{
+	return x->where == ELSEWHERE_THERE && x->target.nopassword &&
+	       !*x->name.master;
+}
+
+static void take_passed(struct exchange *x, const char *host)
+{
+	if (is_checked_there(x))
+		guess_succeeded(x->client, x->who, clock_ms());
+	if (str_equal(x->session, "pop3"))
+		recent_note(x->account.user, clock_ms());
+	succeed_at(x, host);
+}
+
+static void on_passed(void *context, enum passing_end end, const char *reply,
+		      const char *why)
+{
+	struct exchange *x = context;
+
+	x->passing = NULL;
+	switch (end) {
+	case PASSING_TAKEN:
+		take_passed(x, why);
+		break;
+	case PASSING_WRONG:
+		if (!is_checked_there(x)) {
+			say_refused(x, reply, why);
+			break;
+		}
+		note_host_failure(x);
+		refuse_login(x, "wrong password, says the host of the user");
+		break;
+	case PASSING_REFUSED:
+		say_refused(x, reply, why);
+		break;
+	case PASSING_MANY:
+		say_many(x, "the user has too many sessions");
+		break;
+	case PASSING_TEMP:
+	case PASSING_LOST:
+		say_temp(x, why);
+		answer_late(x);
+		break;
+	}
+}
+
+/* To the host that serves the user. For a service without sessions only the
+ * password is checked, as any login of the user's would be there. */
+static void pass_on(struct exchange *x)
+{
+	const struct passing_facts f = {
+		.session = *x->session ? x->session : "imap",
+		.user = x->account.user,
+		.master = x->name.master,
+		.password = sasl_server_password(x->sasl),
+		.target = &x->target,
+		.ms = elsewhere_patience_ms(&x->target),
+		.ttl = x->ttl,
+		.client = x->client,
+		.tag = x->tag,
+		.pending = x->pending,
+		.fd = x->fd
+	};
+	const char *why;
+
+	x->passing = passing_begin(self.base, &f, on_passed, x, &why);
+	if (!x->passing) {
+		say_temp(x, why);
+		answer_late(x);
+	}
+}
+
 static void accept_login(struct exchange *x)
 {
 	struct handover_facts f = { .session = x->session,
@@ -220,16 +354,13 @@ static void accept_login(struct exchange *x)
 	}
 	if (is_too_soon(x))
 		return;
+	if (x->where == ELSEWHERE_THERE) {
+		pass_on(x);
+		return;
+	}
 	x->handover = handover_begin(self.base, &f, on_handover, x, &why);
 	if (!x->handover)
 		answer_temp(x, why);
-}
-
-static void refuse_login(struct exchange *x, const char *why)
-{
-	guess_failed(x->client, x->who, sasl_server_password(x->sasl),
-		     clock_ms());
-	fail(x, why);
 }
 
 static void on_checked(void *context, enum check_result result)
@@ -266,7 +397,8 @@ static void judge(struct exchange *x, enum account_status found, bool system,
 {
 	if (found == ACCOUNT_NONE)
 		set_nobody(x, "unknown user");
-	else if (x->account.uid == 0 && *x->session)
+	else if (x->account.uid == 0 && *x->session &&
+		 x->where == ELSEWHERE_HERE)
 		set_nobody(x, "root has no mail session");
 	else if (system && !self.pam)
 		set_nobody(x, "passwords of system users cannot be checked");
@@ -295,6 +427,9 @@ static enum account_status find(struct exchange *x, const char **hash)
 	enum account_status found =
 		find_login(x->name.user, &x->account, hash), master;
 
+	x->where = elsewhere_find(x->account.user, found, &x->target);
+	if (x->where == ELSEWHERE_UNSURE)
+		return ACCOUNT_TEMP;
 	if (!*x->name.master)
 		return found;
 	master = master_find(x->name.master, hash);
@@ -316,6 +451,10 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 		/* as slow as a wrong password: names can be guessed here */
 		say_temp(x, "the user could not be looked up");
 		answer_late(x);
+		return;
+	}
+	if (is_checked_there(x)) {
+		pass_on(x);
 		return;
 	}
 	hash = choose_check(x, found, hash);
@@ -404,6 +543,8 @@ struct exchange *exchange_begin(struct ipc_in *m, exchange_answer *answer,
 	replace(&x->tag, ipc_text(m, "tag"));
 	replace(&x->pending, ipc_text(m, "pending"));
 	x->tls = str_equal(ipc_get(m, "tls"), "1");
+	if (!ipc_int(m, "ttl", 0, TTL_MAX, &x->ttl))
+		x->ttl = TTL_MAX;
 	evtimer_assign(&x->turn, self.base, on_turn, x);
 	evtimer_assign(&x->delay, self.base, on_delay, x);
 	if (!is_sound(x)) {
@@ -441,6 +582,9 @@ void exchange_free(struct exchange *x)
 		check_cancel(x->check);
 	if (x->handover)
 		handover_cancel(x->handover);
+	if (x->passing)
+		passing_cancel(x->passing);
+	mem_wipe(&x->target, sizeof(x->target));
 	if (x->fd >= 0)
 		close(x->fd);
 	sasl_server_free(&x->sasl);

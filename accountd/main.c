@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "accountd/check.h"
+#include "accountd/elsewhere.h"
 #include "accountd/exchange.h"
 #include "accountd/find.h"
 #include "accountd/lingering.h"
@@ -151,6 +152,7 @@ int main(int argc, char **argv)
 	service_confine(s, SANDBOX_OPEN | SANDBOX_INET);
 	find_begin(s->config);
 	master_begin(s->config);
+	elsewhere_begin(s->config);
 	run(s, pam);
 	return EX_OK;
 }

@@ -6,11 +6,13 @@
 #include "accountd/requests.h"
 
 #include <event2/event_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accountd/elsewhere.h"
 #include "accountd/exchange.h"
 #include "accountd/find.h"
 #include "accountd/resume.h"
@@ -166,6 +168,45 @@ static bool do_lookup(struct peer *p)
 	return true;
 }
 
+/* Only what is no secret. */
+static void put_host(const struct proxy_target *t)
+{
+	static const char *const tls[] = { [PROXY_STARTTLS] = ", STARTTLS",
+					   [PROXY_TLS] = ", TLS",
+					   [PROXY_CLEAR] = ", without TLS" };
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s%s%s%s%s", t->host, tls[t->tls],
+		 t->any_cert ? " with any certificate" : "",
+		 *t->pass ? ", with a password of its own" : "",
+		 t->nopassword ? ", which checks the password" : "");
+	ipc_put(&self.out, "host", text);
+}
+
+static bool do_served_by(struct peer *p)
+{
+	const char *name = ipc_get(&self.in, "name"), *hash;
+	enum account_status status;
+	enum elsewhere where;
+	struct proxy_target t;
+	struct account a;
+
+	(void)p;
+	if (!name)
+		return false;
+	status = find_login(name, &a, &hash);
+	where = elsewhere_find(a.user, status, &t);
+	if (where == ELSEWHERE_THERE && t.nopassword)
+		status = ACCOUNT_FOUND;
+	if (where == ELSEWHERE_UNSURE)
+		status = ACCOUNT_TEMP;
+	ipc_begin(&self.out, verbs[status]);
+	if (where == ELSEWHERE_THERE && status == ACCOUNT_FOUND)
+		put_host(&t);
+	mem_wipe(&t, sizeof(t));
+	return true;
+}
+
 static bool do_may_send(struct peer *p)
 {
 	const char *user = ipc_get(&self.in, "user");
@@ -236,6 +277,7 @@ static const struct {
 } requests[] = {
 	{ "recipient", do_recipient, true }, { "lookup", do_lookup, true },
 	{ "may-send", do_may_send, true },   { "auth", do_auth, false },
+	{ "served-by", do_served_by, true },
 	{ "step", do_step, false },	     { "nearly-full", do_nearly_full, false },
 	{ "shares", do_shares, true },	     { "resume", do_resume, false },
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "accountd/elsewhere.h"
 #include "accountd/find.h"
 #include "accountd/handover.h"
 #include "accountd/ticket.h"
@@ -79,6 +80,7 @@ static void hand_over(struct event_base *base, struct resume *r)
  * counts from now on. */
 static void look_up(struct event_base *base, struct resume *r)
 {
+	struct proxy_target target;
 	struct account now;
 	const char *hash, *why;
 
@@ -92,6 +94,12 @@ static void look_up(struct event_base *base, struct resume *r)
 	case ACCOUNT_FOUND:
 		if (!ticket_holds(&r->ticket, &now, hash, &why)) {
 			answer_now(r, HANDOVER_REFUSED, why);
+			break;
+		}
+		if (elsewhere_find(now.user, ACCOUNT_FOUND, &target) !=
+		    ELSEWHERE_HERE) {
+			answer_now(r, HANDOVER_REFUSED,
+				   "the user is served by another host now");
 			break;
 		}
 		r->ticket.account = now;

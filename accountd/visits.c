@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accountd/elsewhere.h"
 #include "accountd/find.h"
 #include "accountd/handover.h"
 #include "accountd/badge.h"
@@ -111,6 +112,14 @@ static bool begin_visit(struct peer *p, const struct account *a)
 	return p->handover != NULL;
 }
 
+/* What another host serves is not opened here, even if there is such a mailbox. */
+static bool is_here(const char *user)
+{
+	struct proxy_target ignored;
+
+	return elsewhere_find(user, ACCOUNT_FOUND, &ignored) == ELSEWHERE_HERE;
+}
+
 /* Whether an owner exists is not told to those for whom nothing is there. */
 static bool do_visit(struct peer *p)
 {
@@ -128,7 +137,8 @@ static bool do_visit(struct peer *p)
 		return false;
 	}
 	found = find_login(p->owner, &a, &hash);
-	if (found == ACCOUNT_FOUND && a.uid != 0 && str_equal(a.user, p->owner))
+	if (found == ACCOUNT_FOUND && a.uid != 0 &&
+	    str_equal(a.user, p->owner) && is_here(a.user))
 		return begin_visit(p, &a);
 	if (found == ACCOUNT_TEMP)
 		answer_temp(p, err_why(ERR_TEMP));

@@ -136,12 +136,13 @@ static void check_postmaster(const struct postmaster *p, const char *param,
 void check_tables(struct findings *f, const struct config *c)
 {
 	struct postmaster p = { .f = f, .c = c };
-	struct table_list logins = { 0 }, masters = { 0 };
+	struct table_list logins = { 0 }, masters = { 0 }, hosts = { 0 };
 	bool good = open_tables(f, c, "virtual_alias_maps", true, &p.virt);
 
 	good = open_tables(f, c, "alias_maps", true, &p.aliases) && good;
 	open_tables(f, c, "smtpd_sender_login_maps", false, &logins);
 	open_tables(f, c, "auth_master_user_maps", false, &masters);
+	open_tables(f, c, "login_proxy_maps", false, &hosts);
 	if (good) {
 		check_postmaster(&p, "mydestination", true,
 				 "put it into alias_maps");
@@ -154,4 +155,5 @@ void check_tables(struct findings *f, const struct config *c)
 	table_list_free(&p.aliases);
 	table_list_free(&logins);
 	table_list_free(&masters);
+	table_list_free(&hosts);
 }

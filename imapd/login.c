@@ -68,15 +68,18 @@ static void noop(struct visit *v)
 
 static void id(struct visit *v)
 {
-	const char *why = id_check(v->c.args), *ip;
+	const char *why = id_check(v->c.args), *ip, *ttl;
 
 	if (why) {
 		conn_bad(&v->c, why);
 		return;
 	}
 	ip = id_value(v->c.args, "x-originating-ip");
+	ttl = id_value(v->c.args, "x-proxy-ttl");
 	if (ip)
 		login_speak_for(&v->l, ip);
+	if (ttl)
+		login_note_ttl(&v->l, ttl);
 	conn_put(&v->c, CAPABILITY_ID);
 	conn_reply(&v->c, "OK ID completed.");
 }
@@ -121,6 +124,10 @@ static void answer(struct visit *v, enum login_result result)
 		  result == LOGIN_MANY || result == LOGIN_LONG;
 	if (result == LOGIN_DONE || result == LOGIN_LOST)
 		return;
+	if (result == LOGIN_REFUSED) {
+		conn_reply(&v->c, "NO %s", login_reply());
+		return;
+	}
 	conn_reply(&v->c, "%s", replies[result]);
 	if (result == LOGIN_MANY)
 		conn_cut(&v->c, "Too many failures");

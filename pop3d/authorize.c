@@ -90,6 +90,10 @@ static void answer(struct authorize *a, enum login_result result)
 		  result == LOGIN_MANY || result == LOGIN_LONG;
 	if (result == LOGIN_DONE || result == LOGIN_LOST)
 		return;
+	if (result == LOGIN_REFUSED) {
+		command_reply(a->l.io, "-ERR %s", login_reply());
+		return;
+	}
 	reply(a, replies[result]);
 	if (a->over)
 		stream_hang_up(a->l.io);
@@ -147,6 +151,8 @@ static void xclient(struct authorize *a)
 	for (size_t i = 0; i < words.n; i++)
 		if (str_starts_ci(words.item[i], "ADDR="))
 			good = login_speak_for(&a->l, words.item[i] + 5);
+		else if (str_starts_ci(words.item[i], "TTL="))
+			login_note_ttl(&a->l, words.item[i] + 4);
 	strlist_free(&words);
 	reply(a, good ? "+OK noted" : "-ERR you are not trusted to say that");
 }

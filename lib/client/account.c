@@ -11,8 +11,9 @@
 #include "log/log.h"
 
 #define QUESTION_MS 30000
-/* A check waits for its turn, longer if the client guesses (accountd(8)). */
-#define AUTH_MS 60000
+/* A check waits for its turn, longer if the client guesses (accountd(8)), and then
+ * perhaps for another host. */
+#define AUTH_MS 120000
 #define TRIES 3
 #define KEEP_MS 1000
 #define PLACES 8
@@ -154,6 +155,21 @@ enum account_status account_lookup_login(const char *name,
 	return look_up(name, out);
 }
 
+enum account_status account_served_by(const char *name, char *text,
+				      size_t size)
+{
+	enum account_status status;
+
+	ipc_begin(&self.question, "served-by");
+	ipc_put(&self.question, "name", name);
+	status = ask(name);
+	if (!str_copy(text, size,
+		      status == ACCOUNT_FOUND ? ipc_text(&self.answer, "host")
+					      : ""))
+		return ACCOUNT_TEMP;
+	return status;
+}
+
 enum account_status account_may_send(const char *user, const char *address)
 {
 	ipc_begin(&self.question, "may-send");
@@ -181,6 +197,10 @@ static enum account_auth take_answer(struct account_auth_state *st)
 		return finish(st, AUTH_FAILED);
 	if (ipc_is(a, "soon"))
 		return finish(st, AUTH_SOON);
+	if (ipc_is(a, "refused") &&
+	    str_copy(st->reply, sizeof(st->reply), ipc_text(a, "reply")) &&
+	    *st->reply)
+		return finish(st, AUTH_REFUSED);
 	if (ipc_is(a, "many"))
 		return finish(st, AUTH_MANY);
 	if (ipc_is(a, "continue") &&
@@ -232,6 +252,8 @@ enum account_auth account_auth_start(struct account_auth_state *st,
 	ipc_put(&self.question, "service", info->service);
 	ipc_put(&self.question, "client", info->client);
 	ipc_put_int(&self.question, "tls", info->tls);
+	if (info->ttl > 0)
+		ipc_put_int(&self.question, "ttl", info->ttl);
 	if (info->session) {
 		ipc_put(&self.question, "session", info->session);
 		ipc_put(&self.question, "tag", info->tag ? info->tag : "");

@@ -1,7 +1,7 @@
 /*
  * Questions to accountd: which users exist, where mail for an address goes,
  * who may send as whom, whether a password is correct. Every question has its
- * own deadline (half a minute, a minute for a password); no answer by then is
+ * own deadline (half a minute, two for a password); no answer by then is
  * ACCOUNT_TEMP or AUTH_TEMP. Addresses and names are in canonical form
  * (address/address.h).
  */
@@ -65,6 +65,12 @@ enum account_status account_lookup(const char *name, struct account *out);
 enum account_status account_lookup_login(const char *name,
 					 struct account *out);
 
+/* Which host serves the user who logs in as NAME? TEXT, SIZE bytes, gets its name
+ * and how it is reached, or "" if this one does. ACCOUNT_NONE: nobody can log in
+ * by that name. */
+enum account_status account_served_by(const char *name, char *text,
+				      size_t size);
+
 /* May the logged-in USER send as ADDRESS (the user's own, with any extension,
  * an alias that leads only to the user, or by smtpd_sender_login_maps)?
  * ACCOUNT_FOUND: yes, ACCOUNT_NONE: no. */
@@ -77,6 +83,7 @@ enum account_auth {
 	AUTH_FAILED,	/* wrong credentials, or malformed */
 	AUTH_SOON,	/* right, but too soon after another login */
 	AUTH_MANY,	/* right, but the user has too many sessions */
+	AUTH_REFUSED,	/* by the host that serves the user: `reply` */
 	AUTH_TEMP	/* could not find out just now */
 };
 
@@ -85,6 +92,8 @@ struct account_auth_state {
 	char challenge[1024];	/* base64 for AUTH_CONTINUE */
 	char user[ACCOUNT_USER_SIZE];	/* for AUTH_OK */
 	char why[256];		/* for AUTH_FAILED, for the log */
+	char reply[512];	/* for AUTH_REFUSED: the other host's NO or
+				 * -ERR, without that word; for the client */
 	/* Set before a step, with a session: input read ahead after the
 	 * response, instead of that in account_client_info. */
 	const char *pending;
@@ -101,6 +110,8 @@ struct account_client_info {
 	const char *tag;	/* IMAP: tag of the command, for the reply */
 	const char *pending;	/* input read ahead */
 	size_t npending;
+	int ttl;		/* how often the login may be passed on; 0: as
+				 * often as accountd lets it */
 };
 
 /* Begins with MECHANISM and the initial RESPONSE (NULL if none came). After

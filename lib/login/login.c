@@ -32,7 +32,12 @@
 #define SEND_MS 3000 /* for a client that does not read what we send */
 #define LOOK_MS 100  /* a silence after which the place may be given away */
 #define FAILURES_MAX 5
+#define TTL_MAX 5
 #define PASSWORD_MAX 4096 /* a name and a password */
+
+static struct {
+	char reply[512];
+} self;
 
 void login_read_rules(struct login_rules *r, const struct config *c,
 		      const char *service)
@@ -181,6 +186,20 @@ bool login_speak_for(struct login *l, const char *ip)
 	return true;
 }
 
+void login_note_ttl(struct login *l, const char *text)
+{
+	int64_t ttl;
+
+	if (str_to_int(text, 0, TTL_MAX, &ttl) &&
+	    (l->ttl == 0 || ttl < l->ttl))
+		l->ttl = ttl > 0 ? (int)ttl : 1;
+}
+
+const char *login_reply(void)
+{
+	return self.reply;
+}
+
 bool login_passwords_allowed(const struct login *l)
 {
 	return l->tls || l->rules->plaintext;
@@ -259,6 +278,7 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 					    .session = l->rules->service,
 					    .fd = stream_fd(l->io),
 					    .tag = tag,
+					    .ttl = l->ttl,
 					    .pending = "" };
 	enum account_auth result;
 	enum login_result got;
@@ -282,6 +302,10 @@ enum login_result login_sasl(struct login *l, const char *mechanism,
 		return LOGIN_SOON;
 	if (result == AUTH_MANY)
 		return LOGIN_CROWDED;
+	if (result == AUTH_REFUSED) {
+		str_copy(self.reply, sizeof(self.reply), st.reply);
+		return LOGIN_REFUSED;
+	}
 	return ++l->failures < FAILURES_MAX ? LOGIN_FAILED : LOGIN_MANY;
 }
 

@@ -33,6 +33,8 @@ struct login {
 	bool tls;
 	bool trusted;	   /* it may name another as the client */
 	unsigned failures; /* of passwords */
+	int ttl;	   /* how often it may still be passed on; 0: as often
+			    * as accountd lets it */
 	int64_t begun_ms;  /* when the client came */
 };
 
@@ -42,6 +44,7 @@ enum login_result {
 	LOGIN_MANY,	 /* wrong, and it was the last try */
 	LOGIN_SOON,	 /* too soon after another: pop3_login_delay */
 	LOGIN_CROWDED,	 /* the user has too many sessions */
+	LOGIN_REFUSED,	 /* by the host that serves the user: login_reply */
 	LOGIN_TEMP,	 /* cannot be checked now */
 	LOGIN_CANCELLED, /* the client gave up, or sent garbage */
 	LOGIN_LONG,	 /* a line without an end: say so, and hang up */
@@ -72,6 +75,13 @@ void login_say_dropped(struct login *l, const char *text);
 /* The client, which is trusted, speaks for the one at the IP address IP. False:
  * it is not, or that is none; then nothing has changed. */
 bool login_speak_for(struct login *l, const char *ip);
+
+/* Whoever is in front says that it is a proxy, after which TTL more may follow:
+ * from anybody, since it can only be less than it was. */
+void login_note_ttl(struct login *l, const char *ttl);
+
+/* After LOGIN_REFUSED: what that host says, without its NO or -ERR. */
+const char *login_reply(void);
 
 /* May a password be sent on this connection? */
 bool login_passwords_allowed(const struct login *l);
