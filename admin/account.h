@@ -8,6 +8,11 @@
 /* Asks accountd who NAME is. EX_OK, or the exit code after saying why. */
 int admin_find_account(const struct admin *a, const char *name, struct account *u);
 
+/* Asks accountd which host serves NAME: TEXT as of account_served_by. The same
+ * results. */
+int admin_find_host(const struct admin *a, const char *name, char *text,
+		    size_t size);
+
 /* Becomes U for good. EX_OK, or the exit code after saying why. */
 int admin_become(const struct account *u);
 

@@ -33,6 +33,7 @@ int admin_map(const struct admin *a);
 int admin_queue(const struct admin *a);
 int admin_user(const struct admin *a);
 int admin_user_quota(const struct admin *a);
+int admin_user_host(const struct admin *a);
 
 /* Asks master VERB. EX_OK with its answer in M; EX_UNAVAILABLE, without a
  * message, if it does not run; otherwise the error was printed. */

@@ -32,6 +32,7 @@
 static const char help[] =
 	"usage: posthorn user list [--json]      the virtual users\n"
 	"       posthorn user quota [USER…]      what mailboxes hold, and may\n"
+	"       posthorn user host [USER…]       which host serves them\n"
 	"       posthorn user add USER@DOMAIN    make one\n"
 	"       posthorn user passwd USER@DOMAIN change the password\n"
 	"       posthorn user remove USER@DOMAIN remove one (mail stays)\n\n"
@@ -382,6 +383,8 @@ int admin_user(const struct admin *a)
 		return do_list(a);
 	if (a->argc > 0 && strcmp(a->argv[0], "quota") == 0)
 		return admin_user_quota(a);
+	if (a->argc > 0 && strcmp(a->argv[0], "host") == 0)
+		return admin_user_host(a);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (a->argc == 2 && strcmp(a->argv[0], verbs[i].name) == 0)
 			return change(a, &verbs[i]);
