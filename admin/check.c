@@ -231,6 +231,7 @@ static void look(struct findings *f, const struct admin *a,
 	check_tls(f, c);
 	check_lines(f, c);
 	check_tables(f, c);
+	check_proxies(f, c);
 }
 
 static void print_json(const struct findings *f)

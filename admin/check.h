@@ -52,6 +52,7 @@ void check_files(struct findings *f, const struct config *c);
 void check_owners(struct findings *f, const struct config *c);
 void check_lines(struct findings *f, const struct config *c);
 void check_tables(struct findings *f, const struct config *c);
+void check_proxies(struct findings *f, const struct config *c);
 void check_tls(struct findings *f, const struct config *c);
 
 #endif

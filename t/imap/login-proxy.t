@@ -318,6 +318,10 @@ def answers(s, d):
                "the certificate must prove the host's name")
     tap.starts(login(s, "hugo", PASSWORD)[0], "a NO [UNAVAILABLE]",
                "words that are not understood lead nowhere, not here")
+    said = s.posthorn("check").stdout
+    tap.ok("proxies:3: ssl wants yes" in said and
+           "proxies holds a password, and everybody may read it" in said,
+           "and posthorn check names them", said)
     with s.submission("carol", PASSWORD):
         tap.ok(True, "submission: the host is asked for the password")
     try:
