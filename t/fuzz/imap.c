@@ -207,7 +207,7 @@ void feed_tell(struct feed *n, const struct feed_change *c)
 bool feed_watch(struct feed *n, const struct folder_token *t)
 {
 	(void)n;
-	(void)handle;
+	(void)t;
 	return false;
 }
 
@@ -347,7 +347,7 @@ void fuzz_one(const char *data, size_t n)
 	int pair[2];
 
 	if (self.inputs++ % INPUTS_PER_MAILDIR == 0) {
-		maildir_make();
+		make_folders();
 		find_validity();
 	}
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);

@@ -137,7 +137,7 @@ static void prepare(void)
 	struct store *s = NULL;
 	uint64_t bit;
 
-	maildir_make();
+	make_folders();
 	make_decoders();
 	store_open(maildir.path, true, &s);
 	store_subscribe(s, "INBOX", true);

@@ -59,7 +59,7 @@ static void maildir_deliver(const char *text)
 }
 
 /* Makes it anew, with three messages. */
-static void maildir_make(void)
+static void make_folders(void)
 {
 	static bool once;
 
