@@ -46,7 +46,6 @@ void copying_end(struct copying *c);
  * none. */
 bool copying_failed(struct copying *c, int code);
 bool copying_refused(struct copying *c, const char *no);
-bool copying_lost(struct copying *c, struct visit *v);
 
 /* The reply to the APPEND there, which is in the visit's line: notes what came of
  * it; or that it does not go on. */

@@ -33,7 +33,7 @@ bool copying_refused(struct copying *c, const char *no)
 	return false;
 }
 
-bool copying_lost(struct copying *c, struct visit *v)
+static bool lost(struct copying *c, struct visit *v)
 {
 	c->lost = v;
 	return false;
@@ -42,7 +42,7 @@ bool copying_lost(struct copying *c, struct visit *v)
 bool copying_not_taken(struct copying *c, enum visit_reply reply)
 {
 	if (reply != VISIT_NO)
-		return copying_lost(c, c->to);
+		return lost(c, c->to);
 	c->sending = false;
 	return copying_refused(
 		c, arena_strdup(c->s->c.arena,
@@ -57,7 +57,7 @@ bool copying_added(struct copying *c, enum visit_reply reply)
 		return copying_not_taken(c, reply);
 	if (sscanf(c->to->line.data, VISIT_TAG " OK [APPENDUID %u %u",
 		   &validity, &first) != 2)
-		return copying_lost(c, c->to);
+		return lost(c, c->to);
 	c->sending = false;
 	c->uidvalidity = validity;
 	c->first = first;
@@ -144,12 +144,12 @@ static bool find_there(struct copying *c)
 		else
 			others_pass_line(c->s, v);
 	if (reply == VISIT_OK && !found)
-		return copying_lost(c, v);
+		return lost(c, v);
 	if (reply == VISIT_BAD) {
 		c->told = true;
 		return conn_bad(&c->s->c, "Not a set of messages here.");
 	}
-	return reply == VISIT_LOST || reply == VISIT_PLUS ? copying_lost(c, v)
+	return reply == VISIT_LOST || reply == VISIT_PLUS ? lost(c, v)
 	       : reply == VISIT_OK			  ? true
 				   : copying_refused(c, GONE);
 }
@@ -252,7 +252,7 @@ bool source_end(struct copying *c)
 	while (reply == VISIT_LINE)
 		reply = next_answer(c, &items, &uid);
 	return reply == VISIT_OK || reply == VISIT_NO ||
-	       copying_lost(c, c->from);
+	       lost(c, c->from);
 }
 
 static bool begin_fetch(struct copying *c, size_t i)
@@ -285,7 +285,7 @@ static bool read_there(struct copying *c, size_t i)
 	if (reply == VISIT_LINE && uid == c->uid[i] && take_fetched(c, items))
 		return true;
 	return reply == VISIT_LOST || reply == VISIT_PLUS
-		       ? copying_lost(c, c->from)
+		       ? lost(c, c->from)
 		       : copying_refused(c, GONE);
 }
 
@@ -330,7 +330,7 @@ static bool remove_there(struct copying *c)
 	       : reply == VISIT_NO
 		       ? copying_refused(c, "[NOPERM] Copied, but not "
 					    "removed.")
-		       : copying_lost(c, v);
+		       : lost(c, v);
 }
 
 bool source_remove(struct copying *c)
@@ -352,7 +352,7 @@ bool source_may_remove(struct copying *c)
 	       : reply == VISIT_NO
 		       ? copying_refused(c, "[NOPERM] You may not remove "
 					    "messages here.")
-		       : copying_lost(c, c->from);
+		       : lost(c, c->from);
 }
 
 static void tell_failure(struct copying *c)

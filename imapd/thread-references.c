@@ -116,7 +116,7 @@ static struct thread_node *nearest(struct thread_node *node)
 }
 
 /* A message that is not here has the place of its first child. */
-void thread_arrange(struct thread *t)
+static void arrange(struct thread *t)
 {
 	size_t i;
 
@@ -145,7 +145,7 @@ static void prune(struct thread *t)
 	thread_sort(t);
 	for (i = 0; i < t->n; i++)
 		t->message[i]->parent = nearest(t->message[i]);
-	thread_arrange(t);
+	arrange(t);
 }
 
 /* An only child below nobody is a thread of its own. */
@@ -157,7 +157,7 @@ static void promote(struct thread *t)
 		if (up && up->seq == 0 && up->child == up->last)
 			m->parent = NULL;
 	}
-	thread_arrange(t);
+	arrange(t);
 }
 
 void thread_finish_references(struct thread *t)
@@ -165,7 +165,7 @@ void thread_finish_references(struct thread *t)
 	prune(t);
 	promote(t);
 	if (thread_merge_subjects(t))
-		thread_arrange(t);
+		arrange(t);
 }
 
 /* The top of the thread that NODE is in, noted for all on the way. */

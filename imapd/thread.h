@@ -84,9 +84,6 @@ void thread_add_references(struct thread *t, uint32_t seq);
 void thread_finish_references(struct thread *t);
 void thread_finish_refs(struct thread *t);
 
-/* Sorts siblings anew after parents changed; t->message is by date. */
-void thread_arrange(struct thread *t);
-
 /* Step 5 of REFERENCES: threads with the same subject become one. Gives
  * whether parents changed. */
 bool thread_merge_subjects(struct thread *t);

@@ -136,11 +136,6 @@ unsigned gate_count(const struct gate_client *c)
 	return c->connections;
 }
 
-const char *gate_count_name(const struct gate_client *c)
-{
-	return c->name;
-}
-
 bool gate_is_known(const struct gate_client *c)
 {
 	return (self.known && map_get(self.known, c->name)) ||

@@ -22,9 +22,8 @@ struct gate_client *gate_count_add(const struct sockaddr_storage *ss);
 /* One connection less; the entry is gone with the last one. */
 void gate_count_remove(struct gate_client *c);
 
-/* Its connections now, and its name for the log. */
+/* Its connections now. */
 unsigned gate_count(const struct gate_client *c);
-const char *gate_count_name(const struct gate_client *c);
 
 /* One process more, or less, has a connection of C. */
 void gate_count_process(struct gate_client *c, bool more);

@@ -90,11 +90,6 @@ static const struct entry_kind kind = {
 	.is_good = is_good,
 };
 
-int acl_parse_file(const char *text, size_t n, struct metadata *acl)
-{
-	return entry_parse(&kind, text, n, acl);
-}
-
 int acl_check(int dir)
 {
 	return entry_check(dir, DISK_ACL, &kind);

@@ -83,7 +83,4 @@ int acl_inherit(struct store *s, const char *name, int dir) MUST_CHECK;
 /* Can the folder's file, in DIR, be read? One that is not there can. */
 int acl_check(int dir) MUST_CHECK;
 
-/* A file's text, read into an empty ACL. ERR_CORRUPT, with the cause. */
-int acl_parse_file(const char *text, size_t n, struct metadata *acl) MUST_CHECK;
-
 #endif

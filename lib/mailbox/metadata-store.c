@@ -36,16 +36,6 @@ static int open_place(struct entry_place *p, struct store *s,
 			  &annotations);
 }
 
-void metadata_print(const struct metadata *m, struct buf *out)
-{
-	entry_print(&annotations, m, out);
-}
-
-int metadata_parse(const char *text, size_t n, struct metadata *m)
-{
-	return entry_parse(&annotations, text, n, m);
-}
-
 int metadata_check(int dir)
 {
 	return entry_check(dir, DISK_METADATA, &annotations);

@@ -85,14 +85,9 @@ int metadata_change(struct store *s, const char *folder,
 int metadata_copy(struct store *s, const char *from,
 		  const char *to) MUST_CHECK;
 
-/* The rest is for lib/mailbox.
+/* For lib/mailbox.
  *
- * The file's text: appended to OUT, and read from TEXT, N into an empty M.
- * ERR_CORRUPT, with the cause. */
-void metadata_print(const struct metadata *m, struct buf *out);
-int metadata_parse(const char *text, size_t n, struct metadata *m);
-
-/* Can the folder's file, in DIR, be read? One that is not there can. */
+ * Can the folder's file, in DIR, be read? One that is not there can. */
 int metadata_check(int dir) MUST_CHECK;
 
 #endif

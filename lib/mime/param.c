@@ -82,7 +82,8 @@ bool mime_value_parse(struct arena *a, const struct mime_field *f, bool slash,
 	return good;
 }
 
-const char *mime_value_get(const struct mime_value *v, const char *name)
+/* The value as written, or NULL. */
+static const char *value_as_written(const struct mime_value *v, const char *name)
 {
 	size_t i;
 
@@ -129,14 +130,14 @@ static bool put_piece(const struct mime_value *v, const char *name, bool first,
 		      struct buf *out)
 {
 	char encoded[NAME_ROOM];
-	const char *text = mime_value_get(v, name);
+	const char *text = value_as_written(v, name);
 
 	if (text) {
 		buf_puts(out, text);
 		return true;
 	}
 	snprintf(encoded, sizeof(encoded), "%s*", name);
-	text = mime_value_get(v, encoded);
+	text = value_as_written(v, encoded);
 	if (text)
 		put_decoded(out, first ? behind_charset(text) : text);
 	return text != NULL;

@@ -29,9 +29,6 @@ struct mime_value {
 bool mime_value_parse(struct arena *a, const struct mime_field *f, bool slash,
 		      struct mime_value *v);
 
-/* The value of the parameter NAME as written, or NULL. */
-const char *mime_value_get(const struct mime_value *v, const char *name);
-
 /* What the parameter NAME means: its value or, if it has none, what RFC 2231
  * writes as NAME*0, NAME*1 … or NAME*. Percent signs are decoded, a charset
  * before it is skipped. Memory from A; NULL if there is none. Other readers of
