@@ -372,9 +372,44 @@ static void note_circle(struct qmgr *q, struct active *a, unsigned index,
 			note_loop(q, a, i, why);
 }
 
+/* Those of R's addresses into which its recipient was not expanded before, when
+ * another part of it had to wait: once is enough for the journal. */
+static const char **new_addresses(struct message *m, const struct result *r,
+				  size_t *n)
+{
+	const struct recipient *of = &m->rcpt[r->index];
+	const char **address = mem_array(r->nexpanded + 1, sizeof(*address));
+	bool *had = mem_array(m->nrcpts + 1, sizeof(*had));
+
+	*n = 0;
+	for (unsigned i = 0; i < of->nto; i++)
+		had[of->to[i] + 1] = true;
+	for (size_t i = 0; i < r->nexpanded; i++)
+		if (!had[message_find(m, r->expanded[i])])
+			address[(*n)++] = r->expanded[i];
+	free(had);
+	return address;
+}
+
+/* Notes the expansion, as far as it is new. */
+static bool note_expanded(struct active *a, const struct result *r)
+{
+	struct result noted = *r;
+	const char **address = new_addresses(&a->m, r, &noted.nexpanded);
+	bool waits = result_itself(r) == RESULT_DEFERRED, good;
+
+	noted.expanded = address;
+	noted.flags |= result_itself(r) == RESULT_EXPANDED ? 0 : RESULT_OPEN;
+	good = (waits && noted.nexpanded == 0) ||
+	       message_note_result(&a->m, &noted);
+	free(address);
+	return good;
+}
+
 static void expand(struct qmgr *q, struct active *a, const struct result *r)
 {
 	size_t before = a->m.nrcpts;
+	enum result_status itself = result_itself(r);
 	struct result part = *r;
 	const char *circle;
 
@@ -383,7 +418,7 @@ static void expand(struct qmgr *q, struct active *a, const struct result *r)
 			  "aliases lead to aliases without end");
 		return;
 	}
-	circle = r->flags & RESULT_DONE_TOO ?
+	circle = r->flags & RESULT_DONE_TOO || itself == RESULT_DEFERRED ?
 			 NULL :
 			 circle_found(&a->m, r->index, r->expanded,
 				      r->nexpanded);
@@ -391,14 +426,14 @@ static void expand(struct qmgr *q, struct active *a, const struct result *r)
 		note_circle(q, a, r->index, circle);
 		return;
 	}
-	if (!message_note_result(&a->m, r)) {
+	if (!note_expanded(a, r)) {
 		note_loop(q, a, r->index,
 			  "it expands to too many addresses at once");
 		return;
 	}
-	part.status = RESULT_FAILED;
-	part.flags = RESULT_LOCAL;
-	if (*r->dsn == '5')
+	part.status = itself;
+	part.flags = RESULT_LOCAL | (r->flags & RESULT_SOON);
+	if (itself != RESULT_EXPANDED)
 		active_note(q, a, &part);
 	/* on disk, if possible, before anything of it could be done twice */
 	err_ignore(!active_write(q, a)); /* it is tried again */

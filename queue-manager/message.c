@@ -97,7 +97,7 @@ static bool apply_result(struct message *m, enum result_status status,
 {
 	struct recipient *r = recipient_of(m, word[1]);
 
-	/* a part of an expanded one may fail */
+	/* of a part of an expanded one, in journals of before */
 	if (!r || (r->state != RECIPIENT_TODO &&
 		   (r->state != RECIPIENT_EXPANDED || status != RESULT_FAILED)))
 		return false;
@@ -166,20 +166,33 @@ static unsigned add_member(struct message *m, unsigned parent,
 	return (unsigned)m->nrcpts - 1;
 }
 
+/* Room for the N recipients more into which R is expanded. */
+static unsigned *more_members(struct message *m, const struct recipient *r,
+			      size_t n)
+{
+	unsigned *to = arena_alloc(m->arena, (r->nto + n) * sizeof(*to));
+
+	if (r->nto)
+		memcpy(to, r->to, r->nto * sizeof(*to));
+	return to;
+}
+
 /* expanded INDEX FLAGS OWNER ADDRESS …: an address that the message already
- * has is not added. */
+ * has is not added. It may come again, with what is new. */
 static bool apply_expanded(struct message *m, time_t when,
 			   const char *const *word, size_t n)
 {
 	struct recipient *r = recipient_of(m, word[1]);
-	unsigned *to = arena_alloc(m->arena, n * sizeof(*to)), nto = 0;
-	unsigned index, flags = result_flags_of(word[2]);
+	unsigned *to, nto, index, flags = result_flags_of(word[2]);
 	const char *owner = NULL;
 
 	if (!r || r->state != RECIPIENT_TODO)
 		return false;
 	index = (unsigned)(r - m->rcpt);
-	r->state = (unsigned char)after[RESULT_EXPANDED];
+	to = more_members(m, r, n);
+	nto = r->nto;
+	if (!(flags & RESULT_OPEN))
+		r->state = (unsigned char)after[RESULT_EXPANDED];
 	r->when = when;
 	r->copied = flags & RESULT_DONE_TOO;
 	/* RFC 3461 section 5.2.7.1: delivered, as far as the sender is

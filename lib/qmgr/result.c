@@ -25,6 +25,7 @@ static const struct {
 	{ RESULT_REMOTE, 'r' },	    { RESULT_DONE_TOO, 'd' },
 	{ RESULT_DSN_PASSED, 'p' }, { RESULT_OWNER, 'o' },
 	{ RESULT_LOCAL, 'l' },	    { RESULT_SOON, 's' },
+	{ RESULT_OPEN, 'u' },
 };
 
 #define LETTERS (sizeof(letters) / sizeof(letters[0]))
@@ -42,6 +43,13 @@ bool result_status_of(const char *word, enum result_status *status)
 			return true;
 		}
 	return false;
+}
+
+enum result_status result_itself(const struct result *r)
+{
+	if (r->status != RESULT_EXPANDED || *r->dsn == '2')
+		return r->status;
+	return *r->dsn == '5' ? RESULT_FAILED : RESULT_DEFERRED;
 }
 
 const char *result_action(enum result_status status, unsigned flags)
@@ -76,12 +84,10 @@ void result_log(const struct job *j, const struct job_recipient *to,
 		const struct result *r, const char *delays, const char *text)
 {
 	bool moved = *to->original && strcmp(to->original, to->address) != 0;
-	/* a part of what was expanded may have failed */
-	bool failed = r->status == RESULT_EXPANDED && *r->dsn == '5';
 
 	log_info("%s: to=<%s>,%s%s%s relay=%s, %s, dsn=%s, status=%s (%s)",
 		 j->id, to->address, moved ? " orig_to=<" : "",
 		 moved ? to->original : "", moved ? ">," : "",
 		 *r->relay ? r->relay : "none", delays, r->dsn,
-		 words[failed ? RESULT_FAILED : r->status].logged, text);
+		 words[result_itself(r)].logged, text);
 }

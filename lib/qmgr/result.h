@@ -18,8 +18,9 @@ enum result_status {
 	RESULT_FAILED,	 /* permanently */
 	RESULT_EXPANDED	 /* stands for the addresses in `expanded`, which take
 			  * its place: an alias, a list, a .forward. With a
-			  * dsn of class 5, another part of it (a command, a
-			  * mailbox) failed permanently: its sender is told */
+			  * dsn of class 4 or 5, another part of it (a command,
+			  * a mailbox) waits for the next try, or failed
+			  * permanently */
 };
 
 /* Flags; each has a letter. */
@@ -30,8 +31,11 @@ enum {
 				 * (RFC 3461), so it reports success */
 	RESULT_OWNER = 8,	/* EXPANDED: there is an owner */
 	RESULT_LOCAL = 16,	/* it is about this machine, not the next one */
-	RESULT_SOON = 32	/* DEFERRED: one of our programs failed, and
+	RESULT_SOON = 32,	/* DEFERRED: one of our programs failed, and
 				 * will be back in seconds */
+	RESULT_OPEN = 64	/* EXPANDED, in the journal: the outcome of
+				 * another part is in the record after this;
+				 * until then it is to be tried */
 };
 
 struct result {
@@ -50,6 +54,10 @@ struct result {
  * these. */
 const char *result_name(enum result_status status);
 bool result_status_of(const char *word, enum result_status *status);
+
+/* What becomes of the recipient itself: EXPANDED beside a part that waits or
+ * failed is DEFERRED or FAILED. */
+enum result_status result_itself(const struct result *r);
 
 /* What a notice calls it: "delivered", "relayed" … (RFC 3464 section 2.3.3). */
 const char *result_action(enum result_status status, unsigned flags);
