@@ -21,30 +21,33 @@ static void *grown(struct recipient *r, void *array, size_t n, size_t *cap,
 	return bigger;
 }
 
+bool plan_refuse(struct recipient *r, const char *name, const char *what)
+{
+	r->plan->nacts = r->plan->naddresses = 0;
+	settle(r, RESULT_FAILED, "5.4.6", "local", "%s: too many %s", name,
+	       what);
+	return false;
+}
+
 static bool add_act(struct recipient *r, const struct plan_source *from,
 		    const struct alias_target *t)
 {
 	struct plan *p = r->plan;
 
-	if (p->nacts == PLAN_ACTS_MAX) {
-		settle(r, RESULT_FAILED, "5.4.6", "local",
-		       "%s: too many commands and files", from->name);
-		return false;
-	}
+	if (p->nacts == PLAN_ACTS_MAX)
+		return plan_refuse(r, from->name, "commands and files");
 	p->act = grown(r, p->act, p->nacts, &p->cap_acts, sizeof(*p->act));
 	p->act[p->nacts++] = (struct plan_act){ t->kind, t->text, *from->who };
 	return true;
 }
 
-static bool add_address(struct recipient *r, const char *text)
+static bool add_address(struct recipient *r, const struct plan_source *from,
+			const char *text)
 {
 	struct plan *p = r->plan;
 
-	if (p->naddresses == PLAN_ADDRESSES_MAX) {
-		settle(r, RESULT_FAILED, "5.4.6", "local",
-		       "alias expands to too many addresses");
-		return false;
-	}
+	if (p->naddresses == PLAN_ADDRESSES_MAX)
+		return plan_refuse(r, from->name, "addresses");
 	p->address = grown(r, p->address, p->naddresses, &p->cap_addresses,
 			   sizeof(*p->address));
 	p->address[p->naddresses++] = arena_strdup(r->message->arena, text);
@@ -65,6 +68,7 @@ static bool is_own(const struct recipient *r, const struct address *a)
 	       str_equal_ci(a->local, user);
 }
 
+/* That target waits; the others do not. */
 static bool unusable(struct recipient *r, const struct plan_source *from,
 		     const char *what, size_t number)
 {
@@ -72,7 +76,8 @@ static bool unusable(struct recipient *r, const struct plan_source *from,
 	       "%s: target %zu%s%s is not %s: mail waits until that is mended",
 	       from->name, number, from->file ? " of " : "",
 	       from->file ? from->file : "", what);
-	return false;
+	plan_part(r);
+	return true;
 }
 
 /* Completes an address: "@domain" gets the recipient's local part, "user"
@@ -150,23 +155,25 @@ static bool add_target(struct recipient *r, const struct plan_source *from,
 		r->plan->self = true;
 		return true;
 	}
-	return add_address(r, address_text(&a, text));
+	return add_address(r, from, address_text(&a, text));
 }
 
-/* May the source ask for this? */
+/* May the source ask for this? If not, it is a part that fails. */
 static bool is_allowed(struct recipient *r, const struct plan_source *from,
 		       const struct alias_target *t, size_t number)
 {
 	const struct settings *s = r->settings;
 	bool command = t->kind == ALIAS_COMMAND, file = t->kind == ALIAS_FILE;
 
-	if (from->virtual_alias && t->kind != ALIAS_ADDRESS)
-		return unusable(r, from, "an address, as this table needs",
-				number);
+	if (from->virtual_alias && t->kind != ALIAS_ADDRESS) {
+		unusable(r, from, "an address, as this table needs", number);
+		return false;
+	}
 	if ((command && !s->commands) || (file && !s->files)) {
 		settle(r, RESULT_FAILED, "5.7.1", "local",
 		       "%s: mail to %s is not allowed here", from->name,
 		       command ? "commands" : "files");
+		plan_part(r);
 		return false;
 	}
 	return true;
@@ -179,7 +186,7 @@ static bool add_all(struct recipient *r, const struct plan_source *from,
 	if (!r->plan->by)
 		r->plan->by = arena_strdup(r->message->arena, from->name);
 	for (size_t i = 0; i < count; i++)
-		if (!is_allowed(r, from, &target[i], i + 1) ||
+		if (is_allowed(r, from, &target[i], i + 1) &&
 		    !add_target(r, from, &target[i], i + 1, extension, n))
 			return false;
 	return true;
@@ -201,12 +208,14 @@ bool plan_add_text(struct recipient *r, const struct plan_source *from,
 	if (aliases_targets(r->message->arena, text, &target, &count, &why)) {
 		settle(r, RESULT_DEFERRED, "4.3.5", "local", "%s: %s",
 		       from->name, why);
-		return false;
+		plan_part(r);
+		return true;
 	}
 	if (count == 0) {
 		settle(r, RESULT_DEFERRED, "4.3.5", "local",
 		       "%s has no targets", from->name);
-		return false;
+		plan_part(r);
+		return true;
 	}
 	return add_all(r, from, target, count, extension, n);
 }

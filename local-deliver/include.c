@@ -79,7 +79,8 @@ static bool use(struct recipient *r, const struct plan_source *from,
 		settle(r, RESULT_DEFERRED, "4.3.0", "local",
 		       ":include:%s could not be read", path);
 		r->result->flags = told->over ? 0 : RESULT_SOON;
-		return false;
+		plan_part(r);
+		return true;
 	}
 	memcpy(&owner, told->data, sizeof(owner));
 	why = targets_hear(r->message->arena, told->data + sizeof(owner),
@@ -87,7 +88,8 @@ static bool use(struct recipient *r, const struct plan_source *from,
 	if (why) {
 		settle(r, RESULT_DEFERRED, "4.3.5", "local", ":include:%s",
 		       why);
-		return false;
+		plan_part(r);
+		return true;
 	}
 	if (from->by_root) {
 		id = plan_owner(r, owner.uid);
@@ -105,17 +107,15 @@ bool plan_include(struct recipient *r, const struct plan_source *from,
 	struct buf told;
 	bool good;
 
-	if (from->includes == PLAN_INCLUDES_MAX) {
-		settle(r, RESULT_FAILED, "5.4.6", "local",
-		       ":include:%s: too many files within each other", path);
-		return false;
-	}
+	if (from->includes == PLAN_INCLUDES_MAX)
+		return plan_refuse(r, arena_printf(r->message->arena,
+						   ":include:%s", path),
+				   "files within each other");
 	/* each may name many, and so may those: depth alone is no bound */
-	if (r->plan->nfiles++ == PLAN_FILES_MAX) {
-		settle(r, RESULT_FAILED, "5.4.6", "local",
-		       ":include:%s: too many files for one recipient", path);
-		return false;
-	}
+	if (r->plan->nfiles++ == PLAN_FILES_MAX)
+		return plan_refuse(r, arena_printf(r->message->arena,
+						   ":include:%s", path),
+				   "files for one recipient");
 	buf_init(&told, TARGETS_TOLD_MAX + sizeof(struct told_owner));
 	if (errand_run(from->who, -1, read_include, copy, &told) < 0)
 		buf_reset(&told);

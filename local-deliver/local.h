@@ -74,9 +74,7 @@ struct recipient {
 	const char *detail; /* of it, for the log alone; or NULL */
 	struct plan *plan;	   /* plan.h */
 	struct worker_call *asked; /* mailbox.h; NULL: nobody */
-	bool ahead;		   /* the mailbox is asked, nothing done */
 	bool noted;		   /* it has a page in the ledger */
-	bool again;		   /* there is more to do than that */
 };
 
 /* Sets R's result, with a reason formatted like printf. DSN is a status code

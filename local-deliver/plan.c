@@ -2,6 +2,7 @@
 
 #include <pwd.h>
 
+#include "base/str.h"
 #include "client/account.h"
 #include "local-deliver/command.h"
 #include "local-deliver/file.h"
@@ -51,15 +52,28 @@ static void do_act(struct recipient *r, const struct plan_act *act)
 		to_other_mailbox(r, act->text);
 }
 
+/* How often is the act AT in the plan before it? By that and what it is the
+ * ledger knows it, whatever else was put into the file since. */
+static size_t place_of(const struct plan *p, size_t at)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < at; i++)
+		n += p->act[i].kind == p->act[at].kind &&
+		     str_equal(p->act[i].text, p->act[at].text);
+	return n;
+}
+
 /* Does the act AT, unless it was already done: for a qmgr that did not get the
- * answer, or before another act of the address failed. */
+ * answer, or before another part of the address failed. */
 static void do_once(struct recipient *r, struct ledger *l, size_t at)
 {
 	const struct plan_act *act = &r->plan->act[at];
 	struct arena *a = r->message->arena;
 	const char *what = arena_printf(a, "%d %s", (int)act->kind, act->text);
+	size_t place = place_of(r->plan, at);
 
-	if (ledger_find(l, a, at, what, r->result)) {
+	if (ledger_find(l, a, place, what, r->result)) {
 		r->result->index = r->job->index;
 		r->detail = act->text;
 		log_info("%s: to=<%s>: not done again: %s", r->message->job->id,
@@ -69,70 +83,88 @@ static void do_once(struct recipient *r, struct ledger *l, size_t at)
 	do_act(r, act);
 	/* a mailbox recognises its own deliveries */
 	if (r->result->status != RESULT_DEFERRED && act->kind != ALIAS_SELF)
-		ledger_note(l, at, what, r->result);
+		ledger_note(l, place, what, r->result);
 }
 
-/* Opens the page of R, if anything is left to do. False: R is settled. */
-static bool open_ledger(struct recipient *r, struct ledger **l)
+/* Which of two parts is told to the sender. */
+static const unsigned char weight[] = {
+	[RESULT_SENT] = 1,
+	[RESULT_FAILED] = 2,
+	[RESULT_DEFERRED] = 3,
+};
+
+static unsigned weigh(const struct result *part)
 {
-	*l = NULL;
-	if (r->plan->acts_done == r->plan->nacts)
-		return true;
-	if (!ledger_open(r->message->job->id, r->text, l)) {
-		settle_away(r, "a process of before is still at it");
-		return false;
-	}
-	r->noted = true;
-	return true;
+	return part->dsn ? weight[part->status] : 0;
 }
 
-/* A permanent failure of one act does not prevent the others; a temporary one
- * does, since all will be tried again. */
-bool plan_act(struct recipient *r)
+static void pass_over(const struct recipient *r, const struct result *part,
+		      const char *detail)
+{
+	if (weigh(part) > weight[RESULT_SENT] &&
+	    r->plan->told++ < PLAN_TOLD_MAX)
+		log_info("%s: to=<%s>: another part %s: %s%s%s",
+			 r->message->job->id, r->text,
+			 result_name(part->status), part->reply,
+			 detail ? ": " : "", detail ? detail : "");
+}
+
+void plan_part(struct recipient *r)
 {
 	struct plan *p = r->plan;
-	struct result failure = { 0 };
-	const char *detail = NULL;
-	bool failed = false, deferred = false;
+
+	if (!r->result->dsn)
+		return;
+	p->copied = p->copied || r->result->status == RESULT_SENT;
+	if (weigh(r->result) > weigh(&p->part)) {
+		pass_over(r, &p->part, p->detail);
+		p->part = *r->result;
+		p->detail = r->detail;
+	} else {
+		pass_over(r, r->result, r->detail);
+	}
+	*r->result = (struct result){ .index = r->job->index };
+	r->detail = NULL;
+}
+
+static bool is_for_nobody(const struct plan *p)
+{
+	return p->nacts == 0 && p->naddresses == 0 && !p->part.dsn;
+}
+
+void plan_act(struct recipient *r)
+{
+	struct plan *p = r->plan;
 	struct ledger *l;
 
-	if (p->nacts == 0 && p->naddresses == 0 && !p->self) {
+	plan_part(r);
+	if (is_for_nobody(p))
 		settle(r, RESULT_DEFERRED, "4.3.5", "local",
 		       "%s stands for nobody", p->by);
-		return false;
+	if (p->nacts == 0)
+		return;
+	if (!ledger_open(r->message->job->id, r->text, &l)) {
+		settle_away(r, "a process of before is still at it");
+		return;
 	}
-	if (!open_ledger(r, &l))
-		return false;
-	while (p->acts_done < p->nacts && !deferred) {
-		do_once(r, l, p->acts_done++);
-		deferred = r->result->status == RESULT_DEFERRED;
-		if (r->result->status == RESULT_FAILED && !failed) {
-			failure = *r->result;
-			detail = r->detail;
-			failed = true;
-		}
+	r->noted = true;
+	for (size_t i = 0; i < p->nacts; i++) {
+		do_once(r, l, i);
+		plan_part(r);
 	}
 	ledger_close(&l);
-	if (deferred)
-		return false;
-	if (failed) {
-		*r->result = failure;
-		r->detail = detail;
-	}
-	return !failed;
 }
 
 static void expand(struct recipient *r)
 {
 	struct plan *p = r->plan;
-	bool done = r->result->status == RESULT_SENT && r->result->dsn;
 
-	if (r->result->status != RESULT_FAILED)
+	if (weigh(r->result) <= weight[RESULT_SENT])
 		settle(r, RESULT_EXPANDED, "2.0.0", "local",
 		       "%s: expanded to %zu address%s", p->by, p->naddresses,
 		       p->naddresses == 1 ? "" : "es");
 	r->result->status = RESULT_EXPANDED;
-	r->result->flags |= done ? RESULT_DONE_TOO : 0;
+	r->result->flags |= p->copied ? RESULT_DONE_TOO : 0;
 	r->result->expanded = p->address;
 	r->result->nexpanded = p->naddresses;
 	r->result->owner = p->owner;
@@ -143,7 +175,12 @@ void plan_finish(struct recipient *r)
 {
 	struct plan *p = r->plan;
 
-	if (r->result->status == RESULT_DEFERRED || p->naddresses == 0)
-		return;
-	expand(r);
+	plan_part(r);
+	*r->result = p->part;
+	r->detail = p->detail;
+	if (p->copied && p->part.status != RESULT_SENT)
+		log_info("%s: to=<%s>: what else it stands for has it",
+			 r->message->job->id, r->text);
+	if (p->naddresses > 0)
+		expand(r);
 }

@@ -12,6 +12,7 @@
 #define PLAN_INCLUDES_MAX 5 /* nesting of :include: files … */
 #define PLAN_FILES_MAX 100  /* … and all that one recipient leads to */
 #define PLAN_ACTS_MAX 100   /* commands, files, mailboxes of one recipient */
+#define PLAN_TOLD_MAX 20    /* parts that the log tells of at a try */
 
 /* The source of targets, which decides what they may do. */
 struct plan_source {
@@ -34,8 +35,12 @@ struct plan {
 	size_t naddresses, cap_addresses;
 	struct plan_act *act;
 	size_t nacts, cap_acts;
-	size_t acts_done;
 	size_t nfiles;	   /* :include: files that were read */
+	struct result part; /* of the parts so far: the one that counts most;
+			     * no dsn: there was none */
+	const char *detail; /* of it, as R's */
+	unsigned told;	   /* how many others the log told of */
+	bool copied;	   /* one of them was delivered */
 	bool self;	   /* the address also stands for itself … */
 	bool self_mailbox; /* … and means only its mailbox */
 	bool unsure;	   /* a table may have the name, but not legibly */
@@ -43,8 +48,18 @@ struct plan {
 	const char *by;	   /* the first source's name */
 };
 
-/* Adds the targets in TEXT to R's plan. False: R is settled (a target cannot
- * be used, a file cannot be read). EXTENSION (N bytes) is added to the local
+/* R's result becomes that of a part of it, and R has none any more. What waits
+ * counts more than what failed, and that more than what was delivered; the log
+ * tells of what does not count. */
+void plan_part(struct recipient *r);
+
+/* The source NAME has too many WHAT. R fails, and its plan is empty: half of what
+ * is no end cannot be meant. False. */
+bool plan_refuse(struct recipient *r, const char *name, const char *what);
+
+/* Adds the targets in TEXT to R's plan. One that cannot be used, or a file that
+ * cannot be read, is a part that waits or fails. False: R is settled, and its
+ * plan empty (plan_refuse). EXTENSION (N bytes) is added to the local
  * part of every address if N > 0. */
 bool plan_add_text(struct recipient *r, const struct plan_source *from,
 		   const char *text, const char *extension, size_t n);
@@ -53,7 +68,7 @@ bool plan_add_text(struct recipient *r, const struct plan_source *from,
 bool plan_add(struct recipient *r, const struct plan_source *from,
 	      const struct alias_target *target, size_t n);
 
-/* Adds the targets in the file PATH of an :include:. False: R is settled. */
+/* Adds the targets in the file PATH of an :include:, as plan_add_text. */
 bool plan_include(struct recipient *r, const struct plan_source *from,
 		  const char *path);
 
@@ -61,13 +76,12 @@ bool plan_include(struct recipient *r, const struct plan_source *from,
  * or default_privs for root and for uids without a user. */
 struct identity plan_owner(const struct recipient *r, uid_t uid);
 
-/* Does the acts of R's plan that were not done before; each settles R. False
- * if one failed, or if the plan is for nobody: R is settled by that. */
-bool plan_act(struct recipient *r);
+/* Does the acts of R's plan that were not done before, each by itself: none
+ * prevents another. */
+void plan_act(struct recipient *r);
 
-/* Combines the results of the acts and the addresses into R's final result. If
- * something fails temporarily, the addresses are not given out, so that all is
- * tried again. */
+/* Combines the parts and the addresses into R's final result. The addresses are
+ * given out even if another part waits. */
 void plan_finish(struct recipient *r);
 
 #endif

@@ -1,11 +1,13 @@
 /*
  * The steps for one recipient: tables of addresses, aliases, the account, its
- * .forward, its mailbox. Most addresses are just a mailbox: those are handed
- * to a worker first, without waiting, so that mail that came together is
- * delivered together. If there is more to do (a command, a file, somebody
- * else's mailbox) nothing is done ahead: the steps are repeated when it is
- * that recipient's turn, so that a slow command only delays what comes after
- * it, and is recognised as slow.
+ * .forward, its mailbox. These end with a plan, and if the address has a mailbox
+ * of its own that is handed to a worker, without waiting, so that mail that came
+ * together is delivered together. All else (a command, a file, somebody else's
+ * mailbox) is done when it is that recipient's turn, so that a slow command only
+ * delays what comes after it, and is recognised as slow.
+ *
+ * What an address stands for are its parts: none that fails keeps another from
+ * its mail.
  */
 #include <string.h>
 
@@ -54,16 +56,10 @@ static bool is_missing(struct recipient *r, int err)
 	return err == ERR_NOT_FOUND || err == ERR_UNSURE;
 }
 
-/* The plan has new targets: does the acts. True when R is settled, or waits for
- * its turn; false if its address also stands for itself, and goes on. */
-static bool carry_out(struct recipient *r)
+/* The plan has new targets. True if they are all; false if R's address also
+ * stands for itself, and goes on. */
+static bool is_all(struct recipient *r)
 {
-	if (r->ahead && r->plan->nacts > 0) {
-		r->again = true;
-		return true;
-	}
-	if (!plan_act(r))
-		return true;
 	if (r->plan->self_mailbox)
 		return by_account(r);
 	return !r->plan->self;
@@ -76,9 +72,7 @@ static bool use_virtual_alias(struct recipient *r, const char *value,
 				    .who = &r->settings->nobody,
 				    .virtual_alias = true };
 
-	if (!plan_add_text(r, &from, value, extension, n))
-		return true;
-	return carry_out(r);
+	return !plan_add_text(r, &from, value, extension, n) || is_all(r);
 }
 
 static bool by_virtual_alias(struct recipient *r)
@@ -152,9 +146,9 @@ static bool use_alias(struct recipient *r, const char *value,
 
 	owner = plan_owner(r, table_owner(table));
 	from.by_root = table_owner(table) == 0;
-	if (!find_owner(r) || !plan_add_text(r, &from, value, "", 0))
-		return true;
-	return carry_out(r);
+	r->plan->self = false;
+	return !find_owner(r) || !plan_add_text(r, &from, value, "", 0) ||
+	       is_all(r);
 }
 
 static bool by_alias(struct recipient *r)
@@ -192,7 +186,7 @@ static bool use_forward(struct recipient *r, const struct account *account,
 		.who = account->uid ? &user : &r->settings->nobody,
 	};
 
-	return plan_add(r, &from, target, n) && plan_act(r);
+	return plan_add(r, &from, target, n);
 }
 
 /* To the mailbox, or where his .forward says. */
@@ -272,18 +266,13 @@ void recipient_begin(struct recipient *r)
 		       "mail forwarding loop for %s", r->text);
 		return;
 	}
-	r->ahead = true;
 	walk(r);
-	r->ahead = false;
 }
 
 void recipient_deliver(struct recipient *r)
 {
-	if (r->again) {
-		*r->plan = (struct plan){ 0 };
-		walk(r);
-	}
 	if (r->asked)
 		finish_mailbox(r);
+	plan_act(r);
 	plan_finish(r);
 }

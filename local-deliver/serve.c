@@ -85,7 +85,7 @@ static void close_pages(const struct task *t)
 {
 	for (size_t i = 0; i < t->job.nrecipients; i++)
 		if (t->recipient[i].noted &&
-		    t->result[i].status != RESULT_DEFERRED)
+		    result_itself(&t->result[i]) != RESULT_DEFERRED)
 			ledger_answered(t->job.id, t->recipient[i].text);
 }
 
