@@ -137,7 +137,7 @@ static void read_options(struct options *o, int argc, char **argv)
 				"       replay -a [-q SEQUENCES | -q WORDS] …\n");
 		exit(2);
 	}
-	if (words && o->sequences == 0)
+	if (words && *words != '0' && o->sequences == 0)
 		o->words = words;
 	o->record = argv[optind];
 }
