@@ -103,22 +103,53 @@ static int send(const struct worker_request *q, const struct usage *now,
 	return err;
 }
 
+/* Only one that is sent is noted: what ends us in between costs a second
+ * warning, never the only one. But where nothing can be noted, every delivery
+ * would warn: what was noted is noted again first. */
+static int warn(const struct worker_request *q, const struct usage *now,
+		struct store *s, unsigned level)
+{
+	unsigned former = store_level(s);
+	int err;
+
+	if (level == former)
+		return ERR_OK;
+	err = store_note_level(s, level < former ? level : former);
+	if (err || level < former)
+		return err;
+	err = send(q, now, level);
+	return err ? err : store_note_level(s, level);
+}
+
+/* Of two deliveries one warns. */
+static int warn_alone(const struct worker_request *q, const struct usage *now,
+		      struct store *s, unsigned level)
+{
+	int err;
+
+	if (level == store_level(s))
+		return ERR_OK;
+	err = store_quota_hold(s);
+	if (err)
+		return err;
+	err = warn(q, now, s, level);
+	store_quota_release(s);
+	return err;
+}
+
 void warning_consider(const struct worker_request *q, const struct usage *now)
 {
 	unsigned bytes = percent(now->bytes, q->quota.bytes);
 	unsigned messages = percent(now->messages, q->quota.messages);
 	unsigned level = highest(q->levels,
 				 bytes > messages ? bytes : messages);
-	unsigned former = 0;
 	struct store *s;
 	int err = store_open(q->delivery.maildir, false, &s);
 
 	if (!err) {
-		err = store_note_level(s, level, &former);
+		err = warn_alone(q, now, s, level);
 		store_close(&s);
 	}
-	if (!err && level > former)
-		err = send(q, now, level);
 	if (err)
 		log_error("%s: cannot warn that the mailbox is nearly full: %s",
 			  q->delivery.maildir, err_why(err));

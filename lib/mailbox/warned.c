@@ -10,8 +10,7 @@
 
 #define LEVEL_MAX 1000
 
-/* What cannot be read is 0: then there may be one warning too many. */
-static unsigned read_level(struct store *s)
+unsigned store_level(struct store *s)
 {
 	char text[16] = "";
 	int64_t value = 0;
@@ -29,21 +28,15 @@ static unsigned read_level(struct store *s)
 	return (unsigned)value;
 }
 
-int store_note_level(struct store *s, unsigned level, unsigned *former)
+int store_note_level(struct store *s, unsigned level)
 {
 	char text[16];
-	int code, n;
+	int code = store_lock(s), n;
 
-	*former = read_level(s);
-	if (*former == level)
-		return ERR_OK;
-	code = store_lock(s);
 	if (code)
 		return code;
-	*former = read_level(s);
 	n = snprintf(text, sizeof(text), "%u\n", level);
-	if (*former != level)
-		code = store_replace_file(s->dir, DISK_WARNED, text, (size_t)n);
+	code = store_replace_file(s->dir, DISK_WARNED, text, (size_t)n);
 	store_unlock(s);
 	return code;
 }

@@ -9,11 +9,11 @@
 #include "base/err.h"
 #include "mailbox/store.h"
 
-/* Notes the threshold LEVEL, 0 for none. *FORMER is what was noted before: the
- * caller warns if LEVEL is higher. It is durable before the return, so of two
- * callers one warns; if that one dies, nobody does. Costs one system call if
- * nothing changed and nothing was noted. */
-int store_note_level(struct store *s, unsigned level,
-		     unsigned *former) MUST_CHECK;
+/* The threshold that was noted last, or 0. Costs one system call if there is
+ * none. What cannot be read is 0: then there is one warning too many. */
+unsigned store_level(struct store *s);
+
+/* Notes LEVEL, 0 for none. It is durable before the return. */
+int store_note_level(struct store *s, unsigned level) MUST_CHECK;
 
 #endif

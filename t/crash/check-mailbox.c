@@ -239,8 +239,8 @@ static void check_warned(struct folder_check *fc, struct store *s,
 			 const struct numbers *n)
 {
 	char level[WORD] = "";
-	unsigned former;
-	int code = store_note_level(s, 1000, &former);
+	unsigned former = store_level(s);
+	int code = store_note_level(s, 1000);
 
 	if (!code && former > 0)
 		snprintf(level, sizeof(level), "%u", former);

@@ -87,10 +87,10 @@ static bool do_id(struct session *x)
 /* The user is told that the mailbox is nearly full. */
 static bool do_warn(struct session *x)
 {
-	unsigned level = 80 + ++x->names, former;
+	unsigned level = 80 + ++x->names;
 
 	short_tell(x, "warning " USER " - %u", level);
-	short_must(store_note_level(x->s, level, &former), "note a warning");
+	short_must(store_note_level(x->s, level), "note a warning");
 	short_tell(x, "warned " USER " - %u", level);
 	return true;
 }
