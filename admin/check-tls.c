@@ -1,22 +1,19 @@
 /* Certificates and keys. */
-#include <errno.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "admin/check.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define WARN_DAYS 14
-
-static X509 *load_certificate(FILE *in)
-{
-	return PEM_read_X509(in, NULL, NULL, NULL);
-}
+#define PEM_MAX (16 << 20) /* bytes, as tlsproxy reads */
 
 static int no_password(char *buf, int size, int rwflag, void *context)
 {
@@ -27,25 +24,45 @@ static int no_password(char *buf, int size, int rwflag, void *context)
 	return -1;
 }
 
-static EVP_PKEY *load_key(FILE *in)
+/* Reads the file at PATH into B. False: why not was reported. */
+static bool read_pem(struct findings *f, const char *param, const char *path,
+		     struct buf *b)
 {
-	return PEM_read_PrivateKey(in, NULL, no_password, NULL);
-}
+	int err;
 
-/* The file at PATH, or NULL after reporting why not. */
-static FILE *open_pem(struct findings *f, const char *param, const char *path)
-{
-	FILE *in = fopen(path, "re");
-
-	if (!in)
-		check_fault(f, "%s = %s: cannot be read: %s%s", param, path,
-			    strerror(errno),
-			    errno == EACCES && geteuid() != 0
+	buf_init(b, PEM_MAX);
+	err = file_read(path, b);
+	if (err)
+		check_fault(f, "%s: %s%s", param, err_why(err),
+			    err == ERR_DENIED && geteuid() != 0
 				    ? "; run posthorn check as root, or give "
 				      "the file to the user that the suite "
 				      "runs as"
 				    : "");
-	return in;
+	return !err;
+}
+
+static BIO *bio_of(const struct buf *b)
+{
+	return BIO_new_mem_buf(b->len ? b->data : "", (int)b->len);
+}
+
+static X509 *load_certificate(const struct buf *b)
+{
+	BIO *in = bio_of(b);
+	X509 *x = PEM_read_bio_X509(in, NULL, no_password, NULL);
+
+	BIO_free(in);
+	return x;
+}
+
+static EVP_PKEY *load_key(const struct buf *b)
+{
+	BIO *in = bio_of(b);
+	EVP_PKEY *k = PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
+
+	BIO_free(in);
+	return k;
 }
 
 static void check_dates(struct findings *f, const char *param, const char *path,
@@ -74,10 +91,11 @@ static void check_pair(struct findings *f, const char *param, const char *cert,
 		       const char *key_param, const char *key, const char *name)
 {
 	bool same = strcmp(cert, key) == 0;
-	FILE *a = open_pem(f, param, cert);
-	FILE *b = same && !a ? NULL : open_pem(f, key_param, key);
-	X509 *x = a ? load_certificate(a) : NULL;
-	EVP_PKEY *k = b ? load_key(b) : NULL;
+	struct buf cert_text, key_text = { 0 };
+	bool a = read_pem(f, param, cert, &cert_text);
+	bool b = (a || !same) && read_pem(f, key_param, key, &key_text);
+	X509 *x = a ? load_certificate(&cert_text) : NULL;
+	EVP_PKEY *k = b ? load_key(&key_text) : NULL;
 
 	if (a && !x)
 		check_fault(f, "%s = %s: holds no certificate (PEM)", param,
@@ -97,10 +115,8 @@ static void check_pair(struct findings *f, const char *param, const char *cert,
 		check_file(f, key_param, key, true);
 	X509_free(x);
 	EVP_PKEY_free(k);
-	if (a)
-		fclose(a);
-	if (b)
-		fclose(b);
+	buf_free(&cert_text);
+	buf_free(&key_text);
 }
 
 /* WORD is name:certificate:key. */
@@ -124,13 +140,20 @@ static void check_sni(struct findings *f, const char *word)
 static void check_authorities(struct findings *f, const struct config *c)
 {
 	const char *path = config_string(c, "smtp_tls_CAfile");
+	struct buf b;
+	int err;
 
-	if (*path && access(path, R_OK) < 0)
+	if (!*path)
+		return;
+	buf_init(&b, PEM_MAX);
+	err = file_read(path, &b);
+	buf_free(&b);
+	if (err)
 		check_warning(f,
-			      "smtp_tls_CAfile = %s: %s; no other host's "
+			      "smtp_tls_CAfile: %s; no other host's "
 			      "certificate can be verified (package "
 			      "ca-certificates)",
-			      path, strerror(errno));
+			      err_why(err));
 }
 
 void check_tls(struct findings *f, const struct config *c)

@@ -1,13 +1,10 @@
 #include "tlsproxy/keys.h"
 
-#include <errno.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/map.h"
 #include "base/mem.h"
@@ -15,6 +12,7 @@
 #include "log/log.h"
 #include "tlsproxy/context.h"
 #include "tlsproxy/incoming.h"
+#include "tlsproxy/pem.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -28,27 +26,6 @@ static bool complain(const char *file, const char *what)
 	snprintf(self.why, sizeof(self.why), "%s: %s", file, what);
 	log_error("%s", self.why);
 	return false;
-}
-
-/* Never asks on a terminal. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
-static bool can_read(const char *file)
-{
-	struct stat st;
-
-	if (access(file, R_OK) < 0 || stat(file, &st) < 0)
-		return complain(file, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return complain(file, "not a file");
-	return true;
 }
 
 static void check_mode(const char *file)
@@ -81,20 +58,18 @@ static void check_dates(const char *file, SSL_CTX *ctx)
 static bool read_pair(SSL_CTX *ctx, const char *cert, const char *key)
 {
 	char text[400];
+	const char *why = pem_use_chain(ctx, cert);
 
-	if (!can_read(cert) || !can_read(key))
-		return false;
-	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
+	if (why) {
 		snprintf(text, sizeof(text), "cannot use this certificate: %s",
-			 context_error());
+			 why);
 		return complain(cert, text);
 	}
-	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1) {
+	why = pem_use_key(ctx, key);
+	if (why) {
 		snprintf(text, sizeof(text),
 			 "cannot use this key for the certificate %s: %s", cert,
-			 context_error());
+			 why);
 		return complain(key, text);
 	}
 	check_mode(key);

@@ -3,15 +3,14 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/str.h"
 #include "log/log.h"
 #include "tlsproxy/context.h"
+#include "tlsproxy/pem.h"
 
 #define TLSA_MAX 100 /* records of one host that are used */
 
@@ -19,16 +18,9 @@
 static const char *load_authorities(SSL_CTX *ctx, const char *file)
 {
 	static char text[400];
-	const char *why = NULL;
-	int fd, err = file_open(file, &fd);
+	bool missing;
+	const char *why = pem_use_authorities(ctx, file, &missing);
 
-	/* OpenSSL would wait at a FIFO for a writer */
-	if (err)
-		why = err_why(err);
-	else
-		close(fd);
-	if (!err && SSL_CTX_load_verify_file(ctx, file) != 1)
-		why = context_error();
 	if (!why)
 		return NULL;
 	snprintf(text, sizeof(text),
@@ -37,7 +29,7 @@ static const char *load_authorities(SSL_CTX *ctx, const char *file)
 		 file, why);
 	log_error("%s", text);
 	/* many machines have none */
-	return err == ERR_NOT_FOUND ? NULL : text;
+	return missing ? NULL : text;
 }
 
 SSL_CTX *outgoing_context(const struct config *c, const char **why)

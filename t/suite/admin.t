@@ -366,8 +366,7 @@ def checks(s):
             ("forwarders", ["resolver_forwarders = ns.test"],
              "resolver_forwarders: ns.test"),
             ("a key that is missing", ["smtpd_tls_key_file = /nonexistent"],
-             "fault: %s:%d: smtpd_tls_key_file = /nonexistent: cannot be "
-             "read"),
+             "fault: %s:%d: smtpd_tls_key_file: cannot open /nonexistent"),
             ("without TLS nobody logs in", ["smtpd_tls_cert_file ="],
              "warning: %s:%d: smtpd_tls_cert_file is empty: there is no TLS, "
              "and nobody can log in"),
