@@ -1,13 +1,19 @@
 #include "authcheck/dmarc.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include <libpsl.h>
 
 #include "authcheck/dmarc-words.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "log/log.h"
+
+#define LIST_MAX (16 << 20) /* bytes; the public one has 0.3 million */
 
 static struct {
 	const psl_ctx_t *suffixes;
@@ -24,22 +30,49 @@ const char *dmarc_word(enum dmarc d)
 
 /* libpsl takes any file for a list: one that does not even have "com" is not a
  * list, and with it each domain would be its own organization. */
-static psl_ctx_t *load_suffixes(const char *path)
+static int use_list(psl_ctx_t *list, const char *path)
 {
 	const int type = PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE;
-	psl_ctx_t *list = psl_load_file(path);
 
-	if (!list || psl_is_public_suffix2(list, "com", type))
-		return list;
-	psl_free(list);
-	return NULL;
+	if (!list || !psl_is_public_suffix2(list, "com", type)) {
+		psl_free(list);
+		return err_set(ERR_SYNTAX, "%s is no list of public suffixes",
+			       path);
+	}
+	self.suffixes = list;
+	return ERR_OK;
 }
 
-bool dmarc_prepare(const char *path, bool cross_check)
+/* We read the file: libpsl would wait at a FIFO, and has no bound. */
+static int load_suffixes(const char *path)
+{
+	struct buf text;
+	FILE *in;
+	int err;
+
+	buf_init(&text, LIST_MAX);
+	err = file_read(path, &text);
+	if (!err && text.len == 0)
+		err = err_set(ERR_SYNTAX, "%s is empty", path);
+	if (!err) {
+		in = fmemopen(text.data, text.len, "r");
+		err = in ? use_list(psl_load_fp(in), path)
+			 : err_sys("read", path);
+		if (in)
+			fclose(in);
+	}
+	buf_free(&text);
+	return err;
+}
+
+int dmarc_prepare(const char *path, bool cross_check)
 {
 	self.cross_check = cross_check;
-	self.suffixes = *path ? load_suffixes(path) : psl_builtin();
-	return self.suffixes != NULL;
+	if (*path)
+		return load_suffixes(path);
+	self.suffixes = psl_builtin();
+	return self.suffixes ? ERR_OK
+			     : err_set(ERR_NOT_FOUND, "libpsl has no list");
 }
 
 /* The organizational domain of DOMAIN (lower case): its public suffix and one

@@ -13,6 +13,7 @@
 #include "authcheck/from.h"
 #include "authcheck/lookup.h"
 #include "authcheck/spf.h"
+#include "base/err.h"
 
 /* The words of RFC 8601 for dmarc=; see dmarc_word. */
 enum dmarc {
@@ -41,9 +42,10 @@ struct dmarc_proofs {
 const char *dmarc_word(enum dmarc d);
 
 /* Loads the public suffix list PATH (.dat or .dafsa), "" the one built into
- * libpsl: once per process, before confinement. False if it cannot be read.
- * With CROSS_CHECK libopendmarc reads each record too, for the debug log. */
-bool dmarc_prepare(const char *path, bool cross_check);
+ * libpsl: once per process, before confinement. ERR_SYNTAX: it is no list;
+ * ERR_TOO_LONG, ERR_NOT_FOUND … With CROSS_CHECK libopendmarc reads each record
+ * too, for the debug log. */
+int dmarc_prepare(const char *path, bool cross_check) MUST_CHECK;
 
 /* Do A and B (lower case) align (section 3.1)? Strict: are they equal? */
 bool dmarc_aligned(const char *a, const char *b, bool strict);

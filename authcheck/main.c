@@ -13,6 +13,7 @@
 #include "authcheck/dmarc.h"
 #include "authcheck/serve.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "log/log.h"
@@ -66,12 +67,14 @@ static void load_suffixes(const struct config *c)
 	const char *path = config_string(c, "public_suffix_file");
 	bool cross_check = config_bool(c, "debug_log");
 
-	if (dmarc_prepare(path, cross_check))
+	int err = dmarc_prepare(path, cross_check);
+
+	if (!err)
 		return;
-	log_warn("public_suffix_file: %s cannot be read, or is no list of "
-		 "public suffixes: the list that libpsl was built with is used",
-		 path);
-	if (!dmarc_prepare("", cross_check))
+	log_warn("public_suffix_file: %s: the list that libpsl was built with "
+		 "is used",
+		 err_why(err));
+	if (dmarc_prepare("", cross_check))
 		log_die(EX_CONFIG, "no list of public suffixes: set "
 				   "public_suffix_file");
 }

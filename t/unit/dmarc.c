@@ -293,7 +293,7 @@ static void check_verdicts(void)
 
 int main(void)
 {
-	if (!dmarc_prepare("", true))
+	if (dmarc_prepare("", true))
 		return 1;
 	check_records();
 	check_many_tags();
