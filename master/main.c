@@ -93,7 +93,7 @@ static bool is_running(void)
 {
 	char *path = mem_printf("%s/master.pid",
 				config_string(self.config, "run_directory"));
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 
 	if (fd >= 0)

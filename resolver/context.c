@@ -9,8 +9,13 @@
 #include <unbound-event.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "log/log.h"
+
+#define ANCHORS_MAX (1 << 20) /* bytes */
 
 static const struct {
 	const char *name;
@@ -194,14 +199,27 @@ static void add_no_forwarders(struct ub_ctx *ctx, const struct strlist *stubs)
 	free(zone);
 }
 
+/* libunbound would wait at a FIFO, and read a hole to its end. */
+static void check_anchors(const char *path)
+{
+	struct buf b;
+	int err;
+
+	buf_init(&b, ANCHORS_MAX);
+	err = file_read(path, &b);
+	buf_free(&b);
+	if (err)
+		log_die(EX_CONFIG, "resolver_trust_anchor_file: %s",
+			err_why(err));
+}
+
 static void add_anchors(struct ub_ctx *ctx, const char *path)
 {
 	if (!*path) {
 		set(ctx, "module-config:", "iterator");
 		return;
 	}
-	if (access(path, R_OK) < 0)
-		log_die(EX_CONFIG, "resolver_trust_anchor_file %s: %m", path);
+	check_anchors(path);
 	check(ub_ctx_add_ta_file(ctx, path), "resolver_trust_anchor_file",
 	      path);
 }

@@ -230,12 +230,15 @@ def faults(t):
         ("resolver_trust_anchor_file = /nonexistent", "", "/nonexistent"),
         ("", "a.test. IN A 192.0.2.1\na.test. IN A 1.2.3\n", "zone:2: not a"),
         ("resolver_zone_file = /nonexistent", "", "/nonexistent"),
+        ("resolver_trust_anchor_file = FIFO", "", "is no regular file"),
+        ("resolver_trust_anchor_file = /dev/zero", "", "is larger than"),
     ]
     for line, zone, want in rows:
         folder = Folder()
-        path = folder.write("zone", zone)
+        path, fifo = folder.write("zone", zone), folder.path("fifo")
+        os.mkfifo(fifo)
         folder.configure(["resolver_zone_file = " + path] * bool(zone)
-                         + [line])
+                         + [line.replace("FIFO", fifo)])
         program = folder.start("resolver")
         ready = program.ready
         code = program.stop()
