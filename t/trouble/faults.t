@@ -67,6 +67,29 @@ with Instance() as s:
     tap.ok("bad.conf:3: smtp_port = many" in text and
            "bad.conf:4: dmarc_reject = perhaps" in text,
            "all faults are named, each with its line")
+    # whoever opens a FIFO to read waits for one who writes
+    fifo, folder = s.path("fifo"), s.path("run-of-fifo")
+    os.mkfifo(fifo)
+    os.mkdir(folder)
+    os.mkfifo(os.path.join(folder, "master.pid"))
+    for what, line in (("certificate", "smtpd_tls_cert_file = " + fifo),
+                       ("key", "smtpd_tls_key_file = " + fifo),
+                       ("master.pid", "run_directory = " + folder)):
+        with open(bad, "w") as f:
+            f.write(good + line + "\n")
+        for words in ([BIN + "/master", "-t", "-c", bad],
+                      [BIN + "/posthorn", "-c", bad, "check"]):
+            try:
+                done = subprocess.run(words, capture_output=True, text=True,
+                                      timeout=30)
+                said = done.stdout + done.stderr
+            except subprocess.TimeoutExpired:
+                said = "it hangs"
+            tap.ok(said != "it hangs" and (words[1] == "-t" or
+                                           what == "master.pid" or
+                                           fifo in said),
+                   "%s: a FIFO as %s" % (os.path.basename(words[0]), what),
+                   said)
     code, text = faults("include = x", "include nowhere.conf")
     tap.ok("nowhere.conf" in text, "a missing include is named")
     with open(s.path("secret"), "w") as f:
