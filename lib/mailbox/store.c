@@ -30,7 +30,9 @@ int store_make_dirs(int dir, bool inbox)
 	if (code || inbox)
 		return code;
 	fd = openat(dir, "maildirfolder",
-		    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+			    O_NONBLOCK,
+		    0600);
 	if (fd < 0)
 		return err_sys("make", "maildirfolder");
 	close(fd);
@@ -170,7 +172,7 @@ int store_replace_file(int dir, const char *name, const char *text, size_t n)
 		code = err_sys("sync", fresh);
 	close(fd);
 	if (!code && renameat(dir, fresh, dir, name) < 0)
-		code = err_sys("put in place", fresh);
+		code = err_sys("put in place", name);
 	if (!code && fsync(dir) < 0)
 		code = err_sys("sync the directory of", name);
 	if (code)
