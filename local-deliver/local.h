@@ -89,10 +89,11 @@ void settle(struct recipient *r, enum result_status status, const char *dsn,
  * available. */
 void settle_away(struct recipient *r, const char *what);
 
-/* Delivers to one recipient. The first begins the delivery if it is only to a
- * mailbox, so that several go together; the second does the rest and always
- * sets R->result. */
+/* Delivers to one recipient. The first begins the delivery to its mailbox, so
+ * that several go together, and the second ends it; the third does the rest,
+ * which may take long, and always sets R->result. */
 void recipient_begin(struct recipient *r);
+void recipient_mailbox(struct recipient *r);
 void recipient_deliver(struct recipient *r);
 
 /* Serves one connection of qmgr, or of accountd (room.c), and closes it. */

@@ -3,8 +3,8 @@
  * .forward, its mailbox. These end with a plan, and if the address has a mailbox
  * of its own that is handed to a worker, without waiting, so that mail that came
  * together is delivered together. All else (a command, a file, somebody else's
- * mailbox) is done when it is that recipient's turn, so that a slow command only
- * delays what comes after it, and is recognised as slow.
+ * mailbox) comes when all of these have their mail, so that a slow command only
+ * delays other commands, and answers.
  *
  * What an address stands for are its parts: none that fails keeps another from
  * its mail.
@@ -269,10 +269,14 @@ void recipient_begin(struct recipient *r)
 	walk(r);
 }
 
-void recipient_deliver(struct recipient *r)
+void recipient_mailbox(struct recipient *r)
 {
 	if (r->asked)
 		finish_mailbox(r);
+}
+
+void recipient_deliver(struct recipient *r)
+{
 	plan_act(r);
 	plan_finish(r);
 }

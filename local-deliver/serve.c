@@ -119,11 +119,19 @@ static bool take_jobs(struct batch *b, int fd, struct ipc_in *in)
 	return !err || err == ERR_BUSY;
 }
 
+static void do_mailboxes(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		for (size_t k = 0; k < b->task[i].job.nrecipients; k++)
+			recipient_mailbox(&b->task[i].recipient[k]);
+}
+
 /* In order; after a failure the rest is also done, since it has begun. */
 static bool do_jobs(struct batch *b, int fd, struct ipc_out *out)
 {
 	int err = ERR_OK;
 
+	do_mailboxes(b);
 	for (size_t i = 0; i < b->n; i++) {
 		int now = do_task(&b->task[i], fd, out);
 

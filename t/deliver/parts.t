@@ -29,6 +29,7 @@ round: about
 about: round, "|exit 67"
 list: :include:{o}/many, "|test -e {o}/go || exit 75"
 owner-list: bob@{d}
+hangs: "|echo begun >> {o}/hangs; while [ ! -e {o}/go ]; do sleep 0.1; done"
 """
 
 tap = Tap()
@@ -39,9 +40,9 @@ class Suite(Instance):
         return super().imap(self.address(user), password)
 
 
-def send(s, to, subject, sender=None):
+def send(s, to, subject, sender=None, *others):
     subprocess.run([s.SENDMAIL, "-f", s.address(s.USER2) if sender is None
-                    else sender, "--", to + "@" + LOCAL],
+                    else sender, "--", to + "@" + LOCAL, *others],
                    input="Subject: %s\n\nx\n" % subject, text=True,
                    check=True, timeout=LONG)
 
@@ -223,6 +224,17 @@ def forward(s):
               "what was done is known in another place of the file")
 
 
+def before_commands(s):
+    """Who has the mail beside a command need not wait until that has ended."""
+    go(s, False)
+    send(s, "hangs", "beside a command", None, s.address())
+    arrives(s, "beside a command", "a mailbox does not wait for a command of "
+            "another recipient")
+    tap.equal(text_of(s.path("out/hangs")), "begun\n", "which still runs")
+    go(s, True)
+    ends(s, "both")
+
+
 def users(*command):
     if ROOT:
         subprocess.run([*command, USER], check=True, capture_output=True)
@@ -237,6 +249,7 @@ try:
         with open(s.path("aliases"), "w") as f:
             f.write(ALIASES.format(d=s.DOMAIN, o=s.path("out")))
         for part in (for_good, for_now, file_comes, both, long_list,
+                     before_commands,
                      *([forward] if ROOT else [])):
             part(s)
 finally:
