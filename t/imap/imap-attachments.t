@@ -124,8 +124,10 @@ def search(r, key, text):
     said, end = r.ask(b"SEARCH CHARSET UTF-8 %s {%d+}\r\n%s"
                       % (key.encode(), len(text.encode()), text.encode()))
     found = [line for line in said if line.startswith(b"* SEARCH")]
+    # on a loaded machine it also says that it is still at it
     return ([int(n) for n in found[0].split()[2:]],
-            [line for line in said if not line.startswith(b"* SEARCH")], end)
+            [line for line in said
+             if not line.startswith((b"* SEARCH", b"* OK [INPROGRESS "))], end)
 
 
 def wrong(r):
