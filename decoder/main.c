@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -21,8 +20,7 @@
 
 static struct {
 	struct service service;
-	struct decoders decoders;
-	uid_t mail_uid; /* whose sessions are those of many users */
+	struct serving serving;
 } self;
 
 static void read_table(const struct config *c)
@@ -30,26 +28,32 @@ static void read_table(const struct config *c)
 	struct buf faults;
 
 	buf_init(&faults, 1 << 20);
-	if (!decoders_read(&self.decoders, config_list(c, "fts_decoder"),
+	if (!decoders_read(&self.serving.decoders, config_list(c, "fts_decoder"),
 			   config_string(c, "run_directory"), &faults))
 		log_die(EX_CONFIG, "%.*s", (int)strcspn(faults.data, "\n"),
 			faults.data);
 	buf_free(&faults);
-	for (size_t i = 0; i < self.decoders.n; i++)
-		if (access(self.decoders.row[i].argv[0], X_OK) < 0)
-			log_die(EX_CONFIG, "fts_decoder: %s: %s",
-				self.decoders.row[i].argv[0], strerror(errno));
+	for (size_t i = 0; i < self.serving.decoders.n; i++) {
+		const char *path = self.serving.decoders.row[i].argv[0];
+
+		if (access(path, X_OK) < 0)
+			log_die(EX_CONFIG, "fts_decoder: %s: %s", path,
+				strerror(errno));
+	}
 }
 
-/* All virtual users' sessions have one uid: they are not one client. */
 static bool is_of_many(void *context, int fd)
 {
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
+	return serve_is_of_many(context, fd);
+}
 
-	(void)context;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
-	       peer.uid == self.mail_uid;
+/* One user's share: no more than half, whatever there is, so that nobody keeps
+ * all others out; two if there are a few, one of which may just be ending. */
+static int share_of(int max)
+{
+	int share = service_client_quarter(max);
+
+	return share < 2 && max > 3 ? 2 : share;
 }
 
 int main(int argc, char **argv)
@@ -57,7 +61,7 @@ int main(int argc, char **argv)
 	struct prefork p = {
 		.spare = 1,
 		.grace_s = 30,
-		.context = &self.decoders,
+		.context = &self.serving,
 		.is_proxy = is_of_many,
 		.serve = serve_connection,
 	};
@@ -70,12 +74,11 @@ int main(int argc, char **argv)
 	if (landlock_version() < 2)
 		log_die(EX_UNAVAILABLE, "this kernel has no Landlock, without "
 					"which fts_decoder is not safe");
-	if (!user_find(config_string(c, "mail_user"), &self.mail_uid, &gid))
-		self.mail_uid = geteuid();
+	if (!user_find(config_string(c, "mail_user"), &self.serving.mail_uid,
+		       &gid))
+		self.serving.mail_uid = geteuid();
 	p.max = (int)config_int(c, "decoder_process_limit");
-	p.client_max = service_client_quarter(p.max);
-	if (p.client_max < 2)
-		p.client_max = 2; /* one that is just ending */
+	p.client_max = share_of(p.max);
 	sandbox_limit(0, FILES_MAX);
 	service_confine(&self.service,
 			SANDBOX_OPEN | SANDBOX_FORK | SANDBOX_EXEC);

@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "client/decoder.h"
 #include "decoder/run.h"
 #include "decoder/xml.h"
 #include "io/wait.h"
@@ -107,19 +107,41 @@ static int put_text(struct ipc_out *m, const struct buf *text)
 	return code ? code : file_seal(fd);
 }
 
+bool serve_is_of_many(const struct serving *s, int fd)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+	       (peer.uid == s->mail_uid || peer.uid == 0);
+}
+
+/* May the user for whom IN comes have one more process? Others than the sessions
+ * of many are counted by their uid, whatever they say. */
+static bool has_turn(const struct serving *s, const struct ipc_in *in, int sock)
+{
+	static const struct prefork_elsewhere nowhere;
+
+	return !serve_is_of_many(s, sock) ||
+	       prefork_claim(ipc_text(in, "asker"), "", &nowhere);
+}
+
 /* Answers IN on SOCK; false if the connection is no longer usable. */
 static bool answer(void *context, struct ipc_in *in, int sock)
 {
-	const struct decoders *d = context;
+	const struct serving *s = context;
 	struct ipc_out out = { .ready = false };
-	int fd = ipc_take_fd(in), code;
 	struct buf text;
+	int fd, code;
 
+	if (!has_turn(s, in, sock))
+		return false; /* it comes again */
+	fd = ipc_take_fd(in);
 	err_clear();
 	buf_init(&text, DECODER_TEXT_MAX);
 	code = take_part(&fd);
 	if (!code)
-		code = decode(d, in, fd, &text);
+		code = decode(&s->decoders, in, fd, &text);
 	if (!code)
 		code = put_text(&out, &text);
 	if (code) {

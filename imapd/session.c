@@ -36,6 +36,7 @@
 #include "imapd/update.h"
 #include "imaptext/imaptext.h"
 #include "log/log.h"
+#include "server/caller.h"
 #include "server/prefork.h"
 #include "login/handover.h"
 #include "mailbox/acl.h"
@@ -541,7 +542,9 @@ static bool serve(struct handover *h, struct feed *feed,
 	};
 
 	if (s.store)
-		store_set_decoders(s.store, &rules->decoders);
+		store_set_decoders(s.store, &rules->decoders,
+				   caller_named(h->visitor ? h->visitor
+							   : h->user));
 	start(&s, h, rules);
 	if (h->resumes)
 		resume(&s, h);

@@ -6,7 +6,7 @@
  * another; made_by adds the command's file, so that texts of an older one are
  * made anew. Then the question: the bytes go over in a pipe, and the text comes
  * back as a sealed file in memory. A connection that ends without an answer
- * is made again, after pauses that grow.
+ * is made again, after pauses that grow a while.
  */
 #include "client/decoder.h"
 
@@ -25,7 +25,8 @@
 #include "ipc/ipc.h"
 
 #define WAIT_MS 30000
-#define PAUSE_MS 10 /* and twice as much after each try */
+#define PAUSE_MS 10 /* and twice as much after each try … */
+#define PAUSE_MAX_MS 200
 #define VERSION "1" /* of what the program makes of a command's output */
 
 static const char blanks[] = " \t\r\n";
@@ -200,6 +201,7 @@ static int take_answer(struct ipc_in *a, struct buf *out)
 struct question {
 	const char *socket;
 	uint32_t key;
+	uint64_t asker;
 	const char *data;
 	size_t n;
 };
@@ -215,6 +217,7 @@ static int begin_question(struct ipc_out *m, const struct question *q)
 	file_set_nonblock(end[1], true);
 	ipc_begin(m, "decode");
 	ipc_put_int(m, "command", q->key);
+	ipc_put_int(m, "asker", (int64_t)q->asker);
 	ipc_put_own_fd(m, end[0]);
 	return end[1];
 }
@@ -262,7 +265,7 @@ static int ask_once(const struct question *q, struct ipc_in *a, int64_t ms)
 	return code;
 }
 
-/* One of our own uid may just be asking there, and then we are one too many; or
+/* Others of our user may just be asking there, and then we are one too many; or
  * a process ends before it has taken the question. */
 static int ask(const struct question *q, struct buf *out)
 {
@@ -273,7 +276,8 @@ static int ask(const struct question *q, struct buf *out)
 
 	while (code == ERR_EOF && clock_ms() + pause < until) {
 		poll(NULL, 0, pause);
-		pause *= 2;
+		if (pause < PAUSE_MAX_MS)
+			pause *= 2;
 		code = ask_once(q, &a, until - clock_ms());
 	}
 	code = code ? err_set(ERR_TEMP, "decoder: %s", err_why(code))
@@ -283,9 +287,9 @@ static int ask(const struct question *q, struct buf *out)
 }
 
 int decoder_ask(const struct decoders *d, const struct decoder *row,
-		const char *data, size_t n, struct buf *out)
+		uint64_t asker, const char *data, size_t n, struct buf *out)
 {
-	const struct question q = { d->socket, row->key, data, n };
+	const struct question q = { d->socket, row->key, asker, data, n };
 
 	if (n > DECODER_INPUT_MAX)
 		return err_set(ERR_UNSUPPORTED, "too large");

@@ -1,7 +1,8 @@
 /*
  * Commands that make text of attachments (fts_decoder), and the questions to
  * the program `decoder`, which runs them: it gets the bytes of a part and gives
- * UTF-8. It is told nothing of whose they are. posthorn-protocol(7).
+ * UTF-8. It is not told whose they are, only a number that all questions for one
+ * user have, so that none keeps the others out. posthorn-protocol(7).
  */
 #ifndef CLIENT_DECODER_H
 #define CLIENT_DECODER_H
@@ -49,10 +50,11 @@ const struct decoder *decoders_find(const struct decoders *d, const char *type,
 /* The row with KEY, or NULL. */
 const struct decoder *decoders_get(const struct decoders *d, uint32_t key);
 
-/* Appends to OUT the text that ROW makes of DATA, N. Waits for half a minute at
+/* Appends to OUT the text that ROW makes of DATA, N, for the user ASKER. Waits for half a minute at
  * most. ERR_UNSUPPORTED: it makes none of it, now and tomorrow; ERR_TEMP: nobody
  * can say. */
 int decoder_ask(const struct decoders *d, const struct decoder *row,
-		const char *data, size_t n, struct buf *out) MUST_CHECK;
+		uint64_t asker, const char *data, size_t n,
+		struct buf *out) MUST_CHECK;
 
 #endif

@@ -297,8 +297,8 @@ static bool make(struct mailbox *m, const struct decoder *row, const char *data,
 	buf_init(&made, DECODER_TEXT_MAX);
 	mime_part_content(&work, data, part, &content, &n);
 	code = work.over ? ERR_UNSUPPORTED
-			 : decoder_ask(m->store->decoders, row, content, n,
-				       &made);
+			 : decoder_ask(m->store->decoders, row,
+				       m->store->asker, content, n, &made);
 	buf_free(&work);
 	a->left_ms -= clock_ms() - begun;
 	if (code == ERR_UNSUPPORTED)

@@ -35,6 +35,7 @@ struct store {
 	int quota_lock; /* the same */
 	messages_opener *opener; /* of the messages of its folders */
 	const struct decoders *decoders; /* or NULL */
+	uint64_t asker; /* for whom texts are made */
 };
 
 /* The directory's name for the folder NAME: "." for INBOX, else ".Name.Sub".

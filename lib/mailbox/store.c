@@ -39,8 +39,10 @@ int store_make_dirs(int dir, bool inbox)
 	return ERR_OK;
 }
 
-void store_set_decoders(struct store *s, const struct decoders *d)
+void store_set_decoders(struct store *s, const struct decoders *d,
+			uint64_t asker)
 {
+	s->asker = asker;
 	s->decoders = d->n > 0 ? d : NULL;
 }
 

@@ -32,9 +32,11 @@ int store_open(const char *path, bool create, struct store **s) MUST_CHECK;
 void store_close(struct store **s);
 
 /* With these commands text of attachments is made (client/decoder.h), in folders
- * that are opened from now on. D must outlive S. */
+ * that are opened from now on, and asked for as for the user ASKER, a number. D
+ * must outlive S. */
 struct decoders;
-void store_set_decoders(struct store *s, const struct decoders *d);
+void store_set_decoders(struct store *s, const struct decoders *d,
+			uint64_t asker);
 
 /* Is there another Maildir, or none, at its path now? Then what is written to
  * the open one will not be found. */

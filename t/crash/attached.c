@@ -40,11 +40,13 @@ static void put_made(struct buf *out, const char *data, size_t n)
 
 /* Linked in the place of the question to the program decoder. */
 int __wrap_decoder_ask(const struct decoders *d, const struct decoder *row,
-		       const char *data, size_t n, struct buf *out);
+		       uint64_t asker, const char *data, size_t n,
+		       struct buf *out);
 int __wrap_decoder_ask(const struct decoders *d, const struct decoder *row,
-		       const char *data, size_t n, struct buf *out)
+		       uint64_t asker, const char *data, size_t n,
+		       struct buf *out)
 {
-	(void)d, (void)row;
+	(void)d, (void)row, (void)asker;
 	put_made(out, data, n);
 	return ERR_OK;
 }

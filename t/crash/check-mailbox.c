@@ -314,7 +314,7 @@ static void check_user(struct check *c, const char *user)
 					  : store_open(path, true, &s);
 
 	if (code == ERR_OK) {
-		store_set_decoders(s, attached_decoders());
+		store_set_decoders(s, attached_decoders(), 1);
 		code = store_list(s, &list);
 		for (size_t i = 0; !code && i < list.n; i++)
 			if (list.folder[i].exists)

@@ -309,7 +309,7 @@ static void begin(struct session *x, const char *top, int record)
 	free(policies);
 	x->maildir = mem_printf("%s/mail/" USER "/Maildir", top);
 	short_must(store_open(x->maildir, true, &x->s), "open the mailbox");
-	store_set_decoders(x->s, attached_decoders());
+	store_set_decoders(x->s, attached_decoders(), 1);
 }
 
 static void end(struct session *x)

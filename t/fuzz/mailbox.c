@@ -239,7 +239,7 @@ void fuzz_one(const char *data, size_t n)
 		else
 			put_file(i, fresh[i].data, fresh[i].len);
 	FUZZ_CHECK(store_open(maildir.path, false, &s) == ERR_OK);
-	store_set_decoders(s, &decoders);
+	store_set_decoders(s, &decoders, 1);
 	if (store_list(s, &list) == ERR_OK)
 		store_list_free(&list);
 	store_status(s, "INBOX", false, &st);

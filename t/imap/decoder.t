@@ -4,6 +4,7 @@ have, and commands that try all that they must not be able to."""
 import array
 import fcntl
 import os
+import select
 import socket
 import sys
 import threading
@@ -27,14 +28,27 @@ def memory(data, seals=SEALS):
     return fd
 
 
-def ask(program, command, data=b"", fd=None, number=None):
-    """(verb, text or why)"""
+asked = 0
+
+
+def begin(program, command, data=b"", fd=None, number=None, asker=None):
+    """The connection with the question; each is another user's, unless ASKER
+    is one."""
+    global asked
+    asked += 1
     s = program.connect()
     fd = memory(data) if fd is None else fd
     number = decoding.key(command) if number is None else number
-    s.sendmsg([packet("decode", ("command", number))],
+    s.sendmsg([packet("decode", ("command", number),
+                      ("asker", asker or 1000 + asked))],
               [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
     os.close(fd)
+    return s
+
+
+def ask(program, command, data=b"", fd=None, number=None):
+    """(verb, text or why)"""
+    s = begin(program, command, data, fd, number)
     got, fds, _, _ = socket.recv_fds(s, 131072, 4)
     s.close()
     verb, attrs = parse(got)
@@ -129,6 +143,7 @@ COMMANDS = {
     "threads": python("threads", "import threading\nt = threading.Thread("
                       "target=lambda: print('in a thread'))\nt.start()\n"
                       "t.join()"),
+    "nap": python("nap", "time.sleep(4)"),
     "gone": python("gone", "pass"),
 }
 LINES = ["decoder_process_limit = 8", "fts_decoder = " + ", ".join(
@@ -223,6 +238,21 @@ def others(p):
     tap.equal(ask(p, COMMANDS["cat"], b"x"), ("text", b"x"), "all is well")
 
 
+def shares(p):
+    """Twelve questions of one user leave room for another's."""
+    many = [begin(p, COMMANDS["nap"], asker=1) for _ in range(12)]
+    tap.equal(ask(p, COMMANDS["cat"], b"x"), ("text", b"x"),
+              "another user is answered")
+    waiting = [s for s in many if not select.select([s], [], [], 0)[0]]
+    tap.equal(len(waiting), 2, "while one has two processes")
+    tap.equal({s.recv(4096) for s in many if s not in waiting}, {b""},
+              "and is not answered for the rest")
+    tap.equal([parse(s.recv(4096))[0] for s in waiting], ["text"] * 2,
+              "but for these")
+    for s in many:
+        s.close()
+
+
 def refused(line, says, user=None):
     folder.configure(["fts_decoder = " + line])
     p = decoding.start(folder) if user is None else folder.start(
@@ -240,6 +270,7 @@ try:
         attacks(p)
         limits(p)
         others(p)
+        shares(p)
     p.stop()
     for line, says in (("{application/pdf /bin/cat}", "no colon"),
                        ("application/pdf: /bin/cat", "not of the form"),

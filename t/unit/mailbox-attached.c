@@ -174,7 +174,7 @@ int main(void)
 	m = open_box();
 	is(text_of(m), "nothing is decoded", "without commands");
 	mailbox_close(&m);
-	store_set_decoders(store, &decoders);
+	store_set_decoders(store, &decoders, 1);
 	m = open_box();
 	is(text_of(m), "missed", "nothing is kept, and there is no time");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
