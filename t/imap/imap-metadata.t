@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
-from alone import Tap  # noqa: E402
+from alone import Tap, wait_for  # noqa: E402
 from imapsession import Client, Sessions  # noqa: E402
 from oracle import DOVECOT, Oracle  # noqa: E402
 
@@ -295,9 +295,9 @@ def damaged(all_sessions, r):
     tap.equal(r.ask("GETMETADATA Plans %s" % COLOR)[0],
               [b'* METADATA "Plans" (%s NIL)' % COLOR.encode()],
               "of a damaged file there are none")
-    tap.ok(re.search(r"posthorn-metadata of Plans is damaged \(its checksum is "
-                     r"wrong\): kept as posthorn-metadata\.damaged-\d+",
-                     all_sessions.folder.read_log()),
+    said = (r"posthorn-metadata of Plans is damaged \(its checksum is wrong\): "
+            r"kept as posthorn-metadata\.damaged-\d+")
+    tap.ok(wait_for(lambda: re.search(said, all_sessions.folder.read_log())),
            "the log says so, and where it is")
     tap.starts(r.ask('SETMETADATA Plans (%s "1")' % COLOR)[1], b"OK",
                "and it goes on")
