@@ -1,3 +1,8 @@
+/*
+ * The context of libunbound, made from our parameters: its options, zones and
+ * servers of our own, anchors, and its messages, which go to the log. What it
+ * would read by name is looked at first.
+ */
 #include "resolver/context.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,7 @@
+/*
+ * accountd's answers about addresses and users: one connection, kept and made
+ * again when it is lost, and its attributes read into structs.
+ */
 #include "client/account.h"
 
 #include <stdio.h>

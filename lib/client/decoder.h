@@ -50,9 +50,9 @@ const struct decoder *decoders_find(const struct decoders *d, const char *type,
 /* The row with KEY, or NULL. */
 const struct decoder *decoders_get(const struct decoders *d, uint32_t key);
 
-/* Appends to OUT the text that ROW makes of DATA, N, for the user ASKER. Waits for half a minute at
- * most. ERR_UNSUPPORTED: it makes none of it, now and tomorrow; ERR_TEMP: nobody
- * can say. */
+/* Appends to OUT the text that ROW makes of DATA, N, for the user ASKER. Waits
+ * for half a minute at most. ERR_UNSUPPORTED: it makes none of it, now and
+ * tomorrow; ERR_TEMP: nobody can say. */
 int decoder_ask(const struct decoders *d, const struct decoder *row,
 		uint64_t asker, const char *data, size_t n,
 		struct buf *out) MUST_CHECK;

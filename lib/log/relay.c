@@ -1,3 +1,8 @@
+/*
+ * Both ends of a socket that carries lines of the log: the child's, which writes
+ * and waits when it has sent too much, and the parent's, which knows by the
+ * kernel's word who wrote, and keeps count of what each may send.
+ */
 #include "log/relay.h"
 
 #include <errno.h>

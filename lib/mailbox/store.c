@@ -1,3 +1,8 @@
+/*
+ * A user's Maildir as a whole: opening and making it, its locks, the counter of
+ * UIDVALIDITYs, and how its small files are replaced. Its folders are made,
+ * renamed and removed in folders.c, and listed in list.c.
+ */
 #include "mailbox/store.h"
 
 #include <errno.h>
