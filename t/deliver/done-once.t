@@ -11,7 +11,9 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
+import delivery  # noqa: E402
 from alone import Tap  # noqa: E402
+from delivery import go  # noqa: E402
 from instance import Instance, wait_for  # noqa: E402
 
 LOCAL = "local.example.test"
@@ -32,25 +34,13 @@ tap = Tap()
 
 
 def text_of(s, name):
-    try:
-        with open(s.path("out/" + name)) as f:
-            return f.read()
-    except OSError:
-        return ""
+    return delivery.text_of(s.path("out/" + name))
 
 
 def send(s, to):
     subprocess.run([s.SENDMAIL, "-f", s.address(), "--", to + "@" + LOCAL],
                    input="Subject: %s\n\nx\n" % to, text=True, check=True,
                    timeout=60)
-
-
-def go(s, on):
-    path = s.path("out/go")
-    if on:
-        open(path, "w").close()
-    elif os.path.exists(path):
-        os.unlink(path)
 
 
 def empty(s):

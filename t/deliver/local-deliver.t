@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
+from delivery import text_of  # noqa: E402
 from instance import Instance, message, parse, wait_for  # noqa: E402
 
 tap = Tap()
@@ -46,14 +47,6 @@ def with_subject(s, subject, user=None):
 
 def arrives(s, subject, user=None, count=1):
     return wait_for(lambda: len(with_subject(s, subject, user)) >= count)
-
-
-def text_of(path):
-    try:
-        with open(path) as f:
-            return f.read()
-    except OSError:
-        return ""
 
 
 def fate(s, to, subject, **how):

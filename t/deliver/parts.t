@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
 from alone import Tap  # noqa: E402
+from delivery import go, text_of  # noqa: E402
 from instance import Instance, parse, wait_for  # noqa: E402
 
 LOCAL = "local.example.test"
@@ -56,22 +57,6 @@ def told(s, subject):
     return sum((parse(m)["Subject"] or "").startswith("Undelivered") and
                b"Subject: " + subject.encode() in m
                for m in s.messages(s.USER2))
-
-
-def text_of(path):
-    try:
-        with open(path) as f:
-            return f.read()
-    except OSError:
-        return ""
-
-
-def go(s, on):
-    path = s.path("out/go")
-    if on:
-        open(path, "w").close()
-    elif os.path.exists(path):
-        os.unlink(path)
 
 
 def tried(s, subject, times):
